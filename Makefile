@@ -1,0 +1,61 @@
+# `make run` and `make test` set up all they need; see README.md.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_WORKERS ?= 2
+
+.PHONY: run test check format servers bench docs clean
+
+## Measure scenarios/quickstart.yaml on an embedded server and print the report.
+run: $(VENV)/.ready
+	$(BIN)/harness run scenarios/quickstart.yaml
+
+## All tests, against real servers; installs what is missing (apt as root or by sudo).
+test: $(VENV)/.ready-dev servers
+	$(BIN)/pytest -n $(PYTEST_WORKERS)
+
+## Format, lint, types, layers, and that docs, schemas and examples are current.
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/harness check configs scenarios benchmarks
+	$(BIN)/harness schema --check
+	$(BIN)/python docs/render_readme.py --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+## RabbitMQ and Redis from Debian, and the SQS emulator's own environment.
+servers: $(VENV)/.ready
+	$(BIN)/harness doctor --fix
+
+## Speed and truth claims, each as a ratio with its interval. About a quarter of an hour.
+bench: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/recorder_cost.py
+	$(BIN)/python benchmarks/agreement.py
+
+## Rebuild what is generated: JSON Schemas, the README's report and picture.
+docs: $(VENV)/.ready-dev
+	$(BIN)/harness schema --write
+	$(BIN)/python docs/render_readme.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "python 3.11 or newer is needed; install it first (Debian: apt-get install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python 3.11 or newer is needed; $(PYTHON) is older. Say make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
