@@ -1,0 +1,95 @@
+"""The event log's format: what one record holds, and how a file of them is laid out.
+
+A file is one 4096-byte header followed by records of 32 bytes. The header is a magic, the
+length of a JSON object, and that object: the writer's identity and a pair of clock
+readings (`monotonic_ns`, `wall_ns`) taken at the same moment, so that hosts can be aligned.
+
+A record is little-endian `id (16) | time_ns (8) | unit (4) | position (2) | flags (1) | kind (1)`.
+`kind` stands last on purpose: it is written last, and 0 means "not written", so a writer
+that was killed in the middle of a record leaves none.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+from hashlib import blake2b
+
+MAGIC = b"HRNEVT01"
+HEADER_BYTES = 4096
+HEADER = struct.Struct("<8sI")
+RECORD = struct.Struct("<16sqIHBB")
+RECORD_BYTES = RECORD.size
+NO_ID = bytes(16)
+
+
+class Kind(IntEnum):
+    """What a record says happened at its time."""
+
+    DUE = 1
+    """Client: the moment the pacer planned the unit for (open-loop loads only)."""
+    PUBLISH = 2
+    """Client: the publish call begins. `unit` is set."""
+    PUBLISHED = 3
+    """Client: the publish call returned (confirmed, where the broker confirms)."""
+    PUBLISH_FAILED = 4
+    """Client: the publish call raised."""
+    MEMBER = 5
+    """Client: `id` is task number `position` of `unit`. The time means nothing."""
+    RECEIVED = 6
+    """Worker's main process: the message arrived."""
+    STARTED = 7
+    """Worker's pool: the task's function is called."""
+    FINISHED = 8
+    """Worker's pool: the function returned, or raised (flag RAISED)."""
+    STORING = 9
+    """Worker's pool: the backend call for a final state begins."""
+    STORED = 10
+    """Worker's pool: that call returned."""
+    SEEN = 11
+    """Client: it has the unit's result, or gave up. `flags` is an Outcome."""
+    CHECKED = 12
+    """Client, after the measuring: the outcome found then. The time means nothing."""
+    MEASURE_BEGIN = 20
+    """Client: warm-up is over, the measured units begin."""
+    MEASURE_END = 21
+    """Client: no measured unit will be published any more."""
+    RELEASE = 22
+    """Harness: held workers are let go."""
+    PROCESS_READY = 30
+    """Worker: a pool process is initialised."""
+    WORKER_READY = 31
+    """Worker: the main process consumes."""
+
+
+class Outcome(IntEnum):
+    """What the client can say of a unit, in the flags of SEEN and CHECKED."""
+
+    NONE = 0
+    """No result is there."""
+    OK = 1
+    FAILED_AS_MEANT = 2
+    FAILED = 3
+    WRONG = 4
+    TIMED_OUT = 5
+
+
+class UnitFlag(IntFlag):
+    """What a unit is for, in the flags of PUBLISH."""
+
+    MEASURED = 0
+    WARMUP = 1
+    PROBE = 2
+
+
+RAISED = 1
+"""In the flags of FINISHED: the function raised."""
+
+
+def id_bytes(task_id: str) -> bytes:
+    """The 16 bytes that stand for a task id: the UUID itself, or a digest of another string."""
+    try:
+        ident = bytes.fromhex(task_id.replace("-", ""))
+    except ValueError:
+        ident = b""
+    return ident if len(ident) == 16 else blake2b(task_id.encode(), digest_size=16).digest()

@@ -1,0 +1,143 @@
+"""Loads: how units arrive. One class per shape; each returns what it could not finish."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness.probe.events import Outcome, UnitFlag
+from harness.probe.units import Published, UnitRunner
+from harness.probe.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is to be run: a number of units, or units started within a time."""
+
+    units: int | None
+    duration_s: float | None
+
+
+class Load(Protocol):
+    """A shape of load."""
+
+    gave_up: bool
+
+    def run(
+        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+    ) -> list[Published]:
+        """Run units numbered from `first`; those without a result yet are returned."""
+        ...
+
+
+class Closed:
+    """n callers, each publishing its next unit when the result of the last one is in.
+
+    A caller is a thread, as in a web server. Celery gives each thread a result backend with
+    connections of its own, so the threads live as long as this object: what warm-up has
+    opened is still open when the measuring begins.
+    """
+
+    def __init__(self, units: UnitRunner, stop: threading.Event, in_flight: int) -> None:
+        self._units = units
+        self._stop = stop
+        self._in_flight = in_flight
+        self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="caller")
+        self.gave_up = False
+        """Nothing came back any more: twice as many units in a row as callers timed out."""
+
+    def run(
+        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+    ) -> list[Published]:
+        turn = _Turn(first, extent, self._in_flight)
+        jobs = [
+            self._threads.submit(self._call, workload, turn, flags) for _ in range(self._in_flight)
+        ]
+        for job in jobs:
+            job.result()
+        self.gave_up = self.gave_up or turn.hopeless
+        return turn.unresolved
+
+    def _call(self, workload: Workload, turn: _Turn, flags: UnitFlag) -> None:
+        while not self._stop.is_set():
+            unit = turn.next_unit()
+            if unit is None:
+                return
+            published = self._units.publish(unit, workload, flags)
+            turn.note(published, None if published is None else self._units.wait(published))
+
+
+class _Turn:
+    """What the callers of one closed load share."""
+
+    def __init__(self, first: int, extent: Extent, in_flight: int) -> None:
+        self._numbers = itertools.count(first)
+        self._end = None if extent.units is None else first + extent.units
+        self._deadline = None if extent.duration_s is None else time.monotonic() + extent.duration_s
+        self._patience = 2 * in_flight
+        self._in_vain = 0
+        self.unresolved: list[Published] = []
+
+    @property
+    def hopeless(self) -> bool:
+        return self._in_vain >= self._patience
+
+    def next_unit(self) -> int | None:
+        """The next unit's number, or None when there is none to run."""
+        if self.hopeless:
+            return None
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return None
+        unit = next(self._numbers)
+        return None if self._end is not None and unit >= self._end else unit
+
+    def note(self, published: Published | None, outcome: Outcome | None) -> None:
+        """Remember units without a result, and how many there were in a row."""
+        if published is not None and outcome is not Outcome.TIMED_OUT:
+            self._in_vain = 0
+            return
+        self._in_vain += 1
+        if published is not None:
+            self.unresolved.append(published)
+
+
+_MOST_REFUSALS = 5
+"""A client may retry for many seconds before each refusal."""
+
+
+class Backlog:
+    """Publishes all units at once; nobody waits for a result."""
+
+    def __init__(self, units: UnitRunner, stop: threading.Event) -> None:
+        self.gave_up = False
+        """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
+        self._units = units
+        self._stop = stop
+
+    def run(
+        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+    ) -> list[Published]:
+        on_their_way: list[Published] = []
+        refused = 0
+        for unit in range(first, first + (extent.units or 0)):
+            self.gave_up = refused >= _MOST_REFUSALS
+            if self.gave_up or self._stop.is_set():
+                break
+            published = self._units.publish(unit, workload, flags)
+            refused = refused + 1 if published is None else 0
+            if published is not None:
+                on_their_way.append(published)
+        return on_their_way
+
+
+def make(spec: dict[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed) -> Load:
+    """The load that the cell spec names; `callers` are the ones that warm up."""
+    if spec["load"] == "closed":
+        return callers
+    if spec["load"] == "backlog":
+        return Backlog(units, stop)
+    raise ValueError(f"unknown load {spec['load']!r}")

@@ -1,0 +1,58 @@
+"""The tutorial's tasks: its names, signatures and results."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import shared_task
+
+HEAVY_STEP_S = 0.01
+"""How long `heavy_task` sleeps per step. Set from the cell spec, once, before any task runs."""
+
+
+@shared_task
+def add(x: Any, y: Any) -> Any:
+    """The sum; of two strings, the one after the other."""
+    return x + y
+
+
+@shared_task
+def buy_milk(volume: Any) -> Any:
+    """A group's member: gives back how much was bought."""
+    return volume
+
+
+@shared_task
+def buy_bread(count: Any) -> Any:
+    """A group's other member."""
+    return count
+
+
+@shared_task
+def fetch_user_name(id: Any) -> str:  # noqa: A002 - the tutorial's signature
+    """A chain's first link."""
+    return f"Пётр {id}Первый"
+
+
+@shared_task
+def greeting_user(name: str) -> str:
+    """A chain's further links."""
+    return f"Здравствуй, {name}!"
+
+
+@shared_task
+def heavy_task(n: int) -> int:
+    """The product of 2..n-1, slowly. TypeError for a string."""
+    result = 1
+    for i in range(2, n):
+        result *= i
+        time.sleep(HEAVY_STEP_S)
+    return result
+
+
+@shared_task
+def probe(hold_s: float) -> bool:
+    """Shows that a pool process works; held a moment so that its neighbours get one too."""
+    time.sleep(hold_s)
+    return True

@@ -1,0 +1,97 @@
+"""One unit of work, from its publication to its outcome, with every step recorded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery.exceptions import TimeoutError as CeleryTimeoutError
+from celery.result import AsyncResult, GroupResult
+from celery.utils import uuid
+
+from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.recorder import Recorder
+from harness.probe.workloads import Failure, Workload
+
+_REASON_LENGTH = 200
+
+
+class Published:
+    """A unit on its way."""
+
+    __slots__ = ("result", "unit", "workload")
+
+    def __init__(self, unit: int, workload: Workload, result: Any) -> None:
+        self.unit = unit
+        self.workload = workload
+        self.result = result
+
+
+class UnitRunner:
+    """Publishes units and judges their results; the only place that does either."""
+
+    def __init__(self, recorder: Recorder, timeout_s: float) -> None:
+        self._record = recorder.record
+        self._timeout_s = timeout_s
+        self.publish_errors: dict[str, int] = {}
+        """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
+
+    def publish(self, unit: int, workload: Workload, flags: UnitFlag) -> Published | None:
+        """Publish one unit; None if the call raised, which is recorded."""
+        record, now = self._record, time.monotonic_ns
+        task_id = uuid()
+        ident = id_bytes(task_id)
+        # Recorded before the call: a client that is killed inside it has still told.
+        record(Kind.PUBLISH, ident, now(), unit, 0, flags)
+        try:
+            result = workload.publish(unit, task_id)
+        except Exception as error:  # whatever a broker's client raises  # noqa: BLE001
+            record(Kind.PUBLISH_FAILED, ident, now(), unit)
+            reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+            self.publish_errors[reason] = self.publish_errors.get(reason, 0) + 1
+            return None
+        record(Kind.PUBLISHED, ident, now(), unit)
+        for position, member in enumerate(workload.members(result)):
+            record(Kind.MEMBER, id_bytes(member), 0, unit, position)
+        return Published(unit, workload, result)
+
+    def wait(self, published: Published) -> Outcome:
+        """Wait for the unit's result the user's way, record when it was seen, and judge it."""
+        try:
+            value = published.workload.wait(published.result, self._timeout_s)
+        except CeleryTimeoutError:
+            seen_ns, outcome = time.monotonic_ns(), Outcome.TIMED_OUT
+        except Exception as error:  # the task's own exception, of any type  # noqa: BLE001
+            seen_ns, outcome = time.monotonic_ns(), judge_failure(published, error)
+        else:
+            seen_ns, outcome = time.monotonic_ns(), judge_value(published, value)
+        ident = id_bytes(published.result.id)
+        self._record(Kind.SEEN, ident, seen_ns, published.unit, 0, outcome)
+        return outcome
+
+    def check(self, published: Published, outcome: Outcome) -> None:
+        """Record an outcome that was found after the measuring."""
+        ident = id_bytes(published.result.id)
+        self._record(Kind.CHECKED, ident, time.monotonic_ns(), published.unit, 0, outcome)
+
+
+def judge_value(published: Published, value: Any) -> Outcome:
+    """OK if the result equals what was expected, type and all."""
+    expected = published.workload.expected(published.unit)
+    return Outcome.OK if type(value) is type(expected) and value == expected else Outcome.WRONG
+
+
+def judge_failure(published: Published, error: BaseException) -> Outcome:
+    """FAILED_AS_MEANT if the unit was to fail, in just this way."""
+    expected = published.workload.expected(published.unit)
+    meant = (
+        isinstance(expected, Failure)
+        and type(error).__name__ == expected.type_name
+        and str(error) == expected.message
+    )
+    return Outcome.FAILED_AS_MEANT if meant else Outcome.FAILED
+
+
+def results_of(result: AsyncResult | GroupResult) -> list[AsyncResult]:
+    """The AsyncResults whose values make up the unit's result."""
+    return list(result.results) if isinstance(result, GroupResult) else [result]

@@ -1,0 +1,181 @@
+"""Workloads: how a unit of work is published, and what its result has to be.
+
+Each class takes the workload's fields of the cell spec. Units are numbered from 0 and, unless
+the spec fixes the arguments, carry values of their own, so that a result that reaches the
+wrong caller is found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from celery import chain, group
+from celery.result import AsyncResult, GroupResult
+
+from harness.probe import tasks
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The exception that a unit is meant to end with."""
+
+    type_name: str
+    message: str
+
+
+class Workload(Protocol):
+    """One kind of unit of work."""
+
+    tasks_per_unit: int
+
+    def publish(self, unit: int, ident: str) -> Any:
+        """Publish the unit under the result id `ident`; the AsyncResult or GroupResult."""
+        ...
+
+    def members(self, result: Any) -> list[str]:
+        """The unit's task ids, in order."""
+        ...
+
+    def wait(self, result: Any, timeout_s: float) -> Any:
+        """The unit's result, as the user would wait for it. Raises what `get` raises."""
+        ...
+
+    def expected(self, unit: int) -> Any:
+        """The value the result must equal, or the Failure it must be."""
+        ...
+
+
+class _OneResult:
+    """What workloads have in common whose result is a single AsyncResult."""
+
+    def members(self, result: AsyncResult) -> list[str]:
+        return [result.id]
+
+    def wait(self, result: AsyncResult, timeout_s: float) -> Any:
+        return result.get(timeout=timeout_s)
+
+
+class Add(_OneResult):
+    """`add(x, y)`."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._x, self._y = spec["x"], spec["y"]
+        self._payload = "x" * spec["payload_bytes"]
+
+    def _arguments(self, unit: int) -> tuple[Any, Any]:
+        if self._payload:
+            return self._payload, str(unit)
+        return unit if self._x is None else self._x, unit + 1 if self._y is None else self._y
+
+    def publish(self, unit: int, ident: str) -> AsyncResult:
+        return tasks.add.apply_async(self._arguments(unit), task_id=ident)
+
+    def expected(self, unit: int) -> Any:
+        x, y = self._arguments(unit)
+        return x + y
+
+
+class Group:
+    """`group(buy_milk(volume), buy_bread(count), ...)`, the two in turn."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.tasks_per_unit = spec["size"]
+        self._fixed = (spec["volume"], spec["count"])
+        self._payload = "x" * spec["payload_bytes"]
+        self._join = spec["collect"] == "join"
+
+    def expected(self, unit: int) -> list[Any]:
+        first = unit * self.tasks_per_unit
+        return [self._argument(first + i, self._fixed[i % 2]) for i in range(self.tasks_per_unit)]
+
+    def _argument(self, number: int, fixed: int | None) -> Any:
+        if self._payload:
+            return f"{self._payload}{number}"
+        return number if fixed is None else fixed
+
+    def publish(self, unit: int, ident: str) -> GroupResult:
+        kinds = (tasks.buy_milk, tasks.buy_bread)
+        members = [kinds[i % 2].s(value) for i, value in enumerate(self.expected(unit))]
+        return group(members).apply_async(task_id=ident)
+
+    def members(self, result: GroupResult) -> list[str]:
+        return [child.id for child in result.results]
+
+    def wait(self, result: GroupResult, timeout_s: float) -> Any:
+        return (result.join if self._join else result.get)(timeout=timeout_s)
+
+
+class Chain(_OneResult):
+    """`fetch_user_name(id) | greeting_user() | ...`."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.tasks_per_unit = spec["length"]
+        self._id = spec["id"]
+        self._payload = "x" * spec["payload_bytes"]
+
+    def _argument(self, unit: int) -> Any:
+        if self._payload:
+            return f"{self._payload}{unit}"
+        return unit if self._id is None else self._id
+
+    def publish(self, unit: int, ident: str) -> AsyncResult:
+        greetings = [tasks.greeting_user.s() for _ in range(self.tasks_per_unit - 1)]
+        links = chain(tasks.fetch_user_name.s(self._argument(unit)), *greetings)
+        return links.apply_async(task_id=ident)
+
+    def members(self, result: AsyncResult) -> list[str]:
+        ids, link = [], result
+        while link is not None:
+            ids.append(link.id)
+            link = link.parent
+        return ids[::-1]
+
+    def expected(self, unit: int) -> str:
+        value: str = tasks.fetch_user_name(self._argument(unit))
+        for _ in range(self.tasks_per_unit - 1):
+            value = tasks.greeting_user(value)
+        return value
+
+
+class HeavyTask(_OneResult):
+    """`heavy_task(n)`; a string as n must fail with Python's own words."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._n = spec["n"]
+
+    def publish(self, unit: int, ident: str) -> AsyncResult:  # noqa: ARG002 - every unit is alike
+        return tasks.heavy_task.apply_async((self._n,), task_id=ident)
+
+    def expected(self, unit: int) -> Any:  # noqa: ARG002 - every unit is alike
+        if isinstance(self._n, str):
+            return Failure("TypeError", "'str' object cannot be interpreted as an integer")
+        return math.factorial(max(self._n - 1, 0))
+
+
+class Probe(_OneResult):
+    """Not a workload of the user's: the tasks that show that every pool process works."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, hold_s: float) -> None:
+        self._hold_s = hold_s
+
+    def publish(self, unit: int, ident: str) -> AsyncResult:  # noqa: ARG002 - every unit is alike
+        return tasks.probe.apply_async((self._hold_s,), task_id=ident)
+
+    def expected(self, unit: int) -> bool:  # noqa: ARG002 - every unit is alike
+        return True
+
+
+WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask]] = {
+    "add": Add,
+    "group": Group,
+    "chain": Chain,
+    "heavy_task": HeavyTask,
+}

