@@ -1,0 +1,119 @@
+"""What a `celery:` of a configuration asks pip for, and what it may not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.scenario.celery_sets import KNOWN, requirements, title
+from harness.scenario.models import CelerySet, Configuration, RedisBackend, RedisBroker, SqsBroker
+from harness.scenario.models import Worker as WorkerModel
+from tests.scenario.project import Project, make_project
+
+
+def configuration(**changes: object) -> Configuration:
+    plain = Configuration(
+        name="c", broker=RedisBroker(service="redis"), backend=RedisBackend(service="redis")
+    )
+    return plain.model_copy(update=changes)
+
+
+@pytest.fixture
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return make_project(tmp_path_factory.mktemp("project"))
+
+
+def test_the_tutorials_version_brings_the_libraries_of_its_time() -> None:
+    assert requirements(CelerySet(version="5.3.1"), configuration()) == (
+        "packaging",
+        "redis==4.6.0",
+        "celery==5.3.1",
+        "kombu==5.3.1",
+        "amqp==5.1.1",
+        "vine==5.0.0",
+        "billiard==4.1.0",
+    )
+
+
+@pytest.mark.parametrize("version", list(KNOWN))
+def test_known_sets_pin_all_that_decides_speed(version: str) -> None:
+    names = {pin.partition("==")[0] for pin in KNOWN[version].pins}
+    assert names == {"kombu", "amqp", "vine", "billiard", "redis"}
+    assert KNOWN[version].why
+
+
+def test_a_pin_replaces_the_versions_own_whatever_its_spelling() -> None:
+    celery = CelerySet(version="5.3.1", pins=("Kombu==5.7.0", "vine==5.1.0", "uvloop"))
+    found = requirements(celery, configuration())
+    assert "Kombu==5.7.0" in found
+    assert "kombu==5.3.1" not in found
+    assert found.count("vine==5.1.0") == 1
+    assert "vine==5.0.0" not in found
+    assert "uvloop" in found
+    assert "amqp==5.1.1" in found
+
+
+def test_other_versions_take_bounds_of_their_series() -> None:
+    found = requirements(CelerySet(version="5.5.0"), configuration())
+    assert found == ("packaging", "redis<=5.2.1", "celery==5.5.0", "kombu~=5.5.0")
+    unknown = requirements(CelerySet(version="9.1.0"), configuration())
+    assert unknown == ("packaging", "redis", "celery==9.1.0")
+
+
+def test_pins_alone_are_all_there_is_but_for_what_the_broker_needs() -> None:
+    celery = CelerySet(pins=("celery==5.6.0", "redis<6"))
+    assert requirements(celery, configuration()) == ("packaging", "redis<6", "celery==5.6.0")
+    on_sqs = configuration(
+        broker=SqsBroker(service="sqs"), worker=WorkerModel(pool="gevent", concurrency=2)
+    )
+    assert requirements(celery, on_sqs) == (
+        *("packaging", "redis<6", "boto3", "pycurl", "urllib3", "gevent", "celery==5.6.0"),
+    )
+
+
+def test_titles() -> None:
+    assert title(CelerySet(version="5.3.1")) == "celery 5.3.1"
+    assert title(CelerySet(version="5.3.1", pins=("kombu==5.7.0",))) == "celery 5.3.1, kombu==5.7.0"
+    assert title(CelerySet(name="swap", version="5.3.1")) == "swap"
+    assert title(CelerySet(name="3fa9", revision="3fa9c1b")) == "revision 3fa9"
+
+
+MALFORMED = {
+    "celery: 5.4": "in quotes",
+    "celery: latest": "version in full",
+    "celery: {}": "which Celery?",
+    "celery: {name: x, pins: [kombu==5.7.0]}": "which Celery?",
+    "celery: {version: 5.3.1, pins: [celery==5.4.0]}": "pinned twice",
+    "celery: {revision: main, version: 5.3.1}": "give it alone",
+    "celery: {revision: --upload-pack=x}": "a git revision",
+    "celery: {version: 5.3.1, pins: [--index-url=http://evil]}": "not a requirement",
+    "celery: {version: 5.3.1, pins: [-r x.txt]}": "not a requirement",
+    "celery: {version: 5.3.1, pins: kombu==5.7.0}": "list",
+    "celery: {version: 5.3.1, pin: [kombu==5.7.0]}": "pins",
+}
+
+
+@pytest.mark.parametrize("line", list(MALFORMED))
+def test_malformed(project: Project, line: str) -> None:
+    project.configuration(
+        f"name: c\nbroker: {{service: redis}}\nbackend: {{service: redis}}\n{line}\n"
+    )
+    problems = project.problems()
+    assert problems
+    assert all(problem.startswith("configs/c.yaml:4:") for problem in problems), problems
+    assert any(MALFORMED[line] in problem for problem in problems), problems
+
+
+def test_as_an_axis(project: Project) -> None:
+    project.change(
+        'matrix: {celery: ["5.3.1", "5.7.0", {name: swap, version: 5.3.1, pins: [kombu==5.7.0]}]}'
+    )
+    cells = project.plan().cells
+    assert [cell.name for cell in cells] == [
+        "c[celery=5.3.1]/add/closed-8",
+        "c[celery=5.7.0]/add/closed-8",
+        "c[celery=swap]/add/closed-8",
+    ]
+    assert cells[0].configuration.celery == CelerySet(version="5.3.1")
+    assert cells[2].configuration.celery == CelerySet(
+        name="swap", version="5.3.1", pins=("kombu==5.7.0",)
+    )
