@@ -1,0 +1,1 @@
+"""YAML files in, frozen plans out. `loader` is the door; nothing is imported here."""

@@ -1,0 +1,216 @@
+"""What each broker and backend can do, and the combinations that cannot work.
+
+One row per service. A new service adds a row here and a model in `models`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.scenario.document import Location
+from harness.scenario.models import (
+    BacklogLoad,
+    ClosedLoad,
+    Configuration,
+    Endpoint,
+    Frozen,
+    GroupWorkload,
+    HeavyTaskWorkload,
+    Load,
+    Measure,
+    Provider,
+    Workload,
+)
+from harness.scenario.wording import did_you_mean, listed, shown
+
+Conflict = tuple[Location, str]
+"""Where in the YAML, and what cannot work there."""
+
+
+@dataclass(frozen=True)
+class BrokerAbilities:
+    """One row of the brokers' table."""
+
+    schemes: tuple[str, ...]
+    """How the URL of an external server may begin."""
+    needs_url: bool = True
+    """Whether `external` has to say where; AWS finds its own servers."""
+    max_message_bytes: int | None = None
+    """The largest message the service itself takes."""
+
+
+@dataclass(frozen=True)
+class BackendAbilities:
+    """One row of the backends' table. `joins`: a group's results can be collected as one."""
+
+    schemes: tuple[str, ...] = ()
+    results: bool = True
+    joins: bool = True
+    chords: bool = True
+    needs_broker: str | None = None
+    """The one broker it works with."""
+
+
+BROKERS: Mapping[str, BrokerAbilities] = {
+    "redis": BrokerAbilities(("redis", "rediss")),
+    "rabbitmq": BrokerAbilities(("amqp", "amqps", "pyamqp")),
+    "sqs": BrokerAbilities(
+        ("sqs", "http", "https"),
+        needs_url=False,
+        max_message_bytes=1024 * 1024,  # AWS' quota since August 2025; 256 KiB before
+    ),
+}
+BACKENDS: Mapping[str, BackendAbilities] = {
+    "redis": BackendAbilities(("redis", "rediss")),
+    "rpc": BackendAbilities(chords=False, needs_broker="rabbitmq"),
+    "none": BackendAbilities(results=False, joins=False, chords=False),
+}
+
+_OWNED_WORDS: Mapping[str, str] = {
+    "-A": "--app",
+    "--app": "--app",
+    "-b": "--broker",
+    "--broker": "--broker",
+    "--result-backend": "--result-backend",
+    "-c": "--concurrency",
+    "--concurrency": "--concurrency",
+    "-P": "--pool",
+    "--pool": "--pool",
+    "-Q": "--queues",
+    "--queues": "--queues",
+    "-n": "--hostname",
+    "--hostname": "--hostname",
+    "-f": "--logfile",
+    "--logfile": "--logfile",
+    "-D": "--detach",
+    "--detach": "--detach",
+    "--pidfile": "--pidfile",
+    "-B": "--beat",
+    "--beat": "--beat",
+}
+
+
+def configuration_conflicts(
+    configuration: Configuration, provider: Provider | None
+) -> list[Conflict]:
+    """What cannot work within one configuration. `provider` is the command line's, if any."""
+    conflicts = _endpoint_conflicts(configuration, provider)
+    broker, backend = configuration.broker.service, configuration.backend.service
+    needed = BACKENDS[backend].needs_broker
+    if needed is not None and needed != broker:
+        message = f"{backend} results work with the {needed} broker only, not with {broker}"
+        fit = [name for name, row in BACKENDS.items() if row.results and not row.needs_broker]
+        conflicts.append((("backend", "service"), f"{message}: use {' or '.join(fit)}"))
+    worker = configuration.worker
+    if worker.pool == "solo" and worker.concurrency != 1:
+        where: Location = ("worker", "concurrency")
+        conflicts.append((where, 'pool solo runs one task at a time: set "concurrency: 1"'))
+    for index, word in enumerate(worker.options):
+        flag = word.split("=", 1)[0]
+        if long := _OWNED_WORDS.get(flag if flag.startswith("--") else flag[:2]):
+            message = f"the harness itself decides {long}: remove {shown(flag)}"
+            conflicts.append((("worker", "options", index), message))
+    return conflicts
+
+
+def installation_conflicts(configuration: Configuration) -> list[Conflict]:
+    """What this Python lacks for a configuration to run."""
+    if configuration.celery is not None:  # an environment of its own brings what it needs
+        return []
+    if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
+        return [(("worker", "pool"), "pool gevent needs gevent: pip install gevent")]
+    return []
+
+
+def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:
+    """The URLs that will not be used, because the harness runs the server itself."""
+    unused: list[Location] = []
+    for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
+        if _provider(endpoint, provider) != "external":
+            unused += [(role, "url"), (role, "management_url")]
+    return tuple(unused)
+
+
+def cell_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> list[Conflict]:
+    """What cannot work in one cell: locations begin with `workload` or `load`."""
+    conflicts: list[Conflict] = []
+    backend = BACKENDS[configuration.backend.service]
+    who = f'configuration "{configuration.name}"'
+    ignored = configuration.settings.get("task_ignore_result") is True
+    without = "task_ignore_result" if ignored else f"backend {configuration.backend.service}"
+    if isinstance(load, ClosedLoad) and (ignored or not backend.results):
+        message = f"closed load waits for results, and {who} has {without}: use load backlog"
+        conflicts.append((("load", "load"), message))
+    if isinstance(workload, GroupWorkload) and (ignored or not backend.joins):
+        message = f"a group's results are joined, and {who} has {without}: use another backend"
+        conflicts.append((("workload", "workload"), message))
+    if isinstance(load, BacklogLoad) and measure.units is None:
+        message = 'a backlog is published in full first: it needs "units:", not "duration:"'
+        conflicts.append((("load", "load"), message))
+    conflicts += _size_conflicts(configuration, workload)
+    conflicts += _time_conflicts(workload, measure)
+    return conflicts
+
+
+def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
+    broker = configuration.broker.service
+    limit = BROKERS[broker].max_message_bytes
+    size = getattr(workload, "payload_bytes", 0)
+    if limit is None or size <= limit:
+        return []
+    message = f"{broker} takes messages of at most {limit} bytes"
+    return [(("workload", "payload_bytes"), message)]
+
+
+def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:
+    if not isinstance(workload, HeavyTaskWorkload) or isinstance(workload.n, str):
+        return []
+    least_s = max(0, workload.n - 2) * workload.sleep
+    if least_s < measure.timeout:
+        return []
+    message = (
+        f"one unit takes at least {least_s:g} s, and the timeout is {measure.timeout:g} s:"
+        " raise measure.timeout, or lower n or sleep"
+    )
+    return [(("workload", "n"), message)]
+
+
+def _provider(endpoint: Frozen, chosen: Provider | None) -> Provider | None:
+    """Who will run the endpoint's server; None for what has no server of its own."""
+    if not isinstance(endpoint, Endpoint):
+        return None
+    return chosen or endpoint.provider or "local"
+
+
+def _endpoint_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    conflicts: list[Conflict] = []
+    broker, backend = configuration.broker, configuration.backend
+    row = BROKERS[broker.service]
+    conflicts += _url_conflicts("broker", broker, row.schemes, row.needs_url, provider)
+    schemes = BACKENDS[backend.service].schemes
+    conflicts += _url_conflicts("backend", backend, schemes, bool(schemes), provider)
+    return conflicts
+
+
+def _url_conflicts(
+    role: str,
+    endpoint: Frozen,
+    schemes: tuple[str, ...],
+    needs_url: bool,
+    provider: Provider | None,
+) -> list[Conflict]:
+    url = endpoint.url if isinstance(endpoint, Endpoint) else None
+    if url is None:
+        if needs_url and _provider(endpoint, provider) == "external":
+            message = f'provider external needs a "url:", for example {schemes[0]}://host'
+            return [((role, "provider"), message)]
+        return []
+    scheme, separator, _ = url.partition("://")
+    if url.startswith("${") or (separator and scheme in schemes):
+        return []
+    guess = did_you_mean(scheme, schemes) if separator else ""
+    return [((role, "url"), f"the url begins with one of {listed(schemes)}, then ://{guess}")]

@@ -1,0 +1,66 @@
+"""Checks what a scenario says about gates and comparisons, with positions in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.errors import Problem
+from harness.scenario.document import Document, Mark
+from harness.scenario.gates import GateSyntaxError, parse_gate
+from harness.scenario.models import Cell, Scenario
+from harness.scenario.pairing import Place, UnknownBaseError, default_base, paired_cells
+from harness.scenario.wording import shown
+
+
+def gate_problems(document: Document, path: Path) -> list[Problem]:
+    """Everything wrong with the gates. A position points into the text of the gate."""
+    gates = document.get(("gates",)) or ()
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for index, text in enumerate(gates):
+        mark = document.value_mark(("gates", index))
+        if text in seen:
+            problems.append(mark.problem(f"the gate {shown(text)} stands here twice"))
+        seen.add(text)
+        try:
+            parse_gate(text)
+        except GateSyntaxError as error:
+            place = _inside(mark, text, error.column, path)
+            problems.append(place.problem(f"gate {shown(text)}: {error}"))
+    return problems
+
+
+def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell]) -> list[Problem]:
+    """Whether there is anything to compare with `compare.base`."""
+    if scenario.compare is None:
+        return []
+    places = [place_of(cell) for cell in cells]
+    try:
+        paired_cells(places, scenario.compare.base or default_base(places))
+    except UnknownBaseError as error:
+        named = ("compare", "base") in document.spots
+        mark = (
+            document.value_mark(("compare", "base")) if named else document.key_mark(("compare",))
+        )
+        return [mark.problem(str(error))]
+    return []
+
+
+def place_of(cell: Cell) -> Place:
+    """Where a cell stands in its scenario's matrix."""
+    return Place(cell.configuration.name, cell.axes, cell.name)
+
+
+def _inside(mark: Mark, text: str, column: int, path: Path) -> Mark:
+    """The column of a gate's text within its line; the gate's begin where it is written in a way
+    (escapes, several lines, `--set`) that moves the characters."""
+    try:
+        line = path.read_text(encoding="utf-8-sig").splitlines()[mark.line - 1]
+    except (OSError, ValueError, IndexError):
+        return mark
+    for quote in (0, 1):
+        if line[mark.column - 1 + quote :].startswith(text):
+            return replace(mark, column=mark.column + quote + column)
+    return mark

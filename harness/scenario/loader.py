@@ -1,0 +1,281 @@
+"""The door of this package: a scenario file in, a checked plan out, or every problem at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InvalidInput, Problem
+from harness.scenario import expand
+from harness.scenario.capabilities import (
+    configuration_conflicts,
+    installation_conflicts,
+    unused_urls,
+)
+from harness.scenario.celery_settings import settings_problems
+from harness.scenario.document import Document, Location, Mark, Spot
+from harness.scenario.judging import base_problems, gate_problems
+from harness.scenario.models import Configuration, Plan, Provider, Scenario
+from harness.scenario.overrides import Change, changed, parse_changes
+from harness.scenario.secrets import missing_variable_problems, secret_problems
+from harness.scenario.validation import Model, validate
+from harness.scenario.wording import did_you_mean, printable, shown
+from harness.scenario.yaml12 import read_document, shown_path
+
+SUFFIXES = (".yaml", ".yml")
+_SCENARIO_KEYS = frozenset(Scenario.model_fields) - frozenset(Configuration.model_fields)
+_CONFIGURATION_KEYS = frozenset(Configuration.model_fields) - frozenset(Scenario.model_fields)
+
+
+def load_plan(
+    path: Path,
+    *,
+    only: Sequence[str] = (),
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    provider: Provider | None = None,
+) -> Plan:
+    """Read a scenario and its configurations, apply the command line, expand it to cells.
+
+    `only` (`--config`) replaces the scenario's configurations: names in `configs/`, or paths.
+    `sets` (`--set`) are `PATH=VALUE`. With `environ`, what has to be there at run time is checked
+    too: variables and optional packages. `provider` is the command line's `--provider`: URLs of
+    servers that the harness starts itself need no variables.
+
+    Raises InvalidInput with all the problems of all the files. `${NAME}` stays unexpanded.
+    """
+    problems: list[Problem] = []
+    changes = parse_changes(sets, problems)
+    document = read_document(path, problems)
+    if document is None:
+        raise InvalidInput(problems)
+    document = _with_only(document, only)
+    document = changed(
+        document, [change for change in changes if not change.of_configurations], problems
+    )
+    scenario = _validated(Scenario, document, problems)
+    check = _ConfigurationCheck(environ, provider)
+    configurations = _configurations(path, document, bool(only), changes, check, problems)
+    resolved = expand.variants(document, configurations, check, problems)
+    cells = expand.cells(scenario, document, resolved, problems) if scenario is not None else ()
+    if scenario is not None:
+        problems += gate_problems(document, path)
+        problems += [] if problems else base_problems(document, scenario, cells)
+    if problems or scenario is None:
+        raise InvalidInput(_distinct(problems))
+    return Plan(scenario=scenario, source=str(path), cells=cells)
+
+
+def load_configuration(path: Path, *, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read one configuration. Raises InvalidInput with all its problems."""
+    problems: list[Problem] = []
+    configuration = _configuration(path, environ, problems)
+    if problems or configuration is None:
+        raise InvalidInput(_distinct(problems))
+    return configuration
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read one scenario without its configurations. Raises InvalidInput with all its problems."""
+    problems: list[Problem] = []
+    document = read_document(path, problems)
+    scenario = None if document is None else _validated(Scenario, document, problems)
+    if document is not None and scenario is not None:
+        problems += gate_problems(document, path)
+    if problems or scenario is None:
+        raise InvalidInput(_distinct(problems))
+    return scenario
+
+
+def check_file(path: Path) -> list[Problem]:
+    """Everything wrong with one file; its keys, else its folder, tell which kind it is.
+
+    A scenario is checked with its configurations, whose problems are among the result.
+    """
+    problems: list[Problem] = []
+    document = read_document(path, problems)
+    if document is None:
+        return problems
+    kind = _kind(path, document)
+    if kind is Scenario:
+        try:
+            load_plan(path)
+        except InvalidInput as error:
+            return error.problems
+        return []
+    if kind is None:
+        keys = "a configuration has broker and backend, a scenario has workloads and measure"
+        mark = document.value_mark(())
+        return [*problems, mark.problem(f"neither a configuration nor a scenario: {keys}")]
+    _configuration(path, None, problems := [])
+    return _distinct(problems)
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """The YAML files of a folder and below, sorted, hidden ones left out."""
+    found = [path for suffix in SUFFIXES for path in folder.rglob(f"*{suffix}")]
+    visible = (
+        path
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    return sorted(visible, key=lambda path: (path.parent, path.stem))
+
+
+# --- configurations -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _ConfigurationCheck:
+    """Everything that a configuration's document has to pass, alone or at a matrix point."""
+
+    environ: Mapping[str, str] | None
+    provider: Provider | None
+
+    def __call__(self, document: Document, problems: list[Problem]) -> Configuration | None:
+        before = len(problems)
+        configuration = _validated(Configuration, document, problems)
+        service = document.get(("broker", "service"))
+        problems += settings_problems(document, ("settings",), service)
+        problems += secret_problems(document)
+        if configuration is None:
+            return None
+        conflicts = configuration_conflicts(configuration, self.provider)
+        if self.environ is not None:
+            conflicts += installation_conflicts(configuration)
+            unused = unused_urls(configuration, self.provider)
+            problems += missing_variable_problems(document, self.environ, unused)
+        problems += [document.value_mark(place).problem(message) for place, message in conflicts]
+        return configuration if len(problems) == before else None
+
+
+def _configuration(
+    path: Path, environ: Mapping[str, str] | None, problems: list[Problem]
+) -> Configuration | None:
+    document = read_document(path, problems)
+    if document is None:
+        return None
+    _check_name(path, document, problems)
+    return _ConfigurationCheck(environ, None)(document, problems)
+
+
+def _configurations(
+    scenario_path: Path,
+    scenario: Document,
+    from_command_line: bool,
+    changes: Sequence[Change],
+    check: _ConfigurationCheck,
+    problems: list[Problem],
+) -> list[Document]:
+    """The documents of the scenario's configurations that are valid before the matrix."""
+    entries = scenario.get(("configurations",))
+    usable: dict[str, Document] = {}
+    base = Path() if from_command_line else scenario_path.parent
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if not isinstance(entry, str):
+            continue  # reported with the scenario's own types
+        mark = scenario.value_mark(("configurations", index))
+        path = _find(entry, base, _folders(scenario_path), mark, problems)
+        document = None if path is None else _read_at(path, mark, problems)
+        if path is None or document is None:
+            continue
+        _check_name(path, document, problems)
+        document = changed(
+            document, [change for change in changes if change.of_configurations], problems
+        )
+        configuration = check(document, problems)
+        if configuration is None:
+            continue
+        if configuration.name in usable:
+            message = f"a second configuration with the name {shown(configuration.name)}"
+            problems.append(mark.problem(message))
+        usable[configuration.name] = document
+    return list(usable.values())
+
+
+def _folders(scenario_path: Path) -> list[Path]:
+    """Where names of configurations are looked up: beside the scenario's folder, then here."""
+    beside = Path(os.path.normpath(scenario_path.parent / ".." / "configs"))
+    return list(dict.fromkeys((beside, Path("configs"))))
+
+
+def _find(
+    entry: str, base: Path, folders: Sequence[Path], mark: Mark, problems: list[Problem]
+) -> Path | None:
+    """The file that an entry of `configurations` means; None, and a problem, if there is none."""
+    if "/" in entry or entry.endswith(SUFFIXES):
+        return Path(os.path.normpath(base / entry))
+    for folder in folders:
+        for suffix in SUFFIXES:
+            if _exists(path := folder / f"{entry}{suffix}"):
+                return path
+    known = sorted(
+        {path.stem for folder in folders if folder.is_dir() for path in yaml_files(folder)}
+    )
+    places = " or ".join(shown_path(folder) for folder in folders)
+    guess = did_you_mean(entry, known)
+    problems.append(mark.problem(f"no configuration {shown(entry)} in {places}{guess}"))
+    return None
+
+
+def _read_at(path: Path, mark: Mark, problems: list[Problem]) -> Document | None:
+    """Read a configuration; that a file is missing is a problem of who names it."""
+    if not _exists(path):
+        problems.append(mark.problem(f"there is no file {shown_path(path)}"))
+        return None
+    return read_document(path, problems)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, a NUL in it
+        return False
+
+
+def _check_name(path: Path, document: Document, problems: list[Problem]) -> None:
+    name = document.get(("name",))
+    if isinstance(name, str) and name != path.stem:
+        message = f"{shown(name)} differs from the file's name: write {shown(path.stem)}"
+        problems.append(document.value_mark(("name",)).problem(message))
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+def _with_only(document: Document, only: Sequence[str]) -> Document:
+    if not only or not isinstance(document.data, dict):
+        return document
+    spots: dict[Location, Spot] = {}
+    for index, name in enumerate(only):
+        mark = Mark(f"--config {printable(name)}", 1, 1)
+        spots[(index,)] = Spot(mark, mark)
+    part = Document(list(only), {(): spots[(0,)], **spots})
+    return document.placed(("configurations",), part)
+
+
+def _validated(model: type[Model], document: Document, problems: list[Problem]) -> Model | None:
+    """As `validate`, without what only follows from a value that was no YAML of ours."""
+    known = {(problem.file, problem.line, problem.column) for problem in problems}
+    found: list[Problem] = []
+    result = validate(model, document, found)
+    problems += [one for one in found if (one.file, one.line, one.column) not in known]
+    return result
+
+
+def _kind(path: Path, document: Document) -> type[Scenario] | type[Configuration] | None:
+    keys = frozenset(document.data) if isinstance(document.data, dict) else frozenset()
+    as_scenario, as_configuration = len(keys & _SCENARIO_KEYS), len(keys & _CONFIGURATION_KEYS)
+    if as_scenario != as_configuration:
+        return Scenario if as_scenario > as_configuration else Configuration
+    folder = path.absolute().parent.name
+    if folder == "scenarios":
+        return Scenario
+    return Configuration if folder == "configs" else None
+
+
+def _distinct(problems: Sequence[Problem]) -> list[Problem]:
+    return sorted(set(problems))

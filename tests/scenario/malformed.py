@@ -1,0 +1,456 @@
+"""Files that must not load, and every message they give: the line, the column, the words."""
+
+# ruff: noqa: E501 - messages are compared as printed, each on one line
+
+Cases = tuple[tuple[str, list[str]], ...]
+
+SYNTAX: Cases = (
+    ("", ["1:1: there is nothing in it"]),
+    ("# only a comment\n", ["1:1: there is nothing in it"]),
+    ("---\n...\n", ['2:1: expected a mapping ("key: value" lines), not nothing']),
+    ("null\n", ['1:1: expected a mapping ("key: value" lines), not nothing']),
+    ("- a\n- b\n", ['1:1: expected a mapping ("key: value" lines), not a list']),
+    ("just text\n", ['1:1: expected a mapping ("key: value" lines), not "just text"']),
+    ("name: x\n\tbroker: y\n", ["2:1: a tab cannot indent YAML: use spaces"]),
+    ("name: 'x\n", ["1:7: the quote that begins here is never closed"]),
+    ('name: "a\\q"\n', ["1:10: there is no such escape: use single quotes for plain text"]),
+    ("name: [a, b\n", ["2:1: a [ or { that begins here is never closed, or lacks a comma"]),
+    ("name: {a: b\n", ["2:1: a [ or { that begins here is never closed, or lacks a comma"]),
+    (
+        "name: a: b\n",
+        [
+            '1:8: this ":" is out of place: check the indents, and put text that holds ": " in quotes'
+        ],
+    ),
+    (
+        "name: x\n  broker: y\n",
+        [
+            '2:9: this ":" is out of place: check the indents, and put text that holds ": " in quotes'
+        ],
+    ),
+    ("name: @x\n", ["1:7: this character cannot begin a value: put the text in quotes"]),
+    ("name: `x`\n", ["1:7: this character cannot begin a value: put the text in quotes"]),
+    ("name: %x\n", ["1:7: this character cannot begin a value: put the text in quotes"]),
+    ("name: 'x' y\n", ["1:11: this does not go with what stands above: check indents and quotes"]),
+    ("name: *nowhere\n", ["1:7: this alias has no anchor before it"]),
+    (
+        "name: &a [*a]\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ["1:7: an alias may not stand inside its own anchor"],
+    ),
+    ("name: x\n---\nname: y\n", ["2:1: a second document begins here: one file holds one"]),
+    (
+        "name: !!binary aGk=\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: the tag "!!binary" is not supported'],
+    ),
+    (
+        "name: !python/object:os.system x\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: the tag "!python/object:os.system" is not supported'],
+    ),
+    (
+        "name: !!int abc\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: not a whole number of 64 bits: "abc"'],
+    ),
+    (
+        "name: !!set {a, b}\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: the tag "!!set" is not supported'],
+    ),
+    (
+        'name: "\\ud800"\nbroker: {service: redis}\nbackend: {service: redis}\n',
+        ["1:7: text with a NUL or half of a surrogate pair cannot be used"],
+    ),
+    (
+        'name: "a\\0b"\nbroker: {service: redis}\nbackend: {service: redis}\n',
+        ["1:7: text with a NUL or half of a surrogate pair cannot be used"],
+    ),
+    ('name: "\\UFFFFFFFF"\n', ["1:1: not valid YAML: an escape or number out of range"]),
+    ("a\u0000b", ["1:2: a character that YAML does not allow"]),
+    (
+        "%YAML 2.0\n---\nname: x\n",
+        ["1:1: not valid YAML: found incompatible YAML document (version 1.* is required)"],
+    ),
+    (
+        "? [a, b]\n: c\nname: c\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ["1:3: a key must be text, not a list or a mapping"],
+    ),
+    (
+        "? {a: b}\n: c\nname: c\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ["1:3: a key must be text, not a list or a mapping"],
+    ),
+    ("1: x\n", ['1:1: a key must be text: write "1" in quotes']),
+    ("true: x\n", ['1:1: a key must be text: write "true" in quotes']),
+    ("~: x\n", ['1:1: a key must be text: write "~" in quotes']),
+    ("2.5: x\n", ['1:1: a key must be text: write "2.5" in quotes']),
+    ("<<: {a: b}\n", ["1:1: merge keys (<<) are not part of YAML 1.2: write the keys out"]),
+    (
+        "name: x\nname: y\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        [
+            '1:7: "x" differs from the file\'s name: write "c"',
+            '2:1: duplicate key "name" (first in line 1)',
+        ],
+    ),
+    (
+        "name: 99999999999999999999\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: not a whole number of 64 bits: "99999999999999999999"'],
+    ),
+    (
+        "key\nother: 1\n",
+        [
+            '2:6: this ":" is out of place: check the indents, and put text that holds ": " in quotes'
+        ],
+    ),
+    ("- a\nb: c\n", ["2:1: this does not go with what stands above: check indents and quotes"]),
+    ("name: >\n x\n\ty\n", ["3:1: a tab cannot indent YAML: use spaces"]),
+    (
+        "name: |\n  x\n y\n",
+        ["3:2: this does not go with what stands above: check indents and quotes"],
+    ),
+)
+"""Whole configuration files."""
+
+ADDED: Cases = (
+    ("brokr: 1", ['4:1: unknown key "brokr" (did you mean "broker"?)']),
+    (
+        "task_acks_late: true",
+        ['4:1: "task_acks_late" is a Celery setting: put it under "settings:"'],
+    ),
+    ("description: 3.5", ["4:14: expected text, not 3.5: put it in quotes"]),
+    ("worker: 4", ['4:9: expected a mapping ("key: value" lines), not 4']),
+    (
+        "worker: {pool: eventlet}",
+        [
+            '4:16: expected one of prefork, threads, gevent, solo, not "eventlet" (did you mean "gevent"?)'
+        ],
+    ),
+    (
+        "worker: {pool: Threads}",
+        [
+            '4:16: expected one of prefork, threads, gevent, solo, not "Threads" (did you mean "threads"?)'
+        ],
+    ),
+    ("worker: {concurrency: 0}", ["4:23: must be at least 1, not 0"]),
+    ("worker: {concurrency: 2.0}", ["4:23: expected a whole number, not 2.0"]),
+    ("worker: {concurrency: '2'}", ['4:23: expected a whole number, not "2"']),
+    ("worker: {concurrency: 1_000}", ['4:23: expected a whole number, not "1_000"']),
+    ("worker: {count: 65}", ["4:17: must be at most 64, not 65"]),
+    ("worker: {count: true}", ["4:17: expected a whole number, not true"]),
+    ("worker: {options: --without-gossip}", ['4:19: expected a list, not "--without-gossip"']),
+    (
+        "worker: {options: [-c 4, --pool=solo]}",
+        [
+            '4:20: the harness itself decides --concurrency: remove "-c 4"',
+            '4:26: the harness itself decides --pool: remove "--pool"',
+        ],
+    ),
+    ("worker: {pool: solo}", ['4:1: pool solo runs one task at a time: set "concurrency: 1"']),
+    ("worker: {concurency: 2}", ['4:10: unknown key "concurency" (did you mean "concurrency"?)']),
+    ("settings: [a]", ['4:11: expected a mapping ("key: value" lines), not a list']),
+    (
+        "settings: {task_ack_late: true}",
+        ['4:12: Celery has no setting "task_ack_late" (did you mean "task_acks_late"?)'],
+    ),
+    (
+        "settings: {CELERY_ACKS_LATE: true}",
+        ['4:12: "CELERY_ACKS_LATE" is an old name: write task_acks_late'],
+    ),
+    (
+        "settings: {TASK_ACKS_LATE: true}",
+        ['4:12: "TASK_ACKS_LATE" is an old name: write task_acks_late'],
+    ),
+    (
+        "settings: {CELERYD_PREFETCH_MULTIPLIER: 1}",
+        ['4:12: "CELERYD_PREFETCH_MULTIPLIER" is an old name: write worker_prefetch_multiplier'],
+    ),
+    (
+        "settings: {task_acks_late: yes}",
+        ['4:28: task_acks_late: expected true or false, not "yes": that is text in YAML 1.2'],
+    ),
+    ("settings: {task_acks_late: 1}", ["4:28: task_acks_late: expected true or false, not 1"]),
+    ("settings: {task_acks_late:}", ["4:27: task_acks_late: expected true or false, not nothing"]),
+    (
+        "settings: {worker_prefetch_multiplier: four}",
+        ['4:40: worker_prefetch_multiplier: expected a whole number, not "four"'],
+    ),
+    (
+        "settings: {worker_prefetch_multiplier: 1.5}",
+        ["4:40: worker_prefetch_multiplier: expected a whole number, not 1.5"],
+    ),
+    (
+        "settings: {broker_transport_options: 5}",
+        ["4:38: broker_transport_options: expected a mapping, not 5"],
+    ),
+    ("settings: {accept_content: json}", ['4:28: accept_content: expected a list, not "json"']),
+    ("settings: {task_serializer: 5}", ["4:29: task_serializer: expected text, not 5"]),
+    (
+        "settings: {broker_url: 'redis://'}",
+        ['4:12: broker_url may not be set: the harness makes it from "broker:"'],
+    ),
+    (
+        "settings: {result_backend: x}",
+        ['4:12: result_backend may not be set: the harness makes it from "backend:"'],
+    ),
+    (
+        "settings: {task_default_queue: q}",
+        [
+            "4:12: task_default_queue may not be set: every block has a queue of its own, named by the harness"
+        ],
+    ),
+    (
+        "settings: {worker_concurrency: 4}",
+        [
+            '4:12: worker_concurrency may not be set: the worker\'s command line decides it: set "concurrency:" under "worker:"'
+        ],
+    ),
+    (
+        "settings: {task_always_eager: true}",
+        [
+            "4:12: task_always_eager may not be set: tasks would run in the client, and no broker be measured"
+        ],
+    ),
+    (
+        "settings: {broker_transport_options: {visibilty_timeout: 5}}",
+        ['4:39: unknown transport option "visibilty_timeout" (did you mean "visibility_timeout"?)'],
+    ),
+    (
+        "settings: {broker_transport_options: {global_keyprefix: x}}",
+        [
+            "4:39: global_keyprefix may not be set here: the harness names it, to find and remove it after the block"
+        ],
+    ),
+    (
+        "settings: {s3_secret_access_key: abc}",
+        ["4:34: a password in plain text: secrets come in through ${NAME} only"],
+    ),
+    ("settings: {qqqqqq: 1}", ['4:12: Celery has no setting "qqqqqq"']),
+)
+"""Lines added to a good configuration, whose first three lines are name, broker, backend."""
+
+CONFIGURATIONS: Cases = (
+    (
+        "{}\n",
+        ['1:1: missing key "backend"', '1:1: missing key "broker"', '1:1: missing key "name"'],
+    ),
+    ("name: c\n", ['1:1: missing key "backend"', '1:1: missing key "broker"']),
+    (
+        "name: 5\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ["1:7: expected text, not 5: put it in quotes"],
+    ),
+    (
+        "name: other\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: "other" differs from the file\'s name: write "c"'],
+    ),
+    (
+        "name: ../c\nbroker: {service: redis}\nbackend: {service: redis}\n",
+        ['1:7: "../c" differs from the file\'s name: write "c"'],
+    ),
+    (
+        "name: c\nbroker: redis\nbackend: {service: redis}\n",
+        ['2:9: expected a mapping with "service:", not "redis"'],
+    ),
+    (
+        "name: c\nbroker: {service: rediss}\nbackend: {service: redis}\n",
+        ['2:19: unknown service "rediss" (did you mean "redis"?); known: redis, rabbitmq, sqs'],
+    ),
+    (
+        "name: c\nbroker: {service: kafka}\nbackend: {service: redis}\n",
+        ['2:19: unknown service "kafka"; known: redis, rabbitmq, sqs'],
+    ),
+    (
+        "name: c\nbroker: {server: x}\nbackend: {service: redis}\n",
+        ['2:9: missing key "service": one of redis, rabbitmq, sqs'],
+    ),
+    (
+        "name: c\nbroker: {service: [a]}\nbackend: {service: redis}\n",
+        ["2:19: unknown service a list; known: redis, rabbitmq, sqs"],
+    ),
+    (
+        "name: c\nbroker:\nbackend: {service: redis}\n",
+        ['2:8: expected a mapping with "service:", not nothing'],
+    ),
+    (
+        "name: c\nbroker: []\nbackend: {service: redis}\n",
+        ['2:9: expected a mapping with "service:", not a list'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, server: 7}\nbackend: {service: rpc}\n",
+        ["2:34: expected text, not 7: put it in quotes"],
+    ),
+    (
+        "name: c\nbroker: {service: sqs}\nbackend: {service: rpc}\n",
+        ["3:20: rpc results work with the rabbitmq broker only, not with sqs: use redis"],
+    ),
+    (
+        "name: c\nbroker: {service: sqs, server: elasticmq}\nbackend: {service: redis}\n",
+        ['2:32: expected one of ministack, moto, not "elasticmq"'],
+    ),
+    (
+        "name: c\nbroker: {service: sqs, regoin: x}\nbackend: {service: redis}\n",
+        ['2:24: unknown key "regoin" (did you mean "region"?)'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, provider: docker}\nbackend: {service: redis}\n",
+        ['2:36: expected one of local, compose, external, not "docker"'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, provider: external}\nbackend: {service: redis}\n",
+        ['2:36: provider external needs a "url:", for example redis://host'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, url: localhost:6379}\nbackend: {service: redis}\n",
+        ["2:31: the url begins with one of redis, rediss, then ://"],
+    ),
+    (
+        "name: c\nbroker: {service: rabbitmq, url: 'amq://h'}\nbackend: {service: redis}\n",
+        ['2:34: the url begins with one of amqp, amqps, pyamqp, then :// (did you mean "amqp"?)'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, url: 'redis://:hunter2@h'}\nbackend: {service: redis}\n",
+        ["2:31: a password in plain text: secrets come in through ${NAME} only"],
+    ),
+    (
+        "name: c\nbroker: {service: redis, url: 'redis://h?password=hunter2'}\nbackend: {service: redis}\n",
+        ["2:31: a password in plain text: secrets come in through ${NAME} only"],
+    ),
+    (
+        "name: c\nbroker: {service: redis, url: '${}'}\nbackend: {service: redis}\n",
+        ['2:31: "${}" holds a ${ that is not ${NAME}, of letters, digits and _'],
+    ),
+    (
+        "name: c\nbroker: {service: redis, server: '${X}'}\nbackend: {service: redis}\n",
+        ["2:34: no variables here: they work in urls, region, queue_name_prefix and settings only"],
+    ),
+)
+"""Whole configuration files."""
+
+SCENARIOS: Cases = (
+    ("-name", ['1:1: missing key "name"']),
+    ("configurations: []", ["2:17: needs at least one entry"]),
+    ("configurations: c", ['2:17: expected a list, not "c"']),
+    ("configurations: [cc]", ['2:18: no configuration "cc" in configs (did you mean "c"?)']),
+    ("configurations: [c, c]", ['2:21: a second configuration with the name "c"']),
+    ("configurations: [nowhere/x.yaml]", ["2:18: there is no file scenarios/nowhere/x.yaml"]),
+    ("configurations: [5]", ["2:18: expected text, not 5: put it in quotes"]),
+    ('configurations: ["a\\u001bb"]', ['2:18: no configuration "a\\u001bb" in configs']),
+    ("workloads: []", ["3:12: needs at least one entry"]),
+    ("workloads: add", ['3:12: expected a list, not "add"']),
+    (
+        "workloads: [ad]",
+        ['3:13: unknown workload "ad" (did you mean "add"?); known: add, group, chain, heavy_task'],
+    ),
+    (
+        "workloads: [periodic]",
+        ['3:13: unknown workload "periodic"; known: add, group, chain, heavy_task'],
+    ),
+    (
+        "workloads: [{size: 3}]",
+        ['3:13: missing key "workload": one of add, group, chain, heavy_task'],
+    ),
+    (
+        "workloads: [{workload: group, length: 3}]",
+        [
+            '3:31: unknown key "length"; known here: loads, measure, workload, size, volume, count, collect, payload_bytes'
+        ],
+    ),
+    ("workloads: [{workload: group, size: 0}]", ["3:37: must be at least 1, not 0"]),
+    ("workloads: [{workload: add, x: 4}]", ["3:13: give both x and y, or neither"]),
+    ("workloads: [{workload: add, x: 4, y: five}]", ['3:38: expected a whole number, not "five"']),
+    ("workloads: [{workload: group, volume: 1}]", ["3:13: give both volume and count, or neither"]),
+    ("workloads: [{workload: heavy_task, n: 2000}]", ["3:39: must be at most 1500, not 2000"]),
+    (
+        "workloads: [{workload: heavy_task, n: [5]}]",
+        ["3:39: expected a whole number or text, not a list"],
+    ),
+    (
+        "workloads: [{workload: heavy_task, sleep: 10 parsecs}]",
+        ["3:43: expected a duration such as 250ms, 10s or 2m, not '10 parsecs'"],
+    ),
+    (
+        "workloads: [{workload: heavy_task, n: 1000, sleep: 1s}]",
+        [
+            "3:39: one unit takes at least 998 s, and the timeout is 30 s: raise measure.timeout, or lower n or sleep"
+        ],
+    ),
+    ("workloads: [add, add]", ["3:18: the same workload, load and measure stand here twice"]),
+    (
+        "workloads: [{workload: chain, payload_bytes: 1, id: 2}]",
+        ["3:13: payload_bytes replaces id: give one or the other"],
+    ),
+    (
+        "workloads: [{workload: group, collect: joni}]",
+        ['3:40: expected one of get, join, not "joni" (did you mean "join"?)'],
+    ),
+    ("-loads", ['3:13: no load for this workload: add "loads:" to it or to the scenario']),
+    ("loads: []", ["4:8: needs at least one entry"]),
+    ("loads: [rate]", ['4:9: unknown load "rate"; known: closed, backlog']),
+    (
+        "loads: [clsed]",
+        ['4:9: unknown load "clsed" (did you mean "closed"?); known: closed, backlog'],
+    ),
+    ("loads: [{load: closed, in_flight: 0}]", ["4:35: must be at least 1, not 0"]),
+    (
+        "loads: [{load: backlog, in_flight: 3}]",
+        ['4:25: unknown key "in_flight"; known here: measure, load'],
+    ),
+    (
+        "loads: [{load: closed, measure: {units: 1, duration: 1s}}]",
+        ["4:24: give units or duration, not both"],
+    ),
+    (
+        "loads: [{load: closed, measure: {blocks: 3}}]",
+        ['4:34: unknown key "blocks"; known here: warmup, units, duration, timeout'],
+    ),
+    ("-measure", ['1:1: missing key "measure"']),
+    ("measure: {}", ["5:1: give exactly one of units and duration"]),
+    ("measure: {units: 5, duration: 5s}", ["5:1: give exactly one of units and duration"]),
+    ("measure: {units: 0}", ["5:18: must be at least 1, not 0"]),
+    ("measure: {unitz: 5}", ['5:11: unknown key "unitz" (did you mean "units"?)']),
+    (
+        "measure: {duration: 1:30}",
+        ["5:21: expected a duration such as 250ms, 10s or 2m, not '1:30'"],
+    ),
+    ("measure: {duration: -5}", ["5:21: a duration lies between 0 and 7 days"]),
+    ("measure: {duration: 0s}", ['5:21: must be more than 0, not "0s"']),
+    (
+        "measure: {duration: 2026-01-01}",
+        ["5:21: expected a duration such as 250ms, 10s or 2m, not '2026-01-01'"],
+    ),
+    ("measure: {duration: .inf}", ["5:21: a duration lies between 0 and 7 days"]),
+    ("measure: {duration: .nan}", ["5:21: a duration lies between 0 and 7 days"]),
+    (
+        "measure: {units: 5, timeout: 8d}",
+        ["5:30: expected a duration such as 250ms, 10s or 2m, not '8d'"],
+    ),
+    ("measure: {units: 5, blocks: 1001}", ["5:29: must be at most 1000, not 1001"]),
+    ("measure: {units: 5, warmup: -1}", ["5:29: must be at least 0, not -1"]),
+    ("measure: 5", ['5:10: expected a mapping ("key: value" lines), not 5']),
+    ("matrix: [a]", ['6:9: expected a mapping ("key: value" lines), not a list']),
+    ("matrix: {worker.concurrency: 4}", ["6:30: expected a list, not 4"]),
+    ("matrix: {worker.concurrency: []}", ["6:30: needs at least one entry"]),
+    ("matrix: {worker.concurrency: [2, 2]}", ["6:34: the value 2 stands here twice"]),
+    (
+        "matrix: {worker.concurency: [2]}",
+        ['6:10: unknown key "concurency" (did you mean "concurrency"?)'],
+    ),
+    ("matrix: {wrker.concurrency: [2]}", ['6:10: unknown key "wrker" (did you mean "worker"?)']),
+    ("matrix: {worker.concurrency: [2, many]}", ['6:34: expected a whole number, not "many"']),
+    (
+        "matrix: {settings.task_ack_late: [true]}",
+        ['6:10: Celery has no setting "task_ack_late" (did you mean "task_acks_late"?)'],
+    ),
+    (
+        "matrix: {settings.task_acks_late: [true, sometimes]}",
+        ['6:42: task_acks_late: expected true or false, not "sometimes"'],
+    ),
+    (
+        "matrix: {broker.service: [redis, rabitmq]}",
+        ['6:34: unknown service "rabitmq" (did you mean "rabbitmq"?); known: redis, rabbitmq, sqs'],
+    ),
+    ("matrix: {name: [a, b]}", ["6:10: name does not change what is measured"]),
+    ("matrix: {worker: [{}], worker.count: [1]}", ['6:24: overlaps with "worker"']),
+    ("matrix: {'a..b': [1]}", ['6:10: "a..b" is not a dotted path']),
+    ("matrix: {worker.options.0: [x]}", ["6:29: expected a list, not a mapping"]),
+    (
+        "matrix: {broker.service.x: [x]}",
+        ['6:10: "x" cannot be set below something that is not a mapping'],
+    ),
+)
+"""One line of a good scenario replaced or added, or taken out: `-key`."""

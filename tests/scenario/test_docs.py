@@ -1,0 +1,44 @@
+"""The examples of docs/scenarios.md load, and its tables name every field there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.scenario.celery_settings import OWNED_OPTIONS
+from harness.scenario.loader import load_plan
+from harness.scenario.models import (
+    Backend,
+    Broker,
+    Configuration,
+    Frozen,
+    Load,
+    Measure,
+    Scenario,
+    Worker,
+    Workload,
+    kinds,
+)
+from tests.scenario.project import Project
+
+TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+
+
+def test_examples_load(project: Project) -> None:
+    configuration, scenario = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    project.configuration(configuration, "example")
+    project.scenario.write_text(scenario, encoding="utf-8")
+    project.change("configurations: [example]")
+    cells = load_plan(project.scenario).cells
+    assert len(cells) == 4 * (2 + 2 + 1)
+
+
+def test_every_field_is_documented() -> None:
+    models: list[type[Frozen]] = [Configuration, Scenario, Worker, Measure]
+    models += [model for union in (Broker, Backend, Workload, Load) for model in kinds(union)]
+    documented = set(re.findall(r"`([a-z_]+)`", TEXT))
+    assert {name for model in models for name in model.model_fields} <= documented | {
+        "workload",
+        "load",
+    }
+    assert {option for _, option in OWNED_OPTIONS} <= documented
