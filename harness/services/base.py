@@ -1,0 +1,188 @@
+"""What the rest of the harness knows of a server: four small types, no vendor's among them.
+
+A *driver* knows one kind of service. A *service* is one server of one run, started
+(`local`, `compose`) or only reached (`external`). A *namespace* is the part of it that
+one block may touch: its queues, keys and results, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.scenario.models import (
+    Configuration,
+    Provider,
+    RabbitmqBroker,
+    RedisBackend,
+    RedisBroker,
+    SqsBroker,
+)
+from harness.workspace import Workspace
+
+AnyEndpoint = RedisBroker | RedisBackend | RabbitmqBroker | SqsBroker
+"""What in a configuration needs a server."""
+
+Undo = Callable[[Mapping[str, Any]], None]
+"""Removes what a promise of one kind names. ServiceError if the server cannot be reached."""
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """Which server really ran. Everything here may be printed and stored: no credentials."""
+
+    service: str
+    """`redis`, `rabbitmq`, `sqs`: the glossary's name."""
+    product: str
+    """What the server calls itself: `Valkey`, `Redis`, `RabbitMQ`, `ministack (SQS emulator)`."""
+    version: str
+    provider: Provider
+    emulator: bool
+    same_host: bool | None
+    """Whether the server shares the cores of the harness; None where that is unknown."""
+    address: str
+    """`127.0.0.1:40123`, never with user or password."""
+    detail: str = ""
+    """One remark for reports, e.g. `embedded, no persistence`."""
+
+    @property
+    def title(self) -> str:
+        """For tables: `Valkey 9.1.2, local`, `ministack (SQS emulator) 1.5.33, local`."""
+        return f"{self.product} {self.version}, {self.provider}"
+
+
+@dataclass(frozen=True)
+class CeleryEnd:
+    """What Celery has to be told to use a namespace as broker or as backend."""
+
+    url: str = field(repr=False)
+    """May hold credentials: goes into the cell spec (mode 0600) and nowhere else."""
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Celery settings the namespace needs (key prefix, queue name ...), nested dictionaries
+    to be merged below the configuration's own."""
+
+
+class Namespace(Protocol):
+    """What one block may touch on one service. Closing it removes every trace of the block."""
+
+    isolation: str
+    """How it is kept apart, for the record: `database`, `key prefix`, `vhost`, `queue names`."""
+    queue: str
+    """Name of the task queue that workers consume and clients publish to."""
+
+    def broker(self) -> CeleryEnd:
+        """How to use it as broker. ServiceError where the service cannot be one."""
+        ...
+
+    def backend(self) -> CeleryEnd:
+        """How to use it as result backend. ServiceError where the service cannot be one."""
+        ...
+
+    def depth(self) -> int | None:
+        """Messages waiting in the task queue, exact, by the cheapest way; None if unknowable."""
+        ...
+
+    def unacknowledged(self) -> int | None:
+        """Messages delivered but not acknowledged, after the workers stopped; None if unknown."""
+        ...
+
+    def close(self) -> None:
+        """Remove queues, keys, vhost: all that the block created, and only that. Idempotent."""
+        ...
+
+
+class Service(Protocol):
+    """One server of one run."""
+
+    info: ServerInfo
+    secrets: tuple[str, ...]
+    """Every password or key that must not appear in logs and records."""
+
+    def pids(self) -> tuple[int, ...]:
+        """Processes of the server where the harness started them itself, else empty."""
+        ...
+
+    def check(self, configuration: Configuration) -> None:
+        """ServiceError if it cannot keep this configuration's blocks apart, or clean up after them.
+
+        Called once everything is up, before anything is measured.
+        """
+        ...
+
+    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+        """A fresh namespace; `label` is unique within the machine (run id + block).
+
+        `settings` are the configuration's own: some decide where a transport keeps messages.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop what was started, within a bounded time. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where drivers may put files and what they may read of the outer world."""
+
+    workspace: Workspace
+    log_dir: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server to reach: what an endpoint says, with every `${ENV}` expanded."""
+
+    provider: Provider
+    url: str = field(repr=False)
+    management_url: str | None = field(default=None, repr=False)
+    region: str = ""
+    queue_name_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class ComposePart:
+    """The service of `docker-compose.yml` that a driver can use, and how to reach it there."""
+
+    service: str
+    ports: Mapping[str, str]
+    """Variable of the file that publishes a port -> the driver's name for that port."""
+    password_variable: str | None
+    target: Callable[[Mapping[str, int], str, AnyEndpoint], Target]
+    """From published ports by the driver's names, the password and the endpoint."""
+
+
+class Launch(Protocol):
+    """A local server that is starting. Several start at once: first all `launch`, then `ready`."""
+
+    def ready(self) -> Service:
+        """Wait, bounded, until it serves. ServiceError with the end of its log if it does not."""
+        ...
+
+    def close(self) -> None:
+        """Stop it, ready or not. Idempotent."""
+        ...
+
+
+class Driver(Protocol):
+    """The code that knows one kind of service."""
+
+    name: str
+    compose: ComposePart
+    undo: Mapping[str, Undo]
+    """Kind of promise -> how to keep it for a run that was killed."""
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """Start a private server. Only from the main thread: see `harness.processes`."""
+        ...
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """What an external endpoint names. ServiceError for a missing or malformed URL."""
+        ...
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect to a running server, bounded. ServiceError says what was tried and why not."""
+        ...

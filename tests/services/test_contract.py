@@ -1,0 +1,199 @@
+"""What every driver promises, over real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from celery import Celery
+from kombu.connection import Connection
+
+from harness.processes import Process, spawn
+from harness.services.provide import BlockSpace, Services
+from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, target_of
+
+ROOT = Path(__file__).parent.parent.parent
+DEADLINE_S = 30.0
+
+
+@contextmanager
+def client(space: BlockSpace) -> Iterator[Celery]:
+    app = Celery("client", set_as_current=False)
+    app.conf.update(space.settings)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+@contextmanager
+def worker(space: BlockSpace, folder: Path) -> Iterator[Process]:
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps(space.settings))
+    argv = [sys.executable, "-m", "celery", "-A", "tests.services.worker_app", "worker"]
+    process = spawn(
+        [*argv, "--pool", "solo", "-E", "-l", "INFO", "-n", f"{folder.name}@test"],
+        name="worker",
+        log=folder / "worker.log",
+        env={**os.environ, "CONTRACT_SETTINGS": str(settings), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@contextmanager
+def channel(space: BlockSpace) -> Iterator[Any]:
+    options = space.settings.get("broker_transport_options", {})
+    connection = Connection(  # type: ignore[no-untyped-call]  # kombu is half typed
+        space.settings["broker_url"], transport_options=options
+    )
+    with connection:
+        yield connection.default_channel
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Poll a server, which cannot tell us by itself, up to a deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the server did not get there in time"
+        time.sleep(0.02)
+
+
+def publish(app: Celery, count: int) -> list[object]:
+    return [app.send_task("contract.add", (number, 5)) for number in range(count)]
+
+
+def test_depth_counts_what_is_published_and_consumed(case: Case, label: str) -> None:
+    """Exact, from nothing to three and back."""
+    with case.services.open_block(case.configuration, label) as space, client(space) as app:
+        assert space.broker.depth() == 0
+        publish(app, 3)
+        until(lambda: space.broker.depth() == 3)  # an unconfirmed publish takes a moment
+        with channel(space) as open_channel:
+            taken = [open_channel.basic_get(space.broker.queue) for _ in range(2)]
+            until(lambda: space.broker.depth() == 1)
+            if space.broker.isolation in {"database", "key prefix"}:
+                assert space.broker.unacknowledged() == 2
+            for message in taken:
+                open_channel.basic_ack(message.delivery_tag)
+        until(lambda: space.broker.unacknowledged() == 0)
+        assert space.broker.depth() == 1
+
+
+def test_a_real_worker_leaves_nothing(case: Case, label: str, tmp_path: Path) -> None:
+    """Events, remote control, gossip, results: all gone, and nothing of anybody else."""
+    with foreign(case):
+        before = case.inventory()
+        with case.services.open_block(case.configuration, label) as space:
+            with client(space) as app:
+                results = publish(app, 3)
+                with worker(space, tmp_path) as process:
+                    if space.backend is not None:
+                        values = [result.get(timeout=DEADLINE_S) for result in results]  # type: ignore[attr-defined]  # Celery has no types
+                        assert values == [5, 6, 7], process.log_tail()
+                    until(lambda: space.broker.depth() == 0)
+                    until(lambda: "succeeded" in process.log.read_text())
+                assert case.inventory() != before
+            assert space.broker.depth() == 0
+        assert case.inventory() == before
+
+
+def test_blocks_do_not_see_each_other(case: Case, label: str) -> None:
+    with (
+        case.services.open_block(case.configuration, f"{label}-a") as one,
+        case.services.open_block(case.configuration, f"{label}-b") as other,
+        client(one) as app,
+    ):
+        publish(app, 2)
+        until(lambda: one.broker.depth() == 2)
+        assert other.broker.depth() == 0
+
+
+def test_messages_of_every_priority_count(local: Services, label: str) -> None:
+    configuration = LOCAL[0]
+    with local.open_block(configuration, label) as space, client(space) as app:
+        for priority in range(10):
+            app.send_task("contract.add", (1, 2), priority=priority)
+        assert space.broker.depth() == 10
+
+
+def test_a_namespace_closes_twice(case: Case, label: str) -> None:
+    service, _ = case.services.of(case.configuration)
+    before = case.inventory()
+    namespace = service.open_namespace(label, case.configuration.settings)
+    namespace.close()
+    namespace.close()
+    assert case.inventory() == before
+
+
+def test_a_failing_block_is_removed_too(case: Case, label: str) -> None:
+    def fail() -> None:
+        with case.services.open_block(case.configuration, label) as space, client(space) as app:
+            publish(app, 1)
+            raise RuntimeError("in the block")
+
+    before = case.inventory()
+    with pytest.raises(RuntimeError, match="in the block"):
+        fail()
+    assert case.inventory() == before
+
+
+def test_nothing_listens_off_loopback(local: Services) -> None:
+    for configuration in LOCAL:
+        service, _ = local.of(configuration)
+        pids = service.pids()
+        assert pids, configuration.name
+        listening = [
+            connection.laddr.ip
+            for pid in pids
+            for connection in psutil.Process(pid).net_connections(kind="inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert listening, configuration.name
+        assert set(listening) <= {"127.0.0.1", "::1"}, configuration.name
+
+
+def test_infos_name_what_runs(local: Services) -> None:
+    by_name = {c.name: local.of(c)[0].info for c in LOCAL}
+    assert by_name["redis-embedded"].product == "Valkey"
+    assert by_name["redis-server"].product == "Redis"
+    assert by_name["rabbitmq"].product == "RabbitMQ"
+    assert by_name["sqs"].product == "ministack (SQS emulator)"
+    assert [by_name[c.name].emulator for c in LOCAL] == [False, False, False, True]
+    assert all(info.version[0].isdigit() and info.same_host for info in by_name.values())
+
+
+def test_one_server_serves_all_roles(local: Services) -> None:
+    """SQS' results and the redis configuration share the embedded server."""
+    assert len(local.infos) == 4
+    broker, backend = local.of(LOCAL[0])
+    assert broker is backend
+    assert local.of(LOCAL[3])[1] is broker
+
+
+def test_no_password_in_what_may_be_printed(local: Services, outside: dict[str, Case]) -> None:
+    case = outside["redis-external"]
+    for services, configuration in ((local, LOCAL[0]), (case.services, case.configuration)):
+        assert services.secrets
+        text = repr(services.infos)
+        assert not [secret for secret in services.secrets if secret in text]
+        url = target_of(services, configuration).url
+        assert services.redact(f"error at {url}").startswith("error at redis://***@127.0.0.1:")
+
+
+def test_guest_is_absent(local: Services) -> None:
+    target = target_of(local, RABBITMQ)
+    assert "guest" not in target.url
+    assert inventory("rabbitmq", target)

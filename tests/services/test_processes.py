@@ -1,0 +1,169 @@
+"""Children end when told, when their parent ends, and with all their descendants."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.processes import Process, SpawnError, create_time, kill_marked, pid_alive, spawn
+
+DEADLINE_S = 10.0
+FAMILY = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(600)
+"""
+GRANDPARENT = """
+import os, sys, time
+from pathlib import Path
+from harness.processes import spawn
+child = spawn(["sleep", "600"], name="child", log=Path(sys.argv[1]), env=os.environ)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., Process]:
+    def start(code: str, *words: str) -> Process:
+        return spawn(
+            [sys.executable, "-c", code, *words],
+            name="child",
+            log=tmp_path / "child.log",
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+            stdout=subprocess.PIPE,
+        )
+
+    return start
+
+
+def line(process: Process) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
+
+
+def test_an_exit_code_is_seen_without_reaping(python: Callable[..., Process]) -> None:
+    process = python("raise SystemExit(3)")
+    assert process.wait(DEADLINE_S)
+    assert not process.alive()
+    assert process.returncode == 3
+    assert os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT) is not None
+    process.stop()
+    assert process.returncode == 3
+
+
+def test_stop_is_a_sigterm_to_the_leader(python: Callable[..., Process]) -> None:
+    process = python("print('ready', flush=True); import time; time.sleep(600)")
+    assert line(process) == "ready"
+    process.stop()
+    process.stop()
+    process.kill()
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_who_ignores_sigterm_is_killed(python: Callable[..., Process]) -> None:
+    process = python(STUBBORN)
+    assert line(process) == "ready"
+    process.stop(grace_s=0.1)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_descendants_go_with_the_leader(python: Callable[..., Process]) -> None:
+    process = python(FAMILY)
+    child = psutil.Process(int(line(process)))
+    process.stop()
+    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+
+
+def test_leftovers_of_a_leader_that_died_are_killed(python: Callable[..., Process]) -> None:
+    process = python(FAMILY)
+    child = psutil.Process(int(line(process)))
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(DEADLINE_S)
+    assert child.is_running()
+    process.stop()
+    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux'")
+def test_a_child_dies_with_its_parent(python: Callable[..., Process], tmp_path: Path) -> None:
+    parent = python(GRANDPARENT, str(tmp_path / "grandchild.log"))
+    child = psutil.Process(int(line(parent)))
+    os.kill(parent.pid, signal.SIGKILL)
+    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+    parent.kill()
+
+
+def test_a_child_leads_its_own_session(python: Callable[..., Process]) -> None:
+    process = python("print('ready', flush=True); import time; time.sleep(600)")
+    line(process)
+    assert os.getsid(process.pid) == os.getpgid(process.pid) == process.pid
+    process.kill()
+
+
+def test_the_log_is_private_and_has_a_tail(tmp_path: Path) -> None:
+    log = tmp_path / "new" / "child.log"
+    process = spawn(["sh", "-c", "seq 1 50; echo bad >&2"], name="sh", log=log, env=os.environ)
+    assert process.wait(DEADLINE_S)
+    process.stop()
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert process.log_tail(3) == "49\n50\nbad"
+
+
+def test_a_missing_program_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(SpawnError, match=r"cannot start ghost \(/no/such/program\)"):
+        spawn(["/no/such/program"], name="ghost", log=tmp_path / "log", env={})
+
+
+def test_a_failing_callback_leaves_no_child(tmp_path: Path) -> None:
+    seen: list[Process] = []
+
+    def fail(process: Process) -> None:
+        seen.append(process)
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        spawn(["sleep", "600"], name="s", log=tmp_path / "l", env=os.environ, on_spawn=fail)
+    assert not seen[0].alive()
+
+
+def test_identity_guards_against_reused_pids(python: Callable[..., Process]) -> None:
+    process = python("print('ready', flush=True); import time; time.sleep(600)")
+    line(process)
+    started = create_time(process.pid)
+    assert pid_alive(process.pid, started)
+    assert not pid_alive(process.pid, started - 1)
+    process.kill()
+    assert not pid_alive(process.pid, started)
+    assert create_time(process.pid) == 0.0
+    assert not pid_alive(process.pid, 0.0)
+
+
+def test_marked_processes_are_found_wherever_they_went(tmp_path: Path) -> None:
+    mark = f"HARNESS_TEST_MARK={tmp_path}"
+    name, _, value = mark.partition("=")
+    process = spawn(
+        ["setsid", "--wait", "sh", "-c", "echo ready; exec sleep 600"],
+        name="marked",
+        log=tmp_path / "log",
+        env={**os.environ, name: value},
+        stdout=subprocess.PIPE,
+    )
+    assert line(process) == "ready"
+    assert process.pid in kill_marked(mark)
+    assert kill_marked(mark) == []
+    process.kill()
