@@ -1,0 +1,1 @@
+"""Percentiles, intervals, comparison, verdicts. No input or output."""
