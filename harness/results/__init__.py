@@ -1,0 +1,1 @@
+"""The run record: its schema, its place on disk, and how event logs become samples."""

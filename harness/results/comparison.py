@@ -1,0 +1,94 @@
+"""Comparisons, verdicts and gates as values that a record can hold.
+
+Computed in `stats`, worded in reports. A ratio is always head / base, signed so that above 1
+is better: throughput head/base, latency base/head.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.results.stored import Stored
+
+Verdict = Literal["regression", "improved", "no_change", "inconclusive"]
+
+
+class Comparison(Stored):
+    """One metric of one pair of cells, over pairs of blocks."""
+
+    base: str
+    """Name of the cell that is compared with."""
+    head: str
+    metric: str
+    """`throughput`, `latency.total.p50`, `worker_cpu` ..."""
+    pairs: int
+    ratio: float | None = None
+    """exp of the mean log ratio; above 1 is better. None below two pairs."""
+    low: float | None = None
+    high: float | None = None
+    """The interval at `confidence`."""
+    confidence: float = 0.95
+    margin: float
+    """Relative change that is let pass, e.g. 0.05."""
+    verdict: Verdict
+    smallest_effect: float | None = None
+    """The smallest relative change that this many pairs of this spread could have found
+    (power 80 %); what `inconclusive` has to be read with."""
+    p_value: float | None = None
+    """Two-sided, t test on log ratios."""
+    q_value: float | None = None
+    """After control of the false discovery rate over all comparisons made together."""
+    wilcoxon_p: float | None = None
+    outliers: int = 0
+    """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
+    unsound: int = 0
+    """Pairs one of whose blocks had lost, wrong, failed or duplicated units."""
+    reason: str = ""
+    """Why there is no verdict, in words, where there can be none."""
+    smallest_regression: float | None = None
+    """The smallest slowdown that this many pairs of this spread could have called a regression,
+    beyond the margin (power 80 %)."""
+    dropped: int = 0
+    """Repetitions of which one side has no figure: a block failed, or was cut short."""
+    judged: bool = True
+    """False: shown beside the others, and no reason to fail."""
+
+
+class ComparisonReport(Stored):
+    """All comparisons made together."""
+
+    base: str
+    """Run id, revision or configuration."""
+    head: str
+    comparisons: tuple[Comparison, ...]
+    geometric_means: dict[str, float] = {}
+    """Per metric, over all pairs of cells."""
+    interleaved: bool
+    """The blocks ran as mirrored pairs in one session; otherwise drift can pose as a change."""
+    forced: bool = False
+    """The environments differ, and the user asked to compare all the same."""
+    environment_differences: tuple[str, ...] = ()
+    margin: float = 0.05
+    looks: int = 1
+    """How often the pairs could be looked at; the error is divided among them."""
+    unmatched: tuple[str, ...] = ()
+    """Cells that only one of the two runs has: not compared."""
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        """The comparisons that a verdict rests on."""
+        return tuple(one for one in self.comparisons if one.judged)
+
+
+class GateResult(Stored):
+    """What became of one gate in one cell."""
+
+    gate: str
+    """As written, e.g. `p99(latency.total) < 250ms`."""
+    cell: str
+    passed: bool | None
+    """None: could not be evaluated; see `reason`."""
+    value: float | None = None
+    """The left side, in base units (seconds, per second, counts)."""
+    limit: float | None = None
+    reason: str = ""

@@ -1,0 +1,46 @@
+"""The figures of a block that are compared between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.results.record import BlockRecord, CellRecord
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure per block."""
+
+    name: str
+    figure: Callable[[BlockRecord], float | None]
+    more_is_better: bool
+    judged: bool = True
+    """False: shown, but no verdict rests on it."""
+    needs_watching: bool = False
+    """Says nothing in a backlog, where latency is the place in the queue."""
+
+    def applies(self, cell: CellRecord) -> bool:
+        """Whether the figure means something in this cell."""
+        return not (self.needs_watching and cell.load.get("load") == "backlog")
+
+
+COMPARED = (
+    Metric("throughput", lambda block: block.throughput_per_s, more_is_better=True),
+    Metric(
+        "latency.total.p50",
+        lambda block: block.latency_s.p50,
+        more_is_better=False,
+        needs_watching=True,
+    ),
+    # The tail of one block is a handful of samples: its ratio is shown, a gate may judge it.
+    Metric(
+        "latency.total.p99",
+        lambda block: block.latency_s.p99,
+        more_is_better=False,
+        judged=False,
+        needs_watching=True,
+    ),
+    Metric("worker_cpu", lambda block: block.worker_cpu_ms_per_task, more_is_better=False),
+)
+"""In the order of reports. CPU per task moves far less under a noisy neighbour than the rest."""

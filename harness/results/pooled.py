@@ -1,0 +1,132 @@
+"""Pools the raw samples of a cell's blocks.
+
+Percentiles of several blocks come from all their samples together: a mean of percentiles is
+no percentile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord
+from harness.stats.percentiles import describe
+
+if TYPE_CHECKING:
+    import duckdb
+
+_COMPLETED = "(outcome = 'ok' OR as_meant) AND"
+_TOTALS = f"""
+SELECT total_ns FROM read_parquet($paths)
+WHERE {_COMPLETED} total_ns IS NOT NULL
+"""  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Where the raw samples behind a distribution of a block's record are."""
+
+    file: str
+    nanoseconds: str
+    """SQL over the file's columns; NULL where there is no sample."""
+    completed_only: bool = True
+
+
+_SAMPLES = {
+    "latency.total": _Samples("units", "total_ns"),
+    **{f"phase.{name}": _Samples("units", f"{name}_ns") for name in PHASES},
+    "call.publish": _Samples("units", "published_ns - publish_ns", completed_only=False),
+    "call.store": _Samples("tasks", "stored_ns - storing_ns", completed_only=False),
+}
+
+
+@dataclass(frozen=True)
+class PooledCell:
+    """The samples of several blocks of one cell as one distribution."""
+
+    blocks: tuple[int, ...]
+    """Numbers of the blocks in it."""
+    latency_s: Distribution
+
+
+def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
+    """Blocks whose figures count: a failed one's were measured on something broken."""
+    return tuple(block for block in cell.blocks if block.status != "failed")
+
+
+def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
+    """By index of the cell, for cells of several measured blocks.
+
+    A cell is left out if samples of any of its blocks are missing, cannot be read, or are not
+    as many as the record says: half of the samples would be another distribution.
+    """
+    several = {
+        index: blocks
+        for index, cell in enumerate(record.cells)
+        if len(blocks := measured_blocks(cell)) > 1
+    }
+    if not several:
+        return {}
+    import duckdb  # noqa: PLC0415 - 100 ms that a run of single blocks need not pay
+
+    with duckdb.connect() as database:
+        found = {index: _pool(database, folder, blocks) for index, blocks in several.items()}
+    return {index: cell for index, cell in found.items() if cell is not None}
+
+
+def pooled_distribution(
+    metric: str, folder: Path, blocks: Sequence[BlockRecord], count: int
+) -> Distribution | None:
+    """The samples of `latency.total`, `phase.*` or `call.*` of several blocks together.
+
+    None if some are missing, cannot be read, or are not `count` as the record says.
+    """
+    import duckdb  # noqa: PLC0415 - see `pooled`
+
+    samples = _SAMPLES[metric]
+    paths = _sample_files(folder, blocks, samples.file)
+    if paths is None:
+        return None
+    query = (
+        f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns FROM read_parquet($paths)) "  # noqa: S608 - made of constants
+        f"WHERE {_COMPLETED if samples.completed_only else ''} ns IS NOT NULL"
+    )
+    try:
+        with duckdb.connect() as database:
+            columns = database.execute(query, {"paths": paths}).fetchnumpy()
+    except duckdb.Error:
+        return None
+    times = np.ma.getdata(columns["ns"]).astype(np.int64)
+    return Distribution.model_validate(describe(times)) if len(times) == count else None
+
+
+def _pool(
+    database: duckdb.DuckDBPyConnection, folder: Path, blocks: Sequence[BlockRecord]
+) -> PooledCell | None:
+    import duckdb  # noqa: PLC0415 - see `pooled`
+
+    paths = _sample_files(folder, blocks)
+    if paths is None:
+        return None
+    try:
+        columns = database.execute(_TOTALS, {"paths": paths}).fetchnumpy()
+    except duckdb.Error:
+        return None
+    totals = np.ma.getdata(columns["total_ns"]).astype(np.int64)
+    if len(totals) != sum(block.latency_s.count for block in blocks):
+        return None
+    numbers = tuple(block.number for block in blocks)
+    return PooledCell(numbers, Distribution.model_validate(describe(totals)))
+
+
+def _sample_files(
+    folder: Path, blocks: Sequence[BlockRecord], file: str = "units"
+) -> list[str] | None:
+    root = folder.resolve()
+    paths = [(root / block.files.get(file, "-")).resolve() for block in blocks]
+    usable = all(path.is_relative_to(root) and path.is_file() for path in paths)
+    return [str(path) for path in paths] if usable else None

@@ -1,0 +1,221 @@
+"""The schema of `run.json`: what one run of a scenario left behind.
+
+Durations are seconds (`_s`), rates per second (`_per_s`), unless the name says otherwise.
+Within one schema version fields are only added, so readers ignore what they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from harness.results.comparison import ComparisonReport, GateResult
+from harness.results.stored import Stored
+
+SCHEMA_VERSION = 1
+
+RunStatus = Literal["running", "complete", "partial", "failed"]
+"""`partial`: stopped by the user or a kill; `failed`: a block could not be run."""
+BlockStatus = Literal["complete", "partial", "failed"]
+PHASES = ("schedule", "queue", "dispatch", "run", "result")
+"""The phases of a unit, in order. They add up to its total latency."""
+
+
+class Distribution(Stored):
+    """A distribution of raw samples in seconds; percentiles by nearest rank.
+
+    All but `count` are None when there is no sample.
+    """
+
+    count: int
+    mean: float | None = None
+    min: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    max: float | None = None
+
+
+class Outcomes(Stored):
+    """The ledger: every published unit counts exactly once."""
+
+    ok: int = 0
+    failed: int = 0
+    """The task raised, or the unit could not be published."""
+    wrong: int = 0
+    """A result came back that is not the expected one."""
+    lost: int = 0
+    """Nothing runs it, nothing holds it, no result is there."""
+    timed_out: int = 0
+    """Its result came after the limit, or it was still on its way when the block ended."""
+
+    @property
+    def total(self) -> int:
+        """All published units."""
+        return self.ok + self.failed + self.wrong + self.lost + self.timed_out
+
+
+class LossReasons(Stored):
+    """How far the lost units got; adds up to `Outcomes.lost`."""
+
+    never_received: int = 0
+    received_not_started: int = 0
+    started_not_finished: int = 0
+    finished_not_stored: int = 0
+    stored_not_seen: int = 0
+
+
+class RecordedWarning(Stored):
+    """Something a reader of the numbers has to know. Worded by the reports."""
+
+    code: str
+    data: dict[str, Any] = {}
+
+
+class BlockRecord(Stored):
+    """One measured repetition of one cell."""
+
+    number: int
+    """Place in the run's order, from 0."""
+    cell: int
+    repetition: int
+    status: BlockStatus
+    error: str = ""
+    """What went wrong, when the status is `failed`."""
+    started_at: str
+    """UTC, ISO 8601."""
+    isolation: dict[str, str] = {}
+    """How broker and backend kept the block apart: `database`, `vhost`, `key prefix` ..."""
+    window_s: float | None = None
+    """Closed: first publish to last result seen. Backlog: release to last task finished."""
+    units: int = 0
+    """Measured units that were published, or were tried to be."""
+    tasks: int = 0
+    """Tasks they consist of, as published."""
+    throughput_per_s: float | None = None
+    """Completed units (ok, or failed as meant) per second of the window."""
+    tasks_per_s: float | None = None
+    publish_rate_per_s: float | None = None
+    """Backlog only: units published per second while the workers were held."""
+    latency_basis: Literal["seen", "finished"] = "seen"
+    """Total latency ends when the client has the result, or (backlog) when the last task
+    finished: then it is mostly the place in the queue."""
+    latency_s: Distribution = Distribution(count=0)
+    phases_s: dict[str, Distribution] = {}
+    """Per completed unit, along the path that decided when it ended: see PHASES."""
+    calls_s: dict[str, Distribution] = {}
+    """`publish_call` per unit and `store_call` per task: shown beside the phases, not summed."""
+    canvas_s: dict[str, Distribution] = {}
+    """Group: `member_spread` (first to last member's end), `join` (last member's end to result
+    seen). Chain: `hop` (one link's end to the next one's start)."""
+    outcomes: Outcomes = Outcomes()
+    failed_as_meant: int = 0
+    """Of `failed`: units that were meant to fail, and did so in just the expected way."""
+    duplicated: int = 0
+    """Executions of a task beyond its first."""
+    loss: LossReasons = LossReasons()
+    negative_phases: dict[str, int] = {}
+    worker_cpu_ms_per_task: float | None = None
+    client_cpu_ms_per_task: float | None = None
+    worker_peak_rss_bytes: int | None = None
+    """Sum over worker processes of each one's peak; shared pages count in each."""
+    client_peak_rss_bytes: int | None = None
+    warnings: tuple[RecordedWarning, ...] = ()
+    versions: dict[str, str] = {}
+    """What clients and workers said they ran under, where it is not the cell's `packages`."""
+    files: dict[str, str] = {}
+    """`units`, `tasks` (Parquet), `logs` (folder): paths relative to the run's folder."""
+
+    @property
+    def completed(self) -> int:
+        """Units that ended as they were meant to."""
+        return self.outcomes.ok + self.failed_as_meant
+
+    @property
+    def sound(self) -> bool:
+        """Whether every unit ended as it was meant to, once."""
+        return self.completed == self.outcomes.total and self.duplicated == 0
+
+
+class Server(Stored):
+    """A server that took part. `address` holds no credentials."""
+
+    service: str
+    product: str
+    version: str
+    provider: str
+    emulator: bool
+    same_host: bool | None
+    address: str
+    detail: str = ""
+
+
+class Environment(Stored):
+    """Where the run took place."""
+
+    hostname: str
+    cpu: str
+    cores: int
+    """Cores this process may use."""
+    memory_bytes: int
+    kernel: str
+    python: str
+    packages: dict[str, str]
+    """Versions of celery, kombu and the client libraries in use."""
+    harness: str
+    git_commit: str | None
+    """Of the folder the harness was started in."""
+    git_dirty: bool | None
+
+
+class CellRecord(Stored):
+    """One point of the scenario's matrix with its blocks."""
+
+    name: str
+    config: dict[str, Any]
+    axes: dict[str, Any]
+    workload: dict[str, Any]
+    load: dict[str, Any]
+    measure: dict[str, Any]
+    servers: dict[str, Server] = {}
+    """`broker` and `backend`: what really ran."""
+    packages: dict[str, str] = {}
+    """Versions of Python and the packages under which its clients and workers ran."""
+    blocks: tuple[BlockRecord, ...] = ()
+
+    @property
+    def emulated(self) -> bool:
+        """Whether any of its servers is an emulator."""
+        return any(server.emulator for server in self.servers.values())
+
+
+class RunRecord(Stored):
+    """One execution of a scenario: the whole of `run.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    status: RunStatus
+    started_at: str
+    ended_at: str | None = None
+    seed: int
+    source: str
+    """The scenario file as it was given."""
+    scenario: dict[str, Any]
+    """As resolved, `${ENV}` unexpanded."""
+    environment: Environment
+    order: tuple[int, ...]
+    """The plan: the cell of block 0, 1, 2 ... Neighbouring rounds are mirrored (AB BA)."""
+    cells: tuple[CellRecord, ...]
+    warnings: tuple[RecordedWarning, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    """The scenario's gates, evaluated when the run ended."""
+    comparison: ComparisonReport | None = None
+    """Of the run's own configurations or revisions, where the scenario compares them."""
+
+    @property
+    def blocks(self) -> tuple[BlockRecord, ...]:
+        """All finished blocks in the order in which they ran."""
+        return tuple(
+            sorted((b for cell in self.cells for b in cell.blocks), key=lambda b: b.number)
+        )

@@ -1,0 +1,47 @@
+"""Makes a block's record from what a run left that was killed in it: the block's event logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.results.ledger import BlockEnd
+from harness.results.liveness import is_being_written
+from harness.results.merge import merge
+from harness.results.record import BlockRecord, RunRecord
+from harness.results.summary import digest, shape_of
+
+
+def salvaged(folder: Path, record: RunRecord) -> RunRecord:
+    """The record of a run, with what its unfinished block had measured if it was broken off:
+    by a kill, a second Ctrl-C, a full disk.
+
+    Changes nothing on disk. A run that is still going on, or ended by itself, is returned as
+    it is. What was on its way at that moment counts as `timed_out`, not as lost.
+    """
+    killed = record.status == "running"
+    if record.status == "complete" or (killed and is_being_written(folder) is not False):
+        return record
+    cells = list(record.cells)
+    for number in _unfinished(folder, record):
+        index = record.order[number]
+        cell = cells[index]
+        merged = merge(folder / "blocks" / f"{number:03d}" / "events")
+        found = digest(merged, shape_of(cell), BlockEnd(cut_short=True))
+        if found.fields["units"]:
+            block = BlockRecord(
+                number=number,
+                cell=index,
+                repetition=record.order[:number].count(index),
+                status="partial",
+                error=f"the run was {'killed' if killed else 'broken off'} in this block",
+                started_at="",
+                **found.fields,
+            )
+            cells[index] = cell.model_copy(update={"blocks": (*cell.blocks, block)})
+    return record.model_copy(update={"cells": tuple(cells)})
+
+
+def _unfinished(folder: Path, record: RunRecord) -> list[int]:
+    finished = {block.number for block in record.blocks}
+    begun = {int(path.parent.name) for path in folder.glob("blocks/[0-9]*/events")}
+    return sorted(number for number in begun - finished if number < len(record.order))

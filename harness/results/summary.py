@@ -1,0 +1,178 @@
+"""From merged events to the figures of a block's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.ledger import BlockEnd, Ledger, settle
+from harness.results.merge import MISSING, Merged, Times
+from harness.results.phases import Phases, phases, task_origins
+from harness.results.record import CellRecord, Distribution, RecordedWarning
+from harness.stats.percentiles import describe
+
+FEW_SAMPLES = 100
+"""Below this many units, p99 is the largest sample and says little."""
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """What of the cell decides how its events are read."""
+
+    sequential: bool
+    """The tasks of a unit follow each other: a chain."""
+    grouped: bool
+    watched: bool
+    """The client waited for each result; False for a backlog."""
+    stores_results: bool
+
+
+def shape_of(cell: CellRecord) -> BlockShape:
+    """How to read the events of a cell's blocks."""
+    return BlockShape(
+        sequential=cell.workload["workload"] == "chain",
+        grouped=cell.workload["workload"] == "group",
+        watched=cell.load["load"] != "backlog",
+        stores_results=cell.config["backend"]["service"] != "none"
+        and cell.config["settings"].get("task_ignore_result") is not True,
+    )
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Everything computed from one block's events."""
+
+    merged: Merged
+    ledger: Ledger
+    phases: Phases
+    fields: dict[str, Any]
+    """Fields of `BlockRecord` by name."""
+
+
+def digest(merged: Merged, shape: BlockShape, end: BlockEnd) -> Digest:
+    """Judge, time and summarise one block."""
+    ledger = settle(merged, end, sequential=shape.sequential, stores_results=shape.stores_results)
+    timing = phases(merged, sequential=shape.sequential, watched=shape.watched)
+    usable = timing.known & ledger.completed
+    window = _window_ns(merged, timing, ledger, shape)
+    completed = int(ledger.completed.sum())
+    fields: dict[str, Any] = {
+        "units": len(merged.units.unit),
+        "tasks": len(merged.tasks.row),
+        "window_s": None if window is None else window / 1e9,
+        "throughput_per_s": _rate(completed, window),
+        "tasks_per_s": _rate(_tasks_of(merged, ledger.completed), window),
+        "publish_rate_per_s": None if shape.watched else _publish_rate(merged),
+        "latency_basis": "seen" if shape.watched else "finished",
+        "latency_s": _distribution(timing.total_ns[usable]),
+        "phases_s": _phase_distributions(timing, usable, shape),
+        "calls_s": _calls(merged),
+        "canvas_s": _canvas(merged, timing, usable, shape),
+        "outcomes": ledger.outcomes(),
+        "failed_as_meant": int(ledger.as_meant.sum()),
+        "duplicated": int(np.maximum(merged.tasks.executions - 1, 0).sum()),
+        "loss": ledger.losses(),
+        "negative_phases": _negative(timing, usable),
+    }
+    warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
+    return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
+
+
+def _distribution(samples: Times) -> Distribution:
+    return Distribution.model_validate(describe(samples))
+
+
+def _window_ns(merged: Merged, timing: Phases, ledger: Ledger, shape: BlockShape) -> int | None:
+    """Closed: first publish to last completed unit seen. Backlog: release to last one finished."""
+    usable = timing.known & ledger.completed
+    if not usable.any():
+        return None
+    if shape.watched:
+        begin, end = merged.units.publish_ns.min(), merged.units.seen_ns[usable].max()
+    else:
+        begin, end = merged.release_ns, timing.end_ns[usable].max()
+    return None if begin == MISSING or end <= begin else int(end - begin)
+
+
+def _rate(count: int, window_ns: int | None) -> float | None:
+    return None if not window_ns else count / (window_ns / 1e9)
+
+
+def _tasks_of(merged: Merged, chosen: npt.NDArray[np.bool_]) -> int:
+    return int(chosen[merged.tasks.row].sum())
+
+
+def _publish_rate(merged: Merged) -> float | None:
+    units = merged.units
+    done = units.published_ns != MISSING
+    if not done.any():
+        return None
+    return _rate(int(done.sum()), int(units.published_ns[done].max() - units.publish_ns.min()))
+
+
+def _phase_distributions(
+    timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+) -> dict[str, Distribution]:
+    named = timing.by_name().items()
+    return {
+        name: _distribution(times[usable])
+        for name, times in named
+        if shape.watched or name != "result"
+    }
+
+
+def _calls(merged: Merged) -> dict[str, Distribution]:
+    units, tasks = merged.units, merged.tasks
+    published, stored = units.published_ns != MISSING, tasks.stored_ns != MISSING
+    calls = {"publish_call": (units.published_ns - units.publish_ns)[published]}
+    if stored.any():
+        calls["store_call"] = (tasks.stored_ns - tasks.storing_ns)[stored]
+    return {name: _distribution(times) for name, times in calls.items()}
+
+
+def _canvas(
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+) -> dict[str, Distribution]:
+    tasks = merged.tasks
+    if shape.sequential:
+        hops = (tasks.started_ns - task_origins(merged, sequential=True))[
+            (tasks.position > 0) & usable[tasks.row]
+        ]
+        return {"hop": _distribution(hops)}
+    if not shape.grouped:
+        return {}
+    first_end = np.full(len(merged.units.unit), np.iinfo(np.int64).max)
+    np.minimum.at(first_end, tasks.row, tasks.finished_ns)
+    spread = {"member_spread": _distribution((timing.end_ns - first_end)[usable])}
+    return spread | ({"join": _distribution(timing.result_ns[usable])} if shape.watched else {})
+
+
+def _negative(timing: Phases, usable: npt.NDArray[np.bool_]) -> dict[str, int]:
+    counts = {name: int((times[usable] < 0).sum()) for name, times in timing.by_name().items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _warnings(
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    fields: dict[str, Any],
+    *,
+    stores_results: bool,
+) -> Iterator[RecordedWarning]:
+    completed = int(ledger.completed.sum())
+    if completed < FEW_SAMPLES:
+        yield RecordedWarning(code="few_samples", data={"units": completed})
+    if merged.foreign_tasks:
+        yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
+    untimed = int((ledger.completed & ~timing.known).sum())
+    if untimed:
+        yield RecordedWarning(code="untimed_units", data={"units": untimed})
+    if not stores_results:
+        yield RecordedWarning(code="results_unchecked", data={"units": completed})
+    if fields["negative_phases"]:
+        yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))

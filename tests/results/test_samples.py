@@ -1,0 +1,230 @@
+"""The samples on disk, read back by DuckDB alone."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from harness.probe.events import Outcome, UnitFlag, id_bytes
+from harness.results import samples
+from harness.results.ledger import BlockEnd, Stage, settle
+from harness.results.merge import MISSING, Merged, merge
+from harness.results.phases import phases
+from tests.results.histories import History, Task, Unit, histories
+from tests.results.reference import verdicts
+
+README = Path(__file__).parents[2] / "results" / "README.md"
+UNIT_COLUMNS = {
+    "unit": "BIGINT",
+    "outcome": "VARCHAR",
+    "as_meant": "BOOLEAN",
+    "lost_at": "VARCHAR",
+    "tasks": "INTEGER",
+    "due_ns": "BIGINT",
+    "publish_ns": "BIGINT",
+    "published_ns": "BIGINT",
+    "seen_ns": "BIGINT",
+    "schedule_ns": "BIGINT",
+    "queue_ns": "BIGINT",
+    "dispatch_ns": "BIGINT",
+    "run_ns": "BIGINT",
+    "result_ns": "BIGINT",
+    "total_ns": "BIGINT",
+}
+TASK_COLUMNS = {
+    "unit": "BIGINT",
+    "position": "INTEGER",
+    "task_id": "UUID",
+    "received_ns": "BIGINT",
+    "started_ns": "BIGINT",
+    "finished_ns": "BIGINT",
+    "storing_ns": "BIGINT",
+    "stored_ns": "BIGINT",
+    "raised": "BOOLEAN",
+    "executions": "INTEGER",
+}
+PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
+
+
+def write(history: History, folder: Path, end: BlockEnd) -> Merged:
+    (folder / "events").mkdir()
+    history.write(folder / "events")
+    merged = merge(folder / "events")
+    ledger = settle(merged, end, sequential=history.sequential, stores_results=True)
+    timing = phases(merged, sequential=history.sequential, watched=history.watched)
+    samples.write(folder, merged, ledger, timing)
+    return merged
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    with duckdb.connect() as database:
+        found = database.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def columns(path: Path) -> dict[str, str]:
+    with duckdb.connect() as database:
+        described = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)])
+        return {name: kind for name, kind, *_ in described.fetchall()}
+
+
+@pytest.fixture
+def block(tmp_path: Path) -> Path:
+    """Three units: one of two tasks that went well, one never received, one unpublished."""
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    (tmp_path / "ids").write_text("\n".join(ids))
+    well = Unit(
+        number=7,
+        flag=UnitFlag.MEASURED,
+        ident=id_bytes(ids[0]),
+        publish=100,
+        due=90,
+        published=120,
+        seen=Outcome.OK,
+        seen_at=200,
+        tasks=[
+            Task(id_bytes(ids[0]), [110], [115], [(130, False)], [131], [140]),
+            Task(id_bytes(ids[1]), [111], [131], [(150, False)], [151], [160]),
+        ],
+    )
+    never = Unit(
+        8, UnitFlag.MEASURED, id_bytes(ids[2]), 101, [Task(id_bytes(ids[2]))], published=102
+    )
+    unpublished = Unit(9, UnitFlag.MEASURED, bytes(15) + b"x", 103, [], publish_failed=True)
+    unpublished.named = False
+    units = [never, unpublished, well]
+    history = History(False, watched=True, units=units, strangers=[], release=0, files=2, seed=3)
+    write(history, tmp_path, BlockEnd())
+    return tmp_path
+
+
+def documented() -> list[tuple[str, str]]:
+    """Column and type of every row of the tables of columns in `results/README.md`."""
+    found = []
+    for line in README.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[1] in {"BIGINT", "INTEGER", "VARCHAR", "BOOLEAN", "UUID"}:
+            found += [(name.strip("` "), cells[1]) for name in cells[0].split(",")]
+    return found
+
+
+def test_columns_are_the_documented_ones(block: Path) -> None:
+    """Units first, then tasks, in the order in which they stand in the files."""
+    assert columns(block / "units.parquet") == UNIT_COLUMNS
+    assert columns(block / "tasks.parquet") == TASK_COLUMNS
+    assert documented() == [*UNIT_COLUMNS.items(), *TASK_COLUMNS.items()]
+
+
+def test_units_read_back_to_the_nanosecond(block: Path) -> None:
+    never_timed = dict.fromkeys((*PHASES, "total_ns"), None)
+    well, never, unpublished = rows(block / "units.parquet")
+    assert well == {
+        "unit": 7,
+        "outcome": "ok",
+        "as_meant": False,
+        "lost_at": None,
+        "tasks": 2,
+        "due_ns": 90,
+        "publish_ns": 100,
+        "published_ns": 120,
+        "seen_ns": 200,
+        "schedule_ns": 10,
+        "queue_ns": 11,
+        "dispatch_ns": 20,
+        "run_ns": 19,
+        "result_ns": 50,
+        "total_ns": 110,
+    }
+    assert never == {
+        "unit": 8,
+        "outcome": "lost",
+        "as_meant": False,
+        "lost_at": "never_received",
+        "tasks": 1,
+        "due_ns": 101,
+        "publish_ns": 101,
+        "published_ns": 102,
+        "seen_ns": None,
+        **never_timed,
+    }
+    assert unpublished == {
+        "unit": 9,
+        "outcome": "failed",
+        "as_meant": False,
+        "lost_at": None,
+        "tasks": 1,
+        "due_ns": 103,
+        "publish_ns": 103,
+        "published_ns": None,
+        "seen_ns": None,
+        **never_timed,
+    }
+
+
+def test_task_ids_are_celerys(block: Path) -> None:
+    ids = [uuid.UUID(line) for line in (block / "ids").read_text().splitlines()]
+    tasks = rows(block / "tasks.parquet")
+    assert [task["task_id"] for task in tasks[:3]] == ids
+    assert tasks[2] == {
+        "unit": 8,
+        "position": 0,
+        "task_id": ids[2],
+        "raised": False,
+        "executions": 0,
+        **dict.fromkeys(
+            ("received_ns", "started_ns", "finished_ns", "storing_ns", "stored_ns"), None
+        ),
+    }
+
+
+def test_an_empty_block_has_empty_files_with_all_columns(tmp_path: Path) -> None:
+    history = History(False, watched=True, units=[], strangers=[], release=0, files=1, seed=1)
+    write(history, tmp_path, BlockEnd())
+    assert rows(tmp_path / "units.parquet") == rows(tmp_path / "tasks.parquet") == []
+    assert columns(tmp_path / "units.parquet") == UNIT_COLUMNS
+    assert columns(tmp_path / "tasks.parquet") == TASK_COLUMNS
+
+
+def test_a_folder_with_a_quote_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "it's; -- here"
+    folder.mkdir()
+    history = History(False, watched=True, units=[], strangers=[], release=0, files=1, seed=1)
+    write(history, folder, BlockEnd())
+    assert rows(folder / "units.parquet") == []
+    assert list(folder.glob("*.partial")) == []
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories())
+def test_any_history_reads_back(history: History) -> None:
+    with TemporaryDirectory() as name:
+        merged = write(history, Path(name), BlockEnd(waiting=1))
+        units, tasks = rows(Path(name) / "units.parquet"), rows(Path(name) / "tasks.parquet")
+    expected = verdicts(history, BlockEnd(waiting=1), stores_results=True)
+    assert [row["unit"] for row in units] == [verdict.unit.number for verdict in expected]
+    for row, verdict in zip(units, expected, strict=True):
+        assert row["outcome"] == verdict.outcome
+        assert row["as_meant"] == verdict.as_meant
+        assert row["lost_at"] == verdict.lost_at
+        assert row["tasks"] == len(verdict.tasks)
+        assert row["total_ns"] == verdict.total
+        if verdict.phases is not None:
+            assert sum(row[name] for name in PHASES) == verdict.total
+    idents = [task["task_id"].bytes for task in tasks]
+    assert idents == [task.ident for verdict in expected for task in verdict.tasks]
+    received = [MISSING if row["received_ns"] is None else row["received_ns"] for row in tasks]
+    assert received == merged.tasks.received_ns.tolist()
+
+
+def test_every_stage_has_a_name() -> None:
+    assert [stage.name.lower() for stage in Stage] == [
+        *("never_received", "received_not_started", "started_not_finished"),
+        *("finished_not_stored", "stored_not_seen"),
+    ]

@@ -1,0 +1,213 @@
+"""merge, ledger, phases and summary against a reference that works one unit at a time."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.probe.events import Outcome, UnitFlag
+from harness.results.ledger import BlockEnd, Final, Ledger, settle
+from harness.results.merge import MISSING, Merged, merge
+from harness.results.phases import phases
+from harness.results.summary import BlockShape, digest
+from tests.results.histories import History, Task, Unit, histories
+from tests.results.reference import Verdict, foreign_tasks, verdicts
+
+ENDS = st.builds(
+    BlockEnd,
+    waiting=st.integers(0, 6),
+    workers_alive=st.booleans(),
+    cut_short=st.sampled_from((False, False, False, True)),
+)
+MANY = settings(max_examples=120, deadline=None)
+
+
+def merged_from(history: History) -> Merged:
+    with tempfile.TemporaryDirectory() as folder:
+        history.write(Path(folder))
+        return merge(Path(folder))
+
+
+@MANY
+@given(histories())
+def test_merge_gives_back_what_happened(history: History) -> None:
+    """Nothing but measured units, every stamp the earliest of its kind, everything counted."""
+    merged = merged_from(history)
+    expected = verdicts(history, BlockEnd(), stores_results=True)
+    assert merged.units.unit.tolist() == [verdict.unit.number for verdict in expected]
+    assert merged.units.publish_ns.tolist() == [verdict.unit.publish for verdict in expected]
+    rows = [(row, task) for row, verdict in enumerate(expected) for task in verdict.tasks]
+    assert merged.tasks.row.tolist() == [row for row, _ in rows]
+    for place, (_, task) in enumerate(rows):
+        ident = (int(merged.tasks.hi[place]) << 64) | int(merged.tasks.lo[place])
+        assert ident.to_bytes(16, "big") == task.ident
+        assert merged.tasks.received_ns[place] == min(task.received, default=MISSING)
+        assert merged.tasks.started_ns[place] == min(task.started, default=MISSING)
+        ends = [at for at, _ in task.finished]
+        assert merged.tasks.finished_ns[place] == min(ends, default=MISSING)
+        assert merged.tasks.storing_ns[place] == min(task.storing, default=MISSING)
+        assert merged.tasks.stored_ns[place] == min(task.stored, default=MISSING)
+        assert merged.tasks.executions[place] == len(task.started)
+    assert merged.foreign_tasks == foreign_tasks(history)
+    assert merged.release_ns == history.release
+
+
+@MANY
+@given(histories(), ENDS, st.booleans())
+def test_ledger_gives_every_unit_one_outcome(
+    history: History, end: BlockEnd, stores_results: bool
+) -> None:
+    merged = merged_from(history)
+    ledger = settle(merged, end, sequential=history.sequential, stores_results=stores_results)
+    expected = verdicts(history, end, stores_results=stores_results)
+    assert outcomes_of(ledger) == [verdict.outcome for verdict in expected]
+    assert ledger.as_meant.tolist() == [verdict.as_meant for verdict in expected]
+    assert ledger.outcomes().total == len(expected)
+    losses = Counter(verdict.lost_at for verdict in expected if verdict.lost_at)
+    assert {name: n for name, n in ledger.losses().model_dump().items() if n} == dict(losses)
+    assert sum(ledger.losses().model_dump().values()) == ledger.outcomes().lost
+
+
+@MANY
+@given(histories())
+def test_phases_add_up_to_the_total(history: History) -> None:
+    """To the nanosecond, for every unit whose path is known, whatever order the stamps are in."""
+    merged = merged_from(history)
+    timing = phases(merged, sequential=history.sequential, watched=history.watched)
+    expected = verdicts(history, BlockEnd(), stores_results=True)
+    assert timing.known.tolist() == [verdict.phases is not None for verdict in expected]
+    named = timing.by_name()
+    assert np.array_equal(np.sum(list(named.values()), axis=0), timing.total_ns)
+    for row, verdict in enumerate(expected):
+        if verdict.phases is not None:
+            assert {name: int(times[row]) for name, times in named.items()} == verdict.phases
+            assert timing.total_ns[row] == verdict.total
+            assert timing.end_ns[row] == verdict.end
+
+
+@MANY
+@given(histories(), ENDS)
+def test_digest_counts_what_happened_and_nothing_else(history: History, end: BlockEnd) -> None:
+    shape = BlockShape(
+        sequential=history.sequential,
+        grouped=not history.sequential,
+        watched=history.watched,
+        stores_results=True,
+    )
+    result = digest(merged_from(history), shape, end)
+    expected = verdicts(history, end, stores_results=True)
+    timed = [verdict for verdict in expected if verdict.completed and verdict.phases is not None]
+    fields = result.fields
+    assert fields["units"] == fields["outcomes"].total == len(expected)
+    assert fields["tasks"] == sum(len(verdict.tasks) for verdict in expected)
+    assert fields["duplicated"] == sum(
+        max(0, len(task.started) - 1) for verdict in expected for task in verdict.tasks
+    )
+    assert fields["latency_s"].count == len(timed)
+    negative = Counter(
+        name for verdict in timed for name, value in (verdict.phases or {}).items() if value < 0
+    )
+    assert fields["negative_phases"] == dict(negative)
+    untimed = sum(verdict.completed for verdict in expected) - len(timed)
+    warned = {warning.code: warning.data for warning in fields["warnings"]}
+    assert warned.get("untimed_units", {"units": 0}) == {"units": untimed}
+    assert ("foreign_tasks" in warned) == (foreign_tasks(history) > 0)
+    window = expected_window(history, expected, timed)
+    if window is None:
+        assert fields["throughput_per_s"] is None
+    else:
+        completed = sum(verdict.completed for verdict in expected)
+        assert math.isclose(fields["throughput_per_s"], completed / (window / 1e9))
+
+
+def expected_window(history: History, all_: list[Verdict], timed: list[Verdict]) -> int | None:
+    if not timed:
+        return None
+    if history.watched:
+        begin = min(verdict.unit.publish for verdict in all_)
+        end = max(verdict.unit.seen_at for verdict in timed)
+    else:
+        begin, end = history.release, max(verdict.end or 0 for verdict in timed)
+    return end - begin if end > begin else None
+
+
+def outcomes_of(ledger: Ledger) -> list[str]:
+    return [Final(final).name.lower() for final in ledger.final]
+
+
+def simple(units: list[Unit], *, sequential: bool = False) -> Merged:
+    return merged_from(
+        History(sequential, watched=False, units=units, strangers=[], release=0, files=1, seed=1)
+    )
+
+
+def idle_unit(number: int, tasks: int) -> Unit:
+    """A group of `tasks` messages that nobody received."""
+    idents = [(number * 100 + place).to_bytes(16, "big") for place in range(tasks)]
+    members = [Task(ident) for ident in idents]
+    return Unit(number, UnitFlag.MEASURED, idents[0], number, members, published=number)
+
+
+@pytest.mark.parametrize(
+    ("seen", "checked", "outcome"),
+    [
+        (Outcome.OK, None, "ok"),
+        (Outcome.WRONG, None, "wrong"),
+        (Outcome.FAILED, None, "failed"),
+        (Outcome.FAILED_AS_MEANT, None, "failed"),
+        (None, Outcome.OK, "ok"),
+        (None, Outcome.WRONG, "wrong"),
+        (None, Outcome.FAILED, "failed"),
+        (None, Outcome.NONE, "lost"),
+        (None, None, "lost"),
+        (Outcome.TIMED_OUT, Outcome.OK, "timed_out"),
+        (Outcome.TIMED_OUT, Outcome.FAILED, "timed_out"),
+        (Outcome.TIMED_OUT, Outcome.WRONG, "wrong"),
+        (Outcome.TIMED_OUT, Outcome.NONE, "lost"),
+        (Outcome.TIMED_OUT, None, "lost"),
+    ],
+)
+def test_what_the_client_says_decides(
+    seen: Outcome | None, checked: Outcome | None, outcome: str
+) -> None:
+    """Once by name, beside the random histories: a late result is late, but never wrong unseen."""
+    unit = idle_unit(0, 1)
+    unit.seen, unit.checked = seen, checked
+    ledger = settle(simple([unit]), BlockEnd(), sequential=False, stores_results=True)
+    assert outcomes_of(ledger) == [outcome]
+
+
+@pytest.mark.parametrize("waiting", range(13))
+def test_messages_in_the_queue_excuse_no_more_units_than_they_make_up(waiting: int) -> None:
+    """Three groups of four: n messages left in the queue excuse n // 4 groups, not n."""
+    merged = simple([idle_unit(number, 4) for number in range(3)])
+    ledger = settle(merged, BlockEnd(waiting=waiting), sequential=False, stores_results=True)
+    excused = waiting // 4
+    assert outcomes_of(ledger) == ["lost"] * (3 - excused) + ["timed_out"] * excused
+
+
+def test_a_chain_waits_with_one_message_at_a_time() -> None:
+    """A chain of three whose second link is in the queue is held by that one message."""
+    unit = idle_unit(0, 3)
+    unit.tasks[0].received, unit.tasks[0].started = [1], [2]
+    unit.tasks[0].finished, unit.tasks[0].stored = [(3, False)], [4]
+    merged = simple([unit], sequential=True)
+    for waiting, outcome in ((0, "lost"), (1, "timed_out")):
+        end = BlockEnd(waiting=waiting, workers_alive=False)
+        ledger = settle(merged, end, sequential=True, stores_results=True)
+        assert outcomes_of(ledger) == [outcome]
+
+
+def test_an_empty_folder_is_an_empty_block(tmp_path: Path) -> None:
+    """The client did not even start: a record with nothing in it, not an exception."""
+    for watched in (True, False):
+        shape = BlockShape(sequential=False, grouped=False, watched=watched, stores_results=True)
+        fields = digest(merge(tmp_path), shape, BlockEnd()).fields
+        assert (fields["units"], fields["outcomes"].total, fields["window_s"]) == (0, 0, None)
