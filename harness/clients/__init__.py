@@ -1,0 +1,1 @@
+"""The client process: started here, obeyed through pipes."""

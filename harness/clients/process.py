@@ -1,0 +1,137 @@
+"""One client process and the conversation with it: a JSON line each way per command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.environments import OWN, Interpreter
+from harness.errors import ClientError
+from harness.processes import Process, spawn
+from harness.usage import Usage, usage
+from harness.workspace import Workspace
+
+_LOOK_S = 0.1
+EXIT_GRACE_S = 10.0
+
+
+class Client:
+    """A running client. A context manager that leaves no process behind."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._rest = b""
+
+    @classmethod
+    def start(
+        cls,
+        environ: Mapping[str, str],
+        logs: Path,
+        workspace: Workspace,
+        interpreter: Interpreter = OWN,
+    ) -> Client:
+        """Start the process; it answers `done: start` when it has built its app."""
+        process = spawn(
+            [interpreter.python, "-m", "harness.probe.client"],
+            name="client",
+            log=logs / "client.log",
+            env=workspace.marked(interpreter.environ(environ)),
+            cwd=interpreter.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            on_spawn=workspace.record_process,
+        )
+        return cls(process)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, KeyboardInterrupt):  # at once: nobody waits for results
+            self._process.kill()
+        self.close()
+
+    def tell(self, command: str, **arguments: Any) -> None:
+        """Send a command without waiting. ClientError if the client is gone."""
+        line = json.dumps({"do": command, **arguments}) + "\n"
+        assert self._process.stdin is not None  # noqa: S101 - it was started with a pipe
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._gone() from error
+
+    def answer(
+        self, limit_s: float | None, watch: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """The next answer. `watch` is called about every 0.1 s and may raise.
+
+        ClientError if the client dies, reports an error, or says nothing within `limit_s`.
+        """
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        while b"\n" not in self._rest:
+            self._receive()
+            watch()
+            if deadline is not None and time.monotonic() > deadline:
+                raise ClientError(f"the client did not answer within {limit_s:g} s; {self._tail()}")
+        line, _, self._rest = self._rest.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        if "error" in message:
+            raise ClientError(f"the client failed: {message['error']}; {self._tail()}")
+        return message
+
+    def ask(
+        self,
+        command: str,
+        limit_s: float | None,
+        watch: Callable[[], None] = lambda: None,
+        /,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """`tell`, then `answer`."""
+        self.tell(command, **arguments)
+        return self.answer(limit_s, watch)
+
+    def usage(self) -> Usage:
+        """CPU and memory of the client."""
+        return usage([self._process.pid])
+
+    def close(self) -> None:
+        """Let it close its event log and end; kill it if it does not. Idempotent."""
+        if self._process.alive() and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()  # the end of its input tells it to leave
+            self._process.wait(EXIT_GRACE_S)
+        self._process.kill()
+
+    def _receive(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if selector.select(_LOOK_S):
+                data = os.read(self._process.stdout.fileno(), 65536)
+                if not data:
+                    raise self._gone()
+                self._rest += data
+
+    def _gone(self) -> ClientError:
+        self._process.wait(1.0)
+        return ClientError(
+            f"the client ended with exit code {self._process.returncode}; {self._tail()}"
+        )
+
+    def _tail(self) -> str:
+        return f"the end of {self._process.log.name}:\n{self._process.log_tail(15)}"

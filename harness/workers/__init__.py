@@ -1,0 +1,1 @@
+"""Celery worker processes: start, stop, what they use. Never imports the app under test."""
