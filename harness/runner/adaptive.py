@@ -1,0 +1,72 @@
+"""How much measuring a comparison is worth: pairs are added while it is inconclusive.
+
+It is looked only at sizes fixed beforehand, and the error is divided among these looks, so that
+stopping as soon as there is a verdict costs nothing of its confidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.results.compare import compare_run
+from harness.results.record import RunRecord
+from harness.runner.order import continued
+from harness.scenario.judging import place_of
+from harness.scenario.models import Compare, Plan
+from harness.scenario.pairing import default_base, paired_cells
+
+
+class Budget:
+    """Decides how many blocks a plan's cells get, at the start and at each look."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._compare = plan.scenario.compare
+        self._pairs: tuple[tuple[int, int], ...] = ()
+        if self._compare is not None and self._compare.pairs is not None:
+            places = [place_of(cell) for cell in plan.cells]
+            self._pairs = paired_cells(places, self._compare.base or default_base(places))
+
+    def blocks(self) -> list[int]:
+        """Of each cell: the first look's pairs if it is compared, else the measuring plan's."""
+        compared = {index for pair in self._pairs for index in pair}
+        first = next(iter(self._looks()), 0)
+        return [
+            first if index in compared else cell.measure.blocks
+            for index, cell in enumerate(self._plan.cells)
+        ]
+
+    def more(self, record: RunRecord, elapsed_s: float) -> tuple[int, ...]:
+        """Cells of the further blocks, to be appended to the order; empty when it is enough.
+
+        Asked when the order is measured. Cells whose comparisons are decided get no more.
+        """
+        compare = self._compare
+        if compare is None or not self._pairs or _time_is_up(compare, elapsed_s):
+            return ()
+        undecided = self._undecided(record)
+        if not undecided:
+            return ()
+        done = record.order.count(undecided[0])
+        looks = [size for size in self._looks() if size > done]
+        return continued(record.order, undecided, looks[0] - done, record.seed) if looks else ()
+
+    def _looks(self) -> Sequence[int]:
+        return () if self._compare is None else self._compare.look_sizes
+
+    def _undecided(self, record: RunRecord) -> list[int]:
+        """Base and head of the inconclusive comparisons that went through every look so far."""
+        numbers = {cell.name: index for index, cell in enumerate(record.cells)}
+        most = max(record.order.count(index) for pair in self._pairs for index in pair)
+        failed = {block.cell for block in record.blocks if block.status == "failed"}
+        undecided: set[int] = set()
+        for one in compare_run(record).judged:
+            pair = {numbers[one.base], numbers[one.head]}
+            still_measured = all(record.order.count(index) == most for index in pair)
+            if one.verdict == "inconclusive" and still_measured and not pair & failed:
+                undecided |= pair
+        return sorted(undecided)
+
+
+def _time_is_up(compare: Compare, elapsed_s: float) -> bool:
+    return compare.minutes is not None and elapsed_s >= compare.minutes * 60

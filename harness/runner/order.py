@@ -1,0 +1,47 @@
+"""The order in which a run's blocks are measured."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+
+def interleaved(repetitions: list[int], seed: int) -> tuple[int, ...]:
+    """Cell indices in the order of their blocks: rounds over all cells, in mirrored pairs.
+
+    `repetitions[i]` is how many blocks cell i gets. Each round visits every cell once; two
+    neighbouring rounds are mirror images (AB BA), so that a drift of the machine hits all
+    cells alike; each pair of rounds is shuffled anew from `seed`.
+    """
+    shuffler = random.Random(seed)  # noqa: S311 - an order, not a secret
+    order: list[int] = []
+    permutation = list(range(len(repetitions)))
+    for number in range(max(repetitions, default=0)):
+        if number % 2 == 0:
+            shuffler.shuffle(permutation)
+        else:
+            permutation.reverse()
+        order += [cell for cell in permutation if number < repetitions[cell]]
+    return tuple(order)
+
+
+def continued(
+    order: Sequence[int], cells: Sequence[int], rounds: int, seed: int
+) -> tuple[int, ...]:
+    """`rounds` more rounds over some cells, to be appended to an order made by `interleaved`.
+
+    The mirroring goes on: if an odd number of rounds has run, the first new one mirrors the
+    last one. `cells` have all been visited equally often.
+    """
+    done = order.count(cells[0]) if cells else 0
+    shuffler = random.Random(f"{seed}/{done}")  # noqa: S311 - an order, not a secret
+    chosen = set(cells)
+    last = [cell for cell in order if cell in chosen][-len(chosen) :] if done else sorted(chosen)
+    added: list[int] = []
+    for number in range(done, done + rounds):
+        if number % 2 == 0:
+            shuffler.shuffle(last)
+        else:
+            last.reverse()
+        added += last
+    return tuple(added)

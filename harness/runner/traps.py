@@ -1,0 +1,49 @@
+"""Known traps of Celery that a block walked into: named, so that a reader learns the cause.
+
+Each looks at the cell's settings and at what was measured; the words are in `report.wording`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.results.record import RecordedWarning
+from harness.scenario.models import Cell, GroupWorkload
+
+_FLOOR_S = 0.45
+"""`group.get()` on Redis sleeps 0.5 s before it looks; less a little for what ran meanwhile."""
+_PREFETCH_MULTIPLIER = 4
+_SQS_POLLING_INTERVAL_S = 1.0
+"""Celery's and kombu's defaults."""
+
+
+def traps(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
+    """The traps of a block; `figures` are fields of its record by name."""
+    yield from _group_get_floor(cell, figures)
+    yield from _sqs_polling(cell, figures)
+
+
+def _group_get_floor(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
+    """celery/backends/base.py, get_many: sleeps its interval (0.5 s) unless all are ready."""
+    workload, join = cell.workload, figures["canvas_s"].get("join")
+    gets = isinstance(workload, GroupWorkload) and workload.collect == "get"
+    on_redis = cell.configuration.backend.service == "redis"
+    if gets and on_redis and join and join.p50 and join.p50 >= _FLOOR_S:
+        yield RecordedWarning(code="group_get_floor", data={"join_p50_s": join.p50})
+
+
+def _sqs_polling(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
+    """kombu sleeps `polling_interval` between two polls, also after one that filled the
+    prefetch window: a worker takes about one window per interval, whatever the server."""
+    configuration = cell.configuration
+    options = configuration.settings.get("broker_transport_options") or {}
+    interval_s = options.get("polling_interval", _SQS_POLLING_INTERVAL_S)
+    queue = figures["phases_s"].get("queue")
+    if configuration.broker.service != "sqs" or not interval_s or not queue or not queue.p50:
+        return
+    multiplier = configuration.settings.get("worker_prefetch_multiplier", _PREFETCH_MULTIPLIER)
+    if queue.p50 >= interval_s / 4:
+        window = configuration.worker.concurrency * multiplier
+        data = {"polling_interval_s": interval_s, "window": window}
+        yield RecordedWarning(code="sqs_polling", data=data)

@@ -1,0 +1,71 @@
+"""`harness ab` on a real server: a revision of a project against pins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.ab.repository import make_repository
+from tests.cli.project import ROOT, harness
+
+SCENARIO = f"""\
+name: s
+configurations: [{ROOT}/configs/redis.yaml]
+workloads: [add]
+loads: [{{load: closed, in_flight: 2}}]
+measure: {{units: 20, warmup: 2}}
+"""
+REQUIREMENTS = "celery[redis]==5.6.3\nkombu==5.6.2\nredis==6.4.0\n"
+
+
+def test_a_revision_against_pins(tmp_path: Path) -> None:
+    (commit,) = make_repository(tmp_path, {"requirements.txt": REQUIREMENTS, "s.yaml": SCENARIO})
+    words = ("--base", "HEAD", "--head", "pins:celery==5.7.0", "s.yaml", "--pairs", "6")
+    threads = ("--set", "config.worker.pool=threads", "--margin", "90%", "--strict")
+    done = harness("ab", *words, *threads, folder=tmp_path, timeout_s=280)
+    (path,) = (tmp_path / "results").glob("*/run.json")
+    record = json.loads(path.read_text())
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    base, head = record["cells"]
+    assert (base["packages"]["celery"], head["packages"]["celery"]) == ("5.6.3", "5.7.0")
+    assert (base["packages"]["kombu"], head["packages"]["kombu"]) == ("5.6.2", "5.7.0")
+    assert base["config"]["celery"]["revision"] == commit
+    assert [len(cell["blocks"]) for cell in (base, head)] == [6, 6]
+    assert all(block["outcomes"]["ok"] == 20 for cell in (base, head) for block in cell["blocks"])
+    comparison = record["comparison"]
+    assert (comparison["base"], comparison["interleaved"]) == ("ab=base", True)
+    assert {one["pairs"] for one in comparison["comparisons"]} == {6}
+    assert (done.returncode == 3) == any(
+        one["verdict"] == "inconclusive" for one in comparison["comparisons"] if one["judged"]
+    )
+    text = " ".join(done.stdout.split())
+    assert f"base: HEAD ({commit[:12]}); head: pins:celery==5.7.0" in text
+    assert "celery 5.6.3, kombu 5.6.2" in text
+    assert "celery 5.7.0, kombu 5.7.0" in text
+
+
+def test_usage_errors_come_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    for words, message in (
+        (("--base", "pins:celery==5.6.3"), "Missing option '--head'"),
+        (("--base", "nowhere", "--head", "set:worker.count=1"), "no git revision 'nowhere'"),
+        (("--base", "set:worker.count=1", "--head", "set:worker.cuont=2"), "--head worker.cuont"),
+        (("--base", "set:a=1", "--head", "set:a=2", "--pairs", "5"), "from 6"),
+        (("--base", "set:a=1", "--head", "set:a=2", "--margin", "5x"), "expected a share"),
+    ):
+        done = harness("ab", *words, "s.yaml", folder=tmp_path)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_version_that_does_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    words = ("--base", "pins:celery==5.7.0", "--head", "pins:celery==5.7.99", "s.yaml")
+    done = harness("ab", *words, folder=tmp_path, timeout_s=120)
+    assert done.returncode == 2
+    assert "No matching distribution found for celery==5.7.99" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr) < 4000
+    assert not (tmp_path / "results").exists()

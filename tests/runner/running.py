@@ -1,0 +1,259 @@
+"""`harness run` in a process of its own, in a project and with temporary files of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psutil
+import yaml
+
+from harness.probe.events import Kind
+from harness.results.eventlog import Tail
+from harness.results.record import BlockRecord, RunRecord
+from harness.results.store import read_run
+from harness.workspace import MARK
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+_LOOK_S = 0.01
+
+
+def wait_for(reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Look again and again until something is so."""
+    deadline = time.monotonic() + patience_s
+    while not reached():
+        assert time.monotonic() < deadline, f"{what}: not within {patience_s:g} s"
+        time.sleep(_LOOK_S)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+    results: Path
+
+    @property
+    def words(self) -> str:
+        """Its report on one line: where lines break depends on the terminal."""
+        return " ".join(self.stdout.split())
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the one run that was made."""
+        (folder,) = self.results.iterdir()
+        return folder
+
+    @property
+    def record(self) -> RunRecord:
+        return read_run(self.folder)
+
+    @property
+    def block(self) -> BlockRecord:
+        """Its only block."""
+        (block,) = self.record.blocks
+        return block
+
+    def rows(self, block: BlockRecord, table: str) -> list[dict[str, Any]]:
+        """All rows of a block's `units` or `tasks`, read by a program that is not the harness."""
+        with duckdb.connect() as database:
+            found = database.execute(
+                "SELECT * FROM read_parquet($path)", {"path": str(self.folder / block.files[table])}
+            )
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@dataclass
+class Running:
+    """A `harness` command under way."""
+
+    process: subprocess.Popen[str]
+    site: Site
+    _said: Path
+
+    @property
+    def stderr(self) -> str:
+        """What it has said so far."""
+        return self._said.read_text(encoding="utf-8")
+
+    def wait_for(self, reached: Callable[[], bool], what: str) -> None:
+        """Wait for something while the command runs; it must not end before."""
+
+        def look() -> bool:
+            assert reached() or self.process.poll() is None, f"{what}: ended\n{self.stderr}"
+            return reached()
+
+        wait_for(look, what)
+
+    def wait_said(self, words: str) -> None:
+        """Wait until a progress line holds these words."""
+        self.wait_for(lambda: words in self.stderr, words)
+
+    def wait_event(self, kind: Kind, count: int = 1, *, block: int = 0) -> None:
+        """Wait until the event logs of a block hold that many events of a kind."""
+        tail: list[Tail] = []
+
+        def enough() -> bool:
+            if not tail:
+                found = list(self.site.results.glob(f"*/blocks/{block:03d}/events"))
+                tail.extend(map(Tail, found))
+            with contextlib.suppress(OSError):  # the block has ended between two looks
+                for one in tail:
+                    one.refresh()
+            return any(one.count(kind) >= count for one in tail)
+
+        self.wait_for(enough, f"{count} events {kind.name}")
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send a signal to the harness alone, as no group leader's terminal would."""
+        os.kill(self.process.pid, number)
+
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        stdout, _ = self.process.communicate(timeout=PATIENCE_S)
+        return Ended(self.process.returncode, stdout, self.stderr, self.site.results)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project in a folder of the test's own: configurations, a scenario, results."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def temporary(self) -> Path:
+        """TMPDIR of every command: nobody else's sweep comes here, and it must be empty after."""
+        return self.folder / "tmp"
+
+    @property
+    def modules(self) -> Path:
+        """On the import path of workers and clients."""
+        return self.folder / "modules"
+
+    def configuration(self, name: str = "c", **fields: Any) -> None:
+        """Write a configuration; Redis for everything unless `fields` say otherwise."""
+        text = {"name": name, "broker": {"service": "redis"}, "backend": {"service": "redis"}}
+        self._write(f"configs/{name}.yaml", text | fields)
+
+    def scenario(self, **fields: Any) -> None:
+        """Write the scenario `s`: a few adds in flight, unless `fields` say otherwise."""
+        text = {
+            "name": "s",
+            "configurations": ["c"],
+            "workloads": ["add"],
+            "loads": [{"load": "closed", "in_flight": 4}],
+            "measure": {"units": 20, "warmup": 0},
+        }
+        self._write("scenarios/s.yaml", text | fields)
+
+    def module(self, name: str, text: str) -> None:
+        """Put a module where workers can import it."""
+        (self.modules / f"{name}.py").write_text(text, encoding="utf-8")
+
+    @contextlib.contextmanager
+    def start(self, *arguments: str) -> Iterator[Running]:
+        """Start `harness ARGUMENTS`; killed when the context ends, if it still runs."""
+        number = len(list(self.folder.glob("stderr-*")))
+        said = self.folder / f"stderr-{number}"
+        with (
+            said.open("w", encoding="utf-8") as stderr,
+            subprocess.Popen(
+                [sys.executable, "-m", "harness", *arguments],
+                cwd=self.folder,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield Running(process, self, said)
+            finally:
+                process.kill()
+
+    def run(self, *arguments: str, scenario: str | Path = "scenarios/s.yaml") -> Ended:
+        """`harness run SCENARIO ARGUMENTS`, to its end."""
+        with self.start("run", str(scenario), *arguments) as running:
+            return running.ended()
+
+    def harness(self, *arguments: str) -> Ended:
+        """Any other command, to its end."""
+        with self.start(*arguments) as running:
+            return running.ended()
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that carries the mark of a run of this site."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                mark = process.environ().get(MARK, "")
+                if mark.startswith(f"{self.temporary}/"):
+                    found.append(process)
+        return found
+
+    def family(self) -> list[psutil.Process]:
+        """The same with all their descendants, whether these carry the mark or not."""
+        found = {process.pid: process for process in self.processes()}
+        for process in list(found.values()):
+            with contextlib.suppress(psutil.Error):
+                found |= {child.pid: child for child in process.children(recursive=True)}
+        return list(found.values())
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: v for name, v in os.environ.items() if not name.startswith("HARNESS_")}
+        own = {
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(self.modules))),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return kept | own | self.environ
+
+    def _write(self, name: str, text: Any) -> None:
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(text, allow_unicode=True), encoding="utf-8")
+
+
+def make_site(folder: Path) -> Site:
+    """An empty project with a Redis configuration and a small scenario."""
+    for name in ("configs", "scenarios", "tmp", "modules"):
+        (folder / name).mkdir()
+    site = Site(folder)
+    site.configuration()
+    site.scenario()
+    return site
+
+
+def listening_ports(processes: list[psutil.Process]) -> set[int]:
+    """TCP ports that these processes listen on."""
+    ports = set()
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections(kind="tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    ports.add(connection.laddr.port)
+    return ports
+
+
+def outcomes_of(block: BlockRecord) -> dict[str, int]:
+    """The ledger without zeros, duplicates beside it."""
+    counts = block.outcomes.model_dump() | {"duplicated": block.duplicated}
+    return {name: count for name, count in counts.items() if count}

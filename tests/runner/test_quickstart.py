@@ -1,0 +1,27 @@
+"""The first command that a new user types."""
+
+from __future__ import annotations
+
+from harness.errors import ExitCode
+from tests.runner.running import ROOT, Site
+
+
+def test_quickstart(site: Site) -> None:
+    """As it is shipped, but for a quarter of the time."""
+    scenario = ROOT / "scenarios" / "quickstart.yaml"
+    ended = site.run("--set", "measure.duration=500ms", scenario=scenario)
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert ended.record.status == "complete"
+    assert [cell.name for cell in ended.record.cells] == [
+        "redis/add/closed-8",
+        "redis/add/backlog",
+        "redis/group-2/closed-8",
+        "redis/chain-2/closed-8",
+        "redis/heavy_task-50/closed-2",
+    ]
+    assert [len(cell.blocks) for cell in ended.record.cells] == [1] * 5
+    assert all(block.sound and block.completed for block in ended.record.blocks)
+    assert ended.stdout.splitlines()[-1] == f"results/{ended.record.run_id}"
+    assert ended.folder == site.results / ended.record.run_id
+    assert "group.get() waits half a second" in ended.words
+    assert list(site.temporary.iterdir()) == []
