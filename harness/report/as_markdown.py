@@ -1,0 +1,89 @@
+"""The report as GitHub Markdown, for pull requests and job summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.report.cells import RunView
+from harness.report.content import Content, content_of
+from harness.report.escaping import markdown_block, markdown_code, markdown_text
+from harness.report.look import Look
+from harness.report.tables import OUTCOME, Row, Table
+
+FLAG = "⚠️"
+
+
+def as_markdown(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
+    """The whole report."""
+    return markdown_of(content_of(view))
+
+
+def markdown_of(content: Content) -> str:
+    """A report, or the part of one that is to be shown."""
+    return "\n".join(_lines(content)) + "\n"
+
+
+def _lines(content: Content) -> Iterator[str]:
+    if content.state:
+        yield from (f"> {FLAG} **{markdown_text(content.state)}**", "")
+    yield from (f"### {markdown_text(content.title)}", "")
+    if content.question:
+        yield from (markdown_text(content.question), "")
+    for name, value in content.facts:
+        yield f"- {markdown_code(name)}: {markdown_text(value)}"
+    for table in content.tables:
+        yield ""
+        yield from _table(table)
+    for remark in content.remarks:
+        yield from ("", markdown_text(remark))
+    yield from _troubles(content)
+    yield from _cautions(content)
+    if content.folder:
+        yield from ("", f"Run folder: {markdown_code(content.folder)}")
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"**{markdown_text(table.title)}**"
+    yield ""
+    yield f"| | {' | '.join(map(markdown_text, table.head))} |"
+    marks = (":---" if head == OUTCOME else "---:" for head in table.head)
+    yield f"| :--- | {' | '.join(marks)} |"
+    for section in table.sections:
+        yield f"| **{markdown_code(section.title)}** |{' |' * len(table.head)}"
+        for row in section.rows:
+            yield _row(row)
+    yield ""
+    yield f"<sub>{markdown_text(table.note)}</sub>"
+
+
+def _row(row: Row) -> str:
+    label = f"&nbsp;&nbsp;{markdown_text(row.label)}" if row.part else _label(row.label)
+    cells = [markdown_text(cell) for cell in row.cells]
+    if row.flagged:
+        label, cells = f"{FLAG} {label}", [f"**{cell}**" if cell else "" for cell in cells]
+    return f"| {label} | {' | '.join(cells)} |"
+
+
+def _label(label: str) -> str:
+    name, emulator, _ = label.partition(" (emulator)")
+    return markdown_code(name) + emulator
+
+
+def _troubles(content: Content) -> Iterator[str]:
+    if content.troubles:
+        yield from ("", "**What went wrong**", "")
+    for trouble in content.troubles:
+        first, *rest = trouble.what
+        yield f"- {FLAG} {markdown_code(trouble.where)}: {markdown_text(first)}"
+        if rest:
+            block = markdown_block(rest).splitlines()
+            yield from ("", *(f"  {line}" for line in block), "")
+
+
+def _cautions(content: Content) -> Iterator[str]:
+    if content.cautions:
+        yield from ("", "**Warnings**", "")
+    for caution in content.cautions:
+        yield f"- {markdown_text(caution.sentence)}"
+        for place in caution.places:
+            yield f"  - {markdown_text(place)}"

@@ -1,0 +1,220 @@
+"""What every report shows of a cell: its blocks' figures brought together, nothing formatted.
+
+Rates and CPU are the median of the blocks with the range beside it. Latency percentiles are
+those of all raw samples together. Means are weighted by the number of samples, which makes
+them the mean of all samples: the phases of a cell still add up to its total.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.results.pooled import PooledCell, measured_blocks
+from harness.results.record import (
+    PHASES,
+    BlockRecord,
+    CellRecord,
+    Distribution,
+    LossReasons,
+    RunRecord,
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One figure over blocks."""
+
+    median: float
+    lowest: float
+    highest: float
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The ledger of one or several blocks."""
+
+    blocks: int
+    completed: int
+    """Ended as they were meant to; those meant to fail among them."""
+    failed_as_meant: int
+    failed: int
+    """Failed though they were not meant to."""
+    wrong: int
+    lost: int
+    timed_out: int
+    duplicated: int
+    loss: Mapping[str, int]
+    """Stage -> how many of the lost ones got that far; only stages that occur."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether there was a unit at all, and each ended as it was meant to, once."""
+        trouble = self.failed + self.wrong + self.lost + self.timed_out + self.duplicated
+        return self.completed > 0 and trouble == 0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a cell, or of one block of it."""
+
+    throughput_per_s: Spread | None
+    tasks_per_s: Spread | None
+    publish_rate_per_s: Spread | None
+    worker_cpu_ms_per_task: Spread | None
+    latency_s: Distribution | None
+    """None where several blocks' samples could not be brought together."""
+    mean_s: Mapping[str, float]
+    """Phase, call and canvas figure by name -> mean; `total` is the mean latency."""
+    counts: Counts
+    """Of all blocks, failed ones included."""
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell as reports show it."""
+
+    name: str
+    variant: str
+    """The configuration at its point of the matrix: `redis[concurrency=4]`."""
+    work: str
+    """Workload and load: `add/closed-8`."""
+    record: CellRecord
+    planned: int
+    """Blocks the plan has for it."""
+    figures: Figures
+    by_block: tuple[tuple[int, Figures], ...]
+    """Number of a block and its own figures; filled where the cell's latencies are not known."""
+
+    @property
+    def blocks(self) -> tuple[BlockRecord, ...]:
+        """All finished blocks, failed ones included."""
+        return self.record.blocks
+
+    @property
+    def backlog(self) -> bool:
+        """Whether latency ends when the task finished, not when its result was seen."""
+        if self.blocks:
+            return self.blocks[0].latency_basis == "finished"
+        return self.record.load.get("load") == "backlog"
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a block failed, or a unit did not end as it was meant to."""
+        failed = any(block.status == "failed" for block in self.blocks)
+        return failed or (bool(self.blocks) and not self.figures.counts.sound)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run as reports show it."""
+
+    record: RunRecord
+    folder: Path
+    """Where it is kept, as the reader of the report would type it."""
+    being_written: bool | None
+    """Whether its process still lives; None if that is unknown."""
+    pooled: Mapping[int, PooledCell]
+    cells: tuple[CellView, ...]
+
+
+def view_of(
+    record: RunRecord,
+    folder: Path,
+    pooled: Mapping[int, PooledCell],
+    *,
+    being_written: bool | None = None,
+) -> RunView:
+    """Bring the blocks of every cell together."""
+    cells = tuple(
+        _cell(cell, record.order.count(index), pooled.get(index))
+        for index, cell in enumerate(record.cells)
+    )
+    return RunView(record, folder, being_written, pooled, cells)
+
+
+def _cell(cell: CellRecord, planned: int, pooled: PooledCell | None) -> CellView:
+    measured = measured_blocks(cell)
+    latency = Distribution(count=0)
+    if pooled is not None:
+        latency = pooled.latency_s
+    elif len(measured) == 1:
+        latency = measured[0].latency_s
+    apart = pooled is None and len(measured) > 1
+    variant, work = _parts(cell.name)
+    return CellView(
+        name=cell.name,
+        variant=variant,
+        work=work,
+        record=cell,
+        planned=planned,
+        figures=_figures(measured, None if apart else latency, cell.blocks),
+        by_block=tuple((b.number, _figures([b], b.latency_s, [b])) for b in measured)
+        if apart
+        else (),
+    )
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """A cell's name is `<variant>/<workload>/<load>`; only the variant may hold further slashes."""
+    variant, *work = name.rsplit("/", 2)
+    return variant, "/".join(work)
+
+
+def _figures(
+    measured: Sequence[BlockRecord], latency: Distribution | None, finished: Sequence[BlockRecord]
+) -> Figures:
+    means = {name: _mean(block.phases_s.get(name) for block in measured) for name in PHASES} | {
+        "total": _mean(block.latency_s for block in measured)
+    }
+    for beside in ("publish_call", "store_call"):
+        means[beside] = _mean(block.calls_s.get(beside) for block in measured)
+    for beside in ("hop", "member_spread", "join"):
+        means[beside] = _mean(block.canvas_s.get(beside) for block in measured)
+    return Figures(
+        throughput_per_s=_spread(measured, lambda block: block.throughput_per_s),
+        tasks_per_s=_spread(measured, lambda block: block.tasks_per_s),
+        publish_rate_per_s=_spread(measured, lambda block: block.publish_rate_per_s),
+        worker_cpu_ms_per_task=_spread(measured, lambda block: block.worker_cpu_ms_per_task),
+        latency_s=latency,
+        mean_s={name: mean for name, mean in means.items() if mean is not None},
+        counts=counts_of(finished),
+    )
+
+
+def _spread(
+    blocks: Iterable[BlockRecord], figure: Callable[[BlockRecord], float | None]
+) -> Spread | None:
+    values = [value for block in blocks if (value := figure(block)) is not None]
+    if not values:
+        return None
+    return Spread(statistics.median(values), min(values), max(values), len(values))
+
+
+def _mean(distributions: Iterable[Distribution | None]) -> float | None:
+    known = [(d.mean, d.count) for d in distributions if d is not None and d.mean is not None]
+    count = sum(weight for _, weight in known)
+    return sum(mean * weight for mean, weight in known) / count if count else None
+
+
+def counts_of(blocks: Sequence[BlockRecord]) -> Counts:
+    """The ledger of several blocks, added up."""
+    as_meant = sum(block.failed_as_meant for block in blocks)
+    stages = {
+        stage: sum(getattr(block.loss, stage) for block in blocks)
+        for stage in LossReasons.model_fields
+    }
+    return Counts(
+        blocks=len(blocks),
+        completed=sum(block.completed for block in blocks),
+        failed_as_meant=as_meant,
+        failed=sum(block.outcomes.failed for block in blocks) - as_meant,
+        wrong=sum(block.outcomes.wrong for block in blocks),
+        lost=sum(block.outcomes.lost for block in blocks),
+        timed_out=sum(block.outcomes.timed_out for block in blocks),
+        duplicated=sum(block.duplicated for block in blocks),
+        loss={stage: count for stage, count in stages.items() if count},
+    )

@@ -1,0 +1,226 @@
+"""What stands around the tables: heading, what went wrong, warnings. See `tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView, RunView, counts_of
+from harness.report.tables import Table, tables
+from harness.report.verdicts import verdict_cautions, verdict_tables
+from harness.report.wording import (
+    server_words,
+    state_sentence,
+    trouble_words,
+    warning_detail,
+    warning_sentence,
+)
+from harness.results.record import BlockRecord, CellRecord, Environment, RecordedWarning
+from harness.scenario.wording import printable
+from harness.units import format_bytes
+
+_ERROR_LINES = 30
+_SOFTWARE = ("celery", "kombu", "amqp", "redis")
+"""What decides how fast clients and workers are."""
+_PLACES = 4
+"""Blocks of one cell that a warning names; the record has them all."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that went wrong in one block."""
+
+    where: str
+    what: tuple[str, ...]
+    """One sentence, and after it what a log said."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One kind of warning with every place where it was given."""
+
+    sentence: str
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A whole report, ready to be drawn. All texts are printable."""
+
+    state: str
+    """To be said first; empty for a complete run."""
+    title: str
+    question: str
+    facts: tuple[tuple[str, str], ...]
+    """Name and value: servers of each configuration, machine, software, plan."""
+    tables: tuple[Table, ...]
+    remarks: tuple[str, ...]
+    """On how the tables came about."""
+    troubles: tuple[Trouble, ...]
+    cautions: tuple[Caution, ...]
+    folder: str
+
+
+def content_of(view: RunView) -> Content:
+    """Put a report together."""
+    record = view.record
+    return Content(
+        state=state_sentence(view),
+        title=printable(f"{record.scenario.get('name', '-')}: run {record.run_id}"),
+        question=printable(str(record.scenario.get("question") or "")),
+        facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),
+        tables=(*verdict_tables(record), *tables(view)),
+        remarks=tuple(_remarks(view)),
+        troubles=tuple(_troubles(view)),
+        cautions=tuple(_cautions(view)),
+        folder=printable(str(view.folder)),
+    )
+
+
+def _facts(view: RunView) -> Iterator[tuple[str, str]]:
+    environment = view.record.environment
+    several = any(_runs_other_software(cell.record, environment) for cell in view.cells)
+    servers = {
+        cell.variant: _cell_facts(cell.record) + (_software(cell.record) if several else "")
+        for cell in view.cells
+    }
+    yield from servers.items()
+    memory = format_bytes(environment.memory_bytes)
+    yield (
+        "machine",
+        f"{environment.cpu}, {environment.cores} cores, {memory}, {environment.kernel}",
+    )
+    packages = [f"{name} {environment.packages.get(name, '-')}" for name in ("celery", "kombu")]
+    yield (
+        "software",
+        ", ".join([environment.python, *packages, f"harness {environment.harness}{_git(view)}"]),
+    )
+    yield "started", f"{view.record.started_at[:19].replace('T', ' ')} UTC"
+
+
+def _git(view: RunView) -> str:
+    commit, dirty = view.record.environment.git_commit, view.record.environment.git_dirty
+    if not commit:
+        return ""
+    return f" (git {commit[:9]}{', with uncommitted changes' if dirty else ''})"
+
+
+def _runs_other_software(cell: CellRecord, environment: Environment) -> bool:
+    """Whether its clients and workers ran under other packages than the harness."""
+    return any(
+        environment.packages.get(name) != cell.packages.get(name)
+        for name in _SOFTWARE
+        if cell.packages
+    )
+
+
+def _software(cell: CellRecord) -> str:
+    named = [f"{name} {cell.packages[name]}" for name in _SOFTWARE if name in cell.packages]
+    return "".join(f"; {words}" for words in [", ".join(named)] if words)
+
+
+def _cell_facts(cell: CellRecord) -> str:
+    broker, backend = cell.servers.get("broker"), cell.servers.get("backend")
+    if broker is None:
+        servers = "no server was ready"
+    elif backend is None:
+        servers = f"{server_words(broker)}; no results"
+    elif backend == broker:
+        servers = f"{server_words(broker)}; results there too"
+    else:
+        servers = f"{server_words(broker)}; results in {server_words(backend)}"
+    worker = cell.config.get("worker", {})
+    count = worker.get("count", 1)
+    pool = f"{worker.get('pool', '-')}, concurrency {worker.get('concurrency', '-')}"
+    return f"{servers}; {count} {'worker' if count == 1 else 'workers'}, {pool}"
+
+
+def _remarks(view: RunView) -> Iterator[str]:
+    if view.record.comparison is not None:
+        yield from verdict_cautions(view.record.comparison)
+    most = max((len(cell.blocks) for cell in view.cells), default=0)
+    if most > 1:
+        yield (
+            "Where a cell has several blocks, rates and CPU are their median, percentiles and "
+            "means those of all their units together."
+        )
+    if any(cell.by_block for cell in view.cells):
+        yield (
+            "Raw samples of some blocks are not in the folder, or not as the record says. A mean "
+            "of percentiles is no percentile, so these cells' latencies stand block by block."
+        )
+    if any(cell.record.emulated for cell in view.cells):
+        yield "(emulator): not a figure of the real service. Compare settings with it, not brokers."
+    for cell in view.cells:
+        if len(cell.blocks) < cell.planned:
+            done = f"{len(cell.blocks)} of {cell.planned} blocks were run"
+            yield f"{printable(cell.name)}: {done}."
+
+
+def _troubles(view: RunView) -> Iterator[Trouble]:
+    for cell in view.cells:
+        for block in cell.blocks:
+            if block.status == "failed":
+                yield Trouble(_where(cell, block), _said("could not be measured", block.error))
+            elif block.error:
+                yield Trouble(_where(cell, block), _said("cut short", block.error))
+            if (block.units or block.status != "failed") and not block_is_sound(block):
+                words = trouble_words(counts_of([block]))
+                yield Trouble(_where(cell, block), (words,))
+
+
+def _said(what: str, error: str) -> tuple[str, ...]:
+    """The error's first line as a sentence, and after it what it quotes of a log."""
+    lines = [printable(line) for line in error.strip().splitlines()]
+    first, *rest = lines or ["no reason was recorded"]
+    shown = rest[:_ERROR_LINES]
+    if len(rest) > len(shown):
+        shown.append(f"... and {len(rest) - len(shown)} more lines in run.json")
+    return (f"{what}: {first}", *shown)
+
+
+def block_is_sound(block: BlockRecord) -> bool:
+    """Whether it has units, and each ended as it was meant to, once."""
+    return block.sound and block.completed > 0
+
+
+def _cautions(view: RunView) -> Iterator[Caution]:
+    """One per code; of each cell the first blocks, and how many more there are."""
+    given: dict[str, list[str]] = {}
+    for warning in view.record.warnings:
+        detail = warning_detail(warning.code, warning.data)
+        given.setdefault(warning.code, []).append(": ".join(filter(None, ["the run", detail])))
+    for cell in view.cells:
+        by_code: dict[str, list[tuple[BlockRecord, RecordedWarning]]] = {}
+        for block in cell.blocks:
+            for warning in block.warnings:
+                by_code.setdefault(warning.code, []).append((block, warning))
+        for code, found in by_code.items():
+            given.setdefault(code, []).append(_place(cell, found))
+    for code, places in given.items():
+        yield Caution(warning_sentence(code), tuple(places))
+
+
+def _place(cell: CellView, found: Sequence[tuple[BlockRecord, RecordedWarning]]) -> str:
+    details = [warning_detail(warning.code, warning.data) for _, warning in found]
+    if _is_only_block(cell):
+        return ": ".join(filter(None, [_cell_name(cell), details[0]]))
+    words = [
+        f"{detail} (block {block.number})" if detail else f"block {block.number}"
+        for (block, _), detail in zip(found[:_PLACES], details, strict=False)
+    ]
+    if len(found) > _PLACES:
+        words.append(f"{len(found) - _PLACES} more blocks")
+    return f"{_cell_name(cell)}: {', '.join(words)}"
+
+
+def _where(cell: CellView, block: BlockRecord) -> str:
+    return _cell_name(cell) + ("" if _is_only_block(cell) else f", block {block.number}")
+
+
+def _cell_name(cell: CellView) -> str:
+    return printable(cell.name) + (" (emulator)" if cell.record.emulated else "")
+
+
+def _is_only_block(cell: CellView) -> bool:
+    return cell.planned == 1 and len(cell.blocks) == 1

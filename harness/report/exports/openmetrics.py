@@ -1,0 +1,202 @@
+"""OpenMetrics text: gauges that Prometheus and what speaks its language read.
+
+https://prometheus.io/docs/specs/om/open_metrics_spec/. One sample per block, labelled with
+run, cell and block; base units, the unit as suffix of the name; no time stamps, which a text
+file collector refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView, RunView
+from harness.report.exports.rounds import exported_name, healthy
+from harness.report.look import Look
+from harness.results.record import BlockRecord, Distribution
+from harness.scenario.wording import printable
+
+Labels = Mapping[str, str]
+Sample = tuple[Labels, float]
+_STATISTICS = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A metric family with its samples."""
+
+    name: str
+    unit: str
+    """Ends the name; empty for a plain count."""
+    help: str
+    samples: Sequence[Sample]
+
+
+def as_openmetrics(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
+    """The whole exposition, closed by `# EOF`."""
+    gauges = [*_of_blocks(view), *_of_cells(view), *_of_verdicts(view)]
+    lines = [line for gauge in gauges if gauge.samples for line in _lines(gauge)]
+    return "\n".join([*lines, "# EOF"]) + "\n"
+
+
+def _of_blocks(view: RunView) -> Iterator[Gauge]:
+    def every(figure: Callable[[BlockRecord], Iterator[Sample]]) -> list[Sample]:
+        return [
+            ({**_cell_labels(view, cell), **_block_labels(block), **labels}, value)
+            for cell in view.cells
+            for block in cell.blocks
+            for labels, value in figure(block)
+        ]
+
+    def one(figure: Callable[[BlockRecord], float | None]) -> list[Sample]:
+        return every(lambda block: _known({}, figure(block)))
+
+    yield Gauge(
+        "harness_throughput_units_per_second",
+        "units_per_second",
+        "Completed units of work per second.",
+        one(lambda block: block.throughput_per_s),
+    )
+    yield Gauge(
+        "harness_latency_seconds",
+        "seconds",
+        "Total latency of completed units; basis finished: mostly the place in the queue.",
+        every(_latency),
+    )
+    yield Gauge(
+        "harness_phase_mean_seconds",
+        "seconds",
+        "Mean time in a phase; the phases add up to the total.",
+        every(_phases),
+    )
+    yield Gauge(
+        "harness_worker_cpu_per_task_seconds",
+        "seconds",
+        "CPU time of all worker processes per task.",
+        one(lambda block: _seconds(block.worker_cpu_ms_per_task)),
+    )
+    yield Gauge(
+        "harness_worker_peak_memory_bytes",
+        "bytes",
+        "Sum of the worker processes' peak resident memory.",
+        one(lambda block: block.worker_peak_rss_bytes),
+    )
+    yield Gauge("harness_units", "", "Units by outcome: every one counts once.", every(_outcomes))
+    yield Gauge(
+        "harness_duplicate_executions",
+        "",
+        "Executions of a task beyond its first.",
+        one(lambda block: block.duplicated),
+    )
+
+
+def _of_cells(view: RunView) -> Iterator[Gauge]:
+    def every(figure: Callable[[CellView], float]) -> list[Sample]:
+        return [(_cell_labels(view, cell), figure(cell)) for cell in view.cells]
+
+    yield Gauge(
+        "harness_planned_blocks", "", "Blocks that were planned.", every(lambda cell: cell.planned)
+    )
+    yield Gauge(
+        "harness_cell_healthy",
+        "",
+        "1 if all planned blocks are complete and each unit ended as meant, once.",
+        every(healthy),
+    )
+
+
+def _of_verdicts(view: RunView) -> Iterator[Gauge]:
+    run = {"run": view.record.run_id}
+    gates = view.record.gates
+    yield Gauge(
+        "harness_gate_passed",
+        "",
+        "1 if the gate holds, 0 if not; absent if it could not be evaluated.",
+        [
+            ({**run, "gate": gate.gate, "cell": gate.cell}, float(gate.passed))
+            for gate in gates
+            if gate.passed is not None
+        ],
+    )
+    report = view.record.comparison
+    yield Gauge(
+        "harness_comparison_ratio",
+        "ratio",
+        "Head against base over pairs of blocks; above 1 is better.",
+        [
+            (
+                run
+                | {"base": one.base, "head": one.head, "metric": one.metric, "bound": bound}
+                | {"verdict": one.verdict},
+                value,
+            )
+            for one in (() if report is None else report.comparisons)
+            for bound, value in (("low", one.low), ("estimate", one.ratio), ("high", one.high))
+            if value is not None
+        ],
+    )
+
+
+# --- labels and samples -------------------------------------------------------------------------
+
+
+def _cell_labels(view: RunView, cell: CellView) -> Labels:
+    return {
+        "run": view.record.run_id,
+        "scenario": str(view.record.scenario.get("name", "")),
+        "cell": exported_name(cell),
+        "configuration": str(cell.record.config.get("name", cell.variant)),
+        "workload": cell.work.partition("/")[0],
+        "load": cell.work.partition("/")[2],
+        "emulator": "yes" if cell.record.emulated else "no",
+    }
+
+
+def _block_labels(block: BlockRecord) -> Labels:
+    return {"block": str(block.number), "status": block.status}
+
+
+def _known(labels: Labels, value: float | None) -> Iterator[Sample]:
+    if value is not None:
+        yield labels, value
+
+
+def _latency(block: BlockRecord) -> Iterator[Sample]:
+    for name in _STATISTICS:
+        labels = {"statistic": name, "basis": block.latency_basis}
+        yield from _known(labels, getattr(block.latency_s, name))
+
+
+def _phases(block: BlockRecord) -> Iterator[Sample]:
+    none = Distribution(count=0)
+    for name in block.phases_s:
+        yield from _known({"phase": name}, block.phases_s.get(name, none).mean)
+
+
+def _outcomes(block: BlockRecord) -> Iterator[Sample]:
+    counts: dict[str, int] = block.outcomes.model_dump()
+    counts["failed"] -= block.failed_as_meant
+    for name, count in (counts | {"failed_as_meant": block.failed_as_meant}).items():
+        yield {"outcome": name}, count
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1e3
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def _lines(gauge: Gauge) -> Iterator[str]:
+    yield f"# TYPE {gauge.name} gauge"
+    if gauge.unit:
+        yield f"# UNIT {gauge.name} {gauge.unit}"
+    yield f"# HELP {gauge.name} {gauge.help}"
+    for labels, value in gauge.samples:
+        shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+        yield f"{gauge.name}{{{shown}}} {float(value)!r}"
+
+
+def _escaped(text: str) -> str:
+    # Control characters were made printable, so there is no line break left to escape.
+    return printable(text).replace("\\", r"\\").replace('"', r"\"")

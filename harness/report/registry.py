@@ -1,0 +1,75 @@
+"""Name of a format -> what renders it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+from harness.report.as_csv import as_csv
+from harness.report.as_json import as_json
+from harness.report.as_markdown import as_markdown
+from harness.report.cells import RunView, view_of
+from harness.report.look import Look
+from harness.results.liveness import is_being_written
+from harness.results.pooled import pooled
+from harness.results.record import RunRecord
+
+Format = Literal[
+    "text",
+    "json",
+    "md",
+    "csv",
+    "md-summary",
+    "md-comment",
+    "junit",
+    "pytest-benchmark",
+    "pyperf",
+    "github-benchmark-bigger",
+    "github-benchmark-smaller",
+    "bmf",
+    "openmetrics",
+]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Renderer = Callable[[RunView, Look], str]
+
+
+def _late(module: str, name: str) -> Renderer:
+    """A renderer whose module is imported when it is used: one report needs one format."""
+
+    def rendered(view: RunView, look: Look) -> str:
+        renderer: Renderer = getattr(importlib.import_module(module), name)
+        return renderer(view, look)
+
+    return rendered
+
+
+_EXPORTS = "harness.report.exports"
+RENDERERS: Mapping[Format, Renderer] = {
+    "text": _late("harness.report.as_text", "as_text"),
+    "json": as_json,
+    "md": as_markdown,
+    "csv": as_csv,
+    "md-summary": _late(f"{_EXPORTS}.markdown", "as_summary"),
+    "md-comment": _late(f"{_EXPORTS}.markdown", "as_comment"),
+    "junit": _late(f"{_EXPORTS}.junit", "as_junit"),
+    "pytest-benchmark": _late(f"{_EXPORTS}.pytest_benchmark", "as_pytest_benchmark"),
+    "pyperf": _late(f"{_EXPORTS}.pyperf", "as_pyperf"),
+    "github-benchmark-bigger": _late(f"{_EXPORTS}.github_benchmark", "as_bigger_is_better"),
+    "github-benchmark-smaller": _late(f"{_EXPORTS}.github_benchmark", "as_smaller_is_better"),
+    "bmf": _late(f"{_EXPORTS}.bmf", "as_bmf"),
+    "openmetrics": _late(f"{_EXPORTS}.openmetrics", "as_openmetrics"),
+}
+
+_PLAIN = Look()
+
+
+def render(record: RunRecord, folder: Path, form: Format, look: Look = _PLAIN) -> str:
+    """A report of a run, ending in a newline. Reads the samples of cells of several blocks.
+
+    Raises RecordError where the format has no way to say what the record holds.
+    """
+    alive = is_being_written(folder) if record.status == "running" else None
+    view = view_of(record, folder, pooled(folder, record), being_written=alive)
+    return RENDERERS[form](view, look)

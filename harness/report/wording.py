@@ -1,0 +1,209 @@
+"""The reports' words: warnings by their code, outcomes, the state of a run.
+
+A record stores what is so; what it means, and why, is said here and only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report.cells import Counts, RunView
+from harness.results.record import RunRecord, Server
+from harness.scenario.wording import printable
+from harness.units import format_duration
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What a warning's code means."""
+
+    sentence: str
+    """What it is, why it matters, what to do; the same for every block."""
+    detail: Callable[[Data], str] = lambda _: ""
+    """What its data add for one block."""
+
+
+def _number(key: str, noun: str) -> Callable[[Data], str]:
+    return lambda data: _counted(data[key], noun)
+
+
+def _by_name(data: Data) -> str:
+    return ", ".join(f"{count} x {printable(str(name))}" for name, count in data.items())
+
+
+WARNINGS: Mapping[str, Warned] = {
+    "few_samples": Warned(
+        "Fewer than 100 completed units in a block: its p99 is its slowest unit. Measure more "
+        "units, or longer.",
+        _number("units", "unit"),
+    ),
+    "foreign_tasks": Warned(
+        "Workers ran tasks that no client of the block had published: something else uses the "
+        "same queue, and its work is in the workers' CPU time.",
+        _number("tasks", "task"),
+    ),
+    "results_unchecked": Warned(
+        "No results are stored, so none could be checked: ok says only that every task ran to "
+        "its end without raising.",
+        _number("units", "unit"),
+    ),
+    "untimed_units": Warned(
+        "Units ended as they were meant to, but a time stamp on their way is missing: they count "
+        "in the ledger and in the throughput, not in latencies and phases.",
+        _number("units", "unit"),
+    ),
+    "negative_phases": Warned(
+        "Time stamps out of order: phases below zero, left in as they are. On one host this should "
+        "not happen: please report it, with the run's folder.",
+        _by_name,
+    ),
+    "group_get_floor": Warned(
+        "group.get() waits half a second between two looks at the Redis backend "
+        "(celery/backends/base.py, get_many, default interval 0.5 s), so most of this latency is "
+        "that wait. join() does not wait: see collect: join of the workload group.",
+        lambda data: f"median join {format_duration(data['join_p50_s'])}",
+    ),
+    "sqs_polling": Warned(
+        "On SQS a worker takes one prefetch window (concurrency x worker_prefetch_multiplier) and "
+        "then sleeps polling_interval, whatever the server can do (kombu/transport/SQS.py). Much "
+        "of the queue phase is that sleep: lower broker_transport_options.polling_interval, or "
+        "raise worker_prefetch_multiplier.",
+        lambda data: (
+            f"window {data['window']}, "
+            f"polling_interval {format_duration(data['polling_interval_s'])}"
+        ),
+    ),
+    "gave_up": Warned(
+        "Nothing came back any more, so the load was ended early: figures cover what was done "
+        "until then."
+    ),
+    "left_in_queue": Warned(
+        "Messages still waited in the queue when the block ended. They were removed with it, and "
+        "units behind them count as timed out.",
+        _number("messages", "message"),
+    ),
+    "left_unacknowledged": Warned(
+        "Messages had been delivered but not acknowledged when the workers had stopped: in "
+        "production the broker would deliver them again.",
+        _number("messages", "message"),
+    ),
+    "publish_errors": Warned(
+        "Publishing raised, and those units count as failed.",
+        _by_name,
+    ),
+}
+
+
+def warning_sentence(code: str) -> str:
+    """What a warning means. A code of a newer harness is named, not dropped."""
+    known = WARNINGS.get(code)
+    return (
+        known.sentence
+        if known
+        else f"{printable(code)}: a warning that this version does not know."
+    )
+
+
+def warning_detail(code: str, data: Data) -> str:
+    """What its data say; as they stand where they are not what the code promises."""
+    known = WARNINGS.get(code)
+    try:
+        if known:
+            return known.detail(data)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    return ", ".join(f"{printable(str(key))}={printable(str(data[key]))}" for key in data)
+
+
+STAGES = {
+    "never_received": "never received by a worker",
+    "received_not_started": "received but never started",
+    "started_not_finished": "started but never finished",
+    "finished_not_stored": "finished but result not stored",
+    "stored_not_seen": "result stored but never seen",
+}
+
+
+def outcome_words(counts: Counts) -> str:
+    """The ledger in one cell of a table: `2,402 ok, 1 lost, 2 dup`."""
+    if not counts.blocks:
+        return "not run"
+    words = [f"{counts.completed - counts.failed_as_meant:,} ok"]
+    others = {
+        "failed as meant": counts.failed_as_meant,
+        "lost": counts.lost,
+        "dup": counts.duplicated,
+        "wrong": counts.wrong,
+        "failed": counts.failed,
+        "timed out": counts.timed_out,
+    }
+    return ", ".join(words + [f"{count:,} {word}" for word, count in others.items() if count])
+
+
+def trouble_words(counts: Counts) -> str:
+    """The same for a list of what went wrong: with how far the lost ones got."""
+    trouble = {
+        "duplicate execution": counts.duplicated,
+        "wrong result": counts.wrong,
+        "unexpected failure": counts.failed,
+        "timed-out unit": counts.timed_out,
+    }
+    words = [_counted(count, noun) for noun, count in trouble.items() if count]
+    if counts.lost:
+        stages = ", ".join(f"{count} {STAGES[stage]}" for stage, count in counts.loss.items())
+        words.insert(0, f"{counts.lost:,} lost" + (f" ({stages})" if stages else ""))
+    return ", ".join(words) or "no unit ended as it was meant to"
+
+
+def state_sentence(view: RunView) -> str:
+    """What a reader has to know before the figures; empty for a run that is complete."""
+    record = view.record
+    planned = _counted(len(record.order), "block")
+    progress = _progress(record)
+    failed = sum(block.status == "failed" for block in record.blocks)
+    if record.status == "failed" and failed:
+        return (
+            f"FAILED: {failed} of {planned} could not be measured, see below. "
+            "Figures leave failed blocks out; outcomes count their units."
+        )
+    if record.status == "running":
+        return _running_sentence(view.being_written, progress)
+    return {
+        "complete": "",
+        "partial": f"PARTIAL: stopped early, {progress}. Figures are of what was measured.",
+        "failed": f"FAILED: the run broke off, {progress}.",
+    }[record.status]
+
+
+def _progress(record: RunRecord) -> str:
+    complete = sum(block.status == "complete" for block in record.blocks)
+    in_part = sum(block.status == "partial" for block in record.blocks)
+    progress = f"{complete} of {_counted(len(record.order), 'block')} complete"
+    return f"{progress}, {in_part} in part" if in_part else progress
+
+
+def _running_sentence(being_written: bool | None, progress: str) -> str:
+    if being_written is None:
+        return f"NOT ENDED: still running, or killed; {progress}."
+    if being_written:
+        return f"RUNNING: {progress} so far."
+    return f"INTERRUPTED: the harness was killed, {progress}. Figures are of what was measured."
+
+
+def server_words(server: Server) -> str:
+    """`Valkey 9.1.2, local (embedded, no persistence)`; an emulator is called one."""
+    words = f"{server.product} {server.version}, {server.provider}"
+    if server.emulator and "emulator" not in words.lower():
+        words = f"emulator {words}"
+    remarks = [server.detail] if server.detail else []
+    if server.same_host is False:
+        remarks.append("on another host")
+    return printable(words + (f" ({'; '.join(remarks)})" if remarks else ""))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,83 @@
+"""Markdown that has to fit."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from harness.report.cells import view_of
+from harness.report.content import content_of
+from harness.report.exports.markdown import COMMENT_BYTES, SUMMARY_BYTES, within
+from harness.results.record import Outcomes, RunRecord
+from tests.exports.exported import exported
+from tests.report import records
+from tests.report.records import block, cell, run
+
+
+def _many(count: int) -> RunRecord:
+    """Cells of a matrix, the last of them with a loss."""
+    lossy: dict[str, Any] = {"outcomes": Outcomes(ok=999, lost=1)}
+    return run(
+        *(
+            cell(
+                f"redis[concurrency={number}]/add/closed-8",
+                block(number, number, **(lossy if number == count - 1 else {})),
+            )
+            for number in range(count)
+        )
+    )
+
+
+def test_what_fits_is_the_report_itself() -> None:
+    whole = exported(records.tutorial_run(), "md")
+    assert exported(records.tutorial_run(), "md-comment") == whole
+    assert exported(records.tutorial_run(), "md-summary") == whole
+
+
+def test_a_comment_stays_below_its_limit() -> None:
+    text = exported(_many(600), "md-comment")
+    assert COMMENT_BYTES * 0.9 < len(text.encode()) < COMMENT_BYTES
+    notice = text.splitlines()[0]
+    assert "rows of Where the time goes" in notice
+    assert "The whole report: harness report RUN" in notice
+    assert text.count("concurrency=0]") >= 1
+
+
+def test_a_summary_stays_below_its_limit() -> None:
+    text = exported(_many(9000), "md-summary")
+    assert SUMMARY_BYTES * 0.9 < len(text.encode()) < SUMMARY_BYTES
+
+
+@pytest.mark.parametrize("limit", [70_000, 20_000, 8_000, 2_000, 400])
+def test_tables_stay_whole_at_any_limit(limit: int) -> None:
+    record = _many(200)
+    content = content_of(view_of(record, Path("results/example"), {}))
+    text = within(content, limit)
+    assert len(text.encode()) <= limit
+    kinds = [token.type for token in MarkdownIt("commonmark").enable("table").parse(text)]
+    columns = 0
+    for index, kind in enumerate(kinds):
+        if kind == "thead_open":
+            columns = kinds[index : kinds.index("thead_close", index)].count("th_open")
+        if kind == "tr_open" and columns:
+            row = kinds[index : kinds.index("tr_close", index)]
+            assert row.count("td_open") + row.count("th_open") == columns
+
+
+def test_rows_and_notice_add_up() -> None:
+    content = content_of(view_of(_many(200), Path("results/example"), {}))
+    text = within(content, 12_000)
+    shown = sum(line.startswith("| `redis[") for line in text.splitlines())
+    left_out = re.search(r"([\d,]+) rows of Results", text.splitlines()[0])
+    assert left_out is not None
+    assert shown > 20
+    assert shown + int(left_out[1]) == 200
+
+
+def test_a_loss_is_the_last_thing_to_be_left_out() -> None:
+    content = content_of(view_of(_many(200), Path("results/example"), {}))
+    assert "`redis[concurrency=199]/add/closed-8`: 1 lost" in within(content, 3_000)

@@ -1,0 +1,87 @@
+"""Golden files: the whole text of reports of hand-made records.
+
+HARNESS_WRITE_GOLDEN=1 pytest tests/report/test_golden.py  writes them anew; then read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report.cells import view_of
+from harness.report.look import Look
+from harness.report.registry import RENDERERS, Format
+from harness.results.pooled import PooledCell
+from harness.results.record import RunRecord
+from tests.report import records
+
+GOLDEN = Path(__file__).parent / "golden"
+ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "json"}
+RUNS: dict[str, Callable[[], RunRecord]] = {
+    "tutorial": records.tutorial_run,
+    "brokers": records.brokers_run,
+    "troubled": records.troubled_run,
+    "failed": records.failed_run,
+    "partial": records.partial_run,
+    "killed": records.killed_run,
+    "old": records.old_run,
+    "hostile": records.hostile_run,
+}
+POOLED = {
+    index: PooledCell((0, 5), records.spread_around(mean, 2000))
+    for index, mean in enumerate((0.0151, 0.0111, 0.98))
+}
+
+
+def _shown(name: str, form: Format, look: Look) -> str:
+    record = RUNS[name]()
+    pooled = POOLED if name == "brokers" else {}
+    return RENDERERS[form](
+        view_of(record, Path("results/example"), pooled, being_written=False), look
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "md", "csv"])
+@pytest.mark.parametrize("name", RUNS)
+def test_a_report_is_what_it_was(name: str, form: Format) -> None:
+    shown = _shown(name, form, Look())
+    path = GOLDEN / f"{name}.{ENDINGS[form]}"
+    if os.environ.get("HARNESS_WRITE_GOLDEN"):
+        path.write_text(shown, encoding="utf-8", newline="")
+    # Read as bytes: a carriage return in a report must not be normalised away.
+    assert shown == path.read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(RUNS) - {"hostile"}))  # its names alone are longer
+def test_80_columns_suffice_and_no_figure_is_lost(name: str) -> None:
+    narrow, wide = _shown(name, "text", Look(width=80)), _shown(name, "text", Look(width=300))
+    assert max(map(len, narrow.splitlines())) <= 80
+    # Lines break elsewhere and labels move, but each character is there as often.
+    assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_colour_adds_nothing_but_colour(name: str) -> None:
+    plain, colored = _shown(name, "text", Look()), _shown(name, "text", Look(color=True))
+    assert "\x1b[" in colored
+    assert "\x1b" not in plain
+    assert _without_colour(colored) == plain
+
+
+def _without_colour(text: str) -> str:
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+@pytest.mark.parametrize("name", RUNS)
+def test_a_poor_terminal_is_not_choked(name: str, form: Format) -> None:
+    shown = _shown(name, form, Look(encoding="ascii"))
+    if form == "text":
+        shown.encode("ascii")
+    assert shown.endswith("\n")
+    assert not shown.endswith("\n\n")
