@@ -1,0 +1,148 @@
+"""The `harness` command: a table of subcommands, each imported only when it runs.
+
+A subcommand is a module here with a click command named `command`. It returns an ExitCode (or
+nothing, for 0) or raises HarnessError; what the shell sees of either is decided in `main`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import click
+
+from harness import __version__
+from harness.errors import ExitCode, HarnessError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+PIPE_CLOSED = 141
+"""128 + SIGPIPE: who read our output went away."""
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """Where a subcommand lives, and its line in `harness --help`."""
+
+    module: str
+    summary: str
+
+
+SUBCOMMANDS = {
+    "run": Subcommand("harness.cli.run", "Measure a scenario."),
+    "ab": Subcommand("harness.cli.ab", "Two revisions, versions or settings side by side."),
+    "check": Subcommand("harness.cli.check", "Validate YAML files; no server needed."),
+    "list": Subcommand("harness.cli.listing", "What there is: configs, scenarios, workloads ..."),
+    "report": Subcommand("harness.cli.report", "Show a stored run again, in any format."),
+    "compare": Subcommand("harness.cli.compare", "Compare configurations, or two runs."),
+    "history": Subcommand("harness.cli.history", "A scenario's runs over time, and changes."),
+    "baseline": Subcommand("harness.cli.baseline", "Names for runs to be measured by."),
+    "sql": Subcommand("harness.cli.sql", "Ask all stored runs by SQL."),
+    "doctor": Subcommand("harness.cli.doctor", "What is installed, what is missing."),
+    "schema": Subcommand("harness.cli.schema", "JSON Schema of the YAML files, for editors."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose `--help` needs none of its subcommands' modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of the table."""
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one subcommand."""
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command = importlib.import_module(SUBCOMMANDS[cmd_name].module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{SUBCOMMANDS[cmd_name].module}.command is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The table, without importing what it names."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in SUBCOMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but an unknown command comes with a suggestion."""
+        if args and args[0] not in SUBCOMMANDS and not args[0].startswith("-"):
+            from harness.scenario.wording import did_you_mean  # noqa: PLC0415 - rare, so late
+
+            guess = did_you_mean(args[0], SUBCOMMANDS)
+            known = ", ".join(SUBCOMMANDS)
+            raise click.UsageError(f'no command "{args[0]}"{guess}; commands: {known}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: harness run scenarios/quickstart.yaml",
+)
+@click.version_option(__version__, prog_name="harness", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Benchmark Celery configurations: brokers, result backends, settings, workers."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit. No traceback for anything that a user can cause."""
+    code = exit_code_of(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    if code == PIPE_CLOSED:
+        # Python flushes once more at its end, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def exit_code_of(arguments: Sequence[str]) -> int:
+    """Run the command line without leaving the process; its exit code."""
+    try:
+        return _invoke(arguments)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except HarnessError as error:
+        click.echo(str(error), err=True)
+        return int(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("harness: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the last resort of the whole program
+        return _bug(error)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
+        with cli.make_context("harness", list(arguments)) as context:
+            return int(cli.invoke(context) or ExitCode.PASS)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+def _bug(error: Exception) -> int:
+    """One line on the terminal, the traceback in a file, or on the terminal with HARNESS_DEBUG."""
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get("HARNESS_DEBUG"):
+        click.echo(text, err=True)
+        return int(ExitCode.USAGE)
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="harness-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    message = f"harness: this is a bug: {type(error).__name__}: {error}"
+    click.echo(f"{message}\nPlease report it with the traceback in {file.name}", err=True)
+    return int(ExitCode.USAGE)

@@ -1,0 +1,139 @@
+"""`harness ab`: two revisions, versions or settings side by side in one run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+_EPILOG = """\b
+A REF is one of
+  a git revision   main, HEAD, v1.2, 3fa9c1b: of the project in the current folder
+  pins:LIST        pins:celery==5.6.3   pins:celery==5.7.0,redis<6
+  set:PATH=VALUE   set:settings.task_acks_late=true   set:worker.concurrency=4
+--base and --head can be repeated: settings add up, with a revision or with pins.
+
+\b
+What a revision changes today: the packages that its requirements.txt (or else its pyproject.toml
+or setup.py) installs, so its Celery, kombu and client libraries. What is measured is the
+scenario's workload; the project's own tasks are not run. Scenario and configurations are read
+from the folder as it is, uncommitted changes of the project are not part of any revision.
+
+\b
+Examples:
+  harness ab --base "$(git merge-base origin/main HEAD)" --head HEAD scenarios/smoke.yaml
+  harness ab --base pins:celery==5.6.3 --head pins:celery==5.7.0 scenarios/quickstart.yaml
+  harness ab --base set:settings.task_acks_late=false --head set:settings.task_acks_late=true \\
+      scenarios/smoke.yaml --config rabbitmq
+"""
+
+
+def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """0.05 from `5%`."""
+    from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
+
+    try:
+        return None if value is None else parse_share(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """(10, 30) from `10..30`, (12, 12) from `12`."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", value)
+    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 6 <= low <= high <= 1000:
+        raise click.BadParameter("expected 12 or 10..30, from 6 (fewer carry no verdict) to 1000")
+    return low, high
+
+
+@click.command("ab", epilog=_EPILOG)
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--base", metavar="REF", multiple=True, required=True, help="What is compared with.")
+@click.option("--head", metavar="REF", multiple=True, required=True, help="What is judged.")
+@click.option(
+    "--margin",
+    metavar="SHARE",
+    callback=_share,
+    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
+)
+@click.option(
+    "--pairs",
+    metavar="MIN[..MAX]",
+    callback=_pairs,
+    help="Pairs of blocks per cell: so many, and more up to MAX while the verdict is open. "
+    "Default: the scenario's, else 10..30.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    help="Add no more pairs when measuring has taken this long.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 if a verdict stays inconclusive.")
+@click.option("--config", "configs", metavar="NAME", multiple=True, help="As for `harness run`.")
+@click.option(
+    "--provider",
+    type=click.Choice(["local", "compose", "external"]),
+    help="As for `harness run`.",
+)
+@click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="For both sides alike.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder in which the run's own folder is made.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "json"]),
+    default="text",
+    show_default=True,
+    help="How the report is printed; `harness report` shows it again in any other format.",
+)
+@click.option("--baseline", metavar="NAME", help="What `baseline` in gates means.")
+@click.option(
+    "--force", is_flag=True, help="Use a baseline that was measured in an unlike environment."
+)
+@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+def command(scenario: Path, **options: Any) -> None:
+    """Measure SCENARIO for two REFs, interleaved block by block, and say which is slower.
+
+    Both sides run in one session on the same servers, in mirrored pairs (AB BA), so that a
+    drift of the machine hits both alike. Each revision or version gets a Python environment of
+    its own, built before anything is measured and kept for the next time.
+
+    Exit code: 0 no regression, 1 a regression, a failed gate or a unit that did not end as it
+    should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
+    """
+    from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.report.registry import render  # noqa: PLC0415
+    from harness.runner.ab import Effort, Frame, paired_plan, variant_of  # noqa: PLC0415
+    from harness.runner.run import RunOptions, run  # noqa: PLC0415
+
+    environ, project = dict(os.environ), Path.cwd()
+    base, head = (variant_of(options[side], project, environ) for side in ("base", "head"))
+    provider = options["provider"]
+    plan = paired_plan(
+        Frame(scenario, options["configs"], options["sets"], provider, environ),
+        base,
+        head,
+        Effort(options["margin"], options["pairs"], options["minutes"]),
+    )
+    out, force = options["out"], options["force"]
+    compared = baseline_for(plan.scenario, options["baseline"], out)
+    run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
+    record, folder = run(plan, run_options, Progress(quiet=options["quiet"]))
+    click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
+    for sentence in failures(record):
+        click.echo(sentence, err=True)
+    raise SystemExit(exit_code(record, strict=options["strict"]))

@@ -1,0 +1,45 @@
+"""`harness check`: every problem of YAML files, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.errors import ExitCode, Problem
+from harness.scenario.loader import check_file, yaml_files
+
+
+@click.command(
+    "check",
+    epilog="Example: harness check configs scenarios/quickstart.yaml",
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def command(paths: tuple[Path, ...]) -> ExitCode:
+    """Validate YAML files, or all of those in folders. No server is needed.
+
+    Every problem is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one.
+    """
+    problems: set[Problem] = set()
+    files: dict[Path, None] = {}
+    for path in paths:
+        found = _files(path)
+        if not found:
+            problems.add(Problem(str(path), 1, 1, "no YAML files in this folder"))
+        files |= dict.fromkeys(found)
+    for file in files:
+        problems.update(check_file(file))
+    for problem in sorted(problems):
+        click.echo(str(problem))
+    if problems:
+        return ExitCode.USAGE
+    click.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no problems")
+    return ExitCode.PASS
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or a folder's files: those of configs/ and scenarios/ if it has these."""
+    if not path.is_dir():
+        return [path]
+    parts = [folder for name in ("configs", "scenarios") if (folder := path / name).is_dir()]
+    return [file for folder in parts or [path] for file in yaml_files(folder)]

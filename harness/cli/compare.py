@@ -1,0 +1,105 @@
+"""`harness compare`: configurations within one run, or two runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.errors import ExitCode, UsageError
+from harness.units import parse_share
+
+_EPILOG = """\b
+Examples:
+  harness compare latest --base redis
+  harness compare latest --base worker.concurrency=2 --margin 10%
+  harness compare 4f1a9c 77b02d --format md
+"""
+
+
+def _share(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_share(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command("compare", epilog=_EPILOG)
+@click.argument("run", metavar="RUN|BASE")
+@click.argument("head", metavar="[HEAD]", required=False)
+@click.option(
+    "--base",
+    metavar="CONFIG",
+    help="Within one run: a configuration, an axis value (PATH=VALUE) or a variant. "
+    "Default: the scenario's, else the first configuration.",
+)
+@click.option(
+    "--margin",
+    metavar="SHARE",
+    callback=_share,
+    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@click.option("--force", is_flag=True, help="Compare runs of unlike environments all the same.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds the runs.",
+)
+def command(
+    run: str,
+    head: str | None,
+    base: str | None,
+    margin: float | None,
+    strict: bool,
+    force: bool,
+    form: str,
+    results: Path,
+) -> ExitCode:
+    """Compare the configurations of one RUN with each other, or two runs BASE and HEAD.
+
+    Only blocks that ran as mirrored pairs in one session carry a verdict. Two runs never did:
+    their ratios are shown as not interleaved, and no regression is claimed. To compare two
+    revisions or versions use harness ab, which measures both in one session.
+
+    Exit code: 0, 1 for a regression, 2 if nothing can be compared, 3 with --strict if a
+    comparison is inconclusive.
+    """
+    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.verdict import comparison_exit_code, regressions  # noqa: PLC0415
+    from harness.report.comparing import Format, render  # noqa: PLC0415
+    from harness.results.compare import (  # noqa: PLC0415
+        DEFAULT_MARGIN,
+        compare_run,
+        compare_runs,
+    )
+    from harness.results.salvage import salvaged  # noqa: PLC0415
+    from harness.results.store import find_run, read_run  # noqa: PLC0415
+
+    folders = [find_run(name, results) for name in (run, head) if name is not None]
+    records = [salvaged(folder, read_run(folder)) for folder in folders]
+    if head is None:
+        report = compare_run(records[0], base=base, margin=margin)
+    elif base is not None:
+        raise UsageError(
+            "--base names a configuration of one run; two runs are compared as BASE HEAD"
+        )
+    else:
+        chosen = DEFAULT_MARGIN if margin is None else margin
+        report = compare_runs(*records, margin=chosen, force=force)
+    shown: Format = form  # type: ignore[assignment] # click.Choice has checked it
+    look = terminal_look()
+    text = render(report, shown, look).encode(look.encoding, "backslashreplace")
+    click.echo(text.decode(look.encoding), nl=False)
+    for sentence in regressions(report):
+        click.echo(sentence, err=True)
+    return comparison_exit_code(report, strict=strict)

@@ -1,0 +1,107 @@
+"""`harness list`: what there is to run, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import InvalidInput, UsageError
+from harness.scenario.capabilities import BACKENDS, BROKERS
+from harness.scenario.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.models import Load, Workload, kinds
+
+_INVALID = "(invalid: see harness check)"
+
+
+def _configs() -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "DESCRIPTION")]
+    for path in _files("configs"):
+        try:
+            one = load_configuration(path)
+        except InvalidInput:
+            rows.append((path.stem, "", "", "", _INVALID))
+            continue
+        workers = f"{one.worker.count} x {one.worker.pool}-{one.worker.concurrency}"
+        services = (one.broker.service, one.backend.service)
+        rows.append((one.name, *services, workers, one.description))
+    return rows
+
+
+def _scenarios() -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("SCENARIO", "CONFIGURATIONS", "QUESTION")]
+    for path in _files("scenarios"):
+        try:
+            one = load_scenario(path)
+        except InvalidInput:
+            rows.append((path.stem, "", _INVALID))
+            continue
+        rows.append((one.name, ", ".join(one.configurations), one.question))
+    return rows
+
+
+def _workloads() -> list[Sequence[str]]:
+    return [("WORKLOAD", "FIELDS AND DEFAULTS", "ONE UNIT"), *_kinds_table(Workload, "workload")]
+
+
+def _loads() -> list[Sequence[str]]:
+    return [("LOAD", "FIELDS AND DEFAULTS", "HOW UNITS ARRIVE"), *_kinds_table(Load, "load")]
+
+
+def _services() -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("SERVICE", "ROLE", "RESULTS", "GROUPS", "CHORDS", "NEEDS")]
+    rows += [(name, "broker", "", "", "", "") for name in BROKERS]
+    for name, row in BACKENDS.items():
+        abilities = ["yes" if able else "no" for able in (row.results, row.joins, row.chords)]
+        needs = f"broker {row.needs_broker}" if row.needs_broker else ""
+        rows.append((name, "backend", *abilities, needs))
+    return rows
+
+
+TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
+    "configs": _configs,
+    "scenarios": _scenarios,
+    "workloads": _workloads,
+    "loads": _loads,
+    "services": _services,
+}
+
+
+@click.command("list", epilog="Example: harness list configs")
+@click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
+def command(topic: str | None) -> None:
+    """Show configurations, scenarios, workloads, loads or services; without TOPIC all of them."""
+    chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
+    click.echo("\n\n".join(_table(rows()) for rows in chosen))
+
+
+def _files(folder: str) -> list[Path]:
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(f"no folder {folder}/ here: run harness from the project's folder")
+    return yaml_files(path)
+
+
+def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
+    for model in kinds(union):
+        fields = model.model_fields
+        name = fields[key].annotation.__args__[0]  # type: ignore[union-attr] # a Literal of one
+        shown = [
+            f"{field}={'-' if info.default is None else info.default}"
+            for field, info in fields.items()
+            if field not in (key, "loads", "measure")
+        ]
+        sentence = " ".join((model.__doc__ or "").split())
+        yield name, " ".join(shown), sentence.replace("`", "")
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, two spaces between them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)

@@ -1,0 +1,99 @@
+"""`harness run`: load, check, plan, run, report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+_EPILOG = """\b
+Examples:
+  harness run scenarios/quickstart.yaml
+  harness run scenarios/compare-brokers.yaml --config redis --config rabbitmq
+  harness run scenarios/smoke.yaml --set measure.blocks=3 --set config.worker.concurrency=4
+"""
+
+
+class Judging(TypedDict):
+    """The options that say what the figures are held against."""
+
+    baseline: str | None
+    force: bool
+    strict: bool
+
+
+@click.command("run", epilog=_EPILOG)
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option(
+    "--config",
+    "configs",
+    metavar="NAME",
+    multiple=True,
+    help="Run these configurations (names or paths) instead of the scenario's. Repeatable.",
+)
+@click.option(
+    "--provider",
+    type=click.Choice(["local", "compose", "external"]),
+    help="Who runs the servers. Default: as the configuration says, else local.",
+)
+@click.option(
+    "--set",
+    "sets",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Change one value of the scenario, or of all configurations (config.PATH). Repeatable.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder in which the run's own folder is made.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random.")
+@click.option(
+    "--baseline",
+    metavar="NAME",
+    help="The stored run that `baseline` in gates means: see harness baseline list.",
+)
+@click.option(
+    "--force", is_flag=True, help="Use a baseline that was measured in an unlike environment."
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+def command(
+    scenario: Path,
+    configs: tuple[str, ...],
+    provider: str | None,
+    sets: tuple[str, ...],
+    out: Path,
+    seed: int | None,
+    quiet: bool,
+    **judging: Unpack[Judging],
+) -> None:
+    """Run a SCENARIO and print its report.
+
+    Exit code: 0 if every unit ended as it was meant to and every gate holds, 1 if not, or for a
+    regression, 2 if something could not be run, 3 with --strict if a comparison is
+    inconclusive, 130 if it was interrupted.
+    """
+    from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.report.registry import render  # noqa: PLC0415
+    from harness.runner.run import RunOptions, run  # noqa: PLC0415
+    from harness.scenario.loader import load_plan  # noqa: PLC0415
+    from harness.scenario.models import Provider  # noqa: PLC0415
+
+    environ = dict(os.environ)
+    chosen: Provider | None = provider  # type: ignore[assignment] # click.Choice has checked it
+    plan = load_plan(scenario, only=configs, sets=sets, environ=environ, provider=chosen)
+    compared = baseline_for(plan.scenario, judging["baseline"], out)
+    options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, judging["force"])
+    record, folder = run(plan, options, Progress(quiet=quiet))
+    click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    for sentence in failures(record):
+        click.echo(sentence, err=True)
+    raise SystemExit(exit_code(record, strict=judging["strict"]))

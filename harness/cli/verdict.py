@@ -1,0 +1,77 @@
+"""What a finished run means for the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import ExitCode
+from harness.report.verdicts import gate_words, verdict_words
+from harness.results.comparison import ComparisonReport
+from harness.results.gates import MeasuredRun, check_baseline, failed_gates
+from harness.results.record import RunRecord
+from harness.results.store import find_run
+from harness.scenario.gates import parse_gate
+from harness.scenario.models import Scenario
+from harness.scenario.wording import printable
+
+INTERRUPTED = 130
+
+
+def exit_code(record: RunRecord, *, strict: bool = False) -> int:
+    """0 if every unit of every planned block ended as it was meant to, and just once, every gate
+    holds and no comparison shows a regression."""
+    blocks = record.blocks
+    if record.status == "failed" or any(block.status == "failed" for block in blocks):
+        return ExitCode.USAGE
+    if not all(block.sound for block in blocks):
+        return ExitCode.REGRESSION
+    if record.status == "partial":
+        return INTERRUPTED
+    # A load that gave up early has units that timed out; one without any unit proves nothing.
+    if not all(block.completed for block in blocks) or failed_gates(record.gates):
+        return ExitCode.REGRESSION
+    if record.comparison is None:
+        return ExitCode.PASS
+    return comparison_exit_code(record.comparison, strict=strict)
+
+
+def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> ExitCode:
+    """1 for a regression, 3 with `strict` where there is no verdict, else 0."""
+    verdicts = {one.verdict for one in report.judged}
+    if "regression" in verdicts:
+        return ExitCode.REGRESSION
+    if strict and (not verdicts or "inconclusive" in verdicts):
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.PASS
+
+
+def failures(record: RunRecord) -> Iterator[str]:
+    """One sentence per failed gate and per regression, to stand last on the terminal."""
+    for result in failed_gates(record.gates):
+        yield f"gate {printable(result.gate)}: {printable(result.cell)}: {gate_words(result)}"
+    if record.comparison is not None:
+        yield from regressions(record.comparison)
+
+
+def regressions(report: ComparisonReport) -> Iterator[str]:
+    """One sentence per regression."""
+    for one in report.judged:
+        if one.verdict == "regression" and one.ratio is not None:
+            where = f"{printable(one.head)} against {printable(one.base)}"
+            yield f"{where}: {one.metric}: {verdict_words(one)} (ratio {one.ratio:.3f})"
+
+
+def baseline_for(scenario: Scenario, named: str | None, results: Path) -> MeasuredRun | None:
+    """The run that `baseline` means, if any was named. Asked before anything is measured.
+
+    Raises RecordError if there is none of that name, UsageError if a gate needs one.
+    """
+    name = named or scenario.baseline
+    check_baseline([parse_gate(text) for text in scenario.gates], given=name is not None)
+    if name is None:
+        return None
+    from harness.results.baselines import resolve  # noqa: PLC0415 - most runs name none
+
+    record = resolve(name, results)
+    return MeasuredRun(record, find_run(record.run_id, results))

@@ -1,0 +1,108 @@
+"""`harness check`, `harness list` and `harness schema`, as the shell runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ExitCode
+from tests.cli.project import ROOT, harness
+
+GOOD = "name: c\nbroker: {service: redis}\nbackend: {service: redis}\n"
+SCENARIO = "name: s\nconfigurations: [c]\nworkloads: [add]\nloads: [closed]\nmeasure: {units: 5}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("configs/c.yaml", GOOD), ("scenarios/s.yaml", SCENARIO)):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_what_ships_has_no_problems() -> None:
+    result = harness("check", "configs", "scenarios")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith(" files, no problems\n")
+
+
+def test_a_project_folder_means_its_two_folders(folder: Path) -> None:
+    (folder / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    result = harness("check", ".", folder=folder)
+    assert (result.returncode, result.stdout) == (0, "2 files, no problems\n")
+
+
+def test_one_file(folder: Path) -> None:
+    result = harness("check", "configs/c.yaml", folder=folder)
+    assert result.stdout == "1 file, no problems\n"
+
+
+def test_every_problem_is_printed_once(folder: Path) -> None:
+    (folder / "configs" / "c.yaml").write_text(GOOD + "x: 1\ny: 2\n", encoding="utf-8")
+    result = harness("check", "configs", "scenarios", "gone.yaml", folder=folder)
+    assert result.returncode == ExitCode.USAGE
+    known = "known here: name, description, broker, backend, settings, worker, celery"
+    assert result.stdout.splitlines() == [
+        f'configs/c.yaml:4:1: unknown key "x"; {known}',
+        f'configs/c.yaml:5:1: unknown key "y"; {known}',
+        "gone.yaml:1:1: there is no such file",
+    ]
+    assert result.stderr == ""
+
+
+def test_a_folder_without_yaml(tmp_path: Path) -> None:
+    result = harness("check", ".", folder=tmp_path)
+    assert result.returncode == ExitCode.USAGE
+    assert result.stdout == ".:1:1: no YAML files in this folder\n"
+
+
+def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
+    result = harness("check", "caf\udce9.yaml", folder=tmp_path)
+    assert result.returncode == ExitCode.USAGE
+    assert result.stdout == "caf\\udce9.yaml:1:1: there is no such file\n"
+    assert result.stderr == ""
+
+
+def test_list_all() -> None:
+    result = harness("list")
+    assert result.returncode == 0
+    for word in ("rabbitmq-redis", "quickstart", "heavy_task", "in_flight=8", "broker rabbitmq"):
+        assert word in result.stdout
+
+
+def test_list_shows_an_invalid_file_as_such(folder: Path) -> None:
+    (folder / "configs" / "bad.yaml").write_text("x: 1\n", encoding="utf-8")
+    result = harness("list", "configs", folder=folder)
+    assert result.returncode == 0
+    assert [line.split() for line in result.stdout.splitlines()[1:]] == [
+        ["bad", "(invalid:", "see", "harness", "check)"],
+        ["c", "redis", "redis", "1", "x", "prefork-2"],
+    ]
+
+
+def test_list_outside_a_project(tmp_path: Path) -> None:
+    result = harness("list", "configs", folder=tmp_path)
+    assert result.returncode == ExitCode.USAGE
+    assert result.stderr == "no folder configs/ here: run harness from the project's folder\n"
+
+
+def test_schema_is_json() -> None:
+    result = harness("schema", "configuration")
+    assert result.returncode == 0
+    schema = json.loads(result.stdout)
+    assert schema["required"] == ["name", "broker", "backend"]
+
+
+def test_schema_check_and_write(tmp_path: Path) -> None:
+    assert harness("schema", "--check").stdout == "2 schemas, current\n"
+    stale = harness("schema", "--check", folder=tmp_path)
+    assert stale.returncode == ExitCode.USAGE
+    assert stale.stderr.startswith("out of date: schemas/configuration.schema.json, ")
+    assert harness("schema", "--write", folder=tmp_path).returncode == 0
+    assert harness("schema", "--check", folder=tmp_path).returncode == 0
+    for name in ("configuration", "scenario"):
+        file = f"schemas/{name}.schema.json"
+        assert (tmp_path / file).read_bytes() == (ROOT / file).read_bytes()
