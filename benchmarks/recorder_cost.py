@@ -1,0 +1,121 @@
+"""What does the recorder cost? Workers with it against workers without, on one Redis.
+
+Both sets of workers live side by side and take turns with a backlog, the idle one stopped.
+The witness is the server: how long until it holds every result. Holds if the consume rate
+with the recorder is at least 0.98 of that without, and worker CPU per task at most 1.02.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+from pairs import PAIRS, interleave, ratio
+
+from harness.clients.process import Client
+from harness.probe.app_variables import RECORDER_VARIABLE
+from harness.runner import cellspec
+from harness.runner.readiness import wait_ready
+from harness.scenario.loader import load_plan
+from harness.services.provide import Services, provide
+from harness.workers.process import Workers
+from harness.workspace import Workspace, open_workspace
+
+HERE = Path(__file__).parent
+UNITS = 4000
+CELL = load_plan(
+    HERE / "agreement.yaml",
+    sets=["loads=[backlog]", f"measure.units={UNITS}"],
+    environ=os.environ,
+).cells[0]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One drained backlog."""
+
+    tasks_per_s: float
+    cpu_ns_per_task: float
+
+
+class Side:
+    """Ready workers, held, with a client and a look at the server."""
+
+    def __init__(
+        self, name: str, services: Services, workspace: Workspace, stack: ExitStack
+    ) -> None:
+        environ = dict(os.environ) | {RECORDER_VARIABLE: name}
+        space = stack.enter_context(services.open_block(CELL.configuration, f"recorder-{name}"))
+        folder = workspace.folder(f"recorder-{name}")
+        spec, events = folder / "cell.json", folder / "events"
+        events.mkdir()
+        cellspec.write(spec, CELL, space.settings, events)
+        worker = CELL.configuration.worker
+        self.workers = stack.enter_context(
+            Workers.start(
+                worker, name, cellspec.environ_for("worker", spec, environ), folder, workspace
+            )
+        )
+        self.client = stack.enter_context(
+            Client.start(cellspec.environ_for("client", spec, environ), folder, workspace)
+        )
+        self.server = redis.Redis.from_url(space.settings["result_backend"])
+        wait_ready(self.workers, self.client, worker, events, 60, environ)
+        self.client.ask("warmup", None)
+        self.workers.hold()
+
+    def turn(self, number: int) -> Turn:
+        """Publish a backlog, release the workers, wait until the server holds all results."""
+        self.client.ask("measure", 300)
+        before, keys = self.workers.usage(), self._results()
+        began = time.monotonic()
+        self.workers.release()
+        while self._results() < keys + UNITS:
+            time.sleep(0.005)
+        elapsed_s = time.monotonic() - began
+        used_ns = self.workers.usage().cpu_ns - before.cpu_ns
+        self.workers.hold()
+        print(f"pair {number}: {UNITS / elapsed_s:.0f} tasks/s", flush=True)
+        return Turn(UNITS / elapsed_s, used_ns / UNITS)
+
+    def _results(self) -> int:
+        """Results stored since the server started: each is one SETEX, and nothing else is."""
+        statistics: dict[str, Any] = self.server.info("commandstats")
+        return int(statistics.get("cmdstat_setex", {"calls": 0})["calls"])
+
+
+def main() -> None:
+    """Print both ratios with their intervals."""
+    with ExitStack() as stack:
+        workspace = stack.enter_context(open_workspace(os.environ))
+        services = stack.enter_context(
+            provide(
+                [CELL.configuration],
+                provider="local",
+                workspace=workspace,
+                log_dir=workspace.folder("server-logs"),
+                environ=os.environ,
+                project_dir=Path.cwd(),
+            )
+        )
+        sides = [Side(name, services, workspace, stack) for name in ("off", "on")]
+        off, on = interleave(sides[0].turn, sides[1].turn, PAIRS)
+    rate = ratio([t.tasks_per_s for t in off], [t.tasks_per_s for t in on])
+    cpu = ratio([t.cpu_ns_per_task for t in off], [t.cpu_ns_per_task for t in on])
+    print(f"consume rate, recorder on / off: {rate} {_holds(rate.estimate >= 0.98)}")
+    print(f"worker CPU per task, recorder on / off: {cpu} {_holds(cpu.estimate <= 1.02)}")
+    sys.exit(0 if rate.estimate >= 0.98 and cpu.estimate <= 1.02 else 1)
+
+
+def _holds(it_does: bool) -> str:
+    return "holds" if it_does else "DOES NOT HOLD"
+
+
+if __name__ == "__main__":
+    main()
