@@ -205,13 +205,18 @@ def _place(cell: CellView, found: Sequence[tuple[BlockRecord, RecordedWarning]])
     details = [warning_detail(warning.code, warning.data) for _, warning in found]
     if _is_only_block(cell):
         return ": ".join(filter(None, [_cell_name(cell), details[0]]))
-    words = [
-        f"{detail} (block {block.number})" if detail else f"block {block.number}"
-        for (block, _), detail in zip(found[:_PLACES], details, strict=False)
-    ]
+    numbers: dict[str, list[str]] = {}
+    for (block, _), detail in zip(found[:_PLACES], details, strict=False):
+        numbers.setdefault(detail, []).append(str(block.number))
+    words = [_of_blocks(detail, of) for detail, of in numbers.items()]
     if len(found) > _PLACES:
         words.append(f"{len(found) - _PLACES} more blocks")
     return f"{_cell_name(cell)}: {', '.join(words)}"
+
+
+def _of_blocks(detail: str, numbers: Sequence[str]) -> str:
+    blocks = f"block{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+    return f"{detail} ({blocks})" if detail else blocks
 
 
 def _where(cell: CellView, block: BlockRecord) -> str:
