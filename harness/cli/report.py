@@ -11,7 +11,7 @@ import click
 
 from harness.errors import UsageError
 from harness.report.look import Look
-from harness.report.registry import FORMATS, Format, render
+from harness.report.registry import FORMATS, SEVERAL_FILES, Format, render
 from harness.results.salvage import salvaged
 from harness.results.store import find_run, read_run
 
@@ -19,6 +19,7 @@ _WIDEST = 140
 _EPILOG = """\b
 Example: harness report latest
          harness report 4f1a9c --format md --output report.md
+         harness report latest --format github-benchmark --output benchmark.json
 """
 
 
@@ -27,12 +28,14 @@ Example: harness report latest
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice([*FORMATS, *SEVERAL_FILES]),
     default="text",
     show_default=True,
     metavar="FORMAT",
     help="text for people, md for pull requests, csv with a row per block, json with all of it; "
-    "and for other tools, as docs/exports.md says: " + ", ".join(FORMATS[4:]) + ".",
+    "and for other tools, as docs/exports.md says: "
+    + ", ".join([*FORMATS[4:], *SEVERAL_FILES])
+    + ".",
 )
 @click.option(
     "--output",
@@ -46,20 +49,39 @@ Example: harness report latest
     show_default=True,
     help="Folder that holds the runs.",
 )
-def command(run: str, form: Format, output: Path | None, results: Path) -> None:
+def command(run: str, form: str, output: Path | None, results: Path) -> None:
     """Show a stored RUN: its folder, its id, the unique end of its id, or `latest`.
 
     Nothing is measured again: everything comes from the run's folder.
     """
     folder = find_run(run, results)
     record = salvaged(folder, read_run(folder))
-    if output is not None:
-        _write(output, render(record, folder, form))
+    files = _files(form, output)
+    if files:
+        texts = {path: render(record, folder, one) for path, one in files.items()}
+        for path, text in texts.items():
+            _write(path, text)
         return
     look = terminal_look()
+    shown: Format = form  # type: ignore[assignment] # `_files` has refused the others
     # A terminal that lacks a character gets its escape instead of a traceback.
-    text = render(record, folder, form, look).encode(look.encoding, "backslashreplace")
-    click.echo(text.decode(look.encoding), nl=False)
+    encoded = render(record, folder, shown, look).encode(look.encoding, "backslashreplace")
+    click.echo(encoded.decode(look.encoding), nl=False)
+
+
+def _files(form: str, output: Path | None) -> dict[Path, Format]:
+    """What is written where; nothing for standard output."""
+    if form not in SEVERAL_FILES:
+        one: Format = form  # type: ignore[assignment] # click.Choice has checked it
+        return {} if output is None else {output: one}
+    parts = SEVERAL_FILES[form]
+    if output is None:
+        names = " and ".join(f"benchmark-{word}.json" for word in parts)
+        raise UsageError(
+            f"{form} is {len(parts)} files: --output benchmark.json writes {names}. "
+            f"For one of them on standard output say --format {' or '.join(parts.values())}"
+        )
+    return {output.with_name(f"{output.stem}-{w}{output.suffix}"): one for w, one in parts.items()}
 
 
 def terminal_look() -> Look:

@@ -32,6 +32,13 @@ Format = Literal[
     "openmetrics",
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)
+SEVERAL_FILES: Mapping[str, Mapping[str, Format]] = {
+    "github-benchmark": {
+        "bigger": "github-benchmark-bigger",
+        "smaller": "github-benchmark-smaller",
+    },
+}
+"""Formats that are a file per direction: what ends the name of each, and its format."""
 Renderer = Callable[[RunView, Look], str]
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyperf
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as prometheus_text
 
 from harness.errors import RecordError
 from harness.report.registry import Format
@@ -22,7 +24,7 @@ from tests.exports.exported import exported, judged_run, run_tool, written
 from tests.report import records
 from tests.report.records import block, cell, run
 
-# https://bencher.dev/docs/reference/bencher-metric-format
+# https://bencher.dev/bmf.json, with no room for a misspelt key
 BMF_SCHEMA = {
     "type": "object",
     "patternProperties": {
@@ -155,14 +157,32 @@ def test_junit_of_gates_and_verdicts(tmp_path: Path) -> None:
         f"throughput {compared}": [Failure],
         f"worker_cpu {compared}": [Skipped],
         f"latency.total.p50 {compared}": [],
-        f"latency.total.p99 {compared}": [],
+        f"latency.total.p99 {compared}": [Skipped],
     }
     (gate,) = cases["p99(latency.total) < 20ms [redis/add/closed-8]"].result
-    assert gate.message == "measured 0.0256, limit 0.02"
+    assert gate.message == "25.6 ms, wanted < 20.0 ms"
+    (undecided,) = cases["throughput > 0.95 * baseline [redis/chain-2/closed-8]"].result
+    assert undecided.message == "not evaluated: the baseline has no such cell"
     (regression,) = cases[f"throughput {compared}"].result
-    assert "ratio 0.8 (0.95 interval 0.78 to 0.82" in regression.text
+    assert regression.message.startswith("REGRESSION (ratio 0.8, 95 % interval 0.78 to 0.82,")
     (inconclusive,) = cases[f"worker_cpu {compared}"].result
+    assert inconclusive.message.startswith("inconclusive (ratio 0.97, ")
+    assert inconclusive.message.endswith(
+        "; slowdowns from 16.0% on would have been called a regression"
+    )
     assert "smallest effect this run could have found: 12.0%" in inconclusive.text
+    (shown,) = cases[f"latency.total.p99 {compared}"].result
+    assert shown.message.startswith("not judged (ratio 0.7,")
+    assert "would have been called" not in shown.text
+
+
+def test_junit_says_what_a_comparison_has_to_be_read_with(tmp_path: Path) -> None:
+    judged = judged_run()
+    assert judged.comparison is not None
+    apart = judged.comparison.model_copy(update={"interleaved": False})
+    cases = _cases(judged.model_copy(update={"comparison": apart}), tmp_path)
+    (one,) = cases["throughput [redis-late/add/closed-8 against redis/add/closed-8]"].result
+    assert "NOT INTERLEAVED" in one.text
 
 
 def test_junit_of_losses(tmp_path: Path) -> None:
@@ -216,7 +236,19 @@ def test_openmetrics_of_gates_and_verdicts() -> None:
     ]
     ratios = families["harness_comparison_ratio"].samples
     assert [s.value for s in ratios[:3]] == [0.78, 0.8, 0.82]
-    assert ratios[0].labels["verdict"] == "regression"
+    assert (ratios[0].labels["verdict"], ratios[0].labels["judged"]) == ("regression", "yes")
+    assert {s.labels["judged"] for s in ratios if s.labels["metric"].endswith("p99")} == {"no"}
+
+
+@pytest.mark.parametrize("name", ["brokers", "troubled", "hostile"])
+def test_a_collector_of_text_files_reads_openmetrics_too(name: str) -> None:
+    """node_exporter parses the older Prometheus text format, in which `# EOF` is a comment."""
+    text = exported(getattr(records, f"{name}_run")(), "openmetrics")
+    older, newer = (
+        sorted((s.name, sorted(s.labels.items()), s.value) for f in parse(text) for s in f.samples)
+        for parse in (prometheus_text, text_string_to_metric_families)
+    )
+    assert older == newer
 
 
 # --- github-action-benchmark, Bencher -----------------------------------------------------------
@@ -252,6 +284,14 @@ def test_github_benchmark_alerts_on_a_loss() -> None:
     assert smaller["redis/add/closed-8 · not as meant"]["value"] == 15
     assert bigger["redis/chain-2/closed-8 · throughput"]["value"] == 0
     assert bigger["redis/chain-2/closed-8 · complete blocks"]["value"] == 0
+
+
+def test_every_measure_is_a_name_that_bencher_takes() -> None:
+    """At most 64 characters, and as it stands the slug that Bencher would make of it."""
+    document = json.loads(exported(records.tutorial_run(), "bmf"))
+    names = {name for measures in document.values() for name in measures}
+    assert {"latency", "throughput", "lost", "queue-place-p99"} <= names
+    assert not [name for name in names if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){0,9}", name)]
 
 
 def test_bencher_metric_format() -> None:

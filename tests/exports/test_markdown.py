@@ -12,19 +12,20 @@ from markdown_it import MarkdownIt
 from harness.report.cells import view_of
 from harness.report.content import content_of
 from harness.report.exports.markdown import COMMENT_BYTES, SUMMARY_BYTES, within
+from harness.report.registry import Format
 from harness.results.record import Outcomes, RunRecord
-from tests.exports.exported import exported
+from tests.exports.exported import exported, judged_run
 from tests.report import records
 from tests.report.records import block, cell, run
 
 
-def _many(count: int) -> RunRecord:
+def _many(count: int, axis: str = "concurrency") -> RunRecord:
     """Cells of a matrix, the last of them with a loss."""
     lossy: dict[str, Any] = {"outcomes": Outcomes(ok=999, lost=1)}
     return run(
         *(
             cell(
-                f"redis[concurrency={number}]/add/closed-8",
+                f"redis[{axis}={number}]/add/closed-8",
                 block(number, number, **(lossy if number == count - 1 else {})),
             )
             for number in range(count)
@@ -48,7 +49,7 @@ def test_a_comment_stays_below_its_limit() -> None:
 
 
 def test_a_summary_stays_below_its_limit() -> None:
-    text = exported(_many(9000), "md-summary")
+    text = exported(_many(1400, axis="a" * 200), "md-summary")
     assert SUMMARY_BYTES * 0.9 < len(text.encode()) < SUMMARY_BYTES
 
 
@@ -66,6 +67,30 @@ def test_tables_stay_whole_at_any_limit(limit: int) -> None:
         if kind == "tr_open" and columns:
             row = kinds[index : kinds.index("tr_close", index)]
             assert row.count("td_open") + row.count("th_open") == columns
+
+
+@pytest.mark.parametrize("form", ["md-summary", "md-comment"])
+def test_gates_and_verdicts_stand_first(form: Format) -> None:
+    text = exported(judged_run(), form)
+    gates, verdicts = text.index("**Gates: "), text.index("**Compared with redis")
+    assert gates < verdicts < text.index("**Results**")
+    assert "| 25.6 ms | 20.0 ms | **FAILED** |" in text.replace("**25.6 ms**", "25.6 ms").replace(
+        "**20.0 ms**", "20.0 ms"
+    )
+    assert "REGRESSION" in text
+    assert "inconclusive" in text
+
+
+def test_what_the_ratios_have_to_be_read_with_is_kept() -> None:
+    judged = judged_run()
+    assert judged.comparison is not None
+    apart = judged.comparison.model_copy(update={"interleaved": False})
+    content = content_of(
+        view_of(_many(200).model_copy(update={"comparison": apart}), Path("r"), {})
+    )
+    text = within(content, 5_000)
+    assert "rows of Results" in text
+    assert "NOT INTERLEAVED" in text
 
 
 def test_rows_and_notice_add_up() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from junitparser import JUnitXml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness.report.registry import Format
+from harness.results.record import RunRecord
 from tests.exports.exported import EXPORTS, exported, run_tool, written
 from tests.report import records
 
@@ -67,6 +70,55 @@ def test_a_failed_block_is_visible(form: Format) -> None:
 @pytest.mark.parametrize("form", EXPORTS)
 def test_an_emulator_is_called_one(form: Format) -> None:
     assert "(emulator)" in exported(records.brokers_run(), form)
+
+
+def test_csv_says_of_each_block_what_went_wrong() -> None:
+    def rows(record: RunRecord) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(exported(record, "csv"))))
+
+    lossy, gave_up = rows(records.troubled_run())
+    ledger = [lossy[name] for name in ("ok", "lost", "wrong", "failed", "timed_out", "duplicated")]
+    assert ledger == ["990", "4", "2", "1", "3", "5"]
+    assert (gave_up["status"], gave_up["warnings"]) == ("partial", "gave_up")
+    failed = rows(records.failed_run())[1]
+    assert (failed["run_status"], failed["status"]) == ("failed", "failed")
+    assert failed["error"].startswith("worker1 ended with exit code 1")
+    assert [row["emulator"] for row in rows(records.brokers_run())].count("yes") == 2
+
+
+FIGURE = 987.125
+"""Throughput of a block that failed after it was measured."""
+
+
+@pytest.mark.parametrize("form", EXPORTS)
+def test_figures_of_a_failed_block_are_in_no_export(form: Format) -> None:
+    broken = records.block(
+        *(1, 0),
+        status="failed",
+        error="left something behind",
+        throughput_per_s=FIGURE,
+        latency_s=records.spread_around(FIGURE, 1000),
+    )
+    record = records.run(
+        records.cell("redis/add/closed-8", records.block(0, 0), broken), planned=2, status="failed"
+    )
+    text = exported(record, form)
+    assert "987" not in text
+    assert str(1 / FIGURE)[:8] not in text
+    assert any(figure in text for figure in ("500", "0.002", "16.0"))
+
+
+@pytest.mark.parametrize("form", ["junit", "pytest-benchmark", "openmetrics", "pyperf"])
+def test_warnings_are_exported(form: Format) -> None:
+    text = exported(records.brokers_run(), form)
+    assert "few_samples" in text or "Fewer than 100 completed units" in text
+
+
+@pytest.mark.parametrize("form", EXPORTS)
+def test_a_killed_run_is_no_complete_one(form: Format) -> None:
+    text = exported(records.killed_run(), form)
+    said = ("NOT ENDED", "was stopped early", '"incomplete-blocks": {\n   "value": 2', '"partial"')
+    assert any(words in text for words in said)
 
 
 @pytest.mark.parametrize("form", EXPORTS)

@@ -12,7 +12,12 @@ import json
 from collections.abc import Iterator
 
 from harness.report.cells import CellView, RunView, Spread
-from harness.report.exports.rounds import exported_name, ledger_of, remarks_of
+from harness.report.exports.rounds import (
+    exported_name,
+    ledger_of,
+    remarks_of,
+    warning_codes_of,
+)
 from harness.report.look import Look
 from harness.report.wording import outcome_words, server_words
 from harness.units import format_number
@@ -75,6 +80,8 @@ def _entry(cell: CellView, what: str, unit: str, value: float, spread: str = "")
 def _extra(cell: CellView) -> Iterator[str]:
     yield from remarks_of(cell)
     yield outcome_words(cell.figures.counts)
+    if codes := warning_codes_of(cell):
+        yield f"warnings: {', '.join(codes)}"
     for role, server in sorted(cell.record.servers.items()):
         yield f"{role}: {server_words(server)}"
 

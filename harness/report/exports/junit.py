@@ -1,7 +1,8 @@
 """JUnit XML: what CI servers show as tests.
 
 One test case per cell's ledger, per gate and per verdict. A failure is a loss (or another unit
-that did not end as meant), a failed gate or a regression; skipped is what could not be decided.
+that did not end as meant), a failed gate or a regression; skipped is what could not be decided,
+or is shown without being judged.
 The numbers stand in the body, since most readers ignore properties.
 """
 
@@ -13,9 +14,16 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from harness.report.cells import CellView, RunView
-from harness.report.exports.rounds import exported_name, healthy, remarks_of, rounds_of
+from harness.report.exports.rounds import (
+    exported_name,
+    healthy,
+    remarks_of,
+    rounds_of,
+    warning_codes_of,
+)
 from harness.report.look import Look
-from harness.report.wording import outcome_words, server_words, state_sentence
+from harness.report.verdicts import gate_failure, verdict_cautions, verdict_words
+from harness.report.wording import outcome_words, server_words, state_sentence, warning_sentence
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.gates import failed_gates
 from harness.scenario.wording import printable
@@ -90,6 +98,7 @@ def _cell_body(cell: CellView) -> Iterator[str]:
     figures = cell.figures
     yield outcome_words(figures.counts)
     yield from remarks_of(cell)
+    yield from map(warning_sentence, warning_codes_of(cell))
     if figures.throughput_per_s is not None:
         yield f"throughput {format_number(figures.throughput_per_s.median)} units/s (median)"
     each = [format_number(1 / one.seconds_per_unit) for one in rounds_of(cell)]
@@ -110,49 +119,42 @@ def _gate_cases(gates: tuple[GateResult, ...]) -> Iterator[Case]:
     failed = failed_gates(gates)
     for gate in gates:
         result: Result = "passed" if gate.passed else "failure" if gate in failed else "skipped"
-        words = f"measured {_number(gate.value)}, limit {_number(gate.limit)}"
-        reason = gate.reason or ("" if gate.passed is not None else "could not be evaluated")
-        body = tuple(filter(None, [gate.gate, words, reason]))
-        message = "" if result == "passed" else ": ".join(filter(None, [words, reason]))
-        yield Case(f"{gate.gate} [{gate.cell}]", result, message, body)
+        words = f"holds: {gate_failure(gate)}" if gate.passed else gate_failure(gate)
+        message = "" if result == "passed" else words
+        yield Case(f"{gate.gate} [{gate.cell}]", result, message, (gate.gate, words))
 
 
 def _verdict_cases(report: ComparisonReport | None) -> Iterator[Case]:
-    for one in () if report is None else report.comparisons:
-        assert report is not None  # noqa: S101 - for mypy: the loop is empty without a report
-        result: Result = "passed"
-        if one.judged and one.verdict == "regression":
-            result = "failure"
-        elif one.judged and one.verdict == "inconclusive":
-            result = "skipped"
-        body = tuple(_verdict_body(one, report))
-        message = "" if result == "passed" else ", ".join([one.verdict, *body[:2]])
+    if report is None:
+        return
+    cautions = tuple(verdict_cautions(report))
+    for one in report.comparisons:
+        result, words, ratio = _verdict_result(one), verdict_words(one), _ratio_words(one)
+        body = (words, ratio, *_beside(one), *cautions)
+        message = "" if result == "passed" else "; ".join([f"{words} ({ratio})", *_beside(one)][:2])
         yield Case(f"{one.metric} [{one.head} against {one.base}]", result, message, body)
 
 
-def _verdict_body(one: Comparison, report: ComparisonReport) -> Iterator[str]:
-    yield (
-        f"ratio {_number(one.ratio)} ({one.confidence:.4g} interval {_number(one.low)} to "
-        f"{_number(one.high)}; above 1 is better), margin {one.margin:.3g}, {one.pairs} pairs"
+def _verdict_result(one: Comparison) -> Result:
+    if not one.judged or one.verdict == "inconclusive":
+        return "skipped"
+    return "failure" if one.verdict == "regression" else "passed"
+
+
+def _ratio_words(one: Comparison) -> str:
+    return (
+        f"ratio {_number(one.ratio)}, {100 * one.confidence:.3g} % interval {_number(one.low)} to "
+        f"{_number(one.high)}, above 1 is better; {one.pairs} pairs, margin {one.margin:.3g}"
     )
-    if one.reason:
-        yield one.reason
+
+
+def _beside(one: Comparison) -> Iterator[str]:
+    if one.judged and one.smallest_regression is not None:
+        yield f"slowdowns from {one.smallest_regression:.1%} on would have been called a regression"
     if one.smallest_effect is not None:
         yield f"smallest effect this run could have found: {one.smallest_effect:.1%}"
-    yield f"verdict: {one.verdict.replace('_', ' ')}" + ("" if one.judged else " (not judged)")
     if one.p_value is not None:
         yield f"p {one.p_value:.4g}, q {_number(one.q_value)}, Wilcoxon p {_number(one.wilcoxon_p)}"
-    for count, what in (
-        (one.outliers, "outliers"),
-        (one.unsound, "unsound"),
-        (one.dropped, "lost"),
-    ):
-        if count:
-            yield f"{count} pairs {what}"
-    if not report.interleaved:
-        yield "not interleaved: drift of the machine can pose as a change"
-    if report.forced:
-        yield f"forced: environments differ in {', '.join(report.environment_differences)}"
 
 
 def _number(value: float | None) -> str:

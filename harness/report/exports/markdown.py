@@ -73,6 +73,12 @@ def _parts(content: Content) -> Iterator[_Part]:
         len(content.troubles),
         lambda content, n: replace(content, troubles=content.troubles[:n]),
     )
+    # Before the tables: that pairs were not interleaved has to be read with their ratios.
+    yield _Part(
+        "of the remarks",
+        len(content.remarks),
+        lambda content, n: replace(content, remarks=content.remarks[:n]),
+    )
     for index, table in enumerate(content.tables):
         yield _table_part(index, table)
     yield _Part(
@@ -81,11 +87,6 @@ def _parts(content: Content) -> Iterator[_Part]:
         lambda content, n: replace(content, facts=content.facts[:n]),
     )
     yield _Part("of the warnings", sum(len(c.places) for c in content.cautions), _cautions)
-    yield _Part(
-        "of the remarks",
-        len(content.remarks),
-        lambda content, n: replace(content, remarks=content.remarks[:n]),
-    )
 
 
 def _table_part(index: int, table: Table) -> _Part:

@@ -7,12 +7,14 @@ file collector refuses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.look import Look
+from harness.results.pooled import measured_blocks
 from harness.results.record import BlockRecord, Distribution
 from harness.scenario.wording import printable
 
@@ -34,19 +36,15 @@ class Gauge:
 
 def as_openmetrics(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
     """The whole exposition, closed by `# EOF`."""
-    gauges = [*_of_blocks(view), *_of_cells(view), *_of_verdicts(view)]
+    gauges = [*_figures(view), *_counts(view), *_of_cells(view), *_of_verdicts(view)]
     lines = [line for gauge in gauges if gauge.samples for line in _lines(gauge)]
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
-def _of_blocks(view: RunView) -> Iterator[Gauge]:
+def _figures(view: RunView) -> Iterator[Gauge]:
     def every(figure: Callable[[BlockRecord], Iterator[Sample]]) -> list[Sample]:
-        return [
-            ({**_cell_labels(view, cell), **_block_labels(block), **labels}, value)
-            for cell in view.cells
-            for block in cell.blocks
-            for labels, value in figure(block)
-        ]
+        # What was measured on something broken is no figure, here as in every report.
+        return _samples(view, figure, lambda cell: measured_blocks(cell.record))
 
     def one(figure: Callable[[BlockRecord], float | None]) -> list[Sample]:
         return every(lambda block: _known({}, figure(block)))
@@ -81,13 +79,38 @@ def _of_blocks(view: RunView) -> Iterator[Gauge]:
         "Sum of the worker processes' peak resident memory.",
         one(lambda block: block.worker_peak_rss_bytes),
     )
+
+
+def _counts(view: RunView) -> Iterator[Gauge]:
+    def every(count: Callable[[BlockRecord], Iterator[Sample]]) -> list[Sample]:
+        return _samples(view, count, lambda cell: cell.blocks)
+
     yield Gauge("harness_units", "", "Units by outcome: every one counts once.", every(_outcomes))
     yield Gauge(
         "harness_duplicate_executions",
         "",
         "Executions of a task beyond its first.",
-        one(lambda block: block.duplicated),
+        every(lambda block: _known({}, block.duplicated)),
     )
+    yield Gauge(
+        "harness_warnings",
+        "",
+        "Warnings of a block by code; docs/measuring.md says what each means.",
+        every(_warnings),
+    )
+
+
+def _samples(
+    view: RunView,
+    figure: Callable[[BlockRecord], Iterator[Sample]],
+    blocks: Callable[[CellView], Sequence[BlockRecord]],
+) -> list[Sample]:
+    return [
+        ({**_cell_labels(view, cell), **_block_labels(block), **labels}, value)
+        for cell in view.cells
+        for block in blocks(cell)
+        for labels, value in figure(block)
+    ]
 
 
 def _of_cells(view: RunView) -> Iterator[Gauge]:
@@ -127,7 +150,7 @@ def _of_verdicts(view: RunView) -> Iterator[Gauge]:
             (
                 run
                 | {"base": one.base, "head": one.head, "metric": one.metric, "bound": bound}
-                | {"verdict": one.verdict},
+                | {"verdict": one.verdict, "judged": "yes" if one.judged else "no"},
                 value,
             )
             for one in (() if report is None else report.comparisons)
@@ -178,6 +201,11 @@ def _outcomes(block: BlockRecord) -> Iterator[Sample]:
     counts["failed"] -= block.failed_as_meant
     for name, count in (counts | {"failed_as_meant": block.failed_as_meant}).items():
         yield {"outcome": name}, count
+
+
+def _warnings(block: BlockRecord) -> Iterator[Sample]:
+    for code, count in Counter(warning.code for warning in block.warnings).items():
+        yield {"code": code}, count
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -16,6 +16,7 @@ from harness.report.exports.rounds import (
     ledger_of,
     remarks_of,
     rounds_of,
+    warning_codes_of,
     with_rounds,
 )
 from harness.report.look import Look
@@ -58,6 +59,7 @@ def _benchmark(cell: CellView) -> dict[str, Any]:
         {
             "name": exported_name(cell),
             "harness_remarks": "; ".join(remarks_of(cell)),
+            "harness_warnings": ", ".join(warning_codes_of(cell)),
             **_latency(cell),
             **ledger,
         }

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import RecordError
 from harness.report.cells import CellView, RunView
-from harness.report.wording import server_words, trouble_words
+from harness.report.wording import server_words, trouble_words, warning_sentence
 from harness.results.pooled import measured_blocks
 from harness.scenario.wording import printable
 
@@ -67,6 +67,12 @@ def _troubles(cell: CellView) -> Iterator[str]:
         yield f"{len(cell.blocks)} of {cell.planned} blocks were run"
 
 
+def warning_codes_of(cell: CellView) -> tuple[str, ...]:
+    """Which kinds of warnings its blocks were given, each once; `wording` says what they mean."""
+    codes = (warning.code for block in cell.blocks for warning in block.warnings)
+    return tuple(dict.fromkeys(map(printable, codes)))
+
+
 def healthy(cell: CellView) -> bool:
     """All planned blocks were measured to their end, and each unit ended as meant, once."""
     complete = sum(block.status == "complete" for block in cell.blocks)
@@ -94,6 +100,7 @@ def details_of(cell: CellView) -> dict[str, Any]:
     return {
         "healthy": healthy(cell),
         "remarks": list(remarks_of(cell)),
+        "warnings": [warning_sentence(code) for code in warning_codes_of(cell)],
         "emulator": cell.record.emulated,
         "outcomes": ledger_of(cell),
         "lost_stages": dict(figures.counts.loss),
@@ -113,12 +120,17 @@ def details_of(cell: CellView) -> dict[str, Any]:
 
 def _block_details(cell: CellView, index: int) -> dict[str, Any]:
     block = cell.blocks[index]
+    figures: dict[str, Any] = {}
+    if block.status != "failed":  # a failed block's figures are in no report either
+        figures = {
+            "throughput_per_s": block.throughput_per_s,
+            "latency_s": block.latency_s.model_dump(mode="json"),
+        }
     return {
         "block": block.number,
         "status": block.status,
         "units": block.units,
-        "throughput_per_s": block.throughput_per_s,
-        "latency_s": block.latency_s.model_dump(mode="json"),
+        **figures,
         "outcomes": block.outcomes.model_dump(mode="json"),
         "duplicated": block.duplicated,
         "warnings": [warning.code for warning in block.warnings],
