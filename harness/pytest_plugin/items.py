@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.cli.verdict import INTERRUPTED, exit_code
 from harness.errors import HarnessError
-from harness.pytest_plugin.running import HarnessRun, measure
+from harness.pytest_plugin.running import Choices, HarnessRun, measure
+from harness.pytest_plugin.selecting import with_bases
 from harness.report.cells import CellView
 from harness.report.exports.pytest_benchmark import group_of
 from harness.report.exports.rounds import (
@@ -25,32 +26,20 @@ from harness.report.exports.rounds import (
     parameters_of,
     rounds_of,
 )
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell, Plan, Provider
+from harness.report.wording import state_sentence
+from harness.scenario.models import Cell
+from harness.scenario.wording import printable
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What the command line decides for every scenario."""
-
-    configs: tuple[str, ...]
-    sets: tuple[str, ...]
-    provider: Provider | None
-    results: Path
-    seed: int | None
-    project: Path
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Choices:
-        """From pytest's options."""
-        return cls(
-            tuple(config.getoption("harness_config")),
-            tuple(config.getoption("harness_set")),
-            config.getoption("harness_provider"),
-            config.invocation_params.dir / config.getoption("harness_out"),
-            config.getoption("harness_seed"),
-            config.invocation_params.dir,
-        )
+def _choices(config: pytest.Config) -> Choices:
+    return Choices(
+        configs=tuple(config.getoption("harness_config")),
+        sets=tuple(config.getoption("harness_set")),
+        provider=config.getoption("harness_provider"),
+        seed=config.getoption("harness_seed"),
+        baseline=config.getoption("harness_baseline"),
+        force=config.getoption("harness_force"),
+    )
 
 
 class Scenarios:
@@ -58,6 +47,8 @@ class Scenarios:
 
     def __init__(self, paths: frozenset[Path]) -> None:
         self._paths = paths
+        self.runs: list[HarnessRun] = []
+        """Those that were measured, in their order."""
 
     @classmethod
     def of(cls, config: pytest.Config) -> Scenarios:
@@ -91,26 +82,32 @@ class Scenarios:
         """Only the files that were asked for: another YAML file is none of ours."""
         if file_path not in self._paths:
             return None
-        collector: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+        collector: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+        collector.runs = self.runs
         return collector
+
+    @pytest.hookimpl(tryfirst=True)  # --benchmark-compare-fail ends it with an exception
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Where the runs are, and what no item fails for."""
+        if self.runs:
+            terminalreporter.section("harness")
+        for run in self.runs:
+            terminalreporter.write_line(printable(str(run.folder)))
+            for line in filter(None, [state_sentence(run.view), *run.undecided()]):
+                terminalreporter.write_line(f"  {line}")
 
 
 class ScenarioFile(pytest.File):
     """A scenario; its cells are measured in one run."""
 
+    runs: list[HarnessRun]
+    """Where its run is noted for the end of the session."""
     _outcome: HarnessRun | HarnessError | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
         """One item per cell. What is wrong with the YAML is a collection error."""
-        choices = Choices.of(self.config)
         try:
-            plan = load_plan(
-                self.path,
-                only=choices.configs,
-                sets=choices.sets,
-                environ=dict(os.environ),
-                provider=choices.provider,
-            )
+            plan = _choices(self.config).plan(self.path, dict(os.environ))
         except HarnessError as error:
             raise self.CollectError(str(error)) from error
         for cell in plan.cells:
@@ -137,24 +134,17 @@ class ScenarioFile(pytest.File):
         return self._outcome
 
     def _measure(self) -> HarnessRun:
-        choices = Choices.of(self.config)
+        folder = self.config.invocation_params.dir
         selected = {item.name for item in self.session.items if item.parent is self}
-
-        def only(plan: Plan) -> Plan:
-            cells = tuple(cell for cell in plan.cells if cell.name in selected)
-            return plan.model_copy(update={"cells": cells})
-
         run = measure(
             Path(os.path.relpath(self.path)),
-            results=choices.results,
-            project=choices.project,
-            configs=choices.configs,
-            sets=choices.sets,
-            provider=choices.provider,
-            seed=choices.seed,
-            only=only,
+            results=folder / self.config.getoption("harness_out"),
+            project=folder,
+            choices=_choices(self.config),
+            only=lambda plan: with_bases(plan, selected),
         )
-        if run.record.status == "partial":
+        self.runs.append(run)
+        if exit_code(run.record) == INTERRUPTED:
             self.session.shouldstop = f"the measurement was interrupted; see {run.folder}"
         return run
 
@@ -203,9 +193,13 @@ def _shown(scenario: ScenarioFile, name: str, clock: ReplayedClock) -> Callable[
         rounds_s = [one.seconds_per_unit for one in rounds_of(measured)]
         if rounds_s:
             benchmark.name, benchmark.group = exported_name(measured), group_of(measured)
+            # As the export has them: the same --benchmark-group-by=param:NAME works for both.
+            benchmark.params = parameters_of(run.view, measured)
+            benchmark.param = printable(measured.variant)
             benchmark.extra_info.update(_extra_info(run, measured))
             clock.replay(benchmark, rounds_s)
-        troubles = run.troubles(measured)
+        strict = scenario.config.getoption("harness_strict")
+        troubles = run.troubles(measured, strict=strict)
         if troubles:
             pytest.fail("\n".join([*troubles, f"see {run.folder}"]), pytrace=False)
 
@@ -215,5 +209,6 @@ def _shown(scenario: ScenarioFile, name: str, clock: ReplayedClock) -> Callable[
 def _extra_info(run: HarnessRun, cell: CellView) -> dict[str, Any]:
     return details_of(cell) | {
         "run_id": run.record.run_id,
-        "parameters": parameters_of(run.view, cell),
+        "verdicts": [one.model_dump(mode="json") for one in run.comparisons(cell)],
+        "gates": [one.model_dump(mode="json") for one in run.gates(cell)],
     }

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from harness.cli.progress import Progress
+from harness.cli.verdict import baseline_for
 from harness.errors import UsageError
 from harness.report.cells import CellView, RunView, view_of
 from harness.report.exports.rounds import exported_name, troubles_of
+from harness.report.verdicts import gate_failure, gate_words, verdict_words
 from harness.report.wording import state_sentence
+from harness.results.comparison import Comparison, GateResult
 from harness.results.gates import failed_gates
 from harness.results.pooled import pooled
 from harness.results.record import RunRecord
 from harness.runner.run import RunOptions, run
 from harness.scenario.loader import load_plan
 from harness.scenario.models import Plan, Provider
-from harness.scenario.wording import did_you_mean
+from harness.scenario.wording import did_you_mean, printable
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options of `harness run` by their names."""
+
+    configs: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    provider: Provider | None = None
+    seed: int | None = None
+    baseline: str | None = None
+    force: bool = False
+
+    def plan(self, scenario: Path, environ: Mapping[str, str]) -> Plan:
+        """The checked scenario. Raises HarnessError for one that cannot be run."""
+        return load_plan(
+            scenario, only=self.configs, sets=self.sets, environ=environ, provider=self.provider
+        )
 
 
 @dataclass(frozen=True)
@@ -48,28 +69,58 @@ class HarnessRun:
             raise UsageError(f'no cell "{name}"{did_you_mean(name, named)}; cells: {known}')
         return named[name]
 
-    def troubles(self, cell: CellView) -> tuple[str, ...]:
-        """Why a cell does not pass: losses, blocks that failed, gates, regressions."""
-        return tuple(self._troubles(cell))
-
-    def _troubles(self, cell: CellView) -> Iterator[str]:
-        yield from troubles_of(cell)
-        for gate in failed_gates(self.record.gates):
-            if gate.cell == cell.name:
-                value = "not measured" if gate.value is None else f"measured {gate.value:.6g}"
-                yield f"gate failed: {gate.gate} ({gate.reason or value})"
+    def comparisons(self, cell: CellView) -> tuple[Comparison, ...]:
+        """What the cell was compared with; each metric by itself. Empty for a base."""
         report = self.record.comparison
-        for one in () if report is None else report.judged:
-            if one.head == cell.name and one.verdict == "regression":
-                ratio = "" if one.ratio is None else f" {one.ratio:.3g}"
-                yield f"regression against {one.base}: {one.metric}{ratio}, {one.pairs} pairs"
+        return tuple(one for one in (report.comparisons if report else ()) if one.head == cell.name)
 
-    def check(self) -> None:
-        """AssertionError with everything that went wrong, if anything did."""
+    def gates(self, cell: CellView) -> tuple[GateResult, ...]:
+        """What became of every gate in the cell."""
+        return tuple(gate for gate in self.record.gates if gate.cell == cell.name)
+
+    def troubles(self, cell: CellView, *, strict: bool = False) -> tuple[str, ...]:
+        """Why a cell does not pass: losses, blocks that failed, gates, regressions.
+
+        With `strict` also comparisons that are inconclusive.
+        """
+        return tuple(self._troubles(cell, strict=strict))
+
+    def _troubles(self, cell: CellView, *, strict: bool) -> Iterator[str]:
+        yield from troubles_of(cell)
+        failed = failed_gates(self.record.gates)
+        for gate in self.gates(cell):
+            if gate in failed:
+                yield f"gate failed: {printable(gate.gate)}: {gate_failure(gate)}"
+        failing = ("regression", "inconclusive") if strict else ("regression",)
+        for one in self.comparisons(cell):
+            if one.judged and one.verdict in failing:
+                yield _verdict(one)
+
+    def undecided(self) -> tuple[str, ...]:
+        """Gates and comparisons without a result, which fail nothing: a line for each."""
+        failed = failed_gates(self.record.gates)
+        gates = (
+            f"{printable(gate.cell)}: gate {printable(gate.gate)}: {gate_words(gate)}"
+            for gate in self.record.gates
+            if gate.passed is None and gate not in failed
+        )
+        report = self.record.comparison
+        verdicts = (
+            f"{printable(one.head)}: {_verdict(one)}"
+            for one in (report.judged if report else ())
+            if one.verdict == "inconclusive"
+        )
+        return (*gates, *verdicts)
+
+    def check(self, *, strict: bool = False) -> None:
+        """AssertionError with everything that went wrong, if anything did.
+
+        With `strict` also for comparisons that are inconclusive.
+        """
         found = [
             f"{exported_name(cell)}: {trouble}"
             for cell in self.cells
-            for trouble in self.troubles(cell)
+            for trouble in self.troubles(cell, strict=strict)
         ]
         state = state_sentence(self.view)
         if state or found:
@@ -77,24 +128,28 @@ class HarnessRun:
             raise AssertionError("\n".join(lines))
 
 
+def _verdict(one: Comparison) -> str:
+    ratio = "" if one.ratio is None else f", ratio {one.ratio:.3f}"
+    return f"{one.metric} against {printable(one.base)}: {verdict_words(one)}{ratio}"
+
+
 def measure(
     scenario: Path,
     *,
     results: Path,
     project: Path,
-    configs: Sequence[str] = (),
-    sets: Sequence[str] = (),
-    provider: Provider | None = None,
-    seed: int | None = None,
+    choices: Choices,
     only: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> HarnessRun:
     """Run a scenario to its end, as `harness run` does; progress goes to standard error.
 
-    `configs`, `sets`, `provider` and `seed` are `--config`, `--set`, `--provider` and `--seed`.
     `only` may take cells off the plan. Raises HarnessError where nothing could be measured.
     """
     environ = dict(os.environ)
-    plan = load_plan(scenario, only=configs, sets=sets, environ=environ, provider=provider)
-    options = RunOptions(provider, results, seed, project, environ)
+    plan = choices.plan(scenario, environ)
+    compared = baseline_for(plan.scenario, choices.baseline, results)
+    options = RunOptions(
+        choices.provider, results, choices.seed, project, environ, compared, choices.force
+    )
     record, folder = run(only(plan), options, Progress())
     return HarnessRun(record, folder.path)
