@@ -238,8 +238,8 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for caught in arrived:
+            signal.raise_signal(caught)
 
 
 def create_time(pid: int) -> float:
