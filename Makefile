@@ -34,10 +34,11 @@ format: $(VENV)/.ready-dev
 servers: $(VENV)/.ready
 	$(BIN)/harness doctor --fix
 
-## Speed and truth claims, each as a ratio with its interval. About a quarter of an hour.
+## Speed and truth claims, each as a ratio with its interval. An hour; BENCH_PAIRS, BENCH_COMPARISONS shorten it.
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/recorder_cost.py
 	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/aa.py
 
 ## Rebuild what is generated: JSON Schemas, the README's report and picture.
 docs: $(VENV)/.ready-dev
