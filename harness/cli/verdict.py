@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.report.verdicts import gate_words, verdict_words
+from harness.report.verdicts import gate_failure
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
 from harness.results.record import RunRecord
@@ -20,20 +20,31 @@ INTERRUPTED = 130
 
 def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     """0 if every unit of every planned block ended as it was meant to, and just once, every gate
-    holds and no comparison shows a regression."""
+    holds and no comparison shows a regression.
+
+    An interrupted run is no failed one, whatever its blocks were like: who stopped it knows.
+    """
     blocks = record.blocks
     if record.status == "failed" or any(block.status == "failed" for block in blocks):
         return ExitCode.USAGE
-    if not all(block.sound for block in blocks):
-        return ExitCode.REGRESSION
-    if record.status == "partial":
+    if _was_interrupted(record):
         return INTERRUPTED
     # A load that gave up early has units that timed out; one without any unit proves nothing.
-    if not all(block.completed for block in blocks) or failed_gates(record.gates):
+    sound = all(block.sound and block.completed for block in blocks)
+    if not sound or failed_gates(record.gates):
         return ExitCode.REGRESSION
     if record.comparison is None:
         return ExitCode.PASS
     return comparison_exit_code(record.comparison, strict=strict)
+
+
+def _was_interrupted(record: RunRecord) -> bool:
+    """A run is `partial` as well where a load gave up because nothing came back any more."""
+    cut_short = any(
+        block.status == "partial" and all(one.code != "gave_up" for one in block.warnings)
+        for block in record.blocks
+    )
+    return record.status == "partial" and (cut_short or len(record.blocks) < len(record.order))
 
 
 def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> ExitCode:
@@ -49,7 +60,8 @@ def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> E
 def failures(record: RunRecord) -> Iterator[str]:
     """One sentence per failed gate and per regression, to stand last on the terminal."""
     for result in failed_gates(record.gates):
-        yield f"gate {printable(result.gate)}: {printable(result.cell)}: {gate_words(result)}"
+        where = f"gate {printable(result.gate)} fails in {printable(result.cell)}"
+        yield f"{where}: {gate_failure(result)}"
     if record.comparison is not None:
         yield from regressions(record.comparison)
 
@@ -59,7 +71,9 @@ def regressions(report: ComparisonReport) -> Iterator[str]:
     for one in report.judged:
         if one.verdict == "regression" and one.ratio is not None:
             where = f"{printable(one.head)} against {printable(one.base)}"
-            yield f"{where}: {one.metric}: {verdict_words(one)} (ratio {one.ratio:.3f})"
+            low, high = (f"{end:.3f}" for end in (one.low or 0, one.high or 0))
+            found = f"ratio {one.ratio:.3f}, interval {low} to {high}"
+            yield f"REGRESSION: {where}: {one.metric}: {found}"
 
 
 def baseline_for(scenario: Scenario, named: str | None, results: Path) -> MeasuredRun | None:

@@ -51,13 +51,14 @@ def draw(console: Console, content: Content) -> None:
     console.print(Text(content.title, "bold"))
     if content.question:
         console.print(Text(content.question, "italic"))
-    console.print()
-    facts = RichTable.grid(padding=(0, 2, 0, 0))
-    facts.add_column(overflow="fold", max_width=30)
-    facts.add_column(overflow="fold", ratio=1)
-    for name, value in content.facts:
-        facts.add_row(Text(name, "dim"), Text(value))
-    console.print(facts)
+    if content.facts:
+        console.print()
+        facts = RichTable.grid(padding=(0, 2, 0, 0))
+        facts.add_column(overflow="fold", max_width=30)
+        facts.add_column(overflow="fold", ratio=1)
+        for name, value in content.facts:
+            facts.add_row(Text(name, "dim"), Text(value))
+        console.print(facts)
     for table in content.tables:
         console.print()
         _draw_table(console, table)

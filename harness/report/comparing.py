@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Literal, get_args
 
 from harness.report.as_markdown import markdown_of
 from harness.report.content import Content
+from harness.report.escaping import spreadsheet_text
 from harness.report.look import Look
-from harness.report.verdicts import comparison_table, verdict_cautions
-from harness.results.comparison import ComparisonReport
+from harness.report.verdicts import comparison_tables, verdict_cautions
+from harness.results.comparison import Comparison, ComparisonReport
 from harness.scenario.wording import printable
 
-Format = Literal["text", "md", "json"]
+Format = Literal["text", "md", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _PLAIN = Look()
 
 
 def render(report: ComparisonReport, form: Format, look: Look = _PLAIN) -> str:
-    """The comparison, ending in a newline; `json` is the stored form as it is."""
+    """The comparison, ending in a newline; `json` is the stored form as it is, `csv` has a row
+    per comparison with the same names."""
     if form == "json":
         return report.model_dump_json(indent=1) + "\n"
+    if form == "csv":
+        return _csv(report)
     content = _content(report)
     if form == "md":
         return markdown_of(content)
@@ -28,26 +34,34 @@ def render(report: ComparisonReport, form: Format, look: Look = _PLAIN) -> str:
     return text_of(content, look)
 
 
+def _csv(report: ComparisonReport) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(Comparison.model_fields), lineterminator="\n")
+    writer.writeheader()
+    for one in report.comparisons:
+        writer.writerow({name: _field(value) for name, value in one.model_dump().items()})
+    return file.getvalue()
+
+
+def _field(value: str | float | bool | None) -> str | float:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return spreadsheet_text(printable(value))
+    return "" if value is None else value
+
+
 def _content(report: ComparisonReport) -> Content:
     first, *others = [*verdict_cautions(report), ""]
+    title = f"{report.head} against {report.base}"
     return Content(
         state=first,
-        title=printable(f"{report.head} against {report.base}"),
+        title=printable(f"{report.run}: {title}" if report.run else title),
         question="",
         facts=(),
-        tables=(comparison_table(report),),
-        remarks=tuple(filter(None, [summary_sentence(report), *others])),
+        tables=comparison_tables(report),
+        remarks=tuple(filter(None, others)),
         troubles=(),
         cautions=(),
         folder="",
     )
-
-
-def summary_sentence(report: ComparisonReport) -> str:
-    """`8 comparisons: 1 regression, 1 improved, 5 no change, 1 inconclusive.`"""
-    counts = {
-        word.replace("_", " "): sum(one.verdict == word for one in report.judged)
-        for word in ("regression", "improved", "no_change", "inconclusive")
-    }
-    words = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{len(report.judged)} comparisons: {words}." if words else "Nothing was compared."

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.report.layers import layers_table
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
-from harness.results.comparison import Comparison, ComparisonReport, GateResult
+from harness.results.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.results.gates import failed_gates
 from harness.results.record import RunRecord
 from harness.scenario.gates import GateSyntaxError, Kind, parse_gate
 from harness.scenario.wording import printable
 from harness.units import format_bytes, format_duration, format_number
 
-_HEAD = ("ratio", "interval", "pairs", "q", "Wilcoxon p", OUTCOME)
+_HEAD = ("ratio", "interval", "pairs", "q", "Wilcoxon p", "finds", OUTCOME)
 _VERDICTS = {
     "regression": "REGRESSION",
     "improved": "improved",
@@ -31,7 +32,7 @@ def verdict_tables(record: RunRecord) -> tuple[Table, ...]:
     if record.gates:
         found.append(gates_table(record.gates))
     if record.comparison is not None:
-        found.append(comparison_table(record.comparison))
+        found += comparison_tables(record.comparison)
     return tuple(found)
 
 
@@ -43,16 +44,30 @@ def verdict_cautions(report: ComparisonReport) -> Iterator[str]:
             "of the machine can pose as a change. The ratios are shown, no verdict is given. "
             "Measure both sides in one run (harness ab, or several configurations)."
         )
+    if report.out_of_time:
+        yield (
+            "OUT OF TIME: pairs up to the next look would have been measured later than "
+            "compare.minutes allows, so what was inconclusive then is inconclusive now."
+        )
     if report.environment_differences:
         differences = "; ".join(map(printable, report.environment_differences))
         forced = "compared all the same with --force" if report.forced else "compared"
         yield f"UNLIKE ENVIRONMENTS, {forced}: {differences}."
+    if report.configuration_differences:
+        differences = "; ".join(map(printable, report.configuration_differences))
+        yield f"Configured differently under the same names: {differences}."
     if report.unmatched:
         names = ", ".join(map(printable, report.unmatched))
         yield f"Only in one of the runs, not compared: {names}."
 
 
 # --- comparison ---------------------------------------------------------------------------------
+
+
+def comparison_tables(report: ComparisonReport) -> tuple[Table, ...]:
+    """The comparison, and which layer its differences come from where cells allow to say."""
+    layers = (layers_table(report.layers),) if report.layers else ()
+    return (comparison_table(report), *layers)
 
 
 def comparison_table(report: ComparisonReport) -> Table:
@@ -64,12 +79,25 @@ def comparison_table(report: ComparisonReport) -> Table:
         Section(_pair_title(base, head), tuple(map(_comparison_row, found)))
         for (base, head), found in by_cells.items()
     ]
-    if len(sections) > 1:
-        empty = (NOT_APPLICABLE,) * (len(_HEAD) - 1)
-        rows = [Row(name, (_ratio(mean), *empty)) for name, mean in report.geometric_means.items()]
-        sections.append(Section("geometric mean of all", tuple(rows)))
-    title = f"Compared with {printable(report.base)} (ratio above 1 is better)"
+    groups: dict[tuple[str, str], list[GroupMean]] = {}
+    for group in report.groups:
+        groups.setdefault((group.base, group.head), []).append(group)
+    for (base, head), means in groups.items():
+        title = f"{_pair_title(base, head)}: geometric mean of {means[0].cells} cells"
+        sections.append(Section(title, tuple(map(_mean_row, means))))
+    title = f"Compared with {printable(report.base)}: {verdict_counts(report)}"
     return Table(title, _HEAD, tuple(sections), _comparison_note(report))
+
+
+def verdict_counts(report: ComparisonReport) -> str:
+    """`1 regression, 1 improved, 5 no change, 1 inconclusive`."""
+    counts = {word: sum(one.verdict == word for one in report.judged) for word in _VERDICTS}
+    words = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
+    return ", ".join(words) or "nothing was judged"
+
+
+def _mean_row(mean: GroupMean) -> Row:
+    return Row(mean.metric, (_ratio(mean.ratio), *(NOT_APPLICABLE,) * (len(_HEAD) - 1)))
 
 
 def _pair_title(base: str, head: str) -> str:
@@ -80,32 +108,26 @@ def _comparison_row(one: Comparison) -> Row:
     interval = MISSING
     if one.low is not None and one.high is not None:
         interval = f"{_ratio(one.low)}-{_ratio(one.high)}"
+    finds = MISSING
+    if one.smallest_regression is not None:
+        finds = _percent(one.smallest_regression)
     figures = (_ratio(one.ratio), interval, str(one.pairs), _p(one.q_value), _p(one.wilcoxon_p))
-    return Row(one.metric, (*figures, verdict_words(one)), flagged=one.verdict == "regression")
+    flagged = one.judged and one.verdict == "regression"
+    return Row(one.metric, (*figures, finds, verdict_words(one)), flagged=flagged)
 
 
 def verdict_words(one: Comparison) -> str:
-    """`inconclusive: finds slowdowns from 11 % on; 1 outlier`."""
+    """`inconclusive, 1 outlier`. A comma is where a narrow table may break it."""
     words = _VERDICTS[one.verdict] if one.judged else "not judged"
-    if one.verdict == "no_change":
-        words += f" beyond {_percent(one.margin)}" if one.margin else ""
-    if one.verdict == "inconclusive" and one.judged:
-        words += f": {_why_inconclusive(one)}"
+    if one.verdict == "inconclusive" and one.judged and one.reason:
+        words += f": {printable(one.reason)}"
     counted = [
         (one.outliers, "outlier"),
         (one.unsound, "unsound pair"),
         (one.dropped, "pair left out"),
     ]
     remarks = [_counted(count, noun) for count, noun in counted if count]
-    return "; ".join([words, *remarks])
-
-
-def _why_inconclusive(one: Comparison) -> str:
-    if one.reason:
-        return printable(one.reason)
-    if one.smallest_regression is None:
-        return "too few pairs"
-    return f"finds slowdowns from {_percent(one.smallest_regression)} on"
+    return ", ".join([words, *remarks])
 
 
 def _counted(count: int, noun: str) -> str:
@@ -118,11 +140,12 @@ def _comparison_note(report: ComparisonReport) -> str:
     confidence = next((one.confidence for one in report.comparisons), 0.95)
     looks = f", the error divided among {report.looks} looks" if report.looks > 1 else ""
     return (
+        "ratio: above 1 is better, also for latency and CPU. "
         f"interval: {100 * confidence:.3g} %, t over pairs of blocks{looks}. A slowdown up to "
         f"{_percent(report.margin)} is let pass. REGRESSION: the whole interval lies beyond that. "
-        "inconclusive: it lies on both sides; so many pairs of this spread find slowdowns from the "
-        "size on that is named (power 80 %). q: p value after control of the false discovery "
-        "rate. p99 is shown, not judged: a gate may judge it."
+        "inconclusive: it lies on both sides. finds: the smallest slowdown that so many pairs of "
+        "this spread call a regression (power 80 %). q: p value after control of the false "
+        "discovery rate. p99 is shown, not judged: a gate may judge it."
     )
 
 
@@ -167,6 +190,19 @@ _FORMATS: dict[Kind, Callable[[float | None], str]] = {
     "count": lambda value: MISSING if value is None else f"{value:,.10g}",
     "number": format_number,
 }
+
+
+def gate_failure(one: GateResult) -> str:
+    """`480/s, wanted > 500/s`, or why it could not be evaluated: a failed gate in one cell."""
+    if one.passed is None or one.limit is None:
+        return gate_words(one)
+    try:
+        comparator = parse_gate(one.gate).comparator
+    except GateSyntaxError:  # of a newer harness
+        comparator = "against"
+    value, limit = (_in_units(one.gate, figure) for figure in (one.value, one.limit))
+    reason = f" ({printable(one.reason)})" if one.reason else ""
+    return f"{value}, wanted {comparator} {limit}{reason}"
 
 
 def _in_units(gate: str, value: float | None) -> str:

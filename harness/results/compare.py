@@ -7,22 +7,22 @@ identical code measured AAA BBB on a shared machine gave ratio 0.60 with p = 0.0
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
-from harness.results.comparison import Comparison, ComparisonReport
+from harness.results.comparison import Comparison, ComparisonReport, GroupMean
+from harness.results.layers import layer_paths
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
-from harness.results.unlike import environment_differences
+from harness.results.unlike import configuration_differences, environment_differences
 from harness.scenario.models import Compare
 from harness.scenario.pairing import Place, UnknownBaseError, default_base, paired_cells
 from harness.stats.paired import (
     FEWEST_PAIRS,
-    LEVEL,
     Estimate,
     confidence_of,
     direction,
@@ -33,7 +33,7 @@ from harness.stats.paired import (
 )
 
 DEFAULT_MARGIN = 0.05
-NOT_INTERLEAVED = "not interleaved: a drift of the machine can pose as this change"
+NOT_INTERLEAVED = "not interleaved"
 Pair = tuple[BlockRecord, BlockRecord]
 """A block of the base cell and one of the head cell."""
 
@@ -64,11 +64,12 @@ def compare_run(
         indices = paired_cells(places, base)
     except UnknownBaseError as error:
         raise UsageError(f"run {record.run_id}: {error}") from error
-    cells = [_by_repetition(record.cells[one], record.cells[other]) for one, other in indices]
+    cells = [_by_repetition(record, one, other) for one, other in indices]
     if margin is None:
         margin = DEFAULT_MARGIN if plan is None else plan.margin
     heads = dict.fromkeys(places[other].variant for _, other in indices)
     frame = ComparisonReport(
+        run=record.run_id,
         base=base,
         head=", ".join(heads),
         comparisons=(),
@@ -76,7 +77,27 @@ def compare_run(
         margin=margin,
         looks=1 if plan is None else plan.number_of_looks,
     )
-    return _judged(frame, cells)
+    report = _judged(frame, cells)
+    layers = layer_paths(
+        record.cells, base=base, margin=margin, looks=frame.looks, evidence=_evidence
+    )
+    return report.model_copy(
+        update={"out_of_time": _out_of_time(record, plan, report), "layers": layers}
+    )
+
+
+def _out_of_time(record: RunRecord, plan: Compare | None, report: ComparisonReport) -> bool:
+    """Whether a comparison that could have had more pairs did not get them."""
+    blocks = record.blocks
+    ended = len(blocks) == len(record.order) and all(one.status == "complete" for one in blocks)
+    if plan is None or plan.minutes is None or not ended:
+        return False
+    return any(
+        one.verdict == "inconclusive"
+        and one.pairs
+        and one.pairs + one.dropped < plan.look_sizes[-1]
+        for one in report.judged
+    )
 
 
 def compare_runs(
@@ -85,13 +106,18 @@ def compare_runs(
     """Cells of the same name in two runs; blocks are paired by their order.
 
     Never interleaved, so ratios without a verdict. Raises UsageError if the two ran in unlike
-    environments (unless forced), or have no cell in common.
+    environments (unless forced), have no cell in common, or are one and the same.
     """
+    if base.run_id == head.run_id:
+        raise UsageError(f"{base.run_id} is both BASE and HEAD: name two runs, or RUN alone")
     ours = {cell.name: cell for cell in base.cells}
     theirs = {cell.name: cell for cell in head.cells}
     names = [name for name in ours if name in theirs]
     if not names:
-        raise UsageError(f"runs {base.run_id} and {head.run_id} have no cell in common")
+        raise UsageError(
+            f"runs {base.run_id} and {head.run_id} have no cell in common, and cells are matched "
+            f"by their names: {_first_of(ours)} there, {_first_of(theirs)} here"
+        )
     differences = environment_differences(base, head)
     if differences and not force:
         listed = "".join(f"\n  {line}" for line in differences)
@@ -106,6 +132,7 @@ def compare_runs(
         interleaved=False,
         forced=bool(differences),
         environment_differences=differences,
+        configuration_differences=configuration_differences(base, head),
         margin=margin,
         unmatched=tuple(sorted(set(ours) ^ set(theirs))),
     )
@@ -124,6 +151,11 @@ def comparison_plan(record: RunRecord) -> Compare | None:
         raise RecordError(f"run {record.run_id}: its `compare` cannot be read: {reason}") from error
 
 
+def _first_of(names: Iterable[str]) -> str:
+    first, *others = [*names, "nothing"]
+    return first + (" ..." if len(others) > 1 else "")
+
+
 def place_of(cell: CellRecord) -> Place:
     """Where a recorded cell stands in its scenario's matrix."""
     return Place(str(cell.config.get("name", "")), cell.axes, cell.name)
@@ -132,13 +164,16 @@ def place_of(cell: CellRecord) -> Place:
 # --- pairs of blocks ----------------------------------------------------------------------------
 
 
-def _by_repetition(base: CellRecord, head: CellRecord) -> _Cells:
+def _by_repetition(record: RunRecord, one: int, other: int) -> _Cells:
+    base, head = record.cells[one], record.cells[other]
     ours = {block.repetition: block for block in base.blocks}
     theirs = {block.repetition: block for block in head.blocks}
     both = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
     pairs = tuple(pair for pair in both if all(block.status == "complete" for block in pair))
-    dropped = len(ours.keys() | theirs.keys()) - len(pairs)
-    return _Cells(base, head, pairs, dropped, is_interleaved(pairs))
+    # A base goes on beside its undecided heads: what it has beyond this head is no lost pair.
+    planned = min(record.order.count(one), record.order.count(other))
+    begun = sum(repetition < planned for repetition in ours.keys() | theirs.keys())
+    return _Cells(base, head, pairs, begun - len(pairs), is_interleaved(pairs))
 
 
 def _by_order(base: CellRecord, head: CellRecord) -> _Cells:
@@ -182,7 +217,30 @@ def _judged(frame: ComparisonReport, cells: Sequence[_Cells]) -> ComparisonRepor
         if one.ratio is not None:
             ratios.setdefault(one.metric, []).append(one.ratio)
     means = {metric: mean for metric, of in ratios.items() if (mean := geometric_mean(of))}
-    return frame.model_copy(update={"comparisons": tuple(found), "geometric_means": means})
+    return frame.model_copy(
+        update={
+            "comparisons": tuple(found),
+            "geometric_means": means,
+            "groups": tuple(_group_means(found)),
+        }
+    )
+
+
+def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
+    """Of each variant over its workloads and loads, where it has several of them."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for one in found:
+        if one.ratio is not None:
+            key = (_variant(one.base), _variant(one.head), one.metric)
+            groups.setdefault(key, []).append(one.ratio)
+    for (base, head, metric), ratios in groups.items():
+        mean = geometric_mean(ratios)
+        if mean is not None and len(ratios) > 1:
+            yield GroupMean(base=base, head=head, metric=metric, cells=len(ratios), ratio=mean)
+
+
+def _variant(cell: str) -> str:
+    return Place("", {}, cell).variant
 
 
 def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]:
@@ -222,14 +280,21 @@ def _log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:
     return ratios
 
 
+def _evidence(pairs: Sequence[Pair], metric: Metric) -> list[float] | None:
+    """Log ratios that a verdict may rest on; None if these blocks are not interleaved."""
+    return _log_ratios(pairs, metric) if is_interleaved(pairs) else None
+
+
 def _no_verdict(found: Estimate, cells: _Cells, metric: Metric) -> str:
     """Why nothing can be concluded from these pairs, whatever their figures are."""
     if not metric.judged:
         return "shown beside the others, not judged"
     if not cells.interleaved:
         return NOT_INTERLEAVED
+    if not found.pairs:
+        return "no pair has this figure"
     if found.pairs < FEWEST_PAIRS:
-        return f"{found.pairs} pairs: fewer than {FEWEST_PAIRS} carry no verdict"
+        return f"{found.pairs} pairs, fewer than {FEWEST_PAIRS} carry no verdict"
     return ""
 
 
@@ -238,17 +303,16 @@ def _with_discovery_control(found: list[Comparison]) -> list[Comparison]:
     family = [one for one in found if one.judged and one.p_value is not None]
     values = false_discovery([one.p_value for one in family if one.p_value is not None])
     adjusted = dict(zip(map(id, family), values, strict=True))
-    return [_controlled(one, adjusted.get(id(one))) for one in found]
+    return [_controlled(one, adjusted.get(id(one)), len(family)) for one in found]
 
 
-def _controlled(one: Comparison, q_value: float | None) -> Comparison:
+def _controlled(one: Comparison, q_value: float | None, family: int) -> Comparison:
     changes: dict[str, object] = {"q_value": q_value}
     beyond = q_value is not None and q_value > 1 - one.confidence + 1e-12
     if beyond and one.verdict == "regression":
         changes |= {
             "verdict": "inconclusive",
-            "reason": f"among so many comparisons it may be chance (q {q_value:.2g}, limit "
-            f"{min(LEVEL, 1 - one.confidence):.2g})",
+            "reason": f"may be chance among {family} comparisons",
         }
     elif beyond and one.verdict == "improved":
         changes["verdict"] = "no_change"

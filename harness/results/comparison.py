@@ -54,23 +54,83 @@ class Comparison(Stored):
     """False: shown beside the others, and no reason to fail."""
 
 
+class GroupMean(Stored):
+    """The geometric mean of a metric's ratios, over the workloads and loads of two variants."""
+
+    base: str
+    """A variant such as `redis[concurrency=2]`: a cell's name without workload and load."""
+    head: str
+    metric: str
+    cells: int
+    """Over how many pairs of cells; 2 or more."""
+    ratio: float
+
+
+StepVerdict = Literal["slower", "faster", "no_change", "inconclusive"]
+"""`no_change`: the whole interval lies within the margin, to either side."""
+
+
+class LayerStep(Stored):
+    """What one exchanged layer did to a metric, or what all of them did together."""
+
+    layer: str
+    """`Celery`, `kombu`, `client library`; empty for all of them."""
+    changes: tuple[str, ...] = ()
+    """Its packages as they ran: `redis 4.6.0 to 8.1.0`."""
+    pairs: int
+    ratio: float | None = None
+    """As in `Comparison`: above 1 is better."""
+    low: float | None = None
+    high: float | None = None
+    confidence: float
+    """Of the interval; the steps of a path share their error."""
+    p_value: float | None = None
+    q_value: float | None = None
+    smallest_effect: float | None = None
+    verdict: StepVerdict = "inconclusive"
+    reason: str = ""
+    """Why nothing can be said, whatever the figures are."""
+
+
+class LayerPath(Stored):
+    """From one cell to another by exchanging one layer after the other; see `layers`."""
+
+    base: str
+    head: str
+    metric: str
+    steps: tuple[LayerStep, ...]
+    """In the order of the exchange; their ratios multiply to that of `whole`."""
+    whole: LayerStep
+
+
 class ComparisonReport(Stored):
     """All comparisons made together."""
 
+    run: str = ""
+    """Run id, where both sides are of one run."""
     base: str
-    """Run id, revision or configuration."""
+    """Run id, configuration, axis value or variant."""
     head: str
     comparisons: tuple[Comparison, ...]
     geometric_means: dict[str, float] = {}
     """Per metric, over all pairs of cells."""
+    groups: tuple[GroupMean, ...] = ()
+    """The same for each two variants that meet in several cells."""
+    layers: tuple[LayerPath, ...] = ()
+    """Which layer a difference between Celery versions comes from, where cells allow to say."""
     interleaved: bool
     """The blocks ran as mirrored pairs in one session; otherwise drift can pose as a change."""
     forced: bool = False
     """The environments differ, and the user asked to compare all the same."""
     environment_differences: tuple[str, ...] = ()
+    configuration_differences: tuple[str, ...] = ()
+    """Of two runs: what their cells of the same name were measured with. Not refused, since it
+    may be the very thing that is compared."""
     margin: float = 0.05
     looks: int = 1
     """How often the pairs could be looked at; the error is divided among them."""
+    out_of_time: bool = False
+    """`compare.minutes` ended the measuring although a comparison was undecided."""
     unmatched: tuple[str, ...] = ()
     """Cells that only one of the two runs has: not compared."""
 

@@ -86,11 +86,9 @@ class _Evaluation:
         limit: float | None = None
         try:
             value = _measured(gate.measure, cell, self.run.folder)
-            limit = gate.limit_at(self._baseline(gate, cell) if gate.needs_baseline else None)
+            limit = _limit(gate, self._baseline(gate, cell) if gate.needs_baseline else None)
         except _NoValue as no_value:
             reason = str(no_value)
-        except ZeroDivisionError:
-            reason = "the limit divides by zero"
         if value is None or limit is None:
             return GateResult(
                 gate=gate.text, cell=cell.name, passed=None, value=value, reason=reason or ""
@@ -118,6 +116,16 @@ class _Evaluation:
             return _measured(gate.measure, same[0], self.baseline.folder)
         except _NoValue as error:
             raise _NoValue(f"in the baseline: {error}") from error
+
+
+def _limit(gate: Gate, baseline: float | None) -> float:
+    try:
+        limit = gate.limit_at(baseline)
+    except ZeroDivisionError:
+        raise _NoValue("the limit divides by zero") from None
+    if not math.isfinite(limit):
+        raise _NoValue("the limit is beyond all numbers")
+    return limit
 
 
 def _snapped(value: float, limit: float) -> float:

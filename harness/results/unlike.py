@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from harness.results.record import CellRecord, RunRecord
 from harness.scenario.wording import printable
@@ -20,6 +21,36 @@ def environment_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]
     return tuple(dict.fromkeys(map(printable, _differences(base, head))))
 
 
+def configuration_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
+    """One line per field of a configuration, workload or load that cells of the same name do
+    not share, `what: base / head`: somebody edited the file between the two runs."""
+    others = {cell.name: cell for cell in head.cells}
+    lines = (
+        line
+        for cell in base.cells
+        if cell.name in others
+        for line in _of_plans(cell, others[cell.name])
+    )
+    return tuple(dict.fromkeys(map(printable, lines)))
+
+
+def _of_plans(base: CellRecord, head: CellRecord) -> Iterator[str]:
+    name = str(base.config.get("name", base.name))
+    ours, theirs = ({**cell.config, "description": ""} for cell in (base, head))
+    yield from _of_fields(name, ours, theirs)
+    yield from _of_fields(f"{base.name}: workload", base.workload, head.workload)
+    yield from _of_fields(f"{base.name}: load", base.load, head.load)
+
+
+def _of_fields(what: str, base: Any, head: Any) -> Iterator[str]:
+    """Down to the fields that differ, whole where one side has no such mapping."""
+    if isinstance(base, Mapping) and isinstance(head, Mapping):
+        for field in dict.fromkeys([*base, *head]):
+            yield from _of_fields(f"{what}.{field}", base.get(field), head.get(field))
+    else:
+        yield from _line(what, base, head)
+
+
 def _differences(base: RunRecord, head: RunRecord) -> Iterator[str]:
     for name in _MACHINE:
         yield from _line(name, getattr(base.environment, name), getattr(head.environment, name))
@@ -34,7 +65,8 @@ def _differences(base: RunRecord, head: RunRecord) -> Iterator[str]:
 
 def _of_cells(base: CellRecord, head: CellRecord) -> Iterator[str]:
     ours, theirs = base.packages, head.packages
-    for package in sorted(ours.keys() | theirs.keys()):
+    known = bool(ours and theirs)  # from the first block on
+    for package in sorted(ours.keys() | theirs.keys()) if known else ():
         yield from _line(f"{base.name}, {package}", ours.get(package), theirs.get(package))
     for role in sorted(base.servers.keys() | head.servers.keys()):
         yield from _line(role, _server(base, role), _server(head, role))
@@ -45,7 +77,10 @@ def _of_cells(base: CellRecord, head: CellRecord) -> Iterator[str]:
 
 def _server(cell: CellRecord, role: str) -> str | None:
     server = cell.servers.get(role)
-    return f"{server.product} {server.version}, {server.provider}" if server else None
+    if server is None:
+        return None
+    host = ", on another host" if server.same_host is False else ""
+    return f"{server.product} {server.version}, {server.provider}{host}"
 
 
 def _line(what: str, base: object, head: object) -> Iterator[str]:

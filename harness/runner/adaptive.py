@@ -12,7 +12,7 @@ from harness.results.compare import compare_run
 from harness.results.record import RunRecord
 from harness.runner.order import continued
 from harness.scenario.judging import place_of
-from harness.scenario.models import Compare, Plan
+from harness.scenario.models import Plan
 from harness.scenario.pairing import default_base, paired_cells
 
 
@@ -39,23 +39,32 @@ class Budget:
     def more(self, record: RunRecord, elapsed_s: float) -> tuple[int, ...]:
         """Cells of the further blocks, to be appended to the order; empty when it is enough.
 
-        Asked when the order is measured. Cells whose comparisons are decided get no more.
+        Asked when the order is measured. Cells whose comparisons are decided get no more, and
+        none are added that would not be done in time at the pace so far.
         """
         compare = self._compare
-        if compare is None or not self._pairs or _time_is_up(compare, elapsed_s):
+        if compare is None or not self._pairs:
             return ()
         undecided = self._undecided(record)
         if not undecided:
             return ()
         done = record.order.count(undecided[0])
         looks = [size for size in self._looks() if size > done]
-        return continued(record.order, undecided, looks[0] - done, record.seed) if looks else ()
+        if not looks:
+            return ()
+        added = continued(record.order, undecided, looks[0] - done, record.seed)
+        needed_s = elapsed_s * (1 + len(added) / len(record.order))
+        in_time = compare.minutes is None or needed_s <= compare.minutes * 60
+        return added if in_time else ()
 
     def _looks(self) -> Sequence[int]:
         return () if self._compare is None else self._compare.look_sizes
 
     def _undecided(self, record: RunRecord) -> list[int]:
-        """Base and head of the inconclusive comparisons that went through every look so far."""
+        """Base and head of the inconclusive comparisons that went through every look so far.
+
+        Where not one pair has the figure, as when every task fails, more of them will not help.
+        """
         numbers = {cell.name: index for index, cell in enumerate(record.cells)}
         most = max(record.order.count(index) for pair in self._pairs for index in pair)
         failed = {block.cell for block in record.blocks if block.status == "failed"}
@@ -63,10 +72,7 @@ class Budget:
         for one in compare_run(record).judged:
             pair = {numbers[one.base], numbers[one.head]}
             still_measured = all(record.order.count(index) == most for index in pair)
-            if one.verdict == "inconclusive" and still_measured and not pair & failed:
+            more_tells = one.verdict == "inconclusive" and one.pairs > 0
+            if more_tells and still_measured and not pair & failed:
                 undecided |= pair
         return sorted(undecided)
-
-
-def _time_is_up(compare: Compare, elapsed_s: float) -> bool:
-    return compare.minutes is not None and elapsed_s >= compare.minutes * 60

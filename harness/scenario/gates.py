@@ -14,6 +14,7 @@ result is frozen, and every node knows the column (from 0) at which it begins.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -152,6 +153,8 @@ class Gate:
 
 def parse_gate(text: str) -> Gate:
     """Read one gate. Raises GateSyntaxError with a message fit for a user."""
+    if len(text) > _LONGEST:
+        raise GateSyntaxError(f"longer than {_LONGEST} characters", _LONGEST)
     reader = _Reader(text)
     measure = _measure(reader)
     comparator = reader.take("comparator")
@@ -169,7 +172,7 @@ def parse_gate(text: str) -> Gate:
 # --- tokens -------------------------------------------------------------------------------------
 
 _TOKENS = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
+    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_.]*|%)"
     r"|(?P<comparator><=|>=|==|!=|<|>)"
     r"|(?P<symbol>[-+*/()]))"
@@ -225,7 +228,9 @@ class _Reader:
 # --- grammar ------------------------------------------------------------------------------------
 
 _DEEPEST = 50
-"""Nobody nests brackets deeper, and Python's stack must not decide what is an error."""
+_LONGEST = 500
+"""Nobody nests brackets deeper or writes longer sums, and Python's stack must not decide what
+is an error."""
 
 
 def _measure(reader: _Reader) -> Measure:
@@ -311,6 +316,8 @@ def _atom(reader: _Reader) -> Operand:
 
 
 def _quantity(reader: _Reader, number: _Token) -> Quantity:
+    if not math.isfinite(float(number.text)):
+        raise GateSyntaxError(f"{shown(number.text)} is too large a number", number.column)
     unit = reader.take("word")
     if unit is None:
         return Quantity(float(number.text), "number", number.column)

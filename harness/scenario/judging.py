@@ -44,7 +44,8 @@ def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell])
         mark = (
             document.value_mark(("compare", "base")) if named else document.key_mark(("compare",))
         )
-        return [mark.problem(str(error))]
+        advice = "" if named else "; --set compare=null leaves the comparison out"
+        return [mark.problem(f"{error}{advice}")]
     return []
 
 

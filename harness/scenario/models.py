@@ -394,7 +394,7 @@ class Compare(Frozen):
     looks: NonEmptyItems[Annotated[int, Field(ge=6, le=1000)]] | None = None
     """At how many pairs it is looked; without it at min, half-way and max."""
     minutes: Annotated[float, Field(strict=False, gt=0, le=10_000)] | None = None
-    """Add no more pairs when measuring has taken this long."""
+    """Add no pairs that would, at the pace so far, be measured later than this."""
 
     @model_validator(mode="after")
     def _budget(self) -> Compare:
@@ -438,11 +438,11 @@ class Scenario(Frozen):
     """For every workload that names none of its own."""
     measure: Measure
     gates: Items[str] = ()
-    """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see docs/gates.md."""
+    """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see docs/verdicts.md."""
     baseline: Name | None = None
     """Name of the stored run that `baseline` in a gate means; `--baseline` wins."""
     compare: Compare | None = None
-    """What is compared with what; see docs/comparing.md."""
+    """What is compared with what; see docs/verdicts.md."""
 
 
 # --- what is expanded from them -----------------------------------------------------------------

@@ -79,7 +79,7 @@ def default_base(places: Sequence[Place]) -> str:
     axes = places[0].axes
     if len(axes) == 1:
         [(path, value)] = axes.items()
-        return f"{path}={_word(value)}"
+        return f"{path}={axis_word(value)}"
     return places[0].variant
 
 
@@ -110,8 +110,9 @@ def _meaning(places: Sequence[Place], base: str) -> _Base:
     if whole:
         return _Base(whole, whole=True)
     known = _known(places)
+    guess = "" if "[" in base else did_you_mean(base, _axis_values(places))
     raise UnknownBaseError(
-        f"no configuration or axis value {shown(base)}{did_you_mean(base, known)}; "
+        f"no configuration or axis value {shown(base)}{guess or did_you_mean(base, known)}; "
         f"there are: {listed(known)}"
     )
 
@@ -125,7 +126,7 @@ def _axis(places: Sequence[Place], base: str) -> _Base | None:
     if len(fitting) > 1 and name not in fitting:
         raise UnknownBaseError(f"{shown(name)} could be {' or '.join(fitting)}: write which")
     path = name if name in fitting else fitting[0]
-    chosen = _variants(place for place in places if _word(place.axes.get(path)) == value)
+    chosen = _variants(place for place in places if axis_word(place.axes.get(path)) == value)
     return _Base(chosen, axis=path) if chosen else None
 
 
@@ -134,11 +135,17 @@ def _variants(places: Any) -> tuple[str, ...]:
 
 
 def _known(places: Sequence[Place]) -> list[str]:
-    axes = [f"{path}={_word(value)}" for place in places for path, value in place.axes.items()]
     configurations = [place.configuration for place in places]
     variants = [place.variant for place in places]
-    return list(dict.fromkeys([*configurations, *axes, *variants]))
+    return list(dict.fromkeys([*configurations, *_axis_values(places), *variants]))
 
 
-def _word(value: Any) -> str:
+def _axis_values(places: Sequence[Place]) -> list[str]:
+    return [f"{path}={axis_word(value)}" for place in places for path, value in place.axes.items()]
+
+
+def axis_word(value: Any) -> str:
+    """How a value of an axis is written in a base: a mapping with a name goes by it."""
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        value = value["name"]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

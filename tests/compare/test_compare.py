@@ -10,10 +10,13 @@ from harness.cli.verdict import comparison_exit_code, exit_code
 from harness.errors import UsageError
 from harness.results.compare import NOT_INTERLEAVED, compare_run, compare_runs
 from harness.results.comparison import Comparison, ComparisonReport
-from harness.results.record import Outcomes, RunRecord
+from harness.results.record import BlockRecord, CellRecord, Outcomes, RecordedWarning, RunRecord
 from harness.runner.order import continued, interleaved
 from tests.compare.runs import BASE, HEAD, measured, ratio_run
 from tests.report.records import ENVIRONMENT, backlog_block, cell, run
+
+LATER = "20261124T000000Z-example-000001"
+"""Id of another run."""
 
 
 def _one(report: ComparisonReport, metric: str = "throughput") -> Comparison:
@@ -33,6 +36,25 @@ def test_verdicts(ratio: float, verdict: str) -> None:
         assert one.ratio == pytest.approx(ratio, rel=0.02)
         assert (one.base, one.head, one.pairs, one.dropped) == (BASE, HEAD, 10, 0)
     assert report.geometric_means["throughput"] == _one(report).ratio
+    assert report.groups == ()  # of one pair of cells there is no mean
+
+
+def test_geometric_means_are_those_of_two_variants_over_their_cells() -> None:
+    """Twice as fast in one workload and half as fast in the other is neither."""
+    order = interleaved([6] * 6, seed=1)
+    places = [(name, work) for work in ("add", "chain-2") for name in ("a", "b", "c")]
+    speed = {("b", "add"): 2.0, ("b", "chain-2"): 0.5, ("c", "add"): 1.1, ("c", "chain-2"): 1.1}
+    cells = [
+        cell(f"{name}/{work}/closed-8", *(
+            measured(number, index, repetition, 500 * speed.get((name, work), 1.0))
+            for repetition, number in enumerate(n for n, one in enumerate(order) if one == index)
+        ))
+        for index, (name, work) in enumerate(places)
+    ]  # fmt: skip
+    report = compare_run(run(*cells, order=order), base="a")
+    found = [one for one in report.groups if one.metric == "throughput"]
+    assert [(one.base, one.head, one.cells) for one in found] == [("a", "b", 2), ("a", "c", 2)]
+    assert [one.ratio for one in found] == pytest.approx([1.0, 1.1])
 
 
 def test_metrics_and_their_order() -> None:
@@ -52,7 +74,7 @@ def test_a_planted_tenth_is_a_regression() -> None:
     assert one.wilcoxon_p == pytest.approx(2 / 2**10)
 
 
-def test_no_head_order_no_verdict() -> None:
+def test_blocks_in_the_order_aaa_bbb_carry_no_verdict() -> None:
     """The same block data, measured AAA BBB: ratios without a verdict, and it is said why."""
     report = compare_run(ratio_run(0.7, order=[0] * 10 + [1] * 10))
     assert not report.interleaved
@@ -100,34 +122,54 @@ def test_any_order_of_ours_is_interleaved(
 def test_five_pairs_carry_no_verdict() -> None:
     one = _one(compare_run(ratio_run(0.5, pairs=5)))
     assert one.verdict == "inconclusive"
-    assert one.reason == "5 pairs: fewer than 6 carry no verdict"
+    assert one.reason == "5 pairs, fewer than 6 carry no verdict"
     assert _one(compare_run(ratio_run(0.5, pairs=6))).verdict == "regression"
 
 
 def test_blocks_that_are_not_whole_drop_their_pair_and_are_counted() -> None:
     record = ratio_run(1.0)
-    base, head = record.cells
+    head = record.cells[1]
     broken = (head.blocks[0].model_copy(update={"status": "failed"}), *head.blocks[1:-1])
-    report = compare_run(run(base, head.model_copy(update={"blocks": broken})))
+    report = compare_run(_with_head(record, broken))
     assert (_one(report).pairs, _one(report).dropped) == (8, 2)
     assert report.interleaved
 
 
+def _with_head(record: RunRecord, blocks: tuple[BlockRecord, ...]) -> RunRecord:
+    base, head = record.cells
+    return record.model_copy(update={"cells": (base, head.model_copy(update={"blocks": blocks}))})
+
+
+def test_a_base_that_goes_on_beside_another_head_leaves_no_pair_out() -> None:
+    """Of three configurations one was decided after six pairs; the base went on to ten."""
+    order = interleaved([6, 6, 6], seed=3)
+    order += continued(order, [0, 2], 4, seed=3)
+    numbers: list[list[int]] = [[], [], []]
+    for number, index in enumerate(order):
+        numbers[index].append(number)
+    cells = [
+        cell(f"{name}/add/closed-8", *(measured(n, i, k, 500) for k, n in enumerate(numbers[i])))
+        for i, name in enumerate(("redis", "decided", "undecided"))
+    ]
+    report = compare_run(run(*cells, order=order), base="redis")
+    found = [one for one in report.comparisons if one.metric == "throughput"]
+    assert [(one.pairs, one.dropped) for one in found] == [(6, 0), (10, 0)]
+
+
 def test_a_pair_without_a_figure_is_counted() -> None:
     record = ratio_run(1.0)
-    base, head = record.cells
-    first = head.blocks[0].model_copy(update={"worker_cpu_ms_per_task": None})
-    record = run(base, head.model_copy(update={"blocks": (first, *head.blocks[1:])}))
-    report = compare_run(record)
+    first, *rest = record.cells[1].blocks
+    silent = first.model_copy(update={"worker_cpu_ms_per_task": None})
+    report = compare_run(_with_head(record, (silent, *rest)))
     assert (_one(report, "worker_cpu").pairs, _one(report, "worker_cpu").dropped) == (9, 1)
     assert _one(report).pairs == 10
 
 
 def test_unsound_pairs_are_counted() -> None:
     record = ratio_run(1.0)
-    base, head = record.cells
-    lossy = head.blocks[0].model_copy(update={"outcomes": Outcomes(ok=990, lost=10)})
-    report = compare_run(run(base, head.model_copy(update={"blocks": (lossy, *head.blocks[1:])})))
+    first, *rest = record.cells[1].blocks
+    lossy = first.model_copy(update={"outcomes": Outcomes(ok=990, lost=10)})
+    report = compare_run(_with_head(record, (lossy, *rest)))
     assert _one(report).unsound == 1
 
 
@@ -174,7 +216,7 @@ def _marginal_run(cells: int) -> RunRecord:
             blocks = []
             for n, deviation in enumerate(deviations):
                 mirrored = 1 - side if n % 2 else side
-                # Equal signs and sizes on both sides of nothing: no effect but in the first workload.
+                # As much above nothing as below: no effect but in the first workload.
                 slower = deviation if index == 0 else 0.001 * (-1) ** n
                 rate = 500 * (1 + slower * side)
                 number = n * 2 * cells + 2 * index + mirrored
@@ -189,7 +231,7 @@ def _marginal_run(cells: int) -> RunRecord:
 
 def test_two_runs_show_ratios_but_claim_nothing() -> None:
     base = ratio_run(1.0)
-    slow = ratio_run(1.0, run_id="20261124T000000Z-example-000001")
+    slow = ratio_run(1.0, run_id=LATER)
     cells = [
         one.model_copy(update={"blocks": tuple(
             block.model_copy(update={"throughput_per_s": (block.throughput_per_s or 0) / 2})
@@ -210,7 +252,7 @@ def test_unlike_environments_need_force_and_the_report_says_so() -> None:
     other = ENVIRONMENT.model_copy(
         update={"cores": 16, "packages": {**ENVIRONMENT.packages, "celery": "5.3.1"}}
     )
-    base, head = ratio_run(1.0), ratio_run(1.0, environment=other)
+    base, head = ratio_run(1.0), ratio_run(1.0, environment=other, run_id=LATER)
     with pytest.raises(UsageError) as raised:
         compare_runs(base, head)
     assert "cores: 2 / 16" in str(raised.value)
@@ -224,22 +266,60 @@ def test_unlike_environments_need_force_and_the_report_says_so() -> None:
 def test_a_difference_in_servers_or_extent_is_one_of_environment() -> None:
     base = ratio_run(1.0)
     one, other = base.cells
-    server = one.servers["broker"].model_copy(update={"version": "8.0"})
+    server = one.servers["broker"].model_copy(update={"version": "8.0", "same_host": False})
     changed = one.model_copy(
         update={"servers": {**one.servers, "broker": server}, "measure": {"units": 50}}
     )
     with pytest.raises(UsageError) as raised:
-        compare_runs(base, base.model_copy(update={"cells": (changed, other)}))
-    assert "broker: Valkey 9.1.2, local / Valkey 8.0, local" in str(raised.value)
+        compare_runs(base, _later(base, changed, other))
+    assert "broker: Valkey 9.1.2, local / Valkey 8.0, local, on another host" in str(raised.value)
     assert f"{BASE}, units: - / 50" in str(raised.value)
+
+
+def test_a_cell_without_a_block_is_not_unlike() -> None:
+    """Which packages it ran is known from its first block on."""
+    packages = {"celery": "5.7.0"}
+    one, other = ratio_run(1.0).cells
+    base = ratio_run(1.0).model_copy(
+        update={"cells": (one.model_copy(update={"packages": packages}), other)}
+    )
+    assert compare_runs(base, _later(base, one, other)).environment_differences == ()
+    newer = one.model_copy(update={"packages": {"celery": "5.8.0"}})
+    with pytest.raises(UsageError, match=r"redis/add/closed-8, celery: 5\.7\.0 / 5\.8\.0"):
+        compare_runs(base, _later(base, newer, other))
 
 
 def test_cells_of_only_one_run_are_named() -> None:
     base = ratio_run(1.0)
-    report = compare_runs(base, base.model_copy(update={"cells": base.cells[:1]}))
+    report = compare_runs(base, _later(base, base.cells[0]))
     assert report.unmatched == (HEAD,)
-    with pytest.raises(UsageError, match="no cell in common"):
-        compare_runs(base, base.model_copy(update={"cells": ()}))
+    with pytest.raises(UsageError, match=r"no cell in common.*redis/add/closed-8 \.\.\. there"):
+        compare_runs(base, _later(base))
+
+
+def test_a_run_is_not_compared_with_itself() -> None:
+    with pytest.raises(UsageError, match="is both BASE and HEAD"):
+        compare_runs(ratio_run(1.0), ratio_run(0.9))
+
+
+def test_what_was_configured_differently_is_said_and_not_refused() -> None:
+    """It may be the very thing that is compared."""
+    base = ratio_run(1.0)
+    one, other = base.cells
+    config = {**one.config, "worker": {**one.config["worker"], "concurrency": 8}}
+    changed = one.model_copy(
+        update={"config": config, "workload": {"workload": "add", "payload_bytes": 10}}
+    )
+    report = compare_runs(base, _later(base, changed, other))
+    assert not report.forced
+    assert report.configuration_differences == (
+        "redis.worker.concurrency: 2 / 8",
+        "redis/add/closed-8: workload.payload_bytes: - / 10",
+    )
+
+
+def _later(record: RunRecord, *cells: CellRecord) -> RunRecord:
+    return record.model_copy(update={"run_id": LATER, "cells": cells})
 
 
 def test_a_run_of_one_configuration_has_nothing_to_compare() -> None:
@@ -260,3 +340,23 @@ def test_exit_codes(ratio: float, pairs: int, plain: int, strict: int) -> None:
     record = record.model_copy(update={"comparison": compare_run(record)})
     assert exit_code(record) == plain
     assert exit_code(record, strict=True) == strict
+
+
+def test_an_interrupted_run_is_neither_sound_nor_unsound() -> None:
+    """Who stopped it knows; a load that gave up by itself is another matter."""
+    record = ratio_run(1.0)
+    *blocks, last = record.cells[1].blocks
+    lossy = blocks[0].model_copy(update={"outcomes": Outcomes(ok=990, lost=10)})
+    stopped = last.model_copy(update={"status": "partial"})
+    interrupted = _with_head(record, (lossy, *blocks[1:], stopped))
+    assert exit_code(interrupted.model_copy(update={"status": "partial"})) == 130
+    fewer = _with_head(record, (lossy, *blocks[1:]))
+    assert exit_code(fewer.model_copy(update={"status": "partial"})) == 130
+    gave_up = stopped.model_copy(
+        update={
+            "warnings": (RecordedWarning(code="gave_up"),),
+            "outcomes": Outcomes(ok=990, timed_out=10),
+        }
+    )
+    by_itself = _with_head(record, (*blocks, gave_up))
+    assert exit_code(by_itself.model_copy(update={"status": "partial"})) == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.scenario.gates import (
     COMPARATORS,
     FUNCTIONS,
     METRICS,
+    UNITS,
     GateSyntaxError,
     Measure,
     parse_gate,
@@ -51,23 +54,32 @@ def test_gates(text: str, measure: Measure, comparator: str, limit: float) -> No
         ("lost 0", 5, 'expected one of <, <=, >, >=, ==, !=, not "0"'),
         ("lost == 0 0", 10, 'expected the end of the gate, not "0"'),
         ("lots == 0", 0, 'unknown metric "lots" (did you mean "lost"?)'),
-        ("p99(latency.totl) < 1s", 4, 'unknown metric "latency.totl" (did you mean "latency.total"?)'),
+        ("p99(phase.quee) < 1s", 4, 'unknown metric "phase.quee" (did you mean "phase.queue"?)'),
         ("p98(latency.total) < 1s", 0, 'unknown function "p98" (did you mean "p99"?)'),
         ("p99 < 1s", 0, "p99 asks for a metric: p99(latency.total)"),
         ("p99() < 1s", 4, 'expected a metric in p99(...), not ")"'),
         ("p99(latency.total < 1s", 18, 'expected ")", not "<"'),
-        ("latency.total < 1s", 0, "latency.total is a distribution: write p99(latency.total) or mean(latency.total)"),
+        ("call.store < 1s", 0, "call.store is a distribution: write p99(call.store) or "
+         "mean(call.store)"),
         ("mean(lost) < 1", 0, "lost is one figure per cell: write it without mean(...)"),
-        ("p99(latency.total) < 250", 21, "latency.total is a duration: compare it with one such as 250ms, not a plain number"),
-        ("throughput > 3ms", 13, "throughput is a rate: compare it with one such as 10, not a duration"),
+        ("p99(latency.total) < 250", 21, "latency.total is a duration: compare it with one such as "
+         "250ms, not a plain number"),
+        ("throughput > 3ms", 13, "throughput is a rate: compare it with one such as 10, not a "
+         "duration"),
         ("p99(latency.total) < 250mss", 24, 'unknown unit "mss" (did you mean "ms"?)'),
-        ("throughput > 0.9 * baselin", 19, 'expected a number or baseline, not "baselin" (did you mean "baseline"?)'),
+        ("lost < 2 * baselin", 11, 'expected a number or baseline, not "baselin" (did you mean '
+         '"baseline"?)'),
         ("throughput > baseline * baseline", 22, "a rate cannot be multiplied by a rate"),
         ("mean(phase.run) < 1 / 5ms", 20, "a number cannot be divided by a duration"),
         ("mean(phase.run) < baseline + 5", 27, "a duration and a number cannot be added"),
         ("lost == (0", 10, 'expected ")", not the end'),
         ("lost == " + "(" * 60, 58, "nested too deeply"),
+        ("lost == " + "-" * 60, 58, "nested too deeply"),
+        ("lost == " + "1 + " * 300 + "1", 500, "longer than 500 characters"),
+        ("lost < 1e999", 7, '"1e999" is too large a number'),
         ("lost < $HOME", 7, '"$" has no meaning here'),
+        ("lost < ²", 7, '"²" has no meaning here'),
+        ("lost < ٣", 7, '"٣" has no meaning here'),
     ],
 )  # fmt: skip
 def test_complaints(text: str, column: int, message: str) -> None:
@@ -76,12 +88,28 @@ def test_complaints(text: str, column: int, message: str) -> None:
     assert (str(raised.value), raised.value.column) == (message, column)
 
 
-@given(st.text(max_size=40))
-def test_any_text_is_a_gate_or_a_complaint_within_it(text: str) -> None:
+def _column(text: str) -> int | None:
+    """Where a gate is wrong, or None."""
     try:
-        parse_gate(text)
+        gate = parse_gate(text)
     except GateSyntaxError as error:
-        assert 0 <= error.column <= len(text)
+        return error.column
+    with contextlib.suppress(ZeroDivisionError):
+        assert isinstance(gate.holds(1.0, gate.limit_at(1.0)), bool)
+    return None
+
+
+WORDS = st.sampled_from(
+    [*METRICS, *FUNCTIONS, *COMPARATORS, *UNITS, *"+-*/() ", "baseline", "0", "1e300", "0.5", "é"]
+)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=600) | st.lists(WORDS, max_size=40).map(" ".join))
+@example("lost < " + "1 - " * 120 + "1")
+@example("lost < " + "(" * 45 + "1" + ")" * 45)
+def test_any_text_is_a_gate_or_a_complaint_within_it(text: str) -> None:
+    assert _column(text) in {None, *range(len(text) + 1)}
 
 
 @given(
@@ -110,7 +138,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     [
         ("gates: [lots == 0]", '6:9: gate "lots == 0": unknown metric "lots"'),
         ("gates: ['lost == 0', \"lost = 0\"]", '6:28: gate "lost = 0": "=" has no meaning here'),
-        ("gates:\n  - lost == 0\n  - throughput > 3ms", '8:18: gate "throughput > 3ms": throughput'),
+        ("gates:\n  - lost == 0\n  - lost > 3ms", '8:12: gate "lost > 3ms": lost is a count'),
         ("gates:\n  - >-\n    lots == 0", '7:5: gate "lots == 0": unknown metric'),
         ("gates: [lost == 0, lost == 0]", '6:20: the gate "lost == 0" stands here twice'),
         ("gates: [1]", "6:9: expected text, not 1"),
@@ -129,14 +157,15 @@ def test_positions_point_into_the_gate(project: Project, lines: str, problem: st
     [
         ("compare: {}", "6:1: there is only one configuration and no matrix: nothing to compare"),
         ("matrix: {worker.concurrency: [1, 2]}\ncompare: {base: concurrency=3}",
-         '7:17: no configuration or axis value "concurrency=3" (did you mean "worker.concurrency=2"?)'),
+         '7:17: no configuration or axis value "concurrency=3" (did you mean '
+         '"worker.concurrency=2"?)'),
         ("compare: {bas: x}", '6:11: unknown key "bas" (did you mean "base"?)'),
         ("compare: {margin: 120%}", "6:19: a share lies between 0% and 100%"),
         ("compare: {margin: five}", "6:19: expected a share such as 5% or 0.05, not 'five'"),
         ("compare: {pairs: {min: 5}}", "6:24: must be at least 6, not 5"),
         ("compare: {pairs: {min: 10, max: 6}}", "6:11: max is smaller than min"),
         ("compare: {minutes: 5}", "6:1: looks and minutes limit added pairs: give pairs as well"),
-        ("compare: {pairs: {min: 6, max: 9}, looks: [6, 8]}", "6:1: the first look is at pairs.min"),
+        ("compare: {pairs: {min: 6, max: 9}, looks: [6, 8]}", "6:1: the first look is at pairs."),
         ("compare: {pairs: {min: 6, max: 9}, looks: [6, 9, 9]}", "6:1: looks must grow"),
     ],
 )  # fmt: skip
