@@ -22,11 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.processes import spawn
+from harness.processes import Process, kill_marked, spawn
 
 _BUILD_S = 600.0
 _LOCK_S = 900.0
 _POLL_S = 0.1
+_COMPLETE = ".complete"
+_MARK = "HARNESS_BUILDS"
+_LOG_LINES = 500
+_REASONS = 4
+"""Of pip's own errors, how many are quoted."""
 _ADVICE = "It needs the package index once; run `harness doctor --fix` while online"
 
 
@@ -41,6 +46,8 @@ class Interpreter:
     python: Path = Path(sys.executable)
     folder: Path | None = None
     """Holds the `harness` package and nothing else; None where it is installed already."""
+    modules: Path | None = None
+    """Where modules that the user's settings import are looked for, after all else."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process: with a folder of its own, no other code is in reach."""
@@ -84,6 +91,7 @@ def ensure_environment(
     folder = environment_folder(pins, environ, source)
     python = folder / "bin" / "python"
     if is_complete(folder):
+        _mark_used(folder)
         return python
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -104,14 +112,36 @@ def environment_folder(
     """Where the environment for these pins and this interpreter is kept."""
     parts = [sorted(pins), sys.version, sys.base_prefix, platform.machine()]
     identity = json.dumps(parts if source is None else [*parts, source.key])
-    home = environ.get("HOME") or str(Path.home())
-    cache = Path(environ.get("XDG_CACHE_HOME") or Path(home) / ".cache")
-    return cache / "harness" / "envs" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return _home(environ) / hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def is_complete(folder: Path) -> bool:
     """Whether an environment was built to its end and its interpreter still exists."""
-    return (folder / ".complete").is_file() and (folder / "bin" / "python").exists()
+    return (folder / _COMPLETE).is_file() and (folder / "bin" / "python").exists()
+
+
+def source_folder(environment: Path) -> Path:
+    """Where the source of an environment was unpacked, if it has one."""
+    return environment.with_suffix(".source")
+
+
+def kept_environments(environ: Mapping[str, str]) -> tuple[Path, Sequence[Path]]:
+    """The folder that holds every environment, and those that are complete."""
+    home = _home(environ)
+    return home, sorted(marker.parent for marker in home.glob(f"*/{_COMPLETE}"))
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    cache = environ.get("XDG_CACHE_HOME")
+    if not cache:
+        cache = str(Path(environ.get("HOME") or str(Path.home())) / ".cache")
+    return Path(cache) / "harness" / "envs"
+
+
+def _mark_used(folder: Path) -> None:
+    """The marker's time is that of the last use, so that who cleans up can tell."""
+    with contextlib.suppress(OSError):  # somebody else's cache, or one that cannot be written
+        os.utime(folder / _COMPLETE)
 
 
 @dataclass(frozen=True)
@@ -126,44 +156,36 @@ class _Order:
 
 def _build(order: _Order, environ: Mapping[str, str], timeout_s: float) -> None:
     folder, deadline = order.folder, time.monotonic() + timeout_s
-    sources = folder.with_suffix(".source")
+    sources = source_folder(folder)
+    # Under the lock, a builder of this folder can only be what a killed harness left: its pip is
+    # gone with it, but not what that had started, which would write between the new files.
+    kill_marked(f"{_MARK}={folder}")
     for stale in (folder, sources):
         shutil.rmtree(stale, ignore_errors=True)
-    log = folder.with_suffix(".log")
-    log.unlink(missing_ok=True)
-    words = list(order.pins)
+    folder.with_suffix(".log").unlink(missing_ok=True)
+    installs = [order.pins]
     if order.source is not None:
         sources.mkdir()
-        words += order.source.unpack(sources)
+        # By itself, and first: requirements with hashes bear no others beside them, and what
+        # the source has chosen is kept by the second call.
+        installs.insert(0, tuple(order.source.unpack(sources)))
         environ = {**environ, **order.source.environ}
     # pip of the fresh environment, and no setting of the harness' own environment.
-    python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-input", *words]
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
     env = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
-    for argv in ([sys.executable, "-m", "venv", str(folder)], install):
-        _run(
-            argv,
-            log=log,
-            env=env,
-            timeout_s=deadline - time.monotonic(),
-            cwd=None if order.source is None else sources,
-            advice=order.advice,
-        )
-    (folder / ".pins").write_text("\n".join(words) + "\n")
-    marker = folder / ".complete.new"
+    env[_MARK] = str(folder)
+    commands = [[*pip, *words] for words in installs if words]
+    for argv in ([sys.executable, "-m", "venv", str(folder)], *commands):
+        _run(argv, order, env=env, timeout_s=deadline - time.monotonic())
+    (folder / ".pins").write_text("\n".join(word for words in installs for word in words) + "\n")
+    marker = folder / f"{_COMPLETE}.new"
     marker.touch()
-    marker.rename(folder / ".complete")
+    marker.rename(folder / _COMPLETE)
 
 
-def _run(
-    argv: list[str],
-    *,
-    log: Path,
-    env: Mapping[str, str],
-    timeout_s: float,
-    cwd: Path | None,
-    advice: str,
-) -> None:
+def _run(argv: list[str], order: _Order, *, env: Mapping[str, str], timeout_s: float) -> None:
+    log = order.folder.with_suffix(".log")
+    cwd = None if order.source is None else source_folder(order.folder)
     process = spawn(argv, name="environment", log=log, env=env, cwd=cwd)
     try:
         ended = process.wait(timeout_s)
@@ -173,9 +195,16 @@ def _run(
     if not ended or code != 0:
         what = f"failed (exit code {code})" if ended else f"did not end within {timeout_s:.0f} s"
         raise BuildError(
-            f"building a private Python environment {what}:\n{process.log_tail(8)}\n"
-            f"The command was: {shlex.join(argv)}\n{advice}"
+            f"building a private Python environment {what}:\n{_reason(process)}\n"
+            f"The command was: {shlex.join(argv)}\nIts whole output is in {log}\n{order.advice}"
         )
+
+
+def _reason(process: Process) -> str:
+    """pip's own errors, which may stand far above the end of its output; else that end."""
+    lines = [line.strip() for line in process.log_tail(_LOG_LINES).splitlines()]
+    errors = list(dict.fromkeys(line for line in lines if line.startswith("ERROR:")))
+    return "\n".join(errors[-_REASONS:]) or process.log_tail(8)
 
 
 @contextlib.contextmanager

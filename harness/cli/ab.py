@@ -17,8 +17,9 @@ A REF is one of
 --base and --head can be repeated: settings add up, with a revision or with pins.
 
 \b
-What a revision changes today: the packages that its requirements.txt (or else its pyproject.toml
-or setup.py) installs, so its Celery, kombu and client libraries. What is measured is the
+What a revision changes: the packages that its requirements.txt (or else its pyproject.toml or
+setup.py) installs, so its Celery, kombu and client libraries; and its own modules, if the
+configuration's settings.imports names one for the workers to load. What is measured is the
 scenario's workload; the project's own tasks are not run. Scenario and configurations are read
 from the folder as it is, uncommitted changes of the project are not part of any revision.
 
@@ -29,6 +30,12 @@ Examples:
   harness ab --base set:settings.task_acks_late=false --head set:settings.task_acks_late=true \\
       scenarios/smoke.yaml --config rabbitmq
 """
+
+_NOTHING_TOLD_APART = (
+    "Note: both revisions ran the same Celery, kombu and client libraries, and settings.imports "
+    "names no module of theirs, so what differs between them was not measured; any verdict is "
+    "about noise."
+)
 
 
 def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
@@ -100,7 +107,9 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 )
 @click.option("--baseline", metavar="NAME", help="What `baseline` in gates means.")
 @click.option(
-    "--force", is_flag=True, help="Use a baseline that was measured in an unlike environment."
+    "--force",
+    is_flag=True,
+    help="Measure two sides that are the same, or use a baseline of an unlike environment.",
 )
 @click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
 def command(scenario: Path, **options: Any) -> None:
@@ -117,23 +126,34 @@ def command(scenario: Path, **options: Any) -> None:
     from harness.cli.report import terminal_look  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
-    from harness.runner.ab import Effort, Frame, paired_plan, variant_of  # noqa: PLC0415
+    from harness.runner.ab import (  # noqa: PLC0415
+        Effort,
+        Frame,
+        check_unlike,
+        nothing_told_apart,
+        paired_plan,
+        variant_of,
+    )
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
 
     environ, project = dict(os.environ), Path.cwd()
     base, head = (variant_of(options[side], project, environ) for side in ("base", "head"))
-    provider = options["provider"]
+    provider, force = options["provider"], options["force"]
+    if not force:
+        check_unlike(base, head)
     plan = paired_plan(
         Frame(scenario, options["configs"], options["sets"], provider, environ),
         base,
         head,
         Effort(options["margin"], options["pairs"], options["minutes"]),
     )
-    out, force = options["out"], options["force"]
+    out = options["out"]
     compared = baseline_for(plan.scenario, options["baseline"], out)
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
     record, folder = run(plan, run_options, Progress(quiet=options["quiet"]))
     click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
+    if not force and nothing_told_apart(record):
+        click.echo(_NOTHING_TOLD_APART, err=True)
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=options["strict"]))

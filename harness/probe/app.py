@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 
 
 def load_spec() -> dict[str, Any]:
-    """The cell spec: `settings`, `events` (folder), `workload`, `load`, `heavy_step_s`, ..."""
+    """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""
     spec: dict[str, Any] = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
     return spec
 
@@ -35,6 +36,8 @@ def build(spec: dict[str, Any]) -> Celery:
 
 
 _spec = load_spec()
+if _spec.get("modules"):  # last, so that nothing in that folder hides an installed package
+    sys.path.append(_spec["modules"])
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
     attach.to_worker(app, _spec["events"])

@@ -16,6 +16,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import InvalidInput, UsageError
+from harness.results.record import RunRecord
+from harness.runner.interpreters import IMPORTING
 from harness.runner.revisions import find_revision
 from harness.scenario.loader import load_plan
 from harness.scenario.models import Cell, Compare, PairBudget, Plan, Provider, Scenario
@@ -88,6 +90,32 @@ def variant_of(refs: Sequence[str], project: Path, environ: Mapping[str, str]) -
         )
     changes += [f"config.celery={one}" for one in celery]
     return Variant(", ".join(titles), tuple(changes))
+
+
+def check_unlike(base: Variant, head: Variant) -> None:
+    """UsageError if both sides are one and the same, and only noise could be measured."""
+    if sorted(base.changes) == sorted(head.changes):
+        raise UsageError(
+            f"--base {base.title} and --head {head.title} are the same: there is nothing to "
+            "compare. Name two that differ, or say --force to see how much noise alone does"
+        )
+
+
+def nothing_told_apart(record: RunRecord) -> bool:
+    """Whether the two sides differ in their revision only, and no process noticed.
+
+    They ran the same packages, and no module of the project was imported: whatever the verdict
+    is, it is about noise.
+    """
+    sides: dict[object, list[str]] = {BASE: [], HEAD: []}
+    for cell in record.cells:
+        if any(cell.config.get("settings", {}).get(name) for name in IMPORTING):
+            return False
+        rest = {name: value for name, value in cell.config.items() if name != "celery"}
+        sides[cell.axes.get(AXIS)].append(
+            json.dumps([rest, cell.packages], sort_keys=True, default=str)
+        )
+    return sides[BASE] == sides[HEAD]
 
 
 def paired_plan(frame: Frame, base: Variant, head: Variant, effort: Effort) -> Plan:

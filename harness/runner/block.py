@@ -110,7 +110,7 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
 
 def _measure(job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts) -> Measured:
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
-    cellspec.write(spec, job.cell, space.settings, job.events)
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
     with ExitStack() as stack:
         environ = cellspec.environ_for("worker", spec, job.environ)

@@ -14,11 +14,21 @@ from harness.scenario.models import Cell, HeavyTaskWorkload
 DEFAULT_HEAVY_STEP_S = 0.01
 
 
-def write(path: Path, cell: Cell, settings: Mapping[str, Any], events: Path) -> None:
-    """Write the cell spec with mode 0600: the settings hold URLs with credentials."""
+def write(
+    path: Path,
+    cell: Cell,
+    settings: Mapping[str, Any],
+    events: Path,
+    modules: Path | None = None,
+) -> None:
+    """Write the cell spec with mode 0600: the settings hold URLs with credentials.
+
+    `modules` is where modules that the settings import are looked for, after all else.
+    """
     heavy = cell.workload
     spec = {
         "settings": dict(settings),
+        "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
         "workload": heavy.model_dump(exclude={"measure", "loads"}),
         "load": cell.load.model_dump(exclude={"measure"}),

@@ -10,11 +10,13 @@ from pathlib import Path
 import harness
 from harness.environments import (
     OWN,
+    BuildError,
     Interpreter,
     Source,
     ensure_environment,
     environment_folder,
     is_complete,
+    source_folder,
 )
 from harness.errors import UsageError
 from harness.runner.revisions import find_revision, source_of
@@ -26,7 +28,13 @@ _ADVICE = (
     "An environment is built once and kept, so the package index is needed the first time only. "
     "If the index answers, choose other versions under `celery:`"
 )
+_REVISION_ADVICE = (
+    "That is what this revision asks pip for. An environment is built once and kept, so the "
+    "package index is needed the first time only"
+)
 _IMPORT_S = 60.0
+IMPORTING = ("imports", "include")
+"""Celery settings that name modules of the user's."""
 
 
 def interpreters(
@@ -40,34 +48,50 @@ def interpreters(
     """The interpreter of each configuration; environments that are not there yet are built.
 
     `building` is told the title of each one that has to be. Git revisions are those of
-    `project`. Raises BuildError with the end of pip's message.
+    `project`. Modules that a configuration's settings import are found in its revision, else in
+    `project`. Raises BuildError with pip's reason, UsageError for a revision without Celery.
     """
-    wanted = [(one.celery, _order(one, project, environ)) for one in configurations]
-    built: dict[tuple[tuple[str, ...], str], Interpreter] = {}
-    folder: Path | None = None
-    for celery, (pins, source) in wanted:
-        key = (pins, "" if source is None else source.key)
-        if celery is None or key in built:
+    built: dict[tuple[tuple[str, ...], str], Path] = {}
+    found = []
+    alone: Path | None = None
+    for configuration in configurations:
+        celery = configuration.celery
+        if celery is None:
+            found.append(OWN)
             continue
-        folder = folder or _probe_alone(workspace)
-        if not is_complete(environment_folder(pins, environ, source)):
-            building(title(celery))
-        python = ensure_environment(pins, environ=environ, source=source, advice=_ADVICE)
-        built[key] = Interpreter(python, folder)
-        if source is not None:
-            _check_celery(python, celery, environ)
-    return tuple(
-        OWN if celery is None else built[pins, "" if source is None else source.key]
-        for celery, (pins, source) in wanted
-    )
+        pins, source = _order(celery, configuration, project, environ)
+        key = (pins, "" if source is None else source.key)
+        if key not in built:
+            built[key] = _built(celery, pins, source, environ, building)
+        alone = alone or _probe_alone(workspace)
+        modules = project if source is None else source_folder(built[key].parent.parent)
+        imports = any(configuration.settings.get(name) for name in IMPORTING)
+        found.append(Interpreter(built[key], alone, modules.absolute() if imports else None))
+    return tuple(found)
+
+
+def _built(
+    celery: CelerySet,
+    pins: tuple[str, ...],
+    source: Source | None,
+    environ: Mapping[str, str],
+    building: Callable[[str], None],
+) -> Path:
+    if not is_complete(environment_folder(pins, environ, source)):
+        building(title(celery))
+    advice = _ADVICE if source is None else _REVISION_ADVICE
+    try:
+        python = ensure_environment(pins, environ=environ, source=source, advice=advice)
+    except BuildError as error:
+        raise BuildError(f"{title(celery)}: {error}") from error
+    if source is not None:
+        _check_celery(python, celery, environ)
+    return python
 
 
 def _order(
-    configuration: Configuration, project: Path, environ: Mapping[str, str]
+    celery: CelerySet, configuration: Configuration, project: Path, environ: Mapping[str, str]
 ) -> tuple[tuple[str, ...], Source | None]:
-    celery: CelerySet | None = configuration.celery
-    if celery is None:
-        return (), None
     pins = requirements(celery, configuration)
     if celery.revision is None:
         return pins, None
@@ -76,15 +100,20 @@ def _order(
 
 def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -> None:
     command = [str(python), "-I", "-c", "import celery"]
-    done = subprocess.run(
-        command, env=dict(environ), capture_output=True, text=True, timeout=_IMPORT_S, check=False
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UsageError(
-            f"{title(celery)}: what its requirements install cannot import celery ({reason}). "
-            "Name celery in the requirements.txt or pyproject.toml of that revision"
+    try:
+        subprocess.run(
+            command, env=dict(environ), capture_output=True, check=True, timeout=_IMPORT_S
         )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise UsageError(
+            f"{title(celery)}: what its requirements install cannot import celery ({lines[-1]}). "
+            "Name celery in the requirements.txt or pyproject.toml of that revision"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(
+            f"{title(celery)}: importing celery took more than {_IMPORT_S:g} s in {python}"
+        ) from error
 
 
 def _probe_alone(workspace: Workspace) -> Path:

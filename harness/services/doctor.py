@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.environments import ensure_environment, environment_folder, is_complete
+from harness.environments import (
+    ensure_environment,
+    environment_folder,
+    is_complete,
+    kept_environments,
+)
 from harness.errors import ServiceError
 from harness.services.rabbitmq_node import find_epmd, find_server
 from harness.services.redis import embedded_binary
@@ -57,6 +62,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
     found.append(_compose(environ))
+    found.append(_environments(environ))
     found += [
         Finding("leftovers", False, False, note=sentence, fix="harness doctor --fix")
         for sentence in leftovers(environ)
@@ -147,6 +153,13 @@ def _emulator(name: str, environ: Mapping[str, str]) -> Finding:
     note = "SQS emulator; built by itself when first needed, which takes the package index"
     advice = "harness doctor --fix" if required else f"any run with `server: {name}`"
     return Finding(name, False, required, note=note, fix=advice)
+
+
+def _environments(environ: Mapping[str, str]) -> Finding:
+    home, kept = kept_environments(environ)
+    note = f"kept in {home}; remove any of them, it is built again when needed"
+    count = "1 environment" if len(kept) == 1 else f"{len(kept)} environments"
+    return Finding("environments", True, False, note=f"{count} {note}" if kept else "none kept")
 
 
 def _compose(environ: Mapping[str, str]) -> Finding:

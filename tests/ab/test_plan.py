@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import InvalidInput, UsageError
-from harness.runner.ab import Effort, Frame, Variant, paired_plan, variant_of
+from harness.results.record import RunRecord
+from harness.runner.ab import (
+    Effort,
+    Frame,
+    Variant,
+    check_unlike,
+    nothing_told_apart,
+    paired_plan,
+    variant_of,
+)
 from harness.scenario.models import CelerySet, PairBudget, Plan
 from tests.ab.repository import make_repository
+from tests.report.records import cell, run
 from tests.scenario.project import Project, make_project
 
 ENVIRON = dict(os.environ)
@@ -128,6 +140,34 @@ def test_problems_point_at_the_side_that_has_them(project: Project, ref: str, me
     problems = caught.value.problems
     assert all(problem.file.startswith("--head ") for problem in problems), problems
     assert any(message in problem.message for problem in problems), problems
+
+
+def test_two_sides_that_are_the_same() -> None:
+    base = side("set:worker.count=1", "pins:celery==5.7.0")
+    with pytest.raises(UsageError, match="are the same"):
+        check_unlike(base, side("pins:celery==5.7.0", "set:worker.count=1"))
+    check_unlike(base, side("pins:celery==5.7.0", "set:worker.count=2"))
+
+
+def _measured(head: Mapping[str, Any], settings: Mapping[str, Any]) -> RunRecord:
+    """A run of two revisions whose head has these packages."""
+    return run(
+        *(
+            cell(
+                f"c[ab={name}]/add/closed-8",
+                axes={"ab": name},
+                packages=dict(packages),
+                config={"name": "c", "settings": dict(settings), "celery": {"revision": name}},
+            )
+            for name, packages in (("base", {"celery": "5.7.0"}), ("head", head))
+        )
+    )
+
+
+def test_two_revisions_between_which_nothing_measured_differs() -> None:
+    assert nothing_told_apart(_measured({"celery": "5.7.0"}, {}))
+    assert not nothing_told_apart(_measured({"celery": "5.7.0"}, {"imports": ["shop"]}))
+    assert not nothing_told_apart(_measured({"celery": "5.6.3"}, {}))
 
 
 def test_a_matrix_that_would_undo_a_side(project: Project) -> None:

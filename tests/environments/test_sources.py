@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
-from collections.abc import Sequence
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,9 @@ from harness.environments import (
 from harness.runner.interpreters import interpreters
 from harness.scenario.models import CelerySet, Configuration, RedisBackend, RedisBroker
 from harness.workspace import open_workspace
+from tests.ab.repository import make_repository
+
+METADATA = "Metadata-Version: 2.1\nName: ours\nVersion: 1\n"
 
 
 @pytest.fixture
@@ -59,20 +66,85 @@ def test_a_source_that_cannot_be_unpacked_leaves_nothing_half_built(
 
 
 def test_the_end_of_pips_message_and_the_advice(environ: dict[str, str]) -> None:
-    offline = {**environ, "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
-    offline |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
-    with pytest.raises(BuildError) as caught, open_workspace(offline) as workspace:
-        interpreters(
-            [_configuration(CelerySet(version="5.3.1"))],
-            project=Path.cwd(),
-            workspace=workspace,
-            environ=offline,
-            building=list[str]().append,
-        )
-    text = str(caught.value)
+    text = _refusal(CelerySet(version="5.3.1"), environ, Path.cwd())
+    assert text.startswith("celery 5.3.1: ")
     assert "No matching distribution found for" in text
     assert "celery==5.3.1" in text
     assert "`celery:`" in text
+
+
+def test_requirements_with_hashes_bear_no_others_beside_them(environ: dict[str, str]) -> None:
+    def unpack(folder: Path) -> Sequence[str]:
+        wheel = folder / "ours-1-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("ours.py", "")
+            archive.writestr("ours-1.dist-info/METADATA", METADATA)
+            archive.writestr("ours-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            archive.writestr("ours-1.dist-info/RECORD", "")
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        (folder / "requirements.txt").write_text(f"./{wheel.name} --hash=sha256:{digest}\n")
+        return ("-r", "requirements.txt")
+
+    python = ensure_environment(("pip",), environ=environ, source=Source("hashes", unpack))
+    subprocess.run([python, "-c", "import ours"], check=True)
+
+
+def test_what_a_killed_build_left_running_is_ended(environ: dict[str, str]) -> None:
+    """pip dies with its harness, but not what pip had started: it would write into the new one."""
+    source = Source("killed", _nothing)
+    folder = environment_folder((), environ, source)
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        env={**environ, "HARNESS_BUILDS": str(folder)},
+    )
+    with left:
+        ensure_environment((), environ=environ, source=source)
+        # Its input is still open, so it did not end by itself.
+        assert left.poll() is not None
+
+
+def test_a_revision_that_cannot_be_built_is_named_with_pips_own_reason(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The reason stands in the middle of pip's output, not at its end."""
+    (commit,) = make_repository(
+        tmp_path / "project", {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\n'}
+    )
+    text = _refusal(CelerySet(revision="HEAD"), environ, tmp_path / "project")
+    assert "revision HEAD: building a private Python environment failed" in text
+    assert "ERROR: No matching distribution found for setuptools" in text
+    assert "-m pip install --quiet --no-input .\n" in text
+    log = environment_folder((), environ).parent
+    assert f"Its whole output is in {log}" in text
+    assert "the package index is needed the first time only" in text
+    assert commit
+
+
+@pytest.mark.parametrize("name", ["imports", "include"])
+def test_where_modules_that_settings_import_are_looked_for(tmp_path: Path, name: str) -> None:
+    """In the revision, else in the project; and nowhere for who imports none."""
+    make_repository(tmp_path, {"requirements.txt": "celery==5.7.0\n", "shop.py": ""})
+    settings = {name: ["shop"]}
+    sets = (CelerySet(version="5.7.0"), CelerySet(revision="HEAD"))
+    configurations = [
+        *(_configuration(one, settings) for one in sets),
+        *(_configuration(one) for one in sets),
+    ]
+    environ = dict(os.environ)
+    with open_workspace(environ) as workspace:
+        found = interpreters(
+            configurations,
+            project=tmp_path,
+            workspace=workspace,
+            environ=environ,
+            building=list[str]().append,
+        )
+    assert found[0].modules == tmp_path
+    assert found[1].modules is not None
+    assert found[1].modules != tmp_path
+    assert (found[1].modules / "shop.py").is_file()
+    assert [one.modules for one in found[2:]] == [None, None]
 
 
 def test_only_the_probe_is_in_reach(tmp_path: Path) -> None:
@@ -122,10 +194,32 @@ def test_the_harness_own_interpreter_changes_nothing() -> None:
     assert OWN.environ({"PYTHONPATH": "here"}) == {"PYTHONPATH": "here"}
 
 
-def _configuration(celery: CelerySet | None) -> Configuration:
+def _nothing(_: Path) -> Sequence[str]:
+    return ()
+
+
+def _refusal(celery: CelerySet, environ: dict[str, str], project: Path) -> str:
+    """What is said where no package index answers."""
+    offline = {**environ, "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
+    offline |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
+    with pytest.raises(BuildError) as caught, open_workspace(offline) as workspace:
+        interpreters(
+            [_configuration(celery)],
+            project=project,
+            workspace=workspace,
+            environ=offline,
+            building=list[str]().append,
+        )
+    return str(caught.value)
+
+
+def _configuration(
+    celery: CelerySet | None, settings: Mapping[str, Any] | None = None
+) -> Configuration:
     return Configuration(
         name="c",
         broker=RedisBroker(service="redis"),
         backend=RedisBackend(service="redis"),
+        settings=dict(settings or {}),
         celery=celery,
     )

@@ -41,3 +41,13 @@ def test_leftovers_are_shown_and_swept(tmp_path: Path) -> None:
     assert [str(folder) in finding.note for finding in findings] == [True]
     assert list(fix(findings, environ)) == [f"removed the folder of a dead run ({folder})"]
     assert not folder.exists()
+
+
+def test_environments_are_counted(tmp_path: Path) -> None:
+    environ = {"PATH": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    assert by_name(environ)["environments"].note == "none kept"
+    home = tmp_path / ".cache/harness/envs"
+    for name in ("complete", "half-built"):
+        (home / name).mkdir(parents=True)
+    (home / "complete/.complete").touch()
+    assert f"1 environment kept in {home}" in by_name(environ)["environments"].note

@@ -19,7 +19,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 def test_built_once_and_shared(environ: dict[str, str]) -> None:
     """Two threads ask at once; one builds. The half-built folder of a killed build is replaced."""
-    folder = environment_folder((), environ)
+    folder = environment_folder(("pip",), environ)
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").write_text("half")
     assert not is_complete(folder)
@@ -31,9 +31,11 @@ def test_built_once_and_shared(environ: dict[str, str]) -> None:
     code = "import sys; print(sys.prefix)"
     done = subprocess.run([first, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(first.parent.parent)
-    changed = first.stat().st_ctime_ns
+    changed, marker = first.stat().st_ctime_ns, folder / ".complete"
+    os.utime(marker, (0, 0))
     assert ensure_environment(("pip",), environ=environ) == first
     assert first.stat().st_ctime_ns == changed
+    assert marker.stat().st_mtime > 0  # who cleans up sees that it was used
 
 
 def test_pins_and_interpreter_name_the_folder(environ: dict[str, str]) -> None:

@@ -1,0 +1,72 @@
+"""What docs/versions.md says works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+
+from harness.cli import cli
+from harness.report.layers import layer_sentence
+from harness.results.comparison import LayerPath, LayerStep, StepVerdict
+from harness.scenario.celery_sets import KNOWN
+from harness.scenario.loader import check_file
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/versions.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^(harness .*)$", TEXT, re.MULTILINE)
+
+
+def test_the_table_of_versions_is_that_of_the_code() -> None:
+    rows = dict(re.findall(r"^\| (\d\S+) \| (kombu .*) \|$", TEXT, re.MULTILINE))
+    pins = {version: [pin.replace("==", " ") for pin in one.pins] for version, one in KNOWN.items()}
+    assert {version: words.split(", ") for version, words in rows.items()} == pins
+
+
+def test_the_yaml_is_valid(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    scenario, configuration = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    for path, text in (("scenarios/upgrade.yaml", scenario), ("configs/shop.yaml", configuration)):
+        target = tmp_path / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        assert check_file(target) == []
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_line_takes_the_commands(line: str) -> None:
+    _, name, *words = shlex.split(line)
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    context = command.make_context(name, words)
+    scenario = context.params.get("scenario")
+    assert scenario is None or (ROOT / scenario).is_file()
+
+
+def test_the_documented_sentences_are_those_of_reports() -> None:
+    documented = set(re.findall(r"^\| `([^`]*)` \| ", TEXT, re.MULTILINE))
+    layers = ("client library", "kombu", "Celery")
+
+    def step(layer: str, verdict: StepVerdict) -> LayerStep:
+        return LayerStep(layer=layer, pairs=10, confidence=0.95, verdict=verdict)
+
+    def said(whole: StepVerdict, *verdicts: StepVerdict) -> str:
+        steps = tuple(step(*one) for one in zip(layers, verdicts, strict=True))
+        whole_step = step("", whole)
+        return layer_sentence(
+            LayerPath(base="a", head="b", metric="m", steps=steps, whole=whole_step)
+        )
+
+    none: tuple[StepVerdict, ...] = ("inconclusive",) * 3
+    assert documented == {
+        said("slower", "no_change", "slower", "no_change"),
+        said("faster", "faster", "no_change", "slower"),
+        said("slower", *none),
+        said("no_change", "no_change", "slower", "faster"),
+        said("no_change", "no_change", "no_change", "no_change"),
+        said("inconclusive", *none),
+    }
