@@ -95,6 +95,7 @@ def settle(merged: Merged, end: BlockEnd, *, sequential: bool, stores_results: b
     task_stage = _task_stages(merged, stores_results=stores_results)
     origin_ns = task_origins(merged, sequential=sequential)
     final[_still_held(merged, task_stage, final == Final.LOST, end, origin_ns)] = Final.TIMED_OUT
+    final[(final == Final.LOST) & _stored_after_the_check(merged)] = Final.TIMED_OUT
     stage = np.full(len(units.unit), Stage.STORED_NOT_SEEN, dtype=np.int8)
     np.minimum.at(stage, merged.tasks.row, task_stage)
     return Ledger(final, (said == Outcome.FAILED_AS_MEANT) & (final == Final.FAILED), stage)
@@ -108,6 +109,17 @@ def _ended(merged: Merged) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]
     raised = np.zeros(len(merged.units.unit), dtype=bool)
     raised[tasks.row[tasks.raised]] = True
     return ended, raised
+
+
+def _stored_after_the_check(merged: Merged) -> npt.NDArray[np.bool_]:
+    """Units whose last result was stored when nobody looked any more: late, not lost."""
+    tasks, checked_ns = merged.tasks, merged.units.checked_ns
+    stored = np.ones(len(checked_ns), dtype=bool)
+    stored[tasks.row[tasks.stored_ns == MISSING]] = False
+    after = np.zeros(len(checked_ns), dtype=bool)
+    after[tasks.row[tasks.stored_ns > checked_ns[tasks.row]]] = True
+    late: npt.NDArray[np.bool_] = stored & after & (checked_ns != MISSING)
+    return late
 
 
 def _task_stages(merged: Merged, *, stores_results: bool) -> npt.NDArray[np.int8]:

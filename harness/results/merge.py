@@ -36,6 +36,8 @@ class Units:
     """`probe.events.Outcome` as the client saw it, NONE if it did not."""
     checked: npt.NDArray[np.uint8]
     """The same, as found after the measuring."""
+    checked_ns: Times
+    """When that was looked for."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def _units(events: ByKind, measured: Events) -> Units:
     publish_ns = measured["time_ns"].astype(np.int64)
     due_ns, _ = of_unit(Kind.DUE)
     seen_ns, seen = of_unit(Kind.SEEN)
+    checked_ns, checked = of_unit(Kind.CHECKED)
     return Units(
         unit=numbers,
         due_ns=np.where(due_ns == MISSING, publish_ns, due_ns),
@@ -122,7 +125,8 @@ def _units(events: ByKind, measured: Events) -> Units:
         publish_failed=of_unit(Kind.PUBLISH_FAILED)[0] != MISSING,
         seen_ns=np.where(seen == Outcome.TIMED_OUT, MISSING, seen_ns),
         seen=seen,
-        checked=of_unit(Kind.CHECKED)[1],
+        checked=checked,
+        checked_ns=checked_ns,
     )
 
 

@@ -71,6 +71,7 @@ class Unit:
     seen: Outcome | None = None
     seen_at: int = 0
     checked: Outcome | None = None
+    checked_at: int = 10**15
 
     def records(self) -> list[Record]:
         number, ident = self.number, self.ident
@@ -89,7 +90,7 @@ class Unit:
         if self.seen is not None:
             records.append((Kind.SEEN, ident, self.seen_at, number, 0, self.seen))
         if self.checked is not None:
-            records.append((Kind.CHECKED, ident, 0, number, 0, self.checked))
+            records.append((Kind.CHECKED, ident, self.checked_at, number, 0, self.checked))
         return records + [record for task in self.tasks for record in task.records()]
 
 
@@ -178,6 +179,7 @@ def units(draw: st.DrawFn, number: int, most_tasks: int, *, watched: bool) -> Un
         if unit.seen in (None, Outcome.TIMED_OUT):
             found = [outcome for outcome in Outcome if outcome is not Outcome.TIMED_OUT]
             unit.checked = draw(st.sampled_from((None, *found)))
+            unit.checked_at = draw(st.integers(20, 120))
     return unit
 
 

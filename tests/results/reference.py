@@ -53,7 +53,8 @@ def verdicts(history: History, end: BlockEnd, *, stores_results: bool) -> list[V
             "failed" if unit.publish_failed else told(unit, tasks, stores_results=stores_results)
         )
         if outcome == "nothing":
-            outcome = "timed_out" if end.cut_short or unit.number in held else "lost"
+            late = end.cut_short or unit.number in held or stored_late(unit, tasks)
+            outcome = "timed_out" if late else "lost"
         phases, total, last = timing(history, unit, tasks)
         said = unit.seen or unit.checked
         as_meant = outcome == "failed" and said is Outcome.FAILED_AS_MEANT
@@ -85,6 +86,13 @@ def told(unit: Unit, tasks: list[Task], *, stores_results: bool) -> str:
     if not stores_results and all(task.finished for task in tasks):
         return "failed" if any(min(task.finished)[1] for task in tasks) else "ok"
     return "nothing"
+
+
+def stored_late(unit: Unit, tasks: list[Task]) -> bool:
+    """All results were stored, one of them when the client had looked already."""
+    if unit.checked is None or not all(task.stored for task in tasks):
+        return False
+    return any(min(task.stored) > unit.checked_at for task in tasks)
 
 
 def stage_of(task: Task, *, stores_results: bool) -> str:

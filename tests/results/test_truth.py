@@ -184,6 +184,17 @@ def test_what_the_client_says_decides(
     assert outcomes_of(ledger) == [outcome]
 
 
+@pytest.mark.parametrize(("stored", "outcome"), [(9, "lost"), (10, "lost"), (11, "timed_out")])
+def test_a_result_stored_after_the_last_look_is_late(stored: int, outcome: str) -> None:
+    """One that was there when the client looked, and was not found, is lost."""
+    unit = idle_unit(0, 1)
+    unit.checked, unit.checked_at = Outcome.NONE, 10
+    task = unit.tasks[0]
+    task.received, task.started, task.finished, task.stored = [1], [2], [(3, False)], [stored]
+    ledger = settle(simple([unit]), BlockEnd(), sequential=False, stores_results=True)
+    assert outcomes_of(ledger) == [outcome]
+
+
 @pytest.mark.parametrize("waiting", range(13))
 def test_messages_in_the_queue_excuse_no_more_units_than_they_make_up(waiting: int) -> None:
     """Three groups of four: n messages left in the queue excuse n // 4 groups, not n."""
