@@ -6,6 +6,7 @@ nothing, for 0) or raises HarnessError; what the shell sees of either is decided
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -114,7 +115,7 @@ def exit_code_of(arguments: Sequence[str]) -> int:
         error.show()
         return int(ExitCode.USAGE)
     except HarnessError as error:
-        click.echo(str(error), err=True)
+        click.echo(_printable_lines(str(error)), err=True)
         return int(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("harness: interrupted", err=True)
@@ -122,7 +123,7 @@ def exit_code_of(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the last resort of the whole program
-        return _bug(error)
+        return _no_room(error) or _bug(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:
@@ -131,6 +132,22 @@ def _invoke(arguments: Sequence[str]) -> int:
             return int(cli.invoke(context) or ExitCode.PASS)
     except click.exceptions.Exit as end:
         return end.exit_code
+
+
+def _no_room(error: Exception) -> int:
+    """The exit code for a full disk, which is nobody's bug; 0 for any other error."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return 0
+    where = error.filename or "the output"
+    click.echo(f"harness: cannot write {where}: {error.strerror}; make room first", err=True)
+    return int(ExitCode.USAGE)
+
+
+def _printable_lines(message: str) -> str:
+    """Names of files and what servers say may hold what a terminal takes for a command."""
+    from harness.scenario.wording import printable  # noqa: PLC0415 - `--help` stays fast
+
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def _bug(error: Exception) -> int:

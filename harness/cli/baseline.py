@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.sql import echo, store_option, table
+from harness.errors import UsageError
 from harness.results.baselines import read_baselines, remove_baseline, set_baseline
 from harness.results.store import RUN_FILE
 from harness.scenario.wording import printable
@@ -42,6 +43,8 @@ def set_command(name: str, run: str, store: Path) -> None:
 @store_option
 def list_command(store: Path) -> None:
     """Show the names, and the runs for which they stand."""
+    if not store.is_dir():
+        raise UsageError(f"no store {store}; name the folder that holds the runs with --store")
     rows = [("NAME", "RUN", "SET AT")]
     for name, baseline in read_baselines(store).items():
         there = (store / baseline.run / RUN_FILE).is_file()

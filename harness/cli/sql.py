@@ -7,12 +7,14 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.errors import UsageError
 from harness.report.escaping import spreadsheet_text
 from harness.results.catalog import Skipped, scan
 from harness.results.database import Answer, answered
@@ -74,7 +76,10 @@ def command(query: str, form: str, store: Path) -> None:
     standard error, and so are samples that are missing.
     """
     if query == "-":
-        query = sys.stdin.read()
+        try:
+            query = sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise UsageError("the query on standard input is not UTF-8 text") from error
     catalog = scan(store)
     tell_skipped(catalog.skipped)
     with answered(catalog, query) as answer:
@@ -102,7 +107,7 @@ def _as_text(answer: Answer) -> None:
     rows = list(answer.rows)
     words = [[_word(value) for value in row] for row in rows]
     numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(answer.columns))]
-    for line in table([list(answer.columns), *words], numeric):
+    for line in table([[printable(name) for name in answer.columns], *words], numeric):
         echo(line)
     echo(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})")
 
@@ -167,13 +172,13 @@ def _field(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:
     """As JSON can hold it: NaN and infinities, which it lacks, become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, dict):

@@ -79,6 +79,6 @@ def _folders(store: Path) -> Iterator[Path]:
 
 
 def _reason(folder: Path, error: RecordError) -> str:
-    if (folder / RUN_FILE).exists():
+    if not isinstance(error.__cause__, FileNotFoundError):
         return str(error)
     return f"no {RUN_FILE}: " + ("a run begins here" if is_being_written(folder) else "no run")

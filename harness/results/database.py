@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UsageError
 from harness.results.catalog import Catalog
 from harness.results.views import SAMPLES, TABLES, block_rows, cell_rows, run_row
+from harness.scenario.wording import listed, printable
 
 if TYPE_CHECKING:
     import duckdb
 
 _FETCHED_AT_A_TIME = 5_000
 _PARQUET = b"PAR1"
+_EXPLAIN = "EXPLAIN (FORMAT json) "
 _MAY_LIST = re.compile(r"\b(show|duckdb_\w+|information_schema)\b", re.IGNORECASE)
 _KEYS = ("run_id", "block")
 
@@ -37,9 +39,23 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Sample:
+    """One block's Parquet file."""
+
     run_id: str
     block: int
-    path: str
+    path: Path
+    """What it is."""
+    link: Path
+    """The same under a plain name: in a path DuckDB takes `*`, `?`, `[` and `{` for a pattern."""
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The files of one table."""
+
+    read: tuple[_Sample, ...]
+    skipped: tuple[str, ...]
+    """What is not there or cannot be read, and why."""
 
 
 @contextlib.contextmanager
@@ -51,30 +67,48 @@ def answered(catalog: Catalog, query: str) -> Iterator[Answer]:
     """
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
+    if _text(query) != query:
+        raise UsageError("the query is not UTF-8 text")
     with (
-        tempfile.TemporaryDirectory(prefix="harness-sql-") as spill,
-        duckdb.connect(config={"temp_directory": spill}) as database,
-        _as_usage_errors(),
+        _own_folder() as folder,
+        duckdb.connect(config={"temp_directory": f"{folder}/spill"}) as database,
+        _as_usage_errors(query),
     ):
+        database.execute("SET errors_as_json = true")
+        database.execute("SET allow_persistent_secrets = false")  # those in the home folder
         _one_select(database, query)
         _fill(database, catalog)
-        asked = [name for name in SAMPLES if name in _asked_for(database, query)]
-        skipped: list[str] = []
-        samples = {name: list(_samples(catalog, name, skipped)) for name in asked}
-        _lock_down(database, [one.path for found in samples.values() for one in found])
-        for name, found in samples.items():
-            _view(database, name, found)
+        samples = {name: _samples(catalog, name, folder) for name in _mentioned(query)}
+        _lock_down(database, [one for found in samples.values() for one in found.read])
+        asked = {name: samples[name] for name in _asked_for(database, query) if name in samples}
+        for name, found in asked.items():
+            _view(database, name, found.read)
         _refuse_writing(database, query)
         database.execute(query)
         columns = _told_apart([column[0] for column in database.description or ()])
-        yield Answer(columns, _rows(database), tuple(skipped))
+        skipped = tuple(sentence for found in asked.values() for sentence in found.skipped)
+        yield Answer(columns, _rows(database), skipped)
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[str]:
+    """For links and for what does not fit into memory. Removed at the end."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="harness-sql-")
+    except OSError as error:
+        raise UsageError(
+            f"no temporary folder for the query: {error.strerror or error}; name one in TMPDIR"
+        ) from error
+    with folder as path:
+        yield path
 
 
 # --- what may run -------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _as_usage_errors() -> Iterator[None]:
+def _as_usage_errors(query: str, *, before: int = 0) -> Iterator[None]:
+    """`before`: so many characters of what DuckDB was given stand before the query."""
     import duckdb  # noqa: PLC0415 - see `answered`
 
     try:
@@ -83,8 +117,31 @@ def _as_usage_errors() -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
         raise UsageError(
-            f"the query failed: {error}\nharness sql --help lists the tables and their columns"
+            f"the query failed{_worded(str(error), query, before)}; "
+            "harness sql --help lists the tables and their columns"
         ) from error
+
+
+def _worded(text: str, query: str, before: int) -> str:
+    """DuckDB's message on one line, with the place in the query where it knows it."""
+    if "'pytz'" in text:
+        return ": a time with a zone cannot be shown: cast it, as in now()::timestamp"
+    kind, _, rest = text.partition(": ")
+    place = ""
+    with contextlib.suppress(ValueError):
+        told = json.loads(rest)
+        rest = told["exception_message"]
+        if "position" in told:
+            place = _place(int(told["position"]) - before, query)
+    first, *others = [line.strip() for line in rest.splitlines() if line.strip()] or [text]
+    more = f" ({'; '.join(others)})" if others else ""
+    return f"{place}: {kind}: {printable(first + more)}"
+
+
+def _place(position: int, query: str) -> str:
+    """` at line 1, column 8`, from DuckDB's number of bytes."""
+    before = query.encode(errors="replace")[:position].decode(errors="ignore")
+    return f" at line {before.count(chr(10)) + 1}, column {len(before.rpartition(chr(10))[2]) + 1}"
 
 
 def _one_select(database: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -100,7 +157,8 @@ def _one_select(database: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _refuse_writing(database: duckdb.DuckDBPyConnection, query: str) -> None:
     """DuckDB takes `WITH x AS (COPY ... TO 'file') SELECT ...` for a SELECT, and runs it."""
-    plans = database.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()
+    with _as_usage_errors(query, before=len(_EXPLAIN)):
+        plans = database.execute(_EXPLAIN + query).fetchall()
     if any("COPY" in name for _, plan in plans for name in _operators(json.loads(plan))):
         raise UsageError("harness sql changes nothing: COPY is not for it")
 
@@ -111,7 +169,10 @@ def _operators(plan: Any) -> Iterator[str]:
         yield from _operators(node.get("children", ()))
 
 
-def _lock_down(database: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+def _lock_down(database: duckdb.DuckDBPyConnection, samples: Iterable[_Sample]) -> None:
+    """Only these files from here on. DuckDB opens what a query names even to plan it."""
+    # Both names: newer versions of DuckDB follow a link before they look.
+    paths = [str(path) for one in samples for path in (one.link, one.path)]
     database.execute(f"SET allowed_paths = {_listed(paths)}")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
@@ -127,54 +188,88 @@ def _fill(database: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
         "blocks": [row for run in catalog.runs for row in block_rows(run)],
     }
     for name, found in rows.items():
-        shape = json.dumps([{column.name: column.type for column in TABLES[name]}])
-        database.execute(
-            f"CREATE TABLE {name} AS SELECT unnest(from_json($rows::JSON, $shape), max_depth := 2)",
-            {"rows": json.dumps(found), "shape": shape},
-        )
+        shape = {column.name: column.type for column in TABLES[name]}
+        _load(database, name, shape, _text(found))
 
 
-def _asked_for(database: duckdb.DuckDBPyConnection, query: str) -> set[str]:
-    """Names of tables in the query; too many rather than too few."""
+def _text(value: Any) -> Any:
+    """Half a surrogate pair, as in a folder's name that is no UTF-8, is no text for DuckDB."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_text(key): _text(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_text(part) for part in value]
+    return value
+
+
+def _mentioned(query: str) -> list[str]:
+    """Tables of samples that the query may ask for: their names are in it, as whatever."""
+    words = {word.lower() for word in re.findall(r"\w+", query)}
+    return [name for name in SAMPLES if name in words or _MAY_LIST.search(query)]
+
+
+def _asked_for(database: duckdb.DuckDBPyConnection, query: str) -> list[str]:
+    """Those that it does ask for; too many rather than too few. `tasks` is a column, too."""
     import duckdb  # noqa: PLC0415 - see `answered`
 
-    words = {word.lower() for word in re.findall(r"\w+", query)}
+    mentioned = _mentioned(query)
     if _MAY_LIST.search(query):
-        return set(SAMPLES)
+        return mentioned
     try:
-        return {name.lower() for name in database.get_table_names(query)} & words
+        tables = {name.lower() for name in database.get_table_names(query)}
     except duckdb.Error:  # DESCRIBE is none of what DuckDB can say this of
-        return words
+        return mentioned
+    return [name for name in mentioned if name in tables]
 
 
-def _samples(catalog: Catalog, name: str, skipped: list[str]) -> Iterator[_Sample]:
-    """The files of one table; what is not there or no Parquet is told in `skipped`."""
+def _samples(catalog: Catalog, name: str, folder: str) -> _Samples:
+    links = Path(folder, name)
+    links.mkdir()
+    read: list[_Sample] = []
+    faults: dict[tuple[Path, str], list[int]] = {}
     for run in catalog.runs:
         root = run.folder.resolve()
         for block in run.record.blocks:
-            stored = block.files.get(name)
-            if stored is None:
-                skipped.append(f"{run.folder}: {block.status} block {block.number} has no {name}")
+            try:
+                path = _checked(root, block.files.get(name))
+            except ValueError as fault:
+                faults.setdefault((run.folder, str(fault)), []).append(block.number)
                 continue
-            path = (root / stored).resolve()
-            fault = _fault(path, root)
-            if fault:
-                skipped.append(f"skipped {run.folder / stored}: {fault}")
-            else:
-                yield _Sample(run.record.run_id, block.number, str(path))
+            link = links / f"{len(read)}.parquet"
+            link.symlink_to(path)
+            read.append(_Sample(run.record.run_id, block.number, path, link))
+    skipped = (
+        f"skipped the {name} of {run}, {_blocks(numbers)}: {fault}"
+        for (run, fault), numbers in faults.items()
+    )
+    return _Samples(tuple(read), tuple(skipped))
 
 
-def _fault(path: Path, root: Path) -> str:
-    if not path.is_relative_to(root):
-        return "outside of its run's folder"
+def _blocks(numbers: Sequence[int]) -> str:
+    return f"block {numbers[0]}" if len(numbers) == 1 else f"blocks {listed(map(str, numbers))}"
+
+
+def _checked(root: Path, stored: str | None) -> Path:
+    """The file, if it is one that DuckDB can read. ValueError says why not."""
+    if stored is None:
+        raise ValueError("the record names none")
     try:
+        path = (root / stored).resolve()
+        if not path.is_relative_to(root):
+            raise ValueError("outside of its run's folder")
+        if "\\" in str(path) or str(path) != _text(str(path)):
+            raise ValueError("DuckDB opens no path with a backslash or that is not UTF-8")
+        if not path.is_file():
+            raise ValueError("no such file")
         with path.open("rb") as file:
-            begin = file.read(4)
-            file.seek(-4, 2)
-            whole = begin == _PARQUET == file.read(4)
+            begin = file.read(len(_PARQUET))
+            file.seek(max(0, path.stat().st_size - len(_PARQUET)))
+            if not begin == _PARQUET == file.read():
+                raise ValueError("not a Parquet file, or only part of one")
     except OSError as error:
-        return str(error.strerror)
-    return "" if whole else "not a Parquet file, or only part of one"
+        raise ValueError(error.strerror) from error
+    return path
 
 
 def _view(database: duckdb.DuckDBPyConnection, name: str, samples: Sequence[_Sample]) -> None:
@@ -182,24 +277,35 @@ def _view(database: duckdb.DuckDBPyConnection, name: str, samples: Sequence[_Sam
         columns = ", ".join(f"{column.name} {column.type}" for column in TABLES[name])
         database.execute(f"CREATE TABLE {name} ({columns})")
         return
-    table = f"{name}_files"
-    database.execute(f"CREATE TEMP TABLE {table} (run_id VARCHAR, block INTEGER, filename VARCHAR)")
-    found = [{"run_id": one.run_id, "block": one.block, "filename": one.path} for one in samples]
-    shape = json.dumps([{"run_id": "VARCHAR", "block": "INTEGER", "filename": "VARCHAR"}])
-    database.execute(
-        f"INSERT INTO {table} SELECT unnest(from_json($rows::JSON, $shape), max_depth := 2)",
-        {"rows": json.dumps(found), "shape": shape},
-    )
-    paths = _listed([one.path for one in samples])
+    found = [
+        {"run_id": _text(one.run_id), "block": one.block, "filename": str(one.link)}
+        for one in samples
+    ]
+    shape = {"run_id": "VARCHAR", "block": "INTEGER", "filename": "VARCHAR"}
+    database.execute("CREATE SCHEMA IF NOT EXISTS files")  # SHOW TABLES does not list it
+    _load(database, f"files.{name}", shape, found)
+    paths = _listed(str(one.link) for one in samples)
     # By name: an older run's files may lack a column that newer ones have.
     database.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT run_id, block, samples.* EXCLUDE (filename) "  # noqa: S608 - names of TABLES and quoted paths
+        f"CREATE VIEW {name} AS SELECT run_id, block, samples.* EXCLUDE (filename) "  # noqa: S608 - names of TABLES and quoted paths
         f"FROM read_parquet({paths}, filename = true, union_by_name = true) AS samples "
-        f"JOIN {table} USING (filename)"
+        f"JOIN files.{name} USING (filename)"
     )
 
 
-def _listed(paths: Sequence[str]) -> str:
+def _load(
+    database: duckdb.DuckDBPyConnection,
+    table: str,
+    shape: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    database.execute(
+        f"CREATE TABLE {table} AS SELECT unnest(from_json($rows::JSON, $shape), max_depth := 2)",
+        {"rows": json.dumps(rows), "shape": json.dumps([shape])},
+    )
+
+
+def _listed(paths: Iterable[str]) -> str:
     quoted = ("'" + path.replace("'", "''") + "'" for path in paths)
     return f"[{', '.join(quoted)}]"
 

@@ -8,84 +8,26 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from harness.errors import UsageError
+from harness.results.baselines import read_baselines
 from harness.results.catalog import Catalog, StoredRun
-from harness.results.compare import comparison_plan, place_of
-from harness.results.metrics import COMPARED, Metric
-from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord
+from harness.results.compare import comparison_plan, is_interleaved, place_of
+from harness.results.facts import machine_of
+from harness.results.liveness import is_being_written
+from harness.results.metrics import Metric
+from harness.results.record import BlockRecord, CellRecord, RunRecord
+from harness.results.series import Point, Series, series_of
 from harness.results.views import scenario_name
 from harness.scenario.pairing import UnknownBaseError, default_base, paired_cells
-from harness.scenario.wording import did_you_mean, listed
-from harness.stats.changepoints import ChangePoint, change_points, method, method_words
+from harness.scenario.wording import did_you_mean, listed, shown
+from harness.stats.changepoints import Method, method, method_words
 
-DEFAULT_METRIC = "throughput"
 DEFAULT_LAST = 100
-_QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
-_CELERY = ("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl")
-"""What `harness ab --base pins:...` can set."""
-_GIB = 1024**3
-
-
-# --- metrics ------------------------------------------------------------------------------------
-
-_PLAIN = {
-    "throughput": ("throughput_per_s", True),
-    "tasks": ("tasks_per_s", True),
-    "publish_rate": ("publish_rate_per_s", True),
-    "worker_cpu": ("worker_cpu_ms_per_task", False),
-    "client_cpu": ("client_cpu_ms_per_task", False),
-    "worker_rss": ("worker_peak_rss_bytes", False),
-    "client_rss": ("client_peak_rss_bytes", False),
-}
-_SPREADS = ("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store")
-METRIC_WORDS = (*_PLAIN, *(f"{name}.QUANTILE" for name in _SPREADS))
-"""What `metric_named` knows; QUANTILE is one of mean, min, p50 ... max."""
-
-
-def metric_named(name: str) -> Metric:
-    """The figure that a name stands for, one per block. UsageError for an unknown name."""
-    for known in COMPARED:
-        if known.name == name:
-            return known
-    if name in _PLAIN:
-        field, more_is_better = _PLAIN[name]
-        return Metric(name, lambda block: _number(block, field), more_is_better=more_is_better)
-    spread, _, quantile = name.rpartition(".")
-    if spread in _SPREADS and quantile in _QUANTILES:
-        return Metric(
-            name,
-            lambda block: _quantile(block, spread, quantile),
-            more_is_better=False,
-            needs_watching=spread == "latency.total",
-        )
-    every = [*_PLAIN, *(f"{spread}.{quantile}" for spread in _SPREADS for quantile in _QUANTILES)]
-    raise UsageError(
-        f"no metric {name!r}{did_you_mean(name, every)}; there are: {listed(METRIC_WORDS)}, "
-        f"with QUANTILE one of {listed(_QUANTILES)}"
-    )
-
-
-def _number(block: BlockRecord, field: str) -> float | None:
-    value: float | None = getattr(block, field)
-    return value
-
-
-def _quantile(block: BlockRecord, spread: str, quantile: str) -> float | None:
-    group, _, name = spread.partition(".")
-    found: Distribution | None = block.latency_s
-    if group != "latency":
-        found = block.phases_s.get(name) if group == "phase" else block.calls_s.get(f"{name}_call")
-    value: float | None = None if found is None else getattr(found, quantile)
-    return value
-
-
-# --- what a history is --------------------------------------------------------------------------
+_AB_SUFFIX = "-ab"
 
 
 @dataclass(frozen=True)
@@ -104,132 +46,128 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One cell in one run."""
-
-    run: RunRecord
-    value: float
-    """Ratio to the reference, above 1 is better; or the figure itself."""
-    blocks: int
-    """How many the value rests on."""
-    sound: bool
-    """No unit of them was lost, wrong, duplicated or failed unmeant."""
-    facts: Mapping[str, str]
-    """Everything recorded that may have made a difference."""
-
-
-@dataclass(frozen=True)
-class Nomination:
-    """A change of level that may be one: a paired re-run has to confirm it."""
-
-    change: ChangePoint
-    worse: bool
-    before: Point
-    """The last one of the old level."""
-    after: Point
-    """The first one of the new level."""
-    differences: tuple[str, ...]
-    """What the records say changed in between: `celery 5.6.3 -> 5.7.0`."""
-    confirm: str
-    """The command of the paired re-run."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """Like values of one cell, oldest first."""
-
-    cell: str
-    machine: str
-    points: tuple[Point, ...]
-    nominations: tuple[Nomination, ...] = ()
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """Those of its points."""
-        return tuple(point.value for point in self.points)
-
-
-@dataclass(frozen=True)
 class History:
     """The answer."""
 
     question: Question
     reference: str | None
     """None: values are absolute, and move with the machine."""
+    references: tuple[str, ...]
+    """What could be named as one, in the newest run."""
     series: tuple[Series, ...]
     left_out: tuple[str, ...]
     """Runs, cells and points that are not in the series, and why."""
     method: str
 
 
+@dataclass
+class _Collection:
+    """Series that are being filled."""
+
+    question: Question
+    reference: str | None
+    baselines: Mapping[str, Sequence[str]]
+    """Names by the run's folder."""
+    points: dict[tuple[str, str, str, str], list[Point]] = field(default_factory=dict)
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    """Why something is left out -> the runs of which it is, oldest first; none: of all."""
+
+    def leave_out(self, reason: str, run: RunRecord | None = None) -> None:
+        """Note it, once per run and reason."""
+        runs = self.reasons.setdefault(reason, [])
+        if run is not None and run.run_id not in runs:
+            runs.append(run.run_id)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence per reason."""
+        return tuple(_of_runs(runs, reason) for reason, runs in self.reasons.items())
+
+
 def history(catalog: Catalog, question: Question) -> History:
     """The series of every cell of a scenario. UsageError if there is no run of it, or no
-    value at all."""
+    value at all; RecordError if the store's baselines cannot be read."""
     runs = [run for run in catalog.runs if scenario_name(run.record) == question.scenario]
     if not runs:
         raise UsageError(_no_run(catalog, question.scenario))
-    left_out: list[str] = []
-    reference = question.reference or _own_reference(runs, left_out)
-    collected: dict[tuple[str, str, str], list[Point]] = {}
+    collection = _Collection(question, question.reference, _baselines(catalog))
+    if question.reference is None:
+        collection.reference = _own_reference(runs[-1].record, collection)
     for run in runs:
-        for cell, point in _points(run.record, question.metric, reference, left_out):
-            machine = "" if question.force else _machine(run.record, cell)
-            collected.setdefault((cell.name, _work(cell), machine), []).append(point)
-    if not collected:
-        reasons = "".join(f"\n  {line}" for line in dict.fromkeys(left_out))
-        raise UsageError(
-            f"no run of {question.scenario} has {question.metric.name} to show:{reasons}"
+        _collect(run, collection)
+    if not collection.points:
+        raise UsageError(_no_value(collection))
+    chosen = method()
+    series = _in_order_of(runs[-1].record, collection, chosen)
+    return History(
+        question=question,
+        reference=collection.reference,
+        references=_references(runs[-1].record),
+        series=series,
+        left_out=(*collection.left_out, *_beside(catalog, question.scenario)),
+        method=method_words(chosen),
+    )
+
+
+def _no_value(collection: _Collection) -> str:
+    question = collection.question
+    words = f"no run of {question.scenario} has {question.metric.name} to show: "
+    words += "; ".join(collection.left_out)
+    if any(question.reference in names for names in collection.baselines.values()):
+        words += (
+            f"; {question.reference} is a baseline, which was measured in another session: a "
+            "reference is a part of each run"
         )
-    series = [
-        _series(cell, machine, points, question, reference, left_out)
-        for (cell, _, machine), points in collected.items()
-    ]
-    words = method_words(method())
-    return History(question, reference, tuple(series), tuple(dict.fromkeys(left_out)), words)
+    return words
 
 
 def _no_run(catalog: Catalog, scenario: str) -> str:
-    known = dict.fromkeys(scenario_name(run.record) for run in catalog.runs)
+    known = list(dict.fromkeys(scenario_name(run.record) for run in catalog.runs))
     guess = did_you_mean(scenario, known)
-    return f"no run of {scenario!r} in {catalog.store}{guess}; there are: {listed(known) or 'none'}"
+    there = f"there are: {listed(known)}" if known else "it holds no run at all"
+    return f"no run of {shown(scenario)} in {catalog.store}{guess}; {there}"
 
 
-def _own_reference(runs: Sequence[StoredRun], left_out: list[str]) -> str | None:
+def _of_runs(runs: Sequence[str], reason: str) -> str:
+    if not runs:
+        return reason
+    which = f"run {runs[0]}" if len(runs) == 1 else f"{len(runs)} runs, the newest {runs[-1]}"
+    return f"{which}: {reason}"
+
+
+def _beside(catalog: Catalog, scenario: str) -> Iterator[str]:
+    name = f"{scenario[:60]}{_AB_SUFFIX}"
+    count = sum(scenario_name(run.record) == name for run in catalog.runs)
+    if count:
+        runs = "1 run" if count == 1 else f"{count} runs"
+        yield f"{runs} of harness ab: a history of its own, {name}"
+
+
+def _baselines(catalog: Catalog) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, baseline in read_baselines(catalog.store).items():
+        found.setdefault(baseline.run, []).append(name)
+    return found
+
+
+# --- the reference ------------------------------------------------------------------------------
+
+
+def _own_reference(record: RunRecord, collection: _Collection) -> str | None:
     """What the newest run is compared with by its own scenario; None where it says nothing."""
-    record = runs[-1].record
     plan = comparison_plan(record)
     if plan is None:
         return None
     try:
         return plan.base or default_base([place_of(cell) for cell in record.cells])
     except UnknownBaseError as error:
-        left_out.append(f"no reference: {error}")
+        collection.leave_out(f"no reference: {error}")
         return None
 
 
-# --- points -------------------------------------------------------------------------------------
-
-
-def _points(
-    record: RunRecord, metric: Metric, reference: str | None, left_out: list[str]
-) -> Iterator[tuple[CellRecord, Point]]:
-    if record.status == "running":
-        left_out.append(f"{record.run_id}: still running, or killed")
-        return
-    try:
-        pairs = _with_references(record, reference)
-    except UnknownBaseError as error:
-        left_out.append(f"{record.run_id}: {error}")
-        return
-    for base, cell in pairs:
-        if not metric.applies(cell):
-            left_out.append(f"{cell.name}: {metric.name} says nothing in a backlog")
-            continue
-        point = _point(record, base, cell, metric)
-        if point is None:
-            left_out.append(f"{record.run_id}: {cell.name} has no complete block with a figure")
-        else:
-            yield cell, point
+def _references(record: RunRecord) -> tuple[str, ...]:
+    names = dict.fromkeys(place_of(cell).variant for cell in record.cells)
+    return tuple(names) if len(names) > 1 else ()
 
 
 def _with_references(
@@ -241,6 +179,42 @@ def _with_references(
     return [(record.cells[base], record.cells[head]) for base, head in pairs]
 
 
+def _definition(cell: CellRecord | None) -> str:
+    """What a reference is, apart from versions that nobody pinned."""
+    if cell is None:
+        return ""
+    plain = {name: part for name, part in cell.config.items() if name != "description"}
+    return json.dumps([cell.name, plain], sort_keys=True)
+
+
+# --- points -------------------------------------------------------------------------------------
+
+
+def _collect(run: StoredRun, collection: _Collection) -> None:
+    record, metric = run.record, collection.question.metric
+    if record.status == "running" and is_being_written(run.folder) is not False:
+        collection.leave_out("still running", record)
+        return
+    try:
+        pairs = _with_references(record, collection.reference)
+    except UnknownBaseError as error:
+        collection.leave_out(str(error), record)
+        return
+    named = tuple(f"baseline {name}" for name in collection.baselines.get(run.folder.name, ()))
+    for base, cell in pairs:
+        if not metric.applies(cell):
+            collection.leave_out(f"{cell.name}: {metric.name} says nothing in a backlog")
+            continue
+        point = _point(record, base, cell, metric)
+        if point is None:
+            collection.leave_out(f"{cell.name} has no complete block with a figure", record)
+            continue
+        machine = "" if collection.question.force else machine_of(record, cell, base)
+        key = (cell.name, _work(cell), machine, _definition(base))
+        named_point = replace(point, marks=(*point.marks, *named))
+        collection.points.setdefault(key, []).append(named_point)
+
+
 def _point(
     record: RunRecord, base: CellRecord | None, cell: CellRecord, metric: Metric
 ) -> Point | None:
@@ -248,17 +222,37 @@ def _point(
     blocks = _figures(cell, metric)
     used = [block for block, _ in blocks.values()]
     values = [figure for _, figure in blocks.values()]
+    interleaved = True
     if base is not None:
         references = _figures(base, metric)
         both = sorted(blocks.keys() & references.keys())
-        used = [side[n][0] for n in both for side in (blocks, references)]
+        pairs = [(references[n][0], blocks[n][0]) for n in both]
+        used = [block for pair in pairs for block in pair]
         ratios = [blocks[n][1] / references[n][1] for n in both]
         values = [ratio if metric.more_is_better else 1 / ratio for ratio in ratios]
+        interleaved = is_interleaved(pairs)
     if not values:
         return None
     value = statistics.median(values) if base is None else statistics.geometric_mean(values)
+    if not 0 < value < math.inf:  # figures so far apart that their ratio is no number
+        return None
     sound = all(block.sound for block in used)
-    return Point(record, value, len(values), sound, _facts(record, cell))
+    marks = {
+        "unsound": not sound,
+        "not interleaved": not interleaved,
+        "killed": record.status == "running",
+        record.status: record.status in ("partial", "failed"),
+        "uncommitted changes": bool(record.environment.git_dirty),
+    }
+    return Point(
+        run=record,
+        cell=cell,
+        reference=base,
+        value=value,
+        blocks=len(values),
+        sound=sound,
+        marks=tuple(mark for mark, holds in marks.items() if holds),
+    )
 
 
 def _figures(cell: CellRecord, metric: Metric) -> dict[int, tuple[BlockRecord, float]]:
@@ -271,145 +265,36 @@ def _figures(cell: CellRecord, metric: Metric) -> dict[int, tuple[BlockRecord, f
     return found
 
 
-# --- what is alike, and what differs --------------------------------------------------------------
-
-
 def _work(cell: CellRecord) -> str:
     """What was measured; the name alone does not say how many units or for how long."""
     extent = {name: cell.measure.get(name) for name in ("units", "duration", "warmup")}
     return json.dumps([cell.workload, cell.load, cell.axes, extent], sort_keys=True)
 
 
-def _machine(record: RunRecord, cell: CellRecord) -> str:
-    """Where it was measured. Versions are no part of it: their effect is what history is for."""
-    environment = record.environment
-    words = [environment.cpu, f"{environment.cores} cores"]
-    words.append(f"{round(environment.memory_bytes / _GIB)} GiB")
-    for role, server in cell.servers.items():
-        place = {True: "", False: " on another host", None: " somewhere"}[server.same_host]
-        words.append(f"{role} {server.product}, {server.provider}{place}")
-    return ", ".join(words)
-
-
-def _facts(record: RunRecord, cell: CellRecord) -> dict[str, str]:
-    environment = record.environment
-    packages = environment.packages | cell.packages
-    facts = {
-        "commit": environment.git_commit or "",
-        "harness": environment.harness,
-        "python": environment.python,
-        "kernel": environment.kernel,
-        **{f"package {name}": version for name, version in sorted(packages.items())},
-    }
-    for role, server in sorted(cell.servers.items()):
-        facts[role] = f"{server.product} {server.version}"
-    return facts | dict(_flat("config", cell.config))
-
-
-def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, part in sorted(value.items()):
-            if (path, key) != ("config", "description"):
-                yield from _flat(f"{path}.{key}", part)
-    else:
-        yield path, value if isinstance(value, str) else json.dumps(value)
-
-
 # --- series and their changes -------------------------------------------------------------------
+
+
+def _in_order_of(newest: RunRecord, collection: _Collection, chosen: Method) -> tuple[Series, ...]:
+    """Cells as in the newest run; of several series of one cell the newest first."""
+    places = {cell.name: place for place, cell in enumerate(newest.cells)}
+    entries = [
+        (cell, machine, points) for (cell, _, machine, _), points in collection.points.items()
+    ]
+    entries.sort(key=lambda entry: entry[2][-1].run.started_at, reverse=True)
+    entries.sort(key=lambda entry: places.get(entry[0], len(places)))
+    return tuple(
+        _series(cell, machine, points, collection, chosen) for cell, machine, points in entries
+    )
 
 
 def _series(
     cell: str,
     machine: str,
     points: Sequence[Point],
-    question: Question,
-    reference: str | None,
-    left_out: list[str],
+    collection: _Collection,
+    chosen: Method,
 ) -> Series:
-    if len(points) > question.last:
-        count = len(points) - question.last
-        left_out.append(f"{cell}: the {count} oldest points (--last {question.last})")
-    series = Series(cell, machine, tuple(points[-question.last :]))
-    rising_is_better = reference is not None or question.metric.more_is_better
-    nominations = [
-        _nomination(change, series.points, rising_is_better)
-        for change in change_points(series.values)
-    ]
-    return replace(series, nominations=tuple(nominations))
-
-
-def _nomination(change: ChangePoint, points: Sequence[Point], rising_is_better: bool) -> Nomination:
-    before, after = points[change.index - 1], points[change.index]
-    names = [*before.facts, *(name for name in after.facts if name not in before.facts)]
-    different = {
-        name: (before.facts.get(name, ""), after.facts.get(name, ""))
-        for name in names
-        if before.facts.get(name, "") != after.facts.get(name, "")
-    }
-    return Nomination(
-        change=change,
-        worse=(change.change < 0) == rising_is_better,
-        before=before,
-        after=after,
-        differences=tuple(_difference(name, *sides) for name, sides in different.items()),
-        confirm=_confirm(before, after, different),
-    )
-
-
-def _difference(name: str, before: str, after: str) -> str:
-    short = slice(12) if name == "commit" else slice(None)
-    shown = [side[short] or "none" for side in (before, after)]
-    return f"{name.removeprefix('package ')} {' -> '.join(shown)}"
-
-
-def _confirm(before: Point, after: Point, different: Mapping[str, tuple[str, str]]) -> str:
-    """A paired run of the two commits, Celery versions or settings; without any difference on
-    record there is nothing to pair, and the two runs are put beside each other."""
-    for found in (_by_commit(different), _by_pins(before, after, different), _by_sets(different)):
-        sides = [
-            words
-            for option, refs in zip(("--base", "--head"), found, strict=True)
-            for ref in refs
-            for words in (option, ref)
-        ]
-        if sides:
-            return shlex.join(["harness", "ab", *sides, after.run.source])
-    return shlex.join(["harness", "compare", before.run.run_id, after.run.run_id])
-
-
-_Sides = tuple[Sequence[str], Sequence[str]]
-
-
-def _by_commit(different: Mapping[str, tuple[str, str]]) -> _Sides:
-    base, head = different.get("commit", ("", ""))
-    return ([base[:12]], [head[:12]]) if base and head else ((), ())
-
-
-def _by_pins(before: Point, after: Point, different: Mapping[str, tuple[str, str]]) -> _Sides:
-    names = [name for name in _CELERY if f"package {name}" in different]
-    wanted = dict.fromkeys(["celery", *names]) if names else {}
-    sides = [
-        [f"{name}=={version}" for name in wanted if (version := point.facts.get(f"package {name}"))]
-        for point in (before, after)
-    ]
-    if not all(sides):
-        return (), ()
-    return [f"pins:{','.join(sides[0])}"], [f"pins:{','.join(sides[1])}"]
-
-
-def _by_sets(different: Mapping[str, tuple[str, str]]) -> _Sides:
-    paths = {
-        name.removeprefix("config."): sides
-        for name, sides in different.items()
-        if name.startswith(("config.settings.", "config.worker."))
-    }
-    if not paths or not all(base and head for base, head in paths.values()):
-        return (), ()
-    base, head = ([f"set:{path}={sides[n]}" for path, sides in paths.items()] for n in (0, 1))
-    return base, head
-
-
-def dirty_ends(nomination: Nomination) -> tuple[str, ...]:
-    """Runs at the change that were measured with uncommitted changes: no commit rebuilds them."""
-    ends: Iterable[Point] = (nomination.before, nomination.after)
-    return tuple(end.run.run_id for end in ends if end.run.environment.git_dirty)
+    metric, last = collection.question.metric, collection.question.last
+    if len(points) > last:
+        collection.leave_out(f"{cell}: the {len(points) - last} oldest points (--last {last})")
+    return series_of(cell, machine, points[-last:], chosen, more_is_better=metric.more_is_better)

@@ -123,6 +123,6 @@ def read_run(folder: Path) -> RunRecord:
         return RunRecord.model_validate(stored)
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise RecordError(f"{path}: not a run record ({reason})") from error

@@ -1,6 +1,6 @@
 """Where the level of a series changed: candidates for a paired re-run, never verdicts.
 
-Apache Otava's algorithm where its library is installed; otherwise E-divisive means with its
+Apache Otava's algorithm where its library is importable; otherwise E-divisive means with its
 permutation test, here. A change that either nominates has to last and to matter: see `Limits`.
 
 Sources: Matteson and James, A Nonparametric Approach for Multiple Change Point Analysis of
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -27,7 +27,8 @@ Method = Literal["otava", "e-divisive"]
 _PERMUTATIONS = 499
 _ENOUGH_EXCEEDANCES = 25
 """That many of 499 as extreme as the candidate: p cannot fall below 0.05 any more."""
-_BATCH = 50
+_BATCH_CELLS = 500_000
+"""Permutations are drawn so many at a time that their sums fill about 4 MB a piece."""
 _OTAVA = "otava.analysis"
 _OTAVA_WINDOW = 50
 _OTAVA_LEVEL = 0.001
@@ -65,6 +66,9 @@ class ChangePoint:
 
 
 DEFAULT_LIMITS = Limits()
+_SHORTEST: Mapping[Method, int] = {"otava": 6, "e-divisive": 12}
+"""Otava needs its two sides. Of n points, k of them after a change, the permutation test gives at
+best p = 2 / C(n, k): with 3 after it, n = 12 is the first length where that is below 0.01."""
 
 
 def method() -> Method:
@@ -79,9 +83,13 @@ def method() -> Method:
 def method_words(chosen: Method) -> str:
     """Name and settings, for a report."""
     if chosen == "otava":
-        version = importlib.metadata.version("apache-otava")
-        return f"Apache Otava {version}, p <= {_OTAVA_LEVEL}"
+        return f"{_otava_words()}, p < {_OTAVA_LEVEL}"
     return f"E-divisive means, {_PERMUTATIONS} permutations, p <= {DEFAULT_LIMITS.level}"
+
+
+def shortest_series(chosen: Method) -> int:
+    """In shorter ones nothing can be found."""
+    return _SHORTEST[chosen]
 
 
 def change_points(
@@ -99,9 +107,10 @@ def change_points(
     series = np.asarray(values, dtype=np.float64)
     if not (np.isfinite(series) & (series > 0)).all():
         raise ValueError("change points need positive values")
-    if len(series) < 2 * limits.points:
+    chosen = chosen or method()
+    if len(series) < max(2 * limits.points, shortest_series(chosen)):
         return ()
-    if (chosen or method()) == "otava":
+    if chosen == "otava":
         found = _otava(series, limits)
     else:
         # A change is a ratio: in logarithms a doubling and a halving are equally far.
@@ -139,6 +148,13 @@ def _lengths(total: int, kept: dict[int, float]) -> list[int]:
 
 
 # --- Apache Otava -------------------------------------------------------------------------------
+
+
+def _otava_words() -> str:
+    try:
+        return f"Apache Otava {importlib.metadata.version('apache-otava')}"
+    except importlib.metadata.PackageNotFoundError:  # on the path, but not installed
+        return "Apache Otava"
 
 
 def _otava(series: Floats, limits: Limits) -> dict[int, float]:
@@ -194,9 +210,11 @@ def _p_value(
 
     Stops early when it is clear that the share is large (Besag and Clifford).
     """
+    longest = max(map(len, segments))
+    batch = max(1, min(_ENOUGH_EXCEEDANCES, _BATCH_CELLS // (longest + 1) ** 2))
     exceeding = drawn = 0
     while drawn < _PERMUTATIONS and exceeding < _ENOUGH_EXCEEDANCES:
-        size = min(_BATCH, _PERMUTATIONS - drawn)
+        size = min(batch, _PERMUTATIONS - drawn)
         best = np.zeros(size)
         for segment in segments:
             shuffled = rng.permuted(np.tile(segment, (size, 1)), axis=1)

@@ -1,0 +1,71 @@
+"""Figures by name: what `harness history --metric` can show of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from harness.errors import UsageError
+from harness.results.metrics import COMPARED, Metric
+from harness.results.record import PHASES, BlockRecord, Distribution
+from harness.scenario.wording import did_you_mean, listed, shown
+
+DEFAULT_METRIC = "throughput"
+Unit = Literal["units/s", "tasks/s", "s", "ms/task", "bytes"]
+
+_PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
+    "throughput": ("throughput_per_s", True, "units/s"),
+    "tasks": ("tasks_per_s", True, "tasks/s"),
+    "publish_rate": ("publish_rate_per_s", True, "units/s"),
+    "worker_cpu": ("worker_cpu_ms_per_task", False, "ms/task"),
+    "client_cpu": ("client_cpu_ms_per_task", False, "ms/task"),
+    "worker_rss": ("worker_peak_rss_bytes", False, "bytes"),
+    "client_rss": ("client_peak_rss_bytes", False, "bytes"),
+}
+"""Name -> field of the block, whether more is better, unit."""
+_SPREADS = ("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store")
+_QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
+METRIC_WORDS = (*_PLAIN, *(f"{name}.QUANTILE" for name in _SPREADS))
+"""What `metric_named` knows; QUANTILE is one of mean, min, p50 ... max."""
+
+
+def metric_named(name: str) -> Metric:
+    """The figure that a name stands for, one per block. UsageError for an unknown name."""
+    for known in COMPARED:
+        if known.name == name:
+            return known
+    if name in _PLAIN:
+        field, more_is_better, _ = _PLAIN[name]
+        return Metric(name, lambda block: _number(block, field), more_is_better=more_is_better)
+    spread, _, quantile = name.rpartition(".")
+    if spread in _SPREADS and quantile in _QUANTILES:
+        return Metric(
+            name,
+            lambda block: _quantile(block, spread, quantile),
+            more_is_better=False,
+            needs_watching=spread == "latency.total",
+        )
+    every = [*_PLAIN, *(f"{spread}.{quantile}" for spread in _SPREADS for quantile in _QUANTILES)]
+    raise UsageError(
+        f"no metric {shown(name)}{did_you_mean(name, every)}; there are: {listed(METRIC_WORDS)}, "
+        f"with QUANTILE one of {listed(_QUANTILES)}"
+    )
+
+
+def unit_of(metric: Metric) -> Unit:
+    """Of its figures; latencies, phases and calls are seconds."""
+    return _PLAIN[metric.name][2] if metric.name in _PLAIN else "s"
+
+
+def _number(block: BlockRecord, field: str) -> float | None:
+    value: float | None = getattr(block, field)
+    return value
+
+
+def _quantile(block: BlockRecord, spread: str, quantile: str) -> float | None:
+    group, _, name = spread.partition(".")
+    found: Distribution | None = block.latency_s
+    if group != "latency":
+        found = block.phases_s.get(name) if group == "phase" else block.calls_s.get(f"{name}_call")
+    value: float | None = None if found is None else getattr(found, quantile)
+    return value

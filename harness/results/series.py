@@ -1,0 +1,180 @@
+"""One series of a history: its points, and the changes of level that are nominated in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.results.facts import difference_words, differences, facts_of, software_of
+from harness.results.record import CellRecord, RunRecord
+from harness.results.reruns import Measured, Rerun, not_varied, reruns, run_again
+from harness.scenario.wording import listed
+from harness.stats.changepoints import ChangePoint, Method, change_points, shortest_series
+
+_REFERENCE = "reference's "
+_REACH = 2
+"""So many runs beyond its neighbours the cause of a change is looked for."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell in one run."""
+
+    run: RunRecord
+    cell: CellRecord
+    reference: CellRecord | None
+    """Of the same run: what the value is a ratio to. None: the value is absolute."""
+    value: float
+    """Ratio to the reference, above 1 is better; or the figure itself."""
+    blocks: int
+    """How many of its cell the value rests on."""
+    sound: bool
+    """No unit of them was lost, wrong, duplicated or failed unmeant."""
+    marks: tuple[str, ...]
+    """What a reader has to know of it; empty for a point like any other."""
+
+
+@dataclass(frozen=True)
+class Nomination:
+    """A change of level that may be one: a paired re-run has to confirm it."""
+
+    change: ChangePoint
+    worse: bool
+    before: Point
+    after: Point
+    """The runs on its two sides between which something changed; without that its neighbours."""
+    differences: tuple[str, ...]
+    """What the records say changed in between: `celery 5.6.3 -> 5.7.0`."""
+    confirm: tuple[Rerun, ...]
+    """Paired re-runs, each of one kind of difference; empty where none can be paired."""
+    not_varied: tuple[str, ...]
+    """Differences that no re-run brings back."""
+    run_again: str
+    """The command that measures the scenario once more as it is."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Like values of one cell, oldest first."""
+
+    cell: str
+    machine: str
+    """Empty if several were thrown together."""
+    reference: str | None
+    """The cell to which the values are ratios, and what it runs."""
+    points: tuple[Point, ...]
+    nominations: tuple[Nomination, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Those of its points."""
+        return tuple(point.value for point in self.points)
+
+
+def series_of(
+    cell: str, machine: str, points: Sequence[Point], chosen: Method, *, more_is_better: bool
+) -> Series:
+    """A series with its nominated changes. `more_is_better` is said of absolute values."""
+    newest = points[-1].reference
+    rising_is_better = newest is not None or more_is_better
+    changes = change_points([point.value for point in points], chosen=chosen)
+    return Series(
+        cell=cell,
+        machine=machine,
+        reference=None if newest is None else _reference_words(newest),
+        points=tuple(points),
+        nominations=tuple(_nomination(change, points, rising_is_better) for change in changes),
+        notes=tuple(_notes(points, chosen)),
+    )
+
+
+def _reference_words(cell: CellRecord) -> str:
+    """`redis[ab=base], revision 3fa9c1b08c2d`."""
+    celery = cell.config.get("celery") or {}
+    version = [f"celery {celery['version']}"] if celery.get("version") else []
+    revision = [f"revision {celery['revision'][:12]}"] if celery.get("revision") else []
+    return ", ".join(
+        [cell.name.rsplit("/", 2)[0], *revision, *version, *(celery.get("pins") or ())]
+    )
+
+
+def _notes(points: Sequence[Point], chosen: Method) -> Iterator[str]:
+    shortest = shortest_series(chosen)
+    if len(points) < shortest:
+        count = "1 point" if len(points) == 1 else f"{len(points)} points"
+        yield f"{count}: too few to look for changes, which takes {shortest}"
+    references = [(point.run, point.reference) for point in points if point.reference is not None]
+    if references:
+        first, newest = (software_of(*references[place]) for place in (0, -1))
+        moved = [
+            difference_words(name, *sides) for name, sides in differences(first, newest).items()
+        ]
+        if moved:
+            yield (
+                f"the reference is not pinned: {listed(moved)}; what hits both sides alike "
+                "leaves no trace here"
+            )
+
+
+def _nomination(change: ChangePoint, points: Sequence[Point], rising_is_better: bool) -> Nomination:
+    before, after = _ends(change, points)
+    different = differences(*(facts_of(point.run, point.cell) for point in (before, after)))
+    of_reference = _reference_differences(before, after)
+    names = [str(after.cell.config.get("name"))]
+    if of_reference and after.reference is not None:
+        names.append(str(after.reference.config.get("name")))
+    found = reruns(
+        Measured(before.run, before.cell),
+        Measured(after.run, after.cell),
+        different,
+        with_configurations=names,
+    )
+    words = {name: difference_words(name, *sides) for name, sides in different.items()}
+    shared = {name for name, sides in of_reference.items() if different.get(name) == sides}
+    own = tuple(f"{word} (both sides)" if name in shared else word for name, word in words.items())
+    others = tuple(
+        f"{_REFERENCE}{difference_words(name, *sides)}"
+        for name, sides in of_reference.items()
+        if name not in shared
+    )
+    return Nomination(
+        change=change,
+        worse=(change.change < 0) == rising_is_better,
+        before=before,
+        after=after,
+        differences=(*own, *others),
+        confirm=found,
+        not_varied=(
+            *(words[name] for name in not_varied(different, found)),
+            *others,
+            *(f"uncommitted changes of run {point.run.run_id}" for point in _dirty(before, after)),
+        ),
+        run_again=run_again(Measured(after.run, after.cell)),
+    )
+
+
+def _dirty(*points: Point) -> Iterator[Point]:
+    yield from (point for point in points if point.run.environment.git_dirty)
+
+
+def _ends(change: ChangePoint, points: Sequence[Point]) -> tuple[Point, Point]:
+    """Noise moves a change by a run or two, so its cause may lie just beside it."""
+    nearest = points[change.index - 1], points[change.index]
+    for further in range(_REACH + 1):
+        first, last = change.index - 1 - further, change.index + further
+        if first < 0 or last >= len(points):
+            break
+        ends = points[first], points[last]
+        one, other = (facts_of(point.run, point.cell) for point in ends)
+        if one != other or _reference_differences(*ends):
+            return ends
+    return nearest
+
+
+def _reference_differences(before: Point, after: Point) -> dict[str, tuple[str, str]]:
+    if before.reference is None or after.reference is None:
+        return {}
+    return differences(
+        software_of(before.run, before.reference), software_of(after.run, after.reference)
+    )

@@ -1,0 +1,86 @@
+"""docs/history.md: every command and every query in it works as written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+
+from harness.cli import cli, exit_code_of
+from harness.cli.sql import FORMATS
+from harness.errors import ExitCode
+from harness.results.named_metrics import metric_named
+from harness.stats.changepoints import shortest_series
+from tests.cli.project import ROOT
+from tests.history.stores import paired_run, plain_run, store
+
+TEXT = (ROOT / "docs/history.md").read_text(encoding="utf-8")
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+COMMANDS = [line for kind, block in FENCED if not kind for line in block.splitlines()]
+QUERIES = [block for kind, block in FENCED if kind == "sql"]
+QUANTILES = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a store that has what the document speaks of."""
+    results = store(
+        tmp_path / "results",
+        [paired_run(night, 1.0) for night in range(3)]
+        + [plain_run(3, 500, scenario={"name": "smoke-ab"})],
+    )
+    shutil.copytree(ROOT / "results/reference", results / "reference")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_there_are_commands_and_queries() -> None:
+    assert {shlex.split(command)[1] for command in COMMANDS} == {"baseline", "history", "ab"}
+    assert len(QUERIES) == 7
+
+
+def test_the_commands(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In their order; those that measure are only parsed."""
+    for command in COMMANDS:
+        program, *words = shlex.split(command)
+        assert program == "harness"
+        if words[0] == "ab":
+            with click.Context(cli) as context:
+                found = cli.get_command(context, "ab")
+                assert found is not None
+                found.make_context("ab", words[1:], parent=context)
+            continue
+        assert exit_code_of(words) == ExitCode.PASS, capsys.readouterr().err
+        assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_queries(
+    project: Path, capsys: pytest.CaptureFixture[str], query: str, form: str
+) -> None:
+    assert exit_code_of(["sql", query, "--format", form]) == ExitCode.PASS
+    captured = capsys.readouterr()
+    rows = len(captured.out.splitlines())
+    nothing_is_wrong = "not sound" in query or "gates_failed" in query
+    assert (rows > 2) is not nothing_is_wrong, captured.out
+
+
+def test_the_metrics_are_all_there() -> None:
+    section = TEXT.partition("\nMetrics: ")[2].partition("\n\n")[0]
+    names = re.findall(r"`([^`]+)`", section)
+    assert set(QUANTILES) < set(names)
+    for name in names:
+        for quantile in QUANTILES if name not in QUANTILES else ():
+            plain = name.replace("NAME", "queue").replace("QUANTILE", quantile)
+            assert metric_named(plain).name == plain
+
+
+def test_the_fewest_points() -> None:
+    row = next(line for line in TEXT.splitlines() if line.startswith("| fewest points"))
+    shortest = [str(shortest_series("otava")), str(shortest_series("e-divisive"))]
+    assert [cell.strip() for cell in row.split("|")[2:4]] == shortest
