@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -168,7 +169,8 @@ def test_interrupted_twice_ends_at_once(
     assert "Traceback" not in ended.stderr
     report = site.harness("report", str(ended.folder)).words
     assert "the run was broken off in this block" in report
-    assert "4 timed out" in report
+    # Two run; whether the other two callers had published by then is the machine's affair.
+    assert re.search("0 ok, [2-4] timed out", report)
     assert redis_server.inventory() == before
     nothing_left(site)
 
