@@ -42,7 +42,9 @@ def measure(services: Services, workspace: Workspace, folder: RunFolder) -> Rati
                 command, cwd=HERE, env=os.environ | urls, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, text=True, check=True, timeout=300,
             )  # fmt: skip
-        return float(answer.stdout.split()[-1])
+        per_second = float(answer.stdout.split()[-1])
+        print(f"pair {number}: {per_second:.0f}/s by the script", flush=True)
+        return per_second
 
     def by_harness(number: int) -> float:
         job = BlockJob(
