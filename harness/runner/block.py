@@ -246,11 +246,6 @@ def _record(
     result = digest(merge(job.events), job.shape, end)
     samples.write(job.path, result.merged, result.ledger, result.phases)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
-    status: BlockStatus = "complete"
-    if measured.trouble:
-        status = "failed"
-    elif measured.cut_short or measured.gave_up:
-        status = "partial"
     place = f"blocks/{job.path.name}"
     fields = result.fields | {
         "warnings": (
@@ -263,7 +258,7 @@ def _record(
         number=job.number,
         cell=job.cell_index,
         repetition=job.repetition,
-        status=status,
+        status=_status(measured),
         error=redact(measured.trouble),
         started_at=started_at,
         isolation=dict(isolation),
@@ -279,6 +274,12 @@ def _record(
         },
         **fields,
     )
+
+
+def _status(measured: Measured) -> BlockStatus:
+    if measured.trouble:
+        return "failed"
+    return "partial" if measured.cut_short or measured.gave_up else "complete"
 
 
 def _mixed(versions: Sequence[Mapping[str, str]]) -> str:
