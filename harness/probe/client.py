@@ -26,6 +26,7 @@ from typing import Any
 from harness.probe import afterwards, loads
 from harness.probe.app import app, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
+from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
@@ -39,7 +40,8 @@ class Client:
         self._spec = spec
         self._recorder = Recorder(spec["events"], "client", versions=versions())
         self._recorder.open()
-        self._units = UnitRunner(self._recorder, spec["timeout_s"])
+        self._tag = new_tag()
+        self._units = UnitRunner(self._recorder, spec["timeout_s"], self._tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
         self._callers = loads.Closed(self._units, stop, spec["load"].get("in_flight", 8))
         self._load = loads.make(spec["load"], self._units, stop, self._callers)
@@ -49,7 +51,7 @@ class Client:
     def probe(self, count: int, hold_s: float, timeout_s: float) -> dict[str, Any]:
         """Publish `count` probe tasks at once and wait for them; how many came back."""
         workload = Probe(hold_s)
-        units = UnitRunner(self._recorder, timeout_s)
+        units = UnitRunner(self._recorder, timeout_s, self._tag)
         sent = [units.publish(self._number(), workload, UnitFlag.PROBE) for _ in range(count)]
         outcomes = [units.wait(published) for published in sent if published is not None]
         return {"back": outcomes.count(Outcome.OK), "errors": units.publish_errors}

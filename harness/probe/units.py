@@ -7,9 +7,9 @@ from typing import Any
 
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
-from celery.utils import uuid
 
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.ids import namer
 from harness.probe.recorder import Recorder
 from harness.probe.workloads import Failure, Workload
 
@@ -30,8 +30,9 @@ class Published:
 class UnitRunner:
     """Publishes units and judges their results; the only place that does either."""
 
-    def __init__(self, recorder: Recorder, timeout_s: float) -> None:
+    def __init__(self, recorder: Recorder, timeout_s: float, tag: int) -> None:
         self._record = recorder.record
+        self._name = namer(tag)
         self._timeout_s = timeout_s
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
@@ -39,20 +40,19 @@ class UnitRunner:
     def publish(self, unit: int, workload: Workload, flags: UnitFlag) -> Published | None:
         """Publish one unit; None if the call raised, which is recorded."""
         record, now = self._record, time.monotonic_ns
-        task_id = uuid()
-        ident = id_bytes(task_id)
+        ident = id_bytes(self._name(unit, 0))
         # Recorded before the call: a client that is killed inside it has still told.
         record(Kind.PUBLISH, ident, now(), unit, 0, flags)
         try:
-            result = workload.publish(unit, task_id)
+            result = workload.publish(unit, self._name)
         except Exception as error:  # whatever a broker's client raises  # noqa: BLE001
             record(Kind.PUBLISH_FAILED, ident, now(), unit)
             reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
             self.publish_errors[reason] = self.publish_errors.get(reason, 0) + 1
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
-        for position, member in enumerate(workload.members(result)):
-            record(Kind.MEMBER, id_bytes(member), 0, unit, position)
+        for position in range(workload.tasks_per_unit):
+            record(Kind.MEMBER, id_bytes(self._name(unit, position)), 0, unit, position)
         return Published(unit, workload, result)
 
     def wait(self, published: Published) -> Outcome:

@@ -8,6 +8,7 @@ wrong caller is found.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ from celery import chain, group
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
+from harness.probe.ids import WHOLE
+
+Name = Callable[[int, int], str]
+"""Unit and position -> task id, see `probe.ids`."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,8 @@ class Workload(Protocol):
 
     tasks_per_unit: int
 
-    def publish(self, unit: int, ident: str) -> Any:
-        """Publish the unit under the result id `ident`; the AsyncResult or GroupResult."""
-        ...
-
-    def members(self, result: Any) -> list[str]:
-        """The unit's task ids, in order."""
+    def publish(self, unit: int, name: Name) -> Any:
+        """Publish the unit, its tasks under their names; the AsyncResult or GroupResult."""
         ...
 
     def wait(self, result: Any, timeout_s: float) -> Any:
@@ -49,9 +50,6 @@ class Workload(Protocol):
 
 class _OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
-
-    def members(self, result: AsyncResult) -> list[str]:
-        return [result.id]
 
     def wait(self, result: AsyncResult, timeout_s: float) -> Any:
         return result.get(timeout=timeout_s)
@@ -71,8 +69,8 @@ class Add(_OneResult):
             return self._payload, str(unit)
         return unit if self._x is None else self._x, unit + 1 if self._y is None else self._y
 
-    def publish(self, unit: int, ident: str) -> AsyncResult:
-        return tasks.add.apply_async(self._arguments(unit), task_id=ident)
+    def publish(self, unit: int, name: Name) -> AsyncResult:
+        return tasks.add.apply_async(self._arguments(unit), task_id=name(unit, 0))
 
     def expected(self, unit: int) -> Any:
         x, y = self._arguments(unit)
@@ -97,13 +95,13 @@ class Group:
             return f"{self._payload}{number}"
         return number if fixed is None else fixed
 
-    def publish(self, unit: int, ident: str) -> GroupResult:
+    def publish(self, unit: int, name: Name) -> GroupResult:
         kinds = (tasks.buy_milk, tasks.buy_bread)
-        members = [kinds[i % 2].s(value) for i, value in enumerate(self.expected(unit))]
-        return group(members).apply_async(task_id=ident)
-
-    def members(self, result: GroupResult) -> list[str]:
-        return [child.id for child in result.results]
+        members = [
+            kinds[i % 2].s(value).set(task_id=name(unit, i))
+            for i, value in enumerate(self.expected(unit))
+        ]
+        return group(members).apply_async(task_id=name(unit, WHOLE))
 
     def wait(self, result: GroupResult, timeout_s: float) -> Any:
         return (result.join if self._join else result.get)(timeout=timeout_s)
@@ -122,17 +120,12 @@ class Chain(_OneResult):
             return f"{self._payload}{unit}"
         return unit if self._id is None else self._id
 
-    def publish(self, unit: int, ident: str) -> AsyncResult:
-        greetings = [tasks.greeting_user.s() for _ in range(self.tasks_per_unit - 1)]
-        links = chain(tasks.fetch_user_name.s(self._argument(unit)), *greetings)
-        return links.apply_async(task_id=ident)
-
-    def members(self, result: AsyncResult) -> list[str]:
-        ids, link = [], result
-        while link is not None:
-            ids.append(link.id)
-            link = link.parent
-        return ids[::-1]
+    def publish(self, unit: int, name: Name) -> AsyncResult:
+        last = self.tasks_per_unit - 1
+        links = [tasks.fetch_user_name.s(self._argument(unit))]
+        links += [tasks.greeting_user.s() for _ in range(last)]
+        named = [link.set(task_id=name(unit, i)) for i, link in enumerate(links)]
+        return chain(*named).apply_async(task_id=name(unit, last))
 
     def expected(self, unit: int) -> str:
         value: str = tasks.fetch_user_name(self._argument(unit))
@@ -149,8 +142,8 @@ class HeavyTask(_OneResult):
     def __init__(self, spec: dict[str, Any]) -> None:
         self._n = spec["n"]
 
-    def publish(self, unit: int, ident: str) -> AsyncResult:  # noqa: ARG002 - every unit is alike
-        return tasks.heavy_task.apply_async((self._n,), task_id=ident)
+    def publish(self, unit: int, name: Name) -> AsyncResult:
+        return tasks.heavy_task.apply_async((self._n,), task_id=name(unit, 0))
 
     def expected(self, unit: int) -> Any:  # noqa: ARG002 - every unit is alike
         if isinstance(self._n, str):
@@ -166,8 +159,8 @@ class Probe(_OneResult):
     def __init__(self, hold_s: float) -> None:
         self._hold_s = hold_s
 
-    def publish(self, unit: int, ident: str) -> AsyncResult:  # noqa: ARG002 - every unit is alike
-        return tasks.probe.apply_async((self._hold_s,), task_id=ident)
+    def publish(self, unit: int, name: Name) -> AsyncResult:
+        return tasks.probe.apply_async((self._hold_s,), task_id=name(unit, 0))
 
     def expected(self, unit: int) -> bool:  # noqa: ARG002 - every unit is alike
         return True
