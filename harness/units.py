@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|m|min|h)")
+_RATE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?:/\s*(?P<unit>s|min|h))?")
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -26,6 +27,19 @@ def parse_duration_s(text: str | float) -> float:
     if not 0 <= value < 7 * 86400:
         raise ValueError("a duration lies between 0 and 7 days")
     return value
+
+
+def parse_rate_per_s(text: str | float) -> float:
+    """Per second, from `200/s`, `30/min` or from a plain number per second.
+
+    Raises ValueError with a message fit for a user.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"expected a rate such as 200/s or 30/min, not {text!r}")
+    return float(match["number"]) / _SECONDS[match["unit"] or "s"]
 
 
 def parse_share(text: str | float) -> float:

@@ -35,6 +35,17 @@ def usage(roots: Sequence[int]) -> Usage:
     return Usage(cpu_ns, rss_bytes)
 
 
+def cpu_ns_by_process(roots: Sequence[int]) -> dict[int, int]:
+    """CPU time so far of each living process among `roots` and their descendants, by pid."""
+    found: dict[int, int] = {}
+    for root in roots:
+        with contextlib.suppress(psutil.Error):
+            for process in [leader := psutil.Process(root), *leader.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    found[process.pid] = _cpu_ns(process)
+    return found
+
+
 def _cpu_ns(process: psutil.Process) -> int:
     times = process.cpu_times()
     reaped_s = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)

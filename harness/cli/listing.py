@@ -10,8 +10,9 @@ import click
 
 from harness.errors import InvalidInput, UsageError
 from harness.scenario.capabilities import BACKENDS, BROKERS
+from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
-from harness.scenario.models import Load, Workload, kinds
+from harness.scenario.models import Workload
 
 _INVALID = "(invalid: see harness check)"
 

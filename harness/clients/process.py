@@ -37,12 +37,14 @@ class Client:
         logs: Path,
         workspace: Workspace,
         interpreter: Interpreter = OWN,
+        *,
+        name: str = "client",
     ) -> Client:
         """Start the process; it answers `done: start` when it has built its app."""
         process = spawn(
             [interpreter.python, "-m", "harness.probe.client"],
-            name="client",
-            log=logs / "client.log",
+            name=name,
+            log=logs / f"{name}.log",
             env=workspace.marked(interpreter.environ(environ)),
             cwd=interpreter.folder,
             stdin=subprocess.PIPE,
@@ -63,6 +65,11 @@ class Client:
         if isinstance(exc, KeyboardInterrupt):  # at once: nobody waits for results
             self._process.kill()
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
 
     def tell(self, command: str, **arguments: Any) -> None:
         """Send a command without waiting. ClientError if the client is gone."""

@@ -2,14 +2,17 @@
 
 It obeys commands, one JSON object per line on standard input, and answers each with one line
 on standard output, `{"done": NAME, ...}` or `{"error": TEXT, ...}`; first of all comes
-`{"done": "start", "unknown_settings": [...]}`, once its app is built:
+`{"done": "start", "unknown_settings": [...], "tag": HEX}`, once its app is built:
 
 - `probe`: publish `count` tasks that each hold a pool process for `hold_s`, and see them back;
 - `warmup`: run the cell's warm-up units, always as closed load, and check them;
-- `measure`: run the measured units;
+- `measure`: run the measured units of a closed load or a backlog;
+- `send`: run the phases of an open loop, from the moment `at_ns` on;
 - `check`: fetch and check what nobody saw yet, within `limit_s`;
-- `stop`: start no further unit (honoured while `measure` runs);
+- `stop`: start no further unit (honoured while `measure` and `send` run);
 - `exit`, or the end of the input: leave.
+
+Several clients share a load: each runs its part of it, with unit numbers of its own.
 """
 
 from __future__ import annotations
@@ -21,12 +24,16 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import afterwards, loads
+from harness.probe import afterwards, loads, pacer
 from harness.probe.app import app, load_spec
+from harness.probe.app_variables import CLIENT_VARIABLE
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
-from harness.probe.ids import new_tag
+from harness.probe.ids import first_unit, new_tag
+from harness.probe.open_loop import OpenLoop
+from harness.probe.publisher import Api
 from harness.probe.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
@@ -36,29 +43,34 @@ from harness.probe.workloads import WORKLOADS, Probe
 class Client:
     """State of one client process between commands."""
 
-    def __init__(self, spec: dict[str, Any], stop: threading.Event) -> None:
+    def __init__(self, spec: dict[str, Any], stop: threading.Event, number: int, of: int) -> None:
+        """The `number`-th (from 0) of that many clients."""
         self._spec = spec
+        self._stop = stop
+        self._number, self._of = number, of
+        self.tag = new_tag()
         self._recorder = Recorder(spec["events"], "client", versions=versions())
         self._recorder.open()
-        self._tag = new_tag()
-        self._units = UnitRunner(self._recorder, spec["timeout_s"], self._tag)
+        self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
-        self._callers = loads.Closed(self._units, stop, spec["load"].get("in_flight", 8))
+        in_flight = self._part(spec["load"].get("in_flight", 8 * of))
+        self._callers = loads.Closed(self._units, stop, in_flight)
         self._load = loads.make(spec["load"], self._units, stop, self._callers)
-        self._next_unit = 0
+        self._open_loop: OpenLoop | None = None
+        self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
     def probe(self, count: int, hold_s: float, timeout_s: float) -> dict[str, Any]:
         """Publish `count` probe tasks at once and wait for them; how many came back."""
         workload = Probe(hold_s)
-        units = UnitRunner(self._recorder, timeout_s, self._tag)
-        sent = [units.publish(self._number(), workload, UnitFlag.PROBE) for _ in range(count)]
+        units = UnitRunner(self._recorder, timeout_s, self.tag)
+        sent = [units.publish(self._take(), workload, UnitFlag.PROBE) for _ in range(count)]
         outcomes = [units.wait(published) for published in sent if published is not None]
         return {"back": outcomes.count(Outcome.OK), "errors": units.publish_errors}
 
     def warmup(self) -> dict[str, Any]:
         """Run the warm-up units and check them."""
-        count = self._spec["warmup"]
+        count = self._part(self._spec["warmup"])
         if count:
             extent = loads.Extent(count, None)
             first = self._next_unit
@@ -68,11 +80,13 @@ class Client:
 
     def measure(self) -> dict[str, Any]:
         """Run the measured units."""
-        extent = loads.Extent(self._spec["units"], self._spec["duration_s"])
+        units = self._spec["units"]
+        extent = loads.Extent(None if units is None else self._part(units), self._duration_s)
         record = self._recorder.record
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
         left = self._load.run(self._workload, self._next_unit, extent, UnitFlag.MEASURED)
+        self._next_unit = self._load.next_unit
         record(Kind.MEASURE_END, NO_ID, time.monotonic_ns())
         self._unresolved += left
         return {
@@ -83,9 +97,47 @@ class Client:
             "publish_errors": self._units.publish_errors,
         }
 
-    def check(self, limit_s: float) -> dict[str, Any]:
-        """Give every unit without a result its outcome."""
-        afterwards.check_all(app, self._units, self._unresolved, limit_s)
+    def send(
+        self,
+        phases: Sequence[dict[str, Any]],
+        seed: int,
+        at_ns: int,
+        give_up_ns: int,
+        reply_to: str | None = None,
+    ) -> dict[str, Any]:
+        """Run phases of an open loop that begins at `at_ns`."""
+        load = self._spec["load"]
+        if self._open_loop is None:
+            self._open_loop = OpenLoop(self._stop, load["senders"], lambda: None)
+        del reply_to
+        planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
+        first = self._next_unit
+        record = self._recorder.record
+        cpu_ns = time.process_time_ns()
+        record(Kind.MEASURE_BEGIN, NO_ID, at_ns)
+        sent = self._open_loop.run(
+            Api(self._units, self._workload),
+            pacer.Pacer(pacer.share(planned, self._number, self._of)),
+            first,
+            at_ns,
+            give_up_ns,
+            UnitFlag.MEASURED,
+        )
+        record(Kind.MEASURE_END, NO_ID, time.monotonic_ns())
+        self._next_unit = sent.last
+        return {
+            "client_cpu_ns": time.process_time_ns() - cpu_ns,
+            "sent": sent.last - first - len(sent.refused),
+            "unsent": {str(phase): count for phase, count in sent.unsent.items()},
+            "publish_errors": self._units.publish_errors,
+        }
+
+    def check(self, limit_s: float, units: Iterable[int] = ()) -> dict[str, Any]:
+        """Give every unit without a result its outcome: those that a closed load or a backlog
+        left, and `units` of an open loop."""
+        waiting = self._unresolved
+        waiting += [self._units.published(unit, self._workload) for unit in units]
+        afterwards.check_all(app, self._units, waiting, limit_s)
         self._unresolved = []
         return {}
 
@@ -93,7 +145,16 @@ class Client:
         """Give the event log's unused space back."""
         self._recorder.close()
 
-    def _number(self) -> int:
+    @property
+    def _duration_s(self) -> float | None:
+        duration_s: float | None = self._spec["duration_s"]
+        return duration_s
+
+    def _part(self, whole: int) -> int:
+        """This client's part of a number that all share."""
+        return whole // self._of + (self._number < whole % self._of)
+
+    def _take(self) -> int:
         self._next_unit += 1
         return self._next_unit - 1
 
@@ -104,8 +165,10 @@ def main() -> None:
     commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, stop), daemon=True).start()
     spec = load_spec()
-    client = Client(spec, stop)
-    _answer({"done": "start", "unknown_settings": unknown_settings(spec["settings"])})
+    number, _, of = os.environ.get(CLIENT_VARIABLE, "0/1").partition("/")
+    client = Client(spec, stop, int(number), int(of))
+    unknown = unknown_settings(spec["settings"])
+    _answer({"done": "start", "unknown_settings": unknown, "tag": f"{client.tag:016x}"})
     while (command := commands.get())["do"] != "exit":
         name = command.pop("do")
         try:

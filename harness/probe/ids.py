@@ -2,7 +2,7 @@
 
 An id is a UUID of version 8 (RFC 9562: the layout is the application's own):
 
-    tag (64 bits: 60 of them random, and the version) | 2 bits variant | unit (30) | position (16) | 0 (16)
+    tag (64 bits, 60 of them random) | variant (2) | unit (30) | position (16) | 0 (16)
 
 The tag is drawn once per client process. So whoever meets an id, in a worker's log or in a
 result, knows the unit without asking; and a message that no client of the block published has
@@ -20,6 +20,12 @@ MOST_TASKS = (1 << 16) - 1
 WHOLE = MOST_TASKS
 _VARIANT = 0b10 << 62
 _VERSION = 8 << 12
+
+
+def first_unit(client: int) -> int:
+    """Where the numbers of the client with that number (from 0) begin: no two clients of a block
+    share a unit. 64 clients, 16 million units each."""
+    return client << 24
 
 
 def new_tag() -> int:

@@ -26,6 +26,8 @@ class Load(Protocol):
     """A shape of load."""
 
     gave_up: bool
+    next_unit: int
+    """After a run: the first number that no unit of it has."""
 
     def run(
         self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
@@ -47,6 +49,7 @@ class Closed:
         self._stop = stop
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="caller")
+        self.next_unit = 0
         self.gave_up = False
         """Nothing came back any more: twice as many units in a row as callers timed out."""
 
@@ -60,6 +63,7 @@ class Closed:
         for job in jobs:
             job.result()
         self.gave_up = self.gave_up or turn.hopeless
+        self.next_unit = turn.next_unit_unused
         return turn.unresolved
 
     def _call(self, workload: Workload, turn: _Turn, flags: UnitFlag) -> None:
@@ -81,6 +85,11 @@ class _Turn:
         self._patience = 2 * in_flight
         self._in_vain = 0
         self.unresolved: list[Published] = []
+
+    @property
+    def next_unit_unused(self) -> int:
+        """Asked when all callers are done."""
+        return next(self._numbers)
 
     @property
     def hopeless(self) -> bool:
@@ -113,6 +122,7 @@ class Backlog:
     """Publishes all units at once; nobody waits for a result."""
 
     def __init__(self, units: UnitRunner, stop: threading.Event) -> None:
+        self.next_unit = 0
         self.gave_up = False
         """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
         self._units = units
@@ -123,6 +133,7 @@ class Backlog:
     ) -> list[Published]:
         on_their_way: list[Published] = []
         refused = 0
+        self.next_unit = first + (extent.units or 0)
         for unit in range(first, first + (extent.units or 0)):
             self.gave_up = refused >= _MOST_REFUSALS
             if self.gave_up or self._stop.is_set():

@@ -37,10 +37,17 @@ class UnitRunner:
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
 
-    def publish(self, unit: int, workload: Workload, flags: UnitFlag) -> Published | None:
-        """Publish one unit; None if the call raised, which is recorded."""
+    def publish(
+        self, unit: int, workload: Workload, flags: UnitFlag, due_ns: int | None = None
+    ) -> Published | None:
+        """Publish one unit; None if the call raised, which is recorded.
+
+        `due_ns` is the moment a pacer planned for it.
+        """
         record, now = self._record, time.monotonic_ns
         ident = id_bytes(self._name(unit, 0))
+        if due_ns is not None:
+            record(Kind.DUE, ident, due_ns, unit)
         # Recorded before the call: a client that is killed inside it has still told.
         record(Kind.PUBLISH, ident, now(), unit, 0, flags)
         try:
@@ -54,6 +61,10 @@ class UnitRunner:
         for position in range(workload.tasks_per_unit):
             record(Kind.MEMBER, id_bytes(self._name(unit, position)), 0, unit, position)
         return Published(unit, workload, result)
+
+    def published(self, unit: int, workload: Workload) -> Published:
+        """A unit that was published before, by whatever thread."""
+        return Published(unit, workload, workload.result(unit, self._name))
 
     def wait(self, published: Published) -> Outcome:
         """Wait for the unit's result the user's way, record when it was seen, and judge it."""

@@ -39,6 +39,10 @@ class Workload(Protocol):
         """Publish the unit, its tasks under their names; the AsyncResult or GroupResult."""
         ...
 
+    def result(self, unit: int, name: Name) -> Any:
+        """The AsyncResult or GroupResult of a unit that was published."""
+        ...
+
     def wait(self, result: Any, timeout_s: float) -> Any:
         """The unit's result, as the user would wait for it. Raises what `get` raises."""
         ...
@@ -50,6 +54,9 @@ class Workload(Protocol):
 
 class _OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
+
+    def result(self, unit: int, name: Name) -> AsyncResult:
+        return AsyncResult(name(unit, 0))
 
     def wait(self, result: AsyncResult, timeout_s: float) -> Any:
         return result.get(timeout=timeout_s)
@@ -103,6 +110,10 @@ class Group:
         ]
         return group(members).apply_async(task_id=name(unit, WHOLE))
 
+    def result(self, unit: int, name: Name) -> GroupResult:
+        members = [AsyncResult(name(unit, i)) for i in range(self.tasks_per_unit)]
+        return GroupResult(name(unit, WHOLE), members)
+
     def wait(self, result: GroupResult, timeout_s: float) -> Any:
         return (result.join if self._join else result.get)(timeout=timeout_s)
 
@@ -126,6 +137,12 @@ class Chain(_OneResult):
         links += [tasks.greeting_user.s() for _ in range(last)]
         named = [link.set(task_id=name(unit, i)) for i, link in enumerate(links)]
         return chain(*named).apply_async(task_id=name(unit, last))
+
+    def result(self, unit: int, name: Name) -> AsyncResult:
+        link = None
+        for position in range(self.tasks_per_unit):
+            link = AsyncResult(name(unit, position), parent=link)
+        return link
 
     def expected(self, unit: int) -> str:
         value: str = tasks.fetch_user_name(self._argument(unit))

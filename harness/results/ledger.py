@@ -62,7 +62,11 @@ class Ledger:
 
     def outcomes(self) -> Outcomes:
         """The counts for the record."""
-        counts = np.bincount(self.final, minlength=len(Final))
+        return self.outcomes_of(np.ones(len(self.final), dtype=bool))
+
+    def outcomes_of(self, chosen: npt.NDArray[np.bool_]) -> Outcomes:
+        """The counts of some of the units."""
+        counts = np.bincount(self.final[chosen], minlength=len(Final))
         return Outcomes(**{final.name.lower(): int(counts[final]) for final in Final})
 
     def losses(self) -> LossReasons:

@@ -73,6 +73,75 @@ class RecordedWarning(Stored):
     data: dict[str, Any] = {}
 
 
+class LoadPhaseRecord(Stored):
+    """One phase of an open-loop load, or one step of a search for saturation.
+
+    A unit belongs to the phase in which it was due.
+    """
+
+    phase: str
+    """`warmup`, `steady`, `burst`, `ramp`, `drain`; `search` and `sustained` of a search."""
+    counted: bool
+    """Whether its units are in the block's figures. All units are in its ledger."""
+    begin_s: float
+    """After the begin of the first phase."""
+    duration_s: float
+    rate_per_s: float
+    to_per_s: float
+    """Where the rate ends, if it changes."""
+    planned: int
+    sent: int
+    sent_in_time: int
+    """Before the end of the phase."""
+    unsent: int = 0
+    """Due, and never sent."""
+    client_limited: bool = False
+    """More than 1 % of the units were not sent in time: the client is too slow for this rate."""
+    completed: int = 0
+    completed_per_s: float = 0.0
+    """Units, of whatever phase, that were completed during it."""
+    in_flight_at_end: int = 0
+    """Published and not over when the phase ended."""
+    latency_s: Distribution = Distribution(count=0)
+    phases_s: dict[str, Distribution] = {}
+    outcomes: Outcomes = Outcomes()
+
+
+class SaturationStep(Stored):
+    """One rate that was tried; its figures are in the load phase of the same index."""
+
+    rate_per_s: float
+    kept: bool
+    broken: tuple[str, ...] = ()
+    """The limits that it broke, as written, or `client`, `loss`, `growth`."""
+    growth: float = 0.0
+    """Units by which the number under way grew while it was tried."""
+    cores: dict[str, float] = {}
+    """Cores in use by `workers`, `client`, `broker`, `backend` and the whole `machine`."""
+    busiest: dict[str, float] = {}
+    """Of the same, the cores that the busiest single process used: 1 is all that it can."""
+    slots_busy: float | None = None
+    """Share of the workers' slots that were running task functions."""
+
+
+class Saturation(Stored):
+    """What a search found."""
+
+    rate_per_s: float | None = None
+    """The highest rate that kept the limits, tried again to confirm it; None if none did."""
+    broken_at_per_s: float | None = None
+    """The lowest rate that did not."""
+    limits: tuple[str, ...] = ()
+    stopped_by: str
+    """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
+    `time` where nothing broke before the search ended."""
+    confirmed: bool = False
+    """Whether the highest rate kept the limits a second time."""
+    out_of_time: bool = False
+    """The search ended before it was as precise as asked for."""
+    steps: tuple[SaturationStep, ...] = ()
+
+
 class BlockRecord(Stored):
     """One measured repetition of one cell."""
 
@@ -88,7 +157,8 @@ class BlockRecord(Stored):
     isolation: dict[str, str] = {}
     """How broker and backend kept the block apart: `database`, `vhost`, `key prefix` ..."""
     window_s: float | None = None
-    """Closed: first publish to last result seen. Backlog: release to last task finished."""
+    """Closed: first publish to last result seen. Backlog: release to last task finished. Open
+    loop: first unit due to last result seen, of the counted phases."""
     units: int = 0
     """Measured units that were published, or were tried to be."""
     tasks: int = 0
@@ -98,6 +168,20 @@ class BlockRecord(Stored):
     tasks_per_s: float | None = None
     publish_rate_per_s: float | None = None
     """Backlog only: units published per second while the workers were held."""
+    planned_per_s: float | None = None
+    """Open loop only: units that were due per second of the counted phases."""
+    sent_per_s: float | None = None
+    """Open loop only: units that were sent in time, per second of the counted phases."""
+    unsent: int = 0
+    """Units that were due and never sent, of all phases."""
+    client_limited: bool = False
+    """The client fell behind its target by more than 1 % in a counted phase: figures say what the
+    client can do, not what the configuration can."""
+    load_phases: tuple[LoadPhaseRecord, ...] = ()
+    saturation: Saturation | None = None
+    observer: dict[str, float] = {}
+    """`cpu_us_per_result` of the process that watched for results, and `resolution_s`: by how much
+    it may have seen a result too late (0 where results are pushed to it)."""
     latency_basis: Literal["seen", "finished"] = "seen"
     """Total latency ends when the client has the result, or (backlog) when the last task
     finished: then it is mostly the place in the queue."""
@@ -125,7 +209,8 @@ class BlockRecord(Stored):
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
     files: dict[str, str] = {}
-    """`units`, `tasks` (Parquet), `logs` (folder): paths relative to the run's folder."""
+    """`units`, `tasks`, `timeline` (Parquet), `logs` (folder): paths relative to the run's
+    folder."""
 
     @property
     def completed(self) -> int:

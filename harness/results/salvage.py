@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.results.ledger import BlockEnd
 from harness.results.liveness import is_being_written
+from harness.results.load_phases import read_plan
 from harness.results.merge import merge
 from harness.results.record import BlockRecord, RunRecord
 from harness.results.summary import digest, shape_of
@@ -25,8 +26,10 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     for number in _unfinished(folder, record):
         index = record.order[number]
         cell = cells[index]
-        merged = merge(folder / "blocks" / f"{number:03d}" / "events")
-        found = digest(merged, shape_of(cell), BlockEnd(cut_short=True))
+        block_folder = folder / "blocks" / f"{number:03d}"
+        merged = merge(block_folder / "events")
+        end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
+        found = digest(merged, shape_of(cell), end, plan)
         if found.fields["units"]:
             block = BlockRecord(
                 number=number,

@@ -14,9 +14,11 @@ import numpy as np
 from harness.results.ledger import Final, Ledger, Stage
 from harness.results.merge import MISSING, Merged
 from harness.results.phases import Phases
+from harness.results.timeline import Timeline
 
 UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"
+TIMELINE_FILE = "timeline.parquet"
 
 
 def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases) -> None:
@@ -26,6 +28,24 @@ def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases) -> None:
     with duckdb.connect() as database:
         _copy(database, folder / UNITS_FILE, _UNITS, _unit_columns(merged, ledger, phases))
         _copy(database, folder / TASKS_FILE, _TASKS, _task_columns(merged))
+
+
+def write_timeline(folder: Path, timeline: Timeline | None) -> None:
+    """Write the block second by second, if there is anything. OSError on a full disk."""
+    if timeline is None:
+        return
+    import duckdb  # noqa: PLC0415 - see `write`
+
+    columns = timeline.columns()
+    shown = ", ".join(
+        f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END AS {name}"
+        if name.endswith("_s") and name != "t_s"
+        else name
+        for name in columns
+    )
+    with duckdb.connect() as database:
+        query = f"SELECT {shown} FROM columns ORDER BY t_s"  # noqa: S608 - names of our own
+        _copy(database, folder / TIMELINE_FILE, query, columns)
 
 
 def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> None:

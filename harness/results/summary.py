@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.ledger import BlockEnd, Ledger, settle
+from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import Phases, phases, task_origins
 from harness.results.record import CellRecord, Distribution, RecordedWarning
@@ -23,23 +24,38 @@ FEW_SAMPLES = 100
 class BlockShape:
     """What of the cell decides how its events are read."""
 
+    tasks_per_unit: int
     sequential: bool
     """The tasks of a unit follow each other: a chain."""
     grouped: bool
     watched: bool
-    """The client waited for each result; False for a backlog."""
+    """Somebody saw each result while it was measured: a caller, or an observer."""
+    held: bool
+    """Workers were held while everything was published: a backlog."""
     stores_results: bool
 
 
 def shape_of(cell: CellRecord) -> BlockShape:
     """How to read the events of a cell's blocks."""
     return BlockShape(
+        tasks_per_unit=_tasks_per_unit(cell.workload),
         sequential=cell.workload["workload"] == "chain",
         grouped=cell.workload["workload"] == "group",
-        watched=cell.load["load"] != "backlog",
+        watched=_is_watched(cell.load),
+        held=cell.load["load"] == "backlog",
         stores_results=cell.config["backend"]["service"] != "none"
         and cell.config["settings"].get("task_ignore_result") is not True,
     )
+
+
+def _tasks_per_unit(workload: dict[str, Any]) -> int:
+    return int(workload.get("size") or workload.get("length") or 1)
+
+
+def _is_watched(load: dict[str, Any]) -> bool:
+    if load["load"] in ("rate", "saturate"):
+        return bool(load.get("results", "observe") == "observe")
+    return bool(load["load"] != "backlog")
 
 
 @dataclass(frozen=True)
@@ -53,20 +69,22 @@ class Digest:
     """Fields of `BlockRecord` by name."""
 
 
-def digest(merged: Merged, shape: BlockShape, end: BlockEnd) -> Digest:
-    """Judge, time and summarise one block."""
+def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) -> Digest:
+    """Judge, time and summarise one block. `plan`: the phases of an open-loop load."""
     ledger = settle(merged, end, sequential=shape.sequential, stores_results=shape.stores_results)
     timing = phases(merged, sequential=shape.sequential, watched=shape.watched)
-    usable = timing.known & ledger.completed
-    window = _window_ns(merged, timing, ledger, shape)
-    completed = int(ledger.completed.sum())
+    counted = counted_units(merged, plan)
+    completed_units = ledger.completed & counted
+    usable = timing.known & completed_units
+    window = _window_ns(merged, timing, usable, counted, shape)
+    completed = int(completed_units.sum())
     fields: dict[str, Any] = {
         "units": len(merged.units.unit),
         "tasks": len(merged.tasks.row),
         "window_s": None if window is None else window / 1e9,
         "throughput_per_s": _rate(completed, window),
-        "tasks_per_s": _rate(_tasks_of(merged, ledger.completed), window),
-        "publish_rate_per_s": None if shape.watched else _publish_rate(merged),
+        "tasks_per_s": _rate(_tasks_of(merged, completed_units), window),
+        "publish_rate_per_s": _publish_rate(merged) if shape.held else None,
         "latency_basis": "seen" if shape.watched else "finished",
         "latency_s": _distribution(timing.total_ns[usable]),
         "phases_s": _phase_distributions(timing, usable, shape),
@@ -77,6 +95,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd) -> Digest:
         "duplicated": int(np.maximum(merged.tasks.executions - 1, 0).sum()),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
+        **_open_loop(merged, ledger, timing, plan),
     }
     warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
@@ -86,16 +105,37 @@ def _distribution(samples: Times) -> Distribution:
     return Distribution.model_validate(describe(samples))
 
 
-def _window_ns(merged: Merged, timing: Phases, ledger: Ledger, shape: BlockShape) -> int | None:
-    """Closed: first publish to last completed unit seen. Backlog: release to last one finished."""
-    usable = timing.known & ledger.completed
+def _window_ns(
+    merged: Merged,
+    timing: Phases,
+    usable: npt.NDArray[np.bool_],
+    counted: npt.NDArray[np.bool_],
+    shape: BlockShape,
+) -> int | None:
+    """From the first unit due (a closed load's are due when they are published), or from the
+    release of a backlog, to the last completed one seen, or finished."""
     if not usable.any():
         return None
-    if shape.watched:
-        begin, end = merged.units.publish_ns.min(), merged.units.seen_ns[usable].max()
-    else:
-        begin, end = merged.release_ns, timing.end_ns[usable].max()
+    begin = merged.release_ns if shape.held else merged.units.due_ns[counted].min()
+    ended_ns = merged.units.seen_ns if shape.watched else timing.end_ns
+    end = ended_ns[usable].max()
     return None if begin == MISSING or end <= begin else int(end - begin)
+
+
+def _open_loop(merged: Merged, ledger: Ledger, timing: Phases, plan: Plan) -> dict[str, Any]:
+    """What only loads with phases have."""
+    found = summaries(merged, ledger, timing, plan, _distribution)
+    counted = [phase for phase in found if phase.counted]
+    if not counted:
+        return {}
+    duration_s = sum(phase.duration_s for phase in counted)
+    return {
+        "load_phases": found,
+        "planned_per_s": sum(phase.planned for phase in counted) / duration_s,
+        "sent_per_s": sum(phase.sent_in_time for phase in counted) / duration_s,
+        "unsent": sum(phase.unsent for phase in found),
+        "client_limited": any(phase.client_limited for phase in counted),
+    }
 
 
 def _rate(count: int, window_ns: int | None) -> float | None:
@@ -169,6 +209,12 @@ def _warnings(
         yield RecordedWarning(code="few_samples", data={"units": completed})
     if merged.foreign_tasks:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
+    if fields.get("client_limited"):
+        limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
+        worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)
+        data = {"planned_per_s": worst.planned / worst.duration_s}
+        data["sent_per_s"] = worst.sent_in_time / worst.duration_s
+        yield RecordedWarning(code="client_limited", data=data)
     untimed = int((ledger.completed & ~timing.known).sum())
     if untimed:
         yield RecordedWarning(code="untimed_units", data={"units": untimed})

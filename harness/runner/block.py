@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from harness.clients.process import Client
+from harness.clients.several import Clients
 from harness.clock import utc_now
 from harness.environments import OWN, Interpreter
 from harness.errors import HarnessError, RecordError
-from harness.probe.events import NO_ID, Kind
-from harness.probe.recorder import Recorder
 from harness.results import samples
 from harness.results.eventlog import versions_in
 from harness.results.ledger import BlockEnd
+from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import merge
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.store import RunFolder
 from harness.results.summary import BlockShape, Digest, digest
+from harness.results.timeline import timeline
 from harness.runner import cellspec
-from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
+from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
+from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
 from harness.scenario.models import Cell
 from harness.services.provide import BlockSpace, Services
-from harness.usage import Usage
 from harness.workers.process import Workers
 from harness.workspace import Workspace
 
-_CHECK_S = 30.0
+_SESSIONS: Mapping[str, type[Session]] = {
+    "closed": ClosedSession,
+    "backlog": BacklogSession,
+    "rate": RateSession,
+    "saturate": SaturateSession,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class BlockJob:
     environ: Mapping[str, str]
     interpreter: Interpreter = OWN
     """Which Python runs its clients and workers."""
+    seed: int = 0
+    """Of random arrivals: the same for every block of a run."""
 
     @property
     def path(self) -> Path:
@@ -64,28 +69,6 @@ class BlockJob:
     def events(self) -> Path:
         """Where its processes write their event logs."""
         return self.path / "events"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was seen of a block while it ran, beside its event logs."""
-
-    trouble: str = ""
-    """Why it went wrong, if it did."""
-    cut_short: bool = False
-    """The user ended it."""
-    gave_up: bool = False
-    """The client found that nothing came back any more."""
-    workers_alive: bool = True
-    waiting: int = 0
-    """Messages in the queue when nobody waited any more."""
-    left_unacknowledged: int = 0
-    """Messages without acknowledgement after the workers had stopped."""
-    worker_cpu_ns: int | None = None
-    client_cpu_ns: int | None = None
-    worker_peak_rss_bytes: int | None = None
-    client_peak_rss_bytes: int | None = None
-    publish_errors: Mapping[str, int] | None = None
 
 
 def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> BlockRecord:
@@ -101,14 +84,16 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
     try:
         with services.open_block(job.cell.configuration, job.label) as space:
             isolation = space.isolation
-            measured = _measure(job, space, logs, interrupts)
+            measured = _measure(job, services, space, logs, interrupts)
     except HarnessError as error:
         measured = Measured(trouble=str(error), workers_alive=False)
     keep_logs(logs, job.path / "logs", services.redact)
     return _record(job, measured, started_at, isolation, services.redact)
 
 
-def _measure(job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts) -> Measured:
+def _measure(
+    job: BlockJob, services: Services, space: BlockSpace, logs: Path, interrupts: Interrupts
+) -> Measured:
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
     cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
@@ -118,11 +103,23 @@ def _measure(job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupt
             Workers.start(worker, job.label, environ, logs, job.workspace, job.interpreter)
         )
         environ = cellspec.environ_for("client", spec, job.environ)
-        client = stack.enter_context(Client.start(environ, logs, job.workspace, job.interpreter))
+        clients = stack.enter_context(
+            Clients.start(job.cell.load.clients, environ, logs, job.workspace, job.interpreter)
+        )
         limit_s = job.cell.measure.startup_timeout
-        wait_ready(workers, client, worker, job.events, limit_s, job.environ)
+        wait_ready(workers, clients, worker, job.events, limit_s, job.environ)
+        room = Room(
+            cell=job.cell,
+            shape=job.shape,
+            events=job.events,
+            path=job.path,
+            seed=job.seed,
+            broker=space.broker,
+            server_pids=_server_pids(services, job.cell),
+        )
+        session = _SESSIONS[job.cell.load.load](room, workers, clients, interrupts)
         with interrupts.deferred():
-            measured = _Session(job, space, workers, client, interrupts).run()
+            measured = session.run()
     waiting = space.broker.depth() or 0
     return replace(
         measured,
@@ -131,90 +128,10 @@ def _measure(job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupt
     )
 
 
-class _Session:
-    """Warm-up, measurement, drain and check of one block with running processes."""
-
-    def __init__(
-        self,
-        job: BlockJob,
-        space: BlockSpace,
-        workers: Workers,
-        client: Client,
-        interrupts: Interrupts,
-    ) -> None:
-        self._job = job
-        self._broker = space.broker
-        self._workers = workers
-        self._client = client
-        self._interrupts = interrupts
-        self._drain = Drain(job.events, space.broker, stores_results=job.shape.stores_results)
-        self._trouble = ""
-        self._told_to_stop = False
-
-    def run(self) -> Measured:
-        """The story of a measurement."""
-        self._client.ask("warmup", None, self._watch)
-        answer, usage = self._closed() if self._job.shape.watched else self._backlog()
-        self._check(unresolved=answer["unresolved"])
-        alive = self._workers.all_alive()
-        watched, cut_short = self._job.shape.watched, self._interrupts.requested
-        return Measured(
-            trouble=self._trouble,
-            cut_short=cut_short,
-            gave_up=answer["gave_up"],
-            workers_alive=alive,
-            waiting=self._broker.depth() or 0,
-            # What a dead worker and its pool had used is known to nobody any more. And when the
-            # user ends a backlog, workers still run tasks that no reading covers.
-            worker_cpu_ns=usage.cpu_ns if alive and (watched or not cut_short) else None,
-            client_cpu_ns=answer["client_cpu_ns"],
-            worker_peak_rss_bytes=usage.peak_rss_bytes if alive else None,
-            client_peak_rss_bytes=self._client.usage().peak_rss_bytes,
-            publish_errors=answer["publish_errors"],
-        )
-
-    def _closed(self) -> tuple[dict[str, Any], Usage]:
-        before = self._workers.usage()
-        answer = self._client.ask("measure", None, self._watch)
-        return answer, _since(before, self._workers.usage())
-
-    def _backlog(self) -> tuple[dict[str, Any], Usage]:
-        done_before = self._drain.finished()
-        self._workers.hold()
-        answer = self._client.ask("measure", None, self._watch)
-        before = self._workers.usage()
-        recorder = Recorder(str(self._job.events), "harness")
-        recorder.open()
-        recorder.record(Kind.RELEASE, NO_ID, time.monotonic_ns())
-        self._workers.release()
-        recorder.close()
-        expected = done_before + answer["unresolved_tasks"]
-        self._drain.wait(expected, self._job.cell.measure.timeout, self._going_on)
-        return answer, _since(before, self._workers.usage())
-
-    def _check(self, *, unresolved: int) -> None:
-        """Let what is under way come to rest, then have the missing results looked for."""
-        if self._job.shape.watched and unresolved:
-            self._drain.wait(None, self._job.cell.measure.timeout, self._going_on)
-        self._client.ask("check", None, self._watch, limit_s=_CHECK_S)
-
-    def _going_on(self) -> bool:
-        self._watch()
-        return not self._trouble and not self._interrupts.requested
-
-    def _watch(self) -> None:
-        """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""
-        try:
-            self._workers.check()
-        except HarnessError as error:
-            self._trouble = self._trouble or str(error)
-        if (self._trouble or self._interrupts.requested) and not self._told_to_stop:
-            self._told_to_stop = True
-            self._client.tell("stop")
-
-
-def _since(before: Usage, after: Usage) -> Usage:
-    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes)
+def _server_pids(services: Services, cell: Cell) -> dict[str, tuple[int, ...]]:
+    broker, backend = services.of(cell.configuration)
+    apart = backend is not None and backend is not broker
+    return {"broker": broker.pids(), "backend": backend.pids() if backend and apart else ()}
 
 
 def _make_folders(job: BlockJob) -> None:
@@ -243,9 +160,13 @@ def _record(
     versions = versions_in(job.events)
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
-    result = digest(merge(job.events), job.shape, end)
+    result = digest(merge(job.events), job.shape, end, measured.plan)
     samples.write(job.path, result.merged, result.ledger, result.phases)
+    interval_s = job.cell.measure.interval
+    seconds = timeline(result.merged, result.ledger, result.phases, interval_s=interval_s)
+    samples.write_timeline(job.path, seconds)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
+    (job.path / PLAN_FILE).unlink(missing_ok=True)
     place = f"blocks/{job.path.name}"
     fields = result.fields | {
         "warnings": (
@@ -270,8 +191,11 @@ def _record(
         files={
             "units": f"{place}/{samples.UNITS_FILE}",
             "tasks": f"{place}/{samples.TASKS_FILE}",
+            **({"timeline": f"{place}/{samples.TIMELINE_FILE}"} if seconds else {}),
             "logs": f"{place}/logs",
         },
+        saturation=measured.saturation,
+        observer=dict(measured.observer or {}),
         **fields,
     )
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.clients.process import Client
+from harness.clients.several import Clients
 from harness.errors import ClientError, WorkerError
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import Kind
@@ -26,7 +26,7 @@ _BLIND_ROUNDS = 5
 
 def wait_ready(
     workers: Workers,
-    client: Client,
+    clients: Clients,
     worker: Worker,
     events: Path,
     limit_s: float,
@@ -48,8 +48,8 @@ def wait_ready(
             time.sleep(_LOOK_S)
             tail.refresh()
 
-    started = client.answer(limit_s, workers.check)
-    if unknown := started.get("unknown_settings"):
+    started = clients.started(limit_s, workers.check)
+    if unknown := started[0].get("unknown_settings"):
         raise ClientError(
             f"the Celery of this cell has no setting {', '.join(unknown)}: it would ignore what "
             "the configuration asks for. Remove the setting, or compare versions that have it"
@@ -57,15 +57,16 @@ def wait_ready(
     look(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
     if worker.pool == "prefork":
         look(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
-    _probe(workers, client, tail, deadline, blind=environ.get(RECORDER_VARIABLE) == "off")
+    _probe(workers, clients, tail, deadline, blind=environ.get(RECORDER_VARIABLE) == "off")
 
 
-def _probe(workers: Workers, client: Client, tail: Tail, deadline: float, *, blind: bool) -> None:
+def _probe(workers: Workers, clients: Clients, tail: Tail, deadline: float, *, blind: bool) -> None:
     """Send probe tasks until every pool process has run one."""
     rounds = 0
     while True:
         left_s = max(1.0, deadline - time.monotonic())
-        answer = client.ask(
+        # From every client, so that each has opened its connections.
+        answers = clients.ask(
             "probe",
             left_s + 5.0,
             workers.check,
@@ -73,13 +74,15 @@ def _probe(workers: Workers, client: Client, tail: Tail, deadline: float, *, bli
             hold_s=_HOLD_S,
             timeout_s=left_s,
         )
+        wanted = 2 * workers.slots * len(clients)
+        back = sum(answer["back"] for answer in answers)
         rounds += 1
         tail.refresh()
-        if answer["back"] < 2 * workers.slots:
-            reasons = ", ".join(answer["errors"]) or "no answer within the time"
+        if back < wanted:
+            errors = dict.fromkeys(reason for answer in answers for reason in answer["errors"])
+            reasons = ", ".join(errors) or "no answer within the time"
             raise WorkerError(
-                f"{answer['back']} of {2 * workers.slots} probe tasks came back ({reasons}); "
-                f"{workers.log_tails()}"
+                f"{back} of {wanted} probe tasks came back ({reasons}); {workers.log_tails()}"
             )
         if blind and rounds >= _BLIND_ROUNDS:
             return

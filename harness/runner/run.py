@@ -195,6 +195,7 @@ class _Execution:
             workspace=self._workspace,
             environ=self._options.environ,
             interpreter=self._pythons[index],
+            seed=self.record.seed,
         )
 
     def _name_servers(self, services: Services) -> None:

@@ -10,15 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.scenario.document import Location
-from harness.scenario.models import (
+from harness.scenario.fields import Frozen
+from harness.scenario.gates import GateSyntaxError, parse_gate
+from harness.scenario.load_models import (
+    LIMITED,
     BacklogLoad,
-    ClosedLoad,
+    Load,
+    OpenLoad,
+    SaturateLoad,
+    extent_of_its_own,
+    watched,
+)
+from harness.scenario.models import (
     Configuration,
     Endpoint,
-    Frozen,
     GroupWorkload,
     HeavyTaskWorkload,
-    Load,
     Measure,
     Provider,
     Workload,
@@ -142,17 +149,41 @@ def cell_conflicts(
     who = f'configuration "{configuration.name}"'
     ignored = configuration.settings.get("task_ignore_result") is True
     without = "task_ignore_result" if ignored else f"backend {configuration.backend.service}"
-    if isinstance(load, ClosedLoad) and (ignored or not backend.results):
-        message = f"closed load waits for results, and {who} has {without}: use load backlog"
+    if watched(load) and (ignored or not backend.results):
+        instead = "results: afterwards" if isinstance(load, OpenLoad) else "load backlog"
+        message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
         conflicts.append((("load", "load"), message))
     if isinstance(workload, GroupWorkload) and (ignored or not backend.joins):
         message = f"a group's results are joined, and {who} has {without}: use another backend"
         conflicts.append((("workload", "workload"), message))
-    if isinstance(load, BacklogLoad) and measure.units is None:
+    if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
+        message = f"how long is load {load.load} measured? give measure.units or measure.duration"
+        conflicts.append((("load", "load"), message))
+    elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
+    conflicts += _limit_conflicts(load)
+    return conflicts
+
+
+def _limit_conflicts(load: Load) -> list[Conflict]:
+    """What is wrong with the limits of a search for saturation."""
+    conflicts: list[Conflict] = []
+    for index, text in enumerate(load.limits if isinstance(load, SaturateLoad) else ()):
+        where: Location = ("load", "limits", index)
+        try:
+            gate = parse_gate(text)
+        except GateSyntaxError as error:
+            conflicts.append((where, f"limit {shown(text)}, column {error.column + 1}: {error}"))
+            continue
+        if gate.measure.metric not in LIMITED:
+            message = f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
+            conflicts.append((where, message))
+        if gate.needs_baseline:
+            message = f"limit {shown(text)}: a limit is a figure, there is no baseline here"
+            conflicts.append((where, message))
     return conflicts
 
 

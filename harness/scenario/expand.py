@@ -14,16 +14,20 @@ from pydantic import BaseModel
 from harness.errors import Problem
 from harness.scenario.capabilities import cell_conflicts
 from harness.scenario.document import Document, Location, NoSuchPlaceError
+from harness.scenario.load_models import (
+    ClosedLoad,
+    Load,
+    MeasureOverride,
+    RateLoad,
+    SaturateLoad,
+)
 from harness.scenario.models import (
     Cell,
     ChainWorkload,
-    ClosedLoad,
     Configuration,
     GroupWorkload,
     HeavyTaskWorkload,
-    Load,
     Measure,
-    MeasureOverride,
     Scenario,
     Workload,
 )
@@ -278,6 +282,13 @@ def _merged(measure: Measure, override: MeasureOverride) -> Measure:
 
 
 def _load_label(load: Load) -> str:
+    if isinstance(load, RateLoad):
+        if load.phases is None:
+            return _label(load, load.load, f"{load.rate:g}", "rate")
+        words = "-".join(phase.phase for phase in load.phases)
+        return _label(load, load.load, words[:60], "phases")
+    if isinstance(load, SaturateLoad):
+        return _label(load, load.load, None, "")
     main = str(load.in_flight) if isinstance(load, ClosedLoad) else None
     return _label(load, load.load, main, "in_flight")
 

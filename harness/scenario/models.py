@@ -7,38 +7,18 @@ or are durations, which YAML writes as `250ms`, `10s` or as plain seconds.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from harness.units import parse_duration_s, parse_share
+from harness.scenario.fields import Duration, Frozen, Items, Name, NonEmptyItems, PositiveDuration
+from harness.scenario.load_models import Load, LoadEntry, MeasureOverride, or_bare_name
+from harness.units import parse_share
 
 Provider = Literal["local", "compose", "external"]
 Pool = Literal["prefork", "threads", "gevent", "solo"]
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration_s, json_schema_input_type=str | float),
-]
-PositiveDuration = Annotated[Duration, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
-"""Stands in file and folder names, so it is kept to what every file system takes."""
-
-T = TypeVar("T")
-Items = Annotated[tuple[T, ...], Field(strict=False)]
-"""A YAML list. Only the container is lenient (list -> tuple); its items stay strict."""
-NonEmptyItems = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
-
-
-class Frozen(BaseModel):
-    """Base of every model: unknown keys and wrong types are errors, nothing is ever changed."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
-
-
 # --- configurations ---------------------------------------------------------------------------
 
 
@@ -191,67 +171,6 @@ class Configuration(Frozen):
     """Which Celery clients and workers run; without it, the one the harness is installed with."""
 
 
-# --- loads ------------------------------------------------------------------------------------
-
-
-class MeasureOverride(Frozen):
-    """The part of a measuring plan that one workload or load changes."""
-
-    warmup: Annotated[int, Field(ge=0)] | None = None
-    units: Annotated[int, Field(ge=1)] | None = None
-    duration: PositiveDuration | None = None
-    timeout: PositiveDuration | None = None
-
-    @model_validator(mode="after")
-    def _one_extent(self) -> MeasureOverride:
-        if self.units is not None and self.duration is not None:
-            raise ValueError("give units or duration, not both")
-        return self
-
-
-class LoadBase(Frozen):
-    """What every load may override."""
-
-    measure: MeasureOverride = MeasureOverride()
-
-
-class ClosedLoad(LoadBase):
-    """n units in flight: n callers, each publishing the next unit when its result is in."""
-
-    load: Literal["closed"]
-    in_flight: Annotated[int, Field(ge=1, le=10_000)] = 8
-
-
-class BacklogLoad(LoadBase):
-    """Publish all units while the workers are held, then release them."""
-
-    load: Literal["backlog"]
-
-
-def _or_bare_name(key: str, union: Any) -> BeforeValidator:
-    """Lets a list of workloads or loads hold a bare name: `- add` for `- workload: add`."""
-    names = tuple(get_args(model.model_fields[key].annotation)[0] for model in kinds(union))
-    bare_name: Any = Literal.__getitem__(names)
-
-    def write_out(value: object) -> object:
-        return {key: value} if isinstance(value, str) else value
-
-    return BeforeValidator(write_out, json_schema_input_type=union | bare_name)
-
-
-def kinds(union: Any) -> tuple[type[Frozen], ...]:
-    """The models of a union that a key tells apart: of Broker, Backend, Workload or Load."""
-    return get_args(get_args(union)[0])
-
-
-Load = Annotated[
-    ClosedLoad | BacklogLoad,
-    Field(discriminator="load"),
-]
-LoadEntry = Annotated[Load, _or_bare_name("load", Load)]
-"""As it stands in a list: a mapping, or just the name."""
-
-
 # --- workloads --------------------------------------------------------------------------------
 
 
@@ -335,7 +254,7 @@ Workload = Annotated[
     AddWorkload | GroupWorkload | ChainWorkload | HeavyTaskWorkload,
     Field(discriminator="workload"),
 ]
-WorkloadEntry = Annotated[Workload, _or_bare_name("workload", Workload)]
+WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload)]
 """As it stands in a list: a mapping, or just the name."""
 
 
@@ -350,18 +269,20 @@ class Measure(Frozen):
     units: Annotated[int, Field(ge=1)] | None = None
     """How many units are measured ..."""
     duration: PositiveDuration | None = None
-    """... or for how long units are started. Exactly one of the two."""
+    """... or for how long units are started. One of the two, unless all loads say it themselves."""
     blocks: Annotated[int, Field(ge=1, le=1000)] = 1
     """Measured repetitions of each cell, each with fresh workers and a namespace of its own."""
     timeout: PositiveDuration = 30.0
     """How long one unit's result is waited for, and how long a block may stand still."""
+    interval: Annotated[Duration, Field(ge=0.01)] = 1.0
+    """Of the time series that every block leaves beside its samples."""
     startup_timeout: PositiveDuration = 60.0
     """How long workers may take until probe tasks come back."""
 
     @model_validator(mode="after")
     def _one_extent(self) -> Measure:
-        if (self.units is None) == (self.duration is None):
-            raise ValueError("give exactly one of units and duration")
+        if self.units is not None and self.duration is not None:
+            raise ValueError("give units or duration, not both")
         return self
 
 

@@ -19,6 +19,8 @@ from harness.scenario.document import Document, Location, Mark
 from harness.scenario.wording import did_you_mean, listed, shown, yaml_1_1_hint
 
 Model = TypeVar("Model", bound=BaseModel)
+_TAGS = ("service", "workload", "load", "phase")
+"""Keys that tell the models of a union apart."""
 
 
 def validate(model: type[Model], document: Document, problems: list[Problem]) -> Model | None:
@@ -91,7 +93,7 @@ def _tags(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(
         word
         for name, field in model.model_fields.items()
-        if name in ("service", "workload", "load")
+        if name in _TAGS
         for word in get_args(field.annotation)
     )
 
@@ -189,7 +191,7 @@ def _no_tag(found: _Found) -> str:
 
 def _discriminator(found: _Found) -> str:
     names = found.owners[0].model_fields
-    return next(name for name in names if name in ("service", "workload", "load"))
+    return next(name for name in names if name in _TAGS)
 
 
 def _choice(found: _Found) -> str:

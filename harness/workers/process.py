@@ -95,6 +95,11 @@ class Workers:
         per_worker = 1 if self._worker.pool == "solo" else self._worker.concurrency
         return per_worker * len(self._processes)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Main processes."""
+        return tuple(process.pid for process in self._processes)
+
     def check(self) -> None:
         """WorkerError with the end of its log if a worker is gone."""
         for process in self._processes:

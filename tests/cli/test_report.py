@@ -17,10 +17,10 @@ from harness.cli.progress import Progress
 from harness.errors import ExitCode
 from harness.results.record import RunRecord, Server
 from harness.results.store import RunFolder
+from harness.scenario.load_models import ClosedLoad
 from harness.scenario.models import (
     AddWorkload,
     Cell,
-    ClosedLoad,
     Configuration,
     Measure,
     RedisBackend,

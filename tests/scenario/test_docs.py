@@ -6,18 +6,17 @@ import re
 from pathlib import Path
 
 from harness.scenario.celery_settings import OWNED_OPTIONS
+from harness.scenario.fields import Frozen
+from harness.scenario.load_models import Load, LoadPhase, kinds
 from harness.scenario.loader import load_plan
 from harness.scenario.models import (
     Backend,
     Broker,
     Configuration,
-    Frozen,
-    Load,
     Measure,
     Scenario,
     Worker,
     Workload,
-    kinds,
 )
 from tests.scenario.project import Project
 
@@ -35,7 +34,7 @@ def test_examples_load(project: Project) -> None:
 
 def test_every_field_is_documented() -> None:
     models: list[type[Frozen]] = [Configuration, Scenario, Worker, Measure]
-    models += [model for union in (Broker, Backend, Workload, Load) for model in kinds(union)]
+    models += [model for union in (Broker, Backend, Workload, Load, LoadPhase) for model in kinds(union)]
     documented = set(re.findall(r"`([a-z_]+)`", TEXT))
     assert {name for model in models for name in model.model_fields} <= documented | {
         "workload",

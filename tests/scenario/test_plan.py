@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from harness.errors import InvalidInput
 from harness.scenario.loader import load_plan
-from harness.scenario.models import AddWorkload, ClosedLoad, GroupWorkload, Plan, Scenario
+from harness.scenario.load_models import ClosedLoad
+from harness.scenario.models import AddWorkload, GroupWorkload, Plan, Scenario
 from tests.scenario.project import CONFIGURATION, Project
 
 EXTERNAL = (

@@ -1,0 +1,111 @@
+"""The open loop: units are published when they are due, whether results are back or not."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from harness.probe.events import UnitFlag
+from harness.probe.pacer import Arrival, Pacer
+from harness.probe.publisher import Publisher
+
+_LONGEST_SLEEP_S = 0.1
+"""So that a stop is noticed soon, however far away the next unit is."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a plan."""
+
+    refused: tuple[int, ...]
+    """Units whose publish call raised."""
+    last: int
+    """The unit number after the last one that was taken."""
+    unsent: dict[int, int]
+    """Units that were due and never sent, by index of their phase: the client was too slow, or was
+    told to stop."""
+
+
+class OpenLoop:
+    """Threads that take turns in waiting for the next unit's moment.
+
+    One thread at a time waits, holding the turn; when the moment has come it passes the turn on and
+    publishes. So each arrival wakes one thread, and a publish call that is slow delays nobody
+    while another thread is free. The threads live as long as this object, and so do
+    their connections.
+    """
+
+    def __init__(self, stop: threading.Event, senders: int, prepare: Callable[[], None]) -> None:
+        """`prepare` is called once in each thread before it publishes anything."""
+        self._stop = stop
+        self._senders = senders
+        self._threads = ThreadPoolExecutor(
+            senders, thread_name_prefix="sender", initializer=prepare
+        )
+
+    def run(
+        self,
+        publisher: Publisher,
+        pacer: Pacer,
+        first: int,
+        begin_ns: int,
+        give_up_ns: int,
+        flags: UnitFlag,
+    ) -> Sent:
+        """Publish everything the pacer hands out, as units numbered from `first`.
+
+        Times are CLOCK_MONOTONIC. What has not been sent by `give_up_ns` is not sent any more.
+        """
+        turns = _Turns(pacer, first, begin_ns, give_up_ns, self._stop)
+
+        def send() -> list[int]:
+            refused: list[int] = []
+            while taken := turns.next(publisher.most_at_once):
+                units = [unit for unit, _ in taken]
+                dues_ns = [begin_ns + arrival.offset_ns for _, arrival in taken]
+                refused += publisher.publish(units, dues_ns, flags)
+            return refused
+
+        jobs = [self._threads.submit(send) for _ in range(self._senders)]
+        refused = [unit for job in jobs for unit in job.result()]
+        return Sent(tuple(sorted(refused)), turns.last, dict(turns.dropped()))
+
+
+class _Turns:
+    """What the senders of one run share."""
+
+    def __init__(
+        self, pacer: Pacer, first: int, begin_ns: int, give_up_ns: int, stop: threading.Event
+    ) -> None:
+        self._pacer = pacer
+        self._numbers = itertools.count(first)
+        self._begin_ns = begin_ns
+        self._give_up_ns = give_up_ns
+        self._stop = stop
+        self._turn = threading.Lock()
+        self.last = first
+
+    def next(self, most: int) -> list[tuple[int, Arrival]]:
+        """The next units, once they are due; empty when there are none to send any more."""
+        with self._turn:
+            while not self._stop.is_set():
+                now_ns = time.monotonic_ns()
+                wait_ns = self._pacer.wait_ns(now_ns - self._begin_ns)
+                if wait_ns is None or now_ns >= self._give_up_ns:
+                    break
+                if wait_ns == 0:
+                    due = self._pacer.take(now_ns - self._begin_ns, most)
+                    taken = [(next(self._numbers), arrival) for arrival in due]
+                    self.last = taken[-1][0] + 1
+                    return taken
+                time.sleep(min(wait_ns / 1e9, _LONGEST_SLEEP_S))
+        return []
+
+    def dropped(self) -> Counter[int]:
+        """What is left, by phase."""
+        return self._pacer.drop()

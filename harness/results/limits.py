@@ -1,0 +1,71 @@
+"""Whether a step of a search for saturation kept its limits, and what held it back if not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.results.load_phases import BEHIND
+from harness.results.record import LoadPhaseRecord
+from harness.scenario.gates import Measure, parse_gate
+
+GROWTH_SHARE = 0.02
+LEAST_GROWTH = 10
+"""Units: fewer than that come and go by chance."""
+BUSY = 0.85
+"""Cores of one process, or the share of the machine, from which it counts as the bottleneck."""
+SLOTS_BUSY = 0.9
+
+
+def broken_limits(
+    limits: Sequence[str], phase: LoadPhaseRecord, growth: float, duplicated: int
+) -> tuple[str, ...]:
+    """Those that a step did not keep, as they are written; `client`, `loss` and `growth`."""
+    broken = []
+    if phase.client_limited or phase.unsent > BEHIND * phase.planned:
+        broken.append("client")
+    outcomes = phase.outcomes
+    if outcomes.ok + outcomes.failed < outcomes.total or duplicated or phase.completed < phase.sent:
+        broken.append("loss")
+    if growth > max(GROWTH_SHARE * phase.planned, LEAST_GROWTH):
+        broken.append("growth")
+    for text in limits:
+        gate = parse_gate(text)
+        value = _value(gate.measure, phase)
+        if value is None or not gate.holds(value, gate.limit_at(None)):
+            broken.append(text)
+    return tuple(broken)
+
+
+def _value(measure: Measure, phase: LoadPhaseRecord) -> float | None:
+    if measure.metric == "throughput":
+        return phase.completed_per_s
+    group, _, name = measure.metric.partition(".")
+    found = phase.latency_s if group == "latency" else phase.phases_s.get(name)
+    value: float | None = None
+    if found is not None and measure.function is not None:
+        value = getattr(found, measure.function)
+    return value
+
+
+def stopped_by(
+    broken: Sequence[str],
+    busiest: Mapping[str, float],
+    machine_share: float | None,
+    slots_busy: float | None,
+) -> str:
+    """What held back a step that broke a limit.
+
+    In this order: a client that could not send in time; a process of the broker, the backend or the
+    workers that used a whole core; all of the workers' slots running task functions; all cores of
+    the machine; else only the limit itself is known (or the loss).
+    """
+    if "client" in broken:
+        return "client"
+    full = {name: used for name, used in busiest.items() if used >= BUSY and name != "client"}
+    if full:
+        return max(full, key=lambda name: full[name])
+    if slots_busy is not None and slots_busy >= SLOTS_BUSY:
+        return "slots"
+    if machine_share is not None and machine_share >= BUSY:
+        return "machine"
+    return "loss" if "loss" in broken else "limit"

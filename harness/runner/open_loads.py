@@ -1,0 +1,292 @@
+"""Open-loop loads: a plan of phases, or a search for the highest rate that keeps its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import psutil
+
+from harness.clock import monotonic_ns
+from harness.probe.ids import first_unit
+from harness.results.ledger import BlockEnd
+from harness.results.limits import broken_limits, stopped_by
+from harness.results.load_phases import (
+    PlannedPhase,
+    growth,
+    phase_of_unit,
+    unsent_by_phase,
+    write_plan,
+)
+from harness.results.merge import MISSING, Merged, merge
+from harness.results.record import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.summary import Digest, digest
+from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
+from harness.runner.session import Loaded, Session, added_up, since
+from harness.scenario.load_models import RateLoad, SaturateLoad
+from harness.scenario.models import Cell
+from harness.usage import Usage, cpu_ns_by_process
+
+_LEAD_S = 0.2
+"""Between the command and the first moment planned: every client has read it by then."""
+_SEARCH, _SUSTAINED = "search", "sustained"
+
+
+class OpenSession(Session):
+    """What open loops share: sending a plan, and who has not been seen afterwards."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sent: list[Mapping[str, Any]] = []
+        self._plan: tuple[PlannedPhase, ...] = ()
+
+    def send(self, phases: Sequence[Mapping[str, Any]], seed: int) -> None:
+        """Run phases, and wait until nothing of them is under way any more."""
+        begin_ns = monotonic_ns() + round(_LEAD_S * 1e9)
+        begun = _begun(phases, begin_ns)
+        self._keep((*self._plan, *begun))
+        timeout_ns = round(self.room.cell.measure.timeout * 1e9)
+        done_before = self.drain.finished()
+        answers = self.clients.ask(
+            "send",
+            None,
+            self.watch,
+            phases=list(phases),
+            seed=seed,
+            at_ns=begin_ns,
+            give_up_ns=begun[-1].end_ns + timeout_ns,
+        )
+        left = [answer["unsent"] for answer in answers]
+        first = len(self._plan) - len(begun)
+        self._keep(
+            (
+                *self._plan[:first],
+                *(
+                    replace(phase, unsent=unsent_by_phase(left, index))
+                    for index, phase in enumerate(begun)
+                ),
+            )
+        )
+        self._sent += answers
+        tasks = sum(answer["sent"] for answer in answers) * self.room.shape.tasks_per_unit
+        self.come_to_rest(done_before + tasks)
+
+    def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
+        """What is left of it all."""
+        unseen = self._unseen()
+        return Loaded(
+            usage=usage,
+            client_cpu_ns=sum(answer["client_cpu_ns"] for answer in self._sent),
+            publish_errors=added_up(self._sent[-len(self.clients) :]),
+            unresolved=sum(map(len, unseen)),
+            plan=self._plan,
+            saturation=saturation,
+            unseen=unseen,
+        )
+
+    def _keep(self, plan: tuple[PlannedPhase, ...]) -> None:
+        self._plan = plan
+        write_plan(self.room.path, plan)
+
+    def merged(self) -> Merged:
+        """All events so far."""
+        return merge(self.room.events)
+
+    def _unseen(self) -> list[list[int]]:
+        """For each client the published units that have no result yet."""
+        units = self.merged().units
+        open_ = units.unit[(units.seen_ns == MISSING) & ~units.publish_failed]
+        owner = open_ // first_unit(1)
+        return [open_[owner == number].tolist() for number in range(len(self.clients))]
+
+
+class RateSession(OpenSession):
+    """Phases as the scenario says."""
+
+    def load(self) -> Loaded:
+        """Until all that was sent has come to rest."""
+        before = self.workers.usage()
+        self.send(_phases(self.room.cell), self.room.seed)
+        return self.loaded(since(before, self.workers.usage()))
+
+
+class SaturateSession(OpenSession):
+    """One rate after the other."""
+
+    def load(self) -> Loaded:
+        """Until the search ends, or its time is up."""
+        load = self.room.cell.load
+        assert isinstance(load, SaturateLoad)  # noqa: S101 - chosen by the load's kind
+        search = Search(load.start, load.most, load.precision)
+        ends_ns = monotonic_ns() + round(load.time * 1e9)
+        before = self.workers.usage()
+        steps: list[SaturationStep] = []
+        rate = search.next(())
+        out_of_time = False
+        while rate is not None and self.going_on():
+            steps.append(self._try(rate, load, len(steps)))
+            if "client" in steps[-1].broken:
+                break  # a faster rate than it can send cannot be tried
+            rate = search.next(_tried(steps))
+            out_of_time = monotonic_ns() + round(load.step * 1e9) > ends_ns
+            if out_of_time:
+                break
+        found = _found(steps, load, out_of_time=out_of_time and rate is not None)
+        self._name_steps(steps, found.rate_per_s)
+        return self.loaded(since(before, self.workers.usage()), found)
+
+    def _try(self, rate: float, load: SaturateLoad, number: int) -> SaturationStep:
+        meter = _Meter(
+            {
+                "workers": self.workers.pids,
+                "client": self.clients.pids,
+                **self.room.server_pids,
+            }
+        )
+        self.send([_phase(_SEARCH, rate, load.step)], self.room.seed + number)
+        result = digest(self.merged(), self.room.shape, BlockEnd(), self._plan)
+        used = meter.read(self._plan[-1])
+        return _judged(result, self._plan, load, used, self.workers.slots)
+
+    def _name_steps(self, steps: Sequence[SaturationStep], rate: float | None) -> None:
+        """The steps at the rate that was found are the block's figures."""
+        self._keep(
+            tuple(
+                replace(phase, name=_SUSTAINED) if step.rate_per_s == rate else phase
+                for phase, step in zip(self._plan, steps, strict=True)
+            )
+        )
+
+
+def _tried(steps: Sequence[SaturationStep]) -> list[Tried]:
+    return [Tried(step.rate_per_s, step.kept) for step in steps]
+
+
+def _found(steps: Sequence[SaturationStep], load: SaturateLoad, *, out_of_time: bool) -> Saturation:
+    tried = _tried(steps)
+    highest, lowest = highest_kept(tried), lowest_broken(tried)
+    last = [step for step in steps if step.rate_per_s == lowest and not step.kept]
+    reason = "time" if out_of_time else "most"
+    return Saturation(
+        rate_per_s=highest,
+        broken_at_per_s=lowest,
+        limits=load.limits,
+        stopped_by=_reason(last[-1]) if last else reason,
+        confirmed=confirmed(tried) if highest is not None else False,
+        out_of_time=out_of_time,
+        steps=tuple(steps),
+    )
+
+
+def _reason(step: SaturationStep) -> str:
+    cores = psutil.cpu_count() or 1
+    share = step.cores.get("machine")
+    return stopped_by(
+        step.broken, step.busiest, None if share is None else share / cores, step.slots_busy
+    )
+
+
+def _judged(
+    result: Digest,
+    plan: Sequence[PlannedPhase],
+    load: SaturateLoad,
+    used: _Used,
+    slots: int,
+) -> SaturationStep:
+    merged, phase = result.merged, plan[-1]
+    record: LoadPhaseRecord = result.fields["load_phases"][-1]
+    mine = phase_of_unit(merged, plan) == len(plan) - 1
+    published = mine & ~merged.units.publish_failed
+    timing = result.phases
+    ended_ns = np.where(timing.known, merged.units.due_ns + timing.total_ns, MISSING)[published]
+    grown = growth(merged.units.publish_ns[published], ended_ns, phase)
+    own_tasks = mine[merged.tasks.row]
+    duplicated = int(np.maximum(merged.tasks.executions[own_tasks] - 1, 0).sum())
+    broken = broken_limits(load.limits, record, grown, duplicated)
+    return SaturationStep(
+        rate_per_s=phase.rate_per_s,
+        kept=not broken,
+        broken=broken,
+        growth=grown,
+        cores=used.cores,
+        busiest=used.busiest,
+        slots_busy=_slots_busy(merged, phase, slots),
+    )
+
+
+def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
+    """Share of the slots' time, within the phase, in which task functions ran."""
+    tasks = merged.tasks
+    ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
+    begin = np.maximum(tasks.started_ns[ran], phase.begin_ns)
+    end = np.minimum(tasks.finished_ns[ran], phase.end_ns)
+    return float(np.maximum(end - begin, 0).sum() / (slots * phase.duration_s * 1e9))
+
+
+@dataclass(frozen=True)
+class _Used:
+    cores: dict[str, float]
+    busiest: dict[str, float]
+
+
+class _Meter:
+    """CPU in use while a step is sent: read at its begin and, at the latest, when it has drained.
+
+    The drain of a step that did not keep up goes on at the same pace, so the time until it is over
+    is counted: it is the servers and workers that are asked what they can do.
+    """
+
+    def __init__(self, roots: Mapping[str, Sequence[int]]) -> None:
+        self._roots = {name: list(pids) for name, pids in roots.items() if pids}
+        self._before = self._look()
+        self._began_s, self._machine_before = time.monotonic(), psutil.cpu_times()
+
+    def _look(self) -> dict[str, dict[int, int]]:
+        return {name: cpu_ns_by_process(pids) for name, pids in self._roots.items()}
+
+    def read(self, phase: PlannedPhase) -> _Used:
+        """Cores in use, by name: of all its processes together, and of the busiest of them."""
+        elapsed_s = max(time.monotonic() - self._began_s - _LEAD_S, phase.duration_s)
+        cores, busiest = {}, {}
+        for name, after in self._look().items():
+            before = self._before[name]
+            used = [(ns - before.get(pid, 0)) / 1e9 / elapsed_s for pid, ns in after.items()]
+            cores[name] = sum(used)
+            busiest[name] = max(used, default=0.0)
+        after_machine = psutil.cpu_times()
+        idle_s = _idle(after_machine) - _idle(self._machine_before)
+        total_s = time.monotonic() - self._began_s
+        cores["machine"] = max(0.0, (psutil.cpu_count() or 1) - idle_s / total_s)
+        return _Used(cores, busiest)
+
+
+def _idle(times: Any) -> float:
+    return float(times.idle + getattr(times, "iowait", 0.0))
+
+
+def _phases(cell: Cell) -> list[dict[str, Any]]:
+    load, measure = cell.load, cell.measure
+    assert isinstance(load, RateLoad)  # noqa: S101 - chosen by the load's kind
+    if load.phases is not None:
+        return [phase.model_dump() for phase in load.phases]
+    assert load.rate is not None  # noqa: S101 - the model wants one of the two
+    duration_s = measure.duration or (measure.units or 0) / load.rate
+    return [_phase("steady", load.rate, duration_s)]
+
+
+def _phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
+    return {"phase": name, "rate": rate, "duration": duration_s}
+
+
+def _begun(phases: Sequence[Mapping[str, Any]], begin_ns: int) -> tuple[PlannedPhase, ...]:
+    begun = []
+    for phase in phases:
+        rate = phase.get("rate", 0.0)
+        begun.append(
+            PlannedPhase(phase["phase"], begin_ns, phase["duration"], rate, phase.get("to", rate))
+        )
+        begin_ns = begun[-1].end_ns
+    return tuple(begun)

@@ -1,0 +1,208 @@
+"""One block's conversation with its clients and workers: warm up, load, drain, check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.clients.several import Clients
+from harness.errors import HarnessError
+from harness.probe.events import NO_ID, Kind
+from harness.probe.recorder import Recorder
+from harness.results.load_phases import PlannedPhase
+from harness.results.record import Saturation
+from harness.results.summary import BlockShape
+from harness.runner.drain import Drain
+from harness.runner.interrupts import Interrupts
+from harness.scenario.models import Cell
+from harness.services.base import Namespace
+from harness.usage import Usage
+from harness.workers.process import Workers
+
+_CHECK_S = 30.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was seen of a block while it ran, beside its event logs."""
+
+    trouble: str = ""
+    """Why it went wrong, if it did."""
+    cut_short: bool = False
+    """The user ended it."""
+    gave_up: bool = False
+    """The client found that nothing came back any more."""
+    workers_alive: bool = True
+    waiting: int = 0
+    """Messages in the queue when nobody waited any more."""
+    left_unacknowledged: int = 0
+    """Messages without acknowledgement after the workers had stopped."""
+    worker_cpu_ns: int | None = None
+    client_cpu_ns: int | None = None
+    worker_peak_rss_bytes: int | None = None
+    client_peak_rss_bytes: int | None = None
+    publish_errors: Mapping[str, int] | None = None
+    plan: tuple[PlannedPhase, ...] = ()
+    """Phases of an open loop, as they were begun."""
+    saturation: Saturation | None = None
+    observer: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a session is about, and where."""
+
+    cell: Cell
+    shape: BlockShape
+    events: Path
+    path: Path
+    """The block's folder."""
+    seed: int
+    """Of random arrivals."""
+    broker: Namespace
+    server_pids: Mapping[str, Sequence[int]]
+    """`broker` and `backend` -> processes of the servers, where the harness started them."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load leaves: answers of the clients put together, and what the workers used."""
+
+    usage: Usage
+    client_cpu_ns: int
+    publish_errors: Mapping[str, int]
+    unresolved: int
+    """Units of which the clients know no result."""
+    gave_up: bool = False
+    plan: tuple[PlannedPhase, ...] = ()
+    saturation: Saturation | None = None
+    observer: Mapping[str, float] | None = None
+    unseen: Sequence[Sequence[int]] | None = None
+    """For each client its units that nobody has seen a result of."""
+
+
+class Session:
+    """What all loads share. A load is a subclass with `load`."""
+
+    def __init__(
+        self, room: Room, workers: Workers, clients: Clients, interrupts: Interrupts
+    ) -> None:
+        self.room = room
+        self.workers = workers
+        self.clients = clients
+        self.interrupts = interrupts
+        self.drain = Drain(room.events, room.broker, stores_results=room.shape.stores_results)
+        self._trouble = ""
+        self._told_to_stop = False
+
+    def load(self) -> Loaded:
+        """Put the load on and wait until it is over."""
+        raise NotImplementedError
+
+    def run(self) -> Measured:
+        """The story of a measurement."""
+        self.clients.ask("warmup", None, self.watch)
+        loaded = self.load()
+        self._check(loaded)
+        alive = self.workers.all_alive()
+        cut_short = self.interrupts.requested
+        # What a dead worker and its pool had used is known to nobody any more. And when the user
+        # ends a load that nobody watches, workers still run tasks that no reading covers.
+        known = alive and (self.room.shape.watched or not cut_short)
+        return Measured(
+            trouble=self._trouble,
+            cut_short=cut_short,
+            gave_up=loaded.gave_up,
+            workers_alive=alive,
+            waiting=self.room.broker.depth() or 0,
+            worker_cpu_ns=loaded.usage.cpu_ns if known else None,
+            client_cpu_ns=loaded.client_cpu_ns,
+            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if alive else None,
+            client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
+            publish_errors=loaded.publish_errors,
+            plan=loaded.plan,
+            saturation=loaded.saturation,
+            observer=loaded.observer,
+        )
+
+    def watch(self) -> None:
+        """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""
+        try:
+            self.workers.check()
+        except HarnessError as error:
+            self._trouble = self._trouble or str(error)
+        if (self._trouble or self.interrupts.requested) and not self._told_to_stop:
+            self._told_to_stop = True
+            self.clients.tell("stop")
+
+    def going_on(self) -> bool:
+        """`watch`, and whether there is a reason to go on."""
+        self.watch()
+        return not self._trouble and not self.interrupts.requested
+
+    def come_to_rest(self, expected_tasks: int | None) -> None:
+        """Wait until nothing is under way any more."""
+        self.drain.wait(expected_tasks, self.room.cell.measure.timeout, self.going_on)
+
+    def _check(self, loaded: Loaded) -> None:
+        """Let what is under way come to rest, then have the missing results looked for."""
+        if self.room.shape.watched and loaded.unresolved:
+            self.come_to_rest(None)
+        units = loaded.unseen or [()] * len(self.clients)
+        arguments = [{"limit_s": _CHECK_S, "units": list(own)} for own in units]
+        self.clients.ask_each("check", None, self.watch, arguments)
+
+
+class ClosedSession(Session):
+    """A closed load: the clients wait for each result."""
+
+    def load(self) -> Loaded:
+        """Until all callers are done."""
+        before = self.workers.usage()
+        answers = self.clients.ask("measure", None, self.watch)
+        return _put_together(answers, since(before, self.workers.usage()))
+
+
+class BacklogSession(Session):
+    """Everything is published while the workers are held; then they are let go."""
+
+    def load(self) -> Loaded:
+        """Until the queue is empty."""
+        done_before = self.drain.finished()
+        self.workers.hold()
+        answers = self.clients.ask("measure", None, self.watch)
+        before = self.workers.usage()
+        recorder = Recorder(str(self.room.events), "harness")
+        recorder.open()
+        recorder.record(Kind.RELEASE, NO_ID, time.monotonic_ns())
+        self.workers.release()
+        recorder.close()
+        self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
+        return _put_together(answers, since(before, self.workers.usage()))
+
+
+def since(before: Usage, after: Usage) -> Usage:
+    """What was used between two readings."""
+    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes)
+
+
+def added_up(answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What publishing raised, over all clients."""
+    errors: dict[str, int] = {}
+    for answer in answers:
+        for reason, count in answer["publish_errors"].items():
+            errors[reason] = errors.get(reason, 0) + count
+    return errors
+
+
+def _put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
+    return Loaded(
+        usage=usage,
+        client_cpu_ns=sum(answer["client_cpu_ns"] for answer in answers),
+        publish_errors=added_up(answers),
+        unresolved=sum(answer["unresolved"] for answer in answers),
+        gave_up=any(answer["gave_up"] for answer in answers),
+    )
