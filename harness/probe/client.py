@@ -39,6 +39,9 @@ from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
 from harness.probe.workloads import WORKLOADS, Probe
 
+_WARMUP_CALLERS = 8
+"""Of each client, where the load has no callers of its own."""
+
 
 class Client:
     """State of one client process between commands."""
@@ -53,7 +56,7 @@ class Client:
         self._recorder.open()
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
-        in_flight = self._part(spec["load"].get("in_flight", 8 * of))
+        in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
         self._callers = loads.Closed(self._units, stop, in_flight)
         self._load = loads.make(spec["load"], self._units, stop, self._callers)
         self._open_loop: OpenLoop | None = None

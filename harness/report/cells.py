@@ -64,6 +64,11 @@ class Figures:
     throughput_per_s: Spread | None
     tasks_per_s: Spread | None
     publish_rate_per_s: Spread | None
+    planned_per_s: Spread | None
+    """Open loop only: what was due, and what was sent in time."""
+    sent_per_s: Spread | None
+    client_limited: bool
+    """In at least one block the client could not keep up with the plan."""
     worker_cpu_ms_per_task: Spread | None
     latency_s: Distribution | None
     """None where several blocks' samples could not be brought together."""
@@ -96,16 +101,23 @@ class CellView:
 
     @property
     def backlog(self) -> bool:
-        """Whether latency ends when the task finished, not when its result was seen."""
-        if self.blocks:
-            return self.blocks[0].latency_basis == "finished"
+        """Whether everything was published before anything was run."""
         return self.record.load.get("load") == "backlog"
 
     @property
+    def unwatched(self) -> bool:
+        """Whether latency ends when the task finished, because nobody looked for results."""
+        if self.blocks:
+            return self.blocks[0].latency_basis == "finished"
+        return self.backlog or self.record.load.get("results") == "afterwards"
+
+    @property
     def flagged(self) -> bool:
-        """Whether a block failed, or a unit did not end as it was meant to."""
+        """Whether a block failed, a unit did not end as it was meant to, or the client was too
+        slow for the load."""
         failed = any(block.status == "failed" for block in self.blocks)
-        return failed or (bool(self.blocks) and not self.figures.counts.sound)
+        unsound = bool(self.blocks) and not self.figures.counts.sound
+        return failed or unsound or self.figures.client_limited
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,9 @@ def _figures(
         throughput_per_s=_spread(measured, lambda block: block.throughput_per_s),
         tasks_per_s=_spread(measured, lambda block: block.tasks_per_s),
         publish_rate_per_s=_spread(measured, lambda block: block.publish_rate_per_s),
+        planned_per_s=_spread(measured, lambda block: block.planned_per_s),
+        sent_per_s=_spread(measured, lambda block: block.sent_per_s),
+        client_limited=any(block.client_limited for block in measured),
         worker_cpu_ms_per_task=_spread(measured, lambda block: block.worker_cpu_ms_per_task),
         latency_s=latency,
         mean_s={name: mean for name, mean in means.items() if mean is not None},

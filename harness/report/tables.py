@@ -68,12 +68,14 @@ class Column:
 
 def tables(view: RunView) -> tuple[Table, ...]:
     """Every table of a run, in the order of reading. Tables without rows are left out."""
-    watched = [cell for cell in view.cells if not cell.backlog]
+    watched = [cell for cell in view.cells if not cell.unwatched]
+    unwatched = [cell for cell in view.cells if cell.unwatched and not cell.backlog]
     backlog = [cell for cell in view.cells if cell.backlog]
     return tuple(
         table
         for table in (
             _table("Results", watched, _WATCHED, _WATCHED_NOTE),
+            _table("Results, nobody watching", unwatched, _WATCHED, _UNWATCHED_NOTE),
             _table("Backlog: publish all, then consume", backlog, _BACKLOG, _BACKLOG_NOTE),
             _table(
                 "Where the time goes (mean; adds up to the total)",
@@ -201,7 +203,8 @@ def _cpu(figures: Figures) -> str:
 
 
 def _outcome(figures: Figures) -> str:
-    return outcome_words(figures.counts)
+    limited = ", client-limited" if figures.client_limited else ""
+    return outcome_words(figures.counts) + limited
 
 
 _PERCENTILES = ("p50", "p95", "p99")
@@ -211,6 +214,14 @@ _LAST = (
     Column(OUTCOME, _outcome),
 )
 _WATCHED = (
+    Column(
+        "due/s",
+        _median(lambda figures: figures.planned_per_s),
+        optional=True,
+        note="due/s, sent/s: units that were due, and that were sent in time; where a load has "
+        "them, latency counts from the moment at which a unit was due.",
+    ),
+    Column("sent/s", _median(lambda figures: figures.sent_per_s), optional=True),
     Column("units/s", _median(lambda figures: figures.throughput_per_s)),
     Column("range", _range(lambda figures: figures.throughput_per_s), optional=True),
     Column("tasks/s", _tasks_per_s, optional=True),
@@ -257,6 +268,10 @@ _BESIDE = (
 _WATCHED_NOTE = (
     "p50, p95, p99: from a unit's publish call to its result in the caller's hands. CPU/task: of "
     "all workers. ok: ended as meant, result checked. dup: tasks run once more."
+)
+_UNWATCHED_NOTE = (
+    "p50, p95, p99: from the moment a unit was due to the end of its last task. Results were "
+    "checked when the load was over."
 )
 _BACKLOG_NOTE = (
     "place: the place in the queue, from the publish call to the end of the unit's last task. "

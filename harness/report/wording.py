@@ -77,6 +77,14 @@ WARNINGS: Mapping[str, Warned] = {
             f"polling_interval {format_duration(data['polling_interval_s'])}"
         ),
     ),
+    "client_limited": Warned(
+        "The client could not send all units on time: more than 1 % of a phase's units were late "
+        "by its end. Figures say what this client can do, not what the configuration can. Give "
+        "the load more clients or senders, publish: prebuilt, or a lower rate.",
+        lambda data: (
+            f"{data['sent_per_s']:.3g} of {data['planned_per_s']:.3g} units/s sent in time"
+        ),
+    ),
     "gave_up": Warned(
         "Nothing came back any more, so the load was ended early: figures cover what was done "
         "until then."
@@ -118,6 +126,19 @@ def warning_detail(code: str, data: Data) -> str:
         pass
     return ", ".join(f"{printable(str(key))}={printable(str(data[key]))}" for key in data)
 
+
+STOPPED_BY = {
+    "client": "stopped by the client: it could not send faster",
+    "broker": "stopped by the broker: one of its processes used a whole core",
+    "backend": "stopped by the result backend: one of its processes used a whole core",
+    "workers": "stopped by the workers: one of their processes used a whole core",
+    "slots": "stopped by the workers: all their slots were running tasks",
+    "machine": "stopped by this machine: all its cores were busy",
+    "loss": "stopped by units that did not end as they were meant to",
+    "limit": "stopped by the limit: nothing was busy all the time",
+    "most": "not stopped: the highest rate asked for was kept",
+    "time": "not stopped: the time was up",
+}
 
 STAGES = {
     "never_received": "never received by a worker",

@@ -126,14 +126,16 @@ def _open_loop(merged: Merged, ledger: Ledger, timing: Phases, plan: Plan) -> di
     """What only loads with phases have."""
     found = summaries(merged, ledger, timing, plan, _distribution)
     counted = [phase for phase in found if phase.counted]
-    if not counted:
-        return {}
-    duration_s = sum(phase.duration_s for phase in counted)
-    return {
+    fields: dict[str, Any] = {
         "load_phases": found,
+        "unsent": sum(phase.unsent for phase in found),
+    }
+    if not counted:
+        return fields
+    duration_s = sum(phase.duration_s for phase in counted)
+    return fields | {
         "planned_per_s": sum(phase.planned for phase in counted) / duration_s,
         "sent_per_s": sum(phase.sent_in_time for phase in counted) / duration_s,
-        "unsent": sum(phase.unsent for phase in found),
         "client_limited": any(phase.client_limited for phase in counted),
     }
 
