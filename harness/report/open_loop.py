@@ -107,23 +107,17 @@ def _cores(step: SaturationStep, name: str) -> str:
 
 
 def _phase(phase: LoadPhaseRecord) -> Row:
-    if not phase.planned:
-        empty = (NOT_APPLICABLE,) * 2
-        rest = (NOT_APPLICABLE,) * 3
-        words = ""
-    else:
-        empty = (_due(phase), format_number(_per_s(phase.sent_in_time, phase)))
-        latency = phase.latency_s
-        rest = tuple(format_duration(value) for value in (latency.p50, latency.p99, latency.max))
-        words = _words(phase)
+    rates = (_due(phase), format_number(_per_s(phase.sent_in_time, phase)))
+    latencies = (phase.latency_s.p50, phase.latency_s.p99, phase.latency_s.max)
+    sends = phase.planned > 0
     return Row(
         f"{phase.phase}, {format_duration(phase.duration_s)}",
         (
-            *empty,
+            *(text if sends else NOT_APPLICABLE for text in rates),
             format_number(phase.completed_per_s),
-            *rest,
+            *(format_duration(value) if sends else NOT_APPLICABLE for value in latencies),
             f"{phase.in_flight_at_end:,}",
-            words,
+            _words(phase) if sends else NOT_APPLICABLE,
         ),
         flagged=phase.client_limited,
     )
