@@ -23,7 +23,14 @@ from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
-SHAPE = BlockShape(sequential=False, grouped=False, watched=True, stores_results=True)
+SHAPE = BlockShape(
+    tasks_per_unit=1,
+    sequential=False,
+    grouped=False,
+    watched=True,
+    held=False,
+    stores_results=True,
+)
 IN_FLIGHT, WARMUP, UNITS = 8, 200, 3000
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import redis
 from pairs import PAIRS, interleave, ratio
 
-from harness.clients.process import Client
+from harness.clients.several import Clients
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.runner import cellspec
 from harness.runner.readiness import wait_ready
@@ -74,17 +74,17 @@ class Side:
                 worker, name, cellspec.environ_for("worker", spec, environ), folder, workspace
             )
         )
-        self.client = stack.enter_context(
-            Client.start(cellspec.environ_for("client", spec, environ), folder, workspace)
+        self.clients = stack.enter_context(
+            Clients.start(1, cellspec.environ_for("client", spec, environ), folder, workspace)
         )
         self.server = redis.Redis.from_url(space.settings["result_backend"])
-        wait_ready(self.workers, self.client, worker, events, 60, environ)
-        self.client.ask("warmup", None)
+        wait_ready(self.workers, self.clients, worker, events, 60, environ)
+        self.clients.ask("warmup", None, _nothing)
         self.workers.hold()
 
     def turn(self, _: int) -> Turn:
         """Publish a backlog, release the workers, wait until the server holds all results."""
-        self.client.ask("measure", 300)
+        self.clients.ask("measure", 300, _nothing)
         before, keys = self.workers.usage(), self._results()
         began = time.monotonic()
         self.workers.release()
@@ -99,6 +99,10 @@ class Side:
         """Results stored since the server started: each is one SETEX, and nothing else is."""
         statistics: dict[str, Any] = self.server.info("commandstats")
         return int(statistics.get("cmdstat_setex", {"calls": 0})["calls"])
+
+
+def _nothing() -> None:
+    """Nobody watches meanwhile."""
 
 
 def pair(number: int, services: Services, workspace: Workspace) -> tuple[Turn, Turn]:

@@ -380,10 +380,15 @@ SCENARIOS: Cases = (
     ),
     ("-loads", ['3:13: no load for this workload: add "loads:" to it or to the scenario']),
     ("loads: []", ["4:8: needs at least one entry"]),
-    ("loads: [rat]", ['4:9: unknown load "rat" (did you mean "rate"?); known: closed, backlog, rate, saturate']),
+    (
+        "loads: [rat]",
+        ['4:9: unknown load "rat" (did you mean "rate"?); known: closed, backlog, rate, saturate'],
+    ),
     (
         "loads: [clsed]",
-        ['4:9: unknown load "clsed" (did you mean "closed"?); known: closed, backlog, rate, saturate'],
+        [
+            '4:9: unknown load "clsed" (did you mean "closed"?); known: closed, backlog, rate, saturate'
+        ],
     ),
     ("loads: [{load: closed, in_flight: 0}]", ["4:35: must be at least 1, not 0"]),
     (
@@ -399,7 +404,10 @@ SCENARIOS: Cases = (
         ['4:34: unknown key "blocks"; known here: warmup, units, duration, timeout'],
     ),
     ("-measure", ['1:1: missing key "measure"']),
-    ("measure: {}", ["4:9: how long is load closed measured? give measure.units or measure.duration"]),
+    (
+        "measure: {}",
+        ["4:9: how long is load closed measured? give measure.units or measure.duration"],
+    ),
     ("measure: {units: 5, duration: 5s}", ["5:1: give units or duration, not both"]),
     ("measure: {units: 0}", ["5:18: must be at least 1, not 0"]),
     ("measure: {unitz: 5}", ['5:11: unknown key "unitz" (did you mean "units"?)']),

@@ -34,7 +34,9 @@ def test_examples_load(project: Project) -> None:
 
 def test_every_field_is_documented() -> None:
     models: list[type[Frozen]] = [Configuration, Scenario, Worker, Measure]
-    models += [model for union in (Broker, Backend, Workload, Load, LoadPhase) for model in kinds(union)]
+    models += [
+        model for union in (Broker, Backend, Workload, Load, LoadPhase) for model in kinds(union)
+    ]
     documented = set(re.findall(r"`([a-z_]+)`", TEXT))
     assert {name for model in models for name in model.model_fields} <= documented | {
         "workload",

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InvalidInput
-from harness.scenario.loader import load_plan
 from harness.scenario.load_models import ClosedLoad
+from harness.scenario.loader import load_plan
 from harness.scenario.models import AddWorkload, GroupWorkload, Plan, Scenario
 from tests.scenario.project import CONFIGURATION, Project
 
