@@ -1,4 +1,4 @@
-"""One client process and the conversation with it: a JSON line each way per command."""
+"""A client or observer process, and the conversation with it: a JSON line each way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
 from harness.errors import ClientError
@@ -23,11 +23,16 @@ _LOOK_S = 0.1
 EXIT_GRACE_S = 10.0
 
 
-class Client:
-    """A running client. A context manager that leaves no process behind."""
+Part = Literal["client", "observer"]
+"""Which module of the probe runs: who publishes, or who watches results for it."""
 
-    def __init__(self, process: Process) -> None:
+
+class Client:
+    """A running client or observer. A context manager that leaves no process behind."""
+
+    def __init__(self, process: Process, part: Part = "client") -> None:
         self._process = process
+        self._part = part
         self._rest = b""
 
     @classmethod
@@ -37,21 +42,22 @@ class Client:
         logs: Path,
         workspace: Workspace,
         interpreter: Interpreter = OWN,
-        *,
-        name: str = "client",
+        part: Part = "client",
+        name: str | None = None,
     ) -> Client:
-        """Start the process; it answers `done: start` when it has built its app."""
+        """Start the process. It answers `done: start` when it has built its app and, as an
+        observer, really watches."""
         process = spawn(
-            [interpreter.python, "-m", "harness.probe.client"],
-            name=name,
-            log=logs / f"{name}.log",
+            [interpreter.python, "-m", f"harness.probe.{part}"],
+            name=name or part,
+            log=logs / f"{name or part}.log",
             env=workspace.marked(interpreter.environ(environ)),
             cwd=interpreter.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             on_spawn=workspace.record_process,
         )
-        return cls(process)
+        return cls(process, part)
 
     def __enter__(self) -> Client:
         return self
@@ -72,7 +78,7 @@ class Client:
         return self._process.pid
 
     def tell(self, command: str, **arguments: Any) -> None:
-        """Send a command without waiting. ClientError if the client is gone."""
+        """Send a command without waiting. ClientError if the process is gone."""
         line = json.dumps({"do": command, **arguments}) + "\n"
         assert self._process.stdin is not None  # noqa: S101 - it was started with a pipe
         try:
@@ -86,18 +92,20 @@ class Client:
     ) -> dict[str, Any]:
         """The next answer. `watch` is called about every 0.1 s and may raise.
 
-        ClientError if the client dies, reports an error, or says nothing within `limit_s`.
+        ClientError if the process dies, reports an error, or says nothing within `limit_s`.
         """
         deadline = None if limit_s is None else time.monotonic() + limit_s
         while b"\n" not in self._rest:
             self._receive()
             watch()
             if deadline is not None and time.monotonic() > deadline:
-                raise ClientError(f"the client did not answer within {limit_s:g} s; {self._tail()}")
+                raise ClientError(
+                    f"the {self._part} did not answer within {limit_s:g} s; {self._tail()}"
+                )
         line, _, self._rest = self._rest.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         if "error" in message:
-            raise ClientError(f"the client failed: {message['error']}; {self._tail()}")
+            raise ClientError(f"the {self._part} failed: {message['error']}; {self._tail()}")
         return message
 
     def ask(
@@ -113,7 +121,7 @@ class Client:
         return self.answer(limit_s, watch)
 
     def usage(self) -> Usage:
-        """CPU and memory of the client."""
+        """CPU and memory of the process."""
         return usage([self._process.pid])
 
     def close(self) -> None:
@@ -137,7 +145,7 @@ class Client:
     def _gone(self) -> ClientError:
         self._process.wait(1.0)
         return ClientError(
-            f"the client ended with exit code {self._process.returncode}; {self._tail()}"
+            f"the {self._part} ended with exit code {self._process.returncode}; {self._tail()}"
         )
 
     def _tail(self) -> str:

@@ -42,10 +42,10 @@ def _outcome(app: Celery, published: Published, deadline: float) -> Outcome:
         if state not in states.READY_STATES:
             return Outcome.NONE
         if state != states.SUCCESS:
-            return judge_failure(published, value)
+            return judge_failure(published.expected, value)
         values.append(value)
     is_group = published.result.__class__.__name__ == "GroupResult"
-    return judge_value(published, values if is_group else values[0])
+    return judge_value(published.expected, values if is_group else values[0])
 
 
 def _settled(app: Celery, result: AsyncResult, deadline: float) -> tuple[str, Any]:

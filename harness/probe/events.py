@@ -47,7 +47,8 @@ class Kind(IntEnum):
     STORED = 10
     """Worker's pool: that call returned."""
     SEEN = 11
-    """Client: it has the unit's result, or gave up. `flags` is an Outcome."""
+    """Client: it has the unit's result, or gave up. Observer: it has the result of the task at
+    `position`. `flags` is an Outcome."""
     CHECKED = 12
     """Client, after the measuring: the outcome found then. The time means nothing."""
     MEASURE_BEGIN = 20

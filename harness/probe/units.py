@@ -26,6 +26,11 @@ class Published:
         self.workload = workload
         self.result = result
 
+    @property
+    def expected(self) -> Any:
+        """What its result has to be, as `Workload.expected` says it."""
+        return self.workload.expected(self.unit)
+
 
 class UnitRunner:
     """Publishes units and judges their results; the only place that does either."""
@@ -73,9 +78,11 @@ class UnitRunner:
         except CeleryTimeoutError:
             seen_ns, outcome = time.monotonic_ns(), Outcome.TIMED_OUT
         except Exception as error:  # the task's own exception, of any type  # noqa: BLE001
-            seen_ns, outcome = time.monotonic_ns(), judge_failure(published, error)
+            seen_ns = time.monotonic_ns()
+            outcome = judge_failure(published.expected, error)
         else:
-            seen_ns, outcome = time.monotonic_ns(), judge_value(published, value)
+            seen_ns = time.monotonic_ns()
+            outcome = judge_value(published.expected, value)
         ident = id_bytes(published.result.id)
         self._record(Kind.SEEN, ident, seen_ns, published.unit, 0, outcome)
         return outcome
@@ -86,15 +93,13 @@ class UnitRunner:
         self._record(Kind.CHECKED, ident, time.monotonic_ns(), published.unit, 0, outcome)
 
 
-def judge_value(published: Published, value: Any) -> Outcome:
+def judge_value(expected: Any, value: Any) -> Outcome:
     """OK if the result equals what was expected, type and all."""
-    expected = published.workload.expected(published.unit)
     return Outcome.OK if type(value) is type(expected) and value == expected else Outcome.WRONG
 
 
-def judge_failure(published: Published, error: BaseException) -> Outcome:
-    """FAILED_AS_MEANT if the unit was to fail, in just this way."""
-    expected = published.workload.expected(published.unit)
+def judge_failure(expected: Any, error: BaseException) -> Outcome:
+    """FAILED_AS_MEANT if a Failure was expected, and this is the one."""
     meant = (
         isinstance(expected, Failure)
         and type(error).__name__ == expected.type_name

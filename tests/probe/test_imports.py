@@ -66,12 +66,12 @@ def loaded_by(program: str, **environ: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("role", ["client", "worker"])
+@pytest.mark.parametrize("role", ["client", "observer", "worker"])
 def test_a_clean_interpreter_loads_nothing_else(tmp_path: Path, role: str) -> None:
     """Beside what any Celery program loads: the probe, and standard library."""
     spec = tmp_path / "cell.json"
     spec.write_text(json.dumps(SPEC | {"events": str(tmp_path)}))
-    program = "import harness.probe.client"
+    program = f"import harness.probe.{'observer' if role == 'observer' else 'client'}"
     loaded = loaded_by(program, HARNESS_CELL_SPEC=str(spec), HARNESS_ROLE=role)
     ours = {name for name in loaded if name.split(".")[0] == "harness"}
     assert {name for name in ours if not name.startswith("harness.probe")} == {"harness"}

@@ -1,0 +1,210 @@
+"""Watches a Redis backend by one subscription to the keys of all results.
+
+The server pushes every result that is stored, which costs it one more copy and us one read. It
+drops subscribers that do not read (`client-output-buffer-limit pubsub`), so the socket is always
+emptied before a result is judged; that also stamps a result before those ahead of it are judged.
+"""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+from collections import deque
+from itertools import islice
+from typing import Any
+
+from celery import Celery
+
+from harness.probe.published import PublishedUnits
+from harness.probe.resp import Replies, ReplyError
+from harness.probe.sightings import Sightings
+from harness.probe.watching import Troubles
+
+_RECEIVE_BYTES = 1 << 18
+_STEP_S = 0.05
+_QUIET_S = 0.5
+_CONNECT_S = 5.0
+_RETRY_S = 0.2
+_PING_S = 2.0
+"""A silent connection is asked for a sign of life, and given up when none comes for thrice that."""
+_MISSING_AT_ONCE = 200
+"""Results fetched after an interruption, before the socket is looked at again."""
+
+_Arrived = deque[tuple[int, bytes, bytes]]
+"""When it was read (ns), channel and payload of results that are not judged yet."""
+
+
+class Subscription:
+    """PSUBSCRIBE, over a connection with all parameters of Celery's own."""
+
+    method = "psubscribe"
+    reply_to: str | None = None
+    resolution_s = 0.0
+
+    def __init__(self, app: Celery, events: str, sightings: Sightings, troubles: Troubles) -> None:
+        self._backend = app.backend
+        self._events = events
+        self._sightings = sightings
+        self._troubles = troubles
+        self._prefix: bytes = app.backend.task_keyprefix
+        self._tags: frozenset[int] = frozenset()
+        self._line: _Line | None = None
+        self._arrived: _Arrived = deque()
+        self._missing: deque[str] = deque()
+        self._next_try_s = 0.0
+        self._errors = (OSError, ReplyError, *app.backend.connection_errors)
+        self.caught_up = 0
+
+    @property
+    def moment_s(self) -> float:
+        """Forever, while results may be missing."""
+        at_rest = self._line is not None and not self._arrived and not self._missing
+        return _QUIET_S if at_rest else float("inf")
+
+    def open(self) -> None:
+        """Subscribe; returns when the server has confirmed it."""
+        line = _Line(self._backend)
+        try:
+            line.subscribe(_escaped(self._prefix) + b"*", self._arrived)
+        except BaseException:
+            line.close()
+            raise
+        self._line = line
+
+    def watch(self, tags: frozenset[int]) -> None:
+        """They are needed to tell what was missed when the connection is lost."""
+        self._tags = tags
+
+    def step(self, wait_s: float) -> None:
+        """Empty the socket, judge what came; look for what was missed, where something was."""
+        try:
+            if self._line is None:
+                self._open_again(wait_s)
+            else:
+                self._receive(self._line, wait_s)
+        except self._errors as error:
+            self._troubles.note("the subscription was lost", error)
+            self.close()
+            self._next_try_s = time.monotonic() + _RETRY_S
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def _receive(self, line: _Line, wait_s: float) -> None:
+        arrived, judge = self._arrived, self._judge
+        until_ns = time.monotonic_ns() + int(_STEP_S * 1e9)
+        while True:
+            now_ns = line.read_into(arrived)
+            if arrived:
+                judge(*arrived.popleft())
+            elif self._missing:
+                self._fetch_missing()
+            elif not line.wait(wait_s):
+                return
+            if now_ns > until_ns:
+                return
+
+    def _judge(self, time_ns: int, channel: bytes, payload: bytes) -> None:
+        task_id = channel[len(self._prefix) :].decode(errors="replace")
+        self._sightings.note(task_id, time_ns, payload, self._backend.decode_result)
+
+    def _open_again(self, wait_s: float) -> None:
+        """What is stored from now on is pushed; what was stored by now has to be fetched."""
+        rest_s = self._next_try_s - time.monotonic()
+        if rest_s > 0:
+            time.sleep(min(rest_s, wait_s))
+            return
+        self.open()
+        self._missing = deque(
+            task_id
+            for sent in PublishedUnits(self._events, self._tags).fresh()
+            if not sent.failed
+            for task_id in self._sightings.missing(sent.tag, sent.unit)
+        )
+
+    def _fetch_missing(self) -> None:
+        ids = list(islice(self._missing, _MISSING_AT_ONCE))
+        before = self._sightings.seen
+        values = self._backend.mget([self._backend.get_key_for_task(task_id) for task_id in ids])
+        now_ns = time.monotonic_ns()
+        for task_id, value in zip(ids, values, strict=True):
+            self._missing.popleft()
+            if value is not None:
+                self._sightings.note(task_id, now_ns, value, self._backend.decode_result)
+        self.caught_up += self._sightings.seen - before
+
+
+class _Line:
+    """The connection of a subscription: opened by redis-py, read by hand.
+
+    redis-py takes three times the CPU to read a message.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        pool = backend.client.connection_pool
+        parameters = dict(pool.connection_kwargs)
+        if parameters.get("socket_connect_timeout", 0) is None:
+            parameters["socket_connect_timeout"] = _CONNECT_S
+        self._connection = pool.connection_class(**parameters)
+        self._replies = Replies()
+        self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
+        self._confirmed = False
+        self._heard_s = self._asked_s = time.monotonic()
+
+    def subscribe(self, pattern: bytes, arrived: _Arrived) -> None:
+        """Connect and subscribe. OSError, ReplyError or what redis-py raises."""
+        self._connection.connect()
+        self._connection.send_command("PSUBSCRIBE", pattern, check_health=False)
+        self._socket = self._connection._sock  # it has no public name; Celery takes it, too
+        self._socket.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        deadline = time.monotonic() + _CONNECT_S
+        while not self._confirmed:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the server did not confirm PSUBSCRIBE within {_CONNECT_S:g} s")
+            self._poll.poll(100)
+            self.read_into(arrived)
+
+    def read_into(self, arrived: _Arrived) -> int:
+        """Append what has come; the time of the reading, in ns."""
+        try:
+            size = self._socket.recv_into(self._buffer)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return time.monotonic_ns()
+        now_ns = time.monotonic_ns()
+        if size == 0:
+            raise ConnectionResetError("the server closed the connection")
+        self._heard_s = now_ns / 1e9
+        for reply in self._replies.feed(bytes(self._buffer[:size])):
+            if isinstance(reply, list) and len(reply) == 4 and reply[0] == b"pmessage":
+                arrived.append((now_ns, reply[2], reply[3]))
+            elif isinstance(reply, list) and reply and reply[0] == b"psubscribe":
+                self._confirmed = True
+        return now_ns
+
+    def wait(self, wait_s: float) -> bool:
+        """Whether there is something to read within that time. TimeoutError if nothing comes
+        even when asked."""
+        if self._poll.poll(wait_s * 1000):
+            return True
+        now_s = time.monotonic()
+        if now_s - self._heard_s > 3 * _PING_S:
+            raise TimeoutError(f"the server said nothing for {3 * _PING_S:g} s, though asked")
+        if now_s - max(self._heard_s, self._asked_s) > _PING_S:
+            self._asked_s = now_s
+            self._socket.send(b"*1\r\n$4\r\nPING\r\n")
+        return False
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._connection.disconnect()
+
+
+def _escaped(prefix: bytes) -> bytes:
+    """A pattern that stands for the prefix itself, whatever characters are in it."""
+    return b"".join(b"\\" + bytes([one]) if one in b"*?[]^\\" else bytes([one]) for one in prefix)

@@ -1,0 +1,42 @@
+"""A client that does not wait: `python -m tests.probe.sender COUNT [REPLY_TO]`
+
+Prints its tag, waits for a line of input, publishes COUNT units of the cell spec's workload
+inside `senders_reply_to`, prints `published` and waits for the end of its input.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness.probe.app import app, load_spec
+from harness.probe.events import UnitFlag
+from harness.probe.ids import new_tag
+from harness.probe.recorder import Recorder
+from harness.probe.units import UnitRunner
+from harness.probe.unwatched import senders_reply_to
+from harness.probe.workloads import WORKLOADS
+
+
+def main() -> None:
+    count = int(sys.argv[1])
+    reply_to = sys.argv[2] if len(sys.argv) > 2 else None
+    spec = load_spec()
+    recorder = Recorder(spec["events"], "client")
+    recorder.open()
+    tag = new_tag()
+    units = UnitRunner(recorder, 30.0, tag)
+    workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+    sys.stdout.write(f"{tag:016x}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    with senders_reply_to(app, reply_to):
+        results = [units.publish(unit, workload, UnitFlag.MEASURED) for unit in range(count)]
+        assert None not in results, units.publish_errors
+    sys.stdout.write("published\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    recorder.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Observers and the clients they watch for, driven by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from harness.probe.events import Kind, UnitFlag, id_bytes
+from harness.probe.ids import namer, new_tag
+from harness.probe.recorder import Recorder
+from harness.results.eventlog import EVENT, Events, logs_in, read
+from tests.probe.live import Site, Talk
+
+LIMIT_S = 30.0
+
+
+class Observer(Talk):
+    """The conversation with one observer."""
+
+    start: dict[str, Any]
+
+    def watch(self, *tags: int) -> None:
+        self.ask("watch", tags=[f"{tag:016x}" for tag in tags])
+
+    def settle(self, expected: int | None = None, limit_s: float = LIMIT_S) -> dict[str, Any]:
+        return self.ask("settle", limit_s=limit_s, expected=expected)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It does not run in the meantime."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def sightings(self, events: Any) -> dict[tuple[int, int, int], tuple[int, int]]:
+        """(tag, unit, position) -> (time_ns, Outcome); nothing was seen twice."""
+        (log,) = events.glob(f"observer-{self.pid}-*.evt")
+        seen = of_kind(read(log).events, Kind.SEEN)
+        found = {
+            (int(one["hi"]), int(one["unit"]), int(one["position"])): (
+                int(one["time_ns"]),
+                int(one["flags"]),
+            )
+            for one in seen
+        }
+        assert len(found) == len(seen), "something was recorded twice"
+        for one in seen:  # the id says the same as the fields beside it
+            lo = int(one["lo"])
+            assert (lo >> 32 & (1 << 30) - 1, lo >> 16 & 0xFFFF) == (one["unit"], one["position"])
+        return found
+
+
+@contextlib.contextmanager
+def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
+    """An observer that watches. Ends with the end of its input, by itself and soon."""
+    log_path = site.folder / f"{name}.log"
+    with (
+        log_path.open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "harness.probe.observer"],
+            env=site.environ("observer", site.spec(name, **spec)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        try:
+            talk = Observer(process, log_path, site.events)
+            talk.start = talk.answer("start")
+            yield talk
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(10) == 0, log_path.read_text()
+            assert "Traceback" not in log_path.read_text()
+        finally:
+            process.kill()
+
+
+class Sender:
+    """A client process that publishes and does not wait."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.tag = int(self._line(), 16)
+
+    def publish(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._line() == "published"
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the sender ended; its error is above"
+        return line.strip()
+
+
+@contextlib.contextmanager
+def sender(
+    site: Site, name: str, count: int, reply_to: str | None, **spec: Any
+) -> Iterator[Sender]:
+    """A sender that is ready to publish `count` units."""
+    command = [sys.executable, "-m", "tests.probe.sender", str(count)]
+    with subprocess.Popen(
+        command if reply_to is None else [*command, reply_to],
+        env=site.environ("client", site.spec(name, **spec)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Sender(process)
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+class Paper:
+    """A client that exists on paper: it has a tag and an event log, and publishes nothing."""
+
+    def __init__(self, site: Site) -> None:
+        self.tag = new_tag()
+        self.name = namer(self.tag)
+        self._recorder = Recorder(str(site.events), "client")
+
+    def published(self, *units: int) -> None:
+        for unit in units:
+            ident = id_bytes(self.name(unit, 0))
+            now_ns = time.monotonic_ns()
+            self._recorder.record(Kind.PUBLISH, ident, now_ns, unit, 0, UnitFlag.MEASURED)
+
+
+def of_kind(events: Events, kind: Kind) -> Events:
+    found: Events = events[events["kind"] == kind]
+    return found
+
+
+def storing(site: Site) -> dict[tuple[int, int], int]:
+    """(hi, lo) of a task -> when a worker began to store its final state."""
+    logs = [read(log).events for log in logs_in(site.events)]
+    found = of_kind(np.concatenate([np.empty(0, EVENT), *logs]), Kind.STORING)
+    return {(int(one["hi"]), int(one["lo"])): int(one["time_ns"]) for one in found}
