@@ -37,6 +37,7 @@ from harness.probe.publisher import Api
 from harness.probe.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
+from harness.probe.unwatched import senders_reply_to
 from harness.probe.workloads import WORKLOADS, Probe
 
 _WARMUP_CALLERS = 8
@@ -108,11 +109,15 @@ class Client:
         give_up_ns: int,
         reply_to: str | None = None,
     ) -> dict[str, Any]:
-        """Run phases of an open loop that begins at `at_ns`."""
+        """Run phases of an open loop that begins at `at_ns`.
+
+        Results of the rpc backend go to `reply_to`, or all to the queue of this thread, which is
+        the one that checks them afterwards; it was declared when this thread sent probe tasks.
+        """
         load = self._spec["load"]
         if self._open_loop is None:
-            self._open_loop = OpenLoop(self._stop, load["senders"], lambda: None)
-        del reply_to
+            self._open_loop = OpenLoop(self._stop, load["senders"])
+        replies = reply_to or app.thread_oid
         planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
         first = self._next_unit
         record = self._recorder.record
@@ -124,7 +129,7 @@ class Client:
             first,
             at_ns,
             give_up_ns,
-            UnitFlag.MEASURED,
+            lambda: senders_reply_to(app, replies),
         )
         record(Kind.MEASURE_END, NO_ID, time.monotonic_ns())
         self._next_unit = sent.last

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from harness.probe.events import UnitFlag
@@ -40,13 +41,10 @@ class OpenLoop:
     their connections.
     """
 
-    def __init__(self, stop: threading.Event, senders: int, prepare: Callable[[], None]) -> None:
-        """`prepare` is called once in each thread before it publishes anything."""
+    def __init__(self, stop: threading.Event, senders: int) -> None:
         self._stop = stop
         self._senders = senders
-        self._threads = ThreadPoolExecutor(
-            senders, thread_name_prefix="sender", initializer=prepare
-        )
+        self._threads = ThreadPoolExecutor(senders, thread_name_prefix="sender")
 
     def run(
         self,
@@ -55,20 +53,22 @@ class OpenLoop:
         first: int,
         begin_ns: int,
         give_up_ns: int,
-        flags: UnitFlag,
+        publishing: Callable[[], AbstractContextManager[None]],
     ) -> Sent:
         """Publish everything the pacer hands out, as units numbered from `first`.
 
         Times are CLOCK_MONOTONIC. What has not been sent by `give_up_ns` is not sent any more.
+        `publishing` is entered by each thread while it publishes.
         """
         turns = _Turns(pacer, first, begin_ns, give_up_ns, self._stop)
 
         def send() -> list[int]:
             refused: list[int] = []
-            while taken := turns.next(publisher.most_at_once):
-                units = [unit for unit, _ in taken]
-                dues_ns = [begin_ns + arrival.offset_ns for _, arrival in taken]
-                refused += publisher.publish(units, dues_ns, flags)
+            with publishing():
+                while taken := turns.next(publisher.most_at_once):
+                    units = [unit for unit, _ in taken]
+                    dues_ns = [begin_ns + arrival.offset_ns for _, arrival in taken]
+                    refused += publisher.publish(units, dues_ns, UnitFlag.MEASURED)
             return refused
 
         jobs = [self._threads.submit(send) for _ in range(self._senders)]

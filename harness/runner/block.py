@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.clients.process import Client
 from harness.clients.several import Clients
 from harness.clock import utc_now
 from harness.environments import OWN, Interpreter
@@ -27,6 +28,7 @@ from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
+from harness.scenario.load_models import OpenLoad
 from harness.scenario.models import Cell
 from harness.services.provide import BlockSpace, Services
 from harness.workers.process import Workers
@@ -106,6 +108,11 @@ def _measure(
         clients = stack.enter_context(
             Clients.start(job.cell.load.clients, environ, logs, job.workspace, job.interpreter)
         )
+        observer = None
+        if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
+            observer = stack.enter_context(
+                Client.start(environ, logs, job.workspace, job.interpreter, "observer")
+            )
         limit_s = job.cell.measure.startup_timeout
         wait_ready(workers, clients, worker, job.events, limit_s, job.environ)
         room = Room(
@@ -115,6 +122,7 @@ def _measure(
             path=job.path,
             seed=job.seed,
             broker=space.broker,
+            observer=observer,
             server_pids=_server_pids(services, job.cell),
         )
         session = _SESSIONS[job.cell.load.load](room, workers, clients, interrupts)

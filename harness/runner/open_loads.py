@@ -32,6 +32,7 @@ from harness.usage import Usage, cpu_ns_by_process
 
 _LEAD_S = 0.2
 """Between the command and the first moment planned: every client has read it by then."""
+_ANSWER_S = 30.0
 _SEARCH, _SUSTAINED = "search", "sustained"
 
 
@@ -41,10 +42,20 @@ class OpenSession(Session):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._sent: list[Mapping[str, Any]] = []
+        self._results = 0
+        """That are to be seen: one per unit, or per member of a group."""
+        self._seen: Mapping[str, Any] = {}
+        self._reply_to: str | None = None
+        if self.room.observer is not None:
+            started = self.room.observer.answer(self.room.cell.measure.startup_timeout, self.watch)
+            self._reply_to = started["reply_to"]
         self._plan: tuple[PlannedPhase, ...] = ()
 
     def send(self, phases: Sequence[Mapping[str, Any]], seed: int) -> None:
         """Run phases, and wait until nothing of them is under way any more."""
+        observer = self.room.observer
+        if observer is not None and not self._sent:  # after the warm-up, which is not its business
+            observer.ask("watch", _ANSWER_S, self.watch, tags=list(self.clients.tags))
         begin_ns = monotonic_ns() + round(_LEAD_S * 1e9)
         begun = _begun(phases, begin_ns)
         self._keep((*self._plan, *begun))
@@ -58,6 +69,7 @@ class OpenSession(Session):
             seed=seed,
             at_ns=begin_ns,
             give_up_ns=begun[-1].end_ns + timeout_ns,
+            reply_to=self._reply_to,
         )
         left = [answer["unsent"] for answer in answers]
         first = len(self._plan) - len(begun)
@@ -71,8 +83,14 @@ class OpenSession(Session):
             )
         )
         self._sent += answers
-        tasks = sum(answer["sent"] for answer in answers) * self.room.shape.tasks_per_unit
-        self.come_to_rest(done_before + tasks)
+        sent, shape = sum(answer["sent"] for answer in answers), self.room.shape
+        self.come_to_rest(done_before + sent * shape.tasks_per_unit)
+        self._results += sent * (shape.tasks_per_unit if shape.grouped else 1)
+        if observer is not None:
+            limit_s = self.room.cell.measure.timeout
+            self._seen = observer.ask(
+                "settle", limit_s + _ANSWER_S, self.watch, limit_s=limit_s, expected=self._results
+            )
 
     def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""
@@ -85,7 +103,19 @@ class OpenSession(Session):
             plan=self._plan,
             saturation=saturation,
             unseen=unseen,
+            observer=self._observed(),
         )
+
+    def _observed(self) -> dict[str, float]:
+        seen = self._seen
+        if not seen:
+            return {}
+        return {
+            "cpu_us_per_result": seen["cpu_ns"] / 1e3 / max(seen["seen"], 1),
+            "resolution_s": seen["resolution_s"],
+            "caught_up": seen["caught_up"],
+            "undecodable": seen["undecodable"],
+        }
 
     def _keep(self, plan: tuple[PlannedPhase, ...]) -> None:
         self._plan = plan
@@ -96,7 +126,10 @@ class OpenSession(Session):
         return merge(self.room.events)
 
     def _unseen(self) -> list[list[int]]:
-        """For each client the published units that have no result yet."""
+        """For each client the published units that have no result yet, and that it can ask for:
+        what went to the observer's queue is nowhere else."""
+        if self._reply_to is not None:
+            return [[] for _ in range(len(self.clients))]
         units = self.merged().units
         open_ = units.unit[(units.seen_ns == MISSING) & ~units.publish_failed]
         owner = open_ // first_unit(1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.clients.process import Client
 from harness.clients.several import Clients
 from harness.errors import HarnessError
 from harness.probe.events import NO_ID, Kind
@@ -63,6 +64,8 @@ class Room:
     seed: int
     """Of random arrivals."""
     broker: Namespace
+    observer: Client | None
+    """Who sees results while the clients do not look; None where they do, or nobody does."""
     server_pids: Mapping[str, Sequence[int]]
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
 
