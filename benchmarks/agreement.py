@@ -23,7 +23,9 @@ from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
-SHAPE = BlockShape(sequential=False, grouped=False, watched=True, stores_results=True)
+SHAPE = BlockShape(
+    sequential=False, grouped=False, watched=True, stores_results=True, tasks_per_unit=1
+)
 IN_FLIGHT, WARMUP, UNITS = 8, 200, 3000
 
 

@@ -25,8 +25,9 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     for number in _unfinished(folder, record):
         index = record.order[number]
         cell = cells[index]
-        merged = merge(folder / "blocks" / f"{number:03d}" / "events")
-        found = digest(merged, shape_of(cell), BlockEnd(cut_short=True))
+        events, shape = folder / "blocks" / f"{number:03d}" / "events", shape_of(cell)
+        merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
+        found = digest(merged, shape, BlockEnd(cut_short=True))
         if found.fields["units"]:
             block = BlockRecord(
                 number=number,

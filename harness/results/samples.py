@@ -14,6 +14,7 @@ import numpy as np
 from harness.results.ledger import Final, Ledger, Stage
 from harness.results.merge import MISSING, Merged
 from harness.results.phases import Phases
+from harness.results.record import PHASES
 
 UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"
@@ -43,34 +44,35 @@ def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases) -> dict[str, A
     units = merged.units
     return {
         "unit": units.unit,
-        "outcome": ledger.final.astype(np.int32),
+        "outcome": ledger.final,
         "as_meant": ledger.as_meant,
-        "stage": ledger.stage.astype(np.int32),
+        "stage": ledger.stage,
         "due": units.due_ns,
         "publish": units.publish_ns,
         "published": units.published_ns,
         "seen": units.seen_ns,
-        "tasks": np.bincount(merged.tasks.row, minlength=len(units.unit)).astype(np.int32),
+        "tasks": np.broadcast_to(np.int32(merged.tasks.per_unit), len(units.unit)),
         "known": phases.known,
-        "total": phases.total_ns,
-        **{f"phase_{name}": times for name, times in phases.by_name().items()},
+        **{f"phase_{name}": times for name, times in phases.by_name()},
     }
 
 
 def _task_columns(merged: Merged) -> dict[str, Any]:
-    tasks = merged.tasks
+    units, tasks = merged.units, merged.tasks
+    alone = tasks.per_unit == 1
+    hi, lo = merged.task_ids()
     return {
-        "unit": merged.units.unit[tasks.row],
-        "position": tasks.position.astype(np.int32),
-        "hi": tasks.hi,
-        "lo": tasks.lo,
+        "unit": units.unit if alone else units.unit[tasks.row],
+        "position": np.broadcast_to(np.int64(0), len(tasks)) if alone else tasks.position,
+        "hi": hi,
+        "lo": lo,
         "received": tasks.received_ns,
         "started": tasks.started_ns,
         "finished": tasks.finished_ns,
         "storing": tasks.storing_ns,
         "stored": tasks.stored_ns,
         "raised": tasks.raised,
-        "executions": tasks.executions.astype(np.int32),
+        "executions": tasks.executions,
     }
 
 
@@ -89,18 +91,18 @@ def _names(column: str, names: list[str]) -> str:
 
 _OUTCOME = _names("outcome", [final.name.lower() for final in Final])
 _STAGE = _names("stage", [stage.name.lower() for stage in Stage])
+_TOTAL = " + ".join(f"phase_{name}" for name in PHASES)
 _UNITS = f"""
 SELECT unit, {_OUTCOME} AS outcome, as_meant,
   CASE outcome WHEN {Final.LOST.value} THEN {_STAGE} END AS lost_at, tasks,
   {_time("due")}, {_time("publish")}, {_time("published")}, {_time("seen")},
-  {_known("phase_schedule", "schedule")}, {_known("phase_queue", "queue")},
-  {_known("phase_dispatch", "dispatch")}, {_known("phase_run", "run")},
-  {_known("phase_result", "result")}, {_known("total", "total")}
-FROM columns ORDER BY unit
+  {", ".join(_known(f"phase_{name}", name) for name in PHASES)},
+  {_known(f"({_TOTAL})", "total")}
+FROM columns
 """  # noqa: S608 - made of constants
 _TASKS = f"""
-SELECT unit, position, format('{{:016x}}{{:016x}}', hi, lo)::UUID AS task_id,
+SELECT unit, position::INTEGER AS position, (hi::UHUGEINT << 64 | lo)::UUID AS task_id,
   {_time("received")}, {_time("started")}, {_time("finished")},
   {_time("storing")}, {_time("stored")}, raised, executions
-FROM columns ORDER BY unit, position
+FROM columns
 """  # noqa: S608 - made of constants

@@ -243,7 +243,9 @@ def _record(
     versions = versions_in(job.events)
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
-    result = digest(merge(job.events), job.shape, end)
+    shape = job.shape
+    merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    result = digest(merged, shape, end)
     samples.write(job.path, result.merged, result.ledger, result.phases)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     place = f"blocks/{job.path.name}"
