@@ -94,9 +94,24 @@ def chunks(path: Path) -> Iterator[Events]:
 def by_kind(chunk: Events) -> Iterator[tuple[int, Events]]:
     """The events of a chunk, those of each kind together and in their order."""
     kinds = chunk["kind"].copy()
-    for kind in np.flatnonzero(np.bincount(kinds)).tolist():
-        if kind:
-            yield kind, chunk[kinds == kind]
+    together = _taken(chunk, np.argsort(kinds, kind="stable"))
+    end = 0
+    for kind, count in enumerate(np.bincount(kinds).tolist()):
+        begin, end = end, end + count
+        if kind and count:
+            yield kind, together[begin:end]
+
+
+def of_kind(chunk: Events, kind: int) -> Events:
+    """The events of one kind, in their order."""
+    return _taken(chunk, np.flatnonzero(chunk["kind"] == kind))
+
+
+def _taken(chunk: Events, places: npt.NDArray[np.intp]) -> Events:
+    # As rows of plain numbers: numpy copies records field by field, four times as slowly.
+    rows = chunk.view(np.uint64).reshape(-1, RECORD_BYTES // 8)
+    taken: Events = rows.take(places, axis=0).reshape(-1).view(EVENT)
+    return taken
 
 
 _CHUNK_RECORDS = 1 << 16

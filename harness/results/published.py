@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness.errors import RecordError
 from harness.probe.events import Kind, UnitFlag
 from harness.probe.ids import MOST_UNITS
-from harness.results.eventlog import Events, by_kind, chunks, logs_in, role_of
+from harness.results.eventlog import Events, chunks, logs_in, of_kind, role_of
 
 Places = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
@@ -82,9 +82,9 @@ def published_in(folder: Path, per_unit: int) -> Published:
         if role_of(path) in _NEVER_PUBLISH:
             continue
         for chunk in chunks(path):
-            for kind, events in by_kind(chunk):
-                if kind == Kind.PUBLISH:
-                    found.add(events)
+            events = of_kind(chunk, Kind.PUBLISH)
+            if len(events):
+                found.add(events)
     return found.published(per_unit, folder)
 
 

@@ -33,7 +33,9 @@ def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> Non
     partial = path.with_suffix(".partial")
     database.register("columns", columns)
     target = str(partial).replace("'", "''")
-    database.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    # V2 stores times as differences: two thirds of the time, and smaller files.
+    options = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2"
+    database.execute(f"COPY ({query}) TO '{target}' ({options})")
     database.unregister("columns")
     with partial.open("rb") as file:
         os.fsync(file.fileno())
