@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.merge import MISSING, Merged, Times
+from harness.results.merge import MISSING, Merged, Tasks, Times
 from harness.results.record import PHASES
 
 
@@ -26,80 +27,62 @@ from harness.results.record import PHASES
 class Phases:
     """Per measured unit, in ns; rows follow `Units`. Valid where `known`, else zero.
 
-    Each is computed from the stamps at each access: of ten million units, all of them at once
-    would take as much memory as the stamps.
+    A phase is the time between two of the unit's moments, computed at each access: of ten
+    million units, all phases at once would take half as much memory as all stamps.
     """
 
     known: npt.NDArray[np.bool_]
     """All stamps of the unit's path are there."""
-    end_ns: Times
-    """When the unit's last task finished."""
-    _merged: Merged
-    _sequential: bool
-    _watched: bool
+    moments_ns: tuple[Times, ...]
+    """Due, publish call, received, started, finished, over: six per unit. Those of a single
+    task, or of a group's last member, are stamps. A chain is received and started several
+    times: its queue phases are put together, then its dispatch phases, so that `received` and
+    `started` are moments that never were. What is between them is right."""
+
+    @property
+    def end_ns(self) -> Times:
+        """When the unit's last task finished."""
+        return self.moments_ns[-2]
 
     @property
     def schedule_ns(self) -> Times:
         """Due to publish call."""
-        units = self._merged.units
-        return self._where_known(units.publish_ns - units.due_ns)
+        return self._between(0, 1)
 
     @property
     def queue_ns(self) -> Times:
-        """Origin (see `task_origins`) to received."""
-        tasks = self._merged.tasks
-        origin_ns = task_origins(self._merged, sequential=self._sequential)
-        return self._along(tasks.received_ns, origin_ns)
+        """Publish call, or the end of the link before, to received."""
+        return self._between(1, 2)
 
     @property
     def dispatch_ns(self) -> Times:
         """Received to started."""
-        tasks = self._merged.tasks
-        return self._along(tasks.started_ns, tasks.received_ns)
+        return self._between(2, 3)
 
     @property
     def run_ns(self) -> Times:
         """Started to finished."""
-        tasks = self._merged.tasks
-        return self._along(tasks.finished_ns, tasks.started_ns)
+        return self._between(3, 4)
 
     @property
     def result_ns(self) -> Times:
         """Finished to seen; zero where nobody watched (backlog)."""
-        return self._where_known(self._finish_ns - self.end_ns)
+        return self._between(4, 5)
 
     @property
     def total_ns(self) -> Times:
         """Their sum."""
-        return self._where_known(self._finish_ns - self._merged.units.due_ns)
+        return self._between(0, 5)
 
     def by_name(self) -> Iterator[tuple[str, Times]]:
         """The phases with the names of `record.PHASES`, one at a time."""
-        for name in PHASES:
-            yield name, getattr(self, f"{name}_ns")
+        for name, (first, last) in zip(PHASES, pairwise(range(len(self.moments_ns))), strict=True):
+            yield name, self._between(first, last)
 
-    @property
-    def _finish_ns(self) -> Times:
-        return self._merged.units.seen_ns if self._watched else self.end_ns
-
-    def _where_known(self, times: Times) -> Times:
+    def _between(self, first: int, last: int) -> Times:
+        times = self.moments_ns[last] - self.moments_ns[first]
         times[~self.known] = 0
         return times
-
-    def _along(self, last: Times, first: Times) -> Times:
-        """The sum of `last - first` over the tasks that decided when the unit ended."""
-        per_unit = self._merged.tasks.per_unit
-        if per_unit == 1:
-            return self._where_known(last - first.reshape(-1))
-        spans = last.reshape(-1, per_unit) - (
-            first if first.ndim == 2 else first.reshape(-1, per_unit)
-        )
-        if self._sequential:
-            return self._where_known(spans.sum(axis=1))
-        finished = self._merged.tasks.finished_ns.reshape(-1, per_unit)
-        # Of several that finished last, the first.
-        last_one = finished.argmax(axis=1)[:, np.newaxis]
-        return self._where_known(np.take_along_axis(spans, last_one, axis=1)[:, 0])
 
 
 def phases(merged: Merged, *, sequential: bool, watched: bool) -> Phases:
@@ -111,14 +94,40 @@ def phases(merged: Merged, *, sequential: bool, watched: bool) -> Phases:
     known &= tasks.every(tasks.finished_ns != MISSING)
     if watched:
         known &= units.seen_ns != MISSING
-    finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit)
-    alone = tasks.per_unit == 1
-    return Phases(
-        known=known,
-        end_ns=finished_ns[:, -1] if sequential or alone else finished_ns.max(axis=1),
-        _merged=merged,
-        _sequential=sequential,
-        _watched=watched,
+    if tasks.per_unit == 1:
+        path = (tasks.received_ns, tasks.started_ns, tasks.finished_ns)
+    else:
+        path = _along_the_chain(merged) if sequential else _of_last_finished(tasks)
+    over_ns = units.seen_ns if watched else path[-1]
+    return Phases(known, (units.due_ns, units.publish_ns, *path, over_ns))
+
+
+def _along_the_chain(merged: Merged) -> tuple[Times, Times, Times]:
+    tasks = merged.tasks
+    received_ns, started_ns, finished_ns = _stamps(tasks)
+    queue_ns = (received_ns - task_origins(merged, sequential=True)).sum(axis=1)
+    dispatch_ns = (started_ns - received_ns).sum(axis=1)
+    received = merged.units.publish_ns + queue_ns
+    # The origin of a link is the end of the one before: the sum of all is the last one's end.
+    return received, received + dispatch_ns, finished_ns[:, -1].copy()
+
+
+def _of_last_finished(tasks: Tasks) -> tuple[Times, Times, Times]:
+    """Of several that finished last, the first one's stamps."""
+    last_one = tasks.finished_ns.reshape(-1, tasks.per_unit).argmax(axis=1)[:, np.newaxis]
+    received, started, finished = (
+        np.take_along_axis(stamps, last_one, axis=1)[:, 0] for stamps in _stamps(tasks)
+    )
+    return received, started, finished
+
+
+def _stamps(tasks: Tasks) -> tuple[Times, Times, Times]:
+    """Each of shape (units, tasks per unit)."""
+    shape = (-1, tasks.per_unit)
+    return (
+        tasks.received_ns.reshape(shape),
+        tasks.started_ns.reshape(shape),
+        tasks.finished_ns.reshape(shape),
     )
 
 

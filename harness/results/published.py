@@ -20,6 +20,8 @@ from harness.results.eventlog import Events, chunks, logs_in, of_kind, role_of
 
 Places = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.uint8]
+Clients = npt.NDArray[np.uint16]
 
 FOREIGN = -2
 """The place of a task that is none of a published unit."""
@@ -37,7 +39,7 @@ class Published:
 
     unit: npt.NDArray[np.int64]
     publish_ns: npt.NDArray[np.int64]
-    client: npt.NDArray[np.uint16]
+    client: Clients
     """Index of each unit's client in `tags`."""
     tags: Halves
     """First half of the ids that each client gave."""
@@ -104,7 +106,7 @@ class _Publications:
         self._flags.append(events["flags"].copy())
         self._client.append(self._clients(events["hi"].astype(np.uint64)))
 
-    def _clients(self, hi: Halves) -> npt.NDArray[np.uint16]:
+    def _clients(self, hi: Halves) -> Clients:
         if (hi == hi[0]).all():  # one log is one client's
             return np.full(len(hi), self._number(int(hi[0])), dtype=np.uint16)
         tags, place = np.unique(hi, return_inverse=True)
@@ -117,15 +119,10 @@ class _Publications:
         return self._tags.index(tag)
 
     def published(self, per_unit: int, folder: Path) -> Published:
-        numbers = np.concatenate(self._unit)
-        order = np.argsort(numbers)
-        unit = numbers[order].astype(np.int64)
+        unit, publish_ns, flags, client = self._in_order()
         twice = np.flatnonzero(unit[1:] == unit[:-1])
         if len(twice):
             raise RecordError(f"{folder}: unit {unit[twice[0]]} was published twice")
-        client = np.concatenate(self._client)[order]
-        flags = np.concatenate(self._flags)[order]
-        publish_ns = np.concatenate(self._time_ns)[order]
         measured = flags == UnitFlag.MEASURED
         tags = np.array(self._tags, dtype=np.uint64)
         first = _first_of_runs(unit, client, flags)
@@ -144,10 +141,18 @@ class _Publications:
             _row=np.insert(np.where(measured[first], row, UNMEASURED), 0, UNMEASURED),
         )
 
+    def _in_order(self) -> tuple[Places, Places, Flags, Clients]:
+        """Units' numbers, ascending, with times, flags and clients."""
+        unit = np.concatenate(self._unit).astype(np.int64)
+        publish_ns, flags = np.concatenate(self._time_ns), np.concatenate(self._flags)
+        client = np.concatenate(self._client)
+        if (unit[1:] > unit[:-1]).all():
+            return unit, publish_ns, flags, client
+        order = np.argsort(unit)
+        return unit[order], publish_ns[order], flags[order], client[order]
 
-def _first_of_runs(
-    unit: npt.NDArray[np.int64], client: npt.NDArray[np.uint16], flags: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.intp]:
+
+def _first_of_runs(unit: Places, client: Clients, flags: Flags) -> npt.NDArray[np.intp]:
     """Index of the first unit of each run."""
     begins = np.ones(len(unit), dtype=bool)
     if len(unit):

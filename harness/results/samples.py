@@ -6,6 +6,7 @@ The columns are documented in `results/README.md`. Absent times are NULL.
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases) -> dict[str, A
         "seen": units.seen_ns,
         "tasks": np.broadcast_to(np.int32(merged.tasks.per_unit), len(units.unit)),
         "known": phases.known,
-        **{f"phase_{name}": times for name, times in phases.by_name()},
+        **{f"moment_{number}": at_ns for number, at_ns in enumerate(phases.moments_ns)},
     }
 
 
@@ -82,8 +83,9 @@ def _time(column: str) -> str:
     return f"nullif({column}, {MISSING}) AS {column}_ns"
 
 
-def _known(column: str, name: str) -> str:
-    return f"CASE WHEN known THEN {column} END AS {name}_ns"
+def _between(first: int, last: int, name: str) -> str:
+    """As `Phases` has it; here, because the columns would take more memory than the stamps."""
+    return f"CASE WHEN known THEN moment_{last} - moment_{first} END AS {name}_ns"
 
 
 def _names(column: str, names: list[str]) -> str:
@@ -93,13 +95,13 @@ def _names(column: str, names: list[str]) -> str:
 
 _OUTCOME = _names("outcome", [final.name.lower() for final in Final])
 _STAGE = _names("stage", [stage.name.lower() for stage in Stage])
-_TOTAL = " + ".join(f"phase_{name}" for name in PHASES)
+_PAIRS = list(pairwise(range(len(PHASES) + 1)))
 _UNITS = f"""
 SELECT unit, {_OUTCOME} AS outcome, as_meant,
   CASE outcome WHEN {Final.LOST.value} THEN {_STAGE} END AS lost_at, tasks,
   {_time("due")}, {_time("publish")}, {_time("published")}, {_time("seen")},
-  {", ".join(_known(f"phase_{name}", name) for name in PHASES)},
-  {_known(f"({_TOTAL})", "total")}
+  {", ".join(_between(*moments, name) for name, moments in zip(PHASES, _PAIRS, strict=True))},
+  {_between(0, len(PHASES), "total")}
 FROM columns
 """  # noqa: S608 - made of constants
 _TASKS = f"""
