@@ -29,13 +29,12 @@ class Kind(IntEnum):
     DUE = 1
     """Client: the moment the pacer planned the unit for (open-loop loads only)."""
     PUBLISH = 2
-    """Client: the publish call begins. `unit` is set."""
+    """Client: the publish call begins. `unit` is set, `id` is that of its first task."""
     PUBLISHED = 3
     """Client: the publish call returned (confirmed, where the broker confirms)."""
     PUBLISH_FAILED = 4
     """Client: the publish call raised."""
-    MEMBER = 5
-    """Client: `id` is task number `position` of `unit`. The time means nothing."""
+    # 5 named the tasks of a unit before ids did. It stays unused: old logs still hold it.
     RECEIVED = 6
     """Worker's main process: the message arrived."""
     STARTED = 7
@@ -47,10 +46,10 @@ class Kind(IntEnum):
     STORED = 10
     """Worker's pool: that call returned."""
     SEEN = 11
-    """Client: it has the unit's result, or gave up. Observer: it has the result of the task at
-    `position`. `flags` is an Outcome."""
+    """Client or observer: it has a result, or gave up. `flags` is an Outcome. For a group
+    `position` says whose result it is: a member's, or WHOLE for that of the group."""
     CHECKED = 12
-    """Client, after the measuring: the outcome found then. The time means nothing."""
+    """Client, after the measuring: the unit's outcome, as found at that time."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21

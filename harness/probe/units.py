@@ -9,7 +9,7 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
-from harness.probe.ids import namer
+from harness.probe.ids import WHOLE, namer
 from harness.probe.recorder import Recorder
 from harness.probe.workloads import Failure, Workload
 
@@ -63,8 +63,6 @@ class UnitRunner:
             self.publish_errors[reason] = self.publish_errors.get(reason, 0) + 1
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
-        for position in range(workload.tasks_per_unit):
-            record(Kind.MEMBER, id_bytes(self._name(unit, position)), 0, unit, position)
         return Published(unit, workload, result)
 
     def published(self, unit: int, workload: Workload) -> Published:
@@ -83,14 +81,19 @@ class UnitRunner:
         else:
             seen_ns = time.monotonic_ns()
             outcome = judge_value(published.expected, value)
-        ident = id_bytes(published.result.id)
-        self._record(Kind.SEEN, ident, seen_ns, published.unit, 0, outcome)
+        ident, position = id_bytes(published.result.id), _position(published.result)
+        self._record(Kind.SEEN, ident, seen_ns, published.unit, position, outcome)
         return outcome
 
     def check(self, published: Published, outcome: Outcome) -> None:
         """Record an outcome that was found after the measuring."""
-        ident = id_bytes(published.result.id)
-        self._record(Kind.CHECKED, ident, time.monotonic_ns(), published.unit, 0, outcome)
+        ident, position = id_bytes(published.result.id), _position(published.result)
+        self._record(Kind.CHECKED, ident, time.monotonic_ns(), published.unit, position, outcome)
+
+
+def _position(result: AsyncResult | GroupResult) -> int:
+    """WHOLE says that it is the group's result, not its first member's."""
+    return WHOLE if isinstance(result, GroupResult) else 0
 
 
 def judge_value(expected: Any, value: Any) -> Outcome:

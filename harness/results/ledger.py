@@ -53,6 +53,7 @@ class Ledger:
     as_meant: npt.NDArray[np.bool_]
     """Of the failed ones: it was meant to fail in just this way."""
     stage: npt.NDArray[np.int8]
+    """Of units whose end nobody vouched for; STORED_NOT_SEEN for the others."""
 
     @property
     def completed(self) -> npt.NDArray[np.bool_]:
@@ -82,7 +83,21 @@ def settle(merged: Merged, end: BlockEnd, *, sequential: bool, stores_results: b
     that its tasks ran to their end. A unit without a result is `timed_out` while something still
     holds it (the queue, a live worker) or when its result was only late, and `lost` otherwise.
     """
-    units = merged.units
+    final, as_meant = _told(merged, stores_results=stores_results)
+    silent = np.flatnonzero(final == Final.LOST)
+    open_ = _Open.of(merged, silent, sequential=sequential)
+    task_stage = open_.task_stages(stores_results=stores_results)
+    final[silent[open_.held(task_stage, end) | open_.stored_after_the_check()]] = Final.TIMED_OUT
+    stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
+    stage[silent] = task_stage.min(axis=1)
+    return Ledger(final, as_meant & (final == Final.FAILED), stage)
+
+
+def _told(
+    merged: Merged, *, stores_results: bool
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    """The outcome that somebody vouches for, LOST for the others; and what failed as meant."""
+    units, tasks = merged.units, merged.tasks
     said = np.where(units.seen == Outcome.NONE, units.checked, units.seen)
     final = np.full(len(units.unit), Final.LOST, dtype=np.int8)
     final[said == Outcome.OK] = Final.OK
@@ -92,73 +107,72 @@ def settle(merged: Merged, end: BlockEnd, *, sequential: bool, stores_results: b
     final[late & (units.checked != Outcome.NONE)] = Final.TIMED_OUT
     final[(said == Outcome.WRONG) | (late & (units.checked == Outcome.WRONG))] = Final.WRONG
     if not stores_results:
-        ended, raised = _ended(merged)
-        final[(final == Final.LOST) & ended & raised] = Final.FAILED
+        ended = tasks.every(tasks.finished_ns != MISSING)
+        final[(final == Final.LOST) & ended & tasks.some(tasks.raised)] = Final.FAILED
         final[(final == Final.LOST) & ended] = Final.OK
     final[units.publish_failed] = Final.FAILED
-    task_stage = _task_stages(merged, stores_results=stores_results)
-    origin_ns = task_origins(merged, sequential=sequential)
-    final[_still_held(merged, task_stage, final == Final.LOST, end, origin_ns)] = Final.TIMED_OUT
-    final[(final == Final.LOST) & _stored_after_the_check(merged)] = Final.TIMED_OUT
-    stage = np.full(len(units.unit), Stage.STORED_NOT_SEEN, dtype=np.int8)
-    np.minimum.at(stage, merged.tasks.row, task_stage)
-    return Ledger(final, (said == Outcome.FAILED_AS_MEANT) & (final == Final.FAILED), stage)
+    return final, said == Outcome.FAILED_AS_MEANT
 
 
-def _ended(merged: Merged) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Units all of whose tasks ran to their end, and units one of whose tasks raised."""
-    tasks = merged.tasks
-    ended = np.ones(len(merged.units.unit), dtype=bool)
-    ended[tasks.row[tasks.finished_ns == MISSING]] = False
-    raised = np.zeros(len(merged.units.unit), dtype=bool)
-    raised[tasks.row[tasks.raised]] = True
-    return ended, raised
+@dataclass(frozen=True)
+class _Open:
+    """Units for whose end nobody vouches. Shape of all but the last: (units, tasks per unit)."""
 
+    received_ns: Times
+    started_ns: Times
+    finished_ns: Times
+    stored_ns: Times
+    origin_ns: Times
+    checked_ns: Times
 
-def _stored_after_the_check(merged: Merged) -> npt.NDArray[np.bool_]:
-    """Units whose last result was stored when nobody looked any more: late, not lost."""
-    tasks, checked_ns = merged.tasks, merged.units.checked_ns
-    stored = np.ones(len(checked_ns), dtype=bool)
-    stored[tasks.row[tasks.stored_ns == MISSING]] = False
-    after = np.zeros(len(checked_ns), dtype=bool)
-    after[tasks.row[tasks.stored_ns > checked_ns[tasks.row]]] = True
-    late: npt.NDArray[np.bool_] = stored & after & (checked_ns != MISSING)
-    return late
+    @staticmethod
+    def of(merged: Merged, rows: npt.NDArray[np.intp], *, sequential: bool) -> _Open:
+        tasks = merged.tasks
+        shape = (len(rows), tasks.per_unit)
 
+        def chosen(stamps: Times) -> Times:
+            return stamps.reshape(-1, tasks.per_unit)[rows]
 
-def _task_stages(merged: Merged, *, stores_results: bool) -> npt.NDArray[np.int8]:
-    tasks = merged.tasks
-    stage = np.full(len(tasks.row), Stage.STORED_NOT_SEEN, dtype=np.int8)
-    if stores_results:
-        stage[tasks.stored_ns == MISSING] = Stage.FINISHED_NOT_STORED
-    stage[tasks.finished_ns == MISSING] = Stage.STARTED_NOT_FINISHED
-    stage[tasks.started_ns == MISSING] = Stage.RECEIVED_NOT_STARTED
-    stage[(tasks.started_ns == MISSING) & (tasks.received_ns == MISSING)] = Stage.NEVER_RECEIVED
-    return stage
+        origin_ns = task_origins(merged, sequential=sequential)[rows]
+        return _Open(
+            received_ns=chosen(tasks.received_ns),
+            started_ns=chosen(tasks.started_ns),
+            finished_ns=chosen(tasks.finished_ns),
+            stored_ns=chosen(tasks.stored_ns),
+            origin_ns=np.broadcast_to(origin_ns, shape),
+            checked_ns=merged.units.checked_ns[rows],
+        )
 
+    def task_stages(self, *, stores_results: bool) -> npt.NDArray[np.int8]:
+        stage = np.full(self.started_ns.shape, Stage.STORED_NOT_SEEN, dtype=np.int8)
+        if stores_results:
+            stage[self.stored_ns == MISSING] = Stage.FINISHED_NOT_STORED
+        not_started = self.started_ns == MISSING
+        stage[self.finished_ns == MISSING] = Stage.STARTED_NOT_FINISHED
+        stage[not_started] = Stage.RECEIVED_NOT_STARTED
+        stage[not_started & (self.received_ns == MISSING)] = Stage.NEVER_RECEIVED
+        return stage
 
-def _still_held(
-    merged: Merged,
-    task_stage: npt.NDArray[np.int8],
-    unsettled: npt.NDArray[np.bool_],
-    end: BlockEnd,
-    origin_ns: Times,
-) -> npt.NDArray[np.bool_]:
-    """Unsettled units with a task on its way, and none that is gone."""
-    if end.cut_short:
-        return unsettled
-    row = merged.tasks.row
-    absent = (task_stage == Stage.NEVER_RECEIVED) & unsettled[row]
-    published = absent & (origin_ns != MISSING)  # else a link whose turn has not come
-    running = (task_stage == Stage.STARTED_NOT_FINISHED) | (
-        task_stage == Stage.RECEIVED_NOT_STARTED
-    )
-    on_its_way = (running & end.workers_alive) | _queued(published, origin_ns, end.waiting)
-    held = np.zeros(len(unsettled), dtype=bool)
-    held[row[on_its_way]] = True
-    gone = (published | running | (task_stage == Stage.FINISHED_NOT_STORED)) & ~on_its_way
-    held[row[gone]] = False
-    return held & unsettled
+    def held(self, task_stage: npt.NDArray[np.int8], end: BlockEnd) -> npt.NDArray[np.bool_]:
+        """Units with a task on its way, and none that is gone."""
+        if end.cut_short:
+            return np.ones(len(task_stage), dtype=bool)
+        absent = task_stage == Stage.NEVER_RECEIVED
+        published = absent & (self.origin_ns != MISSING)  # else a link whose turn has not come
+        running = (task_stage == Stage.STARTED_NOT_FINISHED) | (
+            task_stage == Stage.RECEIVED_NOT_STARTED
+        )
+        on_its_way = (running & end.workers_alive) | _queued(published, self.origin_ns, end.waiting)
+        gone = (published | running | (task_stage == Stage.FINISHED_NOT_STORED)) & ~on_its_way
+        held: npt.NDArray[np.bool_] = on_its_way.any(axis=1) & ~gone.any(axis=1)
+        return held
+
+    def stored_after_the_check(self) -> npt.NDArray[np.bool_]:
+        """Units whose last result was stored when nobody looked any more: late, not lost."""
+        stored = (self.stored_ns != MISSING).all(axis=1)
+        after = (self.stored_ns > self.checked_ns[:, np.newaxis]).any(axis=1)
+        late: npt.NDArray[np.bool_] = stored & after & (self.checked_ns != MISSING)
+        return late
 
 
 def _queued(
@@ -167,7 +181,7 @@ def _queued(
     """Which of the unreceived messages are the `waiting` ones. The queue is first in, first
     out: what waits in it is what was published last."""
     messages = np.flatnonzero(published)
-    youngest_last = messages[np.argsort(origin_ns[messages], kind="stable")]
-    queued = np.zeros(len(published), dtype=bool)
+    youngest_last = messages[np.argsort(origin_ns[published], kind="stable")]
+    queued = np.zeros(published.size, dtype=bool)
     queued[youngest_last[max(0, len(messages) - waiting) :]] = True
-    return queued
+    return queued.reshape(published.shape)

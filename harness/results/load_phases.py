@@ -160,9 +160,7 @@ def _summary(block: _Block, index: int, plan: Plan) -> LoadPhaseRecord:
         completed_per_s=float(within.sum() / phase.duration_s),
         in_flight_at_end=_in_flight(block, phase.end_ns),
         latency_s=block.describe(block.timing.total_ns[usable]),
-        phases_s={
-            name: block.describe(times[usable]) for name, times in block.timing.by_name().items()
-        }
+        phases_s={name: block.describe(times[usable]) for name, times in block.timing.by_name()}
         if usable.any()
         else {},
         outcomes=block.ledger.outcomes_of(mine),

@@ -1,40 +1,50 @@
 """Merges the event logs of one block into units and tasks. Arrays only, no Python loop per task.
 
-Client events say which tasks make up which unit; worker events are joined to them by task id.
+The logs are read twice and held never: first for what was published, which gives every task its
+place, then chunk by chunk, each stamp going straight to its place. So memory is that of the
+result, about 90 bytes per unit of one task.
+
 Times are CLOCK_MONOTONIC ns of one host; MISSING stands for "did not happen".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, Kind, Outcome, UnitFlag
-from harness.results.eventlog import EVENT, Events, read_by_kind
+from harness.probe.events import RAISED, Kind, Outcome
+from harness.probe.ids import WHOLE
+from harness.results.eventlog import Events, by_kind, chunks, logs_in
+from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
 MISSING = np.iinfo(np.int64).min
 Times = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.uint8]
+Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Units:
-    """Measured units, in the order of their numbers; one entry each in every array."""
+    """Measured units, in the order of their numbers; one entry each in every array.
+
+    Arrays of what happened to no unit may be read-only: they share one value.
+    """
 
     unit: npt.NDArray[np.int64]
+    client: npt.NDArray[np.uint16]
+    """Index in `Merged.tags`."""
     due_ns: Times
     """When the unit was to be published; `publish_ns` where no pacer planned it."""
     publish_ns: Times
     published_ns: Times
-    publish_failed: npt.NDArray[np.bool_]
+    publish_failed: Truths
     seen_ns: Times
-    seen: npt.NDArray[np.uint8]
-    """`probe.events.Outcome` as the client saw it, NONE if it did not."""
-    checked: npt.NDArray[np.uint8]
+    seen: Flags
+    """`probe.events.Outcome` as client or observer saw it, NONE if they did not."""
+    checked: Flags
     """The same, as found after the measuring."""
     checked_ns: Times
     """When that was looked for."""
@@ -42,21 +52,44 @@ class Units:
 
 @dataclass(frozen=True)
 class Tasks:
-    """Tasks of the measured units, sorted by unit and position."""
+    """Tasks of the measured units, sorted by unit and position: `per_unit` of each unit."""
 
-    row: npt.NDArray[np.int64]
-    """Index of the task's unit in `Units`."""
-    position: npt.NDArray[np.int64]
-    hi: npt.NDArray[np.uint64]
-    lo: npt.NDArray[np.uint64]
+    per_unit: int
     received_ns: Times
     started_ns: Times
     finished_ns: Times
     storing_ns: Times
     stored_ns: Times
-    raised: npt.NDArray[np.bool_]
-    executions: Counts
+    raised: Truths
+    executions: npt.NDArray[np.int32]
     """How often the function was started."""
+
+    def __len__(self) -> int:
+        return len(self.executions)
+
+    @property
+    def row(self) -> npt.NDArray[np.int64]:
+        """Index of each task's unit in `Units`. Computed at each access."""
+        return np.arange(len(self), dtype=np.int64) // self.per_unit
+
+    @property
+    def position(self) -> npt.NDArray[np.int64]:
+        """Place of each task in its unit. Computed at each access."""
+        return np.arange(len(self), dtype=np.int64) % self.per_unit
+
+    def every(self, tasks: Truths) -> Truths:
+        """Per unit, whether it is so of all its tasks."""
+        if self.per_unit == 1:
+            return tasks
+        every: Truths = np.logical_and.reduce(tasks.reshape(-1, self.per_unit), axis=1)
+        return every
+
+    def some(self, tasks: Truths) -> Truths:
+        """Per unit, whether it is so of one of its tasks at least."""
+        if self.per_unit == 1:
+            return tasks
+        some: Truths = np.logical_or.reduce(tasks.reshape(-1, self.per_unit), axis=1)
+        return some
 
 
 @dataclass(frozen=True)
@@ -65,152 +98,213 @@ class Merged:
 
     units: Units
     tasks: Tasks
+    tags: Halves
+    """Of each client: the first half of its tasks' ids."""
     foreign_tasks: int
     """Tasks that were started though no client of the block published them."""
     measure_begin_ns: int
     measure_end_ns: int
     release_ns: int
 
-
-ByKind = Mapping[int, Events]
-
-
-def merge(folder: Path) -> Merged:
-    """Read and join all event logs in `folder`."""
-    events = read_by_kind(folder)
-    publish, members = _of(events, Kind.PUBLISH), _of(events, Kind.MEMBER)
-    measured = publish[publish["flags"] == UnitFlag.MEASURED]
-    units = _units(events, measured[np.argsort(measured["unit"], kind="stable")])
-    return Merged(
-        units=units,
-        tasks=_tasks(events, units, _members(members, measured)),
-        foreign_tasks=_foreign(_of(events, Kind.STARTED), np.concatenate([members, publish])),
-        measure_begin_ns=_earliest(events, Kind.MEASURE_BEGIN),
-        measure_end_ns=int(_of(events, Kind.MEASURE_END)["time_ns"].max(initial=MISSING)),
-        release_ns=_earliest(events, Kind.RELEASE),
-    )
+    def task_ids(self) -> tuple[Halves, Halves]:
+        """First and second half of each task's id. Computed at each call."""
+        units, tasks = self.units, self.tasks
+        if len(self.tags) == 1:
+            hi = np.broadcast_to(self.tags, len(tasks))
+        else:
+            hi = np.repeat(self.tags[units.client], tasks.per_unit)
+        lo = np.repeat(units.unit.astype(np.uint64), tasks.per_unit)
+        lo <<= np.uint64(16)
+        if tasks.per_unit > 1:
+            lo |= tasks.position.astype(np.uint64)
+        lo <<= np.uint64(16)
+        lo |= VARIANT
+        return hi, lo
 
 
-def _of(events: ByKind, kind: Kind) -> Events:
-    return events.get(kind, np.empty(0, dtype=EVENT))
+def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
+    """Read all event logs in `folder`. `grouped`: a unit is a group of tasks, whose results may
+    have been seen one by one. RecordError if the logs contradict themselves."""
+    block = _Block(published_in(folder, tasks_per_unit), grouped=grouped)
+    for path in logs_in(folder):
+        for chunk in chunks(path):
+            for kind, events in by_kind(chunk):
+                block.note(kind, events)
+    return block.merged()
 
 
-def _earliest(events: ByKind, kind: Kind) -> int:
-    found = _of(events, kind)
-    return int(found["time_ns"].min()) if len(found) else MISSING
+_TASK_KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED)
+_UNIT_KINDS = (Kind.DUE, Kind.PUBLISHED, Kind.PUBLISH_FAILED, Kind.SEEN, Kind.CHECKED)
+_MOMENTS = (Kind.MEASURE_BEGIN, Kind.MEASURE_END, Kind.RELEASE)
+_OUTCOMES = (Kind.SEEN, Kind.CHECKED)
+
+_BY_SEVERITY = np.array(
+    [
+        *(Outcome.NONE, Outcome.OK, Outcome.TIMED_OUT),
+        *(Outcome.FAILED_AS_MEANT, Outcome.FAILED, Outcome.WRONG),
+    ],
+    dtype=np.uint8,
+)
+"""What a group is when its members ended differently: the worst of them, the last in this row."""
+_SEVERITY = np.zeros(256, dtype=np.uint8)
+_SEVERITY[_BY_SEVERITY] = np.arange(len(_BY_SEVERITY))
+_NOT_YET = np.iinfo(np.int64).max
 
 
-def _units(events: ByKind, measured: Events) -> Units:
-    numbers = measured["unit"].astype(np.int64)
+class _Earliest:
+    """The earliest time stamp of each row, and the mark that came with it: the highest, if
+    several came at that time. So the order in which logs are read decides nothing."""
 
-    def of_unit(kind: Kind) -> tuple[Times, npt.NDArray[np.uint8]]:
-        found = _of(events, kind)
-        found = found[np.isin(found["unit"], numbers)]
-        rows = np.searchsorted(numbers, found["unit"])
-        times = np.full(len(numbers), MISSING, dtype=np.int64)
-        flags = np.zeros(len(numbers), dtype=np.uint8)
-        times[rows] = found["time_ns"]
-        flags[rows] = found["flags"]
-        return times, flags
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self.noted = False
+        """There is a stamp. Until then nothing is allocated."""
 
-    publish_ns = measured["time_ns"].astype(np.int64)
-    due_ns, _ = of_unit(Kind.DUE)
-    seen_ns, seen = of_unit(Kind.SEEN)
-    checked_ns, checked = of_unit(Kind.CHECKED)
-    return Units(
-        unit=numbers,
-        due_ns=np.where(due_ns == MISSING, publish_ns, due_ns),
-        publish_ns=publish_ns,
-        published_ns=of_unit(Kind.PUBLISHED)[0],
-        publish_failed=of_unit(Kind.PUBLISH_FAILED)[0] != MISSING,
-        seen_ns=np.where(seen == Outcome.TIMED_OUT, MISSING, seen_ns),
-        seen=seen,
-        checked=checked,
-        checked_ns=checked_ns,
-    )
+    def note(self, rows: Places, at_ns: Times, marks: Flags | None = None) -> None:
+        if not self.noted:
+            self.noted = True
+            self._times = np.full(self._rows, _NOT_YET, dtype=np.int64)
+            self._marks = np.zeros(self._rows if marks is not None else 0, dtype=np.uint8)
+        if marks is None:
+            np.minimum.at(self._times, rows, at_ns)
+            return
+        before = self._times[rows]
+        np.minimum.at(self._times, rows, at_ns)
+        now = self._times[rows]
+        self._marks[rows[now < before]] = 0
+        first = at_ns == now
+        np.maximum.at(self._marks, rows[first], marks[first])
 
+    def times(self) -> Times:
+        """The stamps, MISSING where none came. To be called once."""
+        if not self.noted:
+            return np.broadcast_to(np.int64(MISSING), self._rows)
+        self._times[self._times == _NOT_YET] = MISSING
+        return self._times
 
-def _members(members: Events, measured: Events) -> Events:
-    """The tasks of measured units. A client killed inside `publish` had no time to name them:
-    such a unit stands with the one id that is known, its own."""
-    mine = members[np.isin(members["unit"], measured["unit"])]
-    unnamed = measured[~np.isin(measured["unit"], mine["unit"])].copy()
-    unnamed["position"] = 0
-    both = np.concatenate([mine, unnamed])
-    place = both["unit"].astype(np.uint64) << np.uint64(16) | both["position"]
-    in_order: Events = both[np.argsort(place, kind="stable")]
-    return in_order
+    def marks(self) -> Flags:
+        return self._marks if self.noted else np.broadcast_to(np.uint8(0), self._rows)
 
 
-def _tasks(events: ByKind, units: Units, members: Events) -> Tasks:
-    index = _Index(members)
+class _Block:
+    """Takes events in any order and puts each in its place."""
 
-    def first(kind: Kind) -> tuple[Times, npt.NDArray[np.uint8], Counts]:
-        found = _of(events, kind)
-        rows = index.rows(found)
-        mine = rows >= 0
-        rows, at_ns, said = rows[mine], found["time_ns"][mine], found["flags"][mine]
-        count = np.bincount(rows, minlength=len(members)).astype(np.int64)
-        if (count > 1).any():
-            # Written latest first, so that the earliest stands in the end.
-            latest_first = np.argsort(at_ns, kind="stable")[::-1]
-            rows, at_ns, said = rows[latest_first], at_ns[latest_first], said[latest_first]
-        times = np.full(len(members), MISSING, dtype=np.int64)
-        flags = np.zeros(len(members), dtype=np.uint8)
-        times[rows] = at_ns
-        flags[rows] = said
-        return times, flags, count
+    def __init__(self, published: Published, *, grouped: bool) -> None:
+        units, tasks = len(published.unit), len(published.unit) * published.per_unit
+        self._published = published
+        self._grouped = grouped
+        self._of_tasks = {kind: _Earliest(tasks) for kind in _TASK_KINDS}
+        self._of_units = {kind: _Earliest(units) for kind in _UNIT_KINDS}
+        self._of_members = _Earliest(tasks)
+        self._executions = np.zeros(tasks, dtype=np.int32)
+        self._strangers: list[tuple[Halves, Halves]] = []
+        self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
 
-    started_ns, _, executions = first(Kind.STARTED)
-    finished_ns, flags, _ = first(Kind.FINISHED)
-    return Tasks(
-        row=np.searchsorted(units.unit, members["unit"]).astype(np.int64),
-        position=members["position"].astype(np.int64),
-        hi=members["hi"].astype(np.uint64),
-        lo=members["lo"].astype(np.uint64),
-        received_ns=first(Kind.RECEIVED)[0],
-        started_ns=started_ns,
-        finished_ns=finished_ns,
-        storing_ns=first(Kind.STORING)[0],
-        stored_ns=first(Kind.STORED)[0],
-        raised=(flags & RAISED) != 0,
-        executions=executions,
-    )
+    def note(self, kind: int, events: Events) -> None:
+        """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
+        if kind in self._of_tasks:
+            self._note_tasks(Kind(kind), events)
+        elif kind in self._of_units:
+            self._note_units(Kind(kind), events)
+        elif kind in self._moments:
+            self._moments[kind] += events["time_ns"].tolist()
+
+    def _note_tasks(self, kind: Kind, events: Events) -> None:
+        hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        places = self._published.places(hi, lo)
+        mine = places >= 0
+        if kind == Kind.STARTED:
+            np.add.at(self._executions, places[mine], np.int32(1))
+            foreign = places == FOREIGN
+            if foreign.any():
+                self._strangers.append((hi[foreign], lo[foreign]))
+        marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
+        self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
+
+    def _note_units(self, kind: Kind, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        events, rows = events[rows >= 0], rows[rows >= 0]
+        if kind == Kind.SEEN and self._grouped:
+            whole = events["position"] == WHOLE
+            self._note_members(events[~whole], rows[~whole])
+            events, rows = events[whole], rows[whole]
+        if len(rows):
+            marks = _SEVERITY[events["flags"]] if kind in _OUTCOMES else None
+            self._of_units[kind].note(rows, events["time_ns"].astype(np.int64), marks)
+
+    def _note_members(self, events: Events, rows: Places) -> None:
+        per_unit = self._published.per_unit
+        known = events["position"] < per_unit
+        events, rows = events[known], rows[known]
+        if len(rows):
+            places = rows * per_unit + events["position"]
+            marks = _SEVERITY[events["flags"]]
+            self._of_members.note(places, events["time_ns"].astype(np.int64), marks)
+
+    def merged(self) -> Merged:
+        begin, end, release = (self._moments[kind] for kind in _MOMENTS)
+        return Merged(
+            units=self._units(),
+            tasks=self._tasks(),
+            tags=self._published.tags,
+            foreign_tasks=_different(self._strangers),
+            measure_begin_ns=min(begin, default=MISSING),
+            measure_end_ns=max(end, default=MISSING),
+            release_ns=min(release, default=MISSING),
+        )
+
+    def _units(self) -> Units:
+        published, kinds = self._published, self._of_units
+        self._gather_members()
+        due_ns, publish_ns = kinds[Kind.DUE].times(), published.publish_ns
+        if kinds[Kind.DUE].noted:
+            np.copyto(due_ns, publish_ns, where=due_ns == MISSING)
+        seen_ns, seen = kinds[Kind.SEEN].times(), _BY_SEVERITY[kinds[Kind.SEEN].marks()]
+        if kinds[Kind.SEEN].noted:
+            seen_ns[seen == Outcome.TIMED_OUT] = MISSING
+        return Units(
+            unit=published.unit,
+            client=published.client,
+            due_ns=due_ns if kinds[Kind.DUE].noted else publish_ns,
+            publish_ns=publish_ns,
+            published_ns=kinds[Kind.PUBLISHED].times(),
+            publish_failed=kinds[Kind.PUBLISH_FAILED].times() != MISSING,
+            seen_ns=seen_ns,
+            seen=seen,
+            checked=_BY_SEVERITY[kinds[Kind.CHECKED].marks()],
+            checked_ns=kinds[Kind.CHECKED].times(),
+        )
+
+    def _gather_members(self) -> None:
+        """A group watched member by member was seen when all of them were: at the last one's
+        time, with the worst one's outcome."""
+        if not self._of_members.noted:
+            return
+        per_unit = self._published.per_unit
+        times = self._of_members.times().reshape(-1, per_unit)
+        rows = np.flatnonzero((times != MISSING).all(axis=1))
+        worst = self._of_members.marks().reshape(-1, per_unit)[rows].max(axis=1)
+        self._of_units[Kind.SEEN].note(rows, times[rows].max(axis=1), worst)
+
+    def _tasks(self) -> Tasks:
+        kinds = self._of_tasks
+        return Tasks(
+            per_unit=self._published.per_unit,
+            received_ns=kinds[Kind.RECEIVED].times(),
+            started_ns=kinds[Kind.STARTED].times(),
+            finished_ns=kinds[Kind.FINISHED].times(),
+            storing_ns=kinds[Kind.STORING].times(),
+            stored_ns=kinds[Kind.STORED].times(),
+            raised=kinds[Kind.FINISHED].marks() != 0,
+            executions=self._executions,
+        )
 
 
-def _keys(events: Events) -> npt.NDArray[np.uint64]:
-    """One number for both halves of an id. Either half may be shared by many tasks: nothing
-    says that ids are random. (The factor is 2**64 / golden ratio, as in Fibonacci hashing.)"""
-    hi = events["hi"].astype(np.uint64)
-    keys: npt.NDArray[np.uint64] = events["lo"].astype(np.uint64) ^ (hi * _GOLDEN)
-    return keys
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-class _Index:
-    """Finds tasks by their ids."""
-
-    def __init__(self, members: Events) -> None:
-        keys = _keys(members)
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
-        self._hi = members["hi"].astype(np.uint64)[self._order]
-
-    def rows(self, found: Events) -> npt.NDArray[np.int64]:
-        """For each event the index of its task, or -1."""
-        if len(self._keys) == 0:
-            return np.full(len(found), -1, dtype=np.int64)
-        keys = _keys(found)
-        places = np.empty(len(keys), dtype=np.intp)
-        ascending = np.argsort(keys)  # looked up in this order, neighbours share cache lines
-        places[ascending] = np.searchsorted(self._keys, keys[ascending])
-        places = np.minimum(places, len(self._keys) - 1)
-        hit = (self._keys[places] == keys) & (self._hi[places] == found["hi"])
-        return np.where(hit, self._order[places], -1).astype(np.int64)
-
-
-def _foreign(started: Events, known: Events) -> int:
-    strangers = started[_Index(known).rows(started) < 0]
-    return len(np.unique(_keys(strangers)))
+def _different(parts: list[tuple[Halves, Halves]]) -> int:
+    """How many different ids there are. Exact: both halves count."""
+    if not parts:
+        return 0
+    hi, lo = (np.concatenate(halves) for halves in zip(*parts, strict=True))
+    order = np.lexsort((lo, hi))
+    hi, lo = hi[order], lo[order]
+    return 1 + int(((hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])).sum())

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     import duckdb
 
 _COMPLETED = "(outcome = 'ok' OR as_meant) AND"
-_TOTALS = f"""
-SELECT total_ns FROM read_parquet($paths)
-WHERE {_COMPLETED} total_ns IS NOT NULL
-"""  # noqa: S608 - made of constants
 
 
 @dataclass(frozen=True)
@@ -91,9 +87,10 @@ def pooled_distribution(
     paths = _sample_files(folder, blocks, samples.file)
     if paths is None:
         return None
+    chosen = _chosen(blocks) if samples.completed_only else ""
     query = (
         f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns FROM read_parquet($paths)) "  # noqa: S608 - made of constants
-        f"WHERE {_COMPLETED if samples.completed_only else ''} ns IS NOT NULL"
+        f"WHERE {chosen} ns IS NOT NULL"
     )
     try:
         with duckdb.connect() as database:
@@ -113,7 +110,11 @@ def _pool(
     if paths is None:
         return None
     try:
-        columns = database.execute(_TOTALS, {"paths": paths}).fetchnumpy()
+        query = (
+            "SELECT total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
+            f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
+        )
+        columns = database.execute(query, {"paths": paths}).fetchnumpy()
     except duckdb.Error:
         return None
     totals = np.ma.getdata(columns["total_ns"]).astype(np.int64)
@@ -121,6 +122,13 @@ def _pool(
         return None
     numbers = tuple(block.number for block in blocks)
     return PooledCell(numbers, Distribution.model_validate(describe(totals)))
+
+
+def _chosen(blocks: Sequence[BlockRecord]) -> str:
+    """Completed units; of an open loop those of counted phases. Records of older versions have
+    no such column, and no such loads."""
+    counted = "counted AND" if any(block.load_phases for block in blocks) else ""
+    return f"{_COMPLETED} {counted}"
 
 
 def _sample_files(

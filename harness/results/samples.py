@@ -6,27 +6,32 @@ The columns are documented in `results/README.md`. Absent times are NULL.
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.results.ledger import Final, Ledger, Stage
+from harness.results.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.merge import MISSING, Merged
 from harness.results.phases import Phases
+from harness.results.record import PHASES
 from harness.results.timeline import Timeline
 
 UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"
+NO_PHASE = -1
 TIMELINE_FILE = "timeline.parquet"
 
 
-def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases) -> None:
-    """Write both files, each whole or not at all. OSError on a full disk."""
+def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases, plan: Plan = ()) -> None:
+    """Write both files, each whole or not at all. OSError on a full disk. `plan`: the phases of
+    an open-loop load."""
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
     with duckdb.connect() as database:
-        _copy(database, folder / UNITS_FILE, _UNITS, _unit_columns(merged, ledger, phases))
+        _copy(database, folder / UNITS_FILE, _UNITS, _unit_columns(merged, ledger, phases, plan))
         _copy(database, folder / TASKS_FILE, _TASKS, _task_columns(merged))
 
 
@@ -52,45 +57,51 @@ def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> Non
     partial = path.with_suffix(".partial")
     database.register("columns", columns)
     target = str(partial).replace("'", "''")
-    database.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    # V2 stores times as differences: two thirds of the time, and smaller files.
+    options = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2"
+    database.execute(f"COPY ({query}) TO '{target}' ({options})")
     database.unregister("columns")
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(path)
 
 
-def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases) -> dict[str, Any]:
+def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: Plan) -> dict[str, Any]:
     units = merged.units
+    owner = phase_of_unit(merged, plan) if plan else np.int64(NO_PHASE)
     return {
         "unit": units.unit,
-        "outcome": ledger.final.astype(np.int32),
+        "outcome": ledger.final,
         "as_meant": ledger.as_meant,
-        "stage": ledger.stage.astype(np.int32),
+        "stage": ledger.stage,
         "due": units.due_ns,
         "publish": units.publish_ns,
         "published": units.published_ns,
         "seen": units.seen_ns,
-        "tasks": np.bincount(merged.tasks.row, minlength=len(units.unit)).astype(np.int32),
+        "tasks": np.broadcast_to(np.int32(merged.tasks.per_unit), len(units.unit)),
+        "load_phase": np.broadcast_to(owner, len(units.unit)),
+        "counted": counted_units(merged, plan) if plan else np.broadcast_to(True, len(units.unit)),
         "known": phases.known,
-        "total": phases.total_ns,
-        **{f"phase_{name}": times for name, times in phases.by_name().items()},
+        **{f"moment_{number}": at_ns for number, at_ns in enumerate(phases.moments_ns)},
     }
 
 
 def _task_columns(merged: Merged) -> dict[str, Any]:
-    tasks = merged.tasks
+    units, tasks = merged.units, merged.tasks
+    alone = tasks.per_unit == 1
+    hi, lo = merged.task_ids()
     return {
-        "unit": merged.units.unit[tasks.row],
-        "position": tasks.position.astype(np.int32),
-        "hi": tasks.hi,
-        "lo": tasks.lo,
+        "unit": units.unit if alone else units.unit[tasks.row],
+        "position": np.broadcast_to(np.int64(0), len(tasks)) if alone else tasks.position,
+        "hi": hi,
+        "lo": lo,
         "received": tasks.received_ns,
         "started": tasks.started_ns,
         "finished": tasks.finished_ns,
         "storing": tasks.storing_ns,
         "stored": tasks.stored_ns,
         "raised": tasks.raised,
-        "executions": tasks.executions.astype(np.int32),
+        "executions": tasks.executions,
     }
 
 
@@ -98,8 +109,9 @@ def _time(column: str) -> str:
     return f"nullif({column}, {MISSING}) AS {column}_ns"
 
 
-def _known(column: str, name: str) -> str:
-    return f"CASE WHEN known THEN {column} END AS {name}_ns"
+def _between(first: int, last: int, name: str) -> str:
+    """As `Phases` has it; here, because the columns would take more memory than the stamps."""
+    return f"CASE WHEN known THEN moment_{last} - moment_{first} END AS {name}_ns"
 
 
 def _names(column: str, names: list[str]) -> str:
@@ -109,18 +121,19 @@ def _names(column: str, names: list[str]) -> str:
 
 _OUTCOME = _names("outcome", [final.name.lower() for final in Final])
 _STAGE = _names("stage", [stage.name.lower() for stage in Stage])
+_PAIRS = list(pairwise(range(len(PHASES) + 1)))
 _UNITS = f"""
 SELECT unit, {_OUTCOME} AS outcome, as_meant,
   CASE outcome WHEN {Final.LOST.value} THEN {_STAGE} END AS lost_at, tasks,
   {_time("due")}, {_time("publish")}, {_time("published")}, {_time("seen")},
-  {_known("phase_schedule", "schedule")}, {_known("phase_queue", "queue")},
-  {_known("phase_dispatch", "dispatch")}, {_known("phase_run", "run")},
-  {_known("phase_result", "result")}, {_known("total", "total")}
-FROM columns ORDER BY unit
+  {", ".join(_between(*moments, name) for name, moments in zip(PHASES, _PAIRS, strict=True))},
+  {_between(0, len(PHASES), "total")},
+  nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted
+FROM columns
 """  # noqa: S608 - made of constants
 _TASKS = f"""
-SELECT unit, position, format('{{:016x}}{{:016x}}', hi, lo)::UUID AS task_id,
+SELECT unit, position::INTEGER AS position, (hi::UHUGEINT << 64 | lo)::UUID AS task_id,
   {_time("received")}, {_time("started")}, {_time("finished")},
   {_time("storing")}, {_time("stored")}, raised, executions
-FROM columns ORDER BY unit, position
+FROM columns
 """  # noqa: S608 - made of constants

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
-from harness.results.phases import Phases, phases, task_origins
+from harness.results.phases import Phases, phases
 from harness.results.record import CellRecord, Distribution, RecordedWarning
 from harness.stats.percentiles import describe
 
@@ -20,11 +20,14 @@ FEW_SAMPLES = 100
 """Below this many units, p99 is the largest sample and says little."""
 
 
+_TASKS_OF = {"group": "size", "chain": "length"}
+"""Workloads with several tasks per unit: the field that says how many."""
+
+
 @dataclass(frozen=True)
 class BlockShape:
     """What of the cell decides how its events are read."""
 
-    tasks_per_unit: int
     sequential: bool
     """The tasks of a unit follow each other: a chain."""
     grouped: bool
@@ -33,23 +36,21 @@ class BlockShape:
     held: bool
     """Workers were held while everything was published: a backlog."""
     stores_results: bool
+    tasks_per_unit: int
 
 
 def shape_of(cell: CellRecord) -> BlockShape:
     """How to read the events of a cell's blocks."""
+    kind = cell.workload["workload"]
     return BlockShape(
-        tasks_per_unit=_tasks_per_unit(cell.workload),
-        sequential=cell.workload["workload"] == "chain",
-        grouped=cell.workload["workload"] == "group",
+        sequential=kind == "chain",
+        grouped=kind == "group",
         watched=_is_watched(cell.load),
         held=cell.load["load"] == "backlog",
         stores_results=cell.config["backend"]["service"] != "none"
         and cell.config["settings"].get("task_ignore_result") is not True,
+        tasks_per_unit=cell.workload[_TASKS_OF[kind]] if kind in _TASKS_OF else 1,
     )
-
-
-def _tasks_per_unit(workload: dict[str, Any]) -> int:
-    return int(workload.get("size") or workload.get("length") or 1)
 
 
 def _is_watched(load: dict[str, Any]) -> bool:
@@ -80,10 +81,10 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
     completed = int(completed_units.sum())
     fields: dict[str, Any] = {
         "units": len(merged.units.unit),
-        "tasks": len(merged.tasks.row),
+        "tasks": len(merged.tasks),
         "window_s": None if window is None else window / 1e9,
         "throughput_per_s": _rate(completed, window),
-        "tasks_per_s": _rate(_tasks_of(merged, completed_units), window),
+        "tasks_per_s": _rate(completed * merged.tasks.per_unit, window),
         "publish_rate_per_s": _publish_rate(merged) if shape.held else None,
         "latency_basis": "seen" if shape.watched else "finished",
         "latency_s": _distribution(timing.total_ns[usable]),
@@ -92,13 +93,19 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "canvas_s": _canvas(merged, timing, usable, shape),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
-        "duplicated": int(np.maximum(merged.tasks.executions - 1, 0).sum()),
+        "duplicated": _duplicated(merged),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
         **_open_loop(merged, ledger, timing, plan),
     }
     warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
+
+
+def _duplicated(merged: Merged) -> int:
+    executions = merged.tasks.executions
+    repeated = executions[executions > 1]
+    return int(repeated.sum()) - len(repeated)
 
 
 def _distribution(samples: Times) -> Distribution:
@@ -144,10 +151,6 @@ def _rate(count: int, window_ns: int | None) -> float | None:
     return None if not window_ns else count / (window_ns / 1e9)
 
 
-def _tasks_of(merged: Merged, chosen: npt.NDArray[np.bool_]) -> int:
-    return int(chosen[merged.tasks.row].sum())
-
-
 def _publish_rate(merged: Merged) -> float | None:
     units = merged.units
     done = units.published_ns != MISSING
@@ -159,10 +162,9 @@ def _publish_rate(merged: Merged) -> float | None:
 def _phase_distributions(
     timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
 ) -> dict[str, Distribution]:
-    named = timing.by_name().items()
     return {
         name: _distribution(times[usable])
-        for name, times in named
+        for name, times in timing.by_name()
         if shape.watched or name != "result"
     }
 
@@ -179,22 +181,20 @@ def _calls(merged: Merged) -> dict[str, Distribution]:
 def _canvas(
     merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
 ) -> dict[str, Distribution]:
-    tasks = merged.tasks
-    if shape.sequential:
-        hops = (tasks.started_ns - task_origins(merged, sequential=True))[
-            (tasks.position > 0) & usable[tasks.row]
-        ]
-        return {"hop": _distribution(hops)}
-    if not shape.grouped:
+    if not shape.sequential and not shape.grouped:
         return {}
-    first_end = np.full(len(merged.units.unit), np.iinfo(np.int64).max)
-    np.minimum.at(first_end, tasks.row, tasks.finished_ns)
-    spread = {"member_spread": _distribution((timing.end_ns - first_end)[usable])}
+    tasks = merged.tasks
+    finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit)[usable]
+    if shape.sequential:
+        started_ns = tasks.started_ns.reshape(-1, tasks.per_unit)[usable]
+        return {"hop": _distribution((started_ns[:, 1:] - finished_ns[:, :-1]).ravel())}
+    spread_ns = finished_ns.max(axis=1) - finished_ns.min(axis=1)
+    spread = {"member_spread": _distribution(spread_ns)}
     return spread | ({"join": _distribution(timing.result_ns[usable])} if shape.watched else {})
 
 
 def _negative(timing: Phases, usable: npt.NDArray[np.bool_]) -> dict[str, int]:
-    counts = {name: int((times[usable] < 0).sum()) for name, times in timing.by_name().items()}
+    counts = {name: int(((times < 0) & usable).sum()) for name, times in timing.by_name()}
     return {name: count for name, count in counts.items() if count}
 
 

@@ -6,7 +6,7 @@ Written as Parquet beside the samples; the columns are documented in `results/RE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,11 @@ import numpy.typing as npt
 from harness.results.ledger import Ledger
 from harness.results.merge import MISSING, Merged
 from harness.results.phases import Phases
+from harness.stats.percentiles import nearest_rank
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-MOST_INTERVALS = 100_000
+MOST_INTERVALS = 60_000
+"""Fits 16 bits, which sorts in linear time."""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -35,7 +37,8 @@ class Timeline:
     under_way: Numbers
     """Units published and not over, at its end."""
     waiting: Numbers
-    """Tasks published and not yet received by a worker, at its end; without later chain links."""
+    """Tasks published, by a client or by the link before them, and not yet received by a worker,
+    at its end."""
     latency_ns: dict[str, npt.NDArray[np.float64]]
     """`p50`, `p95`, `p99` and `max` of the total latency of the units completed in it, by nearest
     rank; NaN where there were none."""
@@ -55,65 +58,64 @@ class Timeline:
 
 
 def timeline(
-    merged: Merged, ledger: Ledger, timing: Phases, *, interval_s: float
+    merged: Merged, ledger: Ledger, timing: Phases, *, sequential: bool, interval_s: float
 ) -> Timeline | None:
-    """The block in intervals; None if nothing was published.
+    """The block in intervals; None if nothing was published. `sequential`: units are chains.
 
     An interval that would give more than MOST_INTERVALS of them is widened.
     """
     units, tasks = merged.units, merged.tasks
     if not len(units.unit):
         return None
-    ended_ns = np.where(timing.known, units.due_ns + timing.total_ns, MISSING)
+    ended_ns = timing.moments_ns[-1]
     completed = timing.known & ledger.completed
     begin_ns = int(min(units.due_ns.min(), units.publish_ns.min()))
-    last_ns = int(max(units.publish_ns.max(), ended_ns.max()))
-    span_s = (last_ns - begin_ns) / 1e9
-    interval_s = max(interval_s, span_s / (MOST_INTERVALS - 1))
+    last_ns = int(max(units.publish_ns.max(), ended_ns.max(where=timing.known, initial=begin_ns)))
+    interval_s = max(interval_s, (last_ns - begin_ns) / 1e9 / (MOST_INTERVALS - 1))
     width_ns = round(interval_s * 1e9)
     count = (last_ns - begin_ns) // width_ns + 1
-    edges = begin_ns + (np.arange(count) + 1) * width_ns
-    published = units.publish_ns[~units.publish_failed]
-    first = (tasks.position == 0) | (tasks.received_ns != MISSING)
-    origin_ns = units.publish_ns[tasks.row]
 
-    def in_interval(times: Numbers) -> Numbers:
-        return np.bincount((times - begin_ns) // width_ns, minlength=count).astype(np.int64)
+    def intervals(times: Numbers) -> Numbers:
+        # A worker that had a message before the first publish call began: clocks that disagree.
+        return np.clip((times - begin_ns) // width_ns, 0, count - 1)
 
-    def by_end(times: Numbers) -> Numbers:
-        return np.searchsorted(np.sort(times), edges, side="left").astype(np.int64)
+    def within(times: Numbers) -> Numbers:
+        return np.bincount(intervals(times), minlength=count).astype(np.int64)
 
-    received = tasks.received_ns[first & (tasks.received_ns != MISSING)]
+    sent = within(units.publish_ns)
+    published = within(units.publish_ns[~units.publish_failed])
+    received = tasks.received_ns[tasks.received_ns != MISSING]
+    first_ones = tasks.per_unit if not sequential else 1
+    later = 0 if not sequential else _later_links(merged, within)
     return Timeline(
         begin_ns=begin_ns,
         interval_s=interval_s,
-        due=in_interval(units.due_ns),
-        sent=in_interval(units.publish_ns),
-        completed=in_interval(ended_ns[completed]),
-        under_way=by_end(published) - by_end(ended_ns[ended_ns != MISSING]),
-        waiting=by_end(origin_ns[first]) - by_end(received),
+        due=within(units.due_ns),
+        sent=sent,
+        completed=within(ended_ns[completed]),
+        under_way=np.cumsum(published - within(ended_ns[timing.known])),
+        waiting=np.cumsum(published * first_ones + later - within(received)),
         latency_ns=_latencies(
-            timing.total_ns[completed], (ended_ns[completed] - begin_ns) // width_ns, int(count)
+            timing.total_ns[completed], intervals(ended_ns[completed]).astype(np.uint16), count
         ),
     )
 
 
+def _later_links(merged: Merged, within: Callable[[Numbers], Numbers]) -> Numbers:
+    """Later links of chains: published by a worker when the link before them has finished."""
+    finished_ns = merged.tasks.finished_ns.reshape(-1, merged.tasks.per_unit)[:, :-1]
+    return within(finished_ns[finished_ns != MISSING])
+
+
 def _latencies(
-    latency_ns: Numbers, interval: Numbers, count: int
+    latency_ns: Numbers, interval: npt.NDArray[np.uint16], count: int
 ) -> dict[str, npt.NDArray[np.float64]]:
-    order = np.lexsort((latency_ns, interval))
-    latency_ns, interval = latency_ns[order], interval[order]
-    first = np.searchsorted(interval, np.arange(count), side="left")
-    size = np.searchsorted(interval, np.arange(count), side="right") - first
-    some = size > 0
-
-    def at(ranks: Sequence[int] | Numbers) -> npt.NDArray[np.float64]:
-        values = np.full(count, np.nan)
-        values[some] = latency_ns[(first + np.asarray(ranks))[some]]
-        return values
-
-    found = {
-        name: at(np.maximum(np.ceil(share * size).astype(np.int64) - 1, 0))
-        for name, share in QUANTILES.items()
-    }
-    return found | {"max": at(size - 1)}
+    found = {name: np.full(count, np.nan) for name in (*QUANTILES, "max")}
+    in_order = latency_ns[np.argsort(interval, kind="stable")]
+    ends = np.cumsum(np.bincount(interval, minlength=count))
+    for number in np.unique(interval).tolist():
+        mine = np.sort(in_order[ends[number - 1] if number else 0 : ends[number]])
+        for name, share in QUANTILES.items():
+            found[name][number] = nearest_rank(mine, share)
+        found["max"][number] = mine[-1]
+    return found

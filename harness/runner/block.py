@@ -168,10 +168,18 @@ def _record(
     versions = versions_in(job.events)
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
-    result = digest(merge(job.events), job.shape, end, measured.plan)
-    samples.write(job.path, result.merged, result.ledger, result.phases)
+    shape = job.shape
+    merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    result = digest(merged, shape, end, measured.plan)
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
     interval_s = job.cell.measure.interval
-    seconds = timeline(result.merged, result.ledger, result.phases, interval_s=interval_s)
+    seconds = timeline(
+        merged,
+        result.ledger,
+        result.phases,
+        sequential=shape.sequential,
+        interval_s=interval_s,
+    )
     samples.write_timeline(job.path, seconds)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)

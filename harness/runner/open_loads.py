@@ -123,7 +123,8 @@ class OpenSession(Session):
 
     def merged(self) -> Merged:
         """All events so far."""
-        return merge(self.room.events)
+        shape = self.room.shape
+        return merge(self.room.events, shape.tasks_per_unit, grouped=shape.grouped)
 
     def _unseen(self) -> list[list[int]]:
         """For each client the published units that have no result yet, and that it can ask for:

@@ -140,8 +140,15 @@ def worker(site: Site, pool: str, concurrency: int, **environ: str) -> Iterator[
 class Talk:
     """The conversation with one client process."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path, events: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[str],
+        log: Path,
+        events: Path,
+        workload: Mapping[str, Any],
+    ) -> None:
         self._process = process
+        self._workload = workload
         self._log = log
         self.pid = process.pid
         self._events = events
@@ -169,7 +176,8 @@ class Talk:
         (own,) = self._events.glob(f"client-{self.pid}-*.evt")
         for log in (own, *self._events.glob("worker-*.evt"), *self._events.glob("child-*.evt")):
             (folder / log.name).symlink_to(log)
-        return merge(folder)
+        per_unit = self._workload.get("size") or self._workload.get("length") or 1
+        return merge(folder, per_unit, grouped="size" in self._workload)
 
 
 @contextlib.contextmanager
@@ -188,7 +196,7 @@ def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
         ) as process,
     ):
         try:
-            talk = Talk(process, log_path, site.events)
+            talk = Talk(process, log_path, site.events, spec.get("workload", {}))
             talk.answer("start")
             yield talk
             talk.tell("exit")

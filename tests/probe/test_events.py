@@ -18,7 +18,6 @@ def test_numbers_are_fixed() -> None:
         "PUBLISH": 2,
         "PUBLISHED": 3,
         "PUBLISH_FAILED": 4,
-        "MEMBER": 5,
         "RECEIVED": 6,
         "STARTED": 7,
         "FINISHED": 8,

@@ -79,6 +79,11 @@ def site(
         yield site
 
 
+def task_ids(merged: Merged) -> list[uuid.UUID]:
+    halves = zip(*merged.task_ids(), strict=True)
+    return [uuid.UUID(int=(int(hi) << 64) | int(lo)) for hi, lo in halves]
+
+
 def stored(site: Site, merged: Merged) -> list[dict[str, Any]]:
     """What the backend really holds for each task, asked without Celery."""
     url, prefix = (
@@ -87,8 +92,7 @@ def stored(site: Site, merged: Merged) -> list[dict[str, Any]]:
     )
     with redis.Redis.from_url(url) as connection:
         values = []
-        for hi, lo in zip(merged.tasks.hi, merged.tasks.lo, strict=True):
-            task_id = uuid.UUID(int=(int(hi) << 64) | int(lo))
+        for task_id in task_ids(merged):
             value = connection.get(f"{prefix}celery-task-meta-{task_id}")
             assert isinstance(value, bytes), f"no result of {task_id} in the backend"
             values.append(json.loads(value))
@@ -236,9 +240,9 @@ def test_a_wrong_value_is_called_wrong(server: str, tmp_path: Path) -> None:
         talk.ask("measure")
         settle_down(site, 5, 0)
         with redis.Redis.from_url(site.settings["result_backend"]) as connection:
-            before = talk.merged(tmp_path / "before").tasks
-            for place, value in enumerate((10, "9", 9.0)):  # 9.0 == 9, and is another type
-                ident = uuid.UUID(int=(int(before.hi[place]) << 64) | int(before.lo[place]))
+            before = task_ids(talk.merged(tmp_path / "before"))
+            # 9.0 == 9, and is another type
+            for ident, value in zip(before, (10, "9", 9.0), strict=False):
                 key = f"{prefix}celery-task-meta-{ident}"
                 held = connection.get(key)
                 assert isinstance(held, bytes)

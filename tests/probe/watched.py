@@ -76,7 +76,7 @@ def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
         ) as process,
     ):
         try:
-            talk = Observer(process, log_path, site.events)
+            talk = Observer(process, log_path, site.events, spec.get("workload", {}))
             talk.start = talk.answer("start")
             yield talk
             assert process.stdin is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,22 @@ from harness.probe.events import (
     Kind,
     Outcome,
     UnitFlag,
+    id_bytes,
 )
+from harness.probe.ids import WHOLE, namer
 
 Record = tuple[int, bytes, int, int, int, int]
 """kind, id, time_ns, unit, position, flags: the order of `Recorder.record`."""
+
+Look = tuple[int, Outcome]
+"""When somebody had a result, and what it was."""
+
+TAG = 0x0123_4567_89AB_8DEF
+"""Of the one client of histories written by hand."""
+
+
+def ident_of(unit: int, position: int, tag: int = TAG) -> bytes:
+    return id_bytes(namer(tag)(unit, position))
 
 
 @dataclass
@@ -60,38 +73,58 @@ class Unit:
 
     number: int
     flag: UnitFlag
-    ident: bytes
     publish: int
     tasks: list[Task]
+    tag: int = TAG
+    recorded: bool = True
+    """The client told of its publication."""
     due: int | None = None
     published: int | None = None
     publish_failed: bool = False
-    named: bool = True
-    """The client lived long enough to say which tasks the unit consists of."""
     seen: Outcome | None = None
     seen_at: int = 0
+    seen_again: list[Look] = field(default_factory=list)
+    members_seen: list[list[Look]] = field(default_factory=list)
+    """Of a group: who saw which member's result, by position."""
+    position: int = 0
+    """What stands in the records of the unit's own result."""
     checked: Outcome | None = None
     checked_at: int = 10**15
+    checked_again: list[Look] = field(default_factory=list)
 
-    def records(self) -> list[Record]:
-        number, ident = self.number, self.ident
-        records: list[Record] = [(Kind.PUBLISH, ident, self.publish, number, 0, self.flag)]
+    def own_records(self) -> list[Record]:
+        """The client's."""
+        number, ident = self.number, ident_of(self.number, 0, self.tag)
+        records: list[Record] = []
+        if self.recorded:
+            records.append((Kind.PUBLISH, ident, self.publish, number, 0, self.flag))
         if self.due is not None:
             records.append((Kind.DUE, ident, self.due, number, 0, 0))
         if self.published is not None:
             records.append((Kind.PUBLISHED, ident, self.published, number, 0, 0))
         if self.publish_failed:
             records.append((Kind.PUBLISH_FAILED, ident, self.publish + 1, number, 0, 0))
-        if self.named:
-            records += [
-                (Kind.MEMBER, task.ident, 0, number, place, 0)
-                for place, task in enumerate(self.tasks)
-            ]
-        if self.seen is not None:
-            records.append((Kind.SEEN, ident, self.seen_at, number, 0, self.seen))
-        if self.checked is not None:
-            records.append((Kind.CHECKED, ident, self.checked_at, number, 0, self.checked))
-        return records + [record for task in self.tasks for record in task.records()]
+        records += [
+            (Kind.SEEN, ident, at, number, self.position, outcome) for at, outcome in self.looks()
+        ]
+        records += [
+            (Kind.SEEN, ident_of(number, place, self.tag), at, number, place, outcome)
+            for place, looks in enumerate(self.members_seen)
+            for at, outcome in looks
+        ]
+        records += [
+            (Kind.CHECKED, ident, at, number, self.position, outcome)
+            for at, outcome in self.checks()
+        ]
+        return records
+
+    def looks(self) -> list[Look]:
+        first = [] if self.seen is None else [(self.seen_at, self.seen)]
+        return first + self.seen_again
+
+    def checks(self) -> list[Look]:
+        first = [] if self.checked is None else [(self.checked_at, self.checked)]
+        return first + self.checked_again
 
 
 @dataclass
@@ -106,18 +139,35 @@ class History:
     release: int
     files: int
     seed: int
+    per_unit: int = 1
+    grouped: bool = False
+    mixed: bool = True
+    """Everything in every log, whoever wrote it; else logs of clients, an observer, workers."""
 
     def write(self, folder: Path) -> None:
-        """Lay the records out over `files` logs, in no order, with gaps, some tails cut."""
-        shuffler = random.Random(self.seed)  # noqa: S311 - not a secret
-        records: list[Record] = [
+        """Lay the records out over logs, in no order, with gaps, some tails cut."""
+        own = [record for unit in self.units for record in unit.own_records()]
+        tasks = [task for unit in self.units for task in unit.tasks] + self.strangers
+        ran = [record for task in tasks for record in task.records()]
+        moments: list[Record] = [
             (Kind.MEASURE_BEGIN, NO_ID, 1, 0, 0, 0),
             (Kind.RELEASE, NO_ID, self.release, 0, 0, 0),
         ]
-        records += [record for unit in self.units for record in unit.records()]
-        records += [record for task in self.strangers for record in task.records()]
+        if self.mixed:
+            self._lay_out(folder, "any", [*own, *ran, *moments])
+            return
+        seen = [record for record in own if record[0] == Kind.SEEN]
+        self._lay_out(folder, "observer", seen)
+        self._lay_out(folder, "client", [*(one for one in own if one not in seen), *moments])
+        received = [record for record in ran if record[0] == Kind.RECEIVED]
+        self._lay_out(folder, "worker", received)
+        self._lay_out(folder, "child", [record for record in ran if record not in received])
+
+    def _lay_out(self, folder: Path, role: str, records: list[Record]) -> None:
+        shuffler = random.Random(self.seed)  # noqa: S311 - not a secret
+        records = list(records)
         shuffler.shuffle(records)
-        identity = json.dumps({"role": "any"}).encode()
+        identity = json.dumps({"role": role}).encode()
         header = (HEADER.pack(MAGIC, len(identity)) + identity).ljust(HEADER_BYTES, b"\0")
         for number in range(self.files):
             body = b"".join(
@@ -126,7 +176,7 @@ class History:
                 for kind, ident, at, unit, position, flags in records[number :: self.files]
             )
             rest = bytes(shuffler.randrange(100))
-            (folder / f"{number}.evt").write_bytes(header + body + rest)
+            (folder / f"{role}-{number}.evt").write_bytes(header + body + rest)
 
 
 TIMES = st.integers(0, 60)
@@ -152,51 +202,117 @@ def tasks(draw: st.DrawFn, ident: bytes) -> Task:
     return task
 
 
+TOLD: list[Outcome] = [outcome for outcome in Outcome if outcome is not Outcome.NONE]
+FOUND: list[Outcome] = [outcome for outcome in Outcome if outcome is not Outcome.TIMED_OUT]
+SIGHTS: st.SearchStrategy[list[Look]] = st.lists(
+    st.tuples(st.integers(40, 44), st.sampled_from(TOLD)), max_size=2
+)
+"""Often at the same moment, and not of one mind."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the units of one history have in common."""
+
+    workload: str
+    per_unit: int
+    watched: bool
+
+
 @st.composite
-def units(draw: st.DrawFn, number: int, most_tasks: int, *, watched: bool) -> Unit:
-    count = draw(st.integers(1, most_tasks))
-    # Ids that differ in one half only: nothing may rely on half an id.
-    idents = [draw(st.sampled_from((0, 1, 2**64 - 1))).to_bytes(8, "big")] * count
-    idents = [half + (number * 100 + place).to_bytes(8, "big") for place, half in enumerate(idents)]
-    if draw(st.booleans()):
-        idents = [ident[8:] + ident[:8] for ident in idents]
+def units(draw: st.DrawFn, number: int, tag: int, plan: Plan) -> Unit:
+    flag = draw(st.sampled_from((*[UnitFlag.MEASURED] * 4, UnitFlag.WARMUP, UnitFlag.PROBE)))
+    count = 1 if flag == UnitFlag.PROBE else plan.per_unit
     unit = Unit(
         number=number,
-        flag=draw(st.sampled_from((*[UnitFlag.MEASURED] * 4, UnitFlag.WARMUP, UnitFlag.PROBE))),
-        ident=idents[-1] if draw(st.booleans()) else (10**9 + number).to_bytes(16, "little"),
+        flag=flag,
+        tag=tag,
         publish=draw(TIMES),
         due=draw(st.none() | TIMES),
-        tasks=[draw(tasks(ident)) for ident in idents],
+        tasks=[draw(tasks(ident_of(number, place, tag))) for place in range(count)],
     )
-    fate = draw(st.sampled_from(("published",) * 8 + ("failed", "killed")))
-    unit.named = fate == "published"
+    fate = draw(st.sampled_from(("published",) * 8 + ("failed", "killed", "unrecorded")))
+    unit.recorded = fate != "unrecorded"
     unit.publish_failed = fate == "failed"
     unit.published = draw(TIMES) if fate == "published" else None
-    if fate == "published":
-        told = [outcome for outcome in Outcome if outcome is not Outcome.NONE]
-        unit.seen = draw(st.sampled_from((None, *told, *LATE))) if watched else None
-        unit.seen_at = draw(st.integers(40, 100))
-        if unit.seen in (None, Outcome.TIMED_OUT):
-            found = [outcome for outcome in Outcome if outcome is not Outcome.TIMED_OUT]
-            unit.checked = draw(st.sampled_from((None, *found)))
-            unit.checked_at = draw(st.integers(20, 120))
+    if fate in ("published", "unrecorded"):
+        draw(sights(unit, plan))
     return unit
 
 
 @st.composite
+def sights(draw: st.DrawFn, unit: Unit, plan: Plan) -> None:
+    """Who saw the unit's result, or found it afterwards."""
+    if plan.workload == "chain":
+        unit.position = draw(st.sampled_from((0, plan.per_unit - 1)))
+    by_members = False
+    if plan.workload == "group":
+        unit.position = WHOLE
+        by_members = plan.watched and draw(st.booleans())
+    if by_members:  # 5000 is no member's position
+        looks = [draw(SIGHTS) or draw(SIGHTS) for _ in range(plan.per_unit)]
+        unit.members_seen = looks + draw(st.sampled_from(([], [[(41, Outcome.WRONG)]])))
+    if plan.watched and not draw(st.booleans() if by_members else st.just(value=False)):
+        unit.seen = draw(st.sampled_from((None, *TOLD, *LATE)))
+        unit.seen_at = draw(st.integers(40, 100))
+        unit.seen_again = draw(st.just([]) | SIGHTS)
+    if draw(st.booleans()):
+        unit.checked = draw(st.sampled_from((None, *FOUND)))
+        unit.checked_at = draw(st.integers(20, 120))
+        unit.checked_again = draw(st.just([]) | st.just([(70, Outcome.OK), (70, Outcome.WRONG)]))
+
+
+TAGS = (TAG, TAG + 1, TAG - 1, 0x8000, 0xFFFF_FFFF_FFFF_8FFF)
+
+
+@st.composite
+def idents_of_nobody(draw: st.DrawFn, history_units: list[Unit], per_unit: int) -> bytes:
+    """An id that no client of the block gave, though most look much like one."""
+    near = [(unit.tag, unit.number) for unit in history_units] or [(TAG, 0)]
+    tag, number = draw(st.sampled_from(near))
+    known = {unit.tag for unit in history_units}
+    other = draw(st.sampled_from([one for one in (*TAGS, 0x1234_8000) if one not in known]))
+    whole = int.from_bytes(ident_of(number, 0, tag), "big")
+    return draw(
+        st.sampled_from(
+            (
+                ident_of(number, 0, other),
+                ident_of(999_999, 0, tag),
+                ident_of(number, draw(st.sampled_from((per_unit, WHOLE))), tag),
+                (whole | draw(st.integers(1, 0xFFFF))).to_bytes(16, "big"),
+                (whole ^ draw(st.sampled_from((1 << 62, 1 << 63)))).to_bytes(16, "big"),
+                uuid.UUID(int=draw(st.integers(0, 2)), version=4).bytes,
+                id_bytes("a name of the user's own"),
+            )
+        )
+    )
+
+
+@st.composite
 def histories(draw: st.DrawFn) -> History:
-    watched = draw(st.booleans())
-    most_tasks = draw(st.sampled_from((1, 2, 4)))
-    numbers = draw(st.lists(st.integers(0, 40), unique=True, max_size=8))
+    workload = draw(st.sampled_from(("single", "group", "chain")))
+    per_unit = 1 if workload == "single" else draw(st.sampled_from((1, 2, 4)))
+    plan = Plan(workload, per_unit, watched=draw(st.booleans()))
+    tags = draw(st.lists(st.sampled_from(TAGS), unique=True, min_size=1, max_size=3))
+    apart = draw(st.booleans())  # else the numbers of several clients lie among each other
+    numbers = draw(st.lists(st.integers(0, 12), unique=True, max_size=8))
+    made = []
+    for number in numbers:
+        client = draw(st.integers(0, len(tags) - 1))
+        own = number + (client << 24 if apart else 0)
+        made.append(draw(units(own, tags[client], plan)))
     return History(
-        sequential=draw(st.booleans()),
-        watched=watched,
-        units=[draw(units(number, most_tasks, watched=watched)) for number in numbers],
+        sequential=workload == "chain",
+        watched=plan.watched,
+        units=made,
         strangers=[
-            draw(tasks((5000 + place).to_bytes(16, "big")))
-            for place in range(draw(st.integers(0, 3)))
+            draw(tasks(draw(idents_of_nobody(made, per_unit))))
+            for _ in range(draw(st.integers(0, 3)))
         ],
         release=draw(TIMES),
         files=draw(st.integers(1, 4)),
         seed=draw(st.integers(0, 2**16)),
+        per_unit=per_unit,
+        grouped=workload == "group",
+        mixed=draw(st.booleans()),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.probe.events import Outcome, UnitFlag
 from harness.results.ledger import BlockEnd
-from tests.results.histories import History, Task, Unit
+from tests.results.histories import History, Look, Task, Unit
 
 FAR = ("never_received", "received_not_started", "started_not_finished")
 STAGES = (*FAR, "finished_not_stored", "stored_not_seen")
@@ -33,44 +33,66 @@ class Verdict:
 
 def verdicts(history: History, end: BlockEnd, *, stores_results: bool) -> list[Verdict]:
     """One per measured unit, in the order of their numbers."""
-    measured = [unit for unit in history.units if unit.flag == UnitFlag.MEASURED]
+    measured = [unit for unit in history.units if unit.flag == UnitFlag.MEASURED and unit.recorded]
     measured.sort(key=lambda unit: unit.number)
-    known = {unit.number: known_tasks(unit, history) for unit in measured}
     missing = [
         unit
         for unit in measured
         if not unit.publish_failed
-        and told(unit, known[unit.number], stores_results=stores_results) == "nothing"
+        and told(history, unit, stores_results=stores_results) == "nothing"
     ]
-    held = held_units(history, missing, known, end, stores_results=stores_results)
+    held = held_units(history, missing, end, stores_results=stores_results)
     result = []
     for unit in measured:
-        tasks = known[unit.number]
+        tasks = unit.tasks
         stage = min(
             (stage_of(task, stores_results=stores_results) for task in tasks), key=STAGES.index
         )
         outcome = (
-            "failed" if unit.publish_failed else told(unit, tasks, stores_results=stores_results)
+            "failed" if unit.publish_failed else told(history, unit, stores_results=stores_results)
         )
         if outcome == "nothing":
-            late = end.cut_short or unit.number in held or stored_late(unit, tasks)
+            late = end.cut_short or unit.number in held or stored_late(unit)
             outcome = "timed_out" if late else "lost"
-        phases, total, last = timing(history, unit, tasks)
-        said = unit.seen or unit.checked
+        phases, total, last = timing(history, unit)
+        said = seen(history, unit)[1] or checked(unit)[1]
         as_meant = outcome == "failed" and said is Outcome.FAILED_AS_MEANT
         lost_at = stage if outcome == "lost" else None
         result.append(Verdict(unit, tasks, outcome, as_meant, lost_at, phases, total, last))
     return result
 
 
-def known_tasks(unit: Unit, history: History) -> list[Task]:
-    if unit.named:
-        return unit.tasks
-    everything = [task for other in history.units for task in other.tasks] + history.strangers
-    return [next((task for task in everything if task.ident == unit.ident), Task(unit.ident))]
+WORST_LAST = (
+    Outcome.NONE,
+    Outcome.OK,
+    Outcome.TIMED_OUT,
+    Outcome.FAILED_AS_MEANT,
+    Outcome.FAILED,
+    Outcome.WRONG,
+)
 
 
-def told(unit: Unit, tasks: list[Task], *, stores_results: bool) -> str:
+def earliest(looks: list[Look]) -> Look:
+    """The first look; of several at the same moment the one with the worst news."""
+    return min(looks, key=lambda look: (look[0], -WORST_LAST.index(look[1])))
+
+
+def seen(history: History, unit: Unit) -> Look | tuple[None, None]:
+    """When the unit's result was seen, and what it was; a group's perhaps member by member."""
+    looks = unit.looks()
+    members = unit.members_seen[: history.per_unit]
+    if members and all(members):
+        each = [earliest(one) for one in members]
+        last = max(at for at, _ in each)
+        looks = [*looks, (last, max((said for _, said in each), key=WORST_LAST.index))]
+    return earliest(looks) if looks else (None, None)
+
+
+def checked(unit: Unit) -> Look | tuple[None, None]:
+    return earliest(unit.checks()) if unit.checks() else (None, None)
+
+
+def told(history: History, unit: Unit, *, stores_results: bool) -> str:
     """The outcome that somebody vouches for, or `nothing`."""
     words = {
         Outcome.OK: "ok",
@@ -78,21 +100,29 @@ def told(unit: Unit, tasks: list[Task], *, stores_results: bool) -> str:
         Outcome.FAILED_AS_MEANT: "failed",
         Outcome.WRONG: "wrong",
     }
-    if unit.seen is Outcome.TIMED_OUT and unit.checked in words:
-        return "wrong" if unit.checked is Outcome.WRONG else "timed_out"
-    said = unit.checked if unit.seen is None else unit.seen
+    at_once, afterwards = seen(history, unit)[1], checked(unit)[1]
+    if at_once is Outcome.TIMED_OUT and afterwards in words:
+        return "wrong" if afterwards is Outcome.WRONG else "timed_out"
+    said = afterwards if at_once is None else at_once
     if said in words:
         return words[said]
-    if not stores_results and all(task.finished for task in tasks):
-        return "failed" if any(min(task.finished)[1] for task in tasks) else "ok"
+    if not stores_results and all(task.finished for task in unit.tasks):
+        return "failed" if any(raised(task) for task in unit.tasks) else "ok"
     return "nothing"
 
 
-def stored_late(unit: Unit, tasks: list[Task]) -> bool:
+def raised(task: Task) -> bool:
+    """Its first end was an exception; of several ends at the same moment, one of them."""
+    first = min(at for at, _ in task.finished)
+    return any(how for at, how in task.finished if at == first)
+
+
+def stored_late(unit: Unit) -> bool:
     """All results were stored, one of them when the client had looked already."""
-    if unit.checked is None or not all(task.stored for task in tasks):
+    looked_at = checked(unit)[0]
+    if looked_at is None or not all(task.stored for task in unit.tasks):
         return False
-    return any(min(task.stored) > unit.checked_at for task in tasks)
+    return any(min(task.stored) > looked_at for task in unit.tasks)
 
 
 def stage_of(task: Task, *, stores_results: bool) -> str:
@@ -110,7 +140,6 @@ def stage_of(task: Task, *, stores_results: bool) -> str:
 def held_units(
     history: History,
     missing: list[Unit],
-    known: dict[int, list[Task]],
     end: BlockEnd,
     *,
     stores_results: bool,
@@ -120,8 +149,8 @@ def held_units(
     held: set[int] = set()
     broken: set[int] = set()
     for unit in missing:
-        for place, task in enumerate(known[unit.number]):
-            before = known[unit.number][place - 1] if history.sequential and place else None
+        for place, task in enumerate(unit.tasks):
+            before = unit.tasks[place - 1] if history.sequential and place else None
             stage = stage_of(task, stores_results=stores_results)
             if stage == "never_received" and before is None:
                 queue.append((unit.publish, unit.number, place))
@@ -137,9 +166,8 @@ def held_units(
     return held - {number for _, number, _ in lost} - broken
 
 
-def timing(
-    history: History, unit: Unit, tasks: list[Task]
-) -> tuple[dict[str, int] | None, int | None, int | None]:
+def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | None, int | None]:
+    tasks = unit.tasks
     if not all(task.received and task.started and task.finished for task in tasks):
         return None, None, None
     received = [min(task.received) for task in tasks]
@@ -150,9 +178,13 @@ def timing(
     else:
         origins, path = [unit.publish] * len(tasks), [finished.index(max(finished))]
     end = finished[path[-1]]
-    if history.watched and unit.seen in (None, Outcome.TIMED_OUT):
+    seen_at, said = seen(history, unit)
+    if not history.watched:
+        over = end
+    elif seen_at is None or said is Outcome.TIMED_OUT:
         return None, None, end
-    over = unit.seen_at if history.watched else end
+    else:
+        over = seen_at
     due = unit.publish if unit.due is None else unit.due
     phases = {
         "schedule": unit.publish - due,
@@ -165,8 +197,6 @@ def timing(
 
 
 def foreign_tasks(history: History) -> int:
-    """Tasks that ran though no client of the block names them."""
-    named = {unit.ident for unit in history.units}
-    named |= {task.ident for unit in history.units if unit.named for task in unit.tasks}
-    ran = [task for unit in history.units for task in unit.tasks] + history.strangers
-    return len({task.ident for task in ran if task.started} - named)
+    """Tasks that ran though no client of the block told of their publication."""
+    unheard = [task for unit in history.units if not unit.recorded for task in unit.tasks]
+    return len({task.ident for task in unheard + history.strangers if task.started})

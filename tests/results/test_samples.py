@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from harness.probe.events import Outcome, UnitFlag, id_bytes
+from harness.probe.ids import namer, new_tag
 from harness.results import samples
 from harness.results.ledger import BlockEnd, Stage, settle
 from harness.results.merge import MISSING, Merged, merge
@@ -55,7 +56,7 @@ PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
 def write(history: History, folder: Path, end: BlockEnd) -> Merged:
     (folder / "events").mkdir()
     history.write(folder / "events")
-    merged = merge(folder / "events")
+    merged = merge(folder / "events", history.per_unit, grouped=history.grouped)
     ledger = settle(merged, end, sequential=history.sequential, stores_results=True)
     timing = phases(merged, sequential=history.sequential, watched=history.watched)
     samples.write(folder, merged, ledger, timing)
@@ -78,12 +79,14 @@ def columns(path: Path) -> dict[str, str]:
 @pytest.fixture
 def block(tmp_path: Path) -> Path:
     """Three units: one of two tasks that went well, one never received, one unpublished."""
-    ids = [str(uuid.uuid4()) for _ in range(3)]
+    tag = new_tag()
+    name = namer(tag)
+    ids = [name(unit, position) for unit in (7, 8, 9) for position in (0, 1)]
     (tmp_path / "ids").write_text("\n".join(ids))
     well = Unit(
         number=7,
         flag=UnitFlag.MEASURED,
-        ident=id_bytes(ids[0]),
+        tag=tag,
         publish=100,
         due=90,
         published=120,
@@ -94,13 +97,12 @@ def block(tmp_path: Path) -> Path:
             Task(id_bytes(ids[1]), [111], [131], [(150, False)], [151], [160]),
         ],
     )
-    never = Unit(
-        8, UnitFlag.MEASURED, id_bytes(ids[2]), 101, [Task(id_bytes(ids[2]))], published=102
-    )
-    unpublished = Unit(9, UnitFlag.MEASURED, bytes(15) + b"x", 103, [], publish_failed=True)
-    unpublished.named = False
+    never = Unit(8, UnitFlag.MEASURED, 101, [], tag, published=102)
+    unpublished = Unit(9, UnitFlag.MEASURED, 103, [], tag, publish_failed=True)
     units = [never, unpublished, well]
-    history = History(False, watched=True, units=units, strangers=[], release=0, files=2, seed=3)
+    history = History(
+        False, watched=True, units=units, strangers=[], release=0, files=2, seed=3, per_unit=2
+    )
     write(history, tmp_path, BlockEnd())
     return tmp_path
 
@@ -147,7 +149,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "outcome": "lost",
         "as_meant": False,
         "lost_at": "never_received",
-        "tasks": 1,
+        "tasks": 2,
         "due_ns": 101,
         "publish_ns": 101,
         "published_ns": 102,
@@ -159,7 +161,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "outcome": "failed",
         "as_meant": False,
         "lost_at": None,
-        "tasks": 1,
+        "tasks": 2,
         "due_ns": 103,
         "publish_ns": 103,
         "published_ns": None,
@@ -171,7 +173,10 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
 def test_task_ids_are_celerys(block: Path) -> None:
     ids = [uuid.UUID(line) for line in (block / "ids").read_text().splitlines()]
     tasks = rows(block / "tasks.parquet")
-    assert [task["task_id"] for task in tasks[:3]] == ids
+    assert [task["task_id"] for task in tasks] == ids
+    assert [(task["unit"], task["position"]) for task in tasks] == [
+        (unit, position) for unit in (7, 8, 9) for position in (0, 1)
+    ]
     assert tasks[2] == {
         "unit": 8,
         "position": 0,

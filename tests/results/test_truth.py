@@ -6,19 +6,23 @@ import math
 import tempfile
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.errors import RecordError
 from harness.probe.events import Outcome, UnitFlag
+from harness.probe.ids import WHOLE
+from harness.results import eventlog
 from harness.results.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.merge import MISSING, Merged, merge
 from harness.results.phases import phases
 from harness.results.summary import BlockShape, digest
-from tests.results.histories import History, Task, Unit, histories
-from tests.results.reference import Verdict, foreign_tasks, verdicts
+from tests.results.histories import History, Look, Task, Unit, histories, ident_of
+from tests.results.reference import Verdict, checked, foreign_tasks, raised, seen, verdicts
 
 ENDS = st.builds(
     BlockEnd,
@@ -29,10 +33,14 @@ ENDS = st.builds(
 MANY = settings(max_examples=120, deadline=None)
 
 
-def merged_from(history: History) -> Merged:
-    with tempfile.TemporaryDirectory() as folder:
+def merged_from(history: History, records_at_once: int = 5) -> Merged:
+    """Read in chunks so small that every log takes several."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(eventlog, "_CHUNK_RECORDS", records_at_once),
+    ):
         history.write(Path(folder))
-        return merge(Path(folder))
+        return merge(Path(folder), history.per_unit, grouped=history.grouped)
 
 
 @MANY
@@ -45,9 +53,9 @@ def test_merge_gives_back_what_happened(history: History) -> None:
     assert merged.units.publish_ns.tolist() == [verdict.unit.publish for verdict in expected]
     rows = [(row, task) for row, verdict in enumerate(expected) for task in verdict.tasks]
     assert merged.tasks.row.tolist() == [row for row, _ in rows]
+    hi, lo = merged.task_ids()
     for place, (_, task) in enumerate(rows):
-        ident = (int(merged.tasks.hi[place]) << 64) | int(merged.tasks.lo[place])
-        assert ident.to_bytes(16, "big") == task.ident
+        assert ((int(hi[place]) << 64) | int(lo[place])).to_bytes(16, "big") == task.ident
         assert merged.tasks.received_ns[place] == min(task.received, default=MISSING)
         assert merged.tasks.started_ns[place] == min(task.started, default=MISSING)
         ends = [at for at, _ in task.finished]
@@ -55,6 +63,16 @@ def test_merge_gives_back_what_happened(history: History) -> None:
         assert merged.tasks.storing_ns[place] == min(task.storing, default=MISSING)
         assert merged.tasks.stored_ns[place] == min(task.stored, default=MISSING)
         assert merged.tasks.executions[place] == len(task.started)
+        assert merged.tasks.raised[place] == (bool(task.finished) and raised(task))
+    units = merged.units
+    sights = [seen(history, verdict.unit) for verdict in expected]
+    assert units.seen.tolist() == [outcome or Outcome.NONE for _, outcome in sights]
+    assert units.seen_ns.tolist() == [
+        MISSING if at is None or outcome is Outcome.TIMED_OUT else at for at, outcome in sights
+    ]
+    checks = [checked(verdict.unit) for verdict in expected]
+    assert units.checked.tolist() == [outcome or Outcome.NONE for _, outcome in checks]
+    assert units.checked_ns.tolist() == [MISSING if at is None else at for at, _ in checks]
     assert merged.foreign_tasks == foreign_tasks(history)
     assert merged.release_ns == history.release
 
@@ -83,7 +101,7 @@ def test_phases_add_up_to_the_total(history: History) -> None:
     timing = phases(merged, sequential=history.sequential, watched=history.watched)
     expected = verdicts(history, BlockEnd(), stores_results=True)
     assert timing.known.tolist() == [verdict.phases is not None for verdict in expected]
-    named = timing.by_name()
+    named = dict(timing.by_name())
     assert np.array_equal(np.sum(list(named.values()), axis=0), timing.total_ns)
     for row, verdict in enumerate(expected):
         if verdict.phases is not None:
@@ -97,9 +115,11 @@ def test_phases_add_up_to_the_total(history: History) -> None:
 def test_digest_counts_what_happened_and_nothing_else(history: History, end: BlockEnd) -> None:
     shape = BlockShape(
         sequential=history.sequential,
-        grouped=not history.sequential,
+        grouped=history.grouped,
         watched=history.watched,
+        held=not history.watched,
         stores_results=True,
+        tasks_per_unit=history.per_unit,
     )
     result = digest(merged_from(history), shape, end)
     expected = verdicts(history, end, stores_results=True)
@@ -132,7 +152,7 @@ def expected_window(history: History, all_: list[Verdict], timed: list[Verdict])
         return None
     if history.watched:
         begin = min(verdict.unit.publish for verdict in all_)
-        end = max(verdict.unit.seen_at for verdict in timed)
+        end = max(seen(history, verdict.unit)[0] or 0 for verdict in timed)
     else:
         begin, end = history.release, max(verdict.end or 0 for verdict in timed)
     return end - begin if end > begin else None
@@ -142,17 +162,22 @@ def outcomes_of(ledger: Ledger) -> list[str]:
     return [Final(final).name.lower() for final in ledger.final]
 
 
-def simple(units: list[Unit], *, sequential: bool = False) -> Merged:
-    return merged_from(
-        History(sequential, watched=False, units=units, strangers=[], release=0, files=1, seed=1)
-    )
+def history_of(units: list[Unit], *, sequential: bool = False, grouped: bool = False) -> History:
+    per_unit = max(len(unit.tasks) for unit in units)
+    return History(
+        sequential, watched=False, units=units, strangers=[], release=0, files=1, seed=1,
+        per_unit=per_unit, grouped=grouped,
+    )  # fmt: skip
+
+
+def simple(units: list[Unit], *, sequential: bool = False, grouped: bool = False) -> Merged:
+    return merged_from(history_of(units, sequential=sequential, grouped=grouped))
 
 
 def idle_unit(number: int, tasks: int) -> Unit:
     """A group of `tasks` messages that nobody received."""
-    idents = [(number * 100 + place).to_bytes(16, "big") for place in range(tasks)]
-    members = [Task(ident) for ident in idents]
-    return Unit(number, UnitFlag.MEASURED, idents[0], number, members, published=number)
+    members = [Task(ident_of(number, place)) for place in range(tasks)]
+    return Unit(number, UnitFlag.MEASURED, number, members, published=number)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +244,89 @@ def test_a_chain_waits_with_one_message_at_a_time() -> None:
 def test_an_empty_folder_is_an_empty_block(tmp_path: Path) -> None:
     """The client did not even start: a record with nothing in it, not an exception."""
     for watched in (True, False):
-        shape = BlockShape(sequential=False, grouped=False, watched=watched, stores_results=True)
-        fields = digest(merge(tmp_path), shape, BlockEnd()).fields
+        shape = BlockShape(
+            False, False, watched, held=not watched, stores_results=True, tasks_per_unit=2
+        )
+        fields = digest(merge(tmp_path, 2, grouped=False), shape, BlockEnd()).fields
         assert (fields["units"], fields["outcomes"].total, fields["window_s"]) == (0, 0, None)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_a_group_cut_off_while_it_was_published_knows_its_tasks(grouped: bool) -> None:
+    """Two of four messages were out when publishing failed. They ran, and are not foreign."""
+    unit = idle_unit(3, 4)
+    unit.published, unit.publish_failed = None, True
+    for task in unit.tasks[:2]:
+        task.received, task.started, task.finished = [5], [6], [(7, False)]
+    merged = simple([unit], grouped=grouped)
+    assert merged.foreign_tasks == 0
+    assert merged.tasks.executions.tolist() == [1, 1, 0, 0]
+    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=True)
+    assert outcomes_of(ledger) == ["failed"]
+
+
+def test_a_client_killed_while_it_published_a_group_has_told_of_all_of_it() -> None:
+    """PUBLISH is all there is: what ran of the group is known, what did not is lost."""
+    unit = idle_unit(3, 3)
+    unit.published = None
+    unit.tasks[0].started = [5]
+    merged = simple([unit], grouped=True)
+    assert (merged.foreign_tasks, merged.tasks.executions.tolist()) == (0, [1, 0, 0])
+    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=True)
+    assert outcomes_of(ledger) == ["lost"]
+    assert ledger.losses().never_received == 1
+
+
+def test_tasks_of_a_unit_nobody_told_of_are_foreign() -> None:
+    untold = idle_unit(4, 2)
+    untold.recorded = False
+    for task in untold.tasks:
+        task.started = [5, 6]
+    merged = simple([idle_unit(3, 2), untold])
+    assert merged.units.unit.tolist() == [3]
+    assert merged.foreign_tasks == 2
+
+
+def test_one_number_for_two_units_is_refused() -> None:
+    """Two clients that count from the same number: every figure would be of a mixture."""
+    with pytest.raises(RecordError, match="unit 7 was published twice"):
+        simple([idle_unit(7, 1), idle_unit(7, 1)])
+
+
+@pytest.mark.parametrize(
+    ("members", "whole", "at", "outcome"),
+    [
+        ([[(50, Outcome.OK)], [(60, Outcome.OK)]], None, 60, Outcome.OK),
+        ([[(50, Outcome.WRONG)], [(60, Outcome.FAILED)]], None, 60, Outcome.WRONG),
+        ([[(50, Outcome.FAILED)], [(60, Outcome.FAILED_AS_MEANT)]], None, 60, Outcome.FAILED),
+        ([[(50, Outcome.FAILED_AS_MEANT)], [(60, Outcome.OK)]], None, 60, Outcome.FAILED_AS_MEANT),
+        ([[(50, Outcome.TIMED_OUT)], [(60, Outcome.OK)]], None, MISSING, Outcome.TIMED_OUT),
+        ([[(50, Outcome.OK), (40, Outcome.OK)], [(45, Outcome.OK)]], None, 45, Outcome.OK),
+        ([[(50, Outcome.OK)], []], None, MISSING, Outcome.NONE),
+        ([[(50, Outcome.OK)], []], (70, Outcome.OK), 70, Outcome.OK),
+        ([[(50, Outcome.OK)], [(60, Outcome.OK)]], (55, Outcome.WRONG), 55, Outcome.WRONG),
+    ],
+)
+def test_a_group_is_seen_when_its_last_member_is(
+    members: list[list[Look]], whole: Look | None, at: int, outcome: Outcome
+) -> None:
+    """By an observer member by member, or by the client as a whole; what came first counts."""
+    unit = idle_unit(0, 2)
+    unit.members_seen, unit.position = members, WHOLE
+    if whole is not None:
+        unit.seen_at, unit.seen = whole
+    merged = simple([unit], grouped=True)
+    assert (merged.units.seen_ns.tolist(), merged.units.seen.tolist()) == ([at], [outcome])
+
+
+def test_chunks_of_any_size_give_the_same() -> None:
+    """A stamp belongs to its task whatever stood beside it when it was read."""
+    units = [idle_unit(number, 2) for number in range(20)]
+    for unit in units:
+        for task in unit.tasks:
+            task.started = [unit.number + 3, unit.number + 2]
+    history = history_of(units)
+    for size in (1, 2, 7, 1 << 16):
+        merged = merged_from(history, size)
+        assert merged.tasks.started_ns.tolist() == [row + 2 for row in range(20) for _ in "ab"]
+        assert merged.tasks.executions.tolist() == [2] * 40

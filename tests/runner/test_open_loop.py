@@ -14,8 +14,8 @@ from harness.probe.events import Kind
 from harness.results.record import BlockRecord
 from tests.runner.running import Ended, Site
 
-STEADY = {"phase": "steady", "rate": "80/s", "duration": "2s"}
-PHASES = [
+STEADY: dict[str, Any] = {"phase": "steady", "rate": "80/s", "duration": "2s"}
+PHASES: list[dict[str, Any]] = [
     {"phase": "warmup", "rate": 40, "duration": "0.5s"},
     STEADY,
     {"phase": "burst", "rate": 300, "duration": "0.5s"},
@@ -48,7 +48,7 @@ def test_phases_of_a_rate(site: Site, broker: str, backend: str) -> None:
     factor = 0.1 if broker == "sqs" else 1
     phases = [
         {key: value * factor if key in ("rate", "to") else value for key, value in phase.items()}
-        for phase in [{**STEADY, "rate": 80}, *PHASES[2:4]]
+        for phase in ({**STEADY, "rate": 80}, *PHASES[2:4])
     ]
     ended = rate(site, phases=[PHASES[0], *phases, PHASES[4]])
     assert ended.code == 0, ended.stderr
