@@ -60,22 +60,30 @@ class Client:
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
         self._callers = loads.Closed(self._units, stop, in_flight)
         self._load = loads.make(spec["load"], self._units, stop, self._callers)
+        self._stores_results: bool = spec.get("stores_results", True)
         self._open_loop: OpenLoop | None = None
         self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
     def probe(self, count: int, hold_s: float, timeout_s: float) -> dict[str, Any]:
-        """Publish `count` probe tasks at once and wait for them; how many came back."""
+        """Publish `count` probe tasks at once and wait for them; how many came back. Where no
+        results are stored, how many were published."""
         workload = Probe(hold_s)
         units = UnitRunner(self._recorder, timeout_s, self.tag)
         sent = [units.publish(self._take(), workload, UnitFlag.PROBE) for _ in range(count)]
+        if not self._stores_results:
+            back = count - sent.count(None)
+            return {"back": back, "errors": units.publish_errors}
         outcomes = [units.wait(published) for published in sent if published is not None]
         return {"back": outcomes.count(Outcome.OK), "errors": units.publish_errors}
 
     def warmup(self) -> dict[str, Any]:
-        """Run the warm-up units and check them."""
+        """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
-        if count:
+        if count and not self._stores_results:
+            for _ in range(count):
+                self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
+        elif count:
             extent = loads.Extent(count, None)
             first = self._next_unit
             self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)

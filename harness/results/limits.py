@@ -9,7 +9,7 @@ from harness.results.record import LoadPhaseRecord
 from harness.scenario.gates import Measure, parse_gate
 
 GROWTH_SHARE = 0.02
-LEAST_GROWTH = 10
+LEAST_GROWTH = 3
 """Units: fewer than that come and go by chance."""
 BUSY = 0.85
 """Cores of one process, or the share of the machine, from which it counts as the bottleneck."""
@@ -17,16 +17,25 @@ SLOTS_BUSY = 0.9
 
 
 def broken_limits(
-    limits: Sequence[str], phase: LoadPhaseRecord, growth: float, duplicated: int
+    limits: Sequence[str],
+    phase: LoadPhaseRecord,
+    under_way: tuple[float, float],
+    duplicated: int,
 ) -> tuple[str, ...]:
-    """Those that a step did not keep, as they are written; `client`, `loss` and `growth`."""
+    """Those that a step did not keep, as they are written; `client`, `loss` and `growth`.
+
+    The number of units under way grows if it more than doubles from the step's second fifth to its
+    last, by more than LEAST_GROWTH units and more than GROWTH_SHARE of all that were due. (A queue
+    that is stable varies by about its length; one that is too slow triples in that time.)
+    """
     broken = []
     if phase.client_limited or phase.unsent > BEHIND * phase.planned:
         broken.append("client")
     outcomes = phase.outcomes
     if outcomes.ok + outcomes.failed < outcomes.total or duplicated or phase.completed < phase.sent:
         broken.append("loss")
-    if growth > max(GROWTH_SHARE * phase.planned, LEAST_GROWTH):
+    before, after = under_way
+    if after - before > max(before, GROWTH_SHARE * phase.planned, LEAST_GROWTH):
         broken.append("growth")
     for text in limits:
         gate = parse_gate(text)

@@ -174,10 +174,10 @@ def _in_flight(block: _Block, at_ns: int) -> int:
     return int((published & ~over).sum())
 
 
-def growth(
+def under_way(
     published_ns: npt.NDArray[np.int64], ended_ns: npt.NDArray[np.int64], phase: PlannedPhase
-) -> float:
-    """By how many units the number under way grew from the second fifth of a phase to its last.
+) -> tuple[float, float]:
+    """How many units were under way in the second fifth of a phase, and in its last.
 
     `ended_ns` may hold MISSING for units that never ended. The first fifth is left out: there the
     number rises from nothing to where it stays.
@@ -187,7 +187,7 @@ def growth(
     ended = np.sort(np.where(ended_ns == MISSING, np.iinfo(np.int64).max, ended_ns))
     published = np.sort(published_ns)
 
-    def under_way(fifths: int) -> float:
+    def within(fifths: int) -> float:
         at = phase.begin_ns + fifths * fifth + moments
         return float(
             (
@@ -196,7 +196,7 @@ def growth(
             ).mean()
         )
 
-    return under_way(4) - under_way(1)
+    return within(1), within(4)
 
 
 def unsent_by_phase(answers: Sequence[Mapping[str, int]], index: int) -> int:

@@ -114,7 +114,15 @@ def _measure(
                 Client.start(environ, logs, job.workspace, job.interpreter, "observer")
             )
         limit_s = job.cell.measure.startup_timeout
-        wait_ready(workers, clients, worker, job.events, limit_s, job.environ)
+        wait_ready(
+            workers,
+            clients,
+            worker,
+            job.events,
+            limit_s,
+            job.environ,
+            stores_results=job.shape.stores_results,
+        )
         room = Room(
             cell=job.cell,
             shape=job.shape,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
+from harness.scenario.capabilities import stores_results
 from harness.scenario.models import Cell, HeavyTaskWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
@@ -36,6 +37,7 @@ def write(
         "units": cell.measure.units,
         "duration_s": cell.measure.duration,
         "timeout_s": cell.measure.timeout,
+        "stores_results": stores_results(cell.configuration),
         "heavy_step_s": heavy.sleep
         if isinstance(heavy, HeavyTaskWorkload)
         else DEFAULT_HEAVY_STEP_S,

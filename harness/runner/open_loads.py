@@ -16,8 +16,8 @@ from harness.results.ledger import BlockEnd
 from harness.results.limits import broken_limits, stopped_by
 from harness.results.load_phases import (
     PlannedPhase,
-    growth,
     phase_of_unit,
+    under_way,
     unsent_by_phase,
     write_plan,
 )
@@ -239,15 +239,15 @@ def _judged(
     published = mine & ~merged.units.publish_failed
     timing = result.phases
     ended_ns = np.where(timing.known, merged.units.due_ns + timing.total_ns, MISSING)[published]
-    grown = growth(merged.units.publish_ns[published], ended_ns, phase)
+    before, after = under_way(merged.units.publish_ns[published], ended_ns, phase)
     own_tasks = mine[merged.tasks.row]
     duplicated = int(np.maximum(merged.tasks.executions[own_tasks] - 1, 0).sum())
-    broken = broken_limits(load.limits, record, grown, duplicated)
+    broken = broken_limits(load.limits, record, (before, after), duplicated)
     return SaturationStep(
         rate_per_s=phase.rate_per_s,
         kept=not broken,
         broken=broken,
-        growth=grown,
+        growth=after - before,
         cores=used.cores,
         busiest=used.busiest,
         slots_busy=_slots_busy(merged, phase, slots),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.clients.several import Clients
 from harness.errors import ClientError, WorkerError
@@ -31,9 +33,14 @@ def wait_ready(
     events: Path,
     limit_s: float,
     environ: Mapping[str, str],
+    *,
+    stores_results: bool = True,
 ) -> None:
     """Return when every pool process has run a probe task. WorkerError after `limit_s`;
-    ClientError if the cell's Celery does not know what it is asked for."""
+    ClientError if the cell's Celery does not know what it is asked for.
+
+    Where no results are stored, a probe task counts when its function has returned.
+    """
     deadline = time.monotonic() + limit_s
     tail = Tail(events)
 
@@ -48,48 +55,67 @@ def wait_ready(
             time.sleep(_LOOK_S)
             tail.refresh()
 
-    started = clients.started(limit_s, workers.check)
-    if unknown := started[0].get("unknown_settings"):
+    _check_settings(clients.started(limit_s, workers.check)[0])
+    look(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
+    if worker.pool == "prefork":
+        look(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
+    probing = _Probing(workers, clients, tail, deadline)
+    blind = environ.get(RECORDER_VARIABLE) == "off"
+    sent = rounds = 0
+    while rounds == 0 or not (rounds >= _BLIND_ROUNDS if blind else probing.everywhere()):
+        rounds += 1
+        sent += probing.send()
+        if not stores_results:
+            look(lambda: tail.count(Kind.FINISHED) >= sent)  # noqa: B023 - called at once
+
+
+def _check_settings(started: Mapping[str, Any]) -> None:
+    if unknown := started.get("unknown_settings"):
         raise ClientError(
             f"the Celery of this cell has no setting {', '.join(unknown)}: it would ignore what "
             "the configuration asks for. Remove the setting, or compare versions that have it"
         )
-    look(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
-    if worker.pool == "prefork":
-        look(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
-    _probe(workers, clients, tail, deadline, blind=environ.get(RECORDER_VARIABLE) == "off")
 
 
-def _probe(workers: Workers, clients: Clients, tail: Tail, deadline: float, *, blind: bool) -> None:
-    """Send probe tasks until every pool process has run one."""
-    rounds = 0
-    while True:
-        left_s = max(1.0, deadline - time.monotonic())
-        # From every client, so that each has opened its connections.
-        answers = clients.ask(
+@dataclass(frozen=True)
+class _Probing:
+    """Probe tasks, sent in rounds."""
+
+    workers: Workers
+    clients: Clients
+    tail: Tail
+    deadline: float
+
+    def send(self) -> int:
+        """One round, from every client, so that each has opened its connections; how many tasks
+        that were. WorkerError if not all came back."""
+        each = 2 * self.workers.slots
+        wanted = each * len(self.clients)
+        left_s = max(1.0, self.deadline - time.monotonic())
+        answers = self.clients.ask(
             "probe",
             left_s + 5.0,
-            workers.check,
-            count=2 * workers.slots,
+            self.workers.check,
+            count=each,
             hold_s=_HOLD_S,
             timeout_s=left_s,
         )
-        wanted = 2 * workers.slots * len(clients)
         back = sum(answer["back"] for answer in answers)
-        rounds += 1
-        tail.refresh()
         if back < wanted:
             errors = dict.fromkeys(reason for answer in answers for reason in answer["errors"])
             reasons = ", ".join(errors) or "no answer within the time"
             raise WorkerError(
-                f"{back} of {wanted} probe tasks came back ({reasons}); {workers.log_tails()}"
+                f"{back} of {wanted} probe tasks came back ({reasons}); {self.workers.log_tails()}"
             )
-        if blind and rounds >= _BLIND_ROUNDS:
-            return
-        if tail.writers(Kind.STARTED) >= workers.pool_processes:
-            return
-        if time.monotonic() > deadline:
+        return wanted
+
+    def everywhere(self) -> bool:
+        """Whether every pool process has run one. WorkerError if the time is up."""
+        self.tail.refresh()
+        ran, processes = self.tail.writers(Kind.STARTED), self.workers.pool_processes
+        if ran < processes and time.monotonic() > self.deadline:
             raise WorkerError(
-                f"only {tail.writers(Kind.STARTED)} of {workers.pool_processes} pool processes "
-                f"ran a probe task; {workers.log_tails()}"
+                f"only {ran} of {processes} pool processes ran a probe task; "
+                f"{self.workers.log_tails()}"
             )
+        return ran >= processes

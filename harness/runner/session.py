@@ -107,7 +107,7 @@ class Session:
 
     def run(self) -> Measured:
         """The story of a measurement."""
-        self.clients.ask("warmup", None, self.watch)
+        self._warm_up()
         loaded = self.load()
         self._check(loaded)
         alive = self.workers.all_alive()
@@ -130,6 +130,13 @@ class Session:
             saturation=loaded.saturation,
             observer=loaded.observer,
         )
+
+    def _warm_up(self) -> None:
+        done_before = self.drain.finished()
+        self.clients.ask("warmup", None, self.watch)
+        if not self.room.shape.stores_results:  # nobody has waited for anything
+            count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
+            self.come_to_rest(done_before + count)
 
     def watch(self) -> None:
         """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""

@@ -122,6 +122,12 @@ def configuration_conflicts(
     return conflicts
 
 
+def stores_results(configuration: Configuration) -> bool:
+    """Whether a caller can ask for results at all."""
+    ignored = configuration.settings.get("task_ignore_result") is True
+    return BACKENDS[configuration.backend.service].results and not ignored
+
+
 def installation_conflicts(configuration: Configuration) -> list[Conflict]:
     """What this Python lacks for a configuration to run."""
     if configuration.celery is not None:  # an environment of its own brings what it needs

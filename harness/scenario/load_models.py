@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from harness.scenario.fields import Frozen, NonEmptyItems, PositiveDuration, Rate
 from harness.units import parse_share
@@ -187,13 +189,21 @@ class SaturateLoad(OpenLoad):
 
 def or_bare_name(key: str, union: Any) -> BeforeValidator:
     """Lets a list of workloads or loads hold a bare name: `- add` for `- workload: add`."""
-    names = tuple(get_args(model.model_fields[key].annotation)[0] for model in kinds(union))
-    bare_name: Any = Literal.__getitem__(names)
+    bare_name: Any = Literal.__getitem__(tuple(_complete_names(key, union)))
 
     def write_out(value: object) -> object:
         return {key: value} if isinstance(value, str) else value
 
     return BeforeValidator(write_out, json_schema_input_type=union | bare_name)
+
+
+def _complete_names(key: str, union: Any) -> Iterator[str]:
+    """Names that say all that is needed: `rate` alone does not."""
+    for model in kinds(union):
+        name = get_args(model.model_fields[key].annotation)[0]
+        with suppress(ValidationError):
+            model.model_validate({key: name})
+            yield name
 
 
 def kinds(union: Any) -> tuple[type[Frozen], ...]:

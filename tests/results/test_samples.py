@@ -37,7 +37,16 @@ UNIT_COLUMNS = {
     "run_ns": "BIGINT",
     "result_ns": "BIGINT",
     "total_ns": "BIGINT",
+    "load_phase": "INTEGER",
+    "counted": "BOOLEAN",
 }
+TIMELINE_COLUMNS = {
+    "t_s": "DOUBLE",
+    **dict.fromkeys(("due", "sent", "completed", "under_way", "waiting"), "BIGINT"),
+    **dict.fromkeys(("p50_s", "p95_s", "p99_s", "max_s"), "DOUBLE"),
+}
+NO_PHASES = {"load_phase": None, "counted": True}
+"""Of units whose load has none."""
 TASK_COLUMNS = {
     "unit": "BIGINT",
     "position": "INTEGER",
@@ -112,7 +121,14 @@ def documented() -> list[tuple[str, str]]:
     found = []
     for line in README.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 3 and cells[1] in {"BIGINT", "INTEGER", "VARCHAR", "BOOLEAN", "UUID"}:
+        if len(cells) == 3 and cells[1] in {
+            "BIGINT",
+            "INTEGER",
+            "DOUBLE",
+            "VARCHAR",
+            "BOOLEAN",
+            "UUID",
+        }:
             found += [(name.strip("` "), cells[1]) for name in cells[0].split(",")]
     return found
 
@@ -121,7 +137,8 @@ def test_columns_are_the_documented_ones(block: Path) -> None:
     """Units first, then tasks, in the order in which they stand in the files."""
     assert columns(block / "units.parquet") == UNIT_COLUMNS
     assert columns(block / "tasks.parquet") == TASK_COLUMNS
-    assert documented() == [*UNIT_COLUMNS.items(), *TASK_COLUMNS.items()]
+    named = [UNIT_COLUMNS, TASK_COLUMNS, TIMELINE_COLUMNS]
+    assert documented() == [column for columns in named for column in columns.items()]
 
 
 def test_units_read_back_to_the_nanosecond(block: Path) -> None:
@@ -143,6 +160,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "run_ns": 19,
         "result_ns": 50,
         "total_ns": 110,
+        **NO_PHASES,
     }
     assert never == {
         "unit": 8,
@@ -155,6 +173,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "published_ns": 102,
         "seen_ns": None,
         **never_timed,
+        **NO_PHASES,
     }
     assert unpublished == {
         "unit": 9,
@@ -167,6 +186,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "published_ns": None,
         "seen_ns": None,
         **never_timed,
+        **NO_PHASES,
     }
 
 

@@ -151,7 +151,8 @@ def expected_window(history: History, all_: list[Verdict], timed: list[Verdict])
     if not timed:
         return None
     if history.watched:
-        begin = min(verdict.unit.publish for verdict in all_)
+        units = [verdict.unit for verdict in all_]
+        begin = min(unit.publish if unit.due is None else unit.due for unit in units)
         end = max(seen(history, verdict.unit)[0] or 0 for verdict in timed)
     else:
         begin, end = history.release, max(verdict.end or 0 for verdict in timed)

@@ -94,26 +94,37 @@ LIMITS = ("p99(latency.total) < 250ms", "mean(phase.queue) < 5ms", "throughput >
 
 
 @pytest.mark.parametrize(
-    ("phase", "growth", "duplicated", "broken"),
+    ("phase", "under_way", "duplicated", "broken"),
     [
-        (step(), 0.0, 0, ()),
-        (step(), 20.0, 0, ()),
-        (step(), 21.0, 0, ("growth",)),
-        (step(planned=100, sent=100, completed=100, outcomes=Outcomes(ok=100)), 9.0, 0, ()),
-        (step(), 0.0, 1, ("loss",)),
-        (step(completed=999, outcomes=Outcomes(ok=999, lost=1)), 0.0, 0, ("loss",)),
-        (step(client_limited=True), 0.0, 0, ("client",)),
-        (step(planned=1100, unsent=100), 0.0, 0, ("client",)),
-        (step(latency_s=Distribution(count=1, p99=0.25)), 0.0, 0, LIMITS[:1]),
-        (step(latency_s=Distribution(count=0)), 0.0, 0, LIMITS[:1]),
-        (step(phases_s={"queue": Distribution(count=1, mean=0.005)}), 0.0, 0, LIMITS[1:2]),
-        (step(completed_per_s=100.0), 0.0, 0, LIMITS[2:]),
+        (step(), (5.0, 25.0), 0, ()),
+        (step(), (5.0, 26.0), 0, ("growth",)),
+        (step(), (30.0, 59.0), 0, ()),
+        (step(), (30.0, 91.0), 0, ("growth",)),
+        (step(), (91.0, 30.0), 0, ()),
+        (step(planned=100, sent=100, completed=100, outcomes=Outcomes(ok=100)), (1.0, 4.0), 0, ()),
+        (
+            step(planned=100, sent=100, completed=100, outcomes=Outcomes(ok=100)),
+            (1.0, 4.1),
+            0,
+            ("growth",),
+        ),
+        (step(), (1.0, 1.0), 1, ("loss",)),
+        (step(completed=999, outcomes=Outcomes(ok=999, lost=1)), (1.0, 1.0), 0, ("loss",)),
+        (step(client_limited=True), (1.0, 1.0), 0, ("client",)),
+        (step(planned=1100, unsent=100), (1.0, 1.0), 0, ("client",)),
+        (step(latency_s=Distribution(count=1, p99=0.25)), (1.0, 1.0), 0, LIMITS[:1]),
+        (step(latency_s=Distribution(count=0)), (1.0, 1.0), 0, LIMITS[:1]),
+        (step(phases_s={"queue": Distribution(count=1, mean=0.005)}), (1.0, 1.0), 0, LIMITS[1:2]),
+        (step(completed_per_s=100.0), (1.0, 1.0), 0, LIMITS[2:]),
     ],
 )
 def test_limits(
-    phase: LoadPhaseRecord, growth: float, duplicated: int, broken: tuple[str, ...]
+    phase: LoadPhaseRecord,
+    under_way: tuple[float, float],
+    duplicated: int,
+    broken: tuple[str, ...],
 ) -> None:
-    assert broken_limits(LIMITS, phase, growth, duplicated) == broken
+    assert broken_limits(LIMITS, phase, under_way, duplicated) == broken
 
 
 @pytest.mark.parametrize(

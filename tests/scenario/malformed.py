@@ -393,7 +393,7 @@ SCENARIOS: Cases = (
     ("loads: [{load: closed, in_flight: 0}]", ["4:35: must be at least 1, not 0"]),
     (
         "loads: [{load: backlog, in_flight: 3}]",
-        ['4:25: unknown key "in_flight"; known here: measure, load'],
+        ['4:25: unknown key "in_flight"; known here: measure, clients, load, publish'],
     ),
     (
         "loads: [{load: closed, measure: {units: 1, duration: 1s}}]",
