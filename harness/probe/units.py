@@ -31,29 +31,39 @@ class UnitRunner:
     """Publishes units and judges their results; the only place that does either."""
 
     def __init__(self, recorder: Recorder, timeout_s: float, tag: int) -> None:
+        self.recorder = recorder
+        self.name = namer(tag)
         self._record = recorder.record
-        self._name = namer(tag)
         self._timeout_s = timeout_s
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
 
-    def publish(self, unit: int, workload: Workload, flags: UnitFlag) -> Published | None:
-        """Publish one unit; None if the call raised, which is recorded."""
+    def publish(
+        self, unit: int, workload: Workload, flags: UnitFlag, due_ns: int | None = None
+    ) -> Published | None:
+        """Publish one unit, which a pacer may have planned for `due_ns`; None if the call
+        raised, which is recorded."""
         record, now = self._record, time.monotonic_ns
-        ident = id_bytes(self._name(unit, 0))
+        ident = id_bytes(self.name(unit, 0))
+        if due_ns is not None:
+            record(Kind.DUE, ident, due_ns, unit)
         # Recorded before the call: a client that is killed inside it has still told.
         record(Kind.PUBLISH, ident, now(), unit, 0, flags)
         try:
-            result = workload.publish(unit, self._name)
+            result = workload.publish(unit, self.name)
         except Exception as error:  # whatever a broker's client raises  # noqa: BLE001
             record(Kind.PUBLISH_FAILED, ident, now(), unit)
-            reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
-            self.publish_errors[reason] = self.publish_errors.get(reason, 0) + 1
+            self.count_error(error)
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
         for position in range(workload.tasks_per_unit):
-            record(Kind.MEMBER, id_bytes(self._name(unit, position)), 0, unit, position)
+            record(Kind.MEMBER, id_bytes(self.name(unit, position)), 0, unit, position)
         return Published(unit, workload, result)
+
+    def count_error(self, error: BaseException, units: int = 1) -> None:
+        """Note why so many units could not be published."""
+        reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+        self.publish_errors[reason] = self.publish_errors.get(reason, 0) + units
 
     def wait(self, published: Published) -> Outcome:
         """Wait for the unit's result the user's way, record when it was seen, and judge it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.scenario.document import Location
 from harness.scenario.models import (
     BacklogLoad,
+    ChainWorkload,
     ClosedLoad,
     Configuration,
     Endpoint,
@@ -21,6 +22,7 @@ from harness.scenario.models import (
     Load,
     Measure,
     Provider,
+    PublishPath,
     Workload,
 )
 from harness.scenario.wording import did_you_mean, listed, shown
@@ -39,6 +41,8 @@ class BrokerAbilities:
     """Whether `external` has to say where; AWS finds its own servers."""
     max_message_bytes: int | None = None
     """The largest message the service itself takes."""
+    publish_paths: tuple[PublishPath, ...] = ("api", "prebuilt")
+    """How a client can publish to it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class BackendAbilities:
 
 
 BROKERS: Mapping[str, BrokerAbilities] = {
-    "redis": BrokerAbilities(("redis", "rediss")),
+    "redis": BrokerAbilities(
+        ("redis", "rediss"),
+        publish_paths=("api", "batch", "prebuilt"),  # kombu batches for Redis only
+    ),
     "rabbitmq": BrokerAbilities(("amqp", "amqps", "pyamqp")),
     "sqs": BrokerAbilities(
         ("sqs", "http", "https"),
@@ -151,8 +158,38 @@ def cell_conflicts(
     if isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
+    conflicts += _publish_conflicts(configuration, workload, load)
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
+    return conflicts
+
+
+def _publish_conflicts(
+    configuration: Configuration, workload: Workload, load: Load
+) -> list[Conflict]:
+    """Of loads that say how they publish."""
+    path: PublishPath = getattr(load, "publish", "api")
+    if path == "api":
+        return []
+    where: Location = ("load", "publish")
+    broker, settings = configuration.broker.service, configuration.settings
+    paths = BROKERS[broker].publish_paths
+    conflicts: list[Conflict] = []
+    if path not in paths:
+        conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
+    if path == "prebuilt" and isinstance(workload, GroupWorkload | ChainWorkload):
+        message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
+        conflicts.append((where, message))
+    if path == "batch" and isinstance(workload, ChainWorkload):
+        message = "Celery publishes a chain past any batch: use publish: api"
+        conflicts.append((where, message))
+    if path == "prebuilt" and settings.get("task_send_sent_event") is True:
+        message = "publish: prebuilt sends no events, and task_send_sent_event asks for them"
+        conflicts.append((where, f"{message}: use publish: api"))
+    options = settings.get("broker_transport_options", {})
+    if broker == "redis" and isinstance(options, Mapping) and options.get("retry_on_timeout"):
+        message = f"with retry_on_timeout, redis-py may send a whole {path} twice"
+        conflicts.append((where, f"{message}: use publish: api"))
     return conflicts
 
 

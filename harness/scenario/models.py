@@ -222,10 +222,17 @@ class ClosedLoad(LoadBase):
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = 8
 
 
+PublishPath = Literal["api", "batch", "prebuilt"]
+"""How a client gets units to the broker, see docs/measuring.md."""
+
+
 class BacklogLoad(LoadBase):
     """Publish all units while the workers are held, then release them."""
 
     load: Literal["backlog"]
+    publish: PublishPath = "api"
+    """`api`: `apply_async`, as users do. `batch`: inside kombu's own batches. `prebuilt`: from
+    messages rendered once. The messages are the same."""
 
 
 def _or_bare_name(key: str, union: Any) -> BeforeValidator:
