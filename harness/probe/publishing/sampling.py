@@ -74,7 +74,8 @@ def samples(
         if len(caught) != 1 or len(producer.asked) != 1:
             raise ValueError(
                 f"publish: prebuilt needs a workload of one message per unit; "
-                f"here a unit is {len(caught)} (events of task_send_sent_event count)"
+                f"here it is {max(len(caught), len(producer.asked))} (an event of "
+                "task_send_sent_event is one)"
             )
         (body, options), delivery = producer.asked[0], caught[0]
         found.append(
