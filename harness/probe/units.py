@@ -56,7 +56,8 @@ class UnitRunner:
             self.count_error(error)
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
-        for position in range(workload.tasks_per_unit):
+        record(Kind.MEMBER, ident, 0, unit)
+        for position in range(1, workload.tasks_per_unit):
             record(Kind.MEMBER, id_bytes(self.name(unit, position)), 0, unit, position)
         return Published(unit, workload, result)
 

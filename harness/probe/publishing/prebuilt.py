@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe.events import UnitFlag, id_bytes
+from harness.probe.events import Kind, UnitFlag, id_bytes
 from harness.probe.publishing.catching import catch_amqp, catch_redis, catch_sqs
 from harness.probe.publishing.reaching import Reach
 from harness.probe.publishing.rendering import TextRenderer, message_renderer, text_renderer
@@ -174,12 +174,13 @@ class _Streamed:
         self._arguments = workload.arguments
         self._render = render
         self._sender = sender
+        self._record = units.recorder.record
 
     def publish(
         self, units: Sequence[int], dues_ns: Sequence[int] | None, flags: UnitFlag
     ) -> list[int]:
         """Publish one by one; once the server cannot be reached, the rest is not tried."""
-        now = time.monotonic_ns
+        now, record = time.monotonic_ns, self._record
         refused: list[int] = []
         doubtful: list[int] = []
         done: list[int] = []
@@ -190,8 +191,9 @@ class _Streamed:
             task_id = self._name(unit, 0)
             ident = id_bytes(task_id)
             message = self._render(task_id, self._arguments(unit))
-            due_ns = None if dues_ns is None else dues_ns[place : place + 1]
-            self._stamps.handed_over((unit,), (ident,), (now(),), due_ns, flags)
+            if dues_ns is not None:
+                record(Kind.DUE, ident, dues_ns[place], unit)
+            record(Kind.PUBLISH, ident, now(), unit, 0, flags)
             try:
                 if unreachable is not None:
                     raise NotAttemptedError(unreachable)

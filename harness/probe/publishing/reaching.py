@@ -35,6 +35,13 @@ class Reach:
         ensured: Callable[..., Any] = self.connection.ensure(self.producer, call, **self._policy)
         return ensured
 
+    def passing_errors(self) -> tuple[type[BaseException], ...]:
+        """What `persistent` would try again after; nothing if the app does not want it to."""
+        if not self._retry:
+            return ()
+        known = self.connection
+        return (*known.recoverable_connection_errors, *known.recoverable_channel_errors)
+
     def ping_redis(self) -> None:
         """Fails if nothing could be sent now, before anything is."""
         self.channel.client.ping()
