@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -105,21 +106,87 @@ def message_renderer(
     in_properties = [(path[0], hole) for path, hole in found.items() if path[1:] == ()]
     in_properties = [(name, hole) for name, hole in in_properties if name != "body"]
 
-    def render(task_id: str, arguments: Arguments) -> Any:
-        values = {Hole.ID: task_id, Hole.ARGUMENTS: shown(arguments)}
+    rendered_type = _with_rendered_properties(message_type)
+
+    def make(text: Any, task_id: str, arguments_text: str) -> Any:
+        values = {Hole.ID: task_id, Hole.ARGUMENTS: arguments_text}
         headers, properties = fixed_headers.copy(), fixed.copy()
         for name, hole in in_headers:
             headers[name] = values[hole]
         for name, hole in in_properties:
             properties[name] = values[hole]
+        return rendered_type(text, application_headers=headers, **properties)
+
+    templates = PropertyTemplates(make)
+
+    def render(task_id: str, arguments: Arguments) -> Any:
         text = fixed_body if body is None else body(task_id, arguments)
-        return message_type(text, application_headers=headers, **properties)
+        arguments_text = shown(arguments)
+        message = make(text, task_id, arguments_text)
+        message.rendered = templates.rendered(message, task_id, arguments_text)
+        return message
 
     for sample in seen:
         message = render(sample.task_id, sample.arguments)
         if not _alike({"body": message.body, **message.properties}, sample.fields):
             raise ValueError(_MISFIT)
     return render
+
+
+def _with_rendered_properties(message_type: Any) -> Any:
+    """The message class, with properties that are bytes already."""
+
+    def serialized(message: Any) -> Any:
+        return message.rendered
+
+    return type("Rendered", (message_type,), {"_serialize_properties": serialized})
+
+
+class PropertyTemplates:
+    """Properties as py-amqp writes them, rendered once for each length of what varies in them:
+    lengths are written, too. Its own way takes a fifth of a whole `basic_publish`."""
+
+    def __init__(self, make: Callable[[Any, str, str], Any]) -> None:
+        """`make` gives a message of a body, an id and a text of arguments."""
+        self._make = make
+        self._by_lengths: dict[tuple[int, int], _Template | None] = {}
+
+    def rendered(self, message: Any, task_id: str, arguments_text: str) -> bytes:
+        """The bytes for this message."""
+        values = (task_id.encode(), arguments_text.encode())
+        lengths = (len(values[0]), len(values[1]))
+        if lengths not in self._by_lengths:
+            template = self._template(*lengths)
+            fits = template is not None and template(values) == _serialized(message)
+            self._by_lengths[lengths] = template if fits else None
+        known = self._by_lengths[lengths]
+        return _serialized(message) if known is None else known(values)
+
+    def _template(self, *lengths: int) -> _Template | None:
+        """None if nothing varies, or too little to tell it from what stands around it."""
+        marks = [secrets.token_hex(length)[:length].encode() for length in lengths]
+        bare = _serialized(self._make("", marks[0].decode(), marks[1].decode()))
+        places = sorted(
+            (found.start(), which)
+            for which, mark in enumerate(marks)
+            for found in re.finditer(re.escape(mark), bare)
+            if mark
+        )
+        if not places:
+            return None
+        pick = itemgetter(*(which for _, which in places))
+        text = bare.replace(b"%", b"%%")
+        for mark in filter(None, marks):
+            text = text.replace(mark, b"%b")
+        return lambda values: text % pick(values)
+
+
+_Template = Callable[[tuple[bytes, bytes]], bytes]
+
+
+def _serialized(message: Any) -> bytes:
+    properties: bytes = super(type(message), message)._serialize_properties()
+    return properties
 
 
 def _alike(first: dict[str, Any], second: dict[str, Any]) -> bool:
