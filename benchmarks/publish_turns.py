@@ -25,9 +25,9 @@ from harness.probe.workloads import WORKLOADS
 
 Turn = Callable[[int], Any]
 """Publishes so many tasks; what it returns is kept until the clock has stopped."""
-SLOW, FAST, STREAMED = 500, 20_000, 4_000
+SLOW, FAST, STREAMED = 1_000, 50_000, 5_000
 """Tasks per turn, so that each lasts some tenths of a second."""
-SLICES = 20
+SLICES = 50
 PIPELINE = 500
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe.events import Kind, UnitFlag, id_bytes
+from harness.probe.events import Kind, UnitFlag
 from harness.probe.publishing.catching import catch_amqp, catch_redis, catch_sqs
 from harness.probe.publishing.reaching import Reach
 from harness.probe.publishing.rendering import TextRenderer, message_renderer, text_renderer
@@ -112,7 +112,7 @@ class _Pipelined:
     ) -> None:
         self.most_at_once = sender.most_at_once
         self._stamps = Stamps(units)
-        self._name = units.name
+        self._name, self._ident = units.name, units.ident
         self._arguments = workload.arguments
         self._render = render
         self._send = sender.send
@@ -123,12 +123,12 @@ class _Pipelined:
     ) -> list[int]:
         """Render all, record it, send all."""
         name, arguments, render = self._name, self._arguments, self._render
+        ident = self._ident
         serial, now = self._serials.next, time.monotonic_ns
         idents, times_ns, texts = [], [], []
         for unit in units:
-            task_id = name(unit, 0)
-            texts.append(render(task_id, arguments(unit), serial()))
-            idents.append(id_bytes(task_id))
+            texts.append(render(name(unit, 0), arguments(unit), serial()))
+            idents.append(ident(unit))
             times_ns.append(now())
         self._stamps.handed_over(units, idents, times_ns, dues_ns, flags)
         try:
@@ -170,7 +170,7 @@ class _Streamed:
 
     def __init__(self, units: UnitRunner, workload: Any, render: Any, sender: AmqpSender) -> None:
         self._stamps = Stamps(units)
-        self._name = units.name
+        self._name, self._ident = units.name, units.ident
         self._arguments = workload.arguments
         self._render = render
         self._sender = sender
@@ -188,9 +188,8 @@ class _Streamed:
         times_ns: list[int] = []
         unreachable: Exception | None = None
         for place, unit in enumerate(units):
-            task_id = self._name(unit, 0)
-            ident = id_bytes(task_id)
-            message = self._render(task_id, self._arguments(unit))
+            ident = self._ident(unit)
+            message = self._render(self._name(unit, 0), self._arguments(unit))
             if dues_ns is not None:
                 record(Kind.DUE, ident, dues_ns[place], unit)
             record(Kind.PUBLISH, ident, now(), unit, 0, flags)

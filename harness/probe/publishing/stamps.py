@@ -20,7 +20,7 @@ class Stamps:
 
     def idents(self, units: Sequence[int]) -> list[bytes]:
         """Of units whose ids nobody needed so far."""
-        return [id_bytes(self._name(unit, 0)) for unit in units]
+        return [self._runner.ident(unit) for unit in units]
 
     def handed_over(
         self,
