@@ -27,13 +27,12 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import afterwards, loads, pacer
+from harness.probe import afterwards, loads, pacer, publishing
 from harness.probe.app import app, load_spec
 from harness.probe.app_variables import CLIENT_VARIABLE
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
-from harness.probe.publisher import Api
 from harness.probe.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
@@ -132,7 +131,7 @@ class Client:
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, at_ns)
         sent = self._open_loop.run(
-            Api(self._units, self._workload),
+            lambda: publishing.make(load["publish"], app, self._units, self._workload),
             pacer.Pacer(pacer.share(planned, self._number, self._of)),
             first,
             at_ns,

@@ -47,6 +47,16 @@ def namer(tag: int) -> Callable[[int, int], str]:
     return name
 
 
+def ident_maker(tag: int) -> Callable[[int], bytes]:
+    """`unit -> the 16 bytes of its task at position 0`: `id_bytes` of what `namer` gives."""
+    hi = tag.to_bytes(8, "big")
+
+    def ident(unit: int) -> bytes:
+        return hi + (_VARIANT | unit << 32).to_bytes(8, "big")
+
+    return ident
+
+
 def parsed(task_id: str) -> tuple[int, int, int] | None:
     """Tag, unit and position; None for an id that no `namer` made."""
     try:

@@ -9,7 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from celery.app import app_or_default
+
+from harness.probe import publishing
 from harness.probe.events import Outcome, UnitFlag
+from harness.probe.publishing import Publisher
 from harness.probe.units import Published, UnitRunner
 from harness.probe.workloads import Workload
 
@@ -121,28 +125,35 @@ _MOST_REFUSALS = 5
 class Backlog:
     """Publishes all units at once; nobody waits for a result."""
 
-    def __init__(self, units: UnitRunner, stop: threading.Event) -> None:
+    def __init__(self, units: UnitRunner, stop: threading.Event, path: str = "api") -> None:
         self.next_unit = 0
         self.gave_up = False
         """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
         self._units = units
         self._stop = stop
+        self._path = path
 
     def run(
         self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
     ) -> list[Published]:
-        on_their_way: list[Published] = []
-        refused = 0
         self.next_unit = first + (extent.units or 0)
-        for unit in range(first, first + (extent.units or 0)):
-            self.gave_up = refused >= _MOST_REFUSALS
+        publisher = publishing.make(self._path, app_or_default(), self._units, workload)
+        try:
+            publisher.prepare()
+            self._publish(publisher, range(first, self.next_unit), flags)
+            return publisher.published()
+        finally:
+            publisher.close()
+
+    def _publish(self, publisher: Publisher, units: range, flags: UnitFlag) -> None:
+        in_vain = 0
+        for begin in range(0, len(units), publisher.most_at_once):
+            self.gave_up = in_vain >= _MOST_REFUSALS
             if self.gave_up or self._stop.is_set():
                 break
-            published = self._units.publish(unit, workload, flags)
-            refused = refused + 1 if published is None else 0
-            if published is not None:
-                on_their_way.append(published)
-        return on_their_way
+            some = units[begin : begin + publisher.most_at_once]
+            refused = publisher.publish(some, None, flags)
+            in_vain = in_vain + len(refused) if len(refused) == len(some) else 0
 
 
 def make(spec: dict[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed) -> Load:
@@ -151,5 +162,5 @@ def make(spec: dict[str, Any], units: UnitRunner, stop: threading.Event, callers
     if spec["load"] in ("closed", "rate", "saturate"):
         return callers
     if spec["load"] == "backlog":
-        return Backlog(units, stop)
+        return Backlog(units, stop, spec.get("publish", "api"))
     raise ValueError(f"unknown load {spec['load']!r}")

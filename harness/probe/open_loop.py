@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.probe.events import UnitFlag
 from harness.probe.pacer import Arrival, Pacer
-from harness.probe.publisher import Publisher
+from harness.probe.publishing import Publisher
 
 _LONGEST_SLEEP_S = 0.1
 """So that a stop is noticed soon, however far away the next unit is."""
@@ -45,10 +45,11 @@ class OpenLoop:
         self._stop = stop
         self._senders = senders
         self._threads = ThreadPoolExecutor(senders, thread_name_prefix="sender")
+        self._own = threading.local()
 
     def run(
         self,
-        publisher: Publisher,
+        publish: Callable[[], Publisher],
         pacer: Pacer,
         first: int,
         begin_ns: int,
@@ -58,22 +59,33 @@ class OpenLoop:
         """Publish everything the pacer hands out, as units numbered from `first`.
 
         Times are CLOCK_MONOTONIC. What has not been sent by `give_up_ns` is not sent any more.
-        `publishing` is entered by each thread while it publishes.
+        Each thread makes a publisher of its own, the first time, and enters `publishing` while it
+        publishes.
         """
         turns = _Turns(pacer, first, begin_ns, give_up_ns, self._stop)
 
         def send() -> list[int]:
             refused: list[int] = []
             with publishing():
+                publisher = self._publisher(publish)
                 while taken := turns.next(publisher.most_at_once):
                     units = [unit for unit, _ in taken]
                     dues_ns = [begin_ns + arrival.offset_ns for _, arrival in taken]
                     refused += publisher.publish(units, dues_ns, UnitFlag.MEASURED)
+                    publisher.published()  # results are found by their ids: none is kept
             return refused
 
         jobs = [self._threads.submit(send) for _ in range(self._senders)]
         refused = [unit for job in jobs for unit in job.result()]
         return Sent(tuple(sorted(refused)), turns.last, dict(turns.dropped()))
+
+    def _publisher(self, publish: Callable[[], Publisher]) -> Publisher:
+        """This thread's. It lives as long as the thread, with its connections."""
+        if not hasattr(self._own, "publisher"):
+            self._own.publisher = publish()
+            self._own.publisher.prepare()
+        publisher: Publisher = self._own.publisher
+        return publisher
 
 
 class _Turns:

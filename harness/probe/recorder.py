@@ -15,7 +15,7 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from harness.probe.events import HEADER, HEADER_BYTES, MAGIC, NO_ID, RECORD, RECORD_BYTES
@@ -65,6 +65,24 @@ class Recorder:
         if slot >= self._capacity:
             self._grow(slot)
         _pack(self._map, HEADER_BYTES + slot * _size, ident, time_ns, unit, position, flags, kind)
+
+    def record_units(
+        self,
+        kind: int,
+        idents: Iterable[bytes],
+        times_ns: Iterable[int],
+        units: Iterable[int],
+        flags: int = 0,
+    ) -> None:
+        """Append one record per unit, as `record` does one by one: a third of the cost is the
+        call."""
+        pack: Callable[..., None] = RECORD.pack_into
+        slots, size = self._slots, RECORD_BYTES
+        for ident, time_ns, unit in zip(idents, times_ns, units, strict=False):
+            slot = next(slots)
+            if slot >= self._capacity:
+                self._grow(slot)
+            pack(self._map, HEADER_BYTES + slot * size, ident, time_ns, unit, 0, flags, kind)
 
     def open(self) -> None:
         """Create the file now instead of with the first record."""

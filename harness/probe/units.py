@@ -9,7 +9,7 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
-from harness.probe.ids import WHOLE, namer
+from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
 from harness.probe.workloads import Failure, Workload
 
@@ -36,8 +36,11 @@ class UnitRunner:
     """Publishes units and judges their results; the only place that does either."""
 
     def __init__(self, recorder: Recorder, timeout_s: float, tag: int) -> None:
+        self.recorder = recorder
+        self.name = namer(tag)
+        self.ident = ident_maker(tag)
+        """A unit's first task as the recorder knows it: `id_bytes(name(unit, 0))`, and faster."""
         self._record = recorder.record
-        self._name = namer(tag)
         self._timeout_s = timeout_s
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
@@ -45,29 +48,31 @@ class UnitRunner:
     def publish(
         self, unit: int, workload: Workload, flags: UnitFlag, due_ns: int | None = None
     ) -> Published | None:
-        """Publish one unit; None if the call raised, which is recorded.
-
-        `due_ns` is the moment a pacer planned for it.
-        """
+        """Publish one unit, which a pacer may have planned for `due_ns`; None if the call
+        raised, which is recorded."""
         record, now = self._record, time.monotonic_ns
-        ident = id_bytes(self._name(unit, 0))
+        ident = self.ident(unit)
         if due_ns is not None:
             record(Kind.DUE, ident, due_ns, unit)
         # Recorded before the call: a client that is killed inside it has still told.
         record(Kind.PUBLISH, ident, now(), unit, 0, flags)
         try:
-            result = workload.publish(unit, self._name)
+            result = workload.publish(unit, self.name)
         except Exception as error:  # whatever a broker's client raises  # noqa: BLE001
             record(Kind.PUBLISH_FAILED, ident, now(), unit)
-            reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
-            self.publish_errors[reason] = self.publish_errors.get(reason, 0) + 1
+            self.count_error(error)
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
         return Published(unit, workload, result)
 
     def published(self, unit: int, workload: Workload) -> Published:
         """A unit that was published before, by whatever thread."""
-        return Published(unit, workload, workload.result(unit, self._name))
+        return Published(unit, workload, workload.result(unit, self.name))
+
+    def count_error(self, error: BaseException, units: int = 1) -> None:
+        """Note why so many units could not be published."""
+        reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+        self.publish_errors[reason] = self.publish_errors.get(reason, 0) + units
 
     def wait(self, published: Published) -> Outcome:
         """Wait for the unit's result the user's way, record when it was seen, and judge it."""

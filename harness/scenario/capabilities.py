@@ -17,11 +17,13 @@ from harness.scenario.load_models import (
     BacklogLoad,
     Load,
     OpenLoad,
+    Publish,
     SaturateLoad,
     extent_of_its_own,
     watched,
 )
 from harness.scenario.models import (
+    ChainWorkload,
     Configuration,
     Endpoint,
     GroupWorkload,
@@ -46,6 +48,8 @@ class BrokerAbilities:
     """Whether `external` has to say where; AWS finds its own servers."""
     max_message_bytes: int | None = None
     """The largest message the service itself takes."""
+    publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
+    """How a client can publish to it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ class BackendAbilities:
 
 
 BROKERS: Mapping[str, BrokerAbilities] = {
-    "redis": BrokerAbilities(("redis", "rediss")),
+    "redis": BrokerAbilities(
+        ("redis", "rediss"),
+        publish_paths=("api", "batch", "prebuilt"),  # kombu batches for Redis only
+    ),
     "rabbitmq": BrokerAbilities(("amqp", "amqps", "pyamqp")),
     "sqs": BrokerAbilities(
         ("sqs", "http", "https"),
@@ -168,6 +175,7 @@ def cell_conflicts(
     elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
+    conflicts += _publish_conflicts(configuration, workload, load)
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
@@ -190,6 +198,35 @@ def _limit_conflicts(load: Load) -> list[Conflict]:
         if gate.needs_baseline:
             message = f"limit {shown(text)}: a limit is a figure, there is no baseline here"
             conflicts.append((where, message))
+    return conflicts
+
+
+def _publish_conflicts(
+    configuration: Configuration, workload: Workload, load: Load
+) -> list[Conflict]:
+    """Of loads that say how they publish."""
+    path: Publish = getattr(load, "publish", "api")
+    if path == "api":
+        return []
+    where: Location = ("load", "publish")
+    broker, settings = configuration.broker.service, configuration.settings
+    paths = BROKERS[broker].publish_paths
+    conflicts: list[Conflict] = []
+    if path not in paths:
+        conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
+    if path == "prebuilt" and isinstance(workload, GroupWorkload | ChainWorkload):
+        message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
+        conflicts.append((where, message))
+    if path == "batch" and isinstance(workload, ChainWorkload):
+        message = "Celery publishes a chain past any batch: use publish: api"
+        conflicts.append((where, message))
+    if path == "prebuilt" and settings.get("task_send_sent_event") is True:
+        message = "publish: prebuilt sends no events, and task_send_sent_event asks for them"
+        conflicts.append((where, f"{message}: use publish: api"))
+    options = settings.get("broker_transport_options", {})
+    if broker == "redis" and isinstance(options, Mapping) and options.get("retry_on_timeout"):
+        message = f"with retry_on_timeout, redis-py may send a whole {path} twice"
+        conflicts.append((where, f"{message}: use publish: api"))
     return conflicts
 
 

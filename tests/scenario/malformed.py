@@ -396,6 +396,27 @@ SCENARIOS: Cases = (
         ['4:25: unknown key "in_flight"; known here: measure, clients, load, publish'],
     ),
     (
+        "loads: [{load: backlog, publish: prebuild}]",
+        ['4:34: expected one of api, batch, prebuilt, not "prebuild" (did you mean "prebuilt"?)'],
+    ),
+    (
+        "loads: [{load: closed, publish: batch}]",
+        ['4:24: unknown key "publish"; known here: measure, clients, load, in_flight'],
+    ),
+    (
+        "workloads: [{workload: group, loads: [{load: backlog, publish: prebuilt}]}]",
+        ["3:64: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+    ),
+    (
+        "workloads: [{workload: chain, loads: [{load: backlog, publish: prebuilt}]}]",
+        ["3:64: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+    ),
+    (
+        "workloads: [{workload: chain, loads: [{load: backlog, publish: batch}]}]",
+        ["3:64: Celery publishes a chain past any batch: use publish: api"],
+    ),
+    ("workloads: [{workload: group, loads: [{load: backlog, publish: batch}]}]", []),
+    (
         "loads: [{load: closed, measure: {units: 1, duration: 1s}}]",
         ["4:24: give units or duration, not both"],
     ),

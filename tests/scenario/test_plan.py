@@ -208,6 +208,36 @@ def test_without_results_only_a_backlog_of_single_tasks_works(project: Project) 
     assert project.problems() == []
 
 
+def test_not_every_broker_and_setting_has_every_publish_path(project: Project) -> None:
+    """kombu batches for Redis only; what is sent in one go must not be sent again by itself."""
+    project.change("loads: [{load: backlog, publish: batch}, {load: backlog, publish: prebuilt}]")
+    assert project.problems() == []
+    where = "scenarios/s.yaml:4"
+    for service in ("rabbitmq", "sqs"):
+        project.configuration(
+            f"name: c\nbroker: {{service: {service}}}\nbackend: {{service: redis}}\n"
+        )
+        assert project.problems() == [f"{where}:34: {service} has no batch: use api or prebuilt"]
+    redis = "name: c\nbroker: {service: redis}\nbackend: {service: redis}\nsettings:\n"
+    project.configuration(f"{redis}  broker_transport_options: {{retry_on_timeout: true}}\n")
+    again = "with retry_on_timeout, redis-py may send a whole"
+    assert project.problems() == [
+        f"{where}:34: {again} batch twice: use publish: api",
+        f"{where}:67: {again} prebuilt twice: use publish: api",
+    ]
+    project.configuration(f"{redis}  task_send_sent_event: true\n")
+    sent = "prebuilt sends no events, and task_send_sent_event asks for them"
+    assert project.problems() == [f"{where}:67: publish: {sent}: use publish: api"]
+
+
+def test_loads_are_named_by_their_publish_path(project: Project) -> None:
+    project.change("loads: [backlog, {load: backlog, publish: prebuilt}]")
+    assert [cell.name for cell in project.plan().cells] == [
+        "c/add/backlog",
+        "c/add/backlog,publish=prebuilt",
+    ]
+
+
 def test_ignored_results_count_as_none(project: Project) -> None:
     project.change("matrix: {settings.task_ignore_result: [true]}")
     (message,) = project.problems()

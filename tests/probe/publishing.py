@@ -1,0 +1,54 @@
+"""Publishes the same units by each path named, in one process. `python -m tests.probe.publishing`
+
+Prints one line of JSON: `{path: {"tag": ..., "refused": [...], "errors": {...}}}`. In one process,
+because a message also says which process and thread sent it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from harness.probe import publishing
+from harness.probe.app import app, load_spec
+from harness.probe.events import UnitFlag
+from harness.probe.ids import new_tag
+from harness.probe.recorder import Recorder
+from harness.probe.units import UnitRunner
+from harness.probe.workloads import WORKLOADS
+
+
+def main(paths: list[str]) -> None:
+    spec = load_spec()
+    workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+    recorder = Recorder(spec["events"], "client")
+    said: dict[str, Any] = {}
+    for path in paths:
+        tag = new_tag()
+        units = UnitRunner(recorder, 1.0, tag)
+        publisher = publishing.make(path, app, units, workload)
+        try:
+            publisher.prepare()
+            refused = []
+            for first in range(0, spec["units"], publisher.most_at_once):
+                some = range(first, min(spec["units"], first + publisher.most_at_once))
+                refused += publisher.publish(some, None, UnitFlag.MEASURED)
+        except ValueError as error:
+            said[path] = {"error": str(error)}
+            continue
+        finally:
+            publisher.close()
+        numbers = [published.unit for published in publisher.published()]
+        said[path] = {
+            "tag": f"{tag:016x}",
+            "refused": refused,
+            "published": numbers,
+            "errors": units.publish_errors,
+        }
+    recorder.close()
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
