@@ -201,6 +201,7 @@ _COUNTS: Mapping[str, Callable[[BlockRecord], int]] = {
     "failed": lambda block: block.outcomes.failed - block.failed_as_meant,
     "timed_out": lambda block: block.outcomes.timed_out,
     "duplicated": lambda block: block.duplicated,
+    "unsent": lambda block: block.unsent,
 }
 """Added up over all blocks, failed ones included. Units that failed as meant count as `ok`."""
 
@@ -208,6 +209,8 @@ _FIGURES: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "throughput": lambda block: block.throughput_per_s,
     "throughput.tasks": lambda block: block.tasks_per_s,
     "throughput.publish": lambda block: block.publish_rate_per_s,
+    "throughput.sent": lambda block: block.sent_per_s,
+    "saturation": lambda block: None if block.saturation is None else block.saturation.rate_per_s,
     "worker_cpu": lambda block: _seconds(block.worker_cpu_ms_per_task),
     "client_cpu": lambda block: _seconds(block.client_cpu_ms_per_task),
     "worker_memory": lambda block: block.worker_peak_rss_bytes,

@@ -40,12 +40,17 @@ METRICS: Mapping[str, GateMetric] = {
     "throughput": GateMetric("rate"),
     "throughput.tasks": GateMetric("rate"),
     "throughput.publish": GateMetric("rate"),
+    "throughput.sent": GateMetric("rate"),
+    "saturation": GateMetric("rate"),
     "worker_cpu": GateMetric("duration"),
     "client_cpu": GateMetric("duration"),
     "worker_memory": GateMetric("size"),
     **{
         name: GateMetric("count")
-        for name in ("units", "ok", "lost", "wrong", "failed", "timed_out", "duplicated")
+        for name in (
+            *("units", "ok", "lost", "wrong", "failed", "timed_out", "duplicated"),
+            "unsent",
+        )
     },
     "latency.total": GateMetric("duration", distribution=True),
     **{
