@@ -96,17 +96,16 @@ class Subscription:
 
     def _receive(self, line: _Line, wait_s: float) -> None:
         arrived, judge = self._arrived, self._judge
-        until_ns = time.monotonic_ns() + int(_STEP_S * 1e9)
-        while True:
+        now_ns = time.monotonic_ns()
+        until_ns = now_ns + int(_STEP_S * 1e9)
+        while now_ns < until_ns:
+            if not arrived and not self._missing and not line.wait(wait_s):
+                return
             now_ns = line.read_into(arrived)
             if arrived:
                 judge(*arrived.popleft())
             elif self._missing:
                 self._fetch_missing()
-            elif not line.wait(wait_s):
-                return
-            if now_ns > until_ns:
-                return
 
     def _judge(self, time_ns: int, channel: bytes, payload: bytes) -> None:
         task_id = channel[len(self._prefix) :].decode(errors="replace")
