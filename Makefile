@@ -37,6 +37,7 @@ servers: $(VENV)/.ready
 ## Speed and truth claims, each as a ratio with its interval. An hour; BENCH_PAIRS, BENCH_COMPARISONS shorten it.
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/recorder_cost.py
+	$(BIN)/python benchmarks/observer_cost.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
 

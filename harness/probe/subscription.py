@@ -146,8 +146,10 @@ class _Line:
     def __init__(self, backend: Any) -> None:
         pool = backend.client.connection_pool
         parameters = dict(pool.connection_kwargs)
-        if parameters.get("socket_connect_timeout", 0) is None:
-            parameters["socket_connect_timeout"] = _CONNECT_S
+        for limit in ("socket_connect_timeout", "socket_timeout"):
+            # Celery waits two minutes for a server that says nothing.
+            if limit in parameters:
+                parameters[limit] = min(parameters[limit] or _CONNECT_S, _CONNECT_S)
         self._connection = pool.connection_class(**parameters)
         self._replies = Replies()
         self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
