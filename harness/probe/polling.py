@@ -27,6 +27,8 @@ _SWEEP_SHARE = 0.25
 _LONGEST_ROUND_S = 1.0
 _BATCH = 200
 _BATCH_ONE_BY_ONE = 20
+_NOBODY = "00000000-0000-8000-8000-000000000000"
+"""An id that no task has."""
 
 
 class Polling:
@@ -75,7 +77,7 @@ class Polling:
 
     def open(self) -> None:
         """Ask once, to see that there is somebody to ask."""
-        self._look(["00000000-0000-8000-8000-000000000000"])
+        self._look([_NOBODY])
 
     def watch(self, tags: frozenset[int]) -> None:
         """Whose units to look for."""
@@ -199,21 +201,21 @@ class _OneByOne:
         """What could not be had at the last look, though others could."""
 
     def look(self, ids: list[str]) -> None:
-        """Ask for each. Raises what the backend raised if it answered for none of them."""
-        failed: dict[str, Exception] = {}
+        """Ask for each. Raises what the backend raises if it cannot be asked at all."""
+        failed: set[str] = set()
         for task_id in ids:
             try:
                 description = self._backend.get_task_meta(task_id, cache=False)
                 self._sightings.note_described(task_id, time.monotonic_ns(), description)
             except Exception as error:  # a serializer's or a client's  # noqa: BLE001
-                failed[task_id] = error
+                failed.add(task_id)
                 if isinstance(error, OSError):
-                    break
-        if len(failed) == len(ids) or any(isinstance(e, OSError) for e in failed.values()):
-            raise next(iter(failed.values()))
-        for task_id in failed.keys() & self._doubtful:
+                    break  # the others would wait for the same timeout
+        if failed:  # is it the results, or the backend?
+            self._backend.get_task_meta(_NOBODY, cache=False)
+        for task_id in failed & self._doubtful:
             self._sightings.note_undecodable(task_id, time.monotonic_ns())
-        self._doubtful |= failed.keys()
+        self._doubtful |= failed
 
 
 def _text(key: Any) -> str:

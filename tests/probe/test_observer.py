@@ -12,7 +12,7 @@ from celery import Celery
 from harness.probe.events import Outcome
 from harness.services.provide import Services
 from tests.probe.live import Site, valkey, wait_for, worker
-from tests.probe.test_live import TUTORIAL, new_site
+from tests.probe.test_live import TUTORIAL, count_stored, new_site, settle_down
 from tests.probe.watched import observer, sender, storing
 from tests.services.cases import RABBITMQ
 
@@ -32,6 +32,8 @@ OWN_VALUES: dict[str, dict[str, Any]] = {
     "error": TUTORIAL["error"][0],
 }
 """Units with values of their own: a result that is taken for another's is wrong."""
+OWN_TASKS = {"group": 3, "chain": 3}
+"""Tasks per unit, where it is not one."""
 PLACES = {"group": [0, 1, 2], "chain": [2]}
 """Positions whose results count, where it is not just the first."""
 POLLED = {"method": "polling", "interval_s": 0.05}
@@ -80,7 +82,9 @@ def assert_each_seen_once(site: Site, name: str, **spec: Any) -> dict[str, Any]:
         ) as sending,
     ):
         watching.watch(sending.tag)
+        before = count_stored(site)
         sending.publish()
+        settle_down(site, UNITS * OWN_TASKS.get(name, 1), before)
         positions = PLACES.get(name, [0])
         answer = watching.settle(UNITS * len(positions))
         seen = watching.sightings(site.events)
@@ -138,8 +142,10 @@ def test_two_clients_and_a_stranger(redis_site: Site) -> None:
         sender(redis_site, "stranger", 9, None, workload=OWN_VALUES["add"]) as stranger,
     ):
         watching.watch(one.tag, two.tag)
+        before = count_stored(redis_site)
         for client in (stranger, one, two):
             client.publish()
+        settle_down(redis_site, 21, before)
         assert watching.settle()["seen"] == 12
         seen = watching.sightings(redis_site.events)
     assert set(seen) == {(one.tag, u, 0) for u in range(5)} | {(two.tag, u, 0) for u in range(7)}

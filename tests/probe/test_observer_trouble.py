@@ -8,22 +8,28 @@ import os
 import signal
 import socket
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 from celery import Celery
+from celery.app.task import Context
 
 from harness.clients.process import Client
 from harness.errors import ClientError
 from harness.probe.events import Outcome
 from harness.runner import cellspec
+from harness.services.provide import Services
 from harness.workspace import Workspace
 from tests.probe.live import Site, free_port, valkey, wait_for
 from tests.probe.test_live import new_site
 from tests.probe.watched import Observer, Paper, observer
+from tests.probe.wire import wire
+from tests.services.cases import RABBITMQ
 
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}
 POLLED = {"method": "polling", "interval_s": 0.05}
@@ -192,6 +198,33 @@ def test_a_server_that_goes_away_is_reported(tmp_path: Path, way: dict[str, Any]
             answer = watching.settle(2, limit_s=2.0)
     assert answer["seen"] == 1
     assert "refused" in answer["trouble"] or "Connection" in answer["trouble"]
+
+
+def test_a_reply_queue_that_was_cut_stands_again(tmp_path: Path, local: Services) -> None:
+    """What is sent after that is seen; the loss is not hidden."""
+    (tmp_path / "events").mkdir()
+    with local.open_block(RABBITMQ, f"cut-{uuid.uuid4().hex[:8]}") as space:
+        parts = urlsplit(space.settings["broker_url"])
+        assert parts.port is not None
+        with wire(parts.port) as between:
+            place = parts.netloc.replace(f":{parts.port}", f":{between.port}")
+            cuttable = parts._replace(netloc=place).geturl()
+            site = Site(tmp_path, {**space.settings, "broker_url": cuttable})
+            paper, backend = Paper(site), backend_of(Site(tmp_path, space.settings))
+            with observer(site, "cut", workload=ADD) as watching:
+                watching.watch(paper.tag)
+                for unit in range(3):
+                    task_id = paper.name(unit, 0)
+                    to = Context(reply_to=watching.start["reply_to"], correlation_id=task_id)
+                    backend.store_result(task_id, 2 * unit + 1, "SUCCESS", request=to)
+                    if unit == 1:
+                        assert watching.settle(2)["trouble"] == ""
+                        between.cut()
+                        # Settling ends before its limit only when the queue is consumed again.
+                        wait_for(lambda: "reply queue" in watching.settle()["trouble"], "the cut")
+                assert watching.settle(3)["seen"] == 3
+                outcomes = [o for _, o in watching.sightings(site.events).values()]
+    assert outcomes == [Outcome.OK] * 3
 
 
 def test_a_server_that_hangs_holds_nobody(tmp_path: Path) -> None:

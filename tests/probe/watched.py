@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,22 +43,31 @@ class Observer(Talk):
         finally:
             os.kill(self.pid, signal.SIGCONT)
 
-    def sightings(self, events: Any) -> dict[tuple[int, int, int], tuple[int, int]]:
-        """(tag, unit, position) -> (time_ns, Outcome); nothing was seen twice."""
-        (log,) = events.glob(f"observer-{self.pid}-*.evt")
-        seen = of_kind(read(log).events, Kind.SEEN)
-        found = {
-            (int(one["hi"]), int(one["unit"]), int(one["position"])): (
-                int(one["time_ns"]),
-                int(one["flags"]),
-            )
-            for one in seen
-        }
-        assert len(found) == len(seen), "something was recorded twice"
-        for one in seen:  # the id says the same as the fields beside it
-            lo = int(one["lo"])
-            assert (lo >> 32 & (1 << 30) - 1, lo >> 16 & 0xFFFF) == (one["unit"], one["position"])
-        return found
+    def sightings(self, events: Path) -> Sightings:
+        """What it has recorded so far."""
+        return sightings_in(events, f"observer-{self.pid}-*.evt")
+
+
+Sightings = dict[tuple[int, int, int], tuple[int, int]]
+"""(tag, unit, position) -> (time_ns, Outcome)."""
+
+
+def sightings_in(events: Path, pattern: str = "observer-*.evt") -> Sightings:
+    """What one observer has recorded; nothing twice."""
+    (log,) = events.glob(pattern)
+    seen = of_kind(read(log).events, Kind.SEEN)
+    found = {
+        (int(one["hi"]), int(one["unit"]), int(one["position"])): (
+            int(one["time_ns"]),
+            int(one["flags"]),
+        )
+        for one in seen
+    }
+    assert len(found) == len(seen), "something was recorded twice"
+    for one in seen:  # the id says the same as the fields beside it
+        lo = int(one["lo"])
+        assert (lo >> 32 & (1 << 30) - 1, lo >> 16 & 0xFFFF) == (one["unit"], one["position"])
+    return found
 
 
 @contextlib.contextmanager
