@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from harness.results.record import Outcomes
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.probe.test_live import new_site, settle_down
-from tests.services.cases import RABBITMQ, SQS
+from tests.services.cases import RABBITMQ, SQS, target_of
 
 UNITS = 23
 """Units of one digit and of two, and more than SQS takes at once."""
@@ -237,13 +238,16 @@ def test_what_the_server_refuses_is_refused(server: str, tmp_path: Path) -> None
 
 class Cutter:
     """Stands between client and server. Once a batch of LPUSHes has passed, it lets the server
-    have all of it, keeps the answers to itself, and hangs up. Later connections live."""
+    have all of it, keeps the answers to itself, and hangs up. Later connections live, or there
+    are none any more."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, for_good: bool = False) -> None:
+        self._for_good = for_good
         self._server = (urlsplit(url).hostname, urlsplit(url).port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cut = threading.Event()
+        self._ends: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -253,6 +257,7 @@ class Cutter:
             except OSError:
                 return
             far = socket.create_connection(self._server)
+            self._ends += [near, far]
             passing = threading.Event()
             passing.set()
             for source, sink, back in ((near, far, False), (far, near, True)):
@@ -270,6 +275,8 @@ class Cutter:
                 if back and not passing.is_set():
                     held += data.count(b"\r\n")
                     if held == 500:  # each LPUSH was answered
+                        if self._for_good:
+                            self.close()
                         self.cut.set()
                         break
                     continue
@@ -281,6 +288,9 @@ class Cutter:
                 hang_up(end)
 
     def close(self) -> None:
+        for end in self._ends:
+            hang_up(end)
+        hang_up(self._listener)  # closing alone does not wake who waits in accept()
         self._listener.close()
 
 
@@ -316,6 +326,25 @@ def test_a_batch_nobody_knows_the_fate_of(server: str, tmp_path: Path, path: str
     assert (merged.units.published_ns[500:] != MISSING).all()
     assert (merged.tasks.executions == 1).all()
     assert ledger_of(merged) == Outcomes(ok=700)
+
+
+@pytest.mark.parametrize("path", ["batch", "prebuilt"])
+def test_a_server_that_is_gone(server: str, tmp_path: Path, path: str) -> None:
+    """What could not be sent at all is refused, and was not sent; what was on its way is not."""
+    site = new_site(tmp_path, server)
+    cutter = Cutter(server, for_good=True)
+    gone = Site(site.folder, dict(site.settings) | {"broker_url": f"{cutter.url}/0"})
+    load = {"load": "backlog", "publish": path}
+    with client(gone, path, workload=ADD, load=load, units=700) as talk:
+        answer = talk.ask("measure")
+        merged = talk.merged(tmp_path / "after")
+    assert answer["unresolved"] == 500
+    assert sorted(answer["publish_errors"].values()) == [200, 500]
+    assert merged.units.publish_failed.tolist() == [False] * 500 + [True] * 200
+    assert (merged.units.published_ns == MISSING).all()
+    assert len(waiting(site)["celery"]) == 500
+    ledger = settle(merged, BlockEnd(waiting=500), sequential=False, stores_results=True)
+    assert ledger.outcomes() == Outcomes(failed=200, timed_out=500)
 
 
 @pytest.mark.parametrize(
@@ -374,6 +403,43 @@ def test_the_same_bytes_on_rabbitmq(local: Services, tmp_path: Path, name: str) 
         said = published(site, workload, "api", "prebuilt", "batch")
         assert "publish: batch needs" in said.pop("batch")["error"]
         assert_alike(said, drained(space.settings), "api", "prebuilt")
+
+
+def test_what_rabbitmq_nacks_is_refused(local: Services, tmp_path: Path) -> None:
+    """A queue that takes five messages, and confirms: each unit learns its own fate."""
+    settings = {"broker_transport_options": {"confirm_publish": True}}
+    configuration = RABBITMQ.model_copy(update={"settings": settings})
+    (tmp_path / "events").mkdir()
+    with local.open_block(configuration, f"publish-{tmp_path.name}") as space:
+        limit_queues(local, space.settings["broker_url"], 5)
+        said = published(Site(tmp_path, space.settings), ADD, "prebuilt")["prebuilt"]
+        assert len(drained(space.settings)) == len(said["published"])
+    assert said["published"] == list(range(len(said["published"])))
+    assert 5 <= len(said["published"]) <= 6  # the limit is looked at before a message is added
+    assert said["refused"] == list(range(len(said["published"]), UNITS))
+    assert said["errors"] == {"MessageNacked: ": len(said["refused"])}
+
+
+def limit_queues(local: Services, url: str, messages: int) -> None:
+    """By a policy on the block's vhost, which dies with it."""
+    management = urlsplit(target_of(local, RABBITMQ).management_url or "")
+    policy = {
+        "pattern": ".*",
+        "definition": {"max-length": messages, "overflow": "reject-publish"},
+        "apply-to": "queues",
+    }
+    login = f"{management.username}:{unquote(management.password or '')}"
+    request = urllib.request.Request(
+        f"http://{management.hostname}:{management.port}/api/policies{urlsplit(url).path}/limit",
+        data=json.dumps(policy).encode(),
+        headers={
+            "Authorization": f"Basic {base64.b64encode(login.encode()).decode()}",
+            "Content-Type": "application/json",
+        },
+        method="PUT",
+    )
+    with urllib.request.build_opener().open(request, timeout=10) as answer:
+        assert answer.status == 201
 
 
 def drained(settings: dict[str, Any]) -> list[bytes]:

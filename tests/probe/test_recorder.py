@@ -76,6 +76,23 @@ def test_reader_gives_back_every_field(tmp_path: Path) -> None:
     )
 
 
+def test_many_units_at_once_are_as_many_records(tmp_path: Path) -> None:
+    """Across growth, and mixed with records of one: nothing is lost, and nothing moved."""
+    count = 20_000
+    idents = [number.to_bytes(16, "big") for number in range(count)]
+    one_by_one, at_once = Recorder(str(tmp_path), "one"), Recorder(str(tmp_path), "many")
+    for number, ident in enumerate(idents):
+        one_by_one.record(Kind.PUBLISH, ident, number * 3, number, 0, 1)
+    at_once.record_units(Kind.PUBLISH, idents[:7], range(0, 21, 3), range(7), 1)
+    at_once.record(Kind.PUBLISH, idents[7], 21, 7, 0, 1)
+    at_once.record_units(Kind.PUBLISH, idents[8:], range(24, 3 * count, 3), range(8, count), 1)
+    one_by_one.close()
+    at_once.close()
+    (one,), (many,) = tmp_path.glob("one-*"), tmp_path.glob("many-*")
+    assert one.read_bytes()[HEADER_BYTES:] == many.read_bytes()[HEADER_BYTES:]
+    assert many.stat().st_size == HEADER_BYTES + count * RECORD_BYTES
+
+
 def test_files_are_private(tmp_path: Path) -> None:
     """Ids of tasks are nobody else's business."""
     Recorder(str(tmp_path), "worker").open()

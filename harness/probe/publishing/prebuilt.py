@@ -13,14 +13,16 @@ from typing import Any
 from celery import Celery
 
 from harness.probe.events import Kind, UnitFlag
+from harness.probe.publishing.amqp_rendering import MessageRenderer, message_renderer
 from harness.probe.publishing.catching import catch_amqp, catch_redis, catch_sqs
 from harness.probe.publishing.reaching import Reach
-from harness.probe.publishing.rendering import TextRenderer, message_renderer, text_renderer
+from harness.probe.publishing.rendering import TextRenderer, text_renderer
 from harness.probe.publishing.sampling import Delivery, Sample, samples
 from harness.probe.publishing.sending import (
     AmqpSender,
     NotAttemptedError,
     RedisSender,
+    RefusedError,
     Sender,
     Serials,
     SqsSender,
@@ -165,7 +167,9 @@ class _Streamed:
 
     most_at_once = 100
 
-    def __init__(self, units: UnitRunner, workload: Any, render: Any, sender: AmqpSender) -> None:
+    def __init__(
+        self, units: UnitRunner, workload: Any, render: MessageRenderer, sender: AmqpSender
+    ) -> None:
         self._stamps = Stamps(units)
         self._name, self._ident = units.name, units.ident
         self._arguments = workload.arguments
@@ -177,13 +181,10 @@ class _Streamed:
         self, units: Sequence[int], dues_ns: Sequence[int] | None, flags: UnitFlag
     ) -> list[int]:
         """Publish one by one; once the server cannot be reached, the rest is not tried."""
-        now, record = time.monotonic_ns, self._record
-        refused: list[int] = []
-        doubtful: list[int] = []
+        now, record, send = time.monotonic_ns, self._record, self._sender.send
         done: list[int] = []
-        idents: list[bytes] = []
         times_ns: list[int] = []
-        unreachable: Exception | None = None
+        refused: list[int] = []
         for place, unit in enumerate(units):
             ident = self._ident(unit)
             message = self._render(self._name(unit, 0), self._arguments(unit))
@@ -191,25 +192,24 @@ class _Streamed:
                 record(Kind.DUE, ident, dues_ns[place], unit)
             record(Kind.PUBLISH, ident, now(), unit, 0, flags)
             try:
-                if unreachable is not None:
-                    raise NotAttemptedError(unreachable)
-                self._sender.send(message)
+                send(message)
             except NotAttemptedError as error:
-                unreachable = error.reason
+                rest = units[place + 1 :]
+                dues_ns = None if dues_ns is None else dues_ns[place + 1 :]
+                times = [now()] * len(rest)
+                self._stamps.handed_over(rest, self._stamps.idents(rest), times, dues_ns, flags)
+                self._stamps.refused(units[place:], error.reason)
+                refused += units[place:]
+                break
+            except RefusedError as error:
                 self._stamps.refused([unit], error.reason)
                 refused.append(unit)
             except Exception as error:  # noqa: BLE001
-                if self._sender.was_told(error):
-                    self._stamps.refused([unit], error)
-                    refused.append(unit)
-                else:
-                    self._stamps.in_doubt([unit], error)
-                    doubtful.append(unit)
+                self._stamps.in_doubt([unit], error)
             else:
                 done.append(unit)
-                idents.append(ident)
                 times_ns.append(now())
-        self._stamps.published(done, idents, times_ns)
+        self._stamps.published(done, self._stamps.idents(done), times_ns)
         return refused
 
 

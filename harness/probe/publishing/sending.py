@@ -23,12 +23,18 @@ _SQS_MOST_BYTES = 256 * 1024
 _json: Callable[..., str] = dumps  # kombu has types in part
 
 
-class NotAttemptedError(Exception):
-    """The server could not be reached: nothing was sent, for this reason."""
-
+class _ReasonError(Exception):
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class NotAttemptedError(_ReasonError):
+    """The server could not be reached: nothing was sent, for this reason."""
+
+
+class RefusedError(_ReasonError):
+    """The server said no, for this reason."""
 
 
 class Sender(Protocol):
@@ -194,12 +200,12 @@ class AmqpSender:
     def __init__(self, reach: Reach, seen: Sequence[Sample]) -> None:
         address = _one_address(seen)
         self._attempted = False
-        self._told = (*reach.connection.channel_errors,)
+        self._told: tuple[type[Exception], ...] = (*reach.connection.channel_errors,)
         self.message_type: Callable[..., Any] = type(reach.channel.prepare_message(""))
 
         def publish(message: Any) -> None:
             channel = reach.channel
-            self._attempted = True
+            self._attempted = channel.connection is not None  # a dead one sends nothing
             channel.basic_publish(message, **address)
 
         self._once = publish
@@ -207,7 +213,8 @@ class AmqpSender:
         self._passing = reach.passing_errors()
 
     def send(self, message: Any) -> None:
-        """Publish one. NotAttemptedError if it never got as far as a socket."""
+        """Publish one. NotAttemptedError if it never got as far as a socket, RefusedError if the
+        server said no. Any other exception: nobody knows."""
         self._attempted = False
         try:
             try:
@@ -217,12 +224,14 @@ class AmqpSender:
         except Exception as error:
             if not self._attempted:
                 raise NotAttemptedError(error) from error
+            if (answer := self._answer_in(error)) is not None:
+                raise RefusedError(answer) from error
             raise
 
-    def was_told(self, error: Exception) -> bool:
-        """Whether that error is the server's answer, so that it has no such message."""
-        reasons = (error, error.__cause__, error.__context__)
-        return any(
-            isinstance(reason, self._told) or type(reason).__name__ == "MessageNacked"
-            for reason in reasons
-        )
+    def _answer_in(self, error: Exception) -> Exception | None:
+        """The server's own answer, that it has no such message; kombu may have wrapped it."""
+        for reason in (error, error.__cause__, error.__context__):
+            nacked = type(reason).__name__ == "MessageNacked"  # no error of channels to py-amqp
+            if isinstance(reason, Exception) and (nacked or isinstance(reason, self._told)):
+                return reason
+        return None
