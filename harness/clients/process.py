@@ -37,6 +37,7 @@ class Client:
         logs: Path,
         workspace: Workspace,
         interpreter: Interpreter = OWN,
+        cores: frozenset[int] | None = None,
     ) -> Client:
         """Start the process; it answers `done: start` when it has built its app."""
         process = spawn(
@@ -48,6 +49,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             on_spawn=workspace.record_process,
+            cores=cores,
         )
         return cls(process)
 

@@ -23,7 +23,7 @@ import time
 import traceback
 from typing import Any
 
-from harness.probe import afterwards, loads
+from harness.probe import afterwards, loads, sqs_requests
 from harness.probe.app import app, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import new_tag
@@ -40,6 +40,7 @@ class Client:
         self._spec = spec
         self._recorder = Recorder(spec["events"], "client", versions=versions())
         self._recorder.open()
+        sqs_requests.count(self._recorder, spec["settings"].get("broker_url", ""))
         self._tag = new_tag()
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self._tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.affinity import ANYWHERE, Affinity
 from harness.clients.process import Client
 from harness.clock import utc_now
 from harness.environments import OWN, Interpreter
@@ -23,12 +24,14 @@ from harness.results.merge import merge
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.store import RunFolder
 from harness.results.summary import BlockShape, Digest, digest
-from harness.runner import cellspec
+from harness.runner import cellspec, costs, depth
+from harness.runner.costs import CostMeter, Costs
 from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
 from harness.runner.readiness import wait_ready
 from harness.runner.traps import traps
-from harness.scenario.models import Cell
+from harness.scenario.models import Cell, Prices
+from harness.scenario.prices import list_prices
 from harness.services.provide import BlockSpace, Services
 from harness.usage import Usage
 from harness.workers.process import Workers
@@ -54,6 +57,9 @@ class BlockJob:
     environ: Mapping[str, str]
     interpreter: Interpreter = OWN
     """Which Python runs its clients and workers."""
+    prices: Prices = field(default_factory=list_prices)
+    """What requests cost."""
+    affinity: Affinity = ANYWHERE
 
     @property
     def path(self) -> Path:
@@ -86,6 +92,7 @@ class Measured:
     worker_peak_rss_bytes: int | None = None
     client_peak_rss_bytes: int | None = None
     publish_errors: Mapping[str, int] | None = None
+    costs: Costs | None = None
 
 
 def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> BlockRecord:
@@ -101,28 +108,42 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
     try:
         with services.open_block(job.cell.configuration, job.label) as space:
             isolation = space.isolation
-            measured = _measure(job, space, logs, interrupts)
+            meter = CostMeter(*services.of(job.cell.configuration), space.broker)
+            with closing(meter):
+                measured = _measure(job, space, logs, interrupts, meter)
     except HarnessError as error:
         measured = Measured(trouble=str(error), workers_alive=False)
     keep_logs(logs, job.path / "logs", services.redact)
     return _record(job, measured, started_at, isolation, services.redact)
 
 
-def _measure(job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts) -> Measured:
+def _measure(
+    job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts, meter: CostMeter
+) -> Measured:
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
     cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
     with ExitStack() as stack:
         environ = cellspec.environ_for("worker", spec, job.environ)
         workers = stack.enter_context(
-            Workers.start(worker, job.label, environ, logs, job.workspace, job.interpreter)
+            Workers.start(
+                worker,
+                job.label,
+                environ,
+                logs,
+                job.workspace,
+                job.interpreter,
+                job.affinity.workers,
+            )
         )
         environ = cellspec.environ_for("client", spec, job.environ)
-        client = stack.enter_context(Client.start(environ, logs, job.workspace, job.interpreter))
+        client = stack.enter_context(
+            Client.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
+        )
         limit_s = job.cell.measure.startup_timeout
         wait_ready(workers, client, worker, job.events, limit_s, job.environ)
         with interrupts.deferred():
-            measured = _Session(job, space, workers, client, interrupts).run()
+            measured = _Session(job, space, workers, client, interrupts, meter).run()
     waiting = space.broker.depth() or 0
     return replace(
         measured,
@@ -141,8 +162,10 @@ class _Session:
         workers: Workers,
         client: Client,
         interrupts: Interrupts,
+        meter: CostMeter,
     ) -> None:
         self._job = job
+        self._meter = meter
         self._broker = space.broker
         self._workers = workers
         self._client = client
@@ -154,7 +177,9 @@ class _Session:
     def run(self) -> Measured:
         """The story of a measurement."""
         self._client.ask("warmup", None, self._watch)
+        self._meter.begin()
         answer, usage = self._closed() if self._job.shape.watched else self._backlog()
+        spent = self._meter.end()
         self._check(unresolved=answer["unresolved"])
         alive = self._workers.all_alive()
         watched, cut_short = self._job.shape.watched, self._interrupts.requested
@@ -171,6 +196,7 @@ class _Session:
             worker_peak_rss_bytes=usage.peak_rss_bytes if alive else None,
             client_peak_rss_bytes=self._client.usage().peak_rss_bytes,
             publish_errors=answer["publish_errors"],
+            costs=spent if watched or not cut_short else None,
         )
 
     def _closed(self) -> tuple[dict[str, Any], Usage]:
@@ -245,13 +271,16 @@ def _record(
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     result = digest(merge(job.events), job.shape, end)
     samples.write(job.path, result.merged, result.ledger, result.phases)
+    executions = int(result.merged.tasks.executions.sum())
+    cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
+    files = _files(job, measured)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
-    place = f"blocks/{job.path.name}"
     fields = result.fields | {
         "warnings": (
             *result.fields["warnings"],
             *traps(job.cell, result.fields),
             *_warnings(measured, redact),
+            *costs.warnings(measured.costs),
         ),
     }
     return BlockRecord(
@@ -267,13 +296,20 @@ def _record(
         client_cpu_ms_per_task=_per_task_ms(measured.client_cpu_ns, result),
         worker_peak_rss_bytes=measured.worker_peak_rss_bytes,
         client_peak_rss_bytes=measured.client_peak_rss_bytes,
-        files={
-            "units": f"{place}/{samples.UNITS_FILE}",
-            "tasks": f"{place}/{samples.TASKS_FILE}",
-            "logs": f"{place}/logs",
-        },
+        files=files,
+        depth_exact=measured.costs is None or measured.costs.depth_exact,
+        **cost_fields,
         **fields,
     )
+
+
+def _files(job: BlockJob, measured: Measured) -> dict[str, str]:
+    """What the block left beside its record; the queue's depths are written here."""
+    names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
+    if measured.costs is not None and measured.costs.depth:
+        depth.write(job.path, measured.costs.depth)
+        names["depth"] = depth.DEPTH_FILE
+    return {name: f"blocks/{job.path.name}/{file}" for name, file in names.items()}
 
 
 def _status(measured: Measured) -> BlockStatus:
