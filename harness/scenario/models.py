@@ -431,7 +431,7 @@ def _calendar_day(text: str) -> str:
     return text
 
 
-Dollars = Annotated[float, Field(strict=False, ge=0, le=1_000_000, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class SqsPrices(Frozen):
