@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.clock import monotonic_ns
-from harness.errors import ServiceError
+from harness.errors import HarnessError, ServiceError
 from harness.results.record import RecordedWarning
 from harness.results.requests import Requests, requests_in
 from harness.runner.depth import DepthSampler
@@ -80,7 +81,8 @@ class CostMeter:
 
     def begin(self) -> None:
         """After the warm-up, before the first measured unit. Raises nothing."""
-        self._sampler = DepthSampler(self._namespace).__enter__()
+        with suppress(HarnessError):  # or its connection would be made, and counted, meanwhile
+            self._namespace.depth()
         for server in self._servers:
             server.before = self._figures(server)
             pids = server.service.pids()
@@ -88,6 +90,8 @@ class CostMeter:
         self._begin_ns = monotonic_ns()
         for server in self._servers:  # last of all: reading counters is the servers' work, too
             server.used = usage_of(server.service.pids())
+        # Not before: a look that is answered but not yet noted would be somebody else's.
+        self._sampler = DepthSampler(self._namespace).__enter__()
 
     def end(self) -> Costs:
         """When the load is over. Raises nothing; may wait up to a second for the last acks."""

@@ -11,6 +11,7 @@ import redis
 from harness.services.base import Counters
 
 _SECTIONS = ("commandstats", "stats")
+_TOTALS = {"total_net_input_bytes", "total_net_output_bytes"}
 
 
 class OwnTraffic:
@@ -61,9 +62,14 @@ class CounterReader:
         )
         self._client.set_response_callback("INFO", _unparsed)
 
-    def read(self) -> Counters:
-        """Since the server started. redis.RedisError or OSError if it cannot be asked."""
+    def read(self) -> Counters | None:
+        """Since the server started; None of one that speaks the protocol but does not count.
+
+        redis.RedisError or OSError if it cannot be asked.
+        """
         commands, totals = (_fields(self._info(section)) for section in _SECTIONS)
+        if not commands or not _TOTALS <= totals.keys():
+            return None
         calls = {
             name.removeprefix("cmdstat_"): int(said.partition(",")[0].removeprefix("calls="))
             for name, said in commands.items()
