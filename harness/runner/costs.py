@@ -163,11 +163,10 @@ def _since(server: _Server) -> ServerCost:
     if not pids:
         return ServerCost()
     now = usage_of(pids)
-    # A server that died and took its CPU time along has used less than before: unknown.
+    # A server that died may have taken its CPU time along, and has taken its memory.
     cpu_ns = now.cpu_ns - server.used.cpu_ns
-    return ServerCost(
-        cpu_ns if cpu_ns >= 0 else None, now.peak_rss_bytes if server.peak_known else None
-    )
+    peak = now.peak_rss_bytes if server.peak_known and now.peak_rss_bytes else None
+    return ServerCost(cpu_ns if cpu_ns >= 0 else None, peak)
 
 
 def _is_shared(server: _Server) -> bool:

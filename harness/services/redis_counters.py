@@ -68,7 +68,7 @@ class CounterReader:
         redis.RedisError or OSError if it cannot be asked.
         """
         commands, totals = (_fields(self._info(section)) for section in _SECTIONS)
-        if not commands or not _TOTALS <= totals.keys():
+        if not commands or not totals.keys() >= _TOTALS:
             return None
         calls = {
             name.removeprefix("cmdstat_"): int(said.partition(",")[0].removeprefix("calls="))
