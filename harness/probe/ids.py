@@ -2,7 +2,7 @@
 
 An id is a UUID of version 8 (RFC 9562: the layout is the application's own):
 
-    tag (64 bits: 60 of them random, and the version) | 2 bits variant | unit (30) | position (16) | 0 (16)
+    tag (64 bits: 60 random, and the version) | variant (2) | unit (30) | position (16) | 0 (16)
 
 The tag is drawn once per client process. So whoever meets an id, in a worker's log or in a
 result, knows the unit without asking; and a message that no client of the block published has
