@@ -99,7 +99,6 @@ def publish_on_paper(events: Path, count: int) -> int:
         ident = id_bytes(name(unit, 0))
         recorder.record(Kind.PUBLISH, ident, time.monotonic_ns(), unit)
         recorder.record(Kind.PUBLISHED, ident, time.monotonic_ns(), unit)
-        recorder.record(Kind.MEMBER, ident, 0, unit)
     recorder.close()
     return tag
 

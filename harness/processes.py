@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict, Unpack
 
 import psutil
 
@@ -156,6 +156,13 @@ class Process:
         self._reaped = True
 
 
+class Streams(TypedDict, total=False):
+    """Which of a child's streams are pipes; see `spawn`."""
+
+    stdin: int
+    stdout: int | None
+
+
 def spawn(
     argv: Sequence[str | Path],
     *,
@@ -163,21 +170,22 @@ def spawn(
     log: Path,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    stdin: int = subprocess.DEVNULL,
-    stdout: int | None = None,
     on_spawn: Callable[[Process], None] | None = None,
+    cores: frozenset[int] | None = None,
+    **streams: Unpack[Streams],
 ) -> Process:
     """Start `argv` as leader of a session of its own; call it from the main thread.
 
     `stdin` is `subprocess.DEVNULL` or `PIPE`; `stdout` None (into the log) or `PIPE`.
     stderr always goes to `log`, which is created with mode 0600 and appended to.
     `on_spawn` is called with the process at once, to have it written down somewhere.
+    `cores` (Linux): the only ones that it and whatever it starts may run on.
     Raises SpawnError if the program cannot be executed.
     """
     process: Process | None = None
     try:
         with _uninterrupted():
-            popen = _popen(argv, name, log, env=env, cwd=cwd, stdin=stdin, stdout=stdout)
+            popen = _popen(argv, name, log, env=env, cwd=cwd, cores=cores, **streams)
             process = Process(popen, name, log)
             if on_spawn is not None:
                 on_spawn(process)
@@ -195,8 +203,9 @@ def _popen(
     *,
     env: Mapping[str, str],
     cwd: Path | None,
-    stdin: int,
-    stdout: int | None,
+    cores: frozenset[int] | None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | None = None,
 ) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -210,7 +219,7 @@ def _popen(
             cwd=cwd,
             start_new_session=True,
             # Safe: between fork and exec it takes no lock, see _LIBC.
-            preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 - as said above
+            preexec_fn=_before_exec(os.getpid(), cores),  # noqa: PLW1509 - as said above
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise SpawnError(f"cannot start {name} ({argv[0]}): {error}") from error
@@ -284,13 +293,18 @@ def kill_marked(mark: str) -> list[int]:
     return [process.pid for process in killed]
 
 
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
-    """What a child does between fork and exec so that it dies with the harness."""
+def _before_exec(parent: int, cores: frozenset[int] | None) -> Callable[[], None] | None:
+    """What a child does between fork and exec: die with the harness, keep to its cores.
+
+    So it has its cores before its program runs, and all its own children inherit them.
+    """
     libc = _LIBC
     if libc is None:
         return None
 
     def prepare() -> None:
+        if cores is not None:
+            os.sched_setaffinity(0, cores)
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # the harness died before the call above took effect
             os._exit(1)

@@ -96,6 +96,7 @@ class Workspace:
         env: Mapping[str, str],
         cwd: Path | None = None,
         on_spawn: Callable[[Process], None] | None = None,
+        cores: frozenset[int] | None = None,
     ) -> Process:
         """`processes.spawn` of a marked process that is in the journal at once."""
 
@@ -104,7 +105,15 @@ class Workspace:
             if on_spawn is not None:
                 on_spawn(process)
 
-        return spawn(argv, name=name, log=log, env=self.marked(env), cwd=cwd, on_spawn=note)
+        return spawn(
+            argv,
+            name=name,
+            log=log,
+            env=self.marked(env),
+            cwd=cwd,
+            on_spawn=note,
+            cores=cores,
+        )
 
     def record_process(self, process: Process) -> None:
         """Write a child down; fit for `on_spawn` of `processes.spawn`."""

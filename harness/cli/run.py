@@ -16,9 +16,10 @@ Examples:
 """
 
 
-class Judging(TypedDict):
-    """The options that say what the figures are held against."""
+class Further(TypedDict):
+    """The options that say where it runs, and what the figures are held against."""
 
+    affinity: str | None
     baseline: str | None
     force: bool
     strict: bool
@@ -61,6 +62,12 @@ class Judging(TypedDict):
 @click.option(
     "--force", is_flag=True, help="Use a baseline that was measured in an unlike environment."
 )
+@click.option(
+    "--affinity",
+    metavar="ROLE=CORES,...",
+    help="Keep client, broker (all local servers) and workers to cores: "
+    "client=0,broker=0,workers=1-3+5. Linux.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
 @click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
 def command(
@@ -71,7 +78,7 @@ def command(
     out: Path,
     seed: int | None,
     quiet: bool,
-    **judging: Unpack[Judging],
+    **further: Unpack[Further],
 ) -> None:
     """Run a SCENARIO and print its report.
 
@@ -79,6 +86,7 @@ def command(
     regression, 2 if something could not be run, 3 with --strict if a comparison is
     inconclusive, 130 if it was interrupted.
     """
+    from harness.affinity import ANYWHERE, parse  # noqa: PLC0415
     from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.report import terminal_look  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
@@ -90,10 +98,11 @@ def command(
     environ = dict(os.environ)
     chosen: Provider | None = provider  # type: ignore[assignment] # click.Choice has checked it
     plan = load_plan(scenario, only=configs, sets=sets, environ=environ, provider=chosen)
-    compared = baseline_for(plan.scenario, judging["baseline"], out)
-    options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, judging["force"])
+    pinned = parse(further["affinity"]) if further["affinity"] is not None else ANYWHERE
+    compared = baseline_for(plan.scenario, further["baseline"], out)
+    options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, further["force"], pinned)
     record, folder = run(plan, options, Progress(quiet=quiet))
     click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
     for sentence in failures(record):
         click.echo(sentence, err=True)
-    raise SystemExit(exit_code(record, strict=judging["strict"]))
+    raise SystemExit(exit_code(record, strict=further["strict"]))

@@ -44,6 +44,7 @@ class Client:
         interpreter: Interpreter = OWN,
         part: Part = "client",
         name: str | None = None,
+        cores: frozenset[int] | None = None,
     ) -> Client:
         """Start the process. It answers `done: start` when it has built its app and, as an
         observer, really watches."""
@@ -56,6 +57,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             on_spawn=workspace.record_process,
+            cores=cores,
         )
         return cls(process, part)
 

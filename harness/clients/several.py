@@ -32,6 +32,7 @@ class Clients:
         logs: Path,
         workspace: Workspace,
         interpreter: Interpreter = OWN,
+        cores: frozenset[int] | None = None,
     ) -> Clients:
         """Start that many processes; they are not ready yet when this returns."""
         with ExitStack() as stack:
@@ -43,6 +44,7 @@ class Clients:
                         workspace,
                         interpreter,
                         name=f"client{number + 1}" if count > 1 else "client",
+                        cores=cores,
                     )
                 )
                 for number in range(count)

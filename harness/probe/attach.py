@@ -18,6 +18,7 @@ from typing import Any
 from celery import Celery, signals, states
 from celery.app.task import Task
 
+from harness.probe import sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import NO_ID, RAISED, Kind, id_bytes
 from harness.probe.recorder import Recorder
@@ -30,6 +31,7 @@ def to_worker(app: Celery, events: str) -> None:
     """Record the life of every task of `app` into the folder `events`."""
     recorder = Recorder(events, "worker", child_role="child", versions=versions())
     _connect(recorder)
+    sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
         return
     for name, task in app.tasks.items():

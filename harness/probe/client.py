@@ -27,7 +27,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import afterwards, loads, pacer, publishing
+from harness.probe import afterwards, loads, pacer, publishing, sqs_requests
 from harness.probe.app import app, load_spec
 from harness.probe.app_variables import CLIENT_VARIABLE
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
@@ -54,6 +54,7 @@ class Client:
         self.tag = new_tag()
         self._recorder = Recorder(spec["events"], "client", versions=versions())
         self._recorder.open()
+        sqs_requests.count(self._recorder, spec["settings"].get("broker_url", ""))
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))

@@ -60,6 +60,11 @@ class Kind(IntEnum):
     """Worker: a pool process is initialised."""
     WORKER_READY = 31
     """Worker: the main process consumes."""
+    REQUEST = 40
+    """Client and worker: a request to SQS goes out, a repeated attempt too. `position` is its
+    number in SQS_REQUESTS, `unit` the bytes of its body."""
+    ANSWER = 41
+    """Client and worker: SQS answered. `position` as above, `unit` the bytes of the answer."""
 
 
 class Outcome(IntEnum):
@@ -81,6 +86,14 @@ class UnitFlag(IntFlag):
     WARMUP = 1
     PROBE = 2
 
+
+SQS_REQUESTS = (
+    *("Other", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
+    *("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"),
+    *("GetQueueUrl", "GetQueueAttributes", "SetQueueAttributes", "ListQueues"),
+    *("CreateQueue", "DeleteQueue", "PurgeQueue"),
+)
+"""Kinds of request by the number that REQUEST and ANSWER hold. New ones go to the end."""
 
 RAISED = 1
 """In the flags of FINISHED: the function raised."""

@@ -38,7 +38,14 @@ def as_csv(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's
 
 
 def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[str, Value]]:
-    return list({**_names(record, cell, block), **_figures(block), **_ledger(block)}.items())
+    return list(
+        {
+            **_names(record, cell, block),
+            **_figures(block),
+            **_ledger(block),
+            **_costs(block),
+        }.items()
+    )
 
 
 def _names(record: RunRecord, cell: CellRecord, block: BlockRecord) -> Mapping[str, Value]:
@@ -92,6 +99,16 @@ def _ledger(block: BlockRecord) -> Mapping[str, Value]:
     }
 
 
+def _costs(block: BlockRecord) -> Mapping[str, Value]:
+    return {
+        "broker_cpu_ms_per_task": block.broker_cpu_ms_per_task,
+        "backend_cpu_ms_per_task": block.backend_cpu_ms_per_task,
+        "broker_peak_rss_bytes": block.broker_peak_rss_bytes,
+        "backend_peak_rss_bytes": block.backend_peak_rss_bytes,
+        "dollars_per_million_tasks": block.dollars_per_million_tasks,
+    }
+
+
 def _means(names: tuple[str, ...], found: Mapping[str, Distribution]) -> Mapping[str, Value]:
     none = Distribution(count=0)
     return {f"{name}_mean_s": found.get(name, none).mean for name in names}
@@ -105,7 +122,7 @@ def _field(value: Value) -> str | float:
 
 def _columns() -> tuple[str, ...]:
     block = BlockRecord(number=0, cell=0, repetition=0, status="complete", started_at="")
-    parts: tuple[Callable[[BlockRecord], Mapping[str, Value]], ...] = (_figures, _ledger)
+    parts: tuple[Callable[[BlockRecord], Mapping[str, Value]], ...] = (_figures, _ledger, _costs)
     names = (
         *("run", "run_status", "block", "status", "cell", "repetition", "configuration"),
         *("workload", "load", "broker", "backend", "emulator", "started_at"),

@@ -76,6 +76,38 @@ class Figures:
     """Phase, call and canvas figure by name -> mean; `total` is the mean latency."""
     counts: Counts
     """Of all blocks, failed ones included."""
+    costs: Mapping[str, Spread]
+    """Figure of `COSTS` -> over the blocks that have it."""
+
+
+def _traffic(*endings: str) -> Callable[[BlockRecord], float | None]:
+    """Per task, of all the servers that have a figure with one of these endings; None for none."""
+
+    def figure(block: BlockRecord) -> float | None:
+        found = [value for name, value in block.traffic.items() if name.endswith(endings)]
+        return sum(found) if found else None
+
+    return figure
+
+
+COSTS: Mapping[str, Callable[[BlockRecord], float | None]] = {
+    "worker_cpu": lambda block: block.worker_cpu_ms_per_task,
+    "client_cpu": lambda block: block.client_cpu_ms_per_task,
+    "broker_cpu": lambda block: block.broker_cpu_ms_per_task,
+    "backend_cpu": lambda block: block.backend_cpu_ms_per_task,
+    "worker_rss": lambda block: block.worker_peak_rss_bytes,
+    "client_rss": lambda block: block.client_peak_rss_bytes,
+    "broker_rss": lambda block: block.broker_peak_rss_bytes,
+    "backend_rss": lambda block: block.backend_peak_rss_bytes,
+    "commands": _traffic("redis.commands"),
+    "publishes": _traffic("rabbitmq.publishes"),
+    "deliveries": _traffic("rabbitmq.deliveries"),
+    "acks": _traffic("rabbitmq.acks"),
+    "requests": _traffic("sqs.requests"),
+    "bytes": _traffic(".bytes_in", ".bytes_out"),
+    "dollars": lambda block: block.dollars_per_million_tasks,
+}
+"""What a task costs: CPU in ms, memory in bytes, pieces and bytes of traffic, dollars."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +229,11 @@ def _figures(
         latency_s=latency,
         mean_s={name: mean for name, mean in means.items() if mean is not None},
         counts=counts_of(finished),
+        costs={
+            name: spread
+            for name, figure in COSTS.items()
+            if (spread := _spread(measured, figure)) is not None
+        },
     )
 
 

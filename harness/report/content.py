@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.report.cells import CellView, RunView, counts_of
+from harness.report.cost_tables import cost_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.tables import Table, tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
@@ -70,7 +71,12 @@ def content_of(view: RunView) -> Content:
         title=printable(f"{record.scenario.get('name', '-')}: run {record.run_id}"),
         question=printable(str(record.scenario.get("question") or "")),
         facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),
-        tables=(*verdict_tables(record), *open_loop_tables(view.cells), *tables(view)),
+        tables=(
+            *verdict_tables(record),
+            *open_loop_tables(view.cells),
+            *tables(view),
+            *cost_tables(view),
+        ),
         remarks=tuple(_remarks(view)),
         troubles=tuple(_troubles(view)),
         cautions=tuple(_cautions(view)),
@@ -91,6 +97,9 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         "machine",
         f"{environment.cpu}, {environment.cores} cores, {memory}, {environment.kernel}",
     )
+    if environment.affinity:
+        pinned = (f"{role} {cores}" for role, cores in environment.affinity.items())
+        yield "affinity", f"kept to cores: {', '.join(pinned)}"
     packages = [f"{name} {environment.packages.get(name, '-')}" for name in ("celery", "kombu")]
     yield (
         "software",

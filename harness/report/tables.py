@@ -74,16 +74,16 @@ def tables(view: RunView) -> tuple[Table, ...]:
     return tuple(
         table
         for table in (
-            _table("Results", watched, _WATCHED, _WATCHED_NOTE),
-            _table("Results, nobody watching", unwatched, _WATCHED, _UNWATCHED_NOTE),
-            _table("Backlog: publish all, then consume", backlog, _BACKLOG, _BACKLOG_NOTE),
-            _table(
+            table_of("Results", watched, _WATCHED, _WATCHED_NOTE),
+            table_of("Results, nobody watching", unwatched, _WATCHED, _UNWATCHED_NOTE),
+            table_of("Backlog: publish all, then consume", backlog, _BACKLOG, _BACKLOG_NOTE),
+            table_of(
                 "Where the time goes (mean; adds up to the total)",
                 view.cells,
                 _PHASES,
                 _PHASES_NOTE,
             ),
-            _table(
+            table_of(
                 "Beside the phases (mean; not part of the sum)", view.cells, _BESIDE, _BESIDE_NOTE
             ),
         )
@@ -97,9 +97,10 @@ def row_label(cell: CellView, *, by_work: bool) -> str:
     return f"{label} (emulator)" if cell.record.emulated else label
 
 
-def _table(
+def table_of(
     title: str, cells: Sequence[CellView], columns: Sequence[Column], note: str
 ) -> Table | None:
+    """A row per cell, with the columns that it needs; None where no cell has a figure."""
     by_work = len({cell.variant for cell in cells}) > 1
     shown = [
         column

@@ -99,6 +99,18 @@ WARNINGS: Mapping[str, Warned] = {
         "production the broker would deliver them again.",
         _number("messages", "message"),
     ),
+    "shared_counters": Warned(
+        "The server's counters are of all its clients: other people's traffic is in the commands "
+        "and bytes per task."
+    ),
+    "counters_unread": Warned(
+        "A server did not answer when its counters were read, so commands, messages or bytes per "
+        "task are missing."
+    ),
+    "depth_looks_failed": Warned(
+        "The queue's length could not be read every time: there are gaps in its curve.",
+        _number("looks", "look"),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

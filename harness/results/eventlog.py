@@ -107,6 +107,12 @@ def of_kind(chunk: Events, kind: int) -> Events:
     return _taken(chunk, np.flatnonzero(chunk["kind"] == kind))
 
 
+def all_of_kind(folder: Path, kind: int) -> Events:
+    """The events of one kind of all logs in `folder`."""
+    parts = [of_kind(chunk, kind).copy() for path in logs_in(folder) for chunk in chunks(path)]
+    return np.concatenate([np.empty(0, dtype=EVENT), *parts])
+
+
 def _taken(chunk: Events, places: npt.NDArray[np.intp]) -> Events:
     # As rows of plain numbers: numpy copies records field by field, four times as slowly.
     rows = chunk.view(np.uint64).reshape(-1, RECORD_BYTES // 8)

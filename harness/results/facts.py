@@ -48,6 +48,7 @@ def machine_of(record: RunRecord, cell: CellRecord, reference: CellRecord | None
         environment.cpu,
         f"{environment.cores} cores",
         f"{round(environment.memory_bytes / _GIB)} GiB",
+        *(f"{role} on core {cores}" for role, cores in environment.affinity.items()),
         *(f"{role} {_place(server)}" for role, server in cell.servers.items()),
     ]
     for role, server in reference.servers.items() if reference is not None else ():

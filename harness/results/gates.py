@@ -213,6 +213,10 @@ _FIGURES: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "saturation": lambda block: None if block.saturation is None else block.saturation.rate_per_s,
     "worker_cpu": lambda block: _seconds(block.worker_cpu_ms_per_task),
     "client_cpu": lambda block: _seconds(block.client_cpu_ms_per_task),
+    "broker_cpu": lambda block: _seconds(block.broker_cpu_ms_per_task),
+    "backend_cpu": lambda block: _seconds(block.backend_cpu_ms_per_task),
     "worker_memory": lambda block: block.worker_peak_rss_bytes,
+    "broker_memory": lambda block: block.broker_peak_rss_bytes,
+    "dollars_per_million": lambda block: block.dollars_per_million_tasks,
 }
 """One figure per block; of several blocks the median."""

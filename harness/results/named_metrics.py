@@ -11,7 +11,7 @@ from harness.results.record import PHASES, BlockRecord, Distribution
 from harness.scenario.wording import did_you_mean, listed, shown
 
 DEFAULT_METRIC = "throughput"
-Unit = Literal["units/s", "tasks/s", "s", "ms/task", "bytes"]
+Unit = Literal["units/s", "tasks/s", "s", "ms/task", "bytes", "$/million tasks", "per task"]
 
 _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
     "throughput": ("throughput_per_s", True, "units/s"),
@@ -21,11 +21,16 @@ _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
     "client_cpu": ("client_cpu_ms_per_task", False, "ms/task"),
     "worker_rss": ("worker_peak_rss_bytes", False, "bytes"),
     "client_rss": ("client_peak_rss_bytes", False, "bytes"),
+    "broker_cpu": ("broker_cpu_ms_per_task", False, "ms/task"),
+    "backend_cpu": ("backend_cpu_ms_per_task", False, "ms/task"),
+    "broker_rss": ("broker_peak_rss_bytes", False, "bytes"),
+    "dollars_per_million": ("dollars_per_million_tasks", False, "$/million tasks"),
 }
 """Name -> field of the block, whether more is better, unit."""
 _SPREADS = ("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store")
 _QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
-METRIC_WORDS = (*_PLAIN, *(f"{name}.QUANTILE" for name in _SPREADS))
+_TRAFFIC = "traffic."
+METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in _SPREADS))
 """What `metric_named` knows; QUANTILE is one of mean, min, p50 ... max."""
 
 
@@ -37,6 +42,9 @@ def metric_named(name: str) -> Metric:
     if name in _PLAIN:
         field, more_is_better, _ = _PLAIN[name]
         return Metric(name, lambda block: _number(block, field), more_is_better=more_is_better)
+    if name.startswith(_TRAFFIC) and name != _TRAFFIC:
+        which = name.removeprefix(_TRAFFIC)
+        return Metric(name, lambda block: block.traffic.get(which), more_is_better=False)
     spread, _, quantile = name.rpartition(".")
     if spread in _SPREADS and quantile in _QUANTILES:
         return Metric(
@@ -54,6 +62,8 @@ def metric_named(name: str) -> Metric:
 
 def unit_of(metric: Metric) -> Unit:
     """Of its figures; latencies, phases and calls are seconds."""
+    if metric.name.startswith(_TRAFFIC):
+        return "per task"
     return _PLAIN[metric.name][2] if metric.name in _PLAIN else "s"
 
 

@@ -205,12 +205,27 @@ class BlockRecord(Stored):
     worker_peak_rss_bytes: int | None = None
     """Sum over worker processes of each one's peak; shared pages count in each."""
     client_peak_rss_bytes: int | None = None
+    broker_cpu_ms_per_task: float | None = None
+    """Of the broker's processes, where the harness started them."""
+    broker_peak_rss_bytes: int | None = None
+    backend_cpu_ms_per_task: float | None = None
+    """Of the result backend's, where that is another server."""
+    backend_peak_rss_bytes: int | None = None
+    traffic: dict[str, float] = {}
+    """Per execution, e.g. `redis.commands`, `redis.command.lpush`, `rabbitmq.acks`,
+    `sqs.requests.SendMessage`; `bytes_in` and `bytes_out` as the server sees them."""
+    dollars_per_million_tasks: float | None = None
+    """What SQS' requests would cost at the prices of `prices_date`."""
+    prices_date: str = ""
+    """The day of the table of prices."""
+    depth_exact: bool = True
+    """Whether the depths in `files["depth"]` are counts; False: the broker's estimates."""
     warnings: tuple[RecordedWarning, ...] = ()
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
     files: dict[str, str] = {}
-    """`units`, `tasks`, `timeline` (Parquet), `logs` (folder): paths relative to the run's
-    folder."""
+    """`units`, `tasks`, `timeline`, `depth` (Parquet), `logs` (folder): paths relative to the
+    run's folder."""
 
     @property
     def completed(self) -> int:
@@ -252,6 +267,8 @@ class Environment(Stored):
     git_commit: str | None
     """Of the folder the harness was started in."""
     git_dirty: bool | None
+    affinity: dict[str, str] = {}
+    """`client`, `broker`, `workers` -> the cores they were kept to, e.g. `0-1+3`."""
 
 
 class CellRecord(Stored):

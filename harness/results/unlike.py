@@ -54,6 +54,9 @@ def _of_fields(what: str, base: Any, head: Any) -> Iterator[str]:
 def _differences(base: RunRecord, head: RunRecord) -> Iterator[str]:
     for name in _MACHINE:
         yield from _line(name, getattr(base.environment, name), getattr(head.environment, name))
+    for role in sorted(base.environment.affinity.keys() | head.environment.affinity.keys()):
+        kept = (run.environment.affinity.get(role) for run in (base, head))
+        yield from _line(f"cores of {role}", *kept)
     ours, theirs = base.environment.packages, head.environment.packages
     for package in sorted(ours.keys() | theirs.keys()):
         yield from _line(package, ours.get(package), theirs.get(package))

@@ -106,6 +106,11 @@ BLOCKS = (
     Column("client_cpu_ms_per_task", "DOUBLE", ""),
     Column("worker_peak_rss_bytes", "BIGINT", ""),
     Column("client_peak_rss_bytes", "BIGINT", ""),
+    Column("broker_cpu_ms_per_task", "DOUBLE", "of a server that the harness started"),
+    Column("backend_cpu_ms_per_task", "DOUBLE", "the same, where it is another server"),
+    Column("broker_peak_rss_bytes", "BIGINT", ""),
+    Column("backend_peak_rss_bytes", "BIGINT", ""),
+    Column("dollars_per_million_tasks", "DOUBLE", "of requests to SQS"),
     Column("warnings", "VARCHAR[]", "codes"),
 )
 _SAMPLE = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.affinity import ANYWHERE, Affinity
 from harness.clients.process import Client
 from harness.clients.several import Clients
 from harness.clock import utc_now
@@ -22,14 +23,16 @@ from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.store import RunFolder
 from harness.results.summary import BlockShape, Digest, digest
 from harness.results.timeline import timeline
-from harness.runner import cellspec
+from harness.runner import cellspec, costs, depth
+from harness.runner.costs import CostMeter
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
 from harness.scenario.load_models import OpenLoad
-from harness.scenario.models import Cell
+from harness.scenario.models import Cell, Prices
+from harness.scenario.prices import list_prices
 from harness.services.provide import BlockSpace, Services
 from harness.workers.process import Workers
 from harness.workspace import Workspace
@@ -61,6 +64,9 @@ class BlockJob:
     """Which Python runs its clients and workers."""
     seed: int = 0
     """Of random arrivals: the same for every block of a run."""
+    prices: Prices = field(default_factory=list_prices)
+    """What requests cost."""
+    affinity: Affinity = ANYWHERE
 
     @property
     def path(self) -> Path:
@@ -100,18 +106,42 @@ def _measure(
     cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
     with ExitStack() as stack:
+        meter = CostMeter(*services.of(job.cell.configuration), space.broker)
+        stack.enter_context(closing(meter))
         environ = cellspec.environ_for("worker", spec, job.environ)
         workers = stack.enter_context(
-            Workers.start(worker, job.label, environ, logs, job.workspace, job.interpreter)
+            Workers.start(
+                worker,
+                job.label,
+                environ,
+                logs,
+                job.workspace,
+                job.interpreter,
+                job.affinity.workers,
+            )
         )
         environ = cellspec.environ_for("client", spec, job.environ)
         clients = stack.enter_context(
-            Clients.start(job.cell.load.clients, environ, logs, job.workspace, job.interpreter)
+            Clients.start(
+                job.cell.load.clients,
+                environ,
+                logs,
+                job.workspace,
+                job.interpreter,
+                job.affinity.client,
+            )
         )
         observer = None
         if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
             observer = stack.enter_context(
-                Client.start(environ, logs, job.workspace, job.interpreter, "observer")
+                Client.start(
+                    environ,
+                    logs,
+                    job.workspace,
+                    job.interpreter,
+                    "observer",
+                    cores=job.affinity.client,
+                )
             )
         limit_s = job.cell.measure.startup_timeout
         wait_ready(
@@ -131,6 +161,7 @@ def _measure(
             seed=job.seed,
             broker=space.broker,
             observer=observer,
+            meter=meter,
             server_pids=_server_pids(services, job.cell),
         )
         session = _SESSIONS[job.cell.load.load](room, workers, clients, interrupts)
@@ -189,14 +220,17 @@ def _record(
         interval_s=interval_s,
     )
     samples.write_timeline(job.path, seconds)
+    executions = int(result.merged.tasks.executions.sum())
+    cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
+    files = _files(job, measured, timeline=seconds is not None)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
-    place = f"blocks/{job.path.name}"
     fields = result.fields | {
         "warnings": (
             *result.fields["warnings"],
             *traps(job.cell, result.fields),
             *_warnings(measured, redact),
+            *costs.warnings(measured.costs),
         ),
     }
     return BlockRecord(
@@ -212,16 +246,24 @@ def _record(
         client_cpu_ms_per_task=_per_task_ms(measured.client_cpu_ns, result),
         worker_peak_rss_bytes=measured.worker_peak_rss_bytes,
         client_peak_rss_bytes=measured.client_peak_rss_bytes,
-        files={
-            "units": f"{place}/{samples.UNITS_FILE}",
-            "tasks": f"{place}/{samples.TASKS_FILE}",
-            **({"timeline": f"{place}/{samples.TIMELINE_FILE}"} if seconds else {}),
-            "logs": f"{place}/logs",
-        },
+        files=files,
+        depth_exact=measured.costs is None or measured.costs.depth_exact,
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
+        **cost_fields,
         **fields,
     )
+
+
+def _files(job: BlockJob, measured: Measured, *, timeline: bool) -> dict[str, str]:
+    """What the block left beside its record; the queue's depths are written here."""
+    names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
+    if timeline:
+        names["timeline"] = samples.TIMELINE_FILE
+    if measured.costs is not None and measured.costs.depth:
+        depth.write(job.path, measured.costs.depth)
+        names["depth"] = depth.DEPTH_FILE
+    return {name: f"blocks/{job.path.name}/{file}" for name, file in names.items()}
 
 
 def _status(measured: Measured) -> BlockStatus:

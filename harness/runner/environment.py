@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 import harness
+from harness.affinity import ANYWHERE, Affinity
 from harness.results.record import Environment
 
 PACKAGES = (
@@ -20,7 +21,7 @@ PACKAGES = (
 )
 
 
-def fingerprint(folder: Path) -> Environment:
+def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
     """Describe this machine; `folder` is the one whose git commit is recorded."""
     commit, dirty = _git(folder)
     return Environment(
@@ -34,6 +35,7 @@ def fingerprint(folder: Path) -> Environment:
         harness=harness.__version__,
         git_commit=commit,
         git_dirty=dirty,
+        affinity=affinity.described(),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.gates import MeasuredRun
@@ -23,6 +24,7 @@ from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
 from harness.scenario.models import Cell, Plan, Provider
+from harness.scenario.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
 from harness.workspace import Workspace, open_workspace
@@ -67,6 +69,8 @@ class RunOptions:
     """What `baseline` in a gate means."""
     force: bool = False
     """Compare with a baseline that was measured in an unlike environment all the same."""
+    affinity: Affinity = ANYWHERE
+    """Which cores clients, local servers and workers are kept to."""
 
 
 def run(plan: Plan, options: RunOptions, listener: Listener) -> tuple[RunRecord, RunFolder]:
@@ -124,6 +128,7 @@ class _Execution:
         self._workspace = workspace
         self._interrupts = interrupts
         self._pythons = pythons
+        self._prices = plan.scenario.prices or list_prices()
 
     def execute(self) -> None:
         """Provide the servers, run the blocks, end."""
@@ -135,6 +140,7 @@ class _Execution:
             log_dir=logs,
             environ=self._options.environ,
             project_dir=self._options.project,
+            cores=self._options.affinity.broker,
         ) as services:
             try:
                 self._name_servers(services)
@@ -194,8 +200,10 @@ class _Execution:
             folder=self._folder,
             workspace=self._workspace,
             environ=self._options.environ,
+            prices=self._prices,
             interpreter=self._pythons[index],
             seed=self.record.seed,
+            affinity=self._options.affinity,
         )
 
     def _name_servers(self, services: Services) -> None:
@@ -224,7 +232,7 @@ def _planned(plan: Plan, options: RunOptions) -> RunRecord:
         seed=seed,
         source=plan.source,
         scenario=plan.scenario.model_dump(mode="json"),
-        environment=fingerprint(options.project),
+        environment=fingerprint(options.project, options.affinity),
         order=interleaved(Budget(plan).blocks(), seed),
         cells=tuple(map(_cell_record, plan.cells)),
     )

@@ -16,6 +16,7 @@ from harness.probe.recorder import Recorder
 from harness.results.load_phases import PlannedPhase
 from harness.results.record import Saturation
 from harness.results.summary import BlockShape
+from harness.runner.costs import CostMeter, Costs
 from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
 from harness.scenario.models import Cell
@@ -50,6 +51,7 @@ class Measured:
     """Phases of an open loop, as they were begun."""
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
+    costs: Costs | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Room:
     broker: Namespace
     observer: Client | None
     """Who sees results while the clients do not look; None where they do, or nobody does."""
+    meter: CostMeter
     server_pids: Mapping[str, Sequence[int]]
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
 
@@ -108,7 +111,9 @@ class Session:
     def run(self) -> Measured:
         """The story of a measurement."""
         self._warm_up()
+        self.room.meter.begin()
         loaded = self.load()
+        spent = self.room.meter.end()
         self._check(loaded)
         alive = self.workers.all_alive()
         cut_short = self.interrupts.requested
@@ -129,6 +134,7 @@ class Session:
             plan=loaded.plan,
             saturation=loaded.saturation,
             observer=loaded.observer,
+            costs=spent if self.room.shape.watched or not cut_short else None,
         )
 
     def _warm_up(self) -> None:

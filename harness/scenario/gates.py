@@ -44,7 +44,11 @@ METRICS: Mapping[str, GateMetric] = {
     "saturation": GateMetric("rate"),
     "worker_cpu": GateMetric("duration"),
     "client_cpu": GateMetric("duration"),
+    "broker_cpu": GateMetric("duration"),
+    "backend_cpu": GateMetric("duration"),
     "worker_memory": GateMetric("size"),
+    "broker_memory": GateMetric("size"),
+    "dollars_per_million": GateMetric("number"),
     **{
         name: GateMetric("count")
         for name in (

@@ -19,6 +19,7 @@ from harness.scenario.document import Document, Location, Mark, Spot
 from harness.scenario.judging import base_problems, gate_problems
 from harness.scenario.models import Configuration, Plan, Provider, Scenario
 from harness.scenario.overrides import Change, changed, parse_changes
+from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
 from harness.scenario.validation import Model, validate
 from harness.scenario.wording import did_you_mean, printable, shown
@@ -55,6 +56,7 @@ def load_plan(
     document = changed(
         document, [change for change in changes if not change.of_configurations], problems
     )
+    document = with_prices(document, path, problems)
     scenario = _validated(Scenario, document, problems)
     check = _ConfigurationCheck(environ, provider)
     configurations = _configurations(path, document, bool(only), changes, check, problems)
@@ -81,6 +83,7 @@ def load_scenario(path: Path) -> Scenario:
     """Read one scenario without its configurations. Raises InvalidInput with all its problems."""
     problems: list[Problem] = []
     document = read_document(path, problems)
+    document = None if document is None else with_prices(document, path, problems)
     scenario = None if document is None else _validated(Scenario, document, problems)
     if document is not None and scenario is not None:
         problems += gate_problems(document, path)

@@ -7,6 +7,7 @@ or are durations, which YAML writes as `250ms`, `10s` or as plain seconds.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -343,6 +344,37 @@ class Compare(Frozen):
         return len(self.look_sizes) or 1
 
 
+def _calendar_day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError('expected a day such as "2026-06-13"') from error
+    return text
+
+
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class SqsPrices(Frozen):
+    """What a million requests to SQS cost."""
+
+    standard_dollars_per_million: Dollars
+    fifo_dollars_per_million: Dollars
+    chunk_bytes: Annotated[int, Field(ge=1)] = 64 * 1024
+    """Each chunk of a payload that large, or part of one, is billed as one request."""
+
+
+class Prices(Frozen):
+    """A table of prices, with the day on which they held."""
+
+    date: Annotated[str, AfterValidator(_calendar_day)]
+    """`2026-06-13`: stands beside every sum in a report."""
+    source: str = ""
+    """Where they are from."""
+    region: str = ""
+    sqs: SqsPrices
+
+
 class Scenario(Frozen):
     """A plan: configurations x matrix x workloads x loads. One file in `scenarios/`."""
 
@@ -364,6 +396,11 @@ class Scenario(Frozen):
     """Name of the stored run that `baseline` in a gate means; `--baseline` wins."""
     compare: Compare | None = None
     """What is compared with what; see docs/verdicts.md."""
+    prices: Annotated[
+        Prices | None, BeforeValidator(lambda table: table, json_schema_input_type=Prices | str)
+    ] = None
+    """What requests cost: a table, or the path of one from the scenario's folder; without it AWS
+    list prices. See docs/costs.md."""
 
 
 # --- what is expanded from them -----------------------------------------------------------------

@@ -224,6 +224,7 @@ _WORDED: dict[str, Callable[[_Found], str]] = {
     "string_type": _string,
     "string_pattern_mismatch": _expected("a name of letters, digits, dots, - and _"),
     "string_too_long": lambda found: f"longer than {found.details['ctx']['max_length']} characters",
+    "float_type": _expected("a number"),
     "tuple_type": _expected("a list"),
     "dict_type": _MAPPING,
     "model_type": _MAPPING,

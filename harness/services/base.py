@@ -64,6 +64,17 @@ class CeleryEnd:
     to be merged below the configuration's own."""
 
 
+@dataclass(frozen=True)
+class Counters:
+    """What a server itself has counted since it started, for everybody but the harness' own looks.
+
+    Two readings with nothing between them are the same.
+    """
+
+    figures: Mapping[str, int]
+    """By name, e.g. `commands`, `command.lpush`, `publishes`, `acks`, `bytes_in`."""
+
+
 class Namespace(Protocol):
     """What one block may touch on one service. Closing it removes every trace of the block."""
 
@@ -71,6 +82,8 @@ class Namespace(Protocol):
     """How it is kept apart, for the record: `database`, `key prefix`, `vhost`, `queue names`."""
     queue: str
     """Name of the task queue that workers consume and clients publish to."""
+    exact_depth: bool
+    """Whether `depth()` is a count; False where the server only estimates."""
 
     def broker(self) -> CeleryEnd:
         """How to use it as broker. ServiceError where the service cannot be one."""
@@ -81,7 +94,10 @@ class Namespace(Protocol):
         ...
 
     def depth(self) -> int | None:
-        """Messages waiting in the task queue, exact, by the cheapest way; None if unknowable."""
+        """Messages waiting in the task queue, by the cheapest way; None if unknowable.
+
+        May be called by several threads at once.
+        """
         ...
 
     def unacknowledged(self) -> int | None:
@@ -102,6 +118,14 @@ class Service(Protocol):
 
     def pids(self) -> tuple[int, ...]:
         """Processes of the server where the harness started them itself, else empty."""
+        ...
+
+    def counters(self) -> Counters | None:
+        """The server's own counters as of now; None where it keeps none that are exact.
+
+        They are the whole server's: on a shared one, other people's traffic is among them.
+        ServiceError if it cannot be asked.
+        """
         ...
 
     def check(self, configuration: Configuration) -> None:
@@ -130,6 +154,8 @@ class Surroundings:
     workspace: Workspace
     log_dir: Path
     environ: Mapping[str, str] = field(repr=False)
+    cores: frozenset[int] | None = None
+    """The only ones that local servers may run on; None: any."""
 
 
 @dataclass(frozen=True)

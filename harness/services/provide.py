@@ -126,14 +126,16 @@ def provide(
     log_dir: Path,
     environ: Mapping[str, str],
     project_dir: Path,
+    cores: frozenset[int] | None = None,
 ) -> Iterator[Services]:
     """Start or reach every server that the configurations need, each once.
 
     `provider` is the command line's and wins over the endpoint's own; `local` is the default.
+    `cores` are those that local servers are kept to.
     Call from the main thread. Whatever was started is stopped when the context ends, also
     when starting fails or is interrupted midway.
     """
-    surroundings = Surroundings(workspace, log_dir, environ)
+    surroundings = Surroundings(workspace, log_dir, environ, cores)
     wanted: dict[_Key, AnyEndpoint] = {}
     for configuration in configurations:
         for endpoint in _endpoints(configuration):

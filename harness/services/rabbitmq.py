@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
+    Counters,
     Launch,
     Namespace,
     ServerInfo,
@@ -26,6 +28,7 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import LocalLaunch, LocalServer, NotReadyError, is_this_host
+from harness.services.rabbitmq_counters import CounterReader
 from harness.services.rabbitmq_management import Management
 from harness.services.rabbitmq_node import Node, answers_amqp, ready_timeout_s, start_node
 from harness.services.redaction import address_of, password_of, strip_credentials
@@ -71,7 +74,8 @@ class RabbitmqDriver:
             node = nodes[server.main.pid]
             target = Target("local", node.url, node.management_url)
             try:
-                return RabbitmqService(target, surroundings.workspace, server)
+                counters = CounterReader(node.metrics_port)
+                return RabbitmqService(target, surroundings.workspace, server, counters)
             except ServiceError as error:
                 raise NotReadyError(str(error)) from error
 
@@ -105,7 +109,14 @@ class RabbitmqDriver:
 class RabbitmqService:
     """One broker. Blocks get vhosts where a management API is at hand, else names of their own."""
 
-    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        workspace: Workspace,
+        server: LocalServer | None,
+        counters: CounterReader | None = None,
+    ) -> None:
+        self._counters = counters
         self._target = target
         self._workspace = workspace
         self._server = server
@@ -134,6 +145,10 @@ class RabbitmqService:
     def pids(self) -> tuple[int, ...]:
         """Of a private node: epmd, the node, its helpers."""
         return self._server.pids() if self._server else ()
+
+    def counters(self) -> Counters | None:
+        """Of a private node: messages published, delivered, acknowledged; and bytes."""
+        return self._counters.read() if self._counters else None
 
     def check(self, configuration: Configuration) -> None:
         """On a shared vhost, refuse what makes queues that nobody can tell from other people's."""
@@ -184,9 +199,11 @@ class _QueueNamespace:
     """One task queue, asked for its length over a connection that is kept."""
 
     isolation = ""
+    exact_depth = True
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
+        self._looking = threading.Lock()
         self._connection: amqp.Connection | None = None
         self._closed = False
         self.queue = name
@@ -225,6 +242,10 @@ class _QueueNamespace:
 
     def _state(self) -> tuple[int, int] | None:
         """Messages and consumers, or None without such a queue."""
+        with self._looking:  # a connection of py-amqp is for one thread at a time
+            return self._ask()
+
+    def _ask(self) -> tuple[int, int] | None:
         for attempt in (1, 2):
             try:
                 if self._connection is None:

@@ -33,6 +33,8 @@ class Node:
     server: LocalServer
     url: str = field(repr=False)
     management_url: str = field(repr=False)
+    metrics_port: int
+    """Of the Prometheus plugin: the node's counters, read where they are kept."""
 
 
 def find_server(environ: Mapping[str, str]) -> Path | None:
@@ -61,10 +63,10 @@ def start_node(surroundings: Surroundings) -> Node:
             "RabbitMQ is not installed: `apt-get install rabbitmq-server` (or `harness doctor "
             "--fix`), or use `--provider compose`, or an external one by its URL"
         )
-    amqp, management, mapper, distribution = free_ports(4)
+    amqp, management, metrics, mapper, distribution = free_ports(5)
     folder = surroundings.workspace.folder("rabbitmq")
     user, password = "harness", secrets.token_urlsafe(24)
-    _write_configuration(folder, amqp, management, user, password)
+    _write_configuration(folder, (amqp, management, metrics), user, password)
     env = _environment(folder, surroundings.environ, mapper, distribution)
     started: list[Process] = []
     try:
@@ -85,7 +87,7 @@ def start_node(surroundings: Surroundings) -> Node:
     # The data is thrown away: an orderly stop takes 6 s with the management plugin.
     server = LocalServer("rabbitmq", tuple(started), amqp, grace_s=0.0)
     login = f"{user}:{password}@127.0.0.1"
-    return Node(server, f"amqp://{login}:{amqp}/%2F", f"http://{login}:{management}")
+    return Node(server, f"amqp://{login}:{amqp}/%2F", f"http://{login}:{management}", metrics)
 
 
 def ready_timeout_s() -> float:
@@ -118,6 +120,7 @@ def _spawn(
         env=env,
         cwd=folder,
         on_spawn=started.append,
+        cores=surroundings.cores,
     )
 
 
@@ -136,14 +139,17 @@ def _wait_for_port(epmd: Process, port: int) -> None:
 
 
 def _write_configuration(
-    folder: Path, amqp: int, management: int, user: str, password: str
+    folder: Path, ports: tuple[int, int, int], user: str, password: str
 ) -> None:
+    amqp, management, metrics = ports
     config = folder / "rabbitmq.conf"
     config.touch(mode=0o600)
     config.write_text(
         f"listeners.tcp.1 = 127.0.0.1:{amqp}\n"
         "management.tcp.ip = 127.0.0.1\n"
         f"management.tcp.port = {management}\n"
+        "prometheus.tcp.ip = 127.0.0.1\n"
+        f"prometheus.tcp.port = {metrics}\n"
         f"default_user = {user}\n"  # instead of guest, which then does not exist
         f"default_pass = {password}\n"
         "log.console = true\n"
@@ -151,7 +157,7 @@ def _write_configuration(
         "log.file = false\n"
     )
     (folder / "advanced.config").write_text("[].\n")
-    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    (folder / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
 
 
 def _environment(

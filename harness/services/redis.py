@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
+    Counters,
     Launch,
     Namespace,
     ServerInfo,
@@ -37,6 +39,7 @@ from harness.services.local import (
     is_this_host,
 )
 from harness.services.redaction import address_of, password_of, strip_credentials
+from harness.services.redis_counters import CounterReader, OwnTraffic
 from harness.services.settings import expand
 from harness.workspace import Promise, Workspace
 
@@ -138,10 +141,18 @@ class RedisService:
         finally:
             client.close()
         self.info = _server_info(target, facts, detail)
+        self.own_traffic = OwnTraffic()
+        """What namespaces ask, to be taken out of the server's counters."""
+        self._counters = CounterReader(target.url, self.own_traffic, timeout_s=_COMMAND_S)
 
     def pids(self) -> tuple[int, ...]:
         """Of a private server."""
         return self._server.pids() if self._server else ()
+
+    def counters(self) -> Counters | None:
+        """Commands by name and bytes, from INFO; the harness' own looks are taken out."""
+        with _translated(self._target.url):
+            return self._counters.read()
 
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
@@ -160,6 +171,7 @@ class RedisService:
 
     def close(self) -> None:
         """Stop a private server."""
+        self._counters.close()
         if self._server is not None:
             self._server.stop()
 
@@ -185,6 +197,7 @@ class _RedisNamespace:
     """What databases and prefixes have in common: where a queue's messages are."""
 
     isolation = ""
+    exact_depth = True
 
     def __init__(
         self, service: RedisService, label: str, settings: Mapping[str, Any], url: str, prefix: str
@@ -193,6 +206,9 @@ class _RedisNamespace:
         self._url = url
         self._prefix = prefix
         self._client = _client(url)
+        # One look at a time: a second connection would be made for a second one, in the
+        # middle of a measurement.
+        self._looking = threading.Lock()
         self._closed = False
         self.queue = f"harness-{identifier(label)}"
         options = settings.get("broker_transport_options", {})
@@ -214,16 +230,24 @@ class _RedisNamespace:
 
     def depth(self) -> int | None:
         """LLEN of the queue's lists, one per priority, in one round trip."""
-        with _translated(self._url), self._client.pipeline(transaction=False) as pipe:
+        with (
+            self._looking,
+            _translated(self._url),
+            self._client.pipeline(transaction=False) as pipe,
+        ):
             for key in self._lists:
                 pipe.llen(key)
             lengths: list[int] = pipe.execute()
+        for key, length in zip(self._lists, lengths, strict=True):
+            self._service.own_traffic.note_number(("LLEN", key), length)
         return sum(lengths)
 
     def unacknowledged(self) -> int | None:
         """HLEN of kombu's hash of delivered messages."""
-        with _translated(self._url):
-            return int(self._client.hlen(self._unacked))
+        with self._looking, _translated(self._url):
+            found = int(self._client.hlen(self._unacked))
+        self._service.own_traffic.note_number(("HLEN", self._unacked), found)
+        return found
 
     def close(self) -> None:
         """Remove what the block left. Idempotent."""
@@ -315,6 +339,7 @@ def _start(binary: Path, password: str, surroundings: Surroundings) -> LocalServ
         log=surroundings.log_dir / f"{folder.name}.log",
         env=dict(surroundings.environ),
         cwd=folder,
+        cores=surroundings.cores,
     )
     return LocalServer("redis", (process,), port, grace_s=2.0)
 

@@ -20,6 +20,7 @@ from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
+    Counters,
     Launch,
     Namespace,
     ServerInfo,
@@ -175,6 +176,10 @@ class SqsService:
         """Of a local emulator."""
         return self._server.pids() if self._server else ()
 
+    def counters(self) -> Counters | None:
+        """None: requests are counted where they are made, see `harness.probe.sqs_requests`."""
+        return None
+
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
@@ -215,6 +220,7 @@ class _SqsNamespace:
         self._promise = promise
         self._closed = False
         self.queue = _QUEUE
+        self.exact_depth = access.endpoint_url is not None and not _is_amazon(access.endpoint_url)
 
     def broker(self) -> CeleryEnd:
         """Region, endpoint and prefix; remote control off, for each ping makes a queue."""

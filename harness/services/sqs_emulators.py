@@ -33,6 +33,7 @@ def start_emulator(emulator: str, python: str, surroundings: Surroundings) -> Lo
         log=surroundings.log_dir / f"{folder.name}.log",
         env=_environment(surroundings.environ, str(folder), port),
         cwd=folder,
+        cores=surroundings.cores,
     )
     return LocalServer(emulator, (process,), port, grace_s=2.0)
 

@@ -49,8 +49,12 @@ class Workers:
         logs: Path,
         workspace: Workspace,
         interpreter: Interpreter = OWN,
+        cores: frozenset[int] | None = None,
     ) -> Workers:
-        """Start `worker.count` processes; they are not ready yet when this returns."""
+        """Start `worker.count` processes; they are not ready yet when this returns.
+
+        `cores`: the only ones that they and their pools may run on.
+        """
         with ExitStack() as undo:
             processes = []
             for number in range(1, worker.count + 1):
@@ -63,6 +67,7 @@ class Workers:
                     # `celery -A` looks in the current folder before anywhere else.
                     cwd=interpreter.folder,
                     on_spawn=workspace.record_process,
+                    cores=cores,
                 )
                 undo.callback(process.kill)
                 processes.append(process)

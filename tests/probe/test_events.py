@@ -8,7 +8,7 @@ from hashlib import blake2b
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.events import RECORD_BYTES, Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.events import RECORD_BYTES, SQS_REQUESTS, Kind, Outcome, UnitFlag, id_bytes
 
 
 def test_numbers_are_fixed() -> None:
@@ -30,11 +30,15 @@ def test_numbers_are_fixed() -> None:
         "RELEASE": 22,
         "PROCESS_READY": 30,
         "WORKER_READY": 31,
+        "REQUEST": 40,
+        "ANSWER": 41,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
     ]
     assert [int(outcome) for outcome in Outcome] == [0, 1, 2, 3, 4, 5]
+    assert SQS_REQUESTS[:4] == ("Other", "SendMessage", "ReceiveMessage", "DeleteMessage")
+    assert len(SQS_REQUESTS) == len(set(SQS_REQUESTS)) == 15
     assert (UnitFlag.MEASURED, UnitFlag.WARMUP, UnitFlag.PROBE) == (0, 1, 2)
 
 

@@ -239,6 +239,48 @@ def brokers_run() -> RunRecord:
     )
 
 
+def costs_run() -> RunRecord:
+    """One block on each kind of broker: Redis alone, RabbitMQ alone, SQS with results in Redis."""
+    commands = {"redis.commands": 18.0, "redis.bytes_in": 3000.0, "redis.bytes_out": 1096.0}
+    messages = {"publishes": 2.0, "deliveries": 2.0, "acks": 1.0, "bytes_in": 1000.0}
+    requests = {"requests": 2.25, "requests.SendMessage": 1.0, "bytes_in": 1024.0, "bytes_out": 0.0}
+    made = run(
+        cell(
+            "redis/add/closed-8",
+            block(
+                0,
+                0,
+                broker_cpu_ms_per_task=0.4,
+                broker_peak_rss_bytes=8_000_000,
+                traffic=commands,
+            ),
+        ),
+        cell(
+            "rabbitmq/add/closed-8",
+            block(1, 1, traffic={f"rabbitmq.{name}": n for name, n in messages.items()}),
+            servers={"broker": RABBITMQ, "backend": RABBITMQ},
+        ),
+        cell(
+            "sqs-redis/add/closed-8",
+            block(
+                2,
+                2,
+                broker_cpu_ms_per_task=2.5,
+                backend_cpu_ms_per_task=0.25,
+                broker_peak_rss_bytes=44_000_000,
+                backend_peak_rss_bytes=7_000_000,
+                traffic=commands | {f"sqs.{name}": n for name, n in requests.items()},
+                dollars_per_million_tasks=0.9,
+                prices_date="2026-06-13",
+                warnings=(warning("shared_counters"), warning("depth_looks_failed", looks=2)),
+            ),
+            servers={"broker": MINISTACK, "backend": VALKEY},
+        ),
+    )
+    pinned = made.environment.model_copy(update={"affinity": {"client": "0", "workers": "1-3+5"}})
+    return made.model_copy(update={"environment": pinned})
+
+
 def troubled_run() -> RunRecord:
     """Losses, duplicates, wrong results, time-outs and unmeant failures."""
     lossy = block(

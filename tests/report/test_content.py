@@ -12,6 +12,7 @@ import pytest
 from harness.report.as_csv import COLUMNS
 from harness.report.cells import RunView, view_of
 from harness.report.content import content_of
+from harness.report.cost_tables import cost_tables
 from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format, render
 from harness.report.tables import tables
@@ -66,11 +67,11 @@ def test_without_samples_every_block_shows_its_own_latency() -> None:
 
 def test_a_block_with_a_loss_is_marked_in_every_table_and_format() -> None:
     view = _view(records.troubled_run())
-    for table in tables(view):
+    for table in (*tables(view), *cost_tables(view)):
         assert all(row.flagged for section in table.sections for row in section.rows)
     text, markdown = (RENDERERS[form](view, Look()) for form in ("text", "md"))
-    assert text.count("\n!   add/closed-8") + text.count("\n! add/closed-8") == 3
-    assert markdown.count("| ⚠️ `add/closed-8` |") == 3
+    assert text.count("\n!   add/closed-8") + text.count("\n! add/closed-8") == 5
+    assert markdown.count("| ⚠️ `add/closed-8` |") == 5
     assert "4 lost (3 never received by a worker, 1 started but never finished)" in text
 
 

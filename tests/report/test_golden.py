@@ -24,6 +24,7 @@ ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "
 RUNS: dict[str, Callable[[], RunRecord]] = {
     "tutorial": records.tutorial_run,
     "brokers": records.brokers_run,
+    "costs": records.costs_run,
     "troubled": records.troubled_run,
     "failed": records.failed_run,
     "partial": records.partial_run,

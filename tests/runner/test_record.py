@@ -234,4 +234,5 @@ def test_nothing_but_the_record_is_kept(smoke: Smoke) -> None:
         block = f"blocks/{number}"
         expected |= {block, f"{block}/units.parquet", f"{block}/tasks.parquet", f"{block}/logs"}
         expected |= {f"{block}/logs/worker1.log", f"{block}/logs/client.log"}
+        expected.add(f"{block}/depth.parquet")
     assert found == expected

@@ -1,0 +1,79 @@
+"""What a task costs: CPU, memory, traffic, and money where requests are sold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.report.cells import Figures, RunView
+from harness.report.tables import NOT_APPLICABLE, Column, Table, table_of
+from harness.scenario.wording import listed, printable
+from harness.units import format_bytes, format_duration, format_number
+
+
+def cost_tables(view: RunView) -> tuple[Table, ...]:
+    """The tables of costs that have a figure."""
+    found = (
+        table_of("What a task costs: CPU time", view.cells, _CPU, _CPU_NOTE),
+        table_of("Peak memory", view.cells, _MEMORY, _MEMORY_NOTE),
+        table_of("What a task costs: traffic", view.cells, _TRAFFIC, _TRAFFIC_NOTE + _prices(view)),
+    )
+    return tuple(table for table in found if table is not None)
+
+
+def _prices(view: RunView) -> str:
+    """Of which day the dollars are. An emulator asks nothing for a request: AWS would."""
+    priced = [
+        block.prices_date
+        for cell in view.cells
+        for block in cell.blocks
+        if block.dollars_per_million_tasks is not None
+    ]
+    if not priced:
+        return ""
+    days = listed(dict.fromkeys(map(printable, priced)))
+    whose = "the scenario's prices" if view.record.scenario.get("prices") else "AWS list prices"
+    return f" $/million: what a million tasks' requests would cost, at {whose} of {days}."
+
+
+def _figure(name: str, words: Callable[[float | None], str], head: str) -> Column:
+    def text(figures: Figures) -> str:
+        spread = figures.costs.get(name)
+        return NOT_APPLICABLE if spread is None else words(spread.median)
+
+    return Column(head, text, optional=True)
+
+
+def _ms(value: float | None) -> str:
+    return format_duration(None if value is None else value / 1e3)
+
+
+_CPU = (
+    _figure("worker_cpu", _ms, "workers"),
+    _figure("client_cpu", _ms, "client"),
+    _figure("broker_cpu", _ms, "broker"),
+    _figure("backend_cpu", _ms, "backend"),
+)
+_MEMORY = (
+    _figure("worker_rss", format_bytes, "workers"),
+    _figure("client_rss", format_bytes, "client"),
+    _figure("broker_rss", format_bytes, "broker"),
+    _figure("backend_rss", format_bytes, "backend"),
+)
+_TRAFFIC = (
+    _figure("commands", format_number, "commands"),
+    _figure("publishes", format_number, "publishes"),
+    _figure("deliveries", format_number, "deliveries"),
+    _figure("acks", format_number, "acks"),
+    _figure("requests", format_number, "requests"),
+    _figure("bytes", format_bytes, "bytes"),
+    _figure("dollars", format_number, "$/million"),
+)
+_CPU_NOTE = (
+    "Per executed task. broker, backend: the servers' own processes, where the harness started "
+    "them; backend: where results are kept on another server."
+)
+_MEMORY_NOTE = "Sum of each process' peak; pages that processes share count in each."
+_TRAFFIC_NOTE = (
+    "Per executed task. commands: of Redis. publishes, deliveries, acks: messages of RabbitMQ. "
+    "requests: to SQS, repeated attempts too. bytes: to and from broker and backend."
+)

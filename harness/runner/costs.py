@@ -1,0 +1,228 @@
+"""What the measured tasks of a block cost: servers' CPU and memory, commands, requests, bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.clock import monotonic_ns
+from harness.errors import HarnessError, ServiceError
+from harness.results.record import RecordedWarning
+from harness.results.requests import Requests, requests_in
+from harness.runner.depth import DepthSampler
+from harness.scenario.models import Prices
+from harness.services.base import Namespace, Service
+from harness.usage import Usage, forget_peaks, usage_of
+
+_SETTLE_LOOK_S = 0.05
+_SETTLE_S = 1.0
+"""How long the last acknowledgements may take to arrive after the last result."""
+
+
+@dataclass(frozen=True)
+class ServerCost:
+    """One server's part. None where the harness did not start it."""
+
+    cpu_ns: int | None = None
+    peak_rss_bytes: int | None = None
+    """Since the measuring began."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Between `begin` and `end`, as totals."""
+
+    begin_ns: int
+    end_ns: int
+    broker: ServerCost
+    backend: ServerCost | None
+    """None where it is the broker's server, or there is none."""
+    traffic: Mapping[str, int]
+    """`redis.commands`, `rabbitmq.acks` ...; empty where no server has exact counters."""
+    shared: bool
+    """The counters are of a server that others may use, too."""
+    unread: str = ""
+    """Why counters could not be read, if so."""
+    depth: tuple[tuple[int, int], ...] = ()
+    depth_failed: int = 0
+    depth_exact: bool = True
+    fifo: bool = False
+
+
+@dataclass
+class _Server:
+    """A server of the block under its name in `traffic`."""
+
+    name: str
+    service: Service
+    before: Mapping[str, int] | None = None
+    used: Usage = field(default=Usage(0, 0))
+    peak_known: bool = True
+
+
+class CostMeter:
+    """Reads all that costs before and after the measured part of a block."""
+
+    def __init__(self, broker: Service, backend: Service | None, namespace: Namespace) -> None:
+        """`backend` is the broker's service again where both share a server."""
+        self._servers = [_Server(broker.info.service, broker)]
+        if backend is not None and backend is not broker:
+            same_kind = backend.info.service == broker.info.service
+            name = f"backend.{backend.info.service}" if same_kind else backend.info.service
+            self._servers.append(_Server(name, backend))
+        self._namespace = namespace
+        self._sampler: DepthSampler | None = None
+        self._unread = ""
+        self._begin_ns = 0
+
+    def begin(self) -> None:
+        """After the warm-up, before the first measured unit. Raises nothing."""
+        with suppress(HarnessError):  # or its connection would be made, and counted, meanwhile
+            self._namespace.depth()
+        for server in self._servers:
+            server.before = self._figures(server)
+            pids = server.service.pids()
+            server.peak_known = forget_peaks(pids)
+        self._begin_ns = monotonic_ns()
+        for server in self._servers:  # last of all: reading counters is the servers' work, too
+            server.used = usage_of(server.service.pids())
+        # Not before: a look that is answered but not yet noted would be somebody else's.
+        self._sampler = DepthSampler(self._namespace).__enter__()
+
+    def end(self) -> Costs:
+        """When the load is over. Raises nothing; may wait up to a second for the last acks."""
+        end_ns = monotonic_ns()
+        parts = [_since(server) for server in self._servers]
+        sampler = self._stopped_sampler()
+        return Costs(
+            begin_ns=self._begin_ns,
+            end_ns=end_ns,
+            broker=parts[0],
+            backend=parts[1] if len(parts) > 1 else None,
+            traffic=self._traffic(),
+            shared=any(_is_shared(server) for server in self._servers),
+            unread=self._unread,
+            depth=tuple(sampler.samples),
+            depth_failed=sampler.failed,
+            depth_exact=self._namespace.exact_depth,
+            fifo=self._namespace.queue.endswith(".fifo"),
+        )
+
+    def close(self) -> None:
+        """Stop looking at the queue, also where the block ends early. Idempotent."""
+        self._stopped_sampler()
+
+    def _stopped_sampler(self) -> DepthSampler:
+        sampler = self._sampler or DepthSampler(self._namespace)
+        if self._sampler is not None:
+            sampler.__exit__(None, None, None)
+        return sampler
+
+    def _figures(self, server: _Server) -> Mapping[str, int] | None:
+        try:
+            counters = server.service.counters()
+        except ServiceError as error:
+            self._unread = str(error)
+            return None
+        return None if counters is None else counters.figures
+
+    def _traffic(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for server in self._servers:
+            if server.before is None:
+                continue
+            after = self._settled(server)
+            for name, value in (after or {}).items():
+                difference = value - server.before.get(name, 0)
+                if difference or not name.startswith("command."):
+                    found[f"{server.name}.{name}"] = difference
+        return found
+
+    def _settled(self, server: _Server) -> Mapping[str, int] | None:
+        """The counters once nothing moves: a client has its result before the last ack arrives."""
+        deadline = time.monotonic() + _SETTLE_S
+        found = self._figures(server)
+        while time.monotonic() < deadline:
+            time.sleep(_SETTLE_LOOK_S)
+            before, found = found, self._figures(server)
+            if _messages(found) == _messages(before):
+                break
+        return found
+
+
+def _messages(figures: Mapping[str, int] | None) -> dict[str, int]:
+    return {name: n for name, n in (figures or {}).items() if not name.startswith("bytes")}
+
+
+def _since(server: _Server) -> ServerCost:
+    pids = server.service.pids()
+    if not pids:
+        return ServerCost()
+    now = usage_of(pids)
+    # A server that died may have taken its CPU time along, and has taken its memory.
+    cpu_ns = now.cpu_ns - server.used.cpu_ns
+    peak = now.peak_rss_bytes if server.peak_known and now.peak_rss_bytes else None
+    return ServerCost(cpu_ns if cpu_ns >= 0 else None, peak)
+
+
+def _is_shared(server: _Server) -> bool:
+    return server.before is not None and server.service.info.provider == "external"
+
+
+def fields(costs: Costs | None, executions: int, events: Path, prices: Prices) -> dict[str, Any]:
+    """Fields of `BlockRecord` by name: what costs came to per execution of a measured task."""
+    if costs is None:
+        return {}
+    backend = costs.backend or ServerCost()
+    found: dict[str, Any] = {
+        "broker_cpu_ms_per_task": _ms_each(costs.broker.cpu_ns, executions),
+        "broker_peak_rss_bytes": costs.broker.peak_rss_bytes,
+        "backend_cpu_ms_per_task": _ms_each(backend.cpu_ns, executions),
+        "backend_peak_rss_bytes": backend.peak_rss_bytes,
+    }
+    if not executions:
+        return found
+    totals = dict(costs.traffic)
+    requests = requests_in(events, costs.begin_ns, costs.end_ns, prices.sqs.chunk_bytes)
+    if requests.total:
+        totals |= _named(requests)
+        each = prices.sqs.fifo_dollars_per_million if costs.fifo else _standard(prices)
+        found["dollars_per_million_tasks"] = requests.billed / executions * each
+        found["prices_date"] = prices.date
+    found["traffic"] = {name: total / executions for name, total in sorted(totals.items())}
+    return found
+
+
+def warnings(costs: Costs | None) -> list[RecordedWarning]:
+    """What a reader of the costs has to know."""
+    found = []
+    if costs is not None and costs.shared:
+        found.append(RecordedWarning(code="shared_counters"))
+    if costs is not None and costs.unread:
+        found.append(RecordedWarning(code="counters_unread"))
+    if costs is not None and costs.depth_failed:
+        data = {"looks": costs.depth_failed}
+        found.append(RecordedWarning(code="depth_looks_failed", data=data))
+    return found
+
+
+def _named(requests: Requests) -> dict[str, int]:
+    by_kind = {f"sqs.requests.{name}": count for name, count in requests.by_kind.items()}
+    return by_kind | {
+        "sqs.requests": requests.total,
+        "sqs.billed_requests": requests.billed,
+        "sqs.bytes_in": requests.sent_bytes,
+        "sqs.bytes_out": requests.received_bytes,
+    }
+
+
+def _standard(prices: Prices) -> float:
+    return prices.sqs.standard_dollars_per_million
+
+
+def _ms_each(cpu_ns: int | None, executions: int) -> float | None:
+    return None if cpu_ns is None or not executions else cpu_ns / 1e6 / executions

@@ -1,0 +1,105 @@
+"""The meter where things go wrong: a server that dies, and one that is asked twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+
+from harness.runner import costs
+from harness.runner.costs import CostMeter
+from harness.scenario.prices import list_prices
+from harness.services.provide import Services, provide
+from harness.workspace import Workspace
+from tests.runner.running import wait_for
+from tests.services.cases import REDIS, REDIS_SERVER, SQS
+
+
+def label() -> str:
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def test_a_server_that_dies_leaves_the_rest_of_the_costs(
+    workspace: Workspace, session_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """What cannot be known is unknown and said to be; nothing is raised at the block's end."""
+    with provide(
+        [REDIS],
+        provider="local",
+        workspace=workspace,
+        log_dir=tmp_path,
+        environ=session_environ,
+        project_dir=tmp_path,
+    ) as services:
+        service, backend = services.of(REDIS)
+        namespace = service.open_namespace(label(), {})
+        meter = CostMeter(service, backend, namespace)
+        meter.begin()
+        (pid,) = service.pids()
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not _serves(pid), "its end")
+        found = meter.end()
+        meter.close()
+        meter.close()
+    assert found.broker.peak_rss_bytes is None
+    assert (found.broker.cpu_ns or 0) < 1e9, "what it used before it died, or nothing"
+    assert found.backend is None
+    assert found.traffic == {}
+    assert "cannot use redis" in found.unread
+    assert "counters_unread" in [one.code for one in costs.warnings(found)]
+    fields = costs.fields(found, 10, tmp_path, list_prices())
+    assert fields["broker_peak_rss_bytes"] is None
+    assert fields["traffic"] == {}
+
+
+def _serves(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/status").read_text().split("State:\t")[1][0] != "Z"
+    except OSError:
+        return False
+
+
+def test_without_an_execution_nothing_is_divided(local: Services, tmp_path: Path) -> None:
+    service, backend = local.of(REDIS)
+    namespace = service.open_namespace(label(), {})
+    meter = CostMeter(service, backend, namespace)
+    meter.begin()
+    fields = costs.fields(meter.end(), 0, tmp_path, list_prices())
+    namespace.close()
+    assert fields["broker_cpu_ms_per_task"] is None
+    assert fields["broker_peak_rss_bytes"] > 1e6
+    assert "traffic" not in fields
+    assert costs.fields(None, 5, tmp_path, list_prices()) == {}
+
+
+def test_an_idle_block_costs_no_command_and_no_byte(local: Services) -> None:
+    """The meter's own questions, and the looks at the queue, are nobody's traffic."""
+    service, backend = local.of(SQS)
+    assert backend is not None
+    namespace = service.open_namespace(label(), {})
+    meter = CostMeter(service, backend, namespace)
+    meter.begin()
+    found = meter.end()
+    namespace.close()
+    assert found.traffic == {"redis.commands": 0, "redis.bytes_in": 0, "redis.bytes_out": 0}
+    assert not found.shared
+    assert found.depth_failed == 0
+    assert [depth for _, depth in found.depth] == [0]
+    assert found.backend is not None
+    assert found.backend.cpu_ns is not None
+
+
+@pytest.mark.parametrize("kind", ["same", "other"])
+def test_two_servers_of_one_kind_have_names_of_their_own(local: Services, kind: str) -> None:
+    service, _ = local.of(REDIS)
+    other = local.of(REDIS if kind == "same" else REDIS_SERVER)[0]
+    namespace = service.open_namespace(label(), {})
+    meter = CostMeter(service, other, namespace)
+    meter.begin()
+    found = meter.end()
+    namespace.close()
+    assert ("backend.redis.commands" in found.traffic) == (kind == "other")
+    assert (found.backend is None) == (kind == "same")

@@ -1,0 +1,89 @@
+"""The depth sampler on a queue that changes its length under it, and on one that cannot be read."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+from celery import Celery
+
+from harness.clock import monotonic_ns
+from harness.errors import ServiceError
+from harness.runner import depth
+from harness.runner.depth import DepthSampler
+from harness.scenario.models import Configuration
+from harness.services.base import Namespace
+from harness.services.provide import Services
+from tests.runner.running import wait_for
+from tests.services.cases import RABBITMQ, REDIS, SQS
+
+
+@pytest.mark.parametrize("configuration", [REDIS, RABBITMQ, SQS], ids=lambda one: str(one.name))
+def test_it_sees_a_queue_grow(local: Services, configuration: Configuration) -> None:
+    """While the block's own thread looks as well, which no driver may trip over."""
+    with local.open_block(configuration, f"test-{uuid.uuid4().hex[:12]}") as space:
+        app = Celery("client", set_as_current=False)
+        app.conf.update(space.settings)
+        begin_ns = monotonic_ns()
+        with app, DepthSampler(space.broker, interval_s=0.02) as sampler:
+            wait_for(lambda: len(sampler.samples) >= 2, "two looks")
+            for _ in range(5):
+                app.send_task("depth.none")
+                space.broker.depth()
+            wait_for(lambda: sampler.samples[-1][1] == 5, "a look at all five")
+        end_ns = monotonic_ns()
+    times = [time_ns for time_ns, _ in sampler.samples]
+    depths = [found for _, found in sampler.samples]
+    assert begin_ns < times[0]
+    assert times[-1] < end_ns
+    assert all(later > earlier for earlier, later in pairwise(times))
+    assert depths[0] == 0
+    assert depths == sorted(depths)
+    assert sampler.failed == 0
+    assert space.broker.exact_depth
+
+
+class Broken:
+    """Fails at every second look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.enough = threading.Event()
+
+    def depth(self) -> int | None:
+        self.looks += 1
+        if self.looks >= 6:
+            self.enough.set()
+        if self.looks % 2 == 0:
+            raise ServiceError("gone")
+        return self.looks
+
+
+def test_a_failing_look_is_counted_and_the_next_one_tried() -> None:
+    broken = Broken()
+    namespace: Namespace = broken  # type: ignore[assignment]  # it is asked for nothing else
+    with DepthSampler(namespace, interval_s=0.001) as sampler:
+        assert broken.enough.wait(20)
+    assert [found for _, found in sampler.samples[:3]] == [1, 3, 5]
+    assert sampler.failed == broken.looks // 2
+    assert len(sampler.samples) + sampler.failed == broken.looks
+    assert not [thread for thread in threading.enumerate() if thread.name == "depth"]
+
+
+def test_the_file_holds_the_samples(tmp_path: Path) -> None:
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    samples = [(10**15, 0), (10**15 + 1, 2**40)]
+    depth.write(folder, samples)
+    assert [path.name for path in folder.iterdir()] == ["depth.parquet"]
+    with duckdb.connect() as database:
+        found = database.read_parquet(str(folder / "depth.parquet"))
+        assert dict(zip(found.columns, map(str, found.types), strict=True)) == {
+            "time_ns": "BIGINT",
+            "depth": "BIGINT",
+        }
+        assert found.fetchall() == samples
