@@ -60,14 +60,15 @@ def usage_of(pids: Sequence[int]) -> Usage:
 def forget_peaks(pids: Sequence[int]) -> bool:
     """Let the peak memory of living processes begin anew; False where the system cannot (not
     Linux, or somebody else's process)."""
-    try:
-        for pid in pids:
+    known = sys.platform == "linux"
+    for pid in pids if known else ():
+        try:
             Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")  # see proc(5)
-    except FileNotFoundError:
-        return sys.platform == "linux"  # it has ended
-    except OSError:
-        return False
-    return True
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+        except OSError:
+            known = False
+    return known
 
 
 def _cpu_ns(process: psutil.Process) -> int:

@@ -36,7 +36,7 @@ class CounterReader:
         answer once more, which the plugin writes into a buffer that counts as a port."""
 
     def read(self) -> Counters:
-        """Since the node started. ServiceError if it does not answer."""
+        """Since the node started. ServiceError if it does not answer, or does not count."""
         if self._own is None:
             first, second = self._scrape(), self._scrape()
             self._own = {name: second[name] - first[name] for name in _BYTES}
@@ -54,7 +54,13 @@ class CounterReader:
             ) from error
         self._readings += 1
         found = dict.fromkeys(_METRICS.values(), 0)
-        for metric, value in _LINE.findall(text):
+        lines = _LINE.findall(text)
+        if missing := _METRICS.keys() - {metric for metric, _ in lines}:
+            raise ServiceError(
+                f"this RabbitMQ does not show {', '.join(sorted(missing))}: versions before 3.9 "
+                "have no global counters"
+            )
+        for metric, value in lines:
             found[_METRICS[metric]] += int(value)
         return found
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.usage import Usage, usage
+from harness.usage import Usage, forget_peaks, usage, usage_of
 
 BURN = """
 import os, sys, time
@@ -129,3 +129,38 @@ say("freed")
         assert heard(process) == "freed"
         grown = usage([process.pid]).peak_rss_bytes - before
         assert 95_000_000 <= grown < 110_000_000
+
+
+def test_given_processes_alone_count_and_not_their_children() -> None:
+    body = """
+child = os.fork()
+burn(0.1)
+say(child or "child")
+"""
+    with program(body) as process:
+        said = {heard(process), heard(process)}
+        (child,) = (int(word) for word in said if word != "child")
+        both = usage_of([process.pid, child])
+        assert both.cpu_ns == pytest.approx(usage([process.pid]).cpu_ns, abs=5_000_000)
+        assert usage_of([process.pid]).cpu_ns <= both.cpu_ns - 100_000_000
+        assert usage_of([2**22]) == Usage(0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system can")
+def test_a_peak_can_be_forgotten() -> None:
+    """So that a server's peak is that of one block, not of all the blocks before it."""
+    body = """
+block = b"x" * 100_000_000
+del block
+say("freed")
+block = b"x" * 50_000_000
+say("again")
+"""
+    with program(body) as process:
+        assert heard(process) == "freed"
+        first = usage([process.pid]).peak_rss_bytes
+        assert forget_peaks([2**22, process.pid])
+        assert usage([process.pid]).peak_rss_bytes < first - 95_000_000
+        go_on(process)
+        assert heard(process) == "again"
+        assert 45_000_000 < first - usage([process.pid]).peak_rss_bytes < 55_000_000
