@@ -118,12 +118,10 @@ class Subscription:
             rest_s = until_s - time.monotonic()
 
     def _judge(self, line: _Line) -> None:
-        note, decode, start = self._sightings.note, self._backend.decode_result, len(self._prefix)
         until_ns = time.monotonic_ns() + int(_JUDGE_S * 1e9)
         while self._sort(line):
             if self._results:
-                time_ns, channel, payload = self._results.popleft()
-                note(channel[start:].decode(errors="replace"), time_ns, payload, decode)
+                self._note(*self._results.popleft())
             else:
                 self._fetch_missing()
             read = line.read()
@@ -131,6 +129,10 @@ class Subscription:
                 self._gathered.append(read)
             if read[0] > until_ns:
                 return
+
+    def _note(self, time_ns: int, channel: bytes, payload: bytes) -> None:
+        task_id = channel[len(self._prefix) :].decode(errors="replace")
+        self._sightings.note(task_id, time_ns, payload, self._backend.decode_result)
 
     def _sort(self, line: _Line) -> bool:
         """Find the results in what was gathered. False if nothing is left to do."""
@@ -142,6 +144,8 @@ class Subscription:
 
     def _open_again(self, wait_s: float) -> None:
         """What is stored from now on is pushed; what was stored by now has to be fetched."""
+        while self._results:  # they had come before the connection was lost
+            self._note(*self._results.popleft())
         rest_s = self._next_try_s - time.monotonic()
         if rest_s > 0:
             time.sleep(min(rest_s, wait_s))
