@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from harness.probe.events import Kind, Outcome
-from harness.results.eventlog import Tail
+from harness.results.eventlog import Tail, read_by_kind
 from harness.results.ledger import BlockEnd, settle
 from harness.results.merge import Merged
 from harness.results.record import Outcomes
@@ -29,6 +29,7 @@ from tests.services.cases import RABBITMQ, SQS
 
 UNITS = 23
 """Units of one digit and of two, and more than SQS takes at once."""
+FIRST_DUE_NS = 1000
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}
 HEAVY = {"workload": "heavy_task", "n": "100% 'Ошибка' \\ \"%s\"", "sleep": 0.0}
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -38,7 +39,7 @@ def published(site: Site, workload: dict[str, Any], *paths: str) -> dict[str, An
     """What `tests.probe.publishing` says."""
     spec = site.spec("publishing", workload=workload, units=UNITS)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.probe.publishing", *paths],
+        [sys.executable, "-m", "tests.probe.publishing", str(FIRST_DUE_NS), *paths],
         env=site.environ("client", spec),
         capture_output=True,
         text=True,
@@ -78,6 +79,16 @@ def assert_alike(said: dict[str, Any], messages: list[bytes], *paths: str) -> No
     for path in paths[1:]:
         for one, other in zip(by_path[paths[0]], by_path[path], strict=True):
             assert one == other
+
+
+def assert_due(site: Site, said: dict[str, Any]) -> None:
+    """Each path recorded when each unit was due, under the id that it then published."""
+    events = read_by_kind(site.events)
+    due, publish = events[Kind.DUE], events[Kind.PUBLISH]
+    assert len(due) == len(said) * UNITS
+    for field in ("hi", "lo", "unit"):
+        assert sorted(due[field].tolist()) == sorted(publish[field].tolist())
+    assert (due["time_ns"] == FIRST_DUE_NS + due["unit"]).all()
 
 
 def unit_of(message: bytes, ident: bytes) -> bytes:
@@ -157,6 +168,7 @@ def test_the_same_bytes_on_redis(server: str, tmp_path: Path, name: str) -> None
     messages = waiting(site, key.split("\x06")[0])
     assert list(messages) == [key]
     assert_alike(said, messages[key], *paths)
+    assert_due(site, said)
 
 
 def test_without_a_key_prefix(tmp_path: Path) -> None:
@@ -236,6 +248,7 @@ def test_the_same_bytes_on_rabbitmq(local: Services, tmp_path: Path, name: str) 
         said = published(site, workload, "api", "prebuilt", "batch")
         assert "publish: batch needs" in said.pop("batch")["error"]
         assert_alike(said, drained(space.settings), "api", "prebuilt")
+        assert_due(site, said)
 
 
 def drained(settings: dict[str, Any]) -> list[bytes]:
