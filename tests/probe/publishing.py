@@ -1,4 +1,6 @@
-"""Publishes the same units by each path named, in one process. `python -m tests.probe.publishing`
+"""Publishes the same units by each path named, in one process.
+
+`python -m tests.probe.publishing FIRST_DUE_NS PATH...`: unit n is due n ns after the first one.
 
 Prints one line of JSON: `{path: {"tag": ..., "refused": [...], "errors": {...}}}`. In one process,
 because a message also says which process and thread sent it.
@@ -19,7 +21,7 @@ from harness.probe.units import UnitRunner
 from harness.probe.workloads import WORKLOADS
 
 
-def main(paths: list[str]) -> None:
+def main(first_due_ns: int, paths: list[str]) -> None:
     spec = load_spec()
     workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
     recorder = Recorder(spec["events"], "client")
@@ -33,7 +35,8 @@ def main(paths: list[str]) -> None:
             refused = []
             for first in range(0, spec["units"], publisher.most_at_once):
                 some = range(first, min(spec["units"], first + publisher.most_at_once))
-                refused += publisher.publish(some, None, UnitFlag.MEASURED)
+                dues_ns = [first_due_ns + unit for unit in some]
+                refused += publisher.publish(some, dues_ns, UnitFlag.MEASURED)
         except ValueError as error:
             said[path] = {"error": str(error)}
             continue
@@ -51,4 +54,4 @@ def main(paths: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]), sys.argv[2:])

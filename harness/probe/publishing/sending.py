@@ -101,8 +101,10 @@ class RedisSender:
         message: what redis-py does to write it takes as long as all the rest together."""
         client = self._reach.channel.client
         pool = client.connection_pool
-        needs_name = signature(pool.get_connection).parameters["command_name"].default is _NONE
-        connection = pool.get_connection("LPUSH") if needs_name else pool.get_connection()
+        wants = signature(pool.get_connection).parameters.get("command_name")
+        # redis-py before 5.3 needs a name, later ones warn of it.
+        named = wants is not None and wants.default is Parameter.empty
+        connection = pool.get_connection("LPUSH") if named else pool.get_connection()
         key = f"{getattr(client, 'global_keyprefix', '')}{self._key}".encode()
         return connection, b"*3\r\n$5\r\nLPUSH\r\n$%d\r\n%b\r\n$" % (len(key), key)
 
@@ -115,7 +117,6 @@ class RedisSender:
 
 
 _utf8 = str.encode
-_NONE = Parameter.empty
 
 
 def _response_error() -> type[Exception]:
