@@ -85,6 +85,10 @@ WARNINGS: Mapping[str, Warned] = {
             f"{data['sent_per_s']:.3g} of {data['planned_per_s']:.3g} units/s sent in time"
         ),
     ),
+    "observer_trouble": Warned(
+        "The process that watches for results had trouble: it may have seen some of them late.",
+        lambda data: printable(str(data["text"])),
+    ),
     "gave_up": Warned(
         "Nothing came back any more, so the load was ended early: figures cover what was done "
         "until then."

@@ -298,6 +298,9 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
     if measured.left_unacknowledged:
         data = {"messages": measured.left_unacknowledged}
         warnings.append(RecordedWarning(code="left_unacknowledged", data=data))
+    if measured.observer_trouble:
+        data = {"text": redact(measured.observer_trouble)}
+        warnings.append(RecordedWarning(code="observer_trouble", data=data))
     if measured.publish_errors:
         warnings.append(
             RecordedWarning(

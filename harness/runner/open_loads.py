@@ -104,6 +104,7 @@ class OpenSession(Session):
             saturation=saturation,
             unseen=unseen,
             observer=self._observed(),
+            observer_trouble=self._seen.get("trouble", ""),
         )
 
     def _observed(self) -> dict[str, float]:

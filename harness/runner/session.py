@@ -51,6 +51,8 @@ class Measured:
     """Phases of an open loop, as they were begun."""
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
+    observer_trouble: str = ""
+    """What the observer met. May hold a URL: redact before it is kept."""
     costs: Costs | None = None
 
 
@@ -86,6 +88,7 @@ class Loaded:
     plan: tuple[PlannedPhase, ...] = ()
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
+    observer_trouble: str = ""
     unseen: Sequence[Sequence[int]] | None = None
     """For each client its units that nobody has seen a result of."""
 
@@ -134,6 +137,7 @@ class Session:
             plan=loaded.plan,
             saturation=loaded.saturation,
             observer=loaded.observer,
+            observer_trouble=loaded.observer_trouble,
             costs=spent if self.room.shape.watched or not cut_short else None,
         )
 
