@@ -299,8 +299,8 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
         data = {"messages": measured.left_unacknowledged}
         warnings.append(RecordedWarning(code="left_unacknowledged", data=data))
     if measured.observer_trouble:
-        data = {"text": redact(measured.observer_trouble)}
-        warnings.append(RecordedWarning(code="observer_trouble", data=data))
+        said = redact(measured.observer_trouble)
+        warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
     if measured.publish_errors:
         warnings.append(
             RecordedWarning(
