@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from harness.probe.events import Kind, Outcome
-from harness.results.eventlog import Tail, read_by_kind
+from harness.results.eventlog import Tail, all_of_kind
 from harness.results.ledger import BlockEnd, settle
 from harness.results.merge import Merged
 from harness.results.record import Outcomes
@@ -83,8 +83,8 @@ def assert_alike(said: dict[str, Any], messages: list[bytes], *paths: str) -> No
 
 def assert_due(site: Site, said: dict[str, Any]) -> None:
     """Each path recorded when each unit was due, under the id that it then published."""
-    events = read_by_kind(site.events)
-    due, publish = events[Kind.DUE], events[Kind.PUBLISH]
+    due = all_of_kind(site.events, Kind.DUE)
+    publish = all_of_kind(site.events, Kind.PUBLISH)
     assert len(due) == len(said) * UNITS
     for field in ("hi", "lo", "unit"):
         assert sorted(due[field].tolist()) == sorted(publish[field].tolist())
