@@ -19,7 +19,7 @@ from harness.results.layers import layer_paths
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.unlike import configuration_differences, environment_differences
-from harness.scenario.models import Compare
+from harness.scenario.compare_models import Compare
 from harness.scenario.pairing import Place, UnknownBaseError, default_base, paired_cells
 from harness.stats.paired import (
     FEWEST_PAIRS,

@@ -19,8 +19,9 @@ from harness.errors import InvalidInput, UsageError
 from harness.results.record import RunRecord
 from harness.runner.interpreters import IMPORTING
 from harness.runner.revisions import find_revision
+from harness.scenario.compare_models import Compare, PairBudget
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell, Compare, PairBudget, Plan, Provider, Scenario
+from harness.scenario.models import Cell, Plan, Provider, Scenario
 
 AXIS = "ab"
 BASE, HEAD = "base", "head"

@@ -31,7 +31,8 @@ from harness.runner.readiness import wait_ready
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
 from harness.scenario.load_models import OpenLoad
-from harness.scenario.models import Cell, Prices
+from harness.scenario.models import Cell
+from harness.scenario.price_models import Prices
 from harness.scenario.prices import list_prices
 from harness.services.provide import BlockSpace, Services
 from harness.workers.process import Workers

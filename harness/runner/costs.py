@@ -14,7 +14,7 @@ from harness.errors import HarnessError, ServiceError
 from harness.results.record import RecordedWarning
 from harness.results.requests import Requests, requests_in
 from harness.runner.depth import DepthSampler
-from harness.scenario.models import Prices
+from harness.scenario.price_models import Prices
 from harness.services.base import Namespace, Service
 from harness.usage import Usage, forget_peaks, usage_of
 

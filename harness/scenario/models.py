@@ -7,16 +7,16 @@ or are durations, which YAML writes as `250ms`, `10s` or as plain seconds.
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from harness.scenario.compare_models import Compare
 from harness.scenario.fields import Duration, Frozen, Items, Name, NonEmptyItems, PositiveDuration
 from harness.scenario.load_models import Load, LoadEntry, MeasureOverride, or_bare_name
-from harness.units import parse_share
+from harness.scenario.price_models import Prices
 
 Provider = Literal["local", "compose", "external"]
 Pool = Literal["prefork", "threads", "gevent", "solo"]
@@ -285,94 +285,6 @@ class Measure(Frozen):
         if self.units is not None and self.duration is not None:
             raise ValueError("give units or duration, not both")
         return self
-
-
-class PairBudget(Frozen):
-    """How many pairs of blocks a comparison may take."""
-
-    min: Annotated[int, Field(ge=6, le=1000)] = 10
-    """Looked at for the first time. Fewer than 6 carry no verdict."""
-    max: Annotated[int, Field(ge=6, le=1000)] = 30
-
-    @model_validator(mode="after")
-    def _ordered(self) -> PairBudget:
-        if self.max < self.min:
-            raise ValueError("max is smaller than min")
-        return self
-
-
-class Compare(Frozen):
-    """What is compared with what, and how much measuring that is worth."""
-
-    base: str | None = None
-    """A configuration, an axis value such as `worker.concurrency=2`, or a whole variant;
-    without it the first configuration, or the first value of the only axis."""
-    margin: Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str)] = (
-        0.05
-    )
-    """The relative slowdown that is let pass: `5%` or 0.05."""
-    pairs: PairBudget | None = None
-    """Add pairs while a comparison is inconclusive; without it, `measure.blocks` pairs."""
-    looks: NonEmptyItems[Annotated[int, Field(ge=6, le=1000)]] | None = None
-    """At how many pairs it is looked; without it at min, half-way and max."""
-    minutes: Annotated[float, Field(strict=False, gt=0, le=10_000)] | None = None
-    """Add no pairs that would, at the pace so far, be measured later than this."""
-
-    @model_validator(mode="after")
-    def _budget(self) -> Compare:
-        if self.pairs is None:
-            if self.looks is not None or self.minutes is not None:
-                raise ValueError("looks and minutes limit added pairs: give pairs as well")
-        elif self.looks is not None:
-            if list(self.looks) != sorted(set(self.looks)):
-                raise ValueError("looks must grow")
-            if (self.looks[0], self.looks[-1]) != (self.pairs.min, self.pairs.max):
-                raise ValueError("the first look is at pairs.min, the last one at pairs.max")
-        return self
-
-    @property
-    def look_sizes(self) -> tuple[int, ...]:
-        """Numbers of pairs at which it is looked; empty where their number is fixed."""
-        if self.looks is not None or self.pairs is None:
-            return self.looks or ()
-        low, high = self.pairs.min, self.pairs.max
-        return tuple(dict.fromkeys((low, (low + high) // 2, high)))
-
-    @property
-    def number_of_looks(self) -> int:
-        """Among how many the error is divided."""
-        return len(self.look_sizes) or 1
-
-
-def _calendar_day(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError('expected a day such as "2026-06-13"') from error
-    return text
-
-
-Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-
-
-class SqsPrices(Frozen):
-    """What a million requests to SQS cost."""
-
-    standard_dollars_per_million: Dollars
-    fifo_dollars_per_million: Dollars
-    chunk_bytes: Annotated[int, Field(ge=1)] = 64 * 1024
-    """Each chunk of a payload that large, or part of one, is billed as one request."""
-
-
-class Prices(Frozen):
-    """A table of prices, with the day on which they held."""
-
-    date: Annotated[str, AfterValidator(_calendar_day)]
-    """`2026-06-13`: stands beside every sum in a report."""
-    source: str = ""
-    """Where they are from."""
-    region: str = ""
-    sqs: SqsPrices
 
 
 class Scenario(Frozen):

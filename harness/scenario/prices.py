@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, Problem
 from harness.scenario.document import Document
-from harness.scenario.models import Prices
+from harness.scenario.price_models import Prices
 from harness.scenario.validation import validate
 from harness.scenario.wording import shown
 from harness.scenario.yaml12 import read_document

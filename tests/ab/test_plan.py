@@ -20,7 +20,8 @@ from harness.runner.ab import (
     paired_plan,
     variant_of,
 )
-from harness.scenario.models import CelerySet, PairBudget, Plan
+from harness.scenario.compare_models import PairBudget
+from harness.scenario.models import CelerySet, Plan
 from tests.ab.repository import make_repository
 from tests.report.records import cell, run
 from tests.scenario.project import Project, make_project

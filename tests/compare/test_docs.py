@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from harness.results.metrics import COMPARED
+from harness.scenario.compare_models import Compare, PairBudget
 from harness.scenario.gates import FUNCTIONS, METRICS, UNITS, parse_gate
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Compare, PairBudget
 from harness.stats.paired import FEWEST_PAIRS, confidence_of
 
 ROOT = Path(__file__).parents[2]

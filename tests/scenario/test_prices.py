@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenario.loader import check_file
-from harness.scenario.models import Prices, SqsPrices
+from harness.scenario.price_models import Prices, SqsPrices
 from harness.scenario.prices import list_prices
 from tests.scenario.project import Project
 
