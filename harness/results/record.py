@@ -269,6 +269,8 @@ class Environment(Stored):
     git_dirty: bool | None
     affinity: dict[str, str] = {}
     """`client`, `broker`, `workers` -> the cores they were kept to, e.g. `0-1+3`."""
+    sched_autogroup: bool | None = None
+    """Whether Linux shares the cores by session, see docs/limits.md; None where it cannot."""
 
 
 class CellRecord(Stored):

@@ -36,6 +36,7 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
         git_commit=commit,
         git_dirty=dirty,
         affinity=affinity.described(),
+        sched_autogroup=_sched_autogroup(),
     )
 
 
@@ -50,6 +51,14 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _sched_autogroup() -> bool | None:
+    try:
+        text = Path("/proc/sys/kernel/sched_autogroup_enabled").read_text(encoding="ascii")
+    except OSError:
+        return None
+    return text.strip() == "1"
 
 
 def _cpu_model() -> str:
