@@ -34,8 +34,9 @@ format: $(VENV)/.ready-dev
 servers: $(VENV)/.ready
 	$(BIN)/harness doctor --fix
 
-## Speed and truth claims, each as a ratio with its interval. An hour; BENCH_PAIRS, BENCH_COMPARISONS shorten it.
+## Speed and truth claims, each as a ratio with its interval. An hour; BENCH_PAIRS, BENCH_COMPARISONS, BENCH_SAMPLES shorten it.
 bench: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/recorder_cost.py
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/analysis.py

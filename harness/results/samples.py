@@ -131,8 +131,9 @@ SELECT unit, {_OUTCOME} AS outcome, as_meant,
   nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted
 FROM columns
 """  # noqa: S608 - made of constants
+# By their digits, because DuckDB makes UUIDs of numbers only from 2.0 on. `lo` has all of its.
 _TASKS = f"""
-SELECT unit, position::INTEGER AS position, (hi::UHUGEINT << 64 | lo)::UUID AS task_id,
+SELECT unit, position::INTEGER AS position, (lpad(hex(hi), 16, '0') || hex(lo))::UUID AS task_id,
   {_time("received")}, {_time("started")}, {_time("finished")},
   {_time("storing")}, {_time("stored")}, raised, executions
 FROM columns
