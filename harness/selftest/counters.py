@@ -1,0 +1,141 @@
+"""Tasks that the harness says were executed, against the servers' own counters.
+
+A server counts from its start, the record only measured units; so the probe tasks that ran before
+are counted from the event logs while the workers of a backlog are held, when none can run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import redis
+
+from harness.errors import ServiceError
+from harness.results.merge import MISSING
+from harness.selftest.bench import QUIET_WORKER, Bench, Order
+from harness.selftest.finding import Finding
+from harness.selftest.inside import Inside, MeddlingError
+from harness.selftest.samples import Taken
+from harness.services.base import Target
+from harness.services.rabbitmq_management import Management
+
+Counts = Mapping[str, int]
+_STEPS = 10
+_STEP_S = 0.005
+DURATION_S = _STEPS * _STEP_S
+_LAG_S = 6.0
+"""RabbitMQ gathers its statistics every 5 s."""
+_BOUND_S = 20.0
+_LOOK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Before:
+    """What had happened when the workers were held, after readiness and before the first unit."""
+
+    started: int
+    """Task functions, by the event logs."""
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A block and what its server counted meanwhile."""
+
+    taken: Taken
+    grown: Counts
+    """By counter: its growth over the whole block."""
+
+
+def measure(bench: Bench, broker: str, *, short: bool) -> Witnessed:
+    """A backlog of tasks of known duration, with the server's counters before and after."""
+    read = _READERS[broker]
+    target = bench.servers[broker]
+    before = read(target)
+    taken = bench.measure(broker, steady_order(short=short), _count_before)
+    expected = _expected(taken)
+
+    def grown() -> Counts:
+        return {name: count - before.get(name, 0) for name, count in read(target).items()}
+
+    lag_s = _LAG_S if broker == "rabbitmq" else 0.0
+    return Witnessed(taken, _settled(grown, expected, lag_s))
+
+
+def steady_order(*, short: bool) -> Order:
+    """Nothing but tasks, so that what a server counts is theirs."""
+    return Order(
+        name="steady",
+        workload={"workload": "heavy_task", "n": _STEPS + 2, "sleep": _STEP_S},
+        load={"load": "backlog"},
+        measure={"units": 60 if short else 600, "warmup": 0, "timeout": 30},
+        worker={"options": list(QUIET_WORKER)},
+        settings={"imports": ["harness.selftest.accomplices.clock"]},
+        shared_vhost=True,
+    )
+
+
+def judge(witnessed: Witnessed) -> Finding:
+    """Executions by the record and the event logs, against what the server counted."""
+    taken = witnessed.taken
+    expected = _expected(taken)
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(witnessed.grown.items()))
+    return Finding(
+        check="server's own counters",
+        broker=taken.broker,
+        planted=f"{len(taken.units['unit'])} tasks, after {taken.planted.started} probe tasks",
+        expected=f"each counter {expected}, as many as were executed by the harness' count",
+        measured=counted or "no counters",
+        ok=bool(witnessed.grown) and set(witnessed.grown.values()) == {expected},
+    )
+
+
+def _expected(taken: Taken) -> int:
+    received_ns = taken.tasks["received_ns"]
+    first_ns = int(received_ns[received_ns != MISSING].min(initial=taken.planted.at_ns + 1))
+    if first_ns <= taken.planted.at_ns:
+        raise MeddlingError("selftest: a unit ran before the probe tasks were counted; run again")
+    return int(taken.tasks["executions"].sum()) + int(taken.planted.started)
+
+
+def _count_before(inside: Inside) -> Before:
+    inside.wait_begin()
+    return Before(inside.started(), time.monotonic_ns())
+
+
+def _settled(grown: Callable[[], Counts], expected: int, lag_s: float) -> Counts:
+    """What the counters show once all must be in them; bounded, right or wrong."""
+    began_s = time.monotonic()
+    while True:
+        counts = grown()
+        waited_s = time.monotonic() - began_s
+        agreed = bool(counts) and set(counts.values()) == {expected}
+        if waited_s >= lag_s and (agreed or waited_s >= _BOUND_S or not lag_s):
+            return counts
+        time.sleep(_LOOK_S)
+
+
+# --- reading counters ---------------------------------------------------------------------------
+
+
+def _redis(target: Target) -> Counts:
+    """Calls by command: a result is one SETEX, a message one LPUSH."""
+    client = redis.Redis.from_url(target.url)
+    with contextlib.closing(client):
+        stats = client.info("commandstats")
+    calls = {name: stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("setex", "lpush")}
+    return {f"{name.upper()} calls": int(count) for name, count in calls.items()}
+
+
+def _rabbitmq(target: Target) -> Counts:
+    """Messages of the default vhost: published, and acknowledged by workers."""
+    if target.management_url is None:
+        raise ServiceError("selftest: RabbitMQ's counters are read from its management API")
+    stats = Management(target.management_url, target.url).message_counts("/")
+    return {f"{name} count": stats.get(name, 0) for name in ("publish", "ack")}
+
+
+_READERS: Mapping[str, Callable[[Target], Counts]] = {"redis": _redis, "rabbitmq": _rabbitmq}
