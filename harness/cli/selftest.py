@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,10 +53,12 @@ def command(
     missing = {} if brokers else left_out(environ)
     chosen = [name for name in dict.fromkeys(brokers or BROKERS) if name not in missing]
     findings = []
-    for finding in selftest(chosen, short=short, results=out, environ=environ, say=say):
-        findings.append(finding)
-        if not as_json:
-            click.echo(str(finding))
+    checks = selftest(chosen, short=short, results=out, environ=environ, say=say)
+    with closing(checks):
+        for finding in checks:
+            findings.append(finding)
+            if not as_json:
+                click.echo(str(finding))
     for name, why in missing.items():
         click.echo(f"--- {name:8} left out: {why}", err=as_json)
     if as_json:

@@ -104,10 +104,12 @@ class Bench:
         self._say(f"{broker}: {order.name} ...")
         with contextlib.closing(_Beside(meddle)) as beside:
             record, folder = run(plan, options, beside)
-        if record.status == "failed":
-            reason = next((block.error for block in record.blocks if block.error), "no reason")
+        if record.status == "failed" or _gave_up(record):
+            reason = next(
+                (block.error for block in record.blocks if block.error), "nothing came back"
+            )
             raise MeddlingError(f"selftest: {order.name} on {broker} could not be run: {reason}")
-        if record.status != "complete" and not record.blocks:
+        if record.status != "complete":
             raise KeyboardInterrupt
         found = taken(broker, record, folder.path, beside.outcome())
         self.taken.append(found)
@@ -208,6 +210,11 @@ class _Beside:
             self._outcome = self._meddle(Inside(self._over))
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self._error = error
+
+
+def _gave_up(record: RunRecord) -> bool:
+    warnings = (warning for block in record.blocks for warning in block.warnings)
+    return any(warning.code == "gave_up" for warning in warnings)
 
 
 def _ends(broker: str, *, shared_vhost: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import redis
 
 from harness.errors import ServiceError
@@ -41,28 +42,38 @@ class Before:
     at_ns: int
 
 
-@dataclass(frozen=True)
-class Witnessed:
-    """A block and what its server counted meanwhile."""
+class Witness:
+    """A server's counters around one block."""
 
-    taken: Taken
-    grown: Counts
-    """By counter: its growth over the whole block."""
+    def __init__(self, bench: Bench, broker: str, *, short: bool) -> None:
+        """Measure a backlog of tasks of known duration."""
+        self._read = _READERS[broker]
+        self._target = bench.servers[broker]
+        before = self._read(self._target)
+        self.taken = bench.measure(broker, steady_order(short=short), _count_before)
+        self._before = before
+        self._ended_s = time.monotonic()
+        self._at_end = self._look()
+        self._lags = broker == "rabbitmq"
 
+    def grown(self) -> Counts:
+        """By counter: its growth over the block, once all must be in it; right or wrong.
 
-def measure(bench: Bench, broker: str, *, short: bool) -> Witnessed:
-    """A backlog of tasks of known duration, with the server's counters before and after."""
-    read = _READERS[broker]
-    target = bench.servers[broker]
-    before = read(target)
-    taken = bench.measure(broker, steady_order(short=short), _count_before)
-    expected = _expected(taken)
+        Redis was asked when the block ended; what lags is asked now, and waited for.
+        """
+        expected = executed(self.taken)
+        while self._lags:
+            counts = self._look()
+            waited_s = time.monotonic() - self._ended_s
+            agreed = set(counts.values()) == {expected}
+            if waited_s >= _LAG_S and (agreed or waited_s >= _BOUND_S):
+                return counts
+            time.sleep(_LOOK_S)
+        return self._at_end
 
-    def grown() -> Counts:
-        return {name: count - before.get(name, 0) for name, count in read(target).items()}
-
-    lag_s = _LAG_S if broker == "rabbitmq" else 0.0
-    return Witnessed(taken, _settled(grown, expected, lag_s))
+    def _look(self) -> Counts:
+        now = self._read(self._target)
+        return {name: count - self._before.get(name, 0) for name, count in now.items()}
 
 
 def steady_order(*, short: bool) -> Order:
@@ -78,24 +89,27 @@ def steady_order(*, short: bool) -> Order:
     )
 
 
-def judge(witnessed: Witnessed) -> Finding:
+def judge(taken: Taken, grown: Counts) -> Finding:
     """Executions by the record and the event logs, against what the server counted."""
-    taken = witnessed.taken
-    expected = _expected(taken)
-    counted = ", ".join(f"{name} {count}" for name, count in sorted(witnessed.grown.items()))
+    expected = executed(taken)
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(grown.items()))
     return Finding(
         check="server's own counters",
         broker=taken.broker,
         planted=f"{len(taken.units['unit'])} tasks, after {taken.planted.started} probe tasks",
         expected=f"each counter {expected}, as many as were executed by the harness' count",
         measured=counted or "no counters",
-        ok=bool(witnessed.grown) and set(witnessed.grown.values()) == {expected},
+        ok=bool(grown) and set(grown.values()) == {expected},
     )
 
 
-def _expected(taken: Taken) -> int:
+def executed(taken: Taken) -> int:
+    """Tasks of the block by the harness' count: probe tasks, and the executions in the record.
+
+    MeddlingError if the probe tasks were not counted before the first unit ran.
+    """
     received_ns = taken.tasks["received_ns"]
-    first_ns = int(received_ns[received_ns != MISSING].min(initial=taken.planted.at_ns + 1))
+    first_ns = int(received_ns[received_ns != MISSING].min(initial=np.iinfo(np.int64).max))
     if first_ns <= taken.planted.at_ns:
         raise MeddlingError("selftest: a unit ran before the probe tasks were counted; run again")
     return int(taken.tasks["executions"].sum()) + int(taken.planted.started)
@@ -104,18 +118,6 @@ def _expected(taken: Taken) -> int:
 def _count_before(inside: Inside) -> Before:
     inside.wait_begin()
     return Before(inside.started(), time.monotonic_ns())
-
-
-def _settled(grown: Callable[[], Counts], expected: int, lag_s: float) -> Counts:
-    """What the counters show once all must be in them; bounded, right or wrong."""
-    began_s = time.monotonic()
-    while True:
-        counts = grown()
-        waited_s = time.monotonic() - began_s
-        agreed = bool(counts) and set(counts.values()) == {expected}
-        if waited_s >= lag_s and (agreed or waited_s >= _BOUND_S or not lag_s):
-            return counts
-        time.sleep(_LOOK_S)
 
 
 # --- reading counters ---------------------------------------------------------------------------

@@ -48,12 +48,12 @@ class Rearranged:
 
 def check(bench: Bench, broker: str, *, short: bool) -> Iterator[Finding]:
     """One block, and what the ledger makes of it."""
-    duration_s = 3.0 if short else 10.0
+    duration_s = 2.0 if short else 10.0
     order = Order(
         name="planted",
         workload={"workload": "add"},
         load={"load": "rate", "rate": RATE, "senders": 1},
-        measure={"duration": duration_s, "warmup": 0, "timeout": 2},
+        measure={"duration": duration_s, "warmup": 0, "timeout": 3},
         worker={"pool": "solo", "concurrency": 1},
         settings={
             "imports": ["harness.selftest.accomplices.misdeeds"],
