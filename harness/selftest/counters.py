@@ -1,7 +1,7 @@
 """Tasks that the harness says were executed, against the servers' own counters.
 
-A server counts from its start, the record only measured units; so the probe tasks that ran before
-are counted from the event logs while the workers of a backlog are held, when none can run.
+A server counts from its start, the record only measured units. The probe tasks that ran before
+them are known all the same: units are numbered from 0, and probe tasks come first.
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import redis
 
 from harness.errors import ServiceError
-from harness.results.merge import MISSING
 from harness.selftest.bench import QUIET_WORKER, Bench, Order
 from harness.selftest.finding import Finding
-from harness.selftest.inside import Inside, MeddlingError
 from harness.selftest.samples import Taken
 from harness.services.base import Target
 from harness.services.rabbitmq_management import Management
@@ -33,15 +30,6 @@ _BOUND_S = 20.0
 _LOOK_S = 0.25
 
 
-@dataclass(frozen=True)
-class Before:
-    """What had happened when the workers were held, after readiness and before the first unit."""
-
-    started: int
-    """Task functions, by the event logs."""
-    at_ns: int
-
-
 class Witness:
     """A server's counters around one block."""
 
@@ -50,7 +38,7 @@ class Witness:
         self._read = _READERS[broker]
         self._target = bench.servers[broker]
         before = self._read(self._target)
-        self.taken = bench.measure(broker, steady_order(short=short), _count_before)
+        self.taken = bench.measure(broker, steady_order(short=short))
         self._before = before
         self._ended_s = time.monotonic()
         self._at_end = self._look()
@@ -96,7 +84,7 @@ def judge(taken: Taken, grown: Counts) -> Finding:
     return Finding(
         check="server's own counters",
         broker=taken.broker,
-        planted=f"{len(taken.units['unit'])} tasks, after {taken.planted.started} probe tasks",
+        planted=f"{len(taken.units['unit'])} tasks, after {probes(taken)} probe tasks",
         expected=f"each counter {expected}, as many as were executed by the harness' count",
         measured=counted or "no counters",
         ok=bool(grown) and set(grown.values()) == {expected},
@@ -104,20 +92,13 @@ def judge(taken: Taken, grown: Counts) -> Finding:
 
 
 def executed(taken: Taken) -> int:
-    """Tasks of the block by the harness' count: probe tasks, and the executions in the record.
-
-    MeddlingError if the probe tasks were not counted before the first unit ran.
-    """
-    received_ns = taken.tasks["received_ns"]
-    first_ns = int(received_ns[received_ns != MISSING].min(initial=np.iinfo(np.int64).max))
-    if first_ns <= taken.planted.at_ns:
-        raise MeddlingError("selftest: a unit ran before the probe tasks were counted; run again")
-    return int(taken.tasks["executions"].sum()) + int(taken.planted.started)
+    """Tasks of the block by the harness' count: probe tasks, and the executions in the record."""
+    return probes(taken) + int(taken.tasks["executions"].sum())
 
 
-def _count_before(inside: Inside) -> Before:
-    inside.wait_begin()
-    return Before(inside.started(), time.monotonic_ns())
+def probes(taken: Taken) -> int:
+    """Probe tasks, all of which have to come back before anything is measured."""
+    return int(taken.units["unit"].min(initial=np.iinfo(np.int64).max))
 
 
 # --- reading counters ---------------------------------------------------------------------------

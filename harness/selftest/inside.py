@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 from harness.probe.events import Kind
 from harness.results.eventlog import Tail
 
-_LOOK_S = 0.005
+_LOOK_S = 0.02
 PATIENCE_S = 60.0
 
 
@@ -44,7 +44,6 @@ class Inside:
 
     def __init__(self, over: threading.Event) -> None:
         self._over = over
-        self._tail: Tail | None = None
         self._spec: dict[str, Any] = {}
 
     @property
@@ -53,18 +52,12 @@ class Inside:
         settings: dict[str, Any] = self._spec["settings"]
         return settings
 
-    def started(self) -> int:
-        """Task functions that were called so far, in whatever process."""
-        assert self._tail is not None  # noqa: S101 - `wait_begin` comes first
-        self._tail.refresh()
-        return self._tail.count(Kind.STARTED)
-
     def wait_begin(self) -> None:
         """Return when the measured units begin."""
         self.wait(lambda: bool(self.processes("worker")), "the workers' start")
         spec = self.processes("worker")[0].environ()[SPEC_VARIABLE]
         self._spec = json.loads(Path(spec).read_text(encoding="utf-8"))
-        tail = self._tail = Tail(Path(self._spec["events"]))
+        tail = Tail(Path(self._spec["events"]))
 
         def begun() -> bool:
             tail.refresh()
@@ -72,7 +65,7 @@ class Inside:
 
         self.wait(begun, "the begin of the measurement")
 
-    def wait(self, reached: Any, what: str) -> None:
+    def wait(self, reached: Callable[[], bool], what: str) -> None:
         """Look again and again until something is so."""
         deadline_s = time.monotonic() + PATIENCE_S
         while not reached():
@@ -122,6 +115,6 @@ def _stands(process: psutil.Process) -> bool:
         return True
 
 
-def _quietly(act: Any) -> None:
+def _quietly(act: Callable[[], None]) -> None:
     with suppress(psutil.Error):
         act()
