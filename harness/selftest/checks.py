@@ -39,6 +39,8 @@ def selftest(
                 yield from planted.check(bench, broker, short=short)
                 # Last: RabbitMQ's counters lag, and nothing else touches what they count.
                 yield counters.judge(witness.taken, witness.grown())
+                if not short:
+                    duration.measure_canvases(bench, broker)
             yield duration.judge_sums(bench.taken)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from harness.probe.ids import parsed
 from harness.results.merge import MISSING
 from harness.results.record import PHASES
+from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S
 from harness.selftest.finding import Finding, within
 from harness.selftest.samples import Columns, Taken
@@ -21,6 +22,18 @@ from harness.selftest.samples import Columns, Taken
 TOLERANCE = 0.01
 SHARE = 0.8
 """Of the tasks: the machine may stop any process between a stamp and the task's own clock."""
+
+
+def measure_canvases(bench: Bench, broker: str) -> None:
+    """Blocks whose units are several tasks, for `judge_sums`."""
+    for workload in ({"workload": "chain", "length": 3}, {"workload": "group", "size": 3}):
+        order = Order(
+            name=f"canvas-{workload['workload']}",
+            workload=workload,
+            load={"load": "closed", "in_flight": 4},
+            measure={"units": 100, "warmup": 10},
+        )
+        bench.measure(broker, order)
 
 
 def judge(taken: Taken) -> Iterator[Finding]:
