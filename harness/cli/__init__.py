@@ -45,6 +45,7 @@ SUBCOMMANDS = {
     "history": Subcommand("harness.cli.history", "A scenario's runs over time, and changes."),
     "baseline": Subcommand("harness.cli.baseline", "Names for runs to be measured by."),
     "sql": Subcommand("harness.cli.sql", "Ask all stored runs by SQL."),
+    "selftest": Subcommand("harness.cli.selftest", "Are planted troubles found? On real servers."),
     "doctor": Subcommand("harness.cli.doctor", "What is installed, what is missing."),
     "schema": Subcommand("harness.cli.schema", "JSON Schema of the YAML files, for editors."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import click
 
 from harness.errors import UsageError
 from harness.report.look import Look
-from harness.report.registry import FORMATS, SEVERAL_FILES, Format, render
+from harness.report.registry import FILE_PER_CELL, FORMATS, SEVERAL_FILES, Format, render
+from harness.results.record import RunRecord
 from harness.results.salvage import salvaged
 from harness.results.store import find_run, read_run
 
@@ -56,9 +58,9 @@ def command(run: str, form: str, output: Path | None, results: Path) -> None:
     """
     folder = find_run(run, results)
     record = salvaged(folder, read_run(folder))
-    files = _files(form, output)
+    files = _files(form, output, record)
     if files:
-        texts = {path: render(record, folder, one) for path, one in files.items()}
+        texts = {path: render(part, folder, one) for path, (one, part) in files.items()}
         for path, text in texts.items():
             _write(path, text)
         return
@@ -69,11 +71,18 @@ def command(run: str, form: str, output: Path | None, results: Path) -> None:
     click.echo(encoded.decode(look.encoding), nl=False)
 
 
-def _files(form: str, output: Path | None) -> dict[Path, Format]:
-    """What is written where; nothing for standard output."""
+def _files(
+    form: str, output: Path | None, record: RunRecord
+) -> dict[Path, tuple[Format, RunRecord]]:
+    """What is written where, and of which part of the run; nothing for standard output."""
     if form not in SEVERAL_FILES:
         one: Format = form  # type: ignore[assignment] # click.Choice has checked it
-        return {} if output is None else {output: one}
+        if output is None:
+            return {}
+        if one in FILE_PER_CELL and len(record.cells) > 1:
+            parts_of = zip(_cell_files(output, record), _cells(record), strict=True)
+            return {path: (one, part) for path, part in parts_of}
+        return {output: (one, record)}
     parts = SEVERAL_FILES[form]
     if output is None:
         names = " and ".join(f"benchmark-{word}.json" for word in parts)
@@ -81,7 +90,28 @@ def _files(form: str, output: Path | None) -> dict[Path, Format]:
             f"{form} is {len(parts)} files: --output benchmark.json writes {names}. "
             f"For one of them on standard output say --format {' or '.join(parts.values())}"
         )
-    return {output.with_name(f"{output.stem}-{w}{output.suffix}"): one for w, one in parts.items()}
+    return {
+        output.with_name(f"{output.stem}-{word}{output.suffix}"): (one, record)
+        for word, one in parts.items()
+    }
+
+
+def _cell_files(output: Path, record: RunRecord) -> list[Path]:
+    """A file name per cell, the cells' names made fit for one, and told apart by number."""
+    plain = [re.sub(r"[^A-Za-z0-9._=-]+", "-", cell.name).strip("-.")[:80] for cell in record.cells]
+    names = [
+        name if name and plain.count(name) == 1 else f"{name}-{index}".lstrip("-")
+        for index, name in enumerate(plain)
+    ]
+    return [output.with_name(f"{output.stem}-{name}{output.suffix}") for name in names]
+
+
+def _cells(record: RunRecord) -> list[RunRecord]:
+    """The run as if it had one cell, for each of them."""
+    return [
+        record.model_copy(update={"cells": (cell,), "order": (0,) * record.order.count(index)})
+        for index, cell in enumerate(record.cells)
+    ]
 
 
 def terminal_look() -> Look:

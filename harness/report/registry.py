@@ -30,6 +30,8 @@ Format = Literal[
     "github-benchmark-smaller",
     "bmf",
     "openmetrics",
+    "hgrm",
+    "hdrlog",
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)
 SEVERAL_FILES: Mapping[str, Mapping[str, Format]] = {
@@ -39,6 +41,8 @@ SEVERAL_FILES: Mapping[str, Mapping[str, Format]] = {
     },
 }
 """Formats that are a file per direction: what ends the name of each, and its format."""
+FILE_PER_CELL: frozenset[Format] = frozenset({"hgrm"})
+"""Formats whose readers expect one cell in a file."""
 Renderer = Callable[[RunView, Look], str]
 
 
@@ -67,6 +71,8 @@ RENDERERS: Mapping[Format, Renderer] = {
     "github-benchmark-smaller": _late(f"{_EXPORTS}.github_benchmark", "as_smaller_is_better"),
     "bmf": _late(f"{_EXPORTS}.bmf", "as_bmf"),
     "openmetrics": _late(f"{_EXPORTS}.openmetrics", "as_openmetrics"),
+    "hgrm": _late(f"{_EXPORTS}.hdr", "as_hgrm"),
+    "hdrlog": _late(f"{_EXPORTS}.hdr", "as_hdrlog"),
 }
 
 _PLAIN = Look()

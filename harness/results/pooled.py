@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord
 from harness.stats.percentiles import describe
@@ -99,6 +100,25 @@ def pooled_distribution(
         return None
     times = np.ma.getdata(columns["ns"]).astype(np.int64)
     return Distribution.model_validate(describe(times)) if len(times) == count else None
+
+
+def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64] | None:
+    """Total latency of every completed unit of a block, in the order of the units.
+
+    None if the samples are missing, cannot be read, or are not as many as the record says.
+    """
+    import duckdb  # noqa: PLC0415 - see `pooled`
+
+    paths = _sample_files(folder, [block])
+    if paths is None:
+        return None
+    try:
+        with duckdb.connect() as database:
+            columns = database.execute(_TOTALS, {"paths": paths}).fetchnumpy()
+    except duckdb.Error:
+        return None
+    totals: npt.NDArray[np.int64] = np.ma.getdata(columns["total_ns"]).astype(np.int64)
+    return totals if len(totals) == block.latency_s.count else None
 
 
 def _pool(

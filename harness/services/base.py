@@ -113,6 +113,8 @@ class Service(Protocol):
     """One server of one run."""
 
     info: ServerInfo
+    target: Target
+    """How it is reached, with credentials: for whoever owns the server."""
     secrets: tuple[str, ...]
     """Every password or key that must not appear in logs and records."""
 

@@ -117,7 +117,7 @@ class RabbitmqService:
         counters: CounterReader | None = None,
     ) -> None:
         self._counters = counters
-        self._target = target
+        self.target = target
         self._workspace = workspace
         self._server = server
         self._management = (
@@ -171,23 +171,23 @@ class RabbitmqService:
         name = f"harness-{identifier(label)}"
         if self._management is None:
             promise = self._workspace.promise(
-                _NAMES_PROMISE, {"url": self._target.url, "name": name}
+                _NAMES_PROMISE, {"url": self.target.url, "name": name}
             )
-            return _NamesNamespace(self._target.url, name, self._workspace, promise)
-        lasting = self._target.provider == "external"
+            return _NamesNamespace(self.target.url, name, self._workspace, promise)
+        lasting = self.target.provider == "external"
         promised = (
             self._workspace.promise(
                 _VHOST_PROMISE,
                 {
-                    "url": self._target.url,
-                    "management_url": self._target.management_url,
+                    "url": self.target.url,
+                    "management_url": self.target.management_url,
                     "vhost": name,
                 },
             )
             if lasting
             else None
         )
-        return _VhostNamespace(self._management, self._target.url, name, self._workspace, promised)
+        return _VhostNamespace(self._management, self.target.url, name, self._workspace, promised)
 
     def close(self) -> None:
         """Stop a private node."""

@@ -51,6 +51,14 @@ class Management:
         """Names of all vhosts."""
         return [str(vhost["name"]) for vhost in self._call("GET", "/api/vhosts")]
 
+    def message_counts(self, vhost: str) -> dict[str, int]:
+        """What was published, delivered, acknowledged ... in a vhost since the server's start.
+
+        The server gathers this every 5 s.
+        """
+        stats = self._call("GET", f"/api/vhosts/{quote(vhost, safe='')}").get("message_stats", {})
+        return {name: count for name, count in stats.items() if isinstance(count, int)}
+
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, missing_ok: bool = False
     ) -> Any:

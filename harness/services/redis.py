@@ -128,7 +128,7 @@ class RedisService:
     def __init__(
         self, target: Target, workspace: Workspace, server: LocalServer | None, detail: str
     ) -> None:
-        self._target = target
+        self.target = target
         self._workspace = workspace
         self._server = server
         self._free = list(range(_DATABASES - 1, -1, -1))
@@ -162,7 +162,7 @@ class RedisService:
         if self._server is None:
             prefix = f"harness:{identifier(label)}:"
             promise = self._workspace.promise(
-                _KEYS_PROMISE, {"url": self._target.url, "prefix": prefix}
+                _KEYS_PROMISE, {"url": self.target.url, "prefix": prefix}
             )
             return _PrefixNamespace(self, label, settings, prefix, promise)
         if not self._free:
@@ -177,11 +177,9 @@ class RedisService:
 
     def url(self, database: int | None = None) -> str:
         """With credentials; of a database, or as the endpoint says it."""
-        parts = urlsplit(self._target.url)
+        parts = urlsplit(self.target.url)
         return (
-            self._target.url
-            if database is None
-            else urlunsplit(parts._replace(path=f"/{database}"))
+            self.target.url if database is None else urlunsplit(parts._replace(path=f"/{database}"))
         )
 
     def give_back(self, database: int) -> None:

@@ -161,7 +161,7 @@ class SqsService:
                 f"`queue_name_prefix` has 1 to {_HIGHEST_PREFIX} characters: SQS allows 80 for a "
                 "whole name, and without a prefix nobody knows whose the queues are"
             )
-        self._target = target
+        self.target = target
         self._workspace = workspace
         self._server = server
         self._access = _Access.of(target.url, target.region)
@@ -186,12 +186,12 @@ class SqsService:
     def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
         """Queues under a prefix of their own."""
         del settings  # none of them says where messages are
-        prefix = f"{self._target.queue_name_prefix}{identifier(label)}-"
+        prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
         promise = None
-        if self._target.provider == "external":
+        if self.target.provider == "external":
             promise = self._workspace.promise(
                 _QUEUES_PROMISE,
-                {"url": self._target.url, "region": self._target.region, "prefix": prefix},
+                {"url": self.target.url, "region": self.target.region, "prefix": prefix},
             )
         return _SqsNamespace(self._access, self._client, prefix, self._workspace, promise)
 

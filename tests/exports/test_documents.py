@@ -15,7 +15,7 @@ from tests.exports.commands import check_command, harness_commands, pytest_optio
 
 ROOT = Path(__file__).parents[2]
 FILES = [
-    *("docs/exports.md", "docs/ci.md"),
+    *("docs/exports.md", "docs/ci.md", "docs/selftest.md"),
     *("examples/ci/github-actions.yml", "examples/ci/gitlab-ci.yml"),
 ]
 COMMANDS = [(name, c) for name in FILES for c in harness_commands((ROOT / name).read_text("utf-8"))]

@@ -67,9 +67,7 @@ class Case:
 
 def target_of(services: Services, configuration: Configuration) -> Target:
     """Where the broker is, with credentials: nothing but a test may ask."""
-    target = services.of(configuration)[0]._target  # type: ignore[attr-defined]
-    assert isinstance(target, Target)
-    return target
+    return services.of(configuration)[0].target
 
 
 def external(configuration: Configuration, target: Target, **more: Any) -> Configuration:
