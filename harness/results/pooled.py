@@ -114,7 +114,7 @@ def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64
         return None
     try:
         with duckdb.connect() as database:
-            columns = database.execute(_TOTALS, {"paths": paths}).fetchnumpy()
+            columns = database.execute(_totals([block]), {"paths": paths}).fetchnumpy()
     except duckdb.Error:
         return None
     totals: npt.NDArray[np.int64] = np.ma.getdata(columns["total_ns"]).astype(np.int64)
@@ -130,11 +130,7 @@ def _pool(
     if paths is None:
         return None
     try:
-        query = (
-            "SELECT total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
-            f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
-        )
-        columns = database.execute(query, {"paths": paths}).fetchnumpy()
+        columns = database.execute(_totals(blocks), {"paths": paths}).fetchnumpy()
     except duckdb.Error:
         return None
     totals = np.ma.getdata(columns["total_ns"]).astype(np.int64)
@@ -142,6 +138,13 @@ def _pool(
         return None
     numbers = tuple(block.number for block in blocks)
     return PooledCell(numbers, Distribution.model_validate(describe(totals)))
+
+
+def _totals(blocks: Sequence[BlockRecord]) -> str:
+    return (
+        "SELECT total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
+        f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
+    )
 
 
 def _chosen(blocks: Sequence[BlockRecord]) -> str:

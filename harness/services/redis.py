@@ -151,7 +151,7 @@ class RedisService:
 
     def counters(self) -> Counters | None:
         """Commands by name and bytes, from INFO; the harness' own looks are taken out."""
-        with _translated(self._target.url):
+        with _translated(self.target.url):
             return self._counters.read()
 
     def check(self, configuration: Configuration) -> None:
