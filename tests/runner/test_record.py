@@ -107,7 +107,10 @@ def test_the_plan_stands_in_the_record(smoke: Smoke) -> None:
     assert [block.number for block in record.blocks] == [0, 1]
     assert [block.repetition for block in record.blocks] == [0, 0]
     cell, _ = smoke.cell("closed")
-    assert (cell.load, cell.measure["warmup"]) == ({"load": "closed", "in_flight": 4}, 5)
+    assert (cell.load, cell.measure["warmup"]) == (
+        {"load": "closed", "in_flight": 4, "clients": 1},
+        5,
+    )
     assert (cell.config["name"], cell.axes) == ("redis", {})
 
 
@@ -233,6 +236,7 @@ def test_nothing_but_the_record_is_kept(smoke: Smoke) -> None:
     for number in ("000", "001"):
         block = f"blocks/{number}"
         expected |= {block, f"{block}/units.parquet", f"{block}/tasks.parquet", f"{block}/logs"}
+        expected.add(f"{block}/timeline.parquet")
         expected |= {f"{block}/logs/worker1.log", f"{block}/logs/client.log"}
         expected.add(f"{block}/depth.parquet")
     assert found == expected
