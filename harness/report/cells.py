@@ -47,6 +47,8 @@ class Counts:
     lost: int
     timed_out: int
     duplicated: int
+    client_limited: int
+    """Blocks whose client could not keep up with the load's plan."""
     loss: Mapping[str, int]
     """Stage -> how many of the lost ones got that far; only stages that occur."""
 
@@ -67,8 +69,6 @@ class Figures:
     planned_per_s: Spread | None
     """Open loop only: what was due, and what was sent in time."""
     sent_per_s: Spread | None
-    client_limited: bool
-    """In at least one block the client could not keep up with the plan."""
     worker_cpu_ms_per_task: Spread | None
     latency_s: Distribution | None
     """None where several blocks' samples could not be brought together."""
@@ -149,7 +149,7 @@ class CellView:
         slow for the load."""
         failed = any(block.status == "failed" for block in self.blocks)
         unsound = bool(self.blocks) and not self.figures.counts.sound
-        return failed or unsound or self.figures.client_limited
+        return failed or unsound or self.figures.counts.client_limited > 0
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,6 @@ def _figures(
         publish_rate_per_s=_spread(measured, lambda block: block.publish_rate_per_s),
         planned_per_s=_spread(measured, lambda block: block.planned_per_s),
         sent_per_s=_spread(measured, lambda block: block.sent_per_s),
-        client_limited=any(block.client_limited for block in measured),
         worker_cpu_ms_per_task=_spread(measured, lambda block: block.worker_cpu_ms_per_task),
         latency_s=latency,
         mean_s={name: mean for name, mean in means.items() if mean is not None},
@@ -268,5 +267,6 @@ def counts_of(blocks: Sequence[BlockRecord]) -> Counts:
         lost=sum(block.outcomes.lost for block in blocks),
         timed_out=sum(block.outcomes.timed_out for block in blocks),
         duplicated=sum(block.duplicated for block in blocks),
+        client_limited=sum(block.client_limited for block in blocks),
         loss={stage: count for stage, count in stages.items() if count},
     )

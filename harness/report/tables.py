@@ -204,8 +204,7 @@ def _cpu(figures: Figures) -> str:
 
 
 def _outcome(figures: Figures) -> str:
-    limited = ", client-limited" if figures.client_limited else ""
-    return outcome_words(figures.counts) + limited
+    return outcome_words(figures.counts)
 
 
 _PERCENTILES = ("p50", "p95", "p99")

@@ -166,7 +166,8 @@ STAGES = {
 
 
 def outcome_words(counts: Counts) -> str:
-    """The ledger in one cell of a table: `2,402 ok, 1 lost, 2 dup`."""
+    """The ledger in one cell of a table: `2,402 ok, 1 lost, 2 dup`, and whether the client was too
+    slow for the load."""
     if not counts.blocks:
         return "not run"
     words = [f"{counts.completed - counts.failed_as_meant:,} ok"]
@@ -178,7 +179,8 @@ def outcome_words(counts: Counts) -> str:
         "failed": counts.failed,
         "timed out": counts.timed_out,
     }
-    return ", ".join(words + [f"{count:,} {word}" for word, count in others.items() if count])
+    words += [f"{count:,} {word}" for word, count in others.items() if count]
+    return ", ".join([*words, *(["client-limited"] if counts.client_limited else [])])
 
 
 def trouble_words(counts: Counts) -> str:

@@ -244,7 +244,9 @@ def _variant(cell: str) -> str:
 
 
 def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]:
-    unsound = sum(not (one.sound and other.sound) for one, other in cells.pairs)
+    unsound = sum(
+        not all(block.sound and not block.client_limited for block in pair) for pair in cells.pairs
+    )
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue

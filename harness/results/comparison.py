@@ -42,7 +42,8 @@ class Comparison(Stored):
     outliers: int = 0
     """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
     unsound: int = 0
-    """Pairs one of whose blocks had lost, wrong, failed or duplicated units."""
+    """Pairs one of whose blocks had lost, wrong, failed or duplicated units, or a client that was
+    too slow for the load."""
     reason: str = ""
     """Why there is no verdict, in words, where there can be none."""
     smallest_regression: float | None = None
