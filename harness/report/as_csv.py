@@ -44,6 +44,7 @@ def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[
             **_figures(block),
             **_ledger(block),
             **_costs(block),
+            **_open_loop(block),
         }.items()
     )
 
@@ -109,6 +110,18 @@ def _costs(block: BlockRecord) -> Mapping[str, Value]:
     }
 
 
+def _open_loop(block: BlockRecord) -> Mapping[str, Value]:
+    found = block.saturation
+    return {
+        "planned_per_s": block.planned_per_s,
+        "sent_per_s": block.sent_per_s,
+        "unsent": block.unsent,
+        "client_limited": "yes" if block.client_limited else "no",
+        "saturation_per_s": None if found is None else found.rate_per_s,
+        "stopped_by": None if found is None else found.stopped_by,
+    }
+
+
 def _means(names: tuple[str, ...], found: Mapping[str, Distribution]) -> Mapping[str, Value]:
     none = Distribution(count=0)
     return {f"{name}_mean_s": found.get(name, none).mean for name in names}
@@ -122,7 +135,12 @@ def _field(value: Value) -> str | float:
 
 def _columns() -> tuple[str, ...]:
     block = BlockRecord(number=0, cell=0, repetition=0, status="complete", started_at="")
-    parts: tuple[Callable[[BlockRecord], Mapping[str, Value]], ...] = (_figures, _ledger, _costs)
+    parts: tuple[Callable[[BlockRecord], Mapping[str, Value]], ...] = (
+        _figures,
+        _ledger,
+        _costs,
+        _open_loop,
+    )
     names = (
         *("run", "run_status", "block", "status", "cell", "repetition", "configuration"),
         *("workload", "load", "broker", "backend", "emulator", "started_at"),

@@ -66,9 +66,8 @@ class Figures:
     throughput_per_s: Spread | None
     tasks_per_s: Spread | None
     publish_rate_per_s: Spread | None
-    planned_per_s: Spread | None
-    """Open loop only: what was due, and what was sent in time."""
     sent_per_s: Spread | None
+    """Open loop only: units sent in time."""
     worker_cpu_ms_per_task: Spread | None
     latency_s: Distribution | None
     """None where several blocks' samples could not be brought together."""
@@ -222,7 +221,6 @@ def _figures(
         throughput_per_s=_spread(measured, lambda block: block.throughput_per_s),
         tasks_per_s=_spread(measured, lambda block: block.tasks_per_s),
         publish_rate_per_s=_spread(measured, lambda block: block.publish_rate_per_s),
-        planned_per_s=_spread(measured, lambda block: block.planned_per_s),
         sent_per_s=_spread(measured, lambda block: block.sent_per_s),
         worker_cpu_ms_per_task=_spread(measured, lambda block: block.worker_cpu_ms_per_task),
         latency_s=latency,

@@ -11,16 +11,16 @@ from harness.results.record import BlockRecord, LoadPhaseRecord, Saturation, Sat
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 
-_PHASES_HEAD = ("due/s", "sent/s", "completed/s", "p50", "p99", "max", "under way", OUTCOME)
+_PHASES_HEAD = ("due/s", "sent/s", "done/s", "p50", "p99", "under way", OUTCOME)
 _PHASES_NOTE = (
     "Each unit counts in the phase in which it was due, and its latency from that moment. "
-    "completed/s: units, of whatever phase, completed during it. under way: units published and "
+    "done/s: units, of whatever phase, completed during it. under way: units published and "
     "not over at its end. warmup and drain are in no other table."
 )
-_CURVE_HEAD = ("sent/s", "completed/s", "p50", "p99", "workers", "client", "broker", OUTCOME)
+_CURVE_HEAD = ("sent/s", "done/s", "p50", "p99", "workers", "broker", OUTCOME)
 _CURVE_NOTE = (
     "One row per rate that was tried, slowest first; latency counts from the moment a unit was "
-    "due. workers, client, broker: cores in use by all their processes."
+    "due. workers, broker: cores in use by all their processes; run.json has all."
 )
 
 
@@ -68,11 +68,11 @@ def _title(cell: CellView, block: BlockRecord) -> str:
 
 
 def _answer(cell: CellView, block: BlockRecord, found: Saturation) -> Row:
-    words = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
+    words = f"stopped by {STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))}"
     if found.out_of_time:
-        words += "; the time was up before the search was done"
+        words += ", the time was up before the search was done"
     elif found.rate_per_s is not None and not found.confirmed:
-        words += "; not confirmed by a second try"
+        words += ", not confirmed by a second try"
     return Row(
         _title(cell, block),
         (
@@ -95,10 +95,15 @@ def _curve(block: BlockRecord) -> Iterator[Row]:
                 format_number(phase.completed_per_s),
                 format_duration(phase.latency_s.p50),
                 format_duration(phase.latency_s.p99),
-                *(_cores(step, name) for name in ("workers", "client", "broker")),
-                "kept" if step.kept else f"broke {printable(', '.join(step.broken))}",
+                *(_cores(step, name) for name in ("workers", "broker")),
+                "kept" if step.kept else f"broke {', '.join(map(_limit, step.broken))}",
             ),
         )
+
+
+def _limit(broken: str) -> str:
+    """A limit's measure; how high it may be stands above."""
+    return printable(broken.partition(" ")[0])
 
 
 def _cores(step: SaturationStep, name: str) -> str:
@@ -108,7 +113,7 @@ def _cores(step: SaturationStep, name: str) -> str:
 
 def _phase(phase: LoadPhaseRecord) -> Row:
     rates = (_due(phase), format_number(_per_s(phase.sent_in_time, phase)))
-    latencies = (phase.latency_s.p50, phase.latency_s.p99, phase.latency_s.max)
+    latencies = (phase.latency_s.p50, phase.latency_s.p99)
     sends = phase.planned > 0
     return Row(
         f"{phase.phase}, {format_duration(phase.duration_s)}",

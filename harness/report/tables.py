@@ -215,13 +215,12 @@ _LAST = (
 )
 _WATCHED = (
     Column(
-        "due/s",
-        _median(lambda figures: figures.planned_per_s),
+        "sent/s",
+        _median(lambda figures: figures.sent_per_s),
         optional=True,
-        note="due/s, sent/s: units that were due, and that were sent in time; where a load has "
-        "them, latency counts from the moment at which a unit was due.",
+        note="sent/s: units that were sent when they were due; with this figure, latency counts "
+        "from that moment.",
     ),
-    Column("sent/s", _median(lambda figures: figures.sent_per_s), optional=True),
     Column("units/s", _median(lambda figures: figures.throughput_per_s)),
     Column("range", _range(lambda figures: figures.throughput_per_s), optional=True),
     Column("tasks/s", _tasks_per_s, optional=True),

@@ -144,17 +144,18 @@ def warning_detail(code: str, data: Data) -> str:
 
 
 STOPPED_BY = {
-    "client": "stopped by the client: it could not send faster",
-    "broker": "stopped by the broker: one of its processes used a whole core",
-    "backend": "stopped by the result backend: one of its processes used a whole core",
-    "workers": "stopped by the workers: one of their processes used a whole core",
-    "slots": "stopped by the workers: all their slots were running tasks",
-    "machine": "stopped by this machine: all its cores were busy",
-    "loss": "stopped by units that did not end as they were meant to",
-    "limit": "stopped by the limit: nothing was busy all the time",
-    "most": "not stopped: the highest rate asked for was kept",
-    "time": "not stopped: the time was up",
+    "client": "the client could not send faster",
+    "broker": "the broker, one process used a whole core",
+    "backend": "the result backend, one process used a whole core",
+    "workers": "the workers, one process used a whole core",
+    "slots": "the workers, all slots were running tasks",
+    "machine": "this machine, all its cores were busy",
+    "loss": "units that did not end as they were meant to",
+    "limit": "the limit, nothing was busy all the time",
+    "most": "nothing, the highest rate asked for was kept",
+    "time": "nothing, the time was up",
 }
+"""What stopped a search for saturation. A comma is where a narrow table may break it."""
 
 STAGES = {
     "never_received": "never received by a worker",

@@ -13,11 +13,14 @@ from harness.results.record import (
     CellRecord,
     Distribution,
     Environment,
+    LoadPhaseRecord,
     LossReasons,
     Outcomes,
     RecordedWarning,
     RunRecord,
     RunStatus,
+    Saturation,
+    SaturationStep,
     Server,
 )
 
@@ -178,6 +181,113 @@ def write_units(folder: Path, number: int, totals_ns: list[int], outcome: str = 
 
 
 # --- the runs of the golden files -----------------------------------------------------------------
+
+
+def load_phase(phase: str, rate: float, seconds: float, **changes: Any) -> LoadPhaseRecord:
+    """All units sent in time and completed, p50 16 ms."""
+    planned = round(rate * seconds)
+    whole: dict[str, Any] = {
+        "phase": phase,
+        "counted": phase not in ("warmup", "drain", "search"),
+        "begin_s": 0.0,
+        "duration_s": seconds,
+        "rate_per_s": rate,
+        "to_per_s": rate,
+        "planned": planned,
+        "sent": planned,
+        "sent_in_time": planned,
+        "completed": planned,
+        "completed_per_s": rate,
+        "latency_s": spread_around(0.016, planned) if planned else Distribution(count=0),
+        "outcomes": Outcomes(ok=planned),
+    }
+    return LoadPhaseRecord(**(whole | changes))
+
+
+def phased_block(number: int, cell: int) -> BlockRecord:
+    """A burst that the client could not send in time, and a ramp that lost a unit."""
+    return block(
+        number,
+        cell,
+        units=1850,
+        planned_per_s=194.0,
+        sent_per_s=180.0,
+        unsent=100,
+        client_limited=True,
+        load_phases=(
+            load_phase("warmup", 50, 2),
+            load_phase("steady", 100, 5),
+            load_phase(
+                "burst",
+                400,
+                2,
+                sent=700,
+                sent_in_time=600,
+                unsent=100,
+                completed=700,
+                client_limited=True,
+                in_flight_at_end=23,
+                outcomes=Outcomes(ok=700),
+            ),
+            load_phase(
+                "ramp", 100, 3, to_per_s=300.0, planned=600, sent=600, sent_in_time=600,
+                completed=599, outcomes=Outcomes(ok=599, lost=1),
+            ),
+            load_phase("drain", 0, 1, completed_per_s=23.0),
+        ),
+        outcomes=Outcomes(ok=1849, lost=1),
+        loss=LossReasons(never_received=1),
+        warnings=(
+            RecordedWarning(
+                code="client_limited", data={"planned_per_s": 400.0, "sent_per_s": 300.0}
+            ),
+        ),
+    )  # fmt: skip
+
+
+def searched_block(number: int, cell: int, rates: dict[float, tuple[str, ...]]) -> BlockRecord:
+    """Rate -> limits that it broke; the highest one that broke none was found and confirmed."""
+    kept = [rate for rate, broken in rates.items() if not broken]
+    steps = [*rates.items(), *([(max(kept), ())] if kept else [])]
+    found = max(kept, default=None)
+    return block(
+        number,
+        cell,
+        planned_per_s=found,
+        sent_per_s=found,
+        throughput_per_s=found,
+        load_phases=tuple(
+            load_phase("sustained" if rate == found else "search", rate, 5) for rate, _ in steps
+        ),
+        saturation=Saturation(
+            rate_per_s=found,
+            broken_at_per_s=min((rate for rate, broken in rates.items() if broken), default=None),
+            limits=("p99(latency.total) < 250ms",),
+            stopped_by="workers" if kept else "limit",
+            confirmed=bool(kept),
+            steps=tuple(
+                SaturationStep(
+                    rate_per_s=rate,
+                    kept=not broken,
+                    broken=broken,
+                    cores={"workers": rate / 500, "client": rate / 1000, "machine": rate / 300},
+                )
+                for rate, broken in steps
+            ),
+        ),
+    )
+
+
+def open_loop_run() -> RunRecord:
+    """Phases, and two searches: one that found a rate, one that found none."""
+    late = ("growth", "p99(latency.total) < 250ms")
+    found = searched_block(1, 1, {50: (), 100: (), 200: (), 400: late, 283: late, 238: ()})
+    cells = (
+        cell("redis/add/rate-warmup-steady-burst-ramp-drain", phased_block(0, 0)),
+        cell("redis/add/saturate", found),
+        cell("redis/heavy_task-50/saturate", searched_block(2, 2, {50: late, 25: late})),
+    )
+    return run(*cells)
 
 
 def tutorial_run() -> RunRecord:

@@ -25,6 +25,7 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "tutorial": records.tutorial_run,
     "brokers": records.brokers_run,
     "costs": records.costs_run,
+    "open-loop": records.open_loop_run,
     "troubled": records.troubled_run,
     "failed": records.failed_run,
     "partial": records.partial_run,

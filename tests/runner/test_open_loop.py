@@ -216,7 +216,7 @@ def test_saturation_of_slots(site: Site) -> None:
     assert block.latency_s.count == sum(phase.completed for phase in sustained)
     assert block.outcomes.ok == block.units
     assert "How much it takes" in ended.stdout
-    assert "all their slots were running tasks" in ended.words
+    assert "all slots were running tasks" in ended.words
 
 
 def test_a_search_ends_in_time(site: Site) -> None:
