@@ -39,8 +39,8 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/recorder_cost.py
 	$(BIN)/python benchmarks/publishing.py
-	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/observer_cost.py
+	$(BIN)/python benchmarks/in_flight.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
 
