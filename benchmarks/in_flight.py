@@ -1,9 +1,9 @@
 """Does a task cost more when a hundred thousand others are under way? On real Redis, observed.
 
 Two open loops publish prebuilt messages for as long as it takes to have 10,000 and 100,000 units
-under way; workers then need minutes for them. Holds if every unit is seen and right, and if neither
-the workers' CPU per task nor the observer's per result is more than 1.2 times as high with ten times
-as many. (The ratio is of one block each: not of pairs, which would take an hour.)
+under way; workers then need minutes for them. Holds if every unit is seen and right, and neither
+the workers' CPU per task nor the observer's per result is more than 1.2 times as high with ten
+times as many. (The ratio is of one block each: not of pairs, which would take an hour.)
 """
 
 from __future__ import annotations

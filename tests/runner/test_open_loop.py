@@ -100,8 +100,10 @@ def check_timeline(ended: Ended, block: BlockRecord) -> None:
         )
 
 
-@pytest.mark.parametrize("workload", ["group", "chain", "heavy_task"])
-@pytest.mark.parametrize("backend", ["redis", "rpc"])
+@pytest.mark.parametrize(
+    ("workload", "backend"),
+    [("group", "redis"), ("chain", "redis"), ("group", "rpc"), ("heavy_task", "rpc")],
+)
 def test_every_result_is_seen_and_checked(site: Site, workload: str, backend: str) -> None:
     site.configuration(
         broker={"service": "rabbitmq" if backend == "rpc" else "redis"},
@@ -131,7 +133,8 @@ def test_one_plan_whoever_sends_it(site: Site) -> None:
     site.configuration()
     load = {"load": "rate", "rate": 60, "arrivals": "poisson"}
     site.scenario(
-        loads=[load, {**load, "clients": 3}], measure={"warmup": 6, "duration": "2s", "blocks": 2}
+        loads=[load, {**load, "clients": 3}, {**load, "senders": 1}],
+        measure={"warmup": 6, "duration": "2s"},
     )
     ended = site.run("--seed", "11")
     assert ended.code == 0, ended.stderr
@@ -140,8 +143,7 @@ def test_one_plan_whoever_sends_it(site: Site) -> None:
         due = sorted(row["due_ns"] for row in ended.rows(block, "units"))
         plans.append([later - earlier for earlier, later in pairwise(due)])
         assert block.outcomes.ok == block.units
-    assert len(plans) == 4
-    assert plans[0] == plans[1] == plans[2] == plans[3]
+    assert plans[0] == plans[1] == plans[2]
     numbers = {row["unit"] >> 24 for row in ended.rows(ended.record.cells[1].blocks[0], "units")}
     assert numbers == {0, 1, 2}
 
@@ -193,7 +195,7 @@ def test_saturation_of_slots(site: Site) -> None:
         loads=[
             {
                 "load": "saturate",
-                "limits": ["p99(latency.total) < 600ms"],
+                "limits": ["p99(latency.total) < 400ms"],
                 "start": 5,
                 "step": "2s",
                 "precision": "20%",
