@@ -112,6 +112,11 @@ BLOCKS = (
     Column("backend_peak_rss_bytes", "BIGINT", ""),
     Column("dollars_per_million_tasks", "DOUBLE", "of requests to SQS"),
     Column("warnings", "VARCHAR[]", "codes"),
+    Column("planned_per_s", "DOUBLE", "units due, of an open loop"),
+    Column("sent_per_s", "DOUBLE", "of them, those sent in time"),
+    Column("unsent", "BIGINT", "due, and never sent"),
+    Column("client_limited", "BOOLEAN", "the client was too slow for the load"),
+    Column("saturation_per_s", "DOUBLE", "the highest rate that kept its limits"),
 )
 _SAMPLE = (
     Column("run_id", "VARCHAR", ""),
@@ -130,6 +135,8 @@ UNITS = (
     ),
     *(Column(f"{name}_ns", "BIGINT", "length of the phase") for name in PHASES),
     Column("total_ns", "BIGINT", "sum of the phases"),
+    Column("load_phase", "INTEGER", "of an open loop, from 0"),
+    Column("counted", "BOOLEAN", "it is in the block's figures"),
 )
 TASKS = (
     *_SAMPLE,
@@ -220,6 +227,7 @@ def _figures(block: BlockRecord) -> dict[str, Any]:
         **{f"{name}_s": value.model_dump() for name, value in spreads.items()},
         **{name: getattr(block.outcomes, name) for name in _LEDGER},
         "sound": block.sound,
+        "saturation_per_s": block.saturation.rate_per_s if block.saturation else None,
         "warnings": [warning.code for warning in block.warnings],
     }
 
