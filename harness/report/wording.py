@@ -144,7 +144,7 @@ def warning_detail(code: str, data: Data) -> str:
 
 
 STOPPED_BY = {
-    "client": "the client could not send faster",
+    "client": "the client, which could not send faster",
     "broker": "the broker, one process used a whole core",
     "backend": "the result backend, one process used a whole core",
     "workers": "the workers, one process used a whole core",

@@ -12,7 +12,10 @@ GROWTH_SHARE = 0.02
 LEAST_GROWTH = 3
 """Units: fewer than that come and go by chance."""
 BUSY = 0.85
-"""Cores of one process, or the share of the machine, from which it counts as the bottleneck."""
+"""Cores of one process from which it counts as the bottleneck."""
+MACHINE_BUSY = 0.8
+"""Share of the machine's cores from which it does: processes that wait for each other leave some
+idle. Two brokers at saturation on two cores used 0.80 to 0.88 of them."""
 SLOTS_BUSY = 0.9
 
 
@@ -75,6 +78,6 @@ def stopped_by(
         return max(full, key=lambda name: full[name])
     if slots_busy is not None and slots_busy >= SLOTS_BUSY:
         return "slots"
-    if machine_share is not None and machine_share >= BUSY:
+    if machine_share is not None and machine_share >= MACHINE_BUSY:
         return "machine"
     return "loss" if "loss" in broken else "limit"

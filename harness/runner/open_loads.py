@@ -297,7 +297,7 @@ class _Meter:
         after_machine = psutil.cpu_times()
         idle_s = _idle(after_machine) - _idle(self._machine_before)
         total_s = time.monotonic() - self._began_s
-        cores["machine"] = max(0.0, (psutil.cpu_count() or 1) - idle_s / total_s)
+        cores["machine"] = max(0.0, ((psutil.cpu_count() or 1) * total_s - idle_s) / elapsed_s)
         return _Used(cores, busiest)
 
 
