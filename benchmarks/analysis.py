@@ -119,6 +119,7 @@ def analyse(folder: Path) -> None:
     digested_s = time.monotonic() - began
     samples.write(folder, result.merged, result.ledger, result.phases)
     seconds = timeline(merged, result.ledger, result.phases, sequential=False, interval_s=1.0)
+    assert seconds is not None
     samples.write_timeline(folder, seconds)
     block = BlockRecord(
         number=0, cell=0, repetition=0, status="complete", started_at="", **result.fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,34 +24,40 @@ class Usage:
 
 def usage(roots: Sequence[int]) -> Usage:
     """Usage of the processes `roots` and all their descendants; the dead count nothing."""
-    cpu_ns, rss_bytes = 0, 0
-    for root in roots:
-        with contextlib.suppress(psutil.Error):
-            tree = [leader := psutil.Process(root), *leader.children(recursive=True)]
-            for process in tree:
-                with contextlib.suppress(psutil.Error):
-                    cpu_ns += _cpu_ns(process)
-                    rss_bytes += _peak_rss_bytes(process)
-    return Usage(cpu_ns, rss_bytes)
+    return _used(_trees(roots))
+
+
+def usage_of(pids: Sequence[int]) -> Usage:
+    """Usage of just these processes; the dead count nothing."""
+    return _used(_living(pids))
 
 
 def cpu_ns_by_process(roots: Sequence[int]) -> dict[int, int]:
     """CPU time so far of each living process among `roots` and their descendants, by pid."""
     found: dict[int, int] = {}
-    for root in roots:
+    for process in _trees(roots):
         with contextlib.suppress(psutil.Error):
-            for process in [leader := psutil.Process(root), *leader.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    found[process.pid] = _cpu_ns(process)
+            found[process.pid] = _cpu_ns(process)
     return found
 
 
-def usage_of(pids: Sequence[int]) -> Usage:
-    """Usage of just these processes; the dead count nothing."""
-    cpu_ns, rss_bytes = 0, 0
+def _living(pids: Iterable[int]) -> Iterator[psutil.Process]:
     for pid in pids:
         with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
+            yield psutil.Process(pid)
+
+
+def _trees(roots: Iterable[int]) -> Iterator[psutil.Process]:
+    for leader in _living(roots):
+        yield leader
+        with contextlib.suppress(psutil.Error):
+            yield from leader.children(recursive=True)
+
+
+def _used(processes: Iterable[psutil.Process]) -> Usage:
+    cpu_ns, rss_bytes = 0, 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
             cpu_ns += _cpu_ns(process)
             rss_bytes += _peak_rss_bytes(process)
     return Usage(cpu_ns, rss_bytes)

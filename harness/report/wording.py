@@ -154,6 +154,7 @@ STOPPED_BY = {
     "limit": "the limit, nothing was busy all the time",
     "most": "nothing, the highest rate asked for was kept",
     "time": "nothing, the time was up",
+    "interrupt": "an interrupt, so the search is not done",
 }
 """What stopped a search for saturation. A comma is where a narrow table may break it."""
 

@@ -110,6 +110,7 @@ class _Block:
     """When each unit was over: seen, or finished where nobody watched."""
     owner: npt.NDArray[np.int64]
     sent_in_time: Mask
+    whole: bool
     describe: Callable[[npt.NDArray[np.int64]], Distribution]
 
 
@@ -119,8 +120,11 @@ def summaries(
     timing: Phases,
     plan: Plan,
     describe: Callable[[npt.NDArray[np.int64]], Distribution],
+    *,
+    whole: bool,
 ) -> tuple[LoadPhaseRecord, ...]:
-    """Each phase by itself."""
+    """Each phase by itself. `whole`: nobody broke the load off. Where somebody did, that units
+    were not sent is not the client's fault."""
     if not plan:
         return ()
     block = _Block(
@@ -130,6 +134,7 @@ def summaries(
         merged.units.due_ns + timing.total_ns,
         phase_of_unit(merged, plan),
         on_time(merged, plan),
+        whole,
         describe,
     )
     return tuple(_summary(block, index, plan) for index in range(len(plan)))
@@ -155,7 +160,7 @@ def _summary(block: _Block, index: int, plan: Plan) -> LoadPhaseRecord:
         sent=int(mine.sum()),
         sent_in_time=in_time,
         unsent=phase.unsent,
-        client_limited=behind(planned, in_time),
+        client_limited=block.whole and behind(planned, in_time),
         completed=int(completed.sum()),
         completed_per_s=float(within.sum() / phase.duration_s),
         in_flight_at_end=_in_flight(block, phase.end_ns),

@@ -134,7 +134,7 @@ class Saturation(Stored):
     limits: tuple[str, ...] = ()
     stopped_by: str
     """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
-    `time` where nothing broke before the search ended."""
+    `time` where nothing broke before the search ended, `interrupt` where it was broken off."""
     confirmed: bool = False
     """Whether the highest rate kept the limits a second time."""
     out_of_time: bool = False

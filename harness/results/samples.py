@@ -35,10 +35,8 @@ def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases, plan: Pl
         _copy(database, folder / TASKS_FILE, _TASKS, _task_columns(merged))
 
 
-def write_timeline(folder: Path, timeline: Timeline | None) -> None:
-    """Write the block second by second, if there is anything. OSError on a full disk."""
-    if timeline is None:
-        return
+def write_timeline(folder: Path, timeline: Timeline) -> None:
+    """Write the block second by second. OSError on a full disk."""
     import duckdb  # noqa: PLC0415 - see `write`
 
     columns = timeline.columns()

@@ -96,7 +96,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "duplicated": _duplicated(merged),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
-        **_open_loop(merged, ledger, timing, plan),
+        **_open_loop(merged, ledger, timing, plan, whole=end.workers_alive and not end.cut_short),
     }
     warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
@@ -129,9 +129,11 @@ def _window_ns(
     return None if begin == MISSING or end <= begin else int(end - begin)
 
 
-def _open_loop(merged: Merged, ledger: Ledger, timing: Phases, plan: Plan) -> dict[str, Any]:
+def _open_loop(
+    merged: Merged, ledger: Ledger, timing: Phases, plan: Plan, *, whole: bool
+) -> dict[str, Any]:
     """What only loads with phases have."""
-    found = summaries(merged, ledger, timing, plan, _distribution)
+    found = summaries(merged, ledger, timing, plan, _distribution, whole=whole)
     counted = [phase for phase in found if phase.counted]
     fields: dict[str, Any] = {
         "load_phases": found,

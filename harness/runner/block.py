@@ -34,6 +34,7 @@ from harness.scenario.load_models import OpenLoad
 from harness.scenario.models import Cell
 from harness.scenario.price_models import Prices
 from harness.scenario.prices import list_prices
+from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
 from harness.workers.process import Workers
 from harness.workspace import Workspace
@@ -100,57 +101,28 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
     return _record(job, measured, started_at, isolation, services.redact)
 
 
+@dataclass(frozen=True)
+class _Crew:
+    """The processes of a block."""
+
+    workers: Workers
+    clients: Clients
+    observer: Client | None
+
+
 def _measure(
     job: BlockJob, services: Services, space: BlockSpace, logs: Path, interrupts: Interrupts
 ) -> Measured:
-    spec = job.workspace.path / f"cell-{job.number:03d}.json"
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
-    worker = job.cell.configuration.worker
+    broker, backend = services.of(job.cell.configuration)
     with ExitStack() as stack:
-        meter = CostMeter(*services.of(job.cell.configuration), space.broker)
-        stack.enter_context(closing(meter))
-        environ = cellspec.environ_for("worker", spec, job.environ)
-        workers = stack.enter_context(
-            Workers.start(
-                worker,
-                job.label,
-                environ,
-                logs,
-                job.workspace,
-                job.interpreter,
-                job.affinity.workers,
-            )
-        )
-        environ = cellspec.environ_for("client", spec, job.environ)
-        clients = stack.enter_context(
-            Clients.start(
-                job.cell.load.clients,
-                environ,
-                logs,
-                job.workspace,
-                job.interpreter,
-                job.affinity.client,
-            )
-        )
-        observer = None
-        if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
-            observer = stack.enter_context(
-                Client.start(
-                    environ,
-                    logs,
-                    job.workspace,
-                    job.interpreter,
-                    "observer",
-                    cores=job.affinity.client,
-                )
-            )
-        limit_s = job.cell.measure.startup_timeout
+        meter = stack.enter_context(closing(CostMeter(broker, backend, space.broker)))
+        crew = _start(job, space, logs, stack)
         wait_ready(
-            workers,
-            clients,
-            worker,
+            crew.workers,
+            crew.clients,
+            job.cell.configuration.worker,
             job.events,
-            limit_s,
+            job.cell.measure.startup_timeout,
             job.environ,
             stores_results=job.shape.stores_results,
         )
@@ -161,11 +133,11 @@ def _measure(
             path=job.path,
             seed=job.seed,
             broker=space.broker,
-            observer=observer,
+            observer=crew.observer,
             meter=meter,
-            server_pids=_server_pids(services, job.cell),
+            server_pids=_server_pids(broker, backend),
         )
-        session = _SESSIONS[job.cell.load.load](room, workers, clients, interrupts)
+        session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
     waiting = space.broker.depth() or 0
@@ -176,8 +148,25 @@ def _measure(
     )
 
 
-def _server_pids(services: Services, cell: Cell) -> dict[str, tuple[int, ...]]:
-    broker, backend = services.of(cell.configuration)
+def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
+    """Start everybody; `stack` ends them. They are not ready yet when this returns."""
+    spec = job.workspace.path / f"cell-{job.number:03d}.json"
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
+    worker = job.cell.configuration.worker
+    environ = cellspec.environ_for("worker", spec, job.environ)
+    place = (logs, job.workspace, job.interpreter)
+    workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
+    stack.enter_context(workers)
+    environ, cores = cellspec.environ_for("client", spec, job.environ), job.affinity.client
+    clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
+    observer = None
+    if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
+        observer = Client.start(environ, *place, "observer", cores=cores)
+        stack.enter_context(observer)
+    return _Crew(workers, clients, observer)
+
+
+def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
     apart = backend is not None and backend is not broker
     return {"broker": broker.pids(), "backend": backend.pids() if backend and apart else ()}
 
@@ -211,19 +200,9 @@ def _record(
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
     result = digest(merged, shape, end, measured.plan)
-    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
-    interval_s = job.cell.measure.interval
-    seconds = timeline(
-        merged,
-        result.ledger,
-        result.phases,
-        sequential=shape.sequential,
-        interval_s=interval_s,
-    )
-    samples.write_timeline(job.path, seconds)
-    executions = int(result.merged.tasks.executions.sum())
+    files = _write(job, measured, result)
+    executions = int(merged.tasks.executions.sum())
     cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
-    files = _files(job, measured, timeline=seconds is not None)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
     fields = result.fields | {
@@ -256,10 +235,19 @@ def _record(
     )
 
 
-def _files(job: BlockJob, measured: Measured, *, timeline: bool) -> dict[str, str]:
-    """What the block left beside its record; the queue's depths are written here."""
+def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
+    """Write what the block leaves beside its record; by name, from the run's folder."""
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
     names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
-    if timeline:
+    seconds = timeline(
+        result.merged,
+        result.ledger,
+        result.phases,
+        sequential=job.shape.sequential,
+        interval_s=job.cell.measure.interval,
+    )
+    if seconds is not None:
+        samples.write_timeline(job.path, seconds)
         names["timeline"] = samples.TIMELINE_FILE
     if measured.costs is not None and measured.costs.depth:
         depth.write(job.path, measured.costs.depth)

@@ -162,7 +162,10 @@ class SaturateSession(OpenSession):
         rate = search.next(())
         out_of_time = False
         while rate is not None and self.going_on():
-            steps.append(self._try(rate, load, len(steps)))
+            step = self._try(rate, load, len(steps))
+            if not self.going_on():
+                break  # broken off in it, so it says nothing
+            steps.append(step)
             if "client" in steps[-1].broken:
                 break  # a faster rate than it can send cannot be tried
             rate = search.next(_tried(steps))
@@ -170,6 +173,8 @@ class SaturateSession(OpenSession):
             if out_of_time:
                 break
         found = _found(steps, load, out_of_time=out_of_time and rate is not None)
+        if not self.going_on():
+            found = found.model_copy(update={"stopped_by": "interrupt"})
         self._name_steps(steps, found.rate_per_s)
         return self.loaded(since(before, self.workers.usage()), found)
 
@@ -190,13 +195,13 @@ class SaturateSession(OpenSession):
         return _judged(result, self._plan, load, used, self.workers.slots)
 
     def _name_steps(self, steps: Sequence[SaturationStep], rate: float | None) -> None:
-        """The steps at the rate that was found are the block's figures."""
-        self._keep(
-            tuple(
-                replace(phase, name=_SUSTAINED) if step.rate_per_s == rate else phase
-                for phase, step in zip(self._plan, steps, strict=True)
-            )
-        )
+        """The steps at the rate that was found are the block's figures. One that was broken off has
+        a phase, and is no step."""
+        named = [
+            replace(phase, name=_SUSTAINED) if step.rate_per_s == rate else phase
+            for phase, step in zip(self._plan, steps, strict=False)
+        ]
+        self._keep((*named, *self._plan[len(steps) :]))
 
 
 def _tried(steps: Sequence[SaturationStep]) -> list[Tried]:

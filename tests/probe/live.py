@@ -181,14 +181,16 @@ class Talk:
 
 
 @contextlib.contextmanager
-def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
-    """A client that has started. Ends with the end of its input."""
+def probe_process(
+    site: Site, part: str, name: str, spec: Mapping[str, Any]
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A `harness.probe` process with pipes, and its log. Killed if it has not ended by then."""
     log_path = site.folder / f"{name}.log"
     with (
         log_path.open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "harness.probe.client"],
-            env=site.environ("client", site.spec(name, **spec)),
+            [sys.executable, "-m", f"harness.probe.{part}"],
+            env=site.environ(part, site.spec(name, **spec)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -196,10 +198,17 @@ def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
         ) as process,
     ):
         try:
-            talk = Talk(process, log_path, site.events, spec.get("workload", {}))
-            talk.answer("start")
-            yield talk
-            talk.tell("exit")
-            assert process.wait(20) == 0, log_path.read_text()
+            yield process, log_path
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
+    """A client that has started. Ends with the end of its input."""
+    with probe_process(site, "client", name, spec) as (process, log_path):
+        talk = Talk(process, log_path, site.events, spec.get("workload", {}))
+        talk.answer("start")
+        yield talk
+        talk.tell("exit")
+        assert process.wait(20) == 0, log_path.read_text()

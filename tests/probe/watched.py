@@ -18,7 +18,7 @@ from harness.probe.events import Kind, UnitFlag, id_bytes
 from harness.probe.ids import namer, new_tag
 from harness.probe.recorder import Recorder
 from harness.results.eventlog import EVENT, Events, logs_in, read
-from tests.probe.live import Site, Talk
+from tests.probe.live import Site, Talk, probe_process
 
 LIMIT_S = 30.0
 
@@ -73,28 +73,14 @@ def sightings_in(events: Path, pattern: str = "observer-*.evt") -> Sightings:
 @contextlib.contextmanager
 def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
     """An observer that watches. Ends with the end of its input, by itself and soon."""
-    log_path = site.folder / f"{name}.log"
-    with (
-        log_path.open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "harness.probe.observer"],
-            env=site.environ("observer", site.spec(name, **spec)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        try:
-            talk = Observer(process, log_path, site.events, spec.get("workload", {}))
-            talk.start = talk.answer("start")
-            yield talk
-            assert process.stdin is not None
-            process.stdin.close()
-            assert process.wait(10) == 0, log_path.read_text()
-            assert "Traceback" not in log_path.read_text()
-        finally:
-            process.kill()
+    with probe_process(site, "observer", name, spec) as (process, log_path):
+        talk = Observer(process, log_path, site.events, spec.get("workload", {}))
+        talk.start = talk.answer("start")
+        yield talk
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0, log_path.read_text()
+        assert "Traceback" not in log_path.read_text()
 
 
 class Sender:

@@ -255,6 +255,25 @@ def test_interrupted(site: Site) -> None:
     assert block.outcomes.ok >= 40
     assert block.unsent == 4800 - block.units
     assert block.outcomes.ok + block.outcomes.timed_out == block.units
+    assert not block.client_limited, "the user ended it: the client was fast enough"
+    assert "client-limited" not in ended.stdout
+
+
+def test_an_interrupted_search(site: Site) -> None:
+    """It names no bottleneck, and the step that was broken off proves nothing."""
+    site.configuration()
+    site.scenario(loads=[{"load": "saturate", "start": 40, "step": "1s"}], measure={"warmup": 2})
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.MEASURE_BEGIN, 3)
+        running.kill(signal.SIGINT)
+        ended = running.ended()
+    found = ended.block.saturation
+    assert found is not None
+    assert (found.stopped_by, found.broken_at_per_s) == ("interrupt", None)
+    assert [step.rate_per_s for step in found.steps] == [40, 80]
+    assert found.rate_per_s == 80
+    assert [phase.counted for phase in ended.block.load_phases] == [False, True, False]
+    assert "stopped by an interrupt" in ended.words
 
 
 def test_killed(site: Site) -> None:
