@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pairs import PAIRS, Ratio, interleave, ratio
 
+from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
-from harness.results.summary import BlockShape
 from harness.runner.block import BlockJob, run_block
 from harness.runner.interrupts import Interrupts
 from harness.scenario.loader import load_plan

@@ -30,7 +30,8 @@ from harness.results.eventlog import EVENT, Events
 from harness.results.ledger import BlockEnd
 from harness.results.merge import merge
 from harness.results.record import BlockRecord
-from harness.results.summary import BlockShape, digest
+from harness.results.shape import BlockShape
+from harness.results.summary import digest
 from harness.results.timeline import timeline
 
 SAMPLES = int(os.environ.get("BENCH_SAMPLES", "1000000"))

@@ -18,8 +18,9 @@ from pathlib import Path
 from pairs import PAIRS, ratio
 
 from harness.runner import cellspec
+from harness.scenario.endpoints import NoBackend
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell, NoBackend
+from harness.scenario.models import Cell
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 

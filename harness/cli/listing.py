@@ -12,7 +12,7 @@ from harness.errors import InvalidInput, UsageError
 from harness.scenario.capabilities import BACKENDS, BROKERS
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
-from harness.scenario.models import Workload
+from harness.scenario.workload_models import Workload
 
 _INVALID = "(invalid: see harness check)"
 

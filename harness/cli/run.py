@@ -92,8 +92,8 @@ def command(
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
+    from harness.scenario.endpoints import Provider  # noqa: PLC0415
     from harness.scenario.loader import load_plan  # noqa: PLC0415
-    from harness.scenario.models import Provider  # noqa: PLC0415
 
     environ = dict(os.environ)
     chosen: Provider | None = provider  # type: ignore[assignment] # click.Choice has checked it

@@ -20,8 +20,9 @@ from harness.results.gates import failed_gates
 from harness.results.pooled import pooled
 from harness.results.record import RunRecord
 from harness.runner.run import RunOptions, run
+from harness.scenario.endpoints import Provider
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Plan, Provider
+from harness.scenario.models import Plan
 from harness.scenario.wording import did_you_mean, printable
 
 

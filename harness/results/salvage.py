@@ -9,7 +9,8 @@ from harness.results.liveness import is_being_written
 from harness.results.load_phases import read_plan
 from harness.results.merge import merge
 from harness.results.record import BlockRecord, RunRecord
-from harness.results.summary import digest, shape_of
+from harness.results.shape import shape_of
+from harness.results.summary import digest
 
 
 def salvaged(folder: Path, record: RunRecord) -> RunRecord:

@@ -20,8 +20,9 @@ from harness.results.record import RunRecord
 from harness.runner.interpreters import IMPORTING
 from harness.runner.revisions import find_revision
 from harness.scenario.compare_models import Compare, PairBudget
+from harness.scenario.endpoints import Provider
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell, Plan, Provider, Scenario
+from harness.scenario.models import Cell, Plan, Scenario
 
 AXIS = "ab"
 BASE, HEAD = "base", "head"

@@ -20,8 +20,9 @@ from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import merge
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
+from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
-from harness.results.summary import BlockShape, Digest, digest
+from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
 from harness.runner import cellspec, costs, depth
 from harness.runner.costs import CostMeter

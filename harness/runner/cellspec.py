@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 from harness.scenario.capabilities import stores_results
-from harness.scenario.models import Cell, HeavyTaskWorkload
+from harness.scenario.models import Cell
+from harness.scenario.workload_models import HeavyTaskWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
 

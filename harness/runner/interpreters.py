@@ -21,7 +21,7 @@ from harness.environments import (
 from harness.errors import UsageError
 from harness.runner.revisions import find_revision, source_of
 from harness.scenario.celery_sets import requirements, title
-from harness.scenario.models import CelerySet, Configuration
+from harness.scenario.configuration import CelerySet, Configuration
 from harness.workspace import Workspace
 
 _ADVICE = (

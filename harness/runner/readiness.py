@@ -18,7 +18,7 @@ from harness.errors import ClientError, WorkerError
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import Kind
 from harness.results.eventlog import Tail
-from harness.scenario.models import Worker
+from harness.scenario.configuration import Worker
 from harness.workers.process import Workers
 
 _LOOK_S = 0.02

@@ -14,8 +14,8 @@ from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.gates import MeasuredRun
 from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus, Server
+from harness.results.shape import shape_of
 from harness.results.store import RunFolder, new_run_id
-from harness.results.summary import shape_of
 from harness.runner.adaptive import Budget
 from harness.runner.block import BlockJob, keep_logs, run_block
 from harness.runner.environment import fingerprint
@@ -23,7 +23,8 @@ from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
-from harness.scenario.models import Cell, Plan, Provider
+from harness.scenario.endpoints import Provider
+from harness.scenario.models import Cell, Plan
 from harness.scenario.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep

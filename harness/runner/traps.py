@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.results.record import RecordedWarning
-from harness.scenario.models import Cell, GroupWorkload
+from harness.scenario.models import Cell
+from harness.scenario.workload_models import GroupWorkload
 
 _FLOOR_S = 0.45
 """`group.get()` on Redis sleeps 0.5 s before it looks; less a little for what ran meanwhile."""

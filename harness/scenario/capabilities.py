@@ -9,7 +9,9 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.scenario.configuration import Configuration
 from harness.scenario.document import Location
+from harness.scenario.endpoints import Endpoint, Provider
 from harness.scenario.fields import Frozen
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
@@ -22,17 +24,14 @@ from harness.scenario.load_models import (
     extent_of_its_own,
     watched,
 )
-from harness.scenario.models import (
+from harness.scenario.models import Measure
+from harness.scenario.wording import did_you_mean, listed, shown
+from harness.scenario.workload_models import (
     ChainWorkload,
-    Configuration,
-    Endpoint,
     GroupWorkload,
     HeavyTaskWorkload,
-    Measure,
-    Provider,
     Workload,
 )
-from harness.scenario.wording import did_you_mean, listed, shown
 
 Conflict = tuple[Location, str]
 """Where in the YAML, and what cannot work there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from harness.scenario.models import CelerySet, Configuration
+from harness.scenario.configuration import CelerySet, Configuration
 
 
 @dataclass(frozen=True)

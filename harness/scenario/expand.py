@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from harness.errors import Problem
 from harness.scenario.capabilities import cell_conflicts
+from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
 from harness.scenario.load_models import (
     ClosedLoad,
@@ -21,17 +22,14 @@ from harness.scenario.load_models import (
     RateLoad,
     SaturateLoad,
 )
-from harness.scenario.models import (
-    Cell,
+from harness.scenario.models import Cell, Measure, Scenario
+from harness.scenario.wording import shown
+from harness.scenario.workload_models import (
     ChainWorkload,
-    Configuration,
     GroupWorkload,
     HeavyTaskWorkload,
-    Measure,
-    Scenario,
     Workload,
 )
-from harness.scenario.wording import shown
 
 MAX_CELLS = 10_000
 _NOT_MEASURED = ("name", "description")

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from harness.scenario.models import Configuration, Scenario
+from harness.scenario.configuration import Configuration
+from harness.scenario.models import Scenario
 
 Kind = Literal["configuration", "scenario"]
 

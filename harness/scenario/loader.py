@@ -15,9 +15,11 @@ from harness.scenario.capabilities import (
     unused_urls,
 )
 from harness.scenario.celery_settings import settings_problems
+from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, Mark, Spot
+from harness.scenario.endpoints import Provider
 from harness.scenario.judging import base_problems, gate_problems
-from harness.scenario.models import Configuration, Plan, Provider, Scenario
+from harness.scenario.models import Plan, Scenario
 from harness.scenario.overrides import Change, changed, parse_changes
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems

@@ -17,15 +17,10 @@ import yaml
 from harness.errors import HarnessError, UsageError
 from harness.results.record import BlockRecord, RunRecord
 from harness.runner.run import RunOptions, run
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import RabbitmqBroker, RedisBackend, RedisBroker, RpcBackend
 from harness.scenario.loader import load_plan
-from harness.scenario.models import (
-    Cell,
-    Configuration,
-    RabbitmqBroker,
-    RedisBackend,
-    RedisBroker,
-    RpcBackend,
-)
+from harness.scenario.models import Cell
 from harness.selftest.inside import Inside, MeddlingError
 from harness.selftest.samples import Taken, taken
 from harness.services.base import Target

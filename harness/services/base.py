@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.scenario.models import (
-    Configuration,
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import (
     Provider,
     RabbitmqBroker,
     RedisBackend,

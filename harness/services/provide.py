@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, ServiceError
-from harness.scenario.models import (
-    Configuration,
-    NoBackend,
-    Provider,
-    RpcBackend,
-)
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import NoBackend, Provider, RpcBackend
 from harness.services.base import (
     AnyEndpoint,
     Namespace,

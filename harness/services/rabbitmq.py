@@ -12,7 +12,8 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 from kombu.connection import Connection
 
 from harness.errors import ServiceError
-from harness.scenario.models import Configuration, RabbitmqBroker, RpcBackend
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import RabbitmqBroker, RpcBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

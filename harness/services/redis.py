@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 import redis
 
 from harness.errors import ServiceError
-from harness.scenario.models import Configuration, Provider, RedisBackend, RedisBroker
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import Provider, RedisBackend, RedisBroker
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

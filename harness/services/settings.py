@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.errors import ServiceError
 from harness.scenario import secrets
-from harness.scenario.models import Configuration
+from harness.scenario.configuration import Configuration
 from harness.services.base import CeleryEnd
 
 _SECRET_LENGTH = 8

@@ -15,7 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.environments import ensure_environment
 from harness.errors import ServiceError
-from harness.scenario.models import Configuration, SqsBroker
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import SqsBroker
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

@@ -14,7 +14,7 @@ import psutil
 from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
 from harness.processes import Process, spawn
-from harness.scenario.models import Worker
+from harness.scenario.configuration import Worker
 from harness.usage import Usage, usage
 from harness.workspace import Workspace
 

@@ -21,7 +21,8 @@ from harness.runner.ab import (
     variant_of,
 )
 from harness.scenario.compare_models import PairBudget
-from harness.scenario.models import CelerySet, Plan
+from harness.scenario.configuration import CelerySet
+from harness.scenario.models import Plan
 from tests.ab.repository import make_repository
 from tests.report.records import cell, run
 from tests.scenario.project import Project, make_project

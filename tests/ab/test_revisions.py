@@ -12,7 +12,8 @@ from harness.environments import BuildError, Source
 from harness.errors import UsageError
 from harness.runner.interpreters import interpreters
 from harness.runner.revisions import find_revision, source_of
-from harness.scenario.models import CelerySet, Configuration, RedisBackend, RedisBroker
+from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.endpoints import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import git, make_repository
 

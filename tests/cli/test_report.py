@@ -17,15 +17,11 @@ from harness.cli.progress import Progress
 from harness.errors import ExitCode
 from harness.results.record import RunRecord, Server
 from harness.results.store import RunFolder
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import RedisBackend, RedisBroker
 from harness.scenario.load_models import ClosedLoad
-from harness.scenario.models import (
-    AddWorkload,
-    Cell,
-    Configuration,
-    Measure,
-    RedisBackend,
-    RedisBroker,
-)
+from harness.scenario.models import Cell, Measure
+from harness.scenario.workload_models import AddWorkload
 from tests.cli.project import ROOT, harness
 from tests.report import records
 from tests.report.records import block, cell, run

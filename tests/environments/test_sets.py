@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.scenario.celery_sets import KNOWN, requirements, title
-from harness.scenario.models import CelerySet, Configuration, RedisBackend, RedisBroker, SqsBroker
-from harness.scenario.models import Worker as WorkerModel
+from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.configuration import Worker as WorkerModel
+from harness.scenario.endpoints import RedisBackend, RedisBroker, SqsBroker
 from tests.scenario.project import Project, make_project
 
 

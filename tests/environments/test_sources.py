@@ -23,7 +23,8 @@ from harness.environments import (
     is_complete,
 )
 from harness.runner.interpreters import interpreters
-from harness.scenario.models import CelerySet, Configuration, RedisBackend, RedisBroker
+from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.endpoints import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import make_repository
 

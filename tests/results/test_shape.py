@@ -6,8 +6,8 @@ import pytest
 
 from harness.probe.workloads import WORKLOADS
 from harness.results.record import CellRecord
-from harness.results.summary import shape_of
-from harness.scenario.models import (
+from harness.results.shape import shape_of
+from harness.scenario.workload_models import (
     AddWorkload,
     ChainWorkload,
     GroupWorkload,

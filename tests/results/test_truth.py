@@ -20,7 +20,8 @@ from harness.results import eventlog
 from harness.results.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.merge import MISSING, Merged, merge
 from harness.results.phases import phases
-from harness.results.summary import BlockShape, digest
+from harness.results.shape import BlockShape
+from harness.results.summary import digest
 from tests.results.histories import History, Look, Task, Unit, histories, ident_of
 from tests.results.reference import Verdict, checked, foreign_tasks, raised, seen, verdicts
 

@@ -15,7 +15,7 @@ from harness.clock import monotonic_ns
 from harness.errors import ServiceError
 from harness.runner import depth
 from harness.runner.depth import DepthSampler
-from harness.scenario.models import Configuration
+from harness.scenario.configuration import Configuration
 from harness.services.base import Namespace
 from harness.services.provide import Services
 from tests.runner.running import wait_for

@@ -6,18 +6,13 @@ import re
 from pathlib import Path
 
 from harness.scenario.celery_settings import OWNED_OPTIONS
+from harness.scenario.configuration import Configuration, Worker
+from harness.scenario.endpoints import Backend, Broker
 from harness.scenario.fields import Frozen
 from harness.scenario.load_models import Load, LoadPhase, kinds
 from harness.scenario.loader import load_plan
-from harness.scenario.models import (
-    Backend,
-    Broker,
-    Configuration,
-    Measure,
-    Scenario,
-    Worker,
-    Workload,
-)
+from harness.scenario.models import Measure, Scenario
+from harness.scenario.workload_models import Workload
 from tests.scenario.project import Project
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.errors import InvalidInput
 from harness.scenario.load_models import ClosedLoad
 from harness.scenario.loader import load_plan
-from harness.scenario.models import AddWorkload, GroupWorkload, Plan, Scenario
+from harness.scenario.models import Plan, Scenario
+from harness.scenario.workload_models import AddWorkload, GroupWorkload
 from tests.scenario.project import CONFIGURATION, Project
 
 EXTERNAL = (

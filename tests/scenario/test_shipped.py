@@ -8,7 +8,8 @@ import pytest
 
 from harness.errors import InvalidInput
 from harness.scenario.loader import check_file, load_configuration, load_plan, yaml_files
-from harness.scenario.models import ChainWorkload, Plan
+from harness.scenario.models import Plan
+from harness.scenario.workload_models import ChainWorkload
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*yaml_files(ROOT / "configs"), *yaml_files(ROOT / "scenarios")]

@@ -13,8 +13,8 @@ import pytest
 
 from harness.errors import ServiceError
 from harness.processes import Process
-from harness.scenario.models import (
-    Configuration,
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import (
     RabbitmqBroker,
     RedisBackend,
     RedisBroker,
