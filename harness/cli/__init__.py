@@ -37,6 +37,7 @@ class Subcommand:
 
 SUBCOMMANDS = {
     "run": Subcommand("harness.cli.run", "Measure a scenario."),
+    "resume": Subcommand("harness.cli.resume", "Go on with a run that was broken off."),
     "ab": Subcommand("harness.cli.ab", "Two revisions, versions or settings side by side."),
     "check": Subcommand("harness.cli.check", "Validate YAML files; no server needed."),
     "list": Subcommand("harness.cli.listing", "What there is: configs, scenarios, workloads ..."),

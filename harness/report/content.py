@@ -17,13 +17,21 @@ from harness.report.wording import (
     warning_detail,
     warning_sentence,
 )
-from harness.results.record import BlockRecord, CellRecord, Environment, RecordedWarning
+from harness.results.continuing import split_rounds
+from harness.results.record import (
+    BlockRecord,
+    CellRecord,
+    Environment,
+    RecordedWarning,
+    Resumption,
+)
 from harness.scenario.wording import printable
 from harness.units import format_bytes
 
 _ERROR_LINES = 30
 _SOFTWARE = ("celery", "kombu", "amqp", "redis")
 """What decides how fast clients and workers are."""
+_ENDED = {"killed": "been killed", "interrupted": "been interrupted", "failed": "failed"}
 _PLACES = 4
 """Blocks of one cell that a warning names; the record has them all."""
 
@@ -105,7 +113,17 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         "software",
         ", ".join([environment.python, *packages, f"harness {environment.harness}{_git(view)}"]),
     )
-    yield "started", f"{view.record.started_at[:19].replace('T', ' ')} UTC"
+    yield "started", _moment(view.record.started_at)
+    if view.record.resumptions:
+        yield "resumed", "; ".join(map(_resumed, view.record.resumptions))
+
+
+def _resumed(one: Resumption) -> str:
+    return f"{_moment(one.at)}, after it had {_ENDED[one.after]}, from block {one.first_block} on"
+
+
+def _moment(stamp: str) -> str:
+    return f"{stamp[:19].replace('T', ' ')} UTC"
 
 
 def _git(view: RunView) -> str:
@@ -148,6 +166,12 @@ def _cell_facts(cell: CellRecord) -> str:
 def _remarks(view: RunView) -> Iterator[str]:
     if view.record.comparison is not None:
         yield from verdict_cautions(view.record.comparison)
+    if again := len(view.record.broken_off):
+        blocks = "1 block was" if again == 1 else f"{again} blocks were"
+        yield f"{blocks} broken off and measured again; what they had left is in broken-off/."
+    if split := split_rounds(view.record):
+        rounds = "a repetition" if split == 1 else f"{split} repetitions"
+        yield f"The blocks of {rounds} were not measured together: the run was resumed in between."
     most = max((len(cell.blocks) for cell in view.cells), default=0)
     if most > 1:
         yield (

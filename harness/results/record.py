@@ -294,6 +294,19 @@ class CellRecord(Stored):
         return any(server.emulator for server in self.servers.values())
 
 
+class Resumption(Stored):
+    """A time at which a run that had been broken off was taken up again."""
+
+    at: str
+    """UTC, ISO 8601."""
+    after: Literal["killed", "interrupted", "failed"]
+    """How it had ended before."""
+    first_block: int
+    """Number of the first block that was measured afterwards."""
+    measured_s: float = 0.0
+    """How long the run had measured until then."""
+
+
 class RunRecord(Stored):
     """One execution of a scenario: the whole of `run.json`."""
 
@@ -311,6 +324,12 @@ class RunRecord(Stored):
     order: tuple[int, ...]
     """The plan: the cell of block 0, 1, 2 ... Neighbouring rounds are mirrored (AB BA)."""
     cells: tuple[CellRecord, ...]
+    provider: str | None = None
+    """What `--provider` said."""
+    resumptions: tuple[Resumption, ...] = ()
+    broken_off: tuple[BlockRecord, ...] = ()
+    """Blocks that were broken off or failed, and measured again when the run was resumed: in no
+    figure. What they left is in the folder `broken-off`."""
     warnings: tuple[RecordedWarning, ...] = ()
     gates: tuple[GateResult, ...] = ()
     """The scenario's gates, evaluated when the run ended."""

@@ -5,6 +5,7 @@ leaves every finished block readable. A block's folder holds its samples and log
 
     run.json
     blocks/000/units.parquet, tasks.parquet, logs/, (while it runs) events/
+    broken-off/000-1/         what a block had left that was measured again
     logs/                     servers
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import RecordError
+from harness.results.liveness import is_being_written
 from harness.results.record import SCHEMA_VERSION, RunRecord
 
 RUN_FILE = "run.json"
@@ -53,6 +55,37 @@ class RunFolder:
                 "choose another place with --out"
             ) from error
         return folder
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """The folder of a run that is to go on. RecordError if it cannot be written, or if
+        somebody still writes it."""
+        folder = cls(path)
+        if is_being_written(path):
+            raise RecordError(f"{path}: this run is still going on; wait for its end")
+        try:
+            folder.logs.mkdir(exist_ok=True)
+            folder._take_lock()
+        except OSError as error:
+            raise RecordError(f"cannot write into {path}: {error.strerror}") from error
+        return folder
+
+    def set_aside(self, number: int) -> str | None:
+        """Move what block `number` has left out of the way; where to, from the run's folder.
+
+        None if it left nothing. RecordError if it cannot be moved.
+        """
+        block = self.block(number)
+        if not block.exists():
+            return None
+        taken = len(list(self.path.glob(f"broken-off/{number:03d}-*")))
+        name = f"broken-off/{number:03d}-{taken + 1}"
+        try:
+            (self.path / "broken-off").mkdir(exist_ok=True)
+            block.rename(self.path / name)
+        except OSError as error:
+            raise RecordError(f"cannot move {block}: {error.strerror}") from error
+        return name
 
     @property
     def logs(self) -> Path:

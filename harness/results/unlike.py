@@ -21,6 +21,19 @@ def environment_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]
     return tuple(dict.fromkeys(map(printable, _differences(base, head))))
 
 
+def server_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
+    """One line per server that is another one, `what: base / head`, of cells of the same name.
+    What one side does not know is no difference."""
+    others = {cell.name: cell for cell in head.cells}
+    lines = (
+        line
+        for cell in base.cells
+        for role in sorted(cell.servers.keys() & others[cell.name].servers.keys())
+        for line in _line(role, _server(cell, role), _server(others[cell.name], role))
+    )
+    return tuple(dict.fromkeys(map(printable, lines)))
+
+
 def configuration_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
     """One line per field of a configuration, workload or load that cells of the same name do
     not share, `what: base / head`: somebody edited the file between the two runs."""

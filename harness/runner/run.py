@@ -12,10 +12,13 @@ from typing import Protocol
 from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
+from harness.results.continuing import check_resumable, refuse_unlike, taken_up
 from harness.results.gates import MeasuredRun
 from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus, Server
+from harness.results.salvage import salvaged
 from harness.results.shape import shape_of
-from harness.results.store import RunFolder, new_run_id
+from harness.results.store import RunFolder, new_run_id, read_run
+from harness.results.unlike import environment_differences, server_differences
 from harness.runner.adaptive import Budget
 from harness.runner.block import BlockJob, keep_logs, run_block
 from harness.runner.environment import fingerprint
@@ -23,6 +26,7 @@ from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
+from harness.runner.stored_plan import plan_of
 from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell, Plan
 from harness.scenario.prices import list_prices
@@ -81,6 +85,25 @@ def run(plan: Plan, options: RunOptions, listener: Listener) -> tuple[RunRecord,
     HarnessError where a server, the disk or the plan's environment does not allow to go on;
     the record then says `failed` and keeps the finished blocks.
     """
+    return _run(plan, options, listener, None)
+
+
+def resume(path: Path, options: RunOptions, listener: Listener) -> tuple[RunRecord, RunFolder]:
+    """Measure what a run that was broken off has left to do, into its own folder; as `run`.
+
+    Its plan is the stored one. RecordError if nothing is left, if the run still goes on, or if
+    machine or software have changed since (unless `options.force`).
+    """
+    record = salvaged(path, read_run(path))
+    check_resumable(record)
+    now = record.model_copy(update={"environment": fingerprint(options.project, options.affinity)})
+    refuse_unlike(environment_differences(record, now), force=options.force)
+    return _run(plan_of(record), options, listener, (path, record))
+
+
+def _run(
+    plan: Plan, options: RunOptions, listener: Listener, begun: tuple[Path, RunRecord] | None
+) -> tuple[RunRecord, RunFolder]:
     listener.swept(sweep(options.environ))
     with Interrupts() as interrupts, open_workspace(options.environ) as workspace:
         pythons = interpreters(
@@ -90,8 +113,7 @@ def run(plan: Plan, options: RunOptions, listener: Listener) -> tuple[RunRecord,
             environ=options.environ,
             building=listener.environment_builds,
         )
-        record = _planned(plan, options)
-        folder = RunFolder.create(options.results, record.run_id)
+        record, folder = _opened(plan, options, begun)
         with closing(folder):
             execution = _Execution(
                 plan, options, listener, record, folder, workspace, interrupts, pythons
@@ -163,9 +185,12 @@ class _Execution:
 
     def _run_blocks(self, services: Services) -> None:
         given_up: set[int] = set()
+        done = {block.number for block in self.record.blocks}
         for number, index in self._order():
             if self._interrupts.requested:
                 break
+            if number in done:  # before the run was resumed
+                continue
             if index in given_up:  # what failed once fails again; the others still count
                 continue
             cell = self._plan.cells[index]
@@ -179,25 +204,29 @@ class _Execution:
     def _order(self) -> Iterator[tuple[int, int]]:
         """Number and cell of every block; grows while comparisons are inconclusive."""
         started_ns = monotonic_ns()
+        before_s = sum(one.measured_s for one in self.record.resumptions[-1:])
         number = 0
         while number < len(self.record.order):
             yield number, self.record.order[number]
             number += 1
             if number == len(self.record.order) and not self._interrupts.requested:
-                more = self._budget.more(self.record, (monotonic_ns() - started_ns) / 1e9)
+                elapsed_s = before_s + (monotonic_ns() - started_ns) / 1e9
+                more = self._budget.more(self.record, elapsed_s)
                 if more:
                     order = (*self.record.order, *more)
                     self._keep(self.record.model_copy(update={"order": order}))
 
     def _job(self, number: int, index: int) -> BlockJob:
         short_id = self.record.run_id.rpartition("-")[2]
+        # AWS takes no queue of a name that was deleted within the last minute.
+        again = f"r{len(self.record.resumptions)}" if self.record.resumptions else ""
         return BlockJob(
             number=number,
             repetition=self.record.order[:number].count(index),
             cell_index=index,
             cell=self._plan.cells[index],
             shape=shape_of(self.record.cells[index]),
-            label=f"{short_id}-{number:03d}",
+            label=f"{short_id}-{number:03d}{again}",
             folder=self._folder,
             workspace=self._workspace,
             environ=self._options.environ,
@@ -215,7 +244,10 @@ class _Execution:
             if backend is not None:
                 servers["backend"] = Server(**asdict(backend.info))
             cells.append(stored.model_copy(update={"servers": servers}))
-        self._keep(self.record.model_copy(update={"cells": tuple(cells)}))
+        with_servers = self.record.model_copy(update={"cells": tuple(cells)})
+        if self.record.resumptions:
+            refuse_unlike(server_differences(self.record, with_servers), force=self._options.force)
+        self._keep(with_servers)
         self._listener.servers_ready(self.record)
 
     def _keep(self, record: RunRecord) -> None:
@@ -223,7 +255,22 @@ class _Execution:
         self._folder.write(record)
 
 
-def _planned(plan: Plan, options: RunOptions) -> RunRecord:
+def _opened(
+    plan: Plan, options: RunOptions, begun: tuple[Path, RunRecord] | None
+) -> tuple[RunRecord, RunFolder]:
+    """A new run's record and folder, or those of one that was broken off."""
+    if begun is None:
+        record = planned(plan, options)
+        return record, RunFolder.create(options.results, record.run_id)
+    path, record = begun
+    folder = RunFolder.reopen(path)
+    record = taken_up(record, folder, utc_now().isoformat(timespec="milliseconds"))
+    folder.write(record)
+    return record, folder
+
+
+def planned(plan: Plan, options: RunOptions) -> RunRecord:
+    """The record of a run that has measured nothing yet."""
     now = utc_now()
     seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
     return RunRecord(
@@ -234,6 +281,7 @@ def _planned(plan: Plan, options: RunOptions) -> RunRecord:
         source=plan.source,
         scenario=plan.scenario.model_dump(mode="json"),
         environment=fingerprint(options.project, options.affinity),
+        provider=options.provider,
         order=interleaved(Budget(plan).blocks(), seed),
         cells=tuple(map(_cell_record, plan.cells)),
     )

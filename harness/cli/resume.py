@@ -1,0 +1,69 @@
+"""`harness resume`: measure what a run that was broken off has left to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+_EPILOG = """\b
+Examples:
+  harness resume latest
+  harness resume 4f1a9c --quiet
+"""
+
+
+@click.command("resume", epilog=_EPILOG)
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds the runs.",
+)
+@click.option(
+    "--baseline",
+    metavar="NAME",
+    help="The stored run that `baseline` in gates means: see harness baseline list.",
+)
+@click.option(
+    "--force", is_flag=True, help="Go on although machine, software or servers have changed."
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+def command(
+    run: str, results: Path, baseline: str | None, force: bool, strict: bool, quiet: bool
+) -> None:
+    """Go on with a RUN that was interrupted or killed, or that failed: measure what is missing.
+
+    RUN is its folder, its id, the unique end of its id, or `latest`. Finished blocks stay as they
+    are. Blocks that were broken off, or could not be measured, are measured again from their
+    beginning; what they had left is kept in the folder `broken-off`. The plan is the one that the
+    run began with, whatever has become of the files. Exit codes are those of `harness run`.
+    """
+    from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.progress import Progress  # noqa: PLC0415
+    from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.report.registry import render  # noqa: PLC0415
+    from harness.results.store import find_run, read_run  # noqa: PLC0415
+    from harness.runner.run import RunOptions, resume  # noqa: PLC0415
+    from harness.runner.stored_plan import plan_of  # noqa: PLC0415
+    from harness.scenario.endpoints import Provider  # noqa: PLC0415
+
+    path = find_run(run, results)
+    stored = read_run(path)
+    provider: Provider | None = stored.provider  # type: ignore[assignment] # it was checked then
+    words = ",".join(f"{role}={cores}" for role, cores in stored.environment.affinity.items())
+    pinned = parse(words) if words else ANYWHERE
+    compared = baseline_for(plan_of(stored).scenario, baseline, results)
+    options = RunOptions(
+        provider, results, stored.seed, Path.cwd(), dict(os.environ), compared, force, pinned
+    )
+    record, folder = resume(path, options, Progress(quiet=quiet))
+    click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    for sentence in failures(record):
+        click.echo(sentence, err=True)
+    raise SystemExit(exit_code(record, strict=strict))

@@ -1,0 +1,146 @@
+"""`harness resume`: what was broken off is completed, and nothing that was measured is touched."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness.affinity import ANYWHERE
+from harness.errors import ExitCode, RecordError
+from harness.probe.events import Kind
+from harness.results.record import RunRecord
+from harness.results.store import RunFolder, read_run
+from harness.runner.environment import fingerprint
+from harness.runner.run import RunOptions, planned
+from harness.runner.stored_plan import plan_of
+from harness.scenario.loader import load_plan, yaml_files
+from tests.runner.running import ROOT, Ended, Site, outcomes_of, wait_for
+
+TWO_BLOCKS = {"duration": "500ms", "warmup": 0, "blocks": 2}
+
+
+def resumed(site: Site, *arguments: str) -> Ended:
+    return site.harness("resume", "latest", *arguments)
+
+
+def broken_off(site: Site, number: signal.Signals) -> RunRecord:
+    """A run of two blocks that was ended in its second one."""
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.SEEN, 20, block=1)
+        running.kill(number)
+        running.process.wait(20)
+    wait_for(lambda: site.processes() == [], "the end of all processes")
+    (folder,) = site.results.iterdir()
+    return read_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "after"), [(signal.SIGKILL, "killed"), (signal.SIGINT, "interrupted")]
+)
+def test_the_second_block_is_measured_again(site: Site, number: signal.Signals, after: str) -> None:
+    """The first one stays as it was, to the byte; the half one is kept, and in no figure."""
+    site.scenario(measure=TWO_BLOCKS)
+    before = broken_off(site, number)
+    (first, *_) = before.blocks
+    ended = resumed(site)
+    assert ended.code == ExitCode.PASS, ended.stderr
+    record = ended.record
+    assert (record.run_id, record.status, record.order) == (before.run_id, "complete", (0, 0))
+    assert record.blocks[0] == first
+    again = record.blocks[1]
+    assert (again.number, again.repetition, again.status) == (1, 1, "complete")
+    assert outcomes_of(again) == {"ok": again.units}
+    assert len(ended.rows(again, "units")) == again.units > 20
+
+    (half,) = record.broken_off
+    assert (half.number, half.status) == (1, "partial")
+    assert half.outcomes.ok >= 20
+    assert any((ended.folder / "broken-off/001-1").iterdir())
+    assert all((ended.folder / path).exists() for path in half.files.values())
+    (resumption,) = record.resumptions
+    assert (resumption.after, resumption.first_block) == (after, 1)
+    assert 0.4 < resumption.measured_s < 60
+    assert f"after it had been {after}, from block 1 on" in ended.words
+    assert "1 block was broken off and measured again" in ended.words
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_a_block_that_failed_is_tried_again(site: Site) -> None:
+    """Its cause is put right in between: a module that workers import."""
+    site.configuration(settings={"imports": ["broken"]})
+    site.module("broken", "raise RuntimeError('not yet')")
+    assert site.run().code == ExitCode.USAGE
+    site.module("broken", "")
+    ended = resumed(site)
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert outcomes_of(ended.block) == {"ok": 20}
+    (failed,) = ended.record.broken_off
+    assert failed.status == "failed"
+    assert ended.record.resumptions[0].after == "failed"
+
+
+def test_the_stored_plan_counts_not_the_files(site: Site) -> None:
+    site.scenario(measure=TWO_BLOCKS)
+    broken_off(site, signal.SIGKILL)
+    for file in (*site.folder.glob("configs/*"), *site.folder.glob("scenarios/*")):
+        file.unlink()
+    ended = resumed(site, "--quiet")
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert [block.status for block in ended.record.blocks] == ["complete"] * 2
+
+
+def test_a_complete_run_has_nothing_left(site: Site) -> None:
+    assert site.run().code == ExitCode.PASS
+    ended = resumed(site)
+    assert ended.code == ExitCode.USAGE
+    assert "is complete: nothing is left to do" in ended.stderr
+
+
+def test_a_run_that_goes_on_is_left_alone(site: Site) -> None:
+    site.scenario(measure={"duration": "60s", "warmup": 0})
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.SEEN, 5)
+        ended = resumed(site)
+        assert ended.code == ExitCode.USAGE
+        assert "this run is still going on" in ended.stderr
+        running.kill(signal.SIGINT)
+        assert running.ended().code == 130
+
+
+def test_another_machine_is_refused_unless_forced(site: Site) -> None:
+    """Its blocks would be compared with those of the first one."""
+    site.scenario(measure=TWO_BLOCKS)
+    broken_off(site, signal.SIGKILL)
+    (folder,) = site.results.iterdir()
+    stored = json.loads((folder / "run.json").read_text())
+    stored["environment"]["cpu"] = "Abacus 3000"
+    (folder / "run.json").write_text(json.dumps(stored))
+    refused = resumed(site)
+    assert refused.code == ExitCode.USAGE
+    assert "cpu: Abacus 3000 / " in refused.stderr
+    assert "--force" in refused.stderr
+    assert read_run(folder).resumptions == ()
+    assert resumed(site, "--force").code == ExitCode.PASS
+
+
+@pytest.mark.parametrize("scenario", yaml_files(ROOT / "scenarios"), ids=lambda path: path.stem)
+def test_a_stored_plan_is_the_plan(scenario: Path, tmp_path: Path) -> None:
+    """Of every shipped scenario, through run.json."""
+    plan = load_plan(scenario)
+    record = planned(plan, RunOptions(None, tmp_path, 1, ROOT, {}))
+    folder = RunFolder.create(tmp_path, "r")
+    folder.write(record)
+    folder.close()
+    assert plan_of(read_run(folder.path)) == plan
+
+
+def test_a_plan_of_another_version_is_one_clear_error(tmp_path: Path) -> None:
+    plan = load_plan(ROOT / "scenarios/smoke.yaml")
+    record = planned(plan, RunOptions(None, tmp_path, 1, ROOT, {}))
+    assert record.environment == fingerprint(ROOT, ANYWHERE)
+    scenario = record.scenario | {"colour": "blue"}
+    with pytest.raises(RecordError, match=r"another version of the harness \(colour"):
+        plan_of(record.model_copy(update={"scenario": scenario}))
