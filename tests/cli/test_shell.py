@@ -54,8 +54,8 @@ def test_help_of_a_command_shows_an_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["chekc"], 'no command "chekc" (did you mean "check"?); commands: run, ab, check, list'),
-        (["zzz"], 'no command "zzz"; commands: run, ab, check'),
+        (["chekc"], 'no command "chekc" (did you mean "check"?); commands: run, resume, ab, check, list'),
+        (["zzz"], 'no command "zzz"; commands: run, resume, ab, check'),
         (["check"], "Missing argument 'PATHS...'"),
         (["check", "--sett", "x"], "No such option '--sett'"),
         (["list", "brokers"], "'brokers' is not one of"),
