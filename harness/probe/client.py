@@ -17,9 +17,11 @@ Several clients share a load: each runs its part of it, with unit numbers of its
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
+import resource
 import sys
 import threading
 import time
@@ -177,6 +179,7 @@ class Client:
 
 def main() -> None:
     """Obey until told to exit."""
+    _open_many_files()
     stop = threading.Event()
     commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, stop), daemon=True).start()
@@ -195,6 +198,13 @@ def main() -> None:
     sys.stdout.flush()
     # Results' finalisers may still talk to a server that is being taken away.
     os._exit(0)
+
+
+def _open_many_files() -> None:
+    """A caller keeps two connections open or three, and a load may have thousands of callers."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # not every system lets one have them all
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(commands: queue.SimpleQueue[dict[str, Any]], stop: threading.Event) -> None:

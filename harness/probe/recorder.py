@@ -117,9 +117,12 @@ class Recorder:
                 self._file = self._create()
             while slot >= self._capacity:
                 step = min(max(self._capacity, _FIRST_RECORDS), _MOST_RECORDS_PER_STEP)
-                size = HEADER_BYTES + (self._capacity + step) * RECORD_BYTES
                 # Blocks are reserved now: a full disk is an OSError here, not a SIGBUS later.
-                _reserve(self._file, size)
+                try:
+                    size = _reserve_records(self._file, self._capacity + step)
+                except OSError:  # a small step may still fit
+                    step = _FIRST_RECORDS
+                    size = _reserve_records(self._file, self._capacity + step)
                 # Threads that still write through the old mapping write to the same pages.
                 self._map = mmap.mmap(self._file, size, flags=_MAP_FLAGS)
                 self._capacity += step
@@ -147,6 +150,13 @@ class Recorder:
             path.unlink()
             raise
         return handle
+
+
+def _reserve_records(file: int, records: int) -> int:
+    """Room for so many records in all; the file's size then."""
+    size = HEADER_BYTES + records * RECORD_BYTES
+    _reserve(file, size)
+    return size
 
 
 def _reserve(file: int, size: int) -> None:

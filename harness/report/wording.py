@@ -115,6 +115,11 @@ WARNINGS: Mapping[str, Warned] = {
         "The queue's length could not be read every time: there are gaps in its curve.",
         _number("looks", "look"),
     ),
+    "other_runs": Warned(
+        "Another run of the harness was under way on this machine: both used the same cores, so "
+        "neither one's figures are those of a machine of its own. Measure one after the other.",
+        _number("runs", "other run"),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

@@ -21,11 +21,13 @@ from harness.results.store import RunFolder, new_run_id, read_run
 from harness.results.unlike import environment_differences, server_differences
 from harness.runner.adaptive import Budget
 from harness.runner.block import BlockJob, keep_logs, run_block
+from harness.runner.disk import check_room
 from harness.runner.environment import fingerprint
 from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
+from harness.runner.preflight import check_descriptors, neighbours
 from harness.runner.stored_plan import plan_of
 from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell, Plan
@@ -104,6 +106,7 @@ def resume(path: Path, options: RunOptions, listener: Listener) -> tuple[RunReco
 def _run(
     plan: Plan, options: RunOptions, listener: Listener, begun: tuple[Path, RunRecord] | None
 ) -> tuple[RunRecord, RunFolder]:
+    check_descriptors()
     listener.swept(sweep(options.environ))
     with Interrupts() as interrupts, open_workspace(options.environ) as workspace:
         pythons = interpreters(
@@ -167,6 +170,7 @@ class _Execution:
         ) as services:
             try:
                 self._name_servers(services)
+                self._notice_neighbours()
                 self._run_blocks(services)
             finally:
                 keep_logs(logs, self._folder.logs, services.redact)
@@ -194,12 +198,22 @@ class _Execution:
             if index in given_up:  # what failed once fails again; the others still count
                 continue
             cell = self._plan.cells[index]
+            check_room(self._folder.path)
             self._listener.block_starts(number, len(self.record.order), cell)
             block = run_block(self._job(number, index), services, self._interrupts)
             self._keep(_with_block(self.record, block))
+            self._notice_neighbours()
             self._listener.block_ended(block, cell)
             if block.status == "failed":
                 given_up.add(index)
+
+    def _notice_neighbours(self) -> None:
+        """Once is enough: whoever measures beside us makes all figures doubtful."""
+        known = {warning.code for warning in self.record.warnings}
+        found = [one for one in neighbours(str(self._workspace.path)) if one.code not in known]
+        if found:
+            warnings = (*self.record.warnings, *found)
+            self._keep(self.record.model_copy(update={"warnings": warnings}))
 
     def _order(self) -> Iterator[tuple[int, int]]:
         """Number and cell of every block; grows while comparisons are inconclusive."""

@@ -17,6 +17,7 @@ from harness.results.load_phases import PlannedPhase
 from harness.results.record import Saturation
 from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
+from harness.runner.disk import DiskGuard
 from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
 from harness.scenario.models import Cell
@@ -103,6 +104,7 @@ class Session:
         self.workers = workers
         self.clients = clients
         self.interrupts = interrupts
+        self._disk = DiskGuard(room.path)
         self.drain = Drain(room.events, room.broker, stores_results=room.shape.stores_results)
         self._trouble = ""
         self._told_to_stop = False
@@ -149,11 +151,13 @@ class Session:
             self.come_to_rest(done_before + count)
 
     def watch(self) -> None:
-        """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""
+        """Called all the time: a dead worker, a full disk or the user's Ctrl-C ends the load in
+        order."""
         try:
             self.workers.check()
         except HarnessError as error:
             self._trouble = self._trouble or str(error)
+        self._trouble = self._trouble or self._disk.trouble()
         if (self._trouble or self.interrupts.requested) and not self._told_to_stop:
             self._told_to_stop = True
             self.clients.tell("stop")

@@ -54,7 +54,10 @@ def test_help_of_a_command_shows_an_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["chekc"], 'no command "chekc" (did you mean "check"?); commands: run, resume, ab, check, list'),
+        (
+            ["chekc"],
+            'no command "chekc" (did you mean "check"?); commands: run, resume, ab, check, list',
+        ),
         (["zzz"], 'no command "zzz"; commands: run, resume, ab, check'),
         (["check"], "Missing argument 'PATHS...'"),
         (["check", "--sett", "x"], "No such option '--sett'"),

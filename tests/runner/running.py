@@ -178,7 +178,7 @@ class Site:
             subprocess.Popen(
                 [sys.executable, "-m", "harness", *arguments],
                 cwd=self.folder,
-                env=self._environ(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -218,7 +218,7 @@ class Site:
                 found |= {child.pid: child for child in process.children(recursive=True)}
         return list(found.values())
 
-    def _environ(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: v for name, v in os.environ.items() if not name.startswith("HARNESS_")}
         own = {
             "TMPDIR": str(self.temporary),
