@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +16,7 @@ from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import NoBackend, RedisBroker
 from harness.services.base import CeleryEnd
 from harness.services.labels import identifier
-from harness.services.redaction import address_of, redact, strip_credentials
+from harness.services.redaction import address_of, password_of, redact, strip_credentials
 from harness.services.settings import block_settings, expand, merge, secrets_of
 
 SECRETS = st.text(min_size=4, max_size=30).filter(lambda text: "*" not in text)
@@ -77,9 +79,41 @@ def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in text
 
 
+URLS = st.sampled_from(
+    (
+        "redis://:{}@127.0.0.1:6379/0",
+        "amqps://user:{}@host/vhost?heartbeat=5",
+        "http://{}:{}@127.0.0.1:9324",
+        "redis://host:6379/0?password={}",
+        "rediss://host/?ssl_cert_reqs=required&password={}&db=3",
+        "sqs://?aws_secret_access_key={}",
+        "postgresql://u:{}@h/d?sslpassword={}",
+    )
+)
+PRINTED: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
+    (str, repr, json.dumps, quote, lambda text: json.dumps({"url": text}), lambda text: f"<{text}>")
+)
+
+
+@given(SECRETS, URLS, PRINTED, st.text(max_size=10))
+def test_no_password_survives_in_any_place_of_a_url(
+    secret: str, url: str, printed: Callable[[str], str], around: str
+) -> None:
+    """Whoever wrote the log: the URL as it was given, the password taken out of it, or both."""
+    whole = url.replace("{}", quote(secret, safe=""))
+    text = f"{around}{printed(whole)} {printed(secret)} {whole}{around}"
+    redacted = redact(text, password_of(whole))
+    for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
+        assert form not in redacted
+    assert f"={secret}" not in strip_credentials(whole)
+    assert f":{quote(secret, safe='')}@" not in strip_credentials(whole)
+
+
 @pytest.mark.parametrize(
     ("text", "stripped"),
     [
+        ("redis://h/0?password=pw&db=1", "redis://h/0?password=***&db=1"),
+        ("at redis://h/?x=1&Token=t, said h", "at redis://h/?x=1&Token=*** said h"),
         ("redis://:p%40ss@h:1/0", "redis://***@h:1/0"),
         ("see amqp://u:p@h and http://h", "see amqp://***@h and http://h"),
         ("sqs://", "sqs://"),
