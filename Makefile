@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 
-.PHONY: run test check format servers bench docs clean
+.PHONY: run test check format servers bench kills docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -43,6 +43,10 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/in_flight.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
+
+## SIGKILL at a hundred seeded moments, each run completed afterwards. Half an hour.
+kills: $(VENV)/.ready-dev servers
+	HARNESS_KILLS=100 $(BIN)/pytest -q -n 2 tests/runner/test_kills.py
 
 ## Rebuild what is generated: JSON Schemas, the README's report and picture.
 docs: $(VENV)/.ready-dev

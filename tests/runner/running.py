@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -251,6 +252,12 @@ def listening_ports(processes: list[psutil.Process]) -> set[int]:
                 if connection.status == psutil.CONN_LISTEN:
                     ports.add(connection.laddr.port)
     return ports
+
+
+def is_refused(port: int) -> bool:
+    """Whether nobody listens on a port of this host."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def outcomes_of(block: BlockRecord) -> dict[str, int]:

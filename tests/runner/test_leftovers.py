@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -23,7 +22,15 @@ from harness.results.record import BlockRecord
 from harness.services.sweep import sweep
 from harness.workspace import MARK
 from tests.runner.outside import Owned, OwnedRedis
-from tests.runner.running import Ended, Running, Site, listening_ports, outcomes_of, wait_for
+from tests.runner.running import (
+    Ended,
+    Running,
+    Site,
+    is_refused,
+    listening_ports,
+    outcomes_of,
+    wait_for,
+)
 
 INTERRUPTED = 130
 GONE_S = 15.0
@@ -50,11 +57,6 @@ def nothing_left(site: Site) -> None:
     _, alive = psutil.wait_procs(site.processes(), timeout=GONE_S)
     assert not alive
     assert list(site.temporary.iterdir()) == []
-
-
-def is_refused(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def has_worker(site: Site) -> bool:
