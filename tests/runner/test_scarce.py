@@ -199,3 +199,29 @@ def test_two_runs_at_once_do_not_disturb_each_other(site: Site) -> None:
         (block,) = record.blocks
         assert outcomes_of(block) == {"ok": block.units}
         assert [warning.code for warning in record.warnings] == ["other_runs"]
+
+
+CLOCK = """
+import os, time
+real_s, real_ns, stepped = time.time, time.time_ns, os.environ["TEST_STEPPED"]
+time.time = lambda: real_s() - (3600 if os.path.exists(stepped) else 0)
+time.time_ns = lambda: real_ns() - (3600 * 10**9 if os.path.exists(stepped) else 0)
+"""
+
+
+def test_a_clock_that_is_set_back(site: Site) -> None:
+    """By an hour, for harness, client, observer and workers alike, in the middle of a block: no
+    figure comes from the wall clock."""
+    site.module("sitecustomize", CLOCK)
+    stepped = site.folder / "stepped"
+    site.environ["TEST_STEPPED"] = str(stepped)
+    site.scenario(loads=[{"load": "rate", "rate": "40/s"}], measure={"duration": "2s", "warmup": 0})
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.SEEN, 20)
+        stepped.touch()
+        ended = running.ended()
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert outcomes_of(ended.block) == {"ok": 80}
+    assert ended.block.negative_phases == {}
+    assert 1.9 < (ended.block.window_s or 0) < 20
+    assert 0 < (ended.block.latency_s.max or 0) < 20
