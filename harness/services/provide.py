@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.errors import HarnessError, ServiceError
 from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, Provider, RpcBackend
+from harness.scenario.endpoints import FolderBackend, NoBackend, Provider, RpcBackend
+from harness.scenario.service_tables import refusal
 from harness.services.base import (
     AnyEndpoint,
     Namespace,
@@ -25,6 +26,16 @@ from harness.services.settings import block_settings, secrets_of
 from harness.workspace import Workspace
 
 _Key = tuple[str, ...]
+_WHICH: Mapping[Provider, tuple[str, ...]] = {
+    "local": ("server",),
+    "compose": (),
+    "external": ("url", "management_url"),
+}
+_PLACE = (
+    *("region", "queue_name_prefix", "folder", "bucket", "table_prefix"),
+    *("read_units", "write_units", "ttl"),
+)
+"""Fields of endpoints that tell one server, or one use of it, from another."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +180,12 @@ def _start_all(
         if who[key] == "local":
             launches[key] = known[endpoint.service].launch(endpoint, surroundings)
             stack.callback(launches[key].close)
-    composed = [known[e.service].compose for key, e in wanted.items() if who[key] == "compose"]
-    project = ComposeProject(composed, surroundings, project_dir) if composed else None
+    parts = {
+        key: part
+        for key, endpoint in wanted.items()
+        if who[key] == "compose" and (part := known[endpoint.service].compose) is not None
+    }
+    project = ComposeProject(parts.values(), surroundings, project_dir) if parts else None
     if project is not None:
         stack.callback(project.close)
         project.up()
@@ -182,9 +197,8 @@ def _start_all(
         elif key in targets:
             servers[key] = driver.reach(targets[key], surroundings)
         elif project is not None:
-            target = project.target(driver.compose, endpoint)
-            servers[key] = driver.reach(target, surroundings)
-            servers[key].info = project.describe(driver.compose, servers[key].info)
+            servers[key] = driver.reach(project.target(parts[key], endpoint), surroundings)
+            servers[key].info = project.describe(parts[key], servers[key].info)
         stack.callback(servers[key].close)
     return servers
 
@@ -193,29 +207,23 @@ def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:
     yield configuration.broker
     backend = configuration.backend
     if isinstance(backend, RpcBackend):
-        if configuration.broker.service != "rabbitmq":
-            raise ServiceError(
-                f"configuration {configuration.name}: rpc results need a rabbitmq broker, "
-                f"not {configuration.broker.service}"
-            )
+        if reason := refusal(configuration.broker.service, "rpc"):
+            raise ServiceError(f"configuration {configuration.name}: {reason}")
     elif not isinstance(backend, NoBackend):
         yield backend
 
 
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:
+    if isinstance(endpoint, FolderBackend):  # there is no server, whoever runs the others
+        return "local"
     return forced or endpoint.provider or "local"
 
 
 def _key(endpoint: AnyEndpoint, forced: Provider | None) -> _Key:
     """Equal for endpoints that share a server, in whatever role and configuration."""
     provider = _provider(endpoint, forced)
-    which = {
-        "local": (getattr(endpoint, "server", ""),),
-        "compose": (),
-        "external": (endpoint.url or "", getattr(endpoint, "management_url", None) or ""),
-    }[provider]
-    place = (getattr(endpoint, "region", ""), getattr(endpoint, "queue_name_prefix", ""))
-    return (provider, endpoint.service, *which, *place)
+    what = [*_WHICH[provider], *_PLACE]
+    return (provider, endpoint.service, *(str(getattr(endpoint, name, None)) for name in what))
 
 
 def _closing(namespace: Namespace) -> contextlib.AbstractContextManager[None]:

@@ -316,7 +316,9 @@ CONFIGURATIONS: Cases = (
     ),
     (
         "name: c\nbroker: {service: redis, server: '${X}'}\nbackend: {service: redis}\n",
-        ["2:34: no variables here: they work in urls, region, queue_name_prefix and settings only"],
+        [
+            "2:34: no variables here: they work in urls, region, queue_name_prefix, bucket, folder and settings only"
+        ],
     ),
 )
 """Whole configuration files."""
