@@ -154,11 +154,12 @@ def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _C
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
     cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
-    environ = cellspec.environ_for("worker", spec, job.environ)
+    variables = {**job.environ, **space.environ}
+    environ = cellspec.environ_for("worker", spec, variables)
     place = (logs, job.workspace, job.interpreter)
     workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
     stack.enter_context(workers)
-    environ, cores = cellspec.environ_for("client", spec, job.environ), job.affinity.client
+    environ, cores = cellspec.environ_for("client", spec, variables), job.affinity.client
     clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
     observer = None
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
@@ -168,7 +169,8 @@ def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _C
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
-    apart = backend is not None and backend is not broker
+    # An emulator may be both.
+    apart = backend is not None and backend is not broker and backend.pids() != broker.pids()
     return {"broker": broker.pids(), "backend": backend.pids() if backend and apart else ()}
 
 

@@ -90,7 +90,7 @@ class AwsBackend(Endpoint):
 
 
 class DynamodbBackend(AwsBackend):
-    """Amazon DynamoDB or an emulator; every block has a table of its own, which Celery makes."""
+    """Amazon DynamoDB or an emulator; every block has a table of its own."""
 
     service: Literal["dynamodb"]
     table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = "harness-"

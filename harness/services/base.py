@@ -79,6 +79,8 @@ class CeleryEnd:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Celery settings the namespace needs (key prefix, queue name ...), nested dictionaries
     to be merged below the configuration's own."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that clients and workers need: credentials, where settings cannot hold them."""
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class DynamodbDriver:
 
 
 class DynamodbService:
-    """One region of one account. Celery makes the block's table, the harness removes it."""
+    """One region of one account. Every block has a table."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
         self.target = target
@@ -98,7 +98,11 @@ class DynamodbService:
         """Every configuration can be served."""
 
     def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
-        """A table of the block's own, made by Celery at its first result."""
+        """A table of the block's own.
+
+        Celery would make it at the first result, but two pool processes that do so at the same
+        moment disturb each other, and a result is lost.
+        """
         del settings  # none of them says where results are
         access, client = self._access, self._client
         options = dict(self.target.options)
@@ -107,7 +111,8 @@ class DynamodbService:
         if self.target.provider == "external":
             payload = {"url": self.target.url, "region": self.target.region, "table": table}
             promised = (self._workspace, self._workspace.promise(_TABLE_PROMISE, payload))
-        endpoint = {"dynamodb_endpoint_url": access.endpoint_url} if access.endpoint_url else {}
+        with access.translated(_WHAT):
+            _create(client, table, options)
 
         def stored() -> Stored:
             with access.translated(_WHAT):
@@ -119,9 +124,7 @@ class DynamodbService:
 
         return ResultsNamespace(
             isolation="table",
-            end=CeleryEnd(
-                f"dynamodb://{access.login}{access.region}/{table}?{urlencode(options)}", endpoint
-            ),
+            end=_end(access, table, options),
             stored=stored,
             remove=remove,
             promised=promised,
@@ -134,6 +137,32 @@ class DynamodbService:
             self._server.stop()
 
 
+def _end(access: Access, table: str, options: Mapping[str, str]) -> CeleryEnd:
+    """Keys go through the environment, as on AWS: with keys in its URL, Celery opens a connection
+    in the worker's main process, and all processes of its pool talk over it at once."""
+    endpoint = {"dynamodb_endpoint_url": access.endpoint_url} if access.endpoint_url else {}
+    keys = {}
+    if access.key is not None:
+        keys = {"AWS_ACCESS_KEY_ID": access.key, "AWS_SECRET_ACCESS_KEY": access.secret or ""}
+    return CeleryEnd(f"dynamodb://{access.region}/{table}?{urlencode(options)}", endpoint, keys)
+
+
+def _create(client: BaseClient, table: str, options: Mapping[str, str]) -> None:
+    """As Celery does, and wait until it can be used."""
+    client.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        ProvisionedThroughput={
+            "ReadCapacityUnits": int(options["read"]),
+            "WriteCapacityUnits": int(options["write"]),
+        },
+    )
+    client.get_waiter("table_exists").wait(
+        TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+
+
 def _stored(client: BaseClient, table: str) -> Stored:
     """By a scan: the table's own figures are six hours old on AWS."""
     results = size_bytes = 0
@@ -144,7 +173,7 @@ def _stored(client: BaseClient, table: str) -> Stored:
             results += len(own)
             size_bytes += sum(_item_bytes(item) for item in items)
     except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":  # no result yet, so no table
+        if code_of(error) != "ResourceNotFoundException":  # removed by somebody else
             raise
     return Stored(results, size_bytes)
 

@@ -14,6 +14,7 @@ from harness.scenario.endpoints import FolderBackend, NoBackend, Provider, RpcBa
 from harness.scenario.service_tables import refusal
 from harness.services.base import (
     AnyEndpoint,
+    CeleryEnd,
     Namespace,
     ServerInfo,
     Service,
@@ -49,6 +50,8 @@ class BlockSpace:
     """The broker's own where both share a server, and for `rpc`; None without results."""
     isolation: dict[str, str]
     """`broker` and `backend` -> how the block is kept apart, for the record."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables for clients and workers. May hold credentials."""
 
 
 class Services:
@@ -105,11 +108,13 @@ class Services:
                 backend = backend_service.open_namespace(label, own)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
-            settings = block_settings(configuration, broker.broker(), backend_end, self._environ)
+            broker_end = broker.broker()
+            settings = block_settings(configuration, broker_end, backend_end, self._environ)
             isolation = {"broker": broker.isolation}
             if backend is not None:
                 isolation["backend"] = backend.isolation
-            yield BlockSpace(settings, broker, backend, isolation)
+            environ = _variables(broker_end, backend_end)
+            yield BlockSpace(settings, broker, backend, isolation, environ)
 
     def close(self) -> None:
         """Stop what was started. Idempotent."""
@@ -211,6 +216,18 @@ def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:
             raise ServiceError(f"configuration {configuration.name}: {reason}")
     elif not isinstance(backend, NoBackend):
         yield backend
+
+
+def _variables(broker: CeleryEnd, backend: CeleryEnd | None) -> dict[str, str]:
+    """What both ends need. ServiceError where the one would take the other's credentials."""
+    if backend is None:
+        return dict(broker.environ)
+    if backend.environ and broker.url.startswith("sqs://") and "@" not in broker.url:
+        raise ServiceError(
+            "an sqs broker with AWS' own credentials cannot be measured with a dynamodb backend "
+            "that has others: both would come from the same environment variables"
+        )
+    return {**broker.environ, **backend.environ}
 
 
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:
