@@ -115,6 +115,10 @@ WARNINGS: Mapping[str, Warned] = {
         "The queue's length could not be read every time: there are gaps in its curve.",
         _number("looks", "look"),
     ),
+    "results_uncounted": Warned(
+        "The results that a block left in its backend could not be counted.",
+        lambda data: printable(str(data["text"])),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

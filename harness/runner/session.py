@@ -19,6 +19,7 @@ from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
 from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
+from harness.runner.results_left import Left
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
 from harness.usage import Usage
@@ -54,6 +55,8 @@ class Measured:
     observer_trouble: str = ""
     """What the observer met. May hold a URL: redact before it is kept."""
     costs: Costs | None = None
+    left: Left | None = None
+    """What is in the result backend when the block is over; None if it was not looked."""
 
 
 @dataclass(frozen=True)

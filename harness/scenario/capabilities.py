@@ -21,6 +21,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.results_left import results_left_conflict
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
@@ -134,6 +135,8 @@ def cell_conflicts(
     elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
+    if reason := results_left_conflict(configuration, measure.results_left):
+        conflicts.append((("load", "load"), reason))
     conflicts += _publish_conflicts(configuration, workload, load)
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)

@@ -152,10 +152,9 @@ def ask_emulator(endpoint_url: str, what: str = "SQS") -> tuple[str, str]:
         facts = json.loads(text)
         if "iot_mtls" in facts or "edition" in facts:
             return f"ministack ({what} emulator)", str(facts.get("version", "unknown"))
-    text, server = _get(f"{endpoint_url}/moto-api/")
+    text, _ = _get(f"{endpoint_url}/moto-api/")
     if "moto" in text.lower():
-        pin = EMULATOR_PINS["moto"][0].partition("==")[2]
-        return f"moto ({what} emulator)", pin if "Werkzeug" in server else "unknown"
+        return f"moto ({what} emulator)", "unknown"
     _, server = _get(f"{endpoint_url}/?Action=ListQueues")
     if "elasticmq" in server.lower() or "pekko" in server.lower() or "akka" in server.lower():
         return f"ElasticMQ ({what} emulator)", "unknown"
