@@ -111,7 +111,8 @@ def server_info(target: Target, access: Access, service: str, what: str, api: st
         product, version = f"Amazon {what}", f"API {api}, {access.region}"
         same_host: bool | None = False
     else:
-        product, version = ask_emulator(access.endpoint_url or "", what)
+        ours = target.provider == "local"
+        product, version = ask_emulator(access.endpoint_url or "", what, ours=ours)
         host = urlsplit(access.endpoint_url or "").hostname or "localhost"
         same_host = True if target.provider in {"local", "compose"} else is_this_host(host)
     amazons = f"{service}.{access.region}.amazonaws.com"

@@ -145,8 +145,11 @@ def _environment(environ: Mapping[str, str], folder: str, port: int) -> dict[str
     }
 
 
-def ask_emulator(endpoint_url: str, what: str = "SQS") -> tuple[str, str]:
-    """Product and version of whatever is not Amazon's `what`, by the page only it has."""
+def ask_emulator(endpoint_url: str, what: str, *, ours: bool) -> tuple[str, str]:
+    """Product and version of whatever is not Amazon's `what`, by the page only it has.
+
+    moto does not tell its version: only that of `ours` is known.
+    """
     text, _ = _get(f"{endpoint_url}/_ministack/health")
     with contextlib.suppress(ValueError, AttributeError):
         facts = json.loads(text)
@@ -154,7 +157,8 @@ def ask_emulator(endpoint_url: str, what: str = "SQS") -> tuple[str, str]:
             return f"ministack ({what} emulator)", str(facts.get("version", "unknown"))
     text, _ = _get(f"{endpoint_url}/moto-api/")
     if "moto" in text.lower():
-        return f"moto ({what} emulator)", "unknown"
+        pin = EMULATOR_PINS["moto"][0].partition("==")[2]
+        return f"moto ({what} emulator)", pin if ours else "unknown"
     _, server = _get(f"{endpoint_url}/?Action=ListQueues")
     if "elasticmq" in server.lower() or "pekko" in server.lower() or "akka" in server.lower():
         return f"ElasticMQ ({what} emulator)", "unknown"
