@@ -48,6 +48,10 @@ def _ms(value: float | None) -> str:
     return format_duration(None if value is None else value / 1e3)
 
 
+def _count(value: float | None) -> str:
+    return format_number(value) if value is None else f"{value:,.0f}"
+
+
 _CPU = (
     _figure("worker_cpu", _ms, "workers"),
     _figure("client_cpu", _ms, "client"),
@@ -70,10 +74,10 @@ _TRAFFIC = (
     _figure("dollars", format_number, "$/million"),
 )
 _LEFT = (
-    _figure("results_stored", format_number, "results"),
+    _figure("results_stored", _count, "results"),
     _figure("bytes_each", format_bytes, "bytes each"),
-    _figure("after_expiry", format_number, "expired, still there"),
-    _figure("after_cleanup", format_number, "after cleanup"),
+    _figure("after_expiry", _count, "expired, still there"),
+    _figure("after_cleanup", _count, "after cleanup"),
 )
 _CPU_NOTE = (
     "Per executed task. broker, backend: the servers' own processes, where the harness started "

@@ -41,7 +41,6 @@ OWNED: Mapping[str, str] = {
             "cache_backend",
             "database_url",
             "database_table_schemas",
-            "dynamodb_endpoint_url",
             "s3_access_key_id",
             "s3_base_path",
             "s3_bucket",
