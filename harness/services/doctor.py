@@ -112,7 +112,7 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
     if _EMBEDDED_POSTGRESQL in missing:
         wanted.append("celery-config-bench[postgresql]")
     if wanted:
-        requirements = sorted({word for extra in wanted for word in _requirements(extra)})
+        requirements = sorted({word for extra in wanted for word in requirements(extra)})
         yield f"installing {' '.join(requirements)} with pip"
         _pip_install(requirements, environ)
         yield f"installed {' '.join(requirements)}"
@@ -132,7 +132,7 @@ def _python_package(name: str, use: str) -> Finding:
         return Finding(name, False, required, note=use, fix=f"pip install '{wanted}'")
 
 
-def _requirements(wanted: str) -> list[str]:
+def requirements(wanted: str) -> list[str]:
     """What an extra of ours stands for: by that name pip would look for the harness itself."""
     if not wanted.startswith(_OWN_NAME):
         return [wanted]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from harness.errors import ExitCode
+from harness.environments import OWN
+from harness.errors import ExitCode, ServiceError
 from harness.results.record import BlockRecord
-from tests.runner.running import Ended, Site, make_site
+from harness.runner import results_left
+from harness.scenario.loader import load_plan
+from harness.services.base import Stored
+from harness.workspace import Workspace
+from tests.runner.running import ROOT, Ended, Site, make_site
+
+SCENARIO = ROOT / "scenarios" / "choose-backend.yaml"
 
 UNITS = 12
 WARMUP = 3
@@ -85,3 +95,39 @@ def test_nothing_is_counted_unless_asked(site: Site) -> None:
     assert ended.code == ExitCode.PASS, ended.stderr
     assert ended.block.results_stored is None
     assert "Results left" not in ended.stdout
+
+
+class Gone:
+    """A namespace whose server does not answer any more."""
+
+    def stored(self) -> Stored:
+        raise ServiceError("cannot use mysql at mysql://u:secret@127.0.0.1:1")
+
+
+def test_a_server_that_is_gone_is_a_warning_without_its_password(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """What was measured is not lost for it."""
+    cell = load_plan(SCENARIO).cells[0]
+    assert cell.measure.results_left == "expire"
+    place = results_left.Place(workspace, OWN, {}, tmp_path)
+    namespace: Any = Gone()
+    left = results_left.look(cell, namespace, place, lambda: True)
+    assert set(results_left.fields(left).values()) == {None}
+    (warning,) = results_left.warnings(left, lambda text: text.replace("secret", "***"))
+    assert warning.code == "results_uncounted"
+    assert warning.data["text"].endswith("mysql://u:***@127.0.0.1:1")
+
+
+def test_an_interrupt_ends_the_waiting(workspace: Workspace, tmp_path: Path) -> None:
+    """It keeps what was counted before."""
+
+    class There:
+        def stored(self) -> Stored:
+            return Stored(7, 700)
+
+    cell = load_plan(SCENARIO).cells[0]
+    place = results_left.Place(workspace, OWN, {}, tmp_path)
+    namespace: Any = There()
+    left = results_left.look(cell, namespace, place, lambda: False)
+    assert (left.stored, left.after_expiry, left.trouble) == (Stored(7, 700), None, "")
