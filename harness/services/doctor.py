@@ -110,12 +110,12 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
         yield f"installed {' '.join(packages)}"
     wanted = [_EXTRAS[name] for name in _EXTRAS if name in missing]
     if _EMBEDDED_POSTGRESQL in missing:
-        wanted.append("celery-config-bench[postgresql]")
+        wanted.append(f"{_OWN_NAME}[postgresql]")
     if wanted:
-        requirements = sorted({word for extra in wanted for word in requirements(extra)})
-        yield f"installing {' '.join(requirements)} with pip"
-        _pip_install(requirements, environ)
-        yield f"installed {' '.join(requirements)}"
+        libraries = sorted({word for extra in wanted for word in requirements(extra)})
+        yield f"installing {' '.join(libraries)} with pip"
+        _pip_install(libraries, environ)
+        yield f"installed {' '.join(libraries)}"
     for name, pins in EMULATOR_PINS.items():
         if name in missing and name == _DEFAULT_EMULATOR:
             yield f"building the environment of {name} ({' '.join(pins)})"
