@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from harness.errors import InvalidInput, UsageError
-from harness.scenario.capabilities import BACKENDS, BROKERS
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.workload_models import Workload
 
 _INVALID = "(invalid: see harness check)"
@@ -51,14 +51,33 @@ def _loads() -> list[Sequence[str]]:
     return [("LOAD", "FIELDS AND DEFAULTS", "HOW UNITS ARRIVE"), *_kinds_table(Load, "load")]
 
 
-def _services() -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("SERVICE", "ROLE", "RESULTS", "GROUPS", "CHORDS", "NEEDS")]
-    rows += [(name, "broker", "", "", "", "") for name in BROKERS]
+def _backends() -> list[Sequence[str]]:
+    """Broker x backend, and what each backend can do."""
+    head = ("BACKEND", *BROKERS, "RESULTS", "GROUPS", "CHORDS", "DELIVERY", "EXPIRED BY", "NEEDS")
+    rows: list[Sequence[str]] = [head]
     for name, row in BACKENDS.items():
-        abilities = ["yes" if able else "no" for able in (row.results, row.joins, row.chords)]
-        needs = f"broker {row.needs_broker}" if row.needs_broker else ""
-        rows.append((name, "backend", *abilities, needs))
+        works = (_yes(refusal(broker, name) is None) for broker in BROKERS)
+        abilities = (_yes(able) for able in (row.results, row.joins, row.chords))
+        expiry = _EXPIRY[row.expiry]
+        needs = f"celery-config-bench[{row.extra}]" if row.extra else ""
+        if row.brokers:
+            needs = f"broker {' or '.join(row.brokers)}"
+        rows.append((name, *works, *abilities, row.delivery, expiry, needs))
     return rows
+
+
+def _yes(able: bool) -> str:
+    return "yes" if able else "no"
+
+
+_EXPIRY: Mapping[str, str] = {
+    "server": "server",
+    "cleanup": "celery beat",
+    "ttl": "server, by ttl",
+    "never": "nobody",
+    "": "",
+}
+"""Who removes results that are older than `result_expires`."""
 
 
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
@@ -66,14 +85,14 @@ TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "scenarios": _scenarios,
     "workloads": _workloads,
     "loads": _loads,
-    "services": _services,
+    "backends": _backends,
 }
 
 
 @click.command("list", epilog="Example: harness list configs")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
-    """Show configurations, scenarios, workloads, loads or services; without TOPIC all of them."""
+    """Show configurations, scenarios, workloads, loads or backends; without TOPIC all of them."""
     chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
     click.echo("\n\n".join(_table(rows()) for rows in chosen))
 

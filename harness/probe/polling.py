@@ -17,6 +17,7 @@ from celery import Celery
 from celery.backends.base import BaseKeyValueStoreBackend
 
 from harness.probe.published import PublishedUnits
+from harness.probe.rows import NOBODY, Rows
 from harness.probe.sightings import Sightings
 from harness.probe.watching import Troubles
 
@@ -27,8 +28,6 @@ _SWEEP_SHARE = 0.25
 _LONGEST_ROUND_S = 1.0
 _BATCH = 200
 _BATCH_ONE_BY_ONE = 20
-_NOBODY = "00000000-0000-8000-8000-000000000000"
-"""An id that no task has."""
 
 
 class Polling:
@@ -49,11 +48,7 @@ class Polling:
         self._sightings = sightings
         self._troubles = troubles
         self._interval_s = interval_s
-        in_batches = isinstance(app.backend, BaseKeyValueStoreBackend)
-        self._look: Callable[[list[str]], None] = _Store(app.backend, sightings).look
-        if not in_batches:
-            self._look = _OneByOne(app.backend, sightings).look
-        self._batch = _BATCH if in_batches else _BATCH_ONE_BY_ONE
+        self._look, self._batch = _way_of(app.backend, sightings)
         self._published = PublishedUnits(events, frozenset())
         self._outstanding: dict[str, int] = {}
         """Id -> when it was last looked for, at first when it was published."""
@@ -77,7 +72,7 @@ class Polling:
 
     def open(self) -> None:
         """Ask once, to see that there is somebody to ask."""
-        self._look([_NOBODY])
+        self._look([NOBODY])
 
     def watch(self, tags: frozenset[int]) -> None:
         """Whose units to look for."""
@@ -153,6 +148,16 @@ class Polling:
         return found
 
 
+def _way_of(backend: Any, sightings: Sightings) -> tuple[Callable[[list[str]], None], int]:
+    """How to ask this backend, and for how many results at once."""
+    if isinstance(backend, BaseKeyValueStoreBackend):
+        return _Store(backend, sightings).look, _BATCH
+    # By name: its module cannot be imported where SQLAlchemy is not installed.
+    if "DatabaseBackend" in {one.__name__ for one in type(backend).__mro__}:
+        return Rows(backend, sightings).look, _BATCH
+    return _OneByOne(backend, sightings).look, _BATCH_ONE_BY_ONE
+
+
 class _Store:
     """Backends that map keys to values: asked for many at once, where they can be."""
 
@@ -212,7 +217,7 @@ class _OneByOne:
                 if isinstance(error, OSError):
                     break  # the others would wait for the same timeout
         if failed:  # is it the results, or the backend?
-            self._backend.get_task_meta(_NOBODY, cache=False)
+            self._backend.get_task_meta(NOBODY, cache=False)
         for task_id in failed & self._doubtful:
             self._sightings.note_undecodable(task_id, time.monotonic_ns())
         self._doubtful |= failed

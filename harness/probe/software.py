@@ -10,9 +10,11 @@ from celery.app.defaults import NAMESPACES, flatten
 
 PACKAGES = (
     *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
-    "gevent",
+    *("gevent", "sqlalchemy", "psycopg", "pymysql", "pymemcache"),
 )
 """Whatever of these is installed decides how fast a client or worker is."""
+_UNLISTED = ("dynamodb_endpoint_url",)
+"""Read by Celery's backends, and missing in its own table of settings."""
 
 
 def versions() -> dict[str, str]:
@@ -28,5 +30,5 @@ def versions() -> dict[str, str]:
 
 def unknown_settings(names: Iterable[str]) -> list[str]:
     """Settings that this Celery does not have: it would ignore them without a word."""
-    known = dict(flatten(NAMESPACES))
+    known = {*dict(flatten(NAMESPACES)), *_UNLISTED}
     return sorted(name for name in names if name not in known)

@@ -89,6 +89,10 @@ def _traffic(*endings: str) -> Callable[[BlockRecord], float | None]:
     return figure
 
 
+def _each(total: int | None, count: int | None) -> float | None:
+    return None if total is None or not count else total / count
+
+
 COSTS: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "worker_cpu": lambda block: block.worker_cpu_ms_per_task,
     "client_cpu": lambda block: block.client_cpu_ms_per_task,
@@ -105,8 +109,13 @@ COSTS: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "requests": _traffic("sqs.requests"),
     "bytes": _traffic(".bytes_in", ".bytes_out"),
     "dollars": lambda block: block.dollars_per_million_tasks,
+    "results_stored": lambda block: block.results_stored,
+    "bytes_each": lambda block: _each(block.result_bytes, block.results_stored),
+    "after_expiry": lambda block: block.results_after_expiry,
+    "after_cleanup": lambda block: block.results_after_cleanup,
 }
-"""What a task costs: CPU in ms, memory in bytes, pieces and bytes of traffic, dollars."""
+"""What a task costs: CPU in ms, memory in bytes, pieces and bytes of traffic, dollars; and the
+results that blocks left behind."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ def cost_tables(view: RunView) -> tuple[Table, ...]:
         table_of("What a task costs: CPU time", view.cells, _CPU, _CPU_NOTE),
         table_of("Peak memory", view.cells, _MEMORY, _MEMORY_NOTE),
         table_of("What a task costs: traffic", view.cells, _TRAFFIC, _TRAFFIC_NOTE + _prices(view)),
+        table_of("Results left in the backend", view.cells, _LEFT, _LEFT_NOTE),
     )
     return tuple(table for table in found if table is not None)
 
@@ -47,6 +48,10 @@ def _ms(value: float | None) -> str:
     return format_duration(None if value is None else value / 1e3)
 
 
+def _count(value: float | None) -> str:
+    return format_number(value) if value is None else f"{value:,.0f}"
+
+
 _CPU = (
     _figure("worker_cpu", _ms, "workers"),
     _figure("client_cpu", _ms, "client"),
@@ -68,11 +73,22 @@ _TRAFFIC = (
     _figure("bytes", format_bytes, "bytes"),
     _figure("dollars", format_number, "$/million"),
 )
+_LEFT = (
+    _figure("results_stored", _count, "results"),
+    _figure("bytes_each", format_bytes, "bytes each"),
+    _figure("after_expiry", _count, "expired, still there"),
+    _figure("after_cleanup", _count, "after cleanup"),
+)
 _CPU_NOTE = (
     "Per executed task. broker, backend: the servers' own processes, where the harness started "
     "them; backend: where results are kept on another server."
 )
 _MEMORY_NOTE = "Sum of each process' peak; pages that processes share count in each."
+_LEFT_NOTE = (
+    "Counted when a block was over, those of warm-up and probe tasks too. bytes each: all that the "
+    "store keeps for them, with keys, indexes and whole pages. expired, still there: after "
+    "result_expires. after cleanup: after Celery's backend_cleanup, which only celery beat sends."
+)
 _TRAFFIC_NOTE = (
     "Per executed task. commands: of Redis. publishes, deliveries, acks: messages of RabbitMQ. "
     "requests: to SQS, repeated attempts too. bytes: to and from broker and backend."

@@ -120,6 +120,10 @@ WARNINGS: Mapping[str, Warned] = {
         "neither one's figures are those of a machine of its own. Measure one after the other.",
         _number("runs", "other run"),
     ),
+    "results_uncounted": Warned(
+        "The results that a block left in its backend could not be counted.",
+        lambda data: printable(str(data["text"])),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

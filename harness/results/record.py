@@ -220,6 +220,15 @@ class BlockRecord(Stored):
     """The day of the table of prices."""
     depth_exact: bool = True
     """Whether the depths in `files["depth"]` are counts; False: the broker's estimates."""
+    results_stored: int | None = None
+    """Results of tasks that the backend held when the block was over, those of the warm-up and of
+    the probe tasks among them; None where `measure.results_left` does not ask."""
+    result_bytes: int | None = None
+    """What they took there, with keys and indexes, as the store itself accounts for it."""
+    results_after_expiry: int | None = None
+    """How many of them were there when all had expired."""
+    results_after_cleanup: int | None = None
+    """How many then Celery's `backend_cleanup` left, where the backend needs it."""
     warnings: tuple[RecordedWarning, ...] = ()
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""

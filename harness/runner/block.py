@@ -24,7 +24,7 @@ from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
 from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
-from harness.runner import cellspec, costs, depth
+from harness.runner import cellspec, costs, depth, results_left
 from harness.runner.costs import CostMeter
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
@@ -144,21 +144,38 @@ def _measure(
     waiting = space.broker.depth() or 0
     return replace(
         measured,
+        left=_results_left(job, space, logs, interrupts),
         waiting=max(waiting, measured.waiting),
         left_unacknowledged=space.broker.unacknowledged() or 0,
     )
 
 
+def _results_left(
+    job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts
+) -> results_left.Left:
+    """The workers are gone: nothing more is stored."""
+    environ = cellspec.environ_for("client", _spec(job), {**job.environ, **space.environ})
+    place = results_left.Place(job.workspace, job.interpreter, environ, logs)
+    with interrupts.deferred():
+        return results_left.look(job.cell, space.backend, place, lambda: not interrupts.requested)
+
+
+def _spec(job: BlockJob) -> Path:
+    """The cell spec: what clients and workers are told."""
+    return job.workspace.path / f"cell-{job.number:03d}.json"
+
+
 def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
-    spec = job.workspace.path / f"cell-{job.number:03d}.json"
+    spec = _spec(job)
     cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
     worker = job.cell.configuration.worker
-    environ = cellspec.environ_for("worker", spec, job.environ)
+    variables = {**job.environ, **space.environ}
+    environ = cellspec.environ_for("worker", spec, variables)
     place = (logs, job.workspace, job.interpreter)
     workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
     stack.enter_context(workers)
-    environ, cores = cellspec.environ_for("client", spec, job.environ), job.affinity.client
+    environ, cores = cellspec.environ_for("client", spec, variables), job.affinity.client
     clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
     observer = None
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
@@ -168,7 +185,8 @@ def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _C
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
-    apart = backend is not None and backend is not broker
+    # An emulator may be both.
+    apart = backend is not None and backend is not broker and backend.pids() != broker.pids()
     return {"broker": broker.pids(), "backend": backend.pids() if backend and apart else ()}
 
 
@@ -212,6 +230,7 @@ def _record(
             *traps(job.cell, result.fields),
             *_warnings(measured, redact),
             *costs.warnings(measured.costs),
+            *results_left.warnings(measured.left, redact),
         ),
     }
     return BlockRecord(
@@ -232,6 +251,7 @@ def _record(
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
         **cost_fields,
+        **results_left.fields(measured.left),
         **fields,
     )
 

@@ -59,9 +59,16 @@ class _Server:
 
     name: str
     service: Service
+    apart: bool = True
+    """False: its processes are counted already, as those of the broker."""
     before: Mapping[str, int] | None = None
     used: Usage = field(default=Usage(0, 0))
     peak_known: bool = True
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Its processes, where the harness started them."""
+        return self.service.pids() if self.apart else ()
 
 
 class CostMeter:
@@ -73,7 +80,7 @@ class CostMeter:
         if backend is not None and backend is not broker:
             same_kind = backend.info.service == broker.info.service
             name = f"backend.{backend.info.service}" if same_kind else backend.info.service
-            self._servers.append(_Server(name, backend))
+            self._servers.append(_Server(name, backend, backend.pids() != broker.pids()))
         self._namespace = namespace
         self._sampler: DepthSampler | None = None
         self._unread = ""
@@ -85,11 +92,10 @@ class CostMeter:
             self._namespace.depth()
         for server in self._servers:
             server.before = self._figures(server)
-            pids = server.service.pids()
-            server.peak_known = forget_peaks(pids)
+            server.peak_known = forget_peaks(server.pids)
         self._begin_ns = monotonic_ns()
         for server in self._servers:  # last of all: reading counters is the servers' work, too
-            server.used = usage_of(server.service.pids())
+            server.used = usage_of(server.pids)
         # Not before: a look that is answered but not yet noted would be somebody else's.
         self._sampler = DepthSampler(self._namespace).__enter__()
 
@@ -159,7 +165,7 @@ def _messages(figures: Mapping[str, int] | None) -> dict[str, int]:
 
 
 def _since(server: _Server) -> ServerCost:
-    pids = server.service.pids()
+    pids = server.pids
     if not pids:
         return ServerCost()
     now = usage_of(pids)

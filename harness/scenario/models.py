@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from harness.scenario.compare_models import Compare
 from harness.scenario.configuration import Configuration
 from harness.scenario.fields import Duration, Frozen, Items, Name, NonEmptyItems, PositiveDuration
-from harness.scenario.load_models import Load, LoadEntry
+from harness.scenario.load_models import Load, LoadEntry, ResultsLeft
 from harness.scenario.price_models import Prices
 from harness.scenario.workload_models import Workload, WorkloadEntry
 
@@ -35,6 +35,9 @@ class Measure(Frozen):
     """Of the time series that every block leaves beside its samples."""
     startup_timeout: PositiveDuration = 60.0
     """How long workers may take until probe tasks come back."""
+    results_left: ResultsLeft = "ignore"
+    """What is asked about results when a block is over: `count`, how many the backend holds and
+    what they take; `expire`, how many it still holds after `result_expires`, too."""
 
     @model_validator(mode="after")
     def _one_extent(self) -> Measure:

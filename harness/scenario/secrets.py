@@ -27,12 +27,15 @@ _EXPANDED = (
     ("broker", "region"),
     ("broker", "queue_name_prefix"),
     ("backend", "url"),
+    ("backend", "region"),
+    ("backend", "bucket"),
+    ("backend", "folder"),
     ("settings",),
 )
 """Where the services layer expands variables; anywhere else they would stay as they are."""
 
 
-_WHERE = "urls, region, queue_name_prefix and settings"
+_WHERE = "urls, region, queue_name_prefix, bucket, folder and settings"
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:

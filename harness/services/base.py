@@ -14,16 +14,33 @@ from typing import Any, Protocol
 
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import (
+    DynamodbBackend,
+    FilesystemBackend,
+    MemcachedBackend,
+    MysqlBackend,
+    PostgresqlBackend,
     Provider,
     RabbitmqBroker,
     RedisBackend,
     RedisBroker,
+    S3Backend,
+    SqliteBackend,
     SqsBroker,
 )
 from harness.workspace import Workspace
 
-AnyEndpoint = RedisBroker | RedisBackend | RabbitmqBroker | SqsBroker
-"""What in a configuration needs a server."""
+ResultsEndpoint = (
+    SqliteBackend
+    | PostgresqlBackend
+    | MysqlBackend
+    | FilesystemBackend
+    | MemcachedBackend
+    | DynamodbBackend
+    | S3Backend
+)
+"""What keeps results and nothing else."""
+AnyEndpoint = RedisBroker | RedisBackend | RabbitmqBroker | SqsBroker | ResultsEndpoint
+"""What in a configuration needs a server, or a place for files."""
 
 Undo = Callable[[Mapping[str, Any]], None]
 """Removes what a promise of one kind names. ServiceError if the server cannot be reached."""
@@ -62,6 +79,8 @@ class CeleryEnd:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Celery settings the namespace needs (key prefix, queue name ...), nested dictionaries
     to be merged below the configuration's own."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that clients and workers need: credentials, where settings cannot hold them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,16 @@ class Counters:
 
     figures: Mapping[str, int]
     """By name, e.g. `commands`, `command.lpush`, `publishes`, `acks`, `bytes_in`."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a backend holds of one block at this moment."""
+
+    results: int
+    """Results of tasks that can still be fetched."""
+    size_bytes: int
+    """What they take up there, with keys and indexes, as the store itself accounts for it."""
 
 
 class Namespace(Protocol):
@@ -102,6 +131,13 @@ class Namespace(Protocol):
 
     def unacknowledged(self) -> int | None:
         """Messages delivered but not acknowledged, after the workers stopped; None if unknown."""
+        ...
+
+    def stored(self) -> Stored | None:
+        """The block's results in this backend; None where the server cannot say.
+
+        May look at every one of them: not while anything is measured.
+        """
         ...
 
     def close(self) -> None:
@@ -158,6 +194,8 @@ class Surroundings:
     environ: Mapping[str, str] = field(repr=False)
     cores: frozenset[int] | None = None
     """The only ones that local servers may run on; None: any."""
+    shared: dict[str, object] = field(default_factory=dict, repr=False)
+    """Local servers that play several services, by name: see `sqs_emulators.launch_emulator`."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +207,8 @@ class Target:
     management_url: str | None = field(default=None, repr=False)
     region: str = ""
     queue_name_prefix: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What else a backend's endpoint says, by names of its driver's own."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +239,13 @@ class Driver(Protocol):
     """The code that knows one kind of service."""
 
     name: str
-    compose: ComposePart
     undo: Mapping[str, Undo]
     """Kind of promise -> how to keep it for a run that was killed."""
+
+    @property
+    def compose(self) -> ComposePart | None:
+        """Its service in the compose file; None where there is no server to run."""
+        ...
 
     def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
         """Start a private server. Only from the main thread: see `harness.processes`."""

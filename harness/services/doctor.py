@@ -8,10 +8,13 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from harness.environments import (
     ensure_environment,
@@ -20,25 +23,47 @@ from harness.environments import (
     kept_environments,
 )
 from harness.errors import ServiceError
+from harness.services import memcached, mysql
+from harness.services.postgresql import debian_programs, embedded_programs
 from harness.services.rabbitmq_node import find_epmd, find_server
 from harness.services.redis_server import embedded_binary
 from harness.services.sqs_emulators import EMULATOR_PINS
 from harness.services.sweep import leftovers, sweep
+from harness.services.unprivileged import may_run
 
 _ASK_S = 15.0
 _INSTALL_S = 900.0
 _PRIVATE = "private processes on free ports of 127.0.0.1"
-_PACKAGES = {"redis-server": "redis-server", "rabbitmq-server": "rabbitmq-server"}
+_PACKAGES = {
+    "redis-server": "redis-server",
+    "rabbitmq-server": "rabbitmq-server",
+    "mariadb": "mariadb-server",
+    "memcached": "memcached",
+}
+"""Name of a finding -> Debian's package."""
 _PYTHON_PACKAGES = {
     "celery": "tasks and workers",
     "kombu": "transports",
     "redis": "client of redis",
-    "boto3": "client of SQS",
+    "boto3": "client of SQS, DynamoDB and S3",
     "pycurl": "kombu's SQS transport needs it",
     "gevent": "only for `pool: gevent`",
+    "sqlalchemy": "only for backends sqlite, postgresql and mysql",
+    "psycopg": "only for backend postgresql",
+    "pymysql": "only for backend mysql",
+    "pymemcache": "only for backend memcached",
 }
-_OPTIONAL = {"gevent"}
+_EXTRAS = {
+    "gevent": "gevent",
+    "sqlalchemy": "celery-config-bench[sqlite]",
+    "psycopg": "celery-config-bench[postgresql]",
+    "pymysql": "celery-config-bench[mysql]",
+    "pymemcache": "celery-config-bench[memcached]",
+}
+"""What the first run does not need -> what to ask pip for."""
 _DEFAULT_EMULATOR = "ministack"
+_EMBEDDED_POSTGRESQL = "postgresql"
+_OWN_NAME = "celery-config-bench"
 
 
 @dataclass(frozen=True)
@@ -60,6 +85,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found = [Finding("python", True, True, platform.python_version(), platform.platform())]
     found += [_python_package(name, use) for name, use in _PYTHON_PACKAGES.items()]
     found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
+    found += [_postgresql(), _mariadb(environ), _memcached(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
     found.append(_compose(environ))
     found.append(_environments(environ))
@@ -82,6 +108,14 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
         yield f"installing {' '.join(packages)} with apt-get; their own servers stay off"
         _apt_install(packages, environ)
         yield f"installed {' '.join(packages)}"
+    wanted = [_EXTRAS[name] for name in _EXTRAS if name in missing]
+    if _EMBEDDED_POSTGRESQL in missing:
+        wanted.append(f"{_OWN_NAME}[postgresql]")
+    if wanted:
+        libraries = sorted({word for extra in wanted for word in requirements(extra)})
+        yield f"installing {' '.join(libraries)} with pip"
+        _pip_install(libraries, environ)
+        yield f"installed {' '.join(libraries)}"
     for name, pins in EMULATOR_PINS.items():
         if name in missing and name == _DEFAULT_EMULATOR:
             yield f"building the environment of {name} ({' '.join(pins)})"
@@ -90,11 +124,62 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
 
 
 def _python_package(name: str, use: str) -> Finding:
-    required = name not in _OPTIONAL
+    required = name != "gevent"
     try:
         return Finding(name, True, required, importlib.metadata.version(name), use)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, False, required, note=use, fix=f"pip install {name}")
+        wanted = _EXTRAS.get(name, name)
+        return Finding(name, False, required, note=use, fix=f"pip install '{wanted}'")
+
+
+def requirements(wanted: str) -> list[str]:
+    """What an extra of ours stands for: by that name pip would look for the harness itself."""
+    if not wanted.startswith(_OWN_NAME):
+        return [wanted]
+    extra = wanted.removeprefix(f"{_OWN_NAME}[").removesuffix("]")
+    found = []
+    for text in importlib.metadata.requires(_OWN_NAME) or []:
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if "extra" in str(marker) and marker is not None and marker.evaluate({"extra": extra}):
+            extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+            found.append(f"{requirement.name}{extras}{requirement.specifier}")
+    return found
+
+
+def _postgresql() -> Finding:
+    """The embedded one, or Debian's."""
+    name, note = _EMBEDDED_POSTGRESQL, "a server for backend postgresql"
+    for label, places in (("embedded", embedded_programs()), ("debian", debian_programs())):
+        for place in places:
+            if may_run(place / "postgres"):
+                version = _first_number(_ask([str(place / "postgres"), "--version"], os.environ))
+                detail = f"`server: {label}`, {place}: {_PRIVATE}"
+                return Finding(name, True, True, version, f"{note}; {detail}")
+    return Finding(
+        name, False, True, note=note, fix="pip install 'celery-config-bench[postgresql]'"
+    )
+
+
+def _mariadb(environ: Mapping[str, str]) -> Finding:
+    note = "a server for backend mysql"
+    try:
+        server, _ = mysql.find_programs("mariadbd", environ)
+    except ServiceError:
+        fix_it = "apt-get install mariadb-server"
+        return Finding("mariadb", False, True, note=note, fix=fix_it)
+    version = _first_number(_ask([str(server), "--version"], environ))
+    return Finding("mariadb", True, True, version, f"{note}; {server}: {_PRIVATE}")
+
+
+def _memcached(environ: Mapping[str, str]) -> Finding:
+    note = "a server for backend memcached"
+    try:
+        server = memcached.find_program("memcached", environ)
+    except ServiceError:
+        return Finding("memcached", False, True, note=note, fix="apt-get install memcached")
+    version = _first_number(_ask([str(server), "--version"], environ))
+    return Finding("memcached", True, True, version, f"{note}; {server}: {_PRIVATE}")
 
 
 def _embedded() -> Finding:
@@ -149,8 +234,14 @@ def _emulator(name: str, environ: Mapping[str, str]) -> Finding:
     folder = environment_folder(pins, environ)
     version = pins[0].partition("==")[2]
     if is_complete(folder):
-        return Finding(name, True, required, version, f"SQS emulator in {folder}: {_PRIVATE}")
-    note = "SQS emulator; built by itself when first needed, which takes the package index"
+        return Finding(
+            name,
+            True,
+            required,
+            version,
+            f"emulator of SQS, DynamoDB and S3 in {folder}: {_PRIVATE}",
+        )
+    note = "emulator of SQS, DynamoDB and S3; built by itself when first needed, from the index"
     advice = "harness doctor --fix" if required else f"any run with `server: {name}`"
     return Finding(name, False, required, note=note, fix=advice)
 
@@ -206,6 +297,20 @@ def _first_number(text: str) -> str:
     return match[0] if match else ""
 
 
+def _pip_install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Into the environment that the harness runs in."""
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", *requirements]
+    try:
+        subprocess.run(
+            argv, capture_output=True, text=True, timeout=_INSTALL_S, check=True, env=dict(environ)
+        )
+    except subprocess.CalledProcessError as error:
+        tail = "\n".join((error.stdout + error.stderr).splitlines()[-8:])
+        raise ServiceError(f"installing failed:\n{tail}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ServiceError(f"installing failed: {error}") from error
+
+
 def _apt_install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
     """apt-get with a policy that forbids the packages' scripts to start services.
 
@@ -219,7 +324,9 @@ def _apt_install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
             f"no apt-get here: install {' and '.join(packages)} by your system's own means, or "
             "use --provider compose"
         )
+    units = (package.replace("mariadb-server", "mariadb") for package in packages)
     script = _INSTALL_SCRIPT.replace("PACKAGES", " ".join(packages))
+    script = script.replace("UNITS", " ".join(units))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "install.sh"
         path.write_text(script)
@@ -256,6 +363,6 @@ fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends PACKAGES
 if [ -d /run/systemd/system ]; then
-  for unit in PACKAGES; do systemctl disable --quiet "$unit" || true; done
+  for unit in UNITS; do systemctl disable --quiet "$unit" || true; done
 fi
 """

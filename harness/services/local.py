@@ -8,12 +8,15 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import psutil
 
 from harness.errors import ServiceError
 from harness.processes import Process
-from harness.services.base import Service
+
+Up = TypeVar("Up")
+"""What stands for a server that is ready, as a rule its Service."""
 
 _ATTEMPTS = 3
 """A free port can be taken by a stranger before the server binds it: then try others."""
@@ -36,6 +39,8 @@ class LocalServer:
     """The port that clients use."""
     grace_s: float
     """How long a stop may take before it is a kill. The data is thrown away: 0 is fine."""
+    clear_away: Callable[[], None] | None = None
+    """Called when all of them are gone, for what lies outside the run's own folder."""
 
     @property
     def main(self) -> Process:
@@ -84,15 +89,17 @@ class LocalServer:
         for left in psutil.wait_procs(descendants, timeout=_GONE_S)[1]:
             with contextlib.suppress(psutil.Error):
                 left.kill()
+        if self.clear_away is not None:
+            self.clear_away()
 
 
-class LocalLaunch:
+class LocalLaunch(Generic[Up]):
     """A private server on its way up; tries other ports when it lost the race for one."""
 
     def __init__(
         self,
         start: Callable[[], LocalServer],
-        connect: Callable[[LocalServer], Service],
+        connect: Callable[[LocalServer], Up],
         *,
         timeout_s: float,
     ) -> None:
@@ -101,7 +108,7 @@ class LocalLaunch:
         self._timeout_s = timeout_s
         self._server: LocalServer | None = start()
 
-    def ready(self) -> Service:
+    def ready(self) -> Up:
         """Wait until the server itself has the port and `connect` succeeds."""
         for attempt in range(1, _ATTEMPTS + 1):
             server = self._server
@@ -124,7 +131,7 @@ class LocalLaunch:
         if server is not None:
             server.stop()
 
-    def _wait(self, server: LocalServer) -> Service:
+    def _wait(self, server: LocalServer) -> Up:
         deadline = time.monotonic() + self._timeout_s
         reason = "it never opened its port"
         while time.monotonic() < deadline:

@@ -10,9 +10,11 @@ from typing import Any
 
 from harness.errors import HarnessError, ServiceError
 from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, Provider, RpcBackend
+from harness.scenario.endpoints import FolderBackend, NoBackend, Provider, RpcBackend
+from harness.scenario.service_tables import refusal
 from harness.services.base import (
     AnyEndpoint,
+    CeleryEnd,
     Namespace,
     ServerInfo,
     Service,
@@ -25,6 +27,16 @@ from harness.services.settings import block_settings, secrets_of
 from harness.workspace import Workspace
 
 _Key = tuple[str, ...]
+_WHICH: Mapping[Provider, tuple[str, ...]] = {
+    "local": ("server",),
+    "compose": (),
+    "external": ("url", "management_url"),
+}
+_PLACE = (
+    *("region", "queue_name_prefix", "folder", "bucket", "table_prefix"),
+    *("read_units", "write_units", "ttl"),
+)
+"""Fields of endpoints that tell one server, or one use of it, from another."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class BlockSpace:
     """The broker's own where both share a server, and for `rpc`; None without results."""
     isolation: dict[str, str]
     """`broker` and `backend` -> how the block is kept apart, for the record."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables for clients and workers. May hold credentials."""
 
 
 class Services:
@@ -94,11 +108,13 @@ class Services:
                 backend = backend_service.open_namespace(label, own)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
-            settings = block_settings(configuration, broker.broker(), backend_end, self._environ)
+            broker_end = broker.broker()
+            settings = block_settings(configuration, broker_end, backend_end, self._environ)
             isolation = {"broker": broker.isolation}
             if backend is not None:
                 isolation["backend"] = backend.isolation
-            yield BlockSpace(settings, broker, backend, isolation)
+            environ = _variables(broker_end, backend_end)
+            yield BlockSpace(settings, broker, backend, isolation, environ)
 
     def close(self) -> None:
         """Stop what was started. Idempotent."""
@@ -169,8 +185,12 @@ def _start_all(
         if who[key] == "local":
             launches[key] = known[endpoint.service].launch(endpoint, surroundings)
             stack.callback(launches[key].close)
-    composed = [known[e.service].compose for key, e in wanted.items() if who[key] == "compose"]
-    project = ComposeProject(composed, surroundings, project_dir) if composed else None
+    parts = {
+        key: part
+        for key, endpoint in wanted.items()
+        if who[key] == "compose" and (part := known[endpoint.service].compose) is not None
+    }
+    project = ComposeProject(parts.values(), surroundings, project_dir) if parts else None
     if project is not None:
         stack.callback(project.close)
         project.up()
@@ -182,9 +202,8 @@ def _start_all(
         elif key in targets:
             servers[key] = driver.reach(targets[key], surroundings)
         elif project is not None:
-            target = project.target(driver.compose, endpoint)
-            servers[key] = driver.reach(target, surroundings)
-            servers[key].info = project.describe(driver.compose, servers[key].info)
+            servers[key] = driver.reach(project.target(parts[key], endpoint), surroundings)
+            servers[key].info = project.describe(parts[key], servers[key].info)
         stack.callback(servers[key].close)
     return servers
 
@@ -193,29 +212,35 @@ def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:
     yield configuration.broker
     backend = configuration.backend
     if isinstance(backend, RpcBackend):
-        if configuration.broker.service != "rabbitmq":
-            raise ServiceError(
-                f"configuration {configuration.name}: rpc results need a rabbitmq broker, "
-                f"not {configuration.broker.service}"
-            )
+        if reason := refusal(configuration.broker.service, "rpc"):
+            raise ServiceError(f"configuration {configuration.name}: {reason}")
     elif not isinstance(backend, NoBackend):
         yield backend
 
 
+def _variables(broker: CeleryEnd, backend: CeleryEnd | None) -> dict[str, str]:
+    """What both ends need. ServiceError where the one would take the other's credentials."""
+    if backend is None:
+        return dict(broker.environ)
+    if backend.environ and broker.url.startswith("sqs://") and "@" not in broker.url:
+        raise ServiceError(
+            "an sqs broker with AWS' own credentials cannot be measured with a dynamodb backend "
+            "that has others: both would come from the same environment variables"
+        )
+    return {**broker.environ, **backend.environ}
+
+
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:
+    if isinstance(endpoint, FolderBackend):  # there is no server, whoever runs the others
+        return "local"
     return forced or endpoint.provider or "local"
 
 
 def _key(endpoint: AnyEndpoint, forced: Provider | None) -> _Key:
     """Equal for endpoints that share a server, in whatever role and configuration."""
     provider = _provider(endpoint, forced)
-    which = {
-        "local": (getattr(endpoint, "server", ""),),
-        "compose": (),
-        "external": (endpoint.url or "", getattr(endpoint, "management_url", None) or ""),
-    }[provider]
-    place = (getattr(endpoint, "region", ""), getattr(endpoint, "queue_name_prefix", ""))
-    return (provider, endpoint.service, *which, *place)
+    what = [*_WHICH[provider], *_PLACE]
+    return (provider, endpoint.service, *(str(getattr(endpoint, name, None)) for name in what))
 
 
 def _closing(namespace: Namespace) -> contextlib.AbstractContextManager[None]:

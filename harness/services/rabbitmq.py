@@ -225,6 +225,9 @@ class _QueueNamespace:
         state = self._state()
         return state[0] if state else 0
 
+    def stored(self) -> None:
+        """Results of rpc are messages on their way to one client."""
+
     def unacknowledged(self) -> int | None:
         """0 where nobody consumes, for the broker puts messages back; else unknown over AMQP."""
         state = self._state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from harness.services.base import (
     Namespace,
     ServerInfo,
     Service,
+    Stored,
     Surroundings,
     Target,
     Undo,
@@ -37,6 +39,7 @@ from harness.services.local import (
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis_counters import CounterReader, OwnTraffic
 from harness.services.redis_server import DATABASES, find_binary, start_server
+from harness.services.results_only import TASK_KEY
 from harness.services.settings import expand
 from harness.workspace import Promise, Workspace
 
@@ -230,6 +233,20 @@ class _RedisNamespace:
         self._service.own_traffic.note_number(("HLEN", self._unacked), found)
         return found
 
+    def stored(self) -> Stored | None:
+        """Keys of tasks' results, by what each takes in memory with the server's own overhead."""
+        keys = memory = 0
+        pattern = f"{escaped(self._prefix + TASK_KEY)}*"
+        with self._looking, _translated(self._url):
+            for batch in _batches(self._client.scan_iter(match=pattern, count=1000)):
+                with self._client.pipeline(transaction=False) as pipe:
+                    for key in batch:
+                        pipe.memory_usage(key, samples=0)
+                    # None: it has expired meanwhile.
+                    found = [held for held in pipe.execute() if held is not None]
+                keys, memory = keys + len(found), memory + sum(found)
+        return Stored(keys, memory)
+
     def close(self) -> None:
         """Remove what the block left. Idempotent."""
         if not self._closed:
@@ -331,15 +348,18 @@ def _translated(url: str) -> Iterator[None]:
 
 def _unlink(client: redis.Redis, prefix: str) -> None:
     """Remove all keys with a prefix, and nothing else, without blocking the server."""
-    pattern = "".join(f"\\{c}" if c in "*?[]\\^" else c for c in prefix) + "*"
-    batch: list[bytes] = []
-    for key in client.scan_iter(match=pattern, count=1000):
-        batch.append(key)
-        if len(batch) >= 500:
-            client.unlink(*batch)
-            batch.clear()
-    if batch:
+    for batch in _batches(client.scan_iter(match=f"{escaped(prefix)}*", count=1000)):
         client.unlink(*batch)
+
+
+def escaped(text: str) -> str:
+    """`text` as a pattern that matches itself only."""
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _batches(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(itertools.islice(keys, 500)):
+        yield batch
 
 
 def _undo_keys(payload: Mapping[str, Any]) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
-import boto3
 from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from harness.environments import ensure_environment
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import SqsBroker
+from harness.services.aws import Access, code_of, external_url, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -24,7 +21,6 @@ from harness.services.base import (
     Counters,
     Launch,
     Namespace,
-    ServerInfo,
     Service,
     Surroundings,
     Target,
@@ -32,75 +28,17 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import (
-    LocalLaunch,
     LocalServer,
-    NotReadyError,
-    is_this_host,
 )
-from harness.services.redaction import password_of, strip_credentials
+from harness.services.redaction import password_of
 from harness.services.settings import expand
-from harness.services.sqs_emulators import (
-    EMULATOR_PINS,
-    FAKE_KEY,
-    ask_emulator,
-    start_emulator,
-)
+from harness.services.sqs_emulators import FAKE_KEY, launch_emulator, local_url
 from harness.workspace import Promise, Workspace
 
-_READY_S = 60.0
 _QUEUE = "tasks"
 _QUEUES_PROMISE = "sqs-queues"
 _MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _HIGHEST_PREFIX = 30
-
-
-@dataclass(frozen=True)
-class _Access:
-    """How a boto3 client is made: without endpoint and keys, as for any AWS program."""
-
-    endpoint_url: str | None
-    region: str
-    key: str | None = field(default=None, repr=False)
-    secret: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, url: str, region: str) -> _Access:
-        """From `sqs://` (AWS), `http(s)://[key:secret@]host:port` or `sqs://[...]host:port`."""
-        parts = urlsplit(url)
-        endpoint = None
-        if parts.hostname:
-            scheme = "http" if parts.scheme in {"http", "sqs"} else "https"
-            endpoint = f"{scheme}://{parts.netloc.rpartition('@')[2]}"
-        key = unquote(parts.username) if parts.username else None
-        secret = unquote(parts.password) if parts.password else None
-        return cls(endpoint, region, key, secret)
-
-    def client(self) -> BaseClient:
-        """Bounded in time and retries."""
-        session = boto3.Session(
-            aws_access_key_id=self.key,
-            aws_secret_access_key=self.secret,
-            region_name=self.region,
-        )
-        bounds = Config(
-            connect_timeout=5,
-            read_timeout=15,
-            retries={"total_max_attempts": 2, "mode": "standard"},
-        )
-        return session.client("sqs", endpoint_url=self.endpoint_url, config=bounds)
-
-    def celery_url(self) -> str:
-        """What kombu reads: the same access in its own form."""
-        login = ""
-        if self.key is not None:
-            login = f"{quote(self.key, safe='')}:{quote(self.secret or '', safe='')}@"
-        host = urlsplit(self.endpoint_url).netloc if self.endpoint_url else ""
-        return f"sqs://{login}{host}"
-
-    @property
-    def place(self) -> str:
-        """For messages."""
-        return self.endpoint_url or f"AWS region {self.region}"
 
 
 class SqsDriver:
@@ -120,30 +58,18 @@ class SqsDriver:
     def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
         """An emulator on loopback."""
         own = _own(endpoint)
-        python = str(ensure_environment(EMULATOR_PINS[own.server], environ=surroundings.environ))
-
-        def start() -> LocalServer:
-            return start_emulator(own.server, python, surroundings)
 
         def connect(server: LocalServer) -> Service:
-            url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{server.port}"
+            url = local_url(server)
             target = Target("local", url, None, own.region, own.queue_name_prefix)
-            try:
-                return SqsService(target, surroundings.workspace, server)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            return SqsService(target, surroundings.workspace, server)
 
-        return LocalLaunch(start, connect, timeout_s=_READY_S)
+        return launch_emulator(own.server, surroundings, connect)
 
     def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `sqs://`, else an endpoint."""
         own = _own(endpoint)
-        url = expand(own.url or "sqs://", environ, where="the sqs URL")
-        if urlsplit(url).scheme not in {"sqs", "http", "https"}:
-            raise ServiceError(
-                f"not an SQS URL: {strip_credentials(url)}. It is sqs:// for Amazon's own, or "
-                "the endpoint, http://host:port or https://host"
-            )
+        url = external_url(own.url, "sqs", "SQS", environ)
         region = expand(own.region, environ, where="the sqs region")
         prefix = expand(own.queue_name_prefix, environ, where="queue_name_prefix")
         return Target("external", url, None, region, prefix)
@@ -165,13 +91,13 @@ class SqsService:
         self.target = target
         self._workspace = workspace
         self._server = server
-        self._access = _Access.of(target.url, target.region)
+        self._access = Access.of(target.url, target.region)
         fake = self._access.secret == FAKE_KEY
         self.secrets = () if fake else password_of(target.url)
-        with _translated(self._access):
-            self._client = self._access.client()
+        with self._access.translated("SQS"):
+            self._client = self._access.client("sqs")
             self._client.list_queues(QueueNamePrefix=target.queue_name_prefix, MaxResults=1)
-        self.info = _server_info(target, self._access)
+        self.info = server_info(target, self._access, "sqs", "SQS", "2012-11-05")
 
     def pids(self) -> tuple[int, ...]:
         """Of a local emulator."""
@@ -208,7 +134,7 @@ class _SqsNamespace:
 
     def __init__(
         self,
-        access: _Access,
+        access: Access,
         client: BaseClient,
         prefix: str,
         workspace: Workspace,
@@ -221,7 +147,7 @@ class _SqsNamespace:
         self._promise = promise
         self._closed = False
         self.queue = _QUEUE
-        self.exact_depth = access.endpoint_url is not None and not _is_amazon(access.endpoint_url)
+        self.exact_depth = not access.amazon
 
     def broker(self) -> CeleryEnd:
         """Region, endpoint and prefix; remote control off, for each ping makes a queue."""
@@ -236,7 +162,8 @@ class _SqsNamespace:
             "worker_enable_remote_control": False,
             "broker_transport_options": options,
         }
-        return CeleryEnd(self._access.celery_url(), settings)
+        host = urlsplit(self._access.endpoint_url or "").netloc
+        return CeleryEnd(f"sqs://{self._access.login}{host}", settings)
 
     def backend(self) -> CeleryEnd:
         """SQS keeps no results."""
@@ -250,18 +177,21 @@ class _SqsNamespace:
         """Messages in flight; approximate on AWS."""
         return self._count("ApproximateNumberOfMessagesNotVisible")
 
+    def stored(self) -> None:
+        """SQS keeps no results."""
+
     def close(self) -> None:
         """Delete the block's queues. Idempotent."""
         if self._closed:
             return
-        with _translated(self._access):
+        with self._access.translated("SQS"):
             _delete_queues(self._client, self._prefix)
         if self._promise is not None:
             self._workspace.fulfil(self._promise)
         self._closed = True
 
     def _count(self, attribute: str) -> int:
-        with _translated(self._access):
+        with self._access.translated("SQS"):
             url = _queue_url(self._client, self._prefix + self.queue)
             if url is None:
                 return 0
@@ -275,34 +205,6 @@ def _own(endpoint: AnyEndpoint) -> SqsBroker:
     return endpoint
 
 
-def _server_info(target: Target, access: _Access) -> ServerInfo:
-    if access.endpoint_url is None or _is_amazon(access.endpoint_url):
-        product, version, emulator = "Amazon SQS", f"API 2012-11-05, {access.region}", False
-        same_host: bool | None = False
-    else:
-        product, version = ask_emulator(access.endpoint_url)
-        emulator = True
-        host = urlsplit(access.endpoint_url).hostname or "localhost"
-        same_host = True if target.provider in {"local", "compose"} else is_this_host(host)
-    return ServerInfo(
-        service="sqs",
-        product=product,
-        version=version,
-        provider=target.provider,
-        emulator=emulator,
-        same_host=same_host,
-        address=urlsplit(access.endpoint_url).netloc
-        if access.endpoint_url
-        else f"sqs.{access.region}.amazonaws.com",
-        detail="an emulator's figures are not SQS figures" if emulator else "",
-    )
-
-
-def _is_amazon(endpoint_url: str) -> bool:
-    host = urlsplit(endpoint_url).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-
-
 def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
     del password  # ElasticMQ has none
     own = _own(endpoint)
@@ -310,22 +212,11 @@ def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoi
     return Target("compose", url, None, own.region, own.queue_name_prefix)
 
 
-@contextlib.contextmanager
-def _translated(access: _Access) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise ServiceError(
-            f"cannot use SQS at {access.place}: {strip_credentials(str(error))}. Check endpoint "
-            "and region, and the credentials: environment, ~/.aws or role, as for any AWS program"
-        ) from error
-
-
 def _queue_url(client: BaseClient, name: str) -> str | None:
     try:
         return str(client.get_queue_url(QueueName=name)["QueueUrl"])
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+        if code_of(error) in _MISSING:
             return None
         raise
 
@@ -340,14 +231,14 @@ def _delete_queues(client: BaseClient, prefix: str) -> None:
         try:
             client.delete_queue(QueueUrl=url)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _MISSING:
+            if code_of(error) not in _MISSING:
                 raise
 
 
 def _undo_queues(payload: Mapping[str, Any]) -> None:
-    access = _Access.of(str(payload["url"]), str(payload["region"]))
+    access = Access.of(str(payload["url"]), str(payload["region"]))
     prefix = str(payload["prefix"])
     if len(prefix) < len("a-b-"):
         raise ServiceError(f"refusing to remove queues with the prefix {prefix!r}")
-    with _translated(access), contextlib.closing(access.client()) as client:
+    with access.translated("SQS"), contextlib.closing(access.client("sqs")) as client:
         _delete_queues(client, prefix)

@@ -1,14 +1,26 @@
-"""The SQS emulators that the local provider starts, and how to tell which one answers."""
+"""The emulators of AWS that the local provider starts, and how to tell which one answers.
+
+One process plays SQS, DynamoDB and S3 for all configurations of a run.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from harness.services.base import Surroundings
-from harness.services.local import LocalServer, free_ports
+from harness.environments import ensure_environment
+from harness.scenario.endpoints import Provider
+from harness.services.base import (
+    AnyEndpoint,
+    ComposePart,
+    Launch,
+    Service,
+    Surroundings,
+    Target,
+)
+from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports
 
 EMULATOR_PINS: Mapping[str, tuple[str, ...]] = {
     "ministack": ("ministack==1.5.33",),
@@ -20,10 +32,84 @@ FAKE_KEY = "harness"
 """Key and secret that emulators take; they check neither."""
 
 
+_READY_S = 60.0
+_HEALTH: Mapping[str, str] = {"ministack": "/_ministack/health", "moto": "/moto-api/"}
+
+
+class _Emulator:
+    """A process that all services of a run share."""
+
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
+        pins = EMULATOR_PINS[name]
+        python = str(ensure_environment(pins, environ=surroundings.environ))
+        self._health = _HEALTH[name]
+        self._up: LocalServer | None = None
+        self._launch = LocalLaunch(
+            lambda: start_emulator(name, python, surroundings), self._answers, timeout_s=_READY_S
+        )
+
+    def server(self) -> LocalServer:
+        """Wait until it answers."""
+        if self._up is None:
+            self._up = self._launch.ready()
+        return self._up
+
+    def close(self) -> None:
+        """Stop it. Idempotent."""
+        self._launch.close()
+
+    def _answers(self, server: LocalServer) -> LocalServer:
+        if not _get(f"http://127.0.0.1:{server.port}{self._health}")[0]:
+            raise NotReadyError("its page of health is not there")
+        return server
+
+
+class _Role:
+    """One service that an emulator plays."""
+
+    def __init__(self, emulator: _Emulator, connect: Callable[[LocalServer], Service]) -> None:
+        self._emulator = emulator
+        self._connect = connect
+
+    def ready(self) -> Service:
+        """Once the emulator answers."""
+        return self._connect(self._emulator.server())
+
+    def close(self) -> None:
+        """Stop the emulator: whoever shares it ends at the same time."""
+        self._emulator.close()
+
+
+def launch_emulator(
+    name: str, surroundings: Surroundings, connect: Callable[[LocalServer], Service]
+) -> Launch:
+    """The run's emulator of that name, started if this is its first service."""
+    emulator = surroundings.shared.get(name)
+    if not isinstance(emulator, _Emulator):
+        emulator = surroundings.shared[name] = _Emulator(name, surroundings)
+    return _Role(emulator, connect)
+
+
+def emulator_part(target: Callable[[Provider, str, AnyEndpoint], Target]) -> ComposePart:
+    """The service of the compose file that plays DynamoDB and S3."""
+
+    def composed(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+        del password  # emulators check none
+        url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{ports['aws']}"
+        return target("compose", url, endpoint)
+
+    return ComposePart("aws", {"HARNESS_AWS_PORT": "aws"}, None, composed)
+
+
+def local_url(server: LocalServer) -> str:
+    """How an emulator of ours is reached."""
+    return f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{server.port}"
+
+
 def start_emulator(emulator: str, python: str, surroundings: Surroundings) -> LocalServer:
     """Spawn `ministack` or `moto` under the interpreter of its environment."""
     (port,) = free_ports(1)
-    folder = surroundings.workspace.folder("sqs")
+    folder = surroundings.workspace.folder("aws")
     argv = [python, "-m", "ministack"]
     if emulator == "moto":
         argv = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -59,21 +145,24 @@ def _environment(environ: Mapping[str, str], folder: str, port: int) -> dict[str
     }
 
 
-def ask_emulator(endpoint_url: str) -> tuple[str, str]:
-    """Product and version of whatever is not Amazon's, by the page only it has."""
+def ask_emulator(endpoint_url: str, what: str, *, ours: bool) -> tuple[str, str]:
+    """Product and version of whatever is not Amazon's `what`, by the page only it has.
+
+    moto does not tell its version: only that of `ours` is known.
+    """
     text, _ = _get(f"{endpoint_url}/_ministack/health")
     with contextlib.suppress(ValueError, AttributeError):
         facts = json.loads(text)
         if "iot_mtls" in facts or "edition" in facts:
-            return "ministack (SQS emulator)", str(facts.get("version", "unknown"))
-    text, server = _get(f"{endpoint_url}/moto-api/")
+            return f"ministack ({what} emulator)", str(facts.get("version", "unknown"))
+    text, _ = _get(f"{endpoint_url}/moto-api/")
     if "moto" in text.lower():
         pin = EMULATOR_PINS["moto"][0].partition("==")[2]
-        return "moto (SQS emulator)", pin if "Werkzeug" in server else "unknown"
+        return f"moto ({what} emulator)", pin if ours else "unknown"
     _, server = _get(f"{endpoint_url}/?Action=ListQueues")
     if "elasticmq" in server.lower() or "pekko" in server.lower() or "akka" in server.lower():
-        return "ElasticMQ (SQS emulator)", "unknown"
-    return "SQS emulator", "unknown"
+        return f"ElasticMQ ({what} emulator)", "unknown"
+    return f"{what} emulator", "unknown"
 
 
 def _get(url: str) -> tuple[str, str]:

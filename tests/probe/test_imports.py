@@ -16,8 +16,12 @@ import harness.probe
 PROBE = Path(harness.probe.__file__).parent
 MODULES = sorted(path.relative_to(PROBE).as_posix() for path in PROBE.rglob("*.py"))
 ALLOWED = sys.stdlib_module_names | {"celery", "kombu"}
-LATE = {"publishing/sending.py": {"redis"}, "sqs_requests.py": {"botocore"}}
-"""What Celery imports for a broker, imported by us for the same broker only."""
+LATE = {
+    "publishing/sending.py": {"redis"},
+    "sqs_requests.py": {"botocore"},
+    "rows.py": {"sqlalchemy"},
+}
+"""What Celery imports for a broker or backend, imported by us for the same one only."""
 
 
 def imported(path: Path) -> set[str]:

@@ -123,6 +123,30 @@ def test_a_store_that_answers_with_a_mapping(tmp_path: Path) -> None:
         assert memory.outcomes() == {1: Outcome.OK, 3: Outcome.OK}
 
 
+def test_rows_of_a_database(tmp_path: Path) -> None:
+    """In batches, over one connection; a row that breaks keeps nobody from the others."""
+    app = Celery(backend=f"db+sqlite:///{tmp_path}/results.sqlite", set_as_current=False)
+    for rows in poll(tmp_path, app):
+        rows.paper.published(*range(1500))
+        for unit in range(5, 60):
+            rows.store(unit)
+        failed = rows.paper.name(1, 0)
+        rows.backend.store_result(failed, ValueError("no"), "FAILURE", "a traceback")
+        rows.backend.store_result(rows.paper.name(2, 0), None, "STARTED")
+        rows.store(3)
+        with rows.backend.ResultSession() as session:
+            broken = session.query(rows.backend.task_cls).filter_by(task_id=rows.paper.name(3, 0))
+            broken.update({"result": b"no json"})
+            session.commit()
+        rows.round()
+        assert rows.round() == 57  # the broken one has been looked at twice by now
+        rows.store(2)  # the row is there already: another state, not another row
+        assert rows.round() == 58
+        ok = dict.fromkeys([2, *range(5, 60)], Outcome.OK)
+        assert rows.outcomes() == ok | {1: Outcome.FAILED, 3: Outcome.WRONG}
+        assert rows.sightings.undecodable == 1
+
+
 class OneByOne(Backend):  # type: ignore[misc]  # Celery is untyped
     """A backend that maps no keys to values, like the database's; some results break it."""
 

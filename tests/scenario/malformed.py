@@ -218,7 +218,10 @@ ADDED: Cases = (
     ),
     (
         "settings: {s3_secret_access_key: abc}",
-        ["4:34: a password in plain text: secrets come in through ${NAME} only"],
+        [
+            '4:12: s3_secret_access_key may not be set: the harness makes it from "backend:"',
+            "4:34: a password in plain text: secrets come in through ${NAME} only",
+        ],
     ),
     ("settings: {qqqqqq: 1}", ['4:12: Celery has no setting "qqqqqq"']),
 )
@@ -276,7 +279,10 @@ CONFIGURATIONS: Cases = (
     ),
     (
         "name: c\nbroker: {service: sqs}\nbackend: {service: rpc}\n",
-        ["3:20: rpc results work with the rabbitmq broker only, not with sqs: use redis"],
+        [
+            "3:20: rpc results work with the broker rabbitmq or redis only, not with sqs: choose "
+            "from `harness list backends`, for example redis"
+        ],
     ),
     (
         "name: c\nbroker: {service: sqs, server: elasticmq}\nbackend: {service: redis}\n",
@@ -316,7 +322,9 @@ CONFIGURATIONS: Cases = (
     ),
     (
         "name: c\nbroker: {service: redis, server: '${X}'}\nbackend: {service: redis}\n",
-        ["2:34: no variables here: they work in urls, region, queue_name_prefix and settings only"],
+        [
+            "2:34: no variables here: they work in urls, region, queue_name_prefix, bucket, folder and settings only"
+        ],
     ),
 )
 """Whole configuration files."""
@@ -422,7 +430,7 @@ SCENARIOS: Cases = (
     ),
     (
         "loads: [{load: closed, measure: {blocks: 3}}]",
-        ['4:34: unknown key "blocks"; known here: warmup, units, duration, timeout'],
+        ['4:34: unknown key "blocks"; known here: warmup, units, duration, timeout, results_left'],
     ),
     ("-measure", ['1:1: missing key "measure"']),
     (

@@ -150,7 +150,10 @@ def test_a_whole_broker_can_be_an_axis_and_is_checked_against_the_rest(
 ) -> None:
     project.configuration("name: c\nbroker: {service: rabbitmq}\nbackend: {service: rpc}\n")
     project.change("matrix: {broker: [{service: rabbitmq}, {service: sqs}]}")
-    message = "rpc results work with the rabbitmq broker only, not with sqs: use redis"
+    message = (
+        "rpc results work with the broker rabbitmq or redis only, not with sqs: choose from "
+        "`harness list backends`, for example redis"
+    )
     assert project.problems() == [f"configs/c.yaml:3:20: {message}"]
 
 

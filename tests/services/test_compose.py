@@ -142,8 +142,8 @@ def test_the_file_is_valid() -> None:
 def test_every_port_is_on_loopback_and_every_image_is_pinned() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     published = [line.strip() for line in text.splitlines() if line.strip().startswith('- "')]
-    assert len(published) == 4
+    assert len(published) == 8
     assert all(line.startswith('- "127.0.0.1:${HARNESS_') for line in published)
     images = [line for line in text.splitlines() if "image:" in line]
-    assert len(images) == 3
+    assert len(images) == 7
     assert all(line.rpartition(":")[2][0].isdigit() for line in images)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.services.doctor import Finding, examine, fix
+from packaging.requirements import Requirement
+
+from harness.services.doctor import Finding, examine, fix, requirements
+
+EXTRA = "celery-config-bench[mysql]"
 
 
 def by_name(environ: dict[str, str]) -> dict[str, Finding]:
@@ -19,8 +23,11 @@ def test_what_this_machine_has(tmp_path: Path) -> None:
         assert found[name].usable, name
         assert found[name].version[0].isdigit(), name
         assert found[name].fix is None
-    for name in ("redis-server", "rabbitmq-server"):
+    for name in ("sqlalchemy", "psycopg", "pymysql", "pymemcache"):
         assert found[name].usable, name
+    for name in ("redis-server", "rabbitmq-server", "postgresql", "mariadb", "memcached"):
+        assert found[name].usable, name
+        assert found[name].version[0].isdigit(), name
         assert "127.0.0.1" in found[name].note
 
 
@@ -28,6 +35,8 @@ def test_what_is_missing_has_a_command(tmp_path: Path) -> None:
     found = by_name({"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)})
     assert found["redis-server"].fix == "apt-get install redis-server"
     assert found["ministack"].fix == "harness doctor --fix"
+    assert found["memcached"].fix == "apt-get install memcached"
+    assert found["memcached"].required
     assert not found["docker compose"].usable
     assert found["docker compose"].fix
 
@@ -51,3 +60,12 @@ def test_environments_are_counted(tmp_path: Path) -> None:
         (home / name).mkdir(parents=True)
     (home / "complete/.complete").touch()
     assert f"1 environment kept in {home}" in by_name(environ)["environments"].note
+
+
+def test_an_extra_is_what_our_own_metadata_says_of_it() -> None:
+    """By its name pip would look for the harness itself."""
+    assert requirements("pyperf") == ["pyperf"]
+    found = {Requirement(text).name: Requirement(text) for text in requirements(EXTRA)}
+    assert set(found) == {"sqlalchemy", "pymysql"}
+    assert found["pymysql"].extras == {"rsa"}
+    assert not found["pymysql"].specifier.contains("1.0")

@@ -103,7 +103,7 @@ def test_nobody_listens(reach: Reach, service: str, scheme: str) -> None:
         (redis(provider="compose"), "docker-compose.yml"),
         (rabbitmq(), "needs its URL"),
         (rabbitmq(url="redis://x"), "not an AMQP URL"),
-        (sqs(url="amqp://x"), "not an SQS URL"),
+        (sqs(url="amqp://x"), "not a URL for SQS"),
         (sqs(url="http://k:s@127.0.0.1:1", queue_name_prefix=""), "queue_name_prefix"),
     ],
 )
@@ -111,11 +111,11 @@ def test_mistakes_of_an_endpoint(reach: Reach, broker: Any, words: str) -> None:
     assert words in failure(reach, configuration(broker))
 
 
-def test_rpc_needs_rabbitmq(reach: Reach) -> None:
+def test_rpc_does_not_work_on_sqs(reach: Reach) -> None:
     broken = Configuration(
-        name="broken", broker=RedisBroker(service="redis"), backend=RpcBackend(service="rpc")
+        name="broken", broker=SqsBroker(service="sqs"), backend=RpcBackend(service="rpc")
     )
-    assert "rpc results need a rabbitmq broker" in failure(reach, broken)
+    assert "rpc results work with the broker rabbitmq or redis only" in failure(reach, broken)
 
 
 @pytest.mark.parametrize(

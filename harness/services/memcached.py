@@ -1,0 +1,284 @@
+"""Memcached as result backend: keys with a prefix for each block."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from harness.errors import ServiceError
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import MemcachedBackend
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Counters,
+    Launch,
+    Namespace,
+    ServerInfo,
+    Service,
+    Stored,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.labels import identifier
+from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports, is_this_host
+from harness.services.redaction import address_of, strip_credentials
+from harness.services.results_only import TASK_KEY, ResultsNamespace
+from harness.services.settings import expand
+from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
+from harness.workspace import Workspace
+
+_READY_S = 20.0
+_TIMEOUT_S = 5.0
+_PORT = 11211
+_PREFIX = "harness:"
+_KEYS_PROMISE = "memcached-keys"
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class _Item:
+    key: bytes
+    size_bytes: int
+    """With the server's own header."""
+
+
+class MemcachedDriver:
+    """Starts a private server, or reaches any other."""
+
+    name = "memcached"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_KEYS_PROMISE: _undo_keys, ROOM_PROMISE: undo_room}
+        self.compose = ComposePart(
+            service="memcached",
+            ports={"HARNESS_MEMCACHED_PORT": "memcached"},
+            password_variable=None,
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private server on loopback, with its own defaults (64 MiB)."""
+        program = find_program(_own(endpoint).server, surroundings.environ)
+
+        def start() -> LocalServer:
+            return _start(program, surroundings)
+
+        def connect(server: LocalServer) -> Service:
+            target = Target("local", f"memcached://127.0.0.1:{server.port}")
+            try:
+                return MemcachedService(target, surroundings.workspace, server)
+            except ServiceError as error:
+                raise NotReadyError(str(error)) from error
+
+        return LocalLaunch(start, connect, timeout_s=_READY_S)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        endpoint = _own(endpoint)
+        if endpoint.url is None:
+            raise ServiceError(
+                "an external memcached needs its URL: say `url: memcached://${HOST}:11211` "
+                "in the configuration"
+            )
+        url = expand(endpoint.url, environ, where="the memcached URL")
+        parts = urlsplit(url)
+        if parts.scheme not in {"memcached", "memcache"} or not parts.hostname or ";" in url:
+            raise ServiceError(
+                f"not a memcached URL: {strip_credentials(url)}. "
+                "It has the form memcached://host:port, of one server"
+            )
+        return Target("external", url)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return MemcachedService(target, surroundings.workspace, None)
+
+
+class MemcachedService:
+    """One server. It knows neither databases nor passwords: every block has a key prefix."""
+
+    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
+        self.target = target
+        self._workspace = workspace
+        self._server = server
+        self.secrets: tuple[str, ...] = ()
+        with _talking(target.url) as talk:
+            version = talk.line(b"version").removeprefix(b"VERSION ").decode(errors="replace")
+            # Without it nothing of ours could be found again, and blocks would not be removed.
+            talk.items(_PREFIX)
+        host = urlsplit(target.url).hostname or "localhost"
+        self.info = ServerInfo(
+            service="memcached",
+            product="memcached",
+            version=version,
+            provider=target.provider,
+            emulator=False,
+            same_host=True if target.provider in {"local", "compose"} else is_this_host(host),
+            address=address_of(target.url, _PORT),
+            detail="64 MiB, its default" if server else "",
+        )
+
+    def pids(self) -> tuple[int, ...]:
+        """Of a private server."""
+        return self._server.pids() if self._server else ()
+
+    def counters(self) -> Counters | None:
+        """None: it counts more than the traffic of one block, and without names."""
+        return None
+
+    def check(self, configuration: Configuration) -> None:
+        """Every configuration can be served."""
+
+    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+        """Keys under a prefix of the block's own."""
+        del settings  # none of them says where results are
+        url, prefix = self.target.url, f"{_PREFIX}{identifier(label)}:"
+        promised = None
+        if self.target.provider == "external":
+            promise = self._workspace.promise(_KEYS_PROMISE, {"url": url, "prefix": prefix})
+            promised = (self._workspace, promise)
+        parts = urlsplit(url)
+        end = CeleryEnd(
+            f"cache+memcached://{parts.hostname}:{parts.port or _PORT}/",
+            {"result_backend_transport_options": {"global_keyprefix": prefix}},
+        )
+
+        def stored() -> Stored:
+            with _talking(url) as talk:
+                items = [item for item in talk.items(prefix) if TASK_KEY.encode() in item.key]
+            return Stored(len(items), sum(item.size_bytes for item in items))
+
+        return ResultsNamespace(
+            isolation="key prefix",
+            end=end,
+            stored=stored,
+            remove=lambda: _remove(url, prefix),
+            promised=promised,
+        )
+
+    def close(self) -> None:
+        """Stop a private server."""
+        if self._server is not None:
+            self._server.stop()
+
+
+class _Talk:
+    """A connection for a few commands."""
+
+    def __init__(self, stream: Any, url: str) -> None:
+        self._stream = stream
+        self._url = url
+
+    def line(self, command: bytes) -> bytes:
+        """The one line that answers a command."""
+        self._stream.write(command + b"\r\n")
+        self._stream.flush()
+        return self._read()
+
+    def items(self, prefix: str) -> list[_Item]:
+        """What is there under a prefix and has not expired, by the server's own crawler."""
+        found, line = [], self.line(b"lru_crawler metadump all")
+        wanted, now = prefix.encode(), time.time()
+        while line != b"END":
+            if not line.startswith(b"key="):
+                raise ServiceError(
+                    f"memcached at {address_of(self._url, _PORT)} does not list its keys "
+                    f"({line.decode(errors='replace')}), so blocks could not be removed from it: "
+                    "use memcached 1.5 or later, with its lru_crawler on"
+                )
+            facts = dict(word.partition(b"=")[::2] for word in line.split(b" "))
+            key, expires = unquote_to_bytes(facts[b"key"]), int(facts[b"exp"])
+            if key.startswith(wanted) and (expires < 0 or expires > now):
+                found.append(_Item(key, int(facts[b"size"])))
+            line = self._read()
+        return found
+
+    def delete(self, keys: list[bytes]) -> None:
+        """In batches, so that neither side's buffers fill up."""
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            self._stream.write(b"".join(b"delete " + key + b"\r\n" for key in batch))
+            self._stream.flush()
+            for _ in batch:
+                self._read()
+
+    def _read(self) -> bytes:
+        line: bytes = self._stream.readline()
+        if not line.endswith(b"\r\n") and not line.endswith(b"\n"):
+            raise ConnectionError("it closed the connection")
+        return line.rstrip(b"\r\n")
+
+
+@contextlib.contextmanager
+def _talking(url: str) -> Iterator[_Talk]:
+    parts = urlsplit(url)
+    place = (parts.hostname or "localhost", parts.port or _PORT)
+    try:
+        with (
+            socket.create_connection(place, timeout=_TIMEOUT_S) as connection,
+            connection.makefile("rwb") as stream,
+        ):
+            yield _Talk(stream, url)
+    except (OSError, ValueError, KeyError) as error:
+        raise ServiceError(
+            f"cannot use memcached at {address_of(url, _PORT)}: {error}. "
+            "Check that it runs, and its port"
+        ) from error
+
+
+def _remove(url: str, prefix: str) -> None:
+    with _talking(url) as talk:
+        talk.delete([item.key for item in talk.items(prefix)])
+
+
+def find_program(server: str, environ: Mapping[str, str]) -> Path:
+    """The program that an endpoint names. ServiceError if it is not on this machine."""
+    found = shutil.which(server, path=environ.get("PATH"))
+    if found is None or not may_run(Path(found)):
+        raise ServiceError(
+            f"no program {server} on this machine: `apt-get install memcached` (or "
+            "`harness doctor --fix`), or use `--provider compose` or external"
+        )
+    return Path(found)
+
+
+def _start(program: Path, surroundings: Surroundings) -> LocalServer:
+    (port,) = free_ports(1)
+    room = make_room("memcached", surroundings)
+    process = surroundings.workspace.spawn(
+        [*room.words, program, "-l", "127.0.0.1", "-p", str(port), "-U", "0"],
+        name="memcached",
+        log=surroundings.log_dir / f"{room.folder.name}.log",
+        env=dict(surroundings.environ),
+        cwd=room.folder,
+        cores=surroundings.cores,
+    )
+    return LocalServer("memcached", (process,), port, grace_s=0.0, clear_away=room.close)
+
+
+def _own(endpoint: AnyEndpoint) -> MemcachedBackend:
+    if not isinstance(endpoint, MemcachedBackend):
+        raise TypeError(f"not a memcached endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del password, endpoint  # memcached has none, and one server fits all
+    return Target("compose", f"memcached://127.0.0.1:{ports['memcached']}")
+
+
+def _undo_keys(payload: Mapping[str, Any]) -> None:
+    prefix = str(payload["prefix"])
+    if not prefix.startswith(_PREFIX) or len(prefix) <= len(_PREFIX):
+        raise ServiceError(f"refusing to remove keys with the prefix {prefix!r}")
+    _remove(str(payload["url"]), prefix)

@@ -1,0 +1,66 @@
+"""What backends have in common that keep results and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.errors import ServiceError
+from harness.services.base import CeleryEnd, Stored
+from harness.workspace import Promise, Workspace
+
+TASK_KEY = "celery-task-meta-"
+"""How Celery's key-value backends begin the key of a task's result."""
+
+
+class ResultsNamespace:
+    """The part of a results backend that one block may touch: it is told what its parts are."""
+
+    queue = ""
+    exact_depth = False
+
+    def __init__(
+        self,
+        *,
+        isolation: str,
+        end: CeleryEnd,
+        stored: Callable[[], Stored | None],
+        remove: Callable[[], None],
+        promised: tuple[Workspace, Promise] | None = None,
+    ) -> None:
+        """`remove` takes away all that the block left; then the promise, if any, is kept."""
+        self.isolation = isolation
+        self._end = end
+        self._stored = stored
+        self._remove = remove
+        self._promised = promised
+        self._closed = False
+
+    def broker(self) -> CeleryEnd:
+        """It cannot be one."""
+        raise ServiceError("this service keeps results only: name a broker, e.g. `service: redis`")
+
+    def backend(self) -> CeleryEnd:
+        """How Celery uses it."""
+        return self._end
+
+    def depth(self) -> int | None:
+        """There is no queue."""
+        return None
+
+    def unacknowledged(self) -> int | None:
+        """There is no queue."""
+        return None
+
+    def stored(self) -> Stored | None:
+        """Results that are there now."""
+        return self._stored()
+
+    def close(self) -> None:
+        """Remove what the block left. Idempotent."""
+        if self._closed:
+            return
+        self._remove()
+        if self._promised is not None:
+            workspace, promise = self._promised
+            workspace.fulfil(promise)
+        self._closed = True
