@@ -65,6 +65,9 @@ class Kind(IntEnum):
     number in SQS_REQUESTS, `unit` the bytes of its body."""
     ANSWER = 41
     """Client and worker: SQS answered. `position` as above, `unit` the bytes of the answer."""
+    UNLOCKING = 60
+    """Worker's pool: `celery.chord_unlock` looks whether a header is done, because the backend
+    does not count; `id` is that of the chord's body."""
 
 
 class Outcome(IntEnum):

@@ -105,6 +105,9 @@ class Merged:
     measure_begin_ns: int
     measure_end_ns: int
     release_ns: int
+    unlock_looks: int | None = None
+    """How often `celery.chord_unlock` looked for headers of measured chords; None if it did
+    not."""
 
     def task_ids(self) -> tuple[Halves, Halves]:
         """First and second half of each task's id. Computed at each call."""
@@ -199,6 +202,7 @@ class _Block:
         self._executions = np.zeros(tasks, dtype=np.int32)
         self._strangers: list[tuple[Halves, Halves]] = []
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
+        self._unlock_looks = 0
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -208,6 +212,13 @@ class _Block:
             self._note_units(Kind(kind), events)
         elif kind in self._moments:
             self._moments[kind] += events["time_ns"].tolist()
+        elif kind == Kind.UNLOCKING:
+            self._unlock_looks += int((self._places(events) >= 0).sum())
+
+    def _places(self, events: Events) -> Places:
+        return self._published.places(
+            events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        )
 
     def _note_tasks(self, kind: Kind, events: Events) -> None:
         hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
@@ -251,6 +262,7 @@ class _Block:
             measure_begin_ns=min(begin, default=MISSING),
             measure_end_ns=max(end, default=MISSING),
             release_ns=min(release, default=MISSING),
+            unlock_looks=self._unlock_looks or None,
         )
 
     def _units(self) -> Units:

@@ -245,6 +245,7 @@ def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
         result.ledger,
         result.phases,
         sequential=job.shape.sequential,
+        steps=job.shape.steps,
         interval_s=job.cell.measure.interval,
     )
     if seconds is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.results.record import RecordedWarning
+from harness.scenario.canvas_models import ChunksWorkload
 from harness.scenario.models import Cell
 from harness.scenario.workload_models import GroupWorkload
 
@@ -28,7 +29,7 @@ def traps(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
 def _group_get_floor(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
     """celery/backends/base.py, get_many: sleeps its interval (0.5 s) unless all are ready."""
     workload, join = cell.workload, figures["canvas_s"].get("join")
-    gets = isinstance(workload, GroupWorkload) and workload.collect == "get"
+    gets = isinstance(workload, GroupWorkload | ChunksWorkload) and workload.collect == "get"
     on_redis = cell.configuration.backend.service == "redis"
     if gets and on_redis and join and join.p50 and join.p50 >= _FLOOR_S:
         yield RecordedWarning(code="group_get_floor", data={"join_p50_s": join.p50})

@@ -299,7 +299,9 @@ def _workload_label(workload: Workload) -> str:
     if isinstance(workload, HeavyTaskWorkload):
         main = "text" if isinstance(workload.n, str) else str(workload.n)
         return _label(workload, workload.workload, main, "n")
-    return _label(workload, workload.workload, None, "")
+    main_field: str = getattr(workload, "main_field", "")
+    number = str(getattr(workload, main_field)) if main_field else None
+    return _label(workload, workload.workload, number, main_field)
 
 
 def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probe.workloads import WORKLOADS
+from harness.probe.registry import WORKLOADS
 from harness.results.record import CellRecord
 from harness.results.shape import shape_of
+from harness.scenario.workload_base import WorkloadBase
 from harness.scenario.workload_models import (
     AddWorkload,
     ChainWorkload,
     GroupWorkload,
     HeavyTaskWorkload,
-    WorkloadBase,
 )
 
 

@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 - messages are compared as printed, each on one line
 
+from harness.probe.registry import WORKLOADS
+
+KNOWN = ", ".join(WORKLOADS)
 Cases = tuple[tuple[str, list[str]], ...]
 
 SYNTAX: Cases = (
@@ -334,15 +337,15 @@ SCENARIOS: Cases = (
     ("workloads: add", ['3:12: expected a list, not "add"']),
     (
         "workloads: [ad]",
-        ['3:13: unknown workload "ad" (did you mean "add"?); known: add, group, chain, heavy_task'],
+        [f'3:13: unknown workload "ad" (did you mean "add"?); known: {KNOWN}'],
     ),
     (
         "workloads: [periodic]",
-        ['3:13: unknown workload "periodic"; known: add, group, chain, heavy_task'],
+        [f'3:13: unknown workload "periodic"; known: {KNOWN}'],
     ),
     (
         "workloads: [{size: 3}]",
-        ['3:13: missing key "workload": one of add, group, chain, heavy_task'],
+        [f'3:13: missing key "workload": one of {KNOWN}'],
     ),
     (
         "workloads: [{workload: group, length: 3}]",
