@@ -117,6 +117,8 @@ def _wrap_store(app: Celery, recorder: Recorder) -> None:
         self: Any, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any
     ) -> Any:
         if state not in final:
+            if state == states.STARTED:
+                record(Kind.STORING_STARTED, id_bytes(task_id), now())
             return store(self, task_id, result, state, *args, **kwargs)
         ident = id_bytes(task_id)
         record(Kind.STORING, ident, now())

@@ -197,6 +197,13 @@ class BlockRecord(Stored):
     `fan_out` (end of the link before to each member's start)."""
     calls_per_task: float = 1.0
     """Function calls that a task carries, in the mean: above 1 for map, starmap and chunks."""
+    tracking_s: dict[str, Distribution] = {}
+    """Workload `tracking`: `learned_late` (worker begins to store the result, to caller has it),
+    `started_late` (worker begins to store STARTED, to caller sees it)."""
+    looks_per_unit: float | None = None
+    """How often a caller asked for the state; None where it did not, but waited in `get()`."""
+    started_seen: int | None = None
+    """Units of which a caller that asked for the state saw STARTED."""
     unlock_looks_per_unit: float | None = None
     """Where the result backend does not count a chord's header: how often Celery's
     `chord_unlock` looked whether it was done."""

@@ -16,6 +16,7 @@ from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import Phases, phases
 from harness.results.record import Distribution, RecordedWarning
 from harness.results.shape import BlockShape
+from harness.results.tracking import tracking
 from harness.stats.percentiles import describe
 
 FEW_SAMPLES = 100
@@ -62,6 +63,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "canvas_s": canvas(merged, timing, usable, shape),
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
+        **tracking(merged, usable),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "duplicated": _duplicated(merged),

@@ -18,6 +18,7 @@ from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
     LIMITED,
     BacklogLoad,
+    ClosedLoad,
     Load,
     OpenLoad,
     Publish,
@@ -26,6 +27,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
     AddWorkload,
@@ -174,6 +176,9 @@ def cell_conflicts(
         message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
         fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
         conflicts.append((("workload", "workload"), f"{message}: use backend {fit}"))
+    if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
+        message = f"tracking is about callers that wait, and in load {load.load} nobody does"
+        conflicts.append((("load", "load"), f"{message}: use load closed"))
     if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
         message = f"how long is load {load.load} measured? give measure.units or measure.duration"
         conflicts.append((("load", "load"), message))
@@ -247,7 +252,9 @@ def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Co
 
 
 def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:
-    if not isinstance(workload, HeavyTaskWorkload) or isinstance(workload.n, str):
+    if not isinstance(workload, HeavyTaskWorkload | TrackingWorkload):
+        return []
+    if isinstance(workload.n, str):
         return []
     least_s = max(0, workload.n - 2) * workload.sleep
     if least_s < measure.timeout:

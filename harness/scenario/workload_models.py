@@ -15,6 +15,7 @@ from harness.scenario.canvas_models import (
 )
 from harness.scenario.fields import Duration
 from harness.scenario.load_models import or_bare_name
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_base import WorkloadBase
 
 
@@ -95,7 +96,8 @@ Workload = Annotated[
     | NestedWorkload
     | MapWorkload
     | StarmapWorkload
-    | ChunksWorkload,
+    | ChunksWorkload
+    | TrackingWorkload,
     Field(discriminator="workload"),
 ]
 WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload)]
