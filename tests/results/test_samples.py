@@ -66,8 +66,9 @@ def write(history: History, folder: Path, end: BlockEnd) -> Merged:
     (folder / "events").mkdir()
     history.write(folder / "events")
     merged = merge(folder / "events", history.per_unit, grouped=history.grouped)
-    ledger = settle(merged, end, sequential=history.sequential, stores_results=True)
-    timing = phases(merged, sequential=history.sequential, watched=history.watched)
+    order: Any = {"sequential": history.sequential, "steps": history.steps}
+    ledger = settle(merged, end, stores_results=True, **order)
+    timing = phases(merged, watched=history.watched, **order)
     samples.write(folder, merged, ledger, timing)
     return merged
 
