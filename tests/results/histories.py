@@ -143,12 +143,14 @@ class History:
     grouped: bool = False
     steps: tuple[int, ...] = ()
     """How many tasks each step of a chord, or of a group in a chain, has."""
+    others: list[Record] = field(default_factory=list)
+    """Records of kinds that only some workloads have."""
     mixed: bool = True
     """Everything in every log, whoever wrote it; else logs of clients, an observer, workers."""
 
     def write(self, folder: Path) -> None:
         """Lay the records out over logs, in no order, with gaps, some tails cut."""
-        own = [record for unit in self.units for record in unit.own_records()]
+        own = [record for unit in self.units for record in unit.own_records()] + self.others
         tasks = [task for unit in self.units for task in unit.tasks] + self.strangers
         ran = [record for task in tasks for record in task.records()]
         moments: list[Record] = [
