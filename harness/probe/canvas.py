@@ -17,15 +17,26 @@ from harness.probe.ids import WHOLE
 from harness.probe.workloads import Group, Name, OneResult, resolved
 
 
-class Chord(OneResult):
-    """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`."""
+class _Joined(OneResult):
+    """What workloads have in common whose last task gets the results of many."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._size: int = spec["size"]
+        self._payload = "x" * spec["payload_bytes"]
+        self._follow_parents: bool = spec["follow_parents"]
+        self._last = resolved(tasks.put_together)
+
+    def wait(self, result: AsyncResult, timeout_s: float) -> Any:
+        return result.get(timeout=timeout_s, follow_parents=self._follow_parents)
+
+
+class Chord(_Joined):
+    """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__(spec)
         self.tasks_per_unit = self._size + 1
         self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))
-        self._body = resolved(tasks.put_together)
-        self._payload = "x" * spec["payload_bytes"]
 
     def expected(self, unit: int) -> list[Any]:
         first = unit * self._size
@@ -37,22 +48,20 @@ class Chord(OneResult):
             for i, value in enumerate(self.expected(unit))
         ]
         last = name(unit, self._size)
-        return chord(header, self._body.s()).apply_async(task_id=last, producer=producer)
+        return chord(header, self._last.s()).apply_async(task_id=last, producer=producer)
 
     def result(self, unit: int, name: Name) -> AsyncResult:
         return AsyncResult(name(unit, self._size))
 
 
-class Nested(OneResult):
+class Nested(_Joined):
     """`buy_milk(volume) | group(add(0), add(1), ...) | put_together()`: a group in a chain."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self._size: int = spec["size"]
+        super().__init__(spec)
         self.tasks_per_unit = self._size + 2
         self._first = resolved(tasks.buy_milk)
         self._member = resolved(tasks.add)
-        self._last = resolved(tasks.put_together)
-        self._payload = "x" * spec["payload_bytes"]
 
     def _added(self, i: int) -> Any:
         return str(i) if self._payload else i

@@ -22,57 +22,56 @@ class _FanOut(WorkloadBase):
     """Above 0, every call carries a string of that many bytes instead of a number."""
 
 
-class ChordWorkload(_FanOut):
-    """A chord: `buy_milk(volume)` and `buy_bread(count)` in turn, then `put_together(bought)`."""
+class _Joined(_FanOut):
+    """Tasks side by side, and one that gets all their results."""
 
-    workload: Literal["chord"]
     size: Annotated[int, Field(ge=2, le=10_000)] = 10
-    """Tasks of the header. Not 1: several versions of Celery make a chain of that."""
+    """Tasks side by side. Not 1: several versions of Celery make a chain of that."""
+    follow_parents: bool = True
+    """As of `AsyncResult.get()`: by default a caller that waits asks for the results of all
+    tasks before the last one too, to learn of a failure."""
 
     @property
     def largest_message_bytes(self) -> int:
-        """What the unit's largest message carries: the body gets all that the header brought."""
+        """What the unit's largest message carries: the last task gets all that came before."""
         return self.size * self.payload_bytes
 
 
-class NestedWorkload(_FanOut):
+class ChordWorkload(_Joined):
+    """A chord: `buy_milk(volume)` and `buy_bread(count)` in turn, then `put_together(bought)`."""
+
+    workload: Literal["chord"]
+
+
+class NestedWorkload(_Joined):
     """A group in a chain: `buy_milk(volume)`, then `add(volume, i)` for each i, then
     `put_together(bought)`. Celery runs it as a chord."""
 
     workload: Literal["nested"]
-    size: Annotated[int, Field(ge=2, le=10_000)] = 10
-    """Members of the group."""
+
+
+class _OneMessage(_FanOut):
+    """Many calls in one message, which a worker runs one after the other."""
+
+    size: Size = 10
+    """Calls."""
 
     @property
     def largest_message_bytes(self) -> int:
-        """As of a chord."""
+        """All calls are in it."""
         return self.size * self.payload_bytes
 
 
-class MapWorkload(_FanOut):
-    """`buy_milk.map(volumes)`: many calls in one message, one after the other."""
+class MapWorkload(_OneMessage):
+    """`buy_milk.map(volumes)`."""
 
     workload: Literal["map"]
-    size: Size = 10
-    """Calls."""
-
-    @property
-    def largest_message_bytes(self) -> int:
-        """All calls are in one message."""
-        return self.size * self.payload_bytes
 
 
-class StarmapWorkload(_FanOut):
-    """`add.starmap(pairs)`: many calls in one message, one after the other."""
+class StarmapWorkload(_OneMessage):
+    """`add.starmap(pairs)`."""
 
     workload: Literal["starmap"]
-    size: Size = 10
-    """Calls."""
-
-    @property
-    def largest_message_bytes(self) -> int:
-        """All calls are in one message."""
-        return self.size * self.payload_bytes
 
 
 class ChunksWorkload(_FanOut):

@@ -27,10 +27,20 @@ from tests.probe.watched import observer, sender
 
 UNITS = 4
 CANVAS: dict[str, dict[str, Any]] = {
-    "chord": {"workload": "chord", "size": 3, "payload_bytes": 0},
-    "chord of texts": {"workload": "chord", "size": 2, "payload_bytes": 100},
-    "nested": {"workload": "nested", "size": 3, "payload_bytes": 0},
-    "nested texts": {"workload": "nested", "size": 2, "payload_bytes": 100},
+    "chord": {"workload": "chord", "size": 3, "payload_bytes": 0, "follow_parents": True},
+    "chord of texts": {
+        "workload": "chord",
+        "size": 2,
+        "payload_bytes": 100,
+        "follow_parents": False,
+    },
+    "nested": {"workload": "nested", "size": 3, "payload_bytes": 0, "follow_parents": True},
+    "nested texts": {
+        "workload": "nested",
+        "size": 2,
+        "payload_bytes": 100,
+        "follow_parents": False,
+    },
     "map": {"workload": "map", "size": 3, "payload_bytes": 0},
     "starmap": {"workload": "starmap", "size": 3, "payload_bytes": 100},
     "chunks": {
