@@ -277,7 +277,8 @@ _BESIDE = (
         "join delay",
         _mean("join_delay"),
         optional=True,
-        note="join delay: last header task stored to the chord's body started.",
+        note="join delay: last header task stored to the chord's body started; phases of chords "
+        "are summed over header and body.",
     ),
     Column(
         "unlock looks",

@@ -41,9 +41,7 @@ def _client_cpu(figures: Figures) -> str:
 
 def _started_seen(figures: Figures) -> str:
     spread = figures.looks.get("started_seen")
-    if spread is None or not spread.median:
-        return NOT_APPLICABLE
-    return f"{spread.median:.0%}"
+    return NOT_APPLICABLE if spread is None else f"{spread.median:.0%}"
 
 
 _COLUMNS = (

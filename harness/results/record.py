@@ -203,7 +203,8 @@ class BlockRecord(Stored):
     looks_per_unit: float | None = None
     """How often a caller asked for the state; None where it did not, but waited in `get()`."""
     started_seen: int | None = None
-    """Units of which a caller that asked for the state saw STARTED."""
+    """Units of which a caller that asked for the state saw STARTED; None where nobody asked, or
+    workers did not store it."""
     unlock_looks_per_unit: float | None = None
     """Where the result backend does not count a chord's header: how often Celery's
     `chord_unlock` looked whether it was done."""
@@ -238,8 +239,8 @@ class BlockRecord(Stored):
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
     files: dict[str, str] = {}
-    """`units`, `tasks`, `timeline`, `depth` (Parquet), `logs` (folder): paths relative to the
-    run's folder."""
+    """`units`, `tasks`, `timeline`, `tracking`, `depth` (Parquet), `logs` (folder): paths
+    relative to the run's folder."""
 
     @property
     def completed(self) -> int:

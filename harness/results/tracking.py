@@ -23,6 +23,7 @@ def tracking(merged: Merged, usable: npt.NDArray[np.bool_]) -> dict[str, Any]:
         "started_late": _between(tracked.storing_started_ns, tracked.started_seen_ns, usable),
     }
     asked = usable & (tracked.looks > 0)
+    stored = asked & (tracked.storing_started_ns != MISSING)
     return {
         "tracking_s": {
             name: Distribution.model_validate(describe(times))
@@ -30,8 +31,8 @@ def tracking(merged: Merged, usable: npt.NDArray[np.bool_]) -> dict[str, Any]:
             if len(times)
         },
         "looks_per_unit": float(tracked.looks[asked].mean()) if asked.any() else None,
-        "started_seen": int((tracked.started_seen_ns != MISSING)[asked].sum())
-        if asked.any()
+        "started_seen": int((tracked.started_seen_ns != MISSING)[stored].sum())
+        if stored.any()
         else None,
     }
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from harness.probe.events import MOST_LOOKS, Kind, Outcome, UnitFlag, looks_fields
+from harness.results import samples
 from harness.results.ledger import BlockEnd
 from harness.results.merge import MISSING, NOT_TOLD, Merged
 from harness.results.shape import BlockShape
 from harness.results.summary import digest
 from tests.results.histories import History, Record, Task, Unit, ident_of
+from tests.results.test_samples import TRACKING_COLUMNS
 from tests.results.test_truth import merged_from
 
 SHAPE = BlockShape(
@@ -63,7 +67,7 @@ def test_late_is_counted_from_the_begin_of_the_store_call() -> None:
     fields = fields_of([unit_of(0, 420), unit_of(1, 500)], looked(0, 3), looked(1, 6))
     late = fields["tracking_s"]["learned_late"]
     assert (late.count, late.min, late.max) == (2, pytest.approx(20e-9), pytest.approx(100e-9))
-    assert (fields["looks_per_unit"], fields["started_seen"]) == (4.5, 0)
+    assert (fields["looks_per_unit"], fields["started_seen"]) == (4.5, None)
     assert "started_late" not in fields["tracking_s"]
 
 
@@ -76,6 +80,12 @@ def test_started_seen() -> None:
     )
     late = fields["tracking_s"]["started_late"]
     assert (fields["started_seen"], late.count, late.mean) == (1, 1, pytest.approx(55e-9))
+
+
+def test_nobody_saw_started() -> None:
+    """It was stored, and every caller looked too late: none, and not unknown."""
+    stored = (Kind.STORING_STARTED, ident_of(0, 0), 205, 0, 0, 0)
+    assert fields_of([unit_of(0, 500)], stored, looked(0, 1))["started_seen"] == 0
 
 
 def test_waiting_in_get_is_no_look() -> None:
@@ -101,6 +111,25 @@ def test_counts_survive_their_record(count: int) -> None:
     assert tracked is not None
     assert tracked.looks.tolist() == [min(count, MOST_LOOKS), NOT_TOLD]
     assert tracked.started_seen_ns.tolist() == [MISSING, MISSING]
+
+
+def test_samples_keep_what_every_caller_saw(tmp_path: Path) -> None:
+    """Read by a program that is not the harness; what did not happen is NULL."""
+    units = [unit_of(number, 500) for number in range(3)]
+    others = (
+        *(looked(0, 70_000), looked(1, 0)),
+        (Kind.STORING_STARTED, ident_of(0, 0), 205, 0, 0, 0),
+        (Kind.STARTED_SEEN, ident_of(0, 0), 260, 0, 0, 0),
+    )
+    merged = merged_of(units, *others)
+    assert merged.tracked is not None
+    samples.write_tracking(tmp_path, merged, merged.tracked)
+    with duckdb.connect() as database:
+        found = database.read_parquet(str(tmp_path / samples.TRACKING_FILE))
+        assert tuple(found.columns) == TRACKING_COLUMNS
+        assert set(map(str, found.types)) == {"BIGINT"}
+        rows = found.fetchall()
+    assert rows == [(0, 70_000, 205, 260), (1, 0, None, None), (2, None, None, None)]
 
 
 def test_other_workloads_have_no_such_figures() -> None:
