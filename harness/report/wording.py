@@ -68,7 +68,7 @@ WARNINGS: Mapping[str, Warned] = {
         lambda data: f"median join {format_duration(data['join_p50_s'])}",
     ),
     "chord_get_asks_parents": Warned(
-        "get() of a chord asks for the result of each header task, one by one, before it waits for "
+        "A chord's get() asks for the result of each header task, one by one, before it waits for "
         "the body and again whenever it is woken (celery/result.py, _maybe_reraise_parent_error): "
         "much of the result phase is that. get(follow_parents=False) does not: see follow_parents "
         "of the workload.",
