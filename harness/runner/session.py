@@ -107,7 +107,7 @@ class Session:
             room.events,
             room.broker,
             stores_results=room.shape.stores_results,
-            quiet_s=_quiet_s(room),
+            quiet_s=quiet_s(room.cell, room.shape),
         )
         self._trouble = ""
         self._told_to_stop = False
@@ -209,12 +209,12 @@ class BacklogSession(Session):
         return _put_together(answers, since(before, self.workers.usage()))
 
 
-def _quiet_s(room: Room) -> float:
+def quiet_s(cell: Cell, shape: BlockShape) -> float:
     """How long all must stand idle before what did not come is given up. Between two looks of
     `celery.chord_unlock` nothing moves, and its message waits in a worker."""
-    if not room.shape.steps:
+    if not shape.steps:
         return QUIET_S
-    interval_s = room.cell.configuration.settings.get("result_chord_retry_interval") or 1.0
+    interval_s = cell.configuration.settings.get("result_chord_retry_interval") or 1.0
     return max(QUIET_S, 2 * float(interval_s) + 1.0)
 
 
