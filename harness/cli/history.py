@@ -15,6 +15,8 @@ Metrics (--metric):
   throughput, tasks, publish_rate, worker_cpu, client_cpu, worker_rss, client_rss
   broker_cpu, backend_cpu, broker_rss, dollars_per_million, traffic.NAME (redis.commands ...)
   latency.total.QUANTILE, phase.NAME.QUANTILE, call.publish.QUANTILE, call.store.QUANTILE
+  canvas.NAME.QUANTILE (hop, member_spread, join, fan_out, join_delay)
+  tracking.NAME.QUANTILE (learned_late, started_late)
   with QUANTILE one of mean, min, p50, p90, p95, p99, p999, max
 
 \b

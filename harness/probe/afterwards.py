@@ -54,9 +54,10 @@ def _settled(app: Celery, result: AsyncResult, deadline: float) -> tuple[str, An
     state, value = _fetch(app, result, deadline)
     link = result.parent
     while state not in states.READY_STATES and link is not None:
-        earlier_state, reason = _fetch(app, link, deadline)
-        if earlier_state in states.PROPAGATE_STATES:
-            return earlier_state, reason
+        for earlier in results_of(link):  # a chord's header is a group
+            earlier_state, reason = _fetch(app, earlier, deadline)
+            if earlier_state in states.PROPAGATE_STATES:
+                return earlier_state, reason
         link = link.parent
     return state, value
 

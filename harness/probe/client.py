@@ -36,10 +36,11 @@ from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
 from harness.probe.recorder import Recorder
+from harness.probe.registry import WORKLOADS
 from harness.probe.software import unknown_settings, versions
 from harness.probe.units import Published, UnitRunner
 from harness.probe.unwatched import senders_reply_to
-from harness.probe.workloads import WORKLOADS, Probe
+from harness.probe.workloads import Probe
 
 _WARMUP_CALLERS = 8
 """Of each client, where the load has no callers of its own."""

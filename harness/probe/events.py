@@ -65,6 +65,16 @@ class Kind(IntEnum):
     number in SQS_REQUESTS, `unit` the bytes of its body."""
     ANSWER = 41
     """Client and worker: SQS answered. `position` as above, `unit` the bytes of the answer."""
+    UNLOCKING = 60
+    """Worker's pool: `celery.chord_unlock` looks whether a header is done, because the backend
+    does not count; `id` is that of the chord's body."""
+    STORING_STARTED = 61
+    """Worker's pool: the backend call for the state STARTED begins (`task_track_started`)."""
+    STARTED_SEEN = 62
+    """Client: it asked for the unit's state and saw STARTED for the first time."""
+    LOOKED = 63
+    """Client: it waited for the unit by asking for its state. `position` and `flags` hold how
+    often, see `looks_fields`."""
 
 
 class Outcome(IntEnum):
@@ -94,6 +104,16 @@ SQS_REQUESTS = (
     *("CreateQueue", "DeleteQueue", "PurgeQueue"),
 )
 """Kinds of request by the number that REQUEST and ANSWER hold. New ones go to the end."""
+
+MOST_LOOKS = (1 << 24) - 1
+
+
+def looks_fields(count: int) -> tuple[int, int]:
+    """`position` and `flags` of LOOKED: the lower 16 bits of the count, and the upper 8. More
+    than MOST_LOOKS are told as so many."""
+    count = min(count, MOST_LOOKS)
+    return count & 0xFFFF, count >> 16
+
 
 RAISED = 1
 """In the flags of FINISHED: the function raised."""

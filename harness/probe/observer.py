@@ -30,12 +30,12 @@ from celery.backends.base import DisabledBackend
 from harness.probe.app import app, load_spec
 from harness.probe.polling import DEFAULT_INTERVAL_S, Polling
 from harness.probe.recorder import Recorder
+from harness.probe.registry import WORKLOADS
 from harness.probe.reply_queue import ReplyQueue
 from harness.probe.sightings import Sightings
 from harness.probe.software import versions
 from harness.probe.subscription import Subscription
 from harness.probe.watching import Troubles, Watcher
-from harness.probe.workloads import WORKLOADS
 
 _STEP_S = 0.05
 _LEAVE_S = 5.0

@@ -52,6 +52,12 @@ def heavy_task(n: int) -> int:
 
 
 @shared_task
+def put_together(bought: list[Any]) -> list[Any]:
+    """A chord's body: gives back what its header brought, all of it and in its order."""
+    return list(bought)
+
+
+@shared_task
 def probe(hold_s: float) -> bool:
     """Shows that a pool process works; held a moment so that its neighbours get one too."""
     time.sleep(hold_s)

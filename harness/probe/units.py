@@ -8,9 +8,10 @@ from typing import Any
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
 
-from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields
 from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
+from harness.probe.tracking import Looks, Tracking
 from harness.probe.workloads import Failure, Workload
 
 _REASON_LENGTH = 200
@@ -88,7 +89,14 @@ class UnitRunner:
             outcome = judge_value(published.expected, value)
         ident, position = id_bytes(published.result.id), _position(published.result)
         self._record(Kind.SEEN, ident, seen_ns, published.unit, position, outcome)
+        if isinstance(published.workload, Tracking):
+            self._record_looks(ident, seen_ns, published.unit, published.workload.looks())
         return outcome
+
+    def _record_looks(self, ident: bytes, seen_ns: int, unit: int, looks: Looks) -> None:
+        if looks.started_seen_ns is not None:
+            self._record(Kind.STARTED_SEEN, ident, looks.started_seen_ns, unit)
+        self._record(Kind.LOOKED, ident, seen_ns, unit, *looks_fields(looks.count))
 
     def check(self, published: Published, outcome: Outcome) -> None:
         """Record an outcome that was found after the measuring."""

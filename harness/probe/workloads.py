@@ -62,7 +62,7 @@ class Workload(Protocol):
         ...
 
 
-class _OneResult:
+class OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
 
     def result(self, unit: int, name: Name) -> AsyncResult:
@@ -72,7 +72,7 @@ class _OneResult:
         return result.get(timeout=timeout_s)
 
 
-class Add(_OneResult):
+class Add(OneResult):
     """`add(x, y)`."""
 
     tasks_per_unit = 1
@@ -131,7 +131,7 @@ class Group:
         return (result.join if self._join else result.get)(timeout=timeout_s)
 
 
-class Chain(_OneResult):
+class Chain(OneResult):
     """`fetch_user_name(id) | greeting_user() | ...`."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -167,7 +167,7 @@ class Chain(_OneResult):
         return value
 
 
-class HeavyTask(_OneResult):
+class HeavyTask(OneResult):
     """`heavy_task(n)`; a string as n must fail with Python's own words."""
 
     tasks_per_unit = 1
@@ -190,7 +190,7 @@ class HeavyTask(_OneResult):
         return math.factorial(max(self._n - 1, 0))
 
 
-class Probe(_OneResult):
+class Probe(OneResult):
     """Not a workload of the user's: the tasks that show that every pool process works."""
 
     tasks_per_unit = 1

@@ -24,6 +24,8 @@ Value = str | float | None
 _LATENCY = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
 _CALLS = ("publish_call", "store_call")
 _CANVAS = ("hop", "member_spread", "join")
+_STEPS = ("fan_out", "join_delay")
+_TRACKING = ("learned_late", "started_late")
 
 
 def as_csv(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
@@ -45,6 +47,7 @@ def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[
             **_ledger(block),
             **_costs(block),
             **_open_loop(block),
+            **_canvas(block),
         }.items()
     )
 
@@ -122,6 +125,17 @@ def _open_loop(block: BlockRecord) -> Mapping[str, Value]:
     }
 
 
+def _canvas(block: BlockRecord) -> Mapping[str, Value]:
+    return {
+        **_means(_STEPS, block.canvas_s),
+        "calls_per_task": block.calls_per_task,
+        **_means(_TRACKING, block.tracking_s),
+        "looks_per_unit": block.looks_per_unit,
+        "started_seen": block.started_seen,
+        "unlock_looks_per_unit": block.unlock_looks_per_unit,
+    }
+
+
 def _means(names: tuple[str, ...], found: Mapping[str, Distribution]) -> Mapping[str, Value]:
     none = Distribution(count=0)
     return {f"{name}_mean_s": found.get(name, none).mean for name in names}
@@ -140,6 +154,7 @@ def _columns() -> tuple[str, ...]:
         _ledger,
         _costs,
         _open_loop,
+        _canvas,
     )
     names = (
         *("run", "run_status", "block", "status", "cell", "repetition", "configuration"),

@@ -77,9 +77,17 @@ class Figures:
     """Of all blocks, failed ones included."""
     costs: Mapping[str, Spread]
     """Figure of `COSTS` -> over the blocks that have it."""
+    calls: Mapping[str, Spread]
+    """Figure of `CALLS` -> over the blocks."""
+    looks: Mapping[str, Spread]
+    """Figure of `LOOKS` -> over the blocks that have it."""
 
 
-def _traffic(*endings: str) -> Callable[[BlockRecord], float | None]:
+Figure = Callable[[BlockRecord], float | None]
+"""One figure of a block; None where it has none."""
+
+
+def _traffic(*endings: str) -> Figure:
     """Per task, of all the servers that have a figure with one of these endings; None for none."""
 
     def figure(block: BlockRecord) -> float | None:
@@ -93,7 +101,7 @@ def _each(total: int | None, count: int | None) -> float | None:
     return None if total is None or not count else total / count
 
 
-COSTS: Mapping[str, Callable[[BlockRecord], float | None]] = {
+COSTS: Mapping[str, Figure] = {
     "worker_cpu": lambda block: block.worker_cpu_ms_per_task,
     "client_cpu": lambda block: block.client_cpu_ms_per_task,
     "broker_cpu": lambda block: block.broker_cpu_ms_per_task,
@@ -116,6 +124,43 @@ COSTS: Mapping[str, Callable[[BlockRecord], float | None]] = {
 }
 """What a task costs: CPU in ms, memory in bytes, pieces and bytes of traffic, dollars; and the
 results that blocks left behind."""
+
+
+def _per_call(per_task: Figure) -> Figure:
+    """The same for each call of a function, of which a message may carry several."""
+
+    def figure(block: BlockRecord) -> float | None:
+        value = per_task(block)
+        return None if value is None else value / block.calls_per_task
+
+    return figure
+
+
+def _calls_per_s(block: BlockRecord) -> float | None:
+    return None if block.tasks_per_s is None else block.tasks_per_s * block.calls_per_task
+
+
+CALLS: Mapping[str, Figure] = {
+    "calls_per_s": _calls_per_s,
+    "calls_per_task": lambda block: block.calls_per_task,
+    **{
+        name: _per_call(COSTS[name])
+        for name in ("worker_cpu", "client_cpu", "broker_cpu", "commands", "bytes")
+    },
+}
+"""The same by calls, which is what units of one message and of many can be compared by."""
+
+
+LOOKS: Mapping[str, Figure] = {
+    "looks": lambda block: block.looks_per_unit,
+    "started_seen": lambda block: (
+        None
+        if block.started_seen is None or not block.completed
+        else block.started_seen / block.completed
+    ),
+    "unlock_looks": lambda block: block.unlock_looks_per_unit,
+}
+"""Who had to ask, how often, and how often in vain."""
 
 
 @dataclass(frozen=True)
@@ -224,8 +269,10 @@ def _figures(
     }
     for beside in ("publish_call", "store_call"):
         means[beside] = _mean(block.calls_s.get(beside) for block in measured)
-    for beside in ("hop", "member_spread", "join"):
+    for beside in ("hop", "member_spread", "join", "fan_out", "join_delay"):
         means[beside] = _mean(block.canvas_s.get(beside) for block in measured)
+    for beside in ("learned_late", "started_late"):
+        means[beside] = _mean(block.tracking_s.get(beside) for block in measured)
     return Figures(
         throughput_per_s=_spread(measured, lambda block: block.throughput_per_s),
         tasks_per_s=_spread(measured, lambda block: block.tasks_per_s),
@@ -235,12 +282,18 @@ def _figures(
         latency_s=latency,
         mean_s={name: mean for name, mean in means.items() if mean is not None},
         counts=counts_of(finished),
-        costs={
-            name: spread
-            for name, figure in COSTS.items()
-            if (spread := _spread(measured, figure)) is not None
-        },
+        costs=_spreads(measured, COSTS),
+        calls=_spreads(measured, CALLS),
+        looks=_spreads(measured, LOOKS),
     )
+
+
+def _spreads(blocks: Sequence[BlockRecord], figures: Mapping[str, Figure]) -> dict[str, Spread]:
+    return {
+        name: spread
+        for name, figure in figures.items()
+        if (spread := _spread(blocks, figure)) is not None
+    }
 
 
 def _spread(

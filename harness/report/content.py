@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.report.call_tables import call_tables
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.tables import Table, tables
+from harness.report.tracking_tables import tracking_tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
 from harness.report.wording import (
     server_words,
@@ -83,6 +85,8 @@ def content_of(view: RunView) -> Content:
             *verdict_tables(record),
             *open_loop_tables(view.cells),
             *tables(view),
+            *call_tables(view),
+            *tracking_tables(view),
             *cost_tables(view),
         ),
         remarks=tuple(_remarks(view)),

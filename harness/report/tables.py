@@ -193,6 +193,11 @@ def _mean(name: str) -> Callable[[Figures], str]:
     return text
 
 
+def _unlock_looks(figures: Figures) -> str:
+    spread = figures.looks.get("unlock_looks")
+    return NOT_APPLICABLE if spread is None else format_number(spread.median)
+
+
 def _schedule(figures: Figures) -> str:
     """Exactly zero says that nothing was planned ahead: no pacer, no delay of it."""
     return NOT_APPLICABLE if figures.mean_s.get("schedule") == 0 else _mean("schedule")(figures)
@@ -261,6 +266,26 @@ _BESIDE = (
         _mean("join"),
         optional=True,
         note="group join: last member's end to the group's result.",
+    ),
+    Column(
+        "fan out",
+        _mean("fan_out"),
+        optional=True,
+        note="fan out: end of the link before a group to each member's start.",
+    ),
+    Column(
+        "join delay",
+        _mean("join_delay"),
+        optional=True,
+        note="join delay: last header task stored to the chord's body started; phases of chords "
+        "are summed over header and body.",
+    ),
+    Column(
+        "unlock looks",
+        _unlock_looks,
+        optional=True,
+        note="unlock looks: messages of Celery's chord_unlock per unit, where the result backend "
+        "does not count the header.",
     ),
 )
 

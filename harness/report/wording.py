@@ -67,6 +67,15 @@ WARNINGS: Mapping[str, Warned] = {
         "that wait. join() does not wait: see collect: join of the workload group.",
         lambda data: f"median join {format_duration(data['join_p50_s'])}",
     ),
+    "chord_get_asks_parents": Warned(
+        "A chord's get() asks for the result of each header task, one by one, before it waits for "
+        "the body and again whenever it is woken (celery/result.py, _maybe_reraise_parent_error): "
+        "much of the result phase is that. get(follow_parents=False) does not: see follow_parents "
+        "of the workload.",
+        lambda data: (
+            f"median result {format_duration(data['result_p50_s'])}, header of {data['size']}"
+        ),
+    ),
     "sqs_polling": Warned(
         "On SQS a worker takes one prefetch window (concurrency x worker_prefetch_multiplier) and "
         "then sleeps polling_interval, whatever the server can do (kombu/transport/SQS.py). Much "

@@ -12,6 +12,7 @@ from harness.probe.events import Outcome
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import task_origins
 from harness.results.record import LossReasons, Outcomes
+from harness.results.shape import Steps
 
 
 class Final(IntEnum):
@@ -25,7 +26,7 @@ class Final(IntEnum):
 
 
 class Stage(IntEnum):
-    """How far a unit's least advanced task got."""
+    """How far a unit's least advanced task got, of those whose turn had come."""
 
     NEVER_RECEIVED = 0
     RECEIVED_NOT_STARTED = 1
@@ -76,8 +77,15 @@ class Ledger:
         return LossReasons(**{stage.name.lower(): int(counts[stage]) for stage in Stage})
 
 
-def settle(merged: Merged, end: BlockEnd, *, sequential: bool, stores_results: bool) -> Ledger:
-    """Judge every measured unit.
+def settle(
+    merged: Merged,
+    end: BlockEnd,
+    *,
+    sequential: bool,
+    stores_results: bool,
+    steps: Steps = (),
+) -> Ledger:
+    """Judge every measured unit. `sequential` and `steps`: see `phases.phases`.
 
     What the client saw counts first, then what it found afterwards; where no results are stored,
     that its tasks ran to their end. A unit without a result is `timed_out` while something still
@@ -85,11 +93,11 @@ def settle(merged: Merged, end: BlockEnd, *, sequential: bool, stores_results: b
     """
     final, as_meant = _told(merged, stores_results=stores_results)
     silent = np.flatnonzero(final == Final.LOST)
-    open_ = _Open.of(merged, silent, sequential=sequential)
+    open_ = _Open.of(merged, silent, task_origins(merged, sequential=sequential, steps=steps))
     task_stage = open_.task_stages(stores_results=stores_results)
     final[silent[open_.held(task_stage, end) | open_.stored_after_the_check()]] = Final.TIMED_OUT
     stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
-    stage[silent] = task_stage.min(axis=1)
+    stage[silent] = open_.furthest(task_stage)
     return Ledger(final, as_meant & (final == Final.FAILED), stage)
 
 
@@ -126,20 +134,19 @@ class _Open:
     checked_ns: Times
 
     @staticmethod
-    def of(merged: Merged, rows: npt.NDArray[np.intp], *, sequential: bool) -> _Open:
+    def of(merged: Merged, rows: npt.NDArray[np.intp], origins_ns: Times) -> _Open:
         tasks = merged.tasks
         shape = (len(rows), tasks.per_unit)
 
         def chosen(stamps: Times) -> Times:
             return stamps.reshape(-1, tasks.per_unit)[rows]
 
-        origin_ns = task_origins(merged, sequential=sequential)[rows]
         return _Open(
             received_ns=chosen(tasks.received_ns),
             started_ns=chosen(tasks.started_ns),
             finished_ns=chosen(tasks.finished_ns),
             stored_ns=chosen(tasks.stored_ns),
-            origin_ns=np.broadcast_to(origin_ns, shape),
+            origin_ns=np.broadcast_to(origins_ns[rows], shape),
             checked_ns=merged.units.checked_ns[rows],
         )
 
@@ -152,6 +159,14 @@ class _Open:
         stage[not_started] = Stage.RECEIVED_NOT_STARTED
         stage[not_started & (self.received_ns == MISSING)] = Stage.NEVER_RECEIVED
         return stage
+
+    def furthest(self, task_stage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """The stage of each unit's least advanced task. Those whose turn had not come, because
+        the step before them was not over, tell nothing: nobody had published them."""
+        unpublished = (task_stage == Stage.NEVER_RECEIVED) & (self.origin_ns == MISSING)
+        told = np.where(unpublished, np.int8(Stage.STORED_NOT_SEEN), task_stage)
+        furthest: npt.NDArray[np.int8] = told.min(axis=1)
+        return furthest
 
     def held(self, task_stage: npt.NDArray[np.int8], end: BlockEnd) -> npt.NDArray[np.bool_]:
         """Units with a task on its way, and none that is gone."""

@@ -21,6 +21,7 @@ from harness.results.eventlog import Events, by_kind, chunks, logs_in
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
 MISSING = np.iinfo(np.int64).min
+NOT_TOLD = -1
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
 Truths = npt.NDArray[np.bool_]
@@ -93,6 +94,18 @@ class Tasks:
 
 
 @dataclass(frozen=True)
+class Tracked:
+    """What callers did that watched units of one task; one entry per unit in every array."""
+
+    looks: npt.NDArray[np.int64]
+    """How often the state was asked for; NOT_TOLD where nobody said."""
+    started_seen_ns: Times
+    """When STARTED was first seen."""
+    storing_started_ns: Times
+    """When a worker began to store STARTED."""
+
+
+@dataclass(frozen=True)
 class Merged:
     """One block's events as tables."""
 
@@ -105,6 +118,11 @@ class Merged:
     measure_begin_ns: int
     measure_end_ns: int
     release_ns: int
+    tracked: Tracked | None = None
+    """Of units whose callers asked for their state."""
+    unlock_looks: int | None = None
+    """How often `celery.chord_unlock` looked for headers of measured chords; None if it did
+    not."""
 
     def task_ids(self) -> tuple[Halves, Halves]:
         """First and second half of each task's id. Computed at each call."""
@@ -133,8 +151,14 @@ def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
     return block.merged()
 
 
-_TASK_KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED)
-_UNIT_KINDS = (Kind.DUE, Kind.PUBLISHED, Kind.PUBLISH_FAILED, Kind.SEEN, Kind.CHECKED)
+_TASK_KINDS = (
+    *(Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED),
+    Kind.STORING_STARTED,
+)
+_UNIT_KINDS = (
+    *(Kind.DUE, Kind.PUBLISHED, Kind.PUBLISH_FAILED, Kind.SEEN, Kind.CHECKED),
+    Kind.STARTED_SEEN,
+)
 _MOMENTS = (Kind.MEASURE_BEGIN, Kind.MEASURE_END, Kind.RELEASE)
 _OUTCOMES = (Kind.SEEN, Kind.CHECKED)
 
@@ -199,6 +223,8 @@ class _Block:
         self._executions = np.zeros(tasks, dtype=np.int32)
         self._strangers: list[tuple[Halves, Halves]] = []
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
+        self._unlock_looks = 0
+        self._looks: npt.NDArray[np.int64] | None = None
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -208,6 +234,22 @@ class _Block:
             self._note_units(Kind(kind), events)
         elif kind in self._moments:
             self._moments[kind] += events["time_ns"].tolist()
+        elif kind == Kind.LOOKED:
+            self._note_looks(events)
+        elif kind == Kind.UNLOCKING:
+            self._unlock_looks += int((self._places(events) >= 0).sum())
+
+    def _note_looks(self, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        if self._looks is None:
+            self._looks = np.full(len(self._published.unit), NOT_TOLD, dtype=np.int64)
+        counts = events["flags"].astype(np.int64) << 16 | events["position"]  # see `looks_fields`
+        self._looks[rows[rows >= 0]] = counts[rows >= 0]
+
+    def _places(self, events: Events) -> Places:
+        return self._published.places(
+            events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        )
 
     def _note_tasks(self, kind: Kind, events: Events) -> None:
         hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
@@ -251,6 +293,17 @@ class _Block:
             measure_begin_ns=min(begin, default=MISSING),
             measure_end_ns=max(end, default=MISSING),
             release_ns=min(release, default=MISSING),
+            tracked=self._tracked(),
+            unlock_looks=self._unlock_looks or None,
+        )
+
+    def _tracked(self) -> Tracked | None:
+        if self._looks is None:
+            return None
+        return Tracked(
+            looks=self._looks,
+            started_seen_ns=self._of_units[Kind.STARTED_SEEN].times(),
+            storing_started_ns=self._of_tasks[Kind.STORING_STARTED].times(),
         )
 
     def _units(self) -> Units:

@@ -27,7 +27,11 @@ _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
     "dollars_per_million": ("dollars_per_million_tasks", False, "$/million tasks"),
 }
 """Name -> field of the block, whether more is better, unit."""
-_SPREADS = ("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store")
+_SPREADS = (
+    *("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store"),
+    *(f"canvas.{name}" for name in ("hop", "member_spread", "join", "fan_out", "join_delay")),
+    *(f"tracking.{name}" for name in ("learned_late", "started_late")),
+)
 _QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
 _TRAFFIC = "traffic."
 METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in _SPREADS))
@@ -74,8 +78,12 @@ def _number(block: BlockRecord, field: str) -> float | None:
 
 def _quantile(block: BlockRecord, spread: str, quantile: str) -> float | None:
     group, _, name = spread.partition(".")
-    found: Distribution | None = block.latency_s
-    if group != "latency":
-        found = block.phases_s.get(name) if group == "phase" else block.calls_s.get(f"{name}_call")
+    found: Distribution | None = {
+        "latency": {"total": block.latency_s},
+        "phase": block.phases_s,
+        "call": {call.removesuffix("_call"): times for call, times in block.calls_s.items()},
+        "canvas": block.canvas_s,
+        "tracking": block.tracking_s,
+    }[group].get(name)
     value: float | None = None if found is None else getattr(found, quantile)
     return value

@@ -5,7 +5,9 @@ A unit's phases follow the path that decided when it ended:
 - a single task: its own stamps;
 - a chain: the sum over its links. A link after the first has no publish call of the client's;
   its queue phase begins when the link before it finished;
-- a group: its member that finished last.
+- a group: its member that finished last;
+- a chord, and whatever else has several steps: the sum over the steps, through the task of each
+  that finished last.
 
 So schedule + queue + dispatch + run + result is the total, for every unit and to the nanosecond.
 """
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from harness.results.merge import MISSING, Merged, Tasks, Times
 from harness.results.record import PHASES
+from harness.results.shape import Steps
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Phases:
     """All stamps of the unit's path are there."""
     moments_ns: tuple[Times, ...]
     """Due, publish call, received, started, finished, over: six per unit. Those of a single
-    task, or of a group's last member, are stamps. A chain is received and started several
-    times: its queue phases are put together, then its dispatch phases, so that `received` and
-    `started` are moments that never were. What is between them is right."""
+    task, or of a group's last member, are stamps. A chain or a chord is received and started
+    several times: its queue phases are put together, then its dispatch phases, so that
+    `received` and `started` are moments that never were. What is between them is right."""
 
     @property
     def end_ns(self) -> Times:
@@ -51,7 +54,7 @@ class Phases:
 
     @property
     def queue_ns(self) -> Times:
-        """Publish call, or the end of the link before, to received."""
+        """Publish call, or the end of the step before, to received."""
         return self._between(1, 2)
 
     @property
@@ -85,9 +88,10 @@ class Phases:
         return times
 
 
-def phases(merged: Merged, *, sequential: bool, watched: bool) -> Phases:
+def phases(merged: Merged, *, sequential: bool, watched: bool, steps: Steps = ()) -> Phases:
     """Phases of every unit. `sequential`: the unit's tasks follow each other (a chain);
-    `watched`: the total ends when the result was seen, else when the last task finished."""
+    `steps`: it has these, as `BlockShape` says them; `watched`: the total ends when the result
+    was seen, else when the last task finished."""
     units, tasks = merged.units, merged.tasks
     known = tasks.every(tasks.received_ns != MISSING)
     known = known & tasks.every(tasks.started_ns != MISSING)
@@ -97,28 +101,46 @@ def phases(merged: Merged, *, sequential: bool, watched: bool) -> Phases:
     if tasks.per_unit == 1:
         path = (tasks.received_ns, tasks.started_ns, tasks.finished_ns)
     else:
-        path = _along_the_chain(merged) if sequential else _of_last_finished(tasks)
+        path = _along_the_steps(merged, in_steps(tasks.per_unit, sequential, steps))
     over_ns = units.seen_ns if watched else path[-1]
     return Phases(known, (units.due_ns, units.publish_ns, *path, over_ns))
 
 
-def _along_the_chain(merged: Merged) -> tuple[Times, Times, Times]:
-    tasks = merged.tasks
-    received_ns, started_ns, finished_ns = _stamps(tasks)
-    queue_ns = (received_ns - task_origins(merged, sequential=True)).sum(axis=1)
-    dispatch_ns = (started_ns - received_ns).sum(axis=1)
+def _along_the_steps(merged: Merged, steps: Steps) -> tuple[Times, Times, Times]:
+    """Through the task of each step that finished last; of several such, the first one."""
+    stamps = _stamps(merged.tasks)
+    origin_ns = merged.units.publish_ns
+    queue_ns, dispatch_ns = np.zeros_like(origin_ns), np.zeros_like(origin_ns)
+    for tasks in _columns(steps):
+        received_ns, started_ns, finished_ns = _of_last_finished(*(s[:, tasks] for s in stamps))
+        queue_ns += received_ns - origin_ns
+        dispatch_ns += started_ns - received_ns
+        origin_ns = finished_ns
     received = merged.units.publish_ns + queue_ns
-    # The origin of a link is the end of the one before: the sum of all is the last one's end.
-    return received, received + dispatch_ns, finished_ns[:, -1].copy()
+    return received, received + dispatch_ns, origin_ns.copy()
 
 
-def _of_last_finished(tasks: Tasks) -> tuple[Times, Times, Times]:
-    """Of several that finished last, the first one's stamps."""
-    last_one = tasks.finished_ns.reshape(-1, tasks.per_unit).argmax(axis=1)[:, np.newaxis]
-    received, started, finished = (
-        np.take_along_axis(stamps, last_one, axis=1)[:, 0] for stamps in _stamps(tasks)
+def _of_last_finished(received: Times, started: Times, finished: Times) -> tuple[Times, ...]:
+    if finished.shape[1] == 1:
+        return received[:, 0], started[:, 0], finished[:, 0]
+    last_one = finished.argmax(axis=1)[:, np.newaxis]
+    return tuple(
+        np.take_along_axis(stamps, last_one, axis=1)[:, 0]
+        for stamps in (received, started, finished)
     )
-    return received, started, finished
+
+
+def in_steps(per_unit: int, sequential: bool, steps: Steps) -> Steps:
+    """The steps of a unit, of whatever kind it is."""
+    return steps or ((1,) * per_unit if sequential else (per_unit,))
+
+
+def _columns(steps: Steps) -> Iterator[slice]:
+    """The positions of each step's tasks."""
+    begin = 0
+    for size in steps:
+        yield slice(begin, begin + size)
+        begin += size
 
 
 def _stamps(tasks: Tasks) -> tuple[Times, Times, Times]:
@@ -131,13 +153,19 @@ def _stamps(tasks: Tasks) -> tuple[Times, Times, Times]:
     )
 
 
-def task_origins(merged: Merged, *, sequential: bool) -> Times:
-    """When each task could be received at the earliest: its unit's publish call, or, for a
-    later link of a chain, the end of the link before it. Shape (units, tasks per unit), or
-    (units, 1) where all tasks of a unit have the same origin."""
+def task_origins(merged: Merged, *, sequential: bool, steps: Steps = ()) -> Times:
+    """When each task could be received at the earliest: its unit's publish call, or, for a task
+    of a later step, the moment when all tasks of the step before had finished; MISSING if they
+    did not. Shape (units, tasks per unit), or (units, 1) where all tasks have the same origin."""
     units, tasks = merged.units, merged.tasks
     published_ns = units.publish_ns[:, np.newaxis]
-    if not sequential or tasks.per_unit == 1:
+    in_order = in_steps(tasks.per_unit, sequential, steps)
+    if len(in_order) == 1:
         return published_ns
     finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit)
-    return np.concatenate([published_ns, finished_ns[:, :-1]], axis=1)
+    origins = [np.broadcast_to(published_ns, (len(published_ns), in_order[0]))]
+    for before, size in zip(_columns(in_order), in_order[1:], strict=False):
+        over_ns = finished_ns[:, before].max(axis=1)
+        over_ns[(finished_ns[:, before] == MISSING).any(axis=1)] = MISSING
+        origins.append(np.broadcast_to(over_ns[:, np.newaxis], (len(over_ns), size)))
+    return np.concatenate(origins, axis=1)

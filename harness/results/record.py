@@ -192,7 +192,22 @@ class BlockRecord(Stored):
     """`publish_call` per unit and `store_call` per task: shown beside the phases, not summed."""
     canvas_s: dict[str, Distribution] = {}
     """Group: `member_spread` (first to last member's end), `join` (last member's end to result
-    seen). Chain: `hop` (one link's end to the next one's start)."""
+    seen). Chain: `hop` (one link's end to the next one's start). Chord: `member_spread` of its
+    header, `join_delay` (last header task stored to body started). A group in a chain: these, and
+    `fan_out` (end of the link before to each member's start)."""
+    calls_per_task: float = 1.0
+    """Function calls that a task carries, in the mean: above 1 for map, starmap and chunks."""
+    tracking_s: dict[str, Distribution] = {}
+    """Workload `tracking`: `learned_late` (worker begins to store the result, to caller has it),
+    `started_late` (worker begins to store STARTED, to caller sees it)."""
+    looks_per_unit: float | None = None
+    """How often a caller asked for the state; None where it did not, but waited in `get()`."""
+    started_seen: int | None = None
+    """Units of which a caller that asked for the state saw STARTED; None where nobody asked, or
+    workers did not store it."""
+    unlock_looks_per_unit: float | None = None
+    """Where the result backend does not count a chord's header: how often Celery's
+    `chord_unlock` looked whether it was done."""
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
     """Of `failed`: units that were meant to fail, and did so in just the expected way."""
@@ -233,8 +248,8 @@ class BlockRecord(Stored):
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
     files: dict[str, str] = {}
-    """`units`, `tasks`, `timeline`, `depth` (Parquet), `logs` (folder): paths relative to the
-    run's folder."""
+    """`units`, `tasks`, `timeline`, `tracking`, `depth` (Parquet), `logs` (folder): paths
+    relative to the run's folder."""
 
     @property
     def completed(self) -> int:

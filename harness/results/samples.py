@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.results.ledger import Final, Ledger, Stage
 from harness.results.load_phases import Plan, counted_units, phase_of_unit
-from harness.results.merge import MISSING, Merged
+from harness.results.merge import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.phases import Phases
 from harness.results.record import PHASES
 from harness.results.timeline import Timeline
@@ -23,6 +23,7 @@ UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"
 NO_PHASE = -1
 TIMELINE_FILE = "timeline.parquet"
+TRACKING_FILE = "tracking.parquet"
 
 
 def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases, plan: Plan = ()) -> None:
@@ -49,6 +50,25 @@ def write_timeline(folder: Path, timeline: Timeline) -> None:
     with duckdb.connect() as database:
         query = f"SELECT {shown} FROM columns ORDER BY t_s"  # noqa: S608 - names of our own
         _copy(database, folder / TIMELINE_FILE, query, columns)
+
+
+def write_tracking(folder: Path, merged: Merged, tracked: Tracked) -> None:
+    """Write what callers saw who asked for the state of their units. OSError on a full disk."""
+    import duckdb  # noqa: PLC0415 - see `write`
+
+    columns = {
+        "unit": merged.units.unit,
+        "looks": tracked.looks,
+        "storing_started": tracked.storing_started_ns,
+        "started_seen": tracked.started_seen_ns,
+    }
+    query = f"""
+        SELECT unit, nullif(looks, {NOT_TOLD}) AS looks,
+          {_time("storing_started")}, {_time("started_seen")}
+        FROM columns
+    """  # noqa: S608 - made of constants
+    with duckdb.connect() as database:
+        _copy(database, folder / TRACKING_FILE, query, columns)
 
 
 def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> None:

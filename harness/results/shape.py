@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.results.record import CellRecord
 
-_TASKS_OF = {"group": "size", "chain": "length"}
-"""Workloads with several tasks per unit: the field that says how many."""
+Steps = tuple[int, ...]
+"""How many tasks each step of a unit has. A step's tasks run side by side, and begin when all of
+the step before have finished: a chord of n has the steps (n, 1)."""
+
+_STEPS_OF: Mapping[str, Callable[[dict[str, Any]], Steps]] = {
+    "group": lambda fields: (fields["size"],),
+    "chain": lambda fields: (1,) * fields["length"],
+    "chord": lambda fields: (fields["size"], 1),
+    "nested": lambda fields: (1, fields["size"], 1),
+    "chunks": lambda fields: (-(-fields["size"] // fields["chunk"]),),
+}
+"""Workloads with several tasks per unit."""
+_CALLS_OF = ("map", "starmap", "chunks")
+"""Workloads whose messages carry several calls: `size` of them in all."""
+_GROUPS = ("group", "chunks")
+"""Workloads whose result is the list of their tasks' results."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +39,27 @@ class BlockShape:
     """Workers were held while everything was published: a backlog."""
     stores_results: bool
     tasks_per_unit: int
+    steps: Steps = ()
+    """Where a unit has several steps and one of them several tasks; empty otherwise."""
+    calls_per_task: float = 1.0
+    """Calls of functions that a message carries, in the mean."""
 
 
 def shape_of(cell: CellRecord) -> BlockShape:
     """How to read the events of a cell's blocks."""
     kind = cell.workload["workload"]
+    steps = _STEPS_OF[kind](cell.workload) if kind in _STEPS_OF else (1,)
+    several = len(steps) > 1 and max(steps) > 1
     return BlockShape(
         sequential=kind == "chain",
-        grouped=kind == "group",
+        grouped=kind in _GROUPS,
         watched=_is_watched(cell.load),
         held=cell.load["load"] == "backlog",
         stores_results=cell.config["backend"]["service"] != "none"
         and cell.config["settings"].get("task_ignore_result") is not True,
-        tasks_per_unit=cell.workload[_TASKS_OF[kind]] if kind in _TASKS_OF else 1,
+        tasks_per_unit=sum(steps),
+        steps=steps if several else (),
+        calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
     )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.canvas import canvas
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import Phases, phases
 from harness.results.record import Distribution, RecordedWarning
 from harness.results.shape import BlockShape
+from harness.results.tracking import tracking
 from harness.stats.percentiles import describe
 
 FEW_SAMPLES = 100
@@ -34,8 +36,14 @@ class Digest:
 
 def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) -> Digest:
     """Judge, time and summarise one block. `plan`: the phases of an open-loop load."""
-    ledger = settle(merged, end, sequential=shape.sequential, stores_results=shape.stores_results)
-    timing = phases(merged, sequential=shape.sequential, watched=shape.watched)
+    ledger = settle(
+        merged,
+        end,
+        sequential=shape.sequential,
+        steps=shape.steps,
+        stores_results=shape.stores_results,
+    )
+    timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
     counted = counted_units(merged, plan)
     completed_units = ledger.completed & counted
     usable = timing.known & completed_units
@@ -52,7 +60,10 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "latency_s": _distribution(timing.total_ns[usable]),
         "phases_s": _phase_distributions(timing, usable, shape),
         "calls_s": _calls(merged),
-        "canvas_s": _canvas(merged, timing, usable, shape),
+        "canvas_s": canvas(merged, timing, usable, shape),
+        "calls_per_task": shape.calls_per_task,
+        "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
+        **tracking(merged, usable),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "duplicated": _duplicated(merged),
@@ -68,6 +79,10 @@ def _duplicated(merged: Merged) -> int:
     executions = merged.tasks.executions
     repeated = executions[executions > 1]
     return int(repeated.sum()) - len(repeated)
+
+
+def _per_unit(count: int | None, merged: Merged) -> float | None:
+    return None if count is None else count / len(merged.units.unit)
 
 
 def _distribution(samples: Times) -> Distribution:
@@ -140,21 +155,6 @@ def _calls(merged: Merged) -> dict[str, Distribution]:
     if stored.any():
         calls["store_call"] = (tasks.stored_ns - tasks.storing_ns)[stored]
     return {name: _distribution(times) for name, times in calls.items()}
-
-
-def _canvas(
-    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
-) -> dict[str, Distribution]:
-    if not shape.sequential and not shape.grouped:
-        return {}
-    tasks = merged.tasks
-    finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit)[usable]
-    if shape.sequential:
-        started_ns = tasks.started_ns.reshape(-1, tasks.per_unit)[usable]
-        return {"hop": _distribution((started_ns[:, 1:] - finished_ns[:, :-1]).ravel())}
-    spread_ns = finished_ns.max(axis=1) - finished_ns.min(axis=1)
-    spread = {"member_spread": _distribution(spread_ns)}
-    return spread | ({"join": _distribution(timing.result_ns[usable])} if shape.watched else {})
 
 
 def _negative(timing: Phases, usable: npt.NDArray[np.bool_]) -> dict[str, int]:

@@ -6,7 +6,6 @@ Written as Parquet beside the samples; the columns are documented in `results/RE
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy.typing as npt
 
 from harness.results.ledger import Ledger
 from harness.results.merge import MISSING, Merged
-from harness.results.phases import Phases
+from harness.results.phases import Phases, in_steps, task_origins
+from harness.results.shape import Steps
 from harness.stats.percentiles import nearest_rank
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
@@ -37,7 +37,7 @@ class Timeline:
     under_way: Numbers
     """Units published and not over, at its end."""
     waiting: Numbers
-    """Tasks published, by a client or by the link before them, and not yet received by a worker,
+    """Tasks published, by a client or by the step before them, and not yet received by a worker,
     at its end."""
     latency_ns: dict[str, npt.NDArray[np.float64]]
     """`p50`, `p95`, `p99` and `max` of the total latency of the units completed in it, by nearest
@@ -58,9 +58,16 @@ class Timeline:
 
 
 def timeline(
-    merged: Merged, ledger: Ledger, timing: Phases, *, sequential: bool, interval_s: float
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    *,
+    sequential: bool,
+    interval_s: float,
+    steps: Steps = (),
 ) -> Timeline | None:
-    """The block in intervals; None if nothing was published. `sequential`: units are chains.
+    """The block in intervals; None if nothing was published. `sequential`, `steps`: see
+    `phases.phases`.
 
     An interval that would give more than MOST_INTERVALS of them is widened.
     """
@@ -85,8 +92,9 @@ def timeline(
     sent = within(units.publish_ns)
     published = within(units.publish_ns[~units.publish_failed])
     received = tasks.received_ns[tasks.received_ns != MISSING]
-    first_ones = tasks.per_unit if not sequential else 1
-    later = 0 if not sequential else _later_links(merged, within)
+    origins_ns = task_origins(merged, sequential=sequential, steps=steps)
+    first_ones = in_steps(tasks.per_unit, sequential, steps)[0]
+    later = origins_ns[:, first_ones:]
     return Timeline(
         begin_ns=begin_ns,
         interval_s=interval_s,
@@ -94,17 +102,13 @@ def timeline(
         sent=sent,
         completed=within(ended_ns[completed]),
         under_way=np.cumsum(published - within(ended_ns[timing.known])),
-        waiting=np.cumsum(published * first_ones + later - within(received)),
+        waiting=np.cumsum(
+            published * first_ones + within(later[later != MISSING]) - within(received)
+        ),
         latency_ns=_latencies(
             timing.total_ns[completed], intervals(ended_ns[completed]).astype(np.uint16), count
         ),
     )
-
-
-def _later_links(merged: Merged, within: Callable[[Numbers], Numbers]) -> Numbers:
-    """Later links of chains: published by a worker when the link before them has finished."""
-    finished_ns = merged.tasks.finished_ns.reshape(-1, merged.tasks.per_unit)[:, :-1]
-    return within(finished_ns[finished_ns != MISSING])
 
 
 def _latencies(

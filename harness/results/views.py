@@ -117,6 +117,14 @@ BLOCKS = (
     Column("unsent", "BIGINT", "due, and never sent"),
     Column("client_limited", "BOOLEAN", "the client was too slow for the load"),
     Column("saturation_per_s", "DOUBLE", "the highest rate that kept its limits"),
+    _spread("fan_out", "into a group in a chain"),
+    _spread("join_delay", "of a chord, last header task stored to body started"),
+    Column("calls_per_task", "DOUBLE", "above 1 for map, starmap, chunks"),
+    _spread("learned_late", "of a caller that tracks its task, after the store call began"),
+    _spread("started_late", "the same of the state STARTED"),
+    Column("looks_per_unit", "DOUBLE", "how often a caller asked for the state"),
+    Column("started_seen", "BIGINT", "units whose caller saw STARTED"),
+    Column("unlock_looks_per_unit", "DOUBLE", "of chord_unlock, where a backend does not count"),
 )
 _SAMPLE = (
     Column("run_id", "VARCHAR", ""),
@@ -217,7 +225,7 @@ def scenario_name(record: RunRecord) -> str:
 
 def _figures(block: BlockRecord) -> dict[str, Any]:
     spreads = {"latency": block.latency_s}
-    for found in (block.phases_s, block.calls_s, block.canvas_s):
+    for found in (block.phases_s, block.calls_s, block.canvas_s, block.tracking_s):
         spreads |= found
     plain = block.model_dump(mode="json", exclude={"outcomes", "warnings", "number"})
     known = {column.name for column in BLOCKS}

@@ -265,11 +265,15 @@ def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
         result.ledger,
         result.phases,
         sequential=job.shape.sequential,
+        steps=job.shape.steps,
         interval_s=job.cell.measure.interval,
     )
     if seconds is not None:
         samples.write_timeline(job.path, seconds)
         names["timeline"] = samples.TIMELINE_FILE
+    if result.merged.tracked is not None:
+        samples.write_tracking(job.path, result.merged, result.merged.tracked)
+        names["tracking"] = samples.TRACKING_FILE
     if measured.costs is not None and measured.costs.depth:
         depth.write(job.path, measured.costs.depth)
         names["depth"] = depth.DEPTH_FILE

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 from harness.scenario.capabilities import stores_results
 from harness.scenario.models import Cell
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import HeavyTaskWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
@@ -40,7 +41,7 @@ def write(
         "timeout_s": cell.measure.timeout,
         "stores_results": stores_results(cell.configuration),
         "heavy_step_s": heavy.sleep
-        if isinstance(heavy, HeavyTaskWorkload)
+        if isinstance(heavy, HeavyTaskWorkload | TrackingWorkload)
         else DEFAULT_HEAVY_STEP_S,
     }
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

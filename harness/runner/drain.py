@@ -19,10 +19,13 @@ _PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
 class Drain:
     """Watches the tasks of one block come to rest."""
 
-    def __init__(self, events: Path, broker: Namespace, *, stores_results: bool) -> None:
+    def __init__(
+        self, events: Path, broker: Namespace, *, stores_results: bool, quiet_s: float = QUIET_S
+    ) -> None:
         self._tail = Tail(events)
         self._broker = broker
         self._stores_results = stores_results
+        self._quiet_s = quiet_s
 
     def finished(self) -> int:
         """Task functions that have ended so far, warm-up included."""
@@ -31,7 +34,7 @@ class Drain:
 
     def wait(self, expected: int | None, stall_s: float, watch: Callable[[], bool]) -> None:
         """Return when `expected` tasks have finished and all is idle; or when all has been idle
-        for QUIET_S; or when nothing has moved for `stall_s`; or when `watch` says no.
+        for `quiet_s`; or when nothing has moved for `stall_s`; or when `watch` says no.
 
         Idle: every task received was started, finished and stored, and the queue is empty.
         """
@@ -45,7 +48,7 @@ class Drain:
             idle = self._idle(counts)
             idle_since = idle_since if idle else now
             complete = expected is not None and counts[2] >= expected
-            if idle and (complete or now - idle_since >= QUIET_S):
+            if idle and (complete or now - idle_since >= self._quiet_s):
                 return
             if now - moved >= stall_s:
                 return

@@ -18,7 +18,7 @@ from harness.results.record import Saturation
 from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
 from harness.runner.disk import DiskGuard
-from harness.runner.drain import Drain
+from harness.runner.drain import QUIET_S, Drain
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.models import Cell
@@ -108,7 +108,12 @@ class Session:
         self.clients = clients
         self.interrupts = interrupts
         self._disk = DiskGuard(room.path)
-        self.drain = Drain(room.events, room.broker, stores_results=room.shape.stores_results)
+        self.drain = Drain(
+            room.events,
+            room.broker,
+            stores_results=room.shape.stores_results,
+            quiet_s=quiet_s(room.cell, room.shape),
+        )
         self._trouble = ""
         self._told_to_stop = False
 
@@ -209,6 +214,15 @@ class BacklogSession(Session):
         recorder.close()
         self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
         return _put_together(answers, since(before, self.workers.usage()))
+
+
+def quiet_s(cell: Cell, shape: BlockShape) -> float:
+    """How long all must stand idle before what did not come is given up. Between two looks of
+    `celery.chord_unlock` nothing moves, and its message waits in a worker."""
+    if not shape.steps:
+        return QUIET_S
+    interval_s = cell.configuration.settings.get("result_chord_retry_interval") or 1.0
+    return max(QUIET_S, 2 * float(interval_s) + 1.0)
 
 
 def since(before: Usage, after: Usage) -> Usage:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.results.record import RecordedWarning
+from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
+from harness.scenario.load_models import ClosedLoad
 from harness.scenario.models import Cell
 from harness.scenario.workload_models import GroupWorkload
 
@@ -19,16 +21,21 @@ _SQS_POLLING_INTERVAL_S = 1.0
 """Celery's and kombu's defaults."""
 
 
+_ASKING_S = 0.05
+"""A result phase below this is what a result takes in any case."""
+
+
 def traps(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
     """The traps of a block; `figures` are fields of its record by name."""
     yield from _group_get_floor(cell, figures)
     yield from _sqs_polling(cell, figures)
+    yield from _chord_get_asks_parents(cell, figures)
 
 
 def _group_get_floor(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
     """celery/backends/base.py, get_many: sleeps its interval (0.5 s) unless all are ready."""
     workload, join = cell.workload, figures["canvas_s"].get("join")
-    gets = isinstance(workload, GroupWorkload) and workload.collect == "get"
+    gets = isinstance(workload, GroupWorkload | ChunksWorkload) and workload.collect == "get"
     on_redis = cell.configuration.backend.service == "redis"
     if gets and on_redis and join and join.p50 and join.p50 >= _FLOOR_S:
         yield RecordedWarning(code="group_get_floor", data={"join_p50_s": join.p50})
@@ -48,3 +55,14 @@ def _sqs_polling(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWar
         window = configuration.worker.concurrency * multiplier
         data = {"polling_interval_s": interval_s, "window": window}
         yield RecordedWarning(code="sqs_polling", data=data)
+
+
+def _chord_get_asks_parents(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWarning]:
+    """celery/result.py, _maybe_reraise_parent_error: before it waits, and whenever it was woken,
+    get() asks for every result before the last one that it does not have yet."""
+    workload, result = cell.workload, figures["phases_s"].get("result")
+    if not isinstance(workload, ChordWorkload | NestedWorkload) or not workload.follow_parents:
+        return
+    if isinstance(cell.load, ClosedLoad) and result and result.p50 and result.p50 >= _ASKING_S:
+        data = {"result_p50_s": result.p50, "size": workload.size}
+        yield RecordedWarning(code="chord_get_asks_parents", data=data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 
+from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Location
 from harness.scenario.endpoints import Endpoint, Provider, S3Backend
@@ -13,6 +14,7 @@ from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
     LIMITED,
     BacklogLoad,
+    ClosedLoad,
     Load,
     OpenLoad,
     Publish,
@@ -23,8 +25,10 @@ from harness.scenario.load_models import (
 from harness.scenario.models import Measure
 from harness.scenario.results_left import results_left_conflict
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
+    AddWorkload,
     ChainWorkload,
     GroupWorkload,
     HeavyTaskWorkload,
@@ -126,9 +130,16 @@ def cell_conflicts(
         instead = "results: afterwards" if isinstance(load, OpenLoad) else "load backlog"
         message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
         conflicts.append((("load", "load"), message))
-    if isinstance(workload, GroupWorkload) and (ignored or not backend.joins):
+    if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):
         message = f"a group's results are joined, and {who} has {without}: use another backend"
         conflicts.append((("workload", "workload"), message))
+    if isinstance(workload, ChordWorkload | NestedWorkload) and (ignored or not backend.chords):
+        message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
+        fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
+        conflicts.append((("workload", "workload"), f"{message}: use backend {fit}"))
+    if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
+        message = f"tracking is about callers that wait, and in load {load.load} nobody does"
+        conflicts.append((("load", "load"), f"{message}: use load closed"))
     if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
         message = f"how long is load {load.load} measured? give measure.units or measure.duration"
         conflicts.append((("load", "load"), message))
@@ -176,11 +187,11 @@ def _publish_conflicts(
     conflicts: list[Conflict] = []
     if path not in paths:
         conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
-    if path == "prebuilt" and isinstance(workload, GroupWorkload | ChainWorkload):
+    if path == "prebuilt" and not isinstance(workload, AddWorkload | HeavyTaskWorkload):
         message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
         conflicts.append((where, message))
-    if path == "batch" and isinstance(workload, ChainWorkload):
-        message = "Celery publishes a chain past any batch: use publish: api"
+    if path == "batch" and isinstance(workload, ChainWorkload | ChordWorkload | NestedWorkload):
+        message = f"Celery publishes a {workload.workload} past any batch: use publish: api"
         conflicts.append((where, message))
     if path == "prebuilt" and settings.get("task_send_sent_event") is True:
         message = "publish: prebuilt sends no events, and task_send_sent_event asks for them"
@@ -195,7 +206,8 @@ def _publish_conflicts(
 def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
     broker = configuration.broker.service
     limit = BROKERS[broker].max_message_bytes
-    size = getattr(workload, "payload_bytes", 0)
+    payload = getattr(workload, "payload_bytes", 0)
+    size = getattr(workload, "largest_message_bytes", payload)
     if limit is None or size <= limit:
         return []
     message = f"{broker} takes messages of at most {limit} bytes"
@@ -203,7 +215,9 @@ def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Co
 
 
 def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:
-    if not isinstance(workload, HeavyTaskWorkload) or isinstance(workload.n, str):
+    if not isinstance(workload, HeavyTaskWorkload | TrackingWorkload):
+        return []
+    if isinstance(workload.n, str):
         return []
     least_s = max(0, workload.n - 2) * workload.sleep
     if least_s < measure.timeout:

@@ -23,6 +23,7 @@ from harness.scenario.load_models import (
     SaturateLoad,
 )
 from harness.scenario.models import Cell, Measure, Scenario
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
     ChainWorkload,
@@ -296,10 +297,15 @@ def _workload_label(workload: Workload) -> str:
         return _label(workload, workload.workload, str(workload.size), "size")
     if isinstance(workload, ChainWorkload):
         return _label(workload, workload.workload, str(workload.length), "length")
+    if isinstance(workload, TrackingWorkload) and isinstance(workload.n, str):
+        plain = workload.model_copy(update={"n": TrackingWorkload.model_fields["n"].default})
+        return _label(plain, workload.workload, f"{workload.wait}-text", "wait")
     if isinstance(workload, HeavyTaskWorkload):
         main = "text" if isinstance(workload.n, str) else str(workload.n)
         return _label(workload, workload.workload, main, "n")
-    return _label(workload, workload.workload, None, "")
+    main_field: str = getattr(workload, "main_field", "")
+    number = str(getattr(workload, main_field)) if main_field else None
+    return _label(workload, workload.workload, number, main_field)
 
 
 def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> str:

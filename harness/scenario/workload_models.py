@@ -6,16 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.fields import Duration, Frozen, NonEmptyItems
-from harness.scenario.load_models import LoadEntry, MeasureOverride, or_bare_name
-
-
-class WorkloadBase(Frozen):
-    """What every workload may override."""
-
-    loads: NonEmptyItems[LoadEntry] | None = None
-    """Instead of the scenario's loads, for this workload only."""
-    measure: MeasureOverride = MeasureOverride()
+from harness.scenario.canvas_models import (
+    ChordWorkload,
+    ChunksWorkload,
+    MapWorkload,
+    NestedWorkload,
+    StarmapWorkload,
+)
+from harness.scenario.fields import Duration
+from harness.scenario.load_models import or_bare_name
+from harness.scenario.tracking_models import TrackingWorkload
+from harness.scenario.workload_base import WorkloadBase
 
 
 class AddWorkload(WorkloadBase):
@@ -87,7 +88,16 @@ class HeavyTaskWorkload(WorkloadBase):
 
 
 Workload = Annotated[
-    AddWorkload | GroupWorkload | ChainWorkload | HeavyTaskWorkload,
+    AddWorkload
+    | GroupWorkload
+    | ChainWorkload
+    | HeavyTaskWorkload
+    | ChordWorkload
+    | NestedWorkload
+    | MapWorkload
+    | StarmapWorkload
+    | ChunksWorkload
+    | TrackingWorkload,
     Field(discriminator="workload"),
 ]
 WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload)]

@@ -19,10 +19,13 @@ from typing import Any
 import redis
 
 from harness.probe.events import Kind
+from harness.probe.registry import WORKLOADS
+from harness.probe.workloads import Group
 from harness.results.eventlog import Tail
 from harness.results.merge import Merged, merge
 
 PATIENCE_S = 60.0
+_ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}
 
 
 def free_port() -> int:
@@ -84,7 +87,7 @@ class Site:
         spec = {
             "settings": dict(self.settings),
             "events": str(self.events),
-            "workload": {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0},
+            "workload": _ADD,
             "load": {"load": "closed", "in_flight": 2},
             "warmup": 0,
             "units": 1,
@@ -176,8 +179,9 @@ class Talk:
         (own,) = self._events.glob(f"client-{self.pid}-*.evt")
         for log in (own, *self._events.glob("worker-*.evt"), *self._events.glob("child-*.evt")):
             (folder / log.name).symlink_to(log)
-        per_unit = self._workload.get("size") or self._workload.get("length") or 1
-        return merge(folder, per_unit, grouped="size" in self._workload)
+        workload = dict(self._workload) or _ADD
+        made = WORKLOADS[str(workload["workload"])](workload)
+        return merge(folder, made.tasks_per_unit, grouped=isinstance(made, Group))
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from harness.probe.app import app, load_spec
 from harness.probe.events import UnitFlag
 from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder
+from harness.probe.registry import WORKLOADS
 from harness.probe.units import UnitRunner
-from harness.probe.workloads import WORKLOADS
 
 
 def main(first_due_ns: int, paths: list[str]) -> None:

@@ -12,9 +12,9 @@ from harness.probe.app import app, load_spec
 from harness.probe.events import UnitFlag
 from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder
+from harness.probe.registry import WORKLOADS
 from harness.probe.units import UnitRunner
 from harness.probe.unwatched import senders_reply_to
-from harness.probe.workloads import WORKLOADS
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format
 from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
-from tests.report import records
+from tests.report import canvas_records, records
 
 GOLDEN = Path(__file__).parent / "golden"
 ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "json"}
@@ -32,6 +32,8 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "killed": records.killed_run,
     "old": records.old_run,
     "hostile": records.hostile_run,
+    "canvas": canvas_records.canvas_run,
+    "tracking": canvas_records.tracking_run,
 }
 POOLED = {
     index: PooledCell((0, 5), records.spread_around(mean, 2000))

@@ -141,12 +141,16 @@ class History:
     seed: int
     per_unit: int = 1
     grouped: bool = False
+    steps: tuple[int, ...] = ()
+    """How many tasks each step of a chord, or of a group in a chain, has."""
+    others: list[Record] = field(default_factory=list)
+    """Records of kinds that only some workloads have."""
     mixed: bool = True
     """Everything in every log, whoever wrote it; else logs of clients, an observer, workers."""
 
     def write(self, folder: Path) -> None:
         """Lay the records out over logs, in no order, with gaps, some tails cut."""
-        own = [record for unit in self.units for record in unit.own_records()]
+        own = [record for unit in self.units for record in unit.own_records()] + self.others
         tasks = [task for unit in self.units for task in unit.tasks] + self.strangers
         ran = [record for task in tasks for record in task.records()]
         moments: list[Record] = [
@@ -243,7 +247,7 @@ def units(draw: st.DrawFn, number: int, tag: int, plan: Plan) -> Unit:
 @st.composite
 def sights(draw: st.DrawFn, unit: Unit, plan: Plan) -> None:
     """Who saw the unit's result, or found it afterwards."""
-    if plan.workload == "chain":
+    if plan.workload in ("chain", "steps"):
         unit.position = draw(st.sampled_from((0, plan.per_unit - 1)))
     by_members = False
     if plan.workload == "group":
@@ -290,8 +294,12 @@ def idents_of_nobody(draw: st.DrawFn, history_units: list[Unit], per_unit: int) 
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    workload = draw(st.sampled_from(("single", "group", "chain")))
+    workload = draw(st.sampled_from(("single", "group", "chain", "steps")))
     per_unit = 1 if workload == "single" else draw(st.sampled_from((1, 2, 4)))
+    steps: tuple[int, ...] = ()
+    if workload == "steps":
+        steps = draw(st.sampled_from(((2, 1), (3, 1), (1, 2, 1), (1, 3, 1), (1, 2), (2, 2))))
+        per_unit = sum(steps)
     plan = Plan(workload, per_unit, watched=draw(st.booleans()))
     tags = draw(st.lists(st.sampled_from(TAGS), unique=True, min_size=1, max_size=3))
     apart = draw(st.booleans())  # else the numbers of several clients lie among each other
@@ -314,5 +322,6 @@ def histories(draw: st.DrawFn) -> History:
         seed=draw(st.integers(0, 2**16)),
         per_unit=per_unit,
         grouped=workload == "group",
+        steps=steps,
         mixed=draw(st.booleans()),
     )

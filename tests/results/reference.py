@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from harness.probe.events import Outcome, UnitFlag
@@ -45,9 +46,12 @@ def verdicts(history: History, end: BlockEnd, *, stores_results: bool) -> list[V
     result = []
     for unit in measured:
         tasks = unit.tasks
-        stage = min(
-            (stage_of(task, stores_results=stores_results) for task in tasks), key=STAGES.index
-        )
+        stages = [
+            stage_of(task, stores_results=stores_results)
+            for place, task in enumerate(tasks)
+            if touched(task) or origin_of(history, unit, place) is not None
+        ]
+        stage = min(stages, key=STAGES.index)
         outcome = (
             "failed" if unit.publish_failed else told(history, unit, stores_results=stores_results)
         )
@@ -125,8 +129,31 @@ def stored_late(unit: Unit) -> bool:
     return any(min(task.stored) > looked_at for task in unit.tasks)
 
 
+def steps_of(history: History) -> list[range]:
+    """The places of each step's tasks, one step after the other."""
+    sizes = history.steps or ([1] * history.per_unit if history.sequential else [history.per_unit])
+    ends = list(itertools.accumulate(sizes))
+    return [range(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+
+def origin_of(history: History, unit: Unit, place: int) -> int | None:
+    """When a task could be received at the earliest; None if its turn never came."""
+    step = next(number for number, places in enumerate(steps_of(history)) if place in places)
+    if step == 0:
+        return unit.publish
+    before = [unit.tasks[other] for other in steps_of(history)[step - 1]]
+    if not all(task.finished for task in before):
+        return None
+    return max(min(task.finished)[0] for task in before)
+
+
+def touched(task: Task) -> bool:
+    """A worker had it."""
+    return bool(task.received or task.started or task.finished)
+
+
 def stage_of(task: Task, *, stores_results: bool) -> str:
-    if not task.received and not task.started and not task.finished:
+    if not touched(task):
         return "never_received"
     if not task.started:
         return "received_not_started"
@@ -150,12 +177,10 @@ def held_units(
     broken: set[int] = set()
     for unit in missing:
         for place, task in enumerate(unit.tasks):
-            before = unit.tasks[place - 1] if history.sequential and place else None
+            origin = origin_of(history, unit, place)
             stage = stage_of(task, stores_results=stores_results)
-            if stage == "never_received" and before is None:
-                queue.append((unit.publish, unit.number, place))
-            elif stage == "never_received" and before is not None and before.finished:
-                queue.append((min(before.finished)[0], unit.number, place))
+            if stage == "never_received" and origin is not None:
+                queue.append((origin, unit.number, place))
             elif stage in ("received_not_started", "started_not_finished"):
                 (held if end.workers_alive else broken).add(unit.number)
             elif stage == "finished_not_stored":
@@ -173,10 +198,10 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
     received = [min(task.received) for task in tasks]
     started = [min(task.started) for task in tasks]
     finished = [min(task.finished)[0] for task in tasks]
-    if history.sequential:
-        origins, path = [unit.publish, *finished[:-1]], list(range(len(tasks)))
-    else:
-        origins, path = [unit.publish] * len(tasks), [finished.index(max(finished))]
+    path = [
+        max(places, key=lambda place: (finished[place], -place)) for places in steps_of(history)
+    ]
+    origins = [unit.publish, *(finished[place] for place in path[:-1])]
     end = finished[path[-1]]
     seen_at, said = seen(history, unit)
     if not history.watched:
@@ -188,7 +213,7 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
     due = unit.publish if unit.due is None else unit.due
     phases = {
         "schedule": unit.publish - due,
-        "queue": sum(received[i] - origins[i] for i in path),
+        "queue": sum(received[i] - origin for i, origin in zip(path, origins, strict=True)),
         "dispatch": sum(started[i] - received[i] for i in path),
         "run": sum(finished[i] - started[i] for i in path),
         "result": over - end,

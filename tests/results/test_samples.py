@@ -62,12 +62,16 @@ TASK_COLUMNS = {
 PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
 
 
+TRACKING_COLUMNS = ("unit", "looks", "storing_started_ns", "started_seen_ns")
+
+
 def write(history: History, folder: Path, end: BlockEnd) -> Merged:
     (folder / "events").mkdir()
     history.write(folder / "events")
     merged = merge(folder / "events", history.per_unit, grouped=history.grouped)
-    ledger = settle(merged, end, sequential=history.sequential, stores_results=True)
-    timing = phases(merged, sequential=history.sequential, watched=history.watched)
+    order: Any = {"sequential": history.sequential, "steps": history.steps}
+    ledger = settle(merged, end, stores_results=True, **order)
+    timing = phases(merged, watched=history.watched, **order)
     samples.write(folder, merged, ledger, timing)
     return merged
 
@@ -138,8 +142,10 @@ def test_columns_are_the_documented_ones(block: Path) -> None:
     assert columns(block / "units.parquet") == UNIT_COLUMNS
     assert columns(block / "tasks.parquet") == TASK_COLUMNS
     named = [UNIT_COLUMNS, TASK_COLUMNS, TIMELINE_COLUMNS]
-    depth = [("time_ns", "BIGINT"), ("depth", "BIGINT")]  # held against a file in test_depth
-    assert documented() == [*(one for some in named for one in some.items()), *depth]
+    # These are held against files in test_tracking and test_depth.
+    tracking = [(name, "BIGINT") for name in TRACKING_COLUMNS]
+    depth = [("time_ns", "BIGINT"), ("depth", "BIGINT")]
+    assert documented() == [*(one for some in named for one in some.items()), *tracking, *depth]
 
 
 def test_units_read_back_to_the_nanosecond(block: Path) -> None:

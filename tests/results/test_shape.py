@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probe.workloads import WORKLOADS
+from harness.probe.registry import WORKLOADS
 from harness.results.record import CellRecord
 from harness.results.shape import shape_of
+from harness.scenario.canvas_models import (
+    ChordWorkload,
+    ChunksWorkload,
+    MapWorkload,
+    NestedWorkload,
+    StarmapWorkload,
+)
+from harness.scenario.tracking_models import TrackingWorkload
+from harness.scenario.workload_base import WorkloadBase
 from harness.scenario.workload_models import (
     AddWorkload,
     ChainWorkload,
     GroupWorkload,
     HeavyTaskWorkload,
-    WorkloadBase,
 )
 
 
@@ -25,6 +33,13 @@ from harness.scenario.workload_models import (
         (GroupWorkload(workload="group", size=7), 7, False, True),
         (ChainWorkload(workload="chain"), 2, True, False),
         (ChainWorkload(workload="chain", length=5), 5, True, False),
+        (ChordWorkload(workload="chord", size=4), 5, False, False),
+        (NestedWorkload(workload="nested", size=4), 6, False, False),
+        (MapWorkload(workload="map", size=4), 1, False, False),
+        (StarmapWorkload(workload="starmap", size=4), 1, False, False),
+        (ChunksWorkload(workload="chunks", size=25, chunk=10), 3, False, True),
+        (ChunksWorkload(workload="chunks", size=20, chunk=10), 2, False, True),
+        (TrackingWorkload(workload="tracking"), 1, False, False),
     ],
 )
 def test_tasks_of_a_unit_are_those_the_client_publishes(
@@ -32,16 +47,47 @@ def test_tasks_of_a_unit_are_those_the_client_publishes(
 ) -> None:
     """Every event's place rests on this number; client and harness each have their own."""
     fields = workload.model_dump(mode="json", exclude={"measure"})
-    cell = CellRecord(
-        name="x",
-        config={"backend": {"service": "redis"}, "settings": {}},
-        axes={},
-        workload=fields,
-        load={"load": "closed"},
-        measure={},
-    )
-    shape = shape_of(cell)
+    shape = shape_of(cell_of(workload))
     assert shape.tasks_per_unit == tasks
     assert (shape.sequential, shape.grouped) == (sequential, grouped)
     own = fields | {"sleep": 0.01} if fields["workload"] == "heavy_task" else fields
     assert WORKLOADS[fields["workload"]](own).tasks_per_unit == tasks
+    assert sum(shape.steps or (tasks,)) == tasks
+
+
+@pytest.mark.parametrize(
+    ("workload", "steps"),
+    [
+        (ChainWorkload(workload="chain", length=5), ()),
+        (GroupWorkload(workload="group", size=7), ()),
+        (ChordWorkload(workload="chord", size=4), (4, 1)),
+        (NestedWorkload(workload="nested", size=4), (1, 4, 1)),
+    ],
+)
+def test_steps(workload: WorkloadBase, steps: tuple[int, ...]) -> None:
+    assert shape_of(cell_of(workload)).steps == steps
+
+
+@pytest.mark.parametrize(
+    ("workload", "calls"),
+    [
+        (AddWorkload(workload="add"), 1.0),
+        (GroupWorkload(workload="group", size=7), 1.0),
+        (MapWorkload(workload="map", size=4), 4.0),
+        (StarmapWorkload(workload="starmap", size=12), 12.0),
+        (ChunksWorkload(workload="chunks", size=25, chunk=10), 25 / 3),
+    ],
+)
+def test_calls_of_a_message(workload: WorkloadBase, calls: float) -> None:
+    assert shape_of(cell_of(workload)).calls_per_task == calls
+
+
+def cell_of(workload: WorkloadBase) -> CellRecord:
+    return CellRecord(
+        name="x",
+        config={"backend": {"service": "redis"}, "settings": {}},
+        axes={},
+        workload=workload.model_dump(mode="json", exclude={"measure"}),
+        load={"load": "closed"},
+        measure={},
+    )

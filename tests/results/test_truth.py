@@ -84,7 +84,13 @@ def test_ledger_gives_every_unit_one_outcome(
     history: History, end: BlockEnd, stores_results: bool
 ) -> None:
     merged = merged_from(history)
-    ledger = settle(merged, end, sequential=history.sequential, stores_results=stores_results)
+    ledger = settle(
+        merged,
+        end,
+        sequential=history.sequential,
+        steps=history.steps,
+        stores_results=stores_results,
+    )
     expected = verdicts(history, end, stores_results=stores_results)
     assert outcomes_of(ledger) == [verdict.outcome for verdict in expected]
     assert ledger.as_meant.tolist() == [verdict.as_meant for verdict in expected]
@@ -99,7 +105,9 @@ def test_ledger_gives_every_unit_one_outcome(
 def test_phases_add_up_to_the_total(history: History) -> None:
     """To the nanosecond, for every unit whose path is known, whatever order the stamps are in."""
     merged = merged_from(history)
-    timing = phases(merged, sequential=history.sequential, watched=history.watched)
+    timing = phases(
+        merged, sequential=history.sequential, steps=history.steps, watched=history.watched
+    )
     expected = verdicts(history, BlockEnd(), stores_results=True)
     assert timing.known.tolist() == [verdict.phases is not None for verdict in expected]
     named = dict(timing.by_name())
@@ -121,6 +129,7 @@ def test_digest_counts_what_happened_and_nothing_else(history: History, end: Blo
         held=not history.watched,
         stores_results=True,
         tasks_per_unit=history.per_unit,
+        steps=history.steps,
     )
     result = digest(merged_from(history), shape, end)
     expected = verdicts(history, end, stores_results=True)

@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 - messages are compared as printed, each on one line
 
+from harness.probe.registry import WORKLOADS
+
+KNOWN = ", ".join(WORKLOADS)
 Cases = tuple[tuple[str, list[str]], ...]
 
 SYNTAX: Cases = (
@@ -342,15 +345,15 @@ SCENARIOS: Cases = (
     ("workloads: add", ['3:12: expected a list, not "add"']),
     (
         "workloads: [ad]",
-        ['3:13: unknown workload "ad" (did you mean "add"?); known: add, group, chain, heavy_task'],
+        [f'3:13: unknown workload "ad" (did you mean "add"?); known: {KNOWN}'],
     ),
     (
         "workloads: [periodic]",
-        ['3:13: unknown workload "periodic"; known: add, group, chain, heavy_task'],
+        [f'3:13: unknown workload "periodic"; known: {KNOWN}'],
     ),
     (
         "workloads: [{size: 3}]",
-        ['3:13: missing key "workload": one of add, group, chain, heavy_task'],
+        [f'3:13: missing key "workload": one of {KNOWN}'],
     ),
     (
         "workloads: [{workload: group, length: 3}]",
@@ -362,6 +365,36 @@ SCENARIOS: Cases = (
     ("workloads: [{workload: add, x: 4}]", ["3:13: give both x and y, or neither"]),
     ("workloads: [{workload: add, x: 4, y: five}]", ['3:38: expected a whole number, not "five"']),
     ("workloads: [{workload: group, volume: 1}]", ["3:13: give both volume and count, or neither"]),
+    (
+        "workloads: [{workload: chord, size: 1}]",
+        ["3:37: must be at least 2, not 1"],
+    ),
+    (
+        "workloads: [{workload: chunks, size: 5}]",
+        ["3:13: chunk is larger than size: at most 5 calls to a chunk"],
+    ),
+    (
+        "workloads: [{workload: tracking, interval: 1s}]",
+        ["3:13: wait: busy has no interval: say wait: interval, or leave it"],
+    ),
+    (
+        "workloads: [{workload: tracking, wait: lazily}]",
+        ['3:40: expected one of busy, interval, get, not "lazily"'],
+    ),
+    (
+        "workloads: [{workload: tracking, loads: [backlog]}]",
+        [
+            "3:42: tracking is about callers that wait, and in load backlog nobody does: use load closed"
+        ],
+    ),
+    (
+        "workloads: [{workload: starmap, loads: [{load: backlog, publish: prebuilt}]}]",
+        ["3:66: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+    ),
+    (
+        "workloads: [{workload: chord, loads: [{load: backlog, publish: batch}]}]",
+        ["3:64: Celery publishes a chord past any batch: use publish: api"],
+    ),
     ("workloads: [{workload: heavy_task, n: 2000}]", ["3:39: must be at most 1500, not 2000"]),
     (
         "workloads: [{workload: heavy_task, n: [5]}]",

@@ -1,0 +1,14 @@
+"""What every workload has in common."""
+
+from __future__ import annotations
+
+from harness.scenario.fields import Frozen, NonEmptyItems
+from harness.scenario.load_models import LoadEntry, MeasureOverride
+
+
+class WorkloadBase(Frozen):
+    """What every workload may override."""
+
+    loads: NonEmptyItems[LoadEntry] | None = None
+    """Instead of the scenario's loads, for this workload only."""
+    measure: MeasureOverride = MeasureOverride()
