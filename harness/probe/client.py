@@ -28,8 +28,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.probe import afterwards, loads, pacer, publishing, sqs_requests
-from harness.probe.app import app, load_spec
-from harness.probe.app_variables import CLIENT_VARIABLE
+from harness.probe.answers import answer
+from harness.probe.app import app
+from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
@@ -184,13 +185,13 @@ def main() -> None:
     number, _, of = os.environ.get(CLIENT_VARIABLE, "0/1").partition("/")
     client = Client(spec, stop, int(number), int(of))
     unknown = unknown_settings(spec["settings"])
-    _answer({"done": "start", "unknown_settings": unknown, "tag": f"{client.tag:016x}"})
+    answer({"done": "start", "unknown_settings": unknown, "tag": f"{client.tag:016x}"})
     while (command := commands.get())["do"] != "exit":
         name = command.pop("do")
         try:
-            _answer({"done": name, **getattr(client, name)(**command)})
+            answer({"done": name, **getattr(client, name)(**command)})
         except Exception as error:  # reported to the harness, which words it  # noqa: BLE001
-            _answer({"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
+            answer({"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
     client.close()
     sys.stdout.flush()
     # Results' finalisers may still talk to a server that is being taken away.
@@ -206,11 +207,6 @@ def _listen(commands: queue.SimpleQueue[dict[str, Any]], stop: threading.Event) 
             commands.put(command)
     stop.set()
     commands.put({"do": "exit"})
-
-
-def _answer(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

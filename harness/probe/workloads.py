@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import chain, group
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
+from harness.probe.drawing import Failure
 from harness.probe.ids import WHOLE
+from harness.probe.own_tasks import OwnTasks
 
 
 def resolved(task: Any) -> Any:
@@ -27,14 +28,6 @@ def resolved(task: Any) -> Any:
 
 Name = Callable[[int, int], str]
 """Unit and position -> task id, see `probe.ids`."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The exception that a unit is meant to end with."""
-
-    type_name: str
-    message: str
 
 
 class Workload(Protocol):
@@ -58,7 +51,7 @@ class Workload(Protocol):
         ...
 
     def expected(self, unit: int) -> Any:
-        """The value the result must equal, or the Failure it must be."""
+        """The value the result must equal, the Failure it must be, or UNCHECKED."""
         ...
 
 
@@ -206,9 +199,10 @@ class Probe(_OneResult):
         return True
 
 
-WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask]] = {
+WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask | OwnTasks]] = {
     "add": Add,
     "group": Group,
     "chain": Chain,
     "heavy_task": HeavyTask,
+    "task": OwnTasks,
 }

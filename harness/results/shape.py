@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.results.mix import WORKLOAD, Mix
 from harness.results.record import CellRecord
 
 _TASKS_OF = {"group": "size", "chain": "length"}
@@ -24,10 +25,12 @@ class BlockShape:
     """Workers were held while everything was published: a backlog."""
     stores_results: bool
     tasks_per_unit: int
+    mix: Mix | None = None
+    """Of the user's own tasks: which unit ran which."""
 
 
-def shape_of(cell: CellRecord) -> BlockShape:
-    """How to read the events of a cell's blocks."""
+def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
+    """How to read the events of a cell's blocks; `seed` is the run's."""
     kind = cell.workload["workload"]
     return BlockShape(
         sequential=kind == "chain",
@@ -37,6 +40,7 @@ def shape_of(cell: CellRecord) -> BlockShape:
         stores_results=cell.config["backend"]["service"] != "none"
         and cell.config["settings"].get("task_ignore_result") is not True,
         tasks_per_unit=cell.workload[_TASKS_OF[kind]] if kind in _TASKS_OF else 1,
+        mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import numpy.typing as npt
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
+from harness.results.mix import by_task
 from harness.results.phases import Phases, phases
-from harness.results.record import Distribution, RecordedWarning
+from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.stats.percentiles import describe
 
@@ -55,19 +56,25 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "canvas_s": _canvas(merged, timing, usable, shape),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
-        "duplicated": _duplicated(merged),
+        "duplicated": int(duplicates(merged).sum()),
+        "retried": int(merged.tasks.retries.sum()),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
         **_open_loop(merged, ledger, timing, plan, whole=end.workers_alive and not end.cut_short),
     }
-    warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
+    if shape.mix is not None:
+        surplus = duplicates(merged)
+        figures = by_task(shape.mix, merged, ledger, timing, counted, surplus, window)
+        fields["by_task"] = figures
+    warnings = _warnings(merged, ledger, timing, fields, shape)
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
 
 
-def _duplicated(merged: Merged) -> int:
-    executions = merged.tasks.executions
-    repeated = executions[executions > 1]
-    return int(repeated.sum()) - len(repeated)
+def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
+    """Per task, the executions beyond its first that it had not asked for itself."""
+    tasks = merged.tasks
+    surplus: npt.NDArray[np.int32] = np.maximum(tasks.executions - 1 - tasks.retries, 0)
+    return surplus
 
 
 def _distribution(samples: Times) -> Distribution:
@@ -167,14 +174,14 @@ def _warnings(
     ledger: Ledger,
     timing: Phases,
     fields: dict[str, Any],
-    *,
-    stores_results: bool,
+    shape: BlockShape,
 ) -> Iterator[RecordedWarning]:
     completed = int(ledger.completed.sum())
     if completed < FEW_SAMPLES:
         yield RecordedWarning(code="few_samples", data={"units": completed})
     if merged.foreign_tasks:
-        yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
+        code = "foreign_tasks" if shape.mix is None else "side_tasks"
+        yield RecordedWarning(code=code, data={"tasks": merged.foreign_tasks})
     if fields.get("client_limited"):
         limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
         worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)
@@ -184,7 +191,15 @@ def _warnings(
     untimed = int((ledger.completed & ~timing.known).sum())
     if untimed:
         yield RecordedWarning(code="untimed_units", data={"units": untimed})
-    if not stores_results:
+    if not shape.stores_results:
         yield RecordedWarning(code="results_unchecked", data={"units": completed})
+    elif shape.mix is not None:
+        yield from _unchecked(fields["by_task"])
     if fields["negative_phases"]:
         yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
+
+
+def _unchecked(tasks: Sequence[OwnTaskRecord]) -> Iterator[RecordedWarning]:
+    units = {task.task: task.units for task in tasks if task.unchecked and task.units}
+    if units:
+        yield RecordedWarning(code="values_unchecked", data=units)

@@ -152,7 +152,7 @@ def _measure(
 def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter, job.seed)
     worker = job.cell.configuration.worker
     environ = cellspec.environ_for("worker", spec, job.environ)
     place = (logs, job.workspace, job.interpreter)
@@ -238,7 +238,8 @@ def _record(
 
 def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
     """Write what the block leaves beside its record; by name, from the run's folder."""
-    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
+    mix = job.shape.mix
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix)
     names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
     seconds = timeline(
         result.merged,

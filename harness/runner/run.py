@@ -23,6 +23,7 @@ from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
+from harness.runner.own_apps import check_apps, with_projects
 from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell, Plan
 from harness.scenario.prices import list_prices
@@ -90,7 +91,10 @@ def run(plan: Plan, options: RunOptions, listener: Listener) -> tuple[RunRecord,
             environ=options.environ,
             building=listener.environment_builds,
         )
+        pythons = with_projects(plan, pythons, options.project)
         record = _planned(plan, options)
+        found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
+        record = record.model_copy(update={"warnings": found})
         folder = RunFolder.create(options.results, record.run_id)
         with closing(folder):
             execution = _Execution(
@@ -196,7 +200,7 @@ class _Execution:
             repetition=self.record.order[:number].count(index),
             cell_index=index,
             cell=self._plan.cells[index],
-            shape=shape_of(self.record.cells[index]),
+            shape=shape_of(self.record.cells[index], self.record.seed),
             label=f"{short_id}-{number:03d}",
             folder=self._folder,
             workspace=self._workspace,

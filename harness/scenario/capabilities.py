@@ -25,6 +25,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
     ChainWorkload,
@@ -215,6 +216,9 @@ def _publish_conflicts(
         conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
     if path == "prebuilt" and isinstance(workload, GroupWorkload | ChainWorkload):
         message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
+        conflicts.append((where, message))
+    if path == "prebuilt" and isinstance(workload, OwnTaskWorkload):
+        message = "your own tasks are published by their own apply_async: use publish: api"
         conflicts.append((where, message))
     if path == "batch" and isinstance(workload, ChainWorkload):
         message = "Celery publishes a chain past any batch: use publish: api"

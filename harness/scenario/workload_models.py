@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.scenario.fields import Duration, Frozen, NonEmptyItems
 from harness.scenario.load_models import LoadEntry, MeasureOverride, or_bare_name
+from harness.scenario.own_task_models import NestedOwnTask, OwnTaskWorkload
 
 
 class WorkloadBase(Frozen):
@@ -87,8 +88,9 @@ class HeavyTaskWorkload(WorkloadBase):
 
 
 Workload = Annotated[
-    AddWorkload | GroupWorkload | ChainWorkload | HeavyTaskWorkload,
+    AddWorkload | GroupWorkload | ChainWorkload | HeavyTaskWorkload | OwnTaskWorkload,
     Field(discriminator="workload"),
 ]
-WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload)]
-"""As it stands in a list: a mapping, or just the name."""
+WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwnTask)]
+"""As it stands in a list: a mapping, or just the name. `own_task_forms` has written out the nested
+form of an own task by then."""

@@ -39,6 +39,7 @@ UNIT_COLUMNS = {
     "total_ns": "BIGINT",
     "load_phase": "INTEGER",
     "counted": "BOOLEAN",
+    "task": "VARCHAR",
 }
 TIMELINE_COLUMNS = {
     "t_s": "DOUBLE",
@@ -58,6 +59,7 @@ TASK_COLUMNS = {
     "stored_ns": "BIGINT",
     "raised": "BOOLEAN",
     "executions": "INTEGER",
+    "retries": "INTEGER",
 }
 PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
 
