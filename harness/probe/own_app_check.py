@@ -102,7 +102,8 @@ def _import_failed(named: Mapping[str, str], error: BaseException) -> str:
         return f"the app {named['name']} could not be imported: {error}"
     told = traceback.TracebackException.from_exception(error)
     _shorten(told, Path(named["project"]))
-    lines.append("".join(told.format()).rstrip())
+    framed = any(one.stack for one in (told, told.__cause__, told.__context__) if one is not None)
+    lines.append("".join(told.format() if framed else told.format_exception_only()).rstrip())
     top = named["name"].partition(":")[0].partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and error.name == top and not _is_there(top):
         lines.append(f"It was looked for in {named['project']}: `project:` names another folder")
@@ -128,7 +129,10 @@ def _shorten(told: traceback.TracebackException, project: Path) -> None:
             _shorten(other, project)
 
 
-_OURS = tuple(str(Path(file).parent) for file in (celery.__file__, kombu.__file__, __file__))
+_OURS = tuple(
+    str(Path(file).parent)
+    for file in (celery.__file__, kombu.__file__, importlib.util.__file__, __file__)
+)
 
 
 def _is_theirs(filename: str) -> bool:

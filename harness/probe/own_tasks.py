@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from celery import Celery, current_app
 from celery.result import AsyncResult
 
 from harness.probe.drawing import Arguments, table
+
+_MOST_NAMED = 20
 
 
 class OwnTasks:
@@ -52,4 +55,7 @@ def task_of(app: Celery, name: str) -> Any:
     if name in known:
         return known[name]
     own = sorted(one for one in known if not one.startswith(("celery.", "harness.")))
-    raise LookupError(f"it has no task {name}; its tasks: {', '.join(own) or 'none'}")
+    alike = get_close_matches(name, own, n=1)
+    guess = f' (did you mean "{alike[0]}"?)' if alike else ""
+    shown = [*own[:_MOST_NAMED], *(["..."] if len(own) > _MOST_NAMED else [])]
+    raise LookupError(f"it has no task {name}{guess}; its tasks: {', '.join(shown) or 'none'}")

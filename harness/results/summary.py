@@ -179,9 +179,8 @@ def _warnings(
     completed = int(ledger.completed.sum())
     if completed < FEW_SAMPLES:
         yield RecordedWarning(code="few_samples", data={"units": completed})
-    if merged.foreign_tasks:
-        code = "foreign_tasks" if shape.mix is None else "side_tasks"
-        yield RecordedWarning(code=code, data={"tasks": merged.foreign_tasks})
+    if merged.foreign_tasks and shape.mix is None:
+        yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
     if fields.get("client_limited"):
         limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
         worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)
@@ -193,13 +192,17 @@ def _warnings(
         yield RecordedWarning(code="untimed_units", data={"units": untimed})
     if not shape.stores_results:
         yield RecordedWarning(code="results_unchecked", data={"units": completed})
-    elif shape.mix is not None:
-        yield from _unchecked(fields["by_task"])
+    if shape.mix is not None:
+        yield from _of_own_tasks(merged, fields["by_task"], shape)
     if fields["negative_phases"]:
         yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
 
 
-def _unchecked(tasks: Sequence[OwnTaskRecord]) -> Iterator[RecordedWarning]:
+def _of_own_tasks(
+    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: BlockShape
+) -> Iterator[RecordedWarning]:
+    if merged.foreign_tasks:
+        yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})
     units = {task.task: task.units for task in tasks if task.unchecked and task.units}
-    if units:
+    if units and shape.stores_results:
         yield RecordedWarning(code="values_unchecked", data=units)

@@ -6,21 +6,23 @@ The harness never imports one: a process does, under the interpreter that will r
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.environments import Interpreter, source_folder
-from harness.errors import UsageError
+from harness.environments import OWN, Interpreter, source_folder
+from harness.errors import InvalidInput, UsageError
 from harness.processes import spawn
 from harness.results.record import RecordedWarning
 from harness.runner import cellspec
 from harness.scenario.celery_sets import title
+from harness.scenario.loader import load_plan, load_scenario
 from harness.scenario.models import Cell, Plan
 from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.workspace import Workspace
+from harness.workspace import Workspace, open_workspace
 
 _IMPORT_S = 60.0
 _CHECK = "harness.probe.own_app_check"
@@ -58,6 +60,34 @@ def _project(cell: Cell, plan: Plan, python: Interpreter, here: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}, which `project:` of a workload names")
     return folder
+
+
+def refusals(file: Path) -> list[str]:
+    """Why apps that a valid scenario names cannot be measured; empty for any other file.
+
+    Only under the harness' own Celery: other environments are built when the scenario is run.
+    """
+    if not _may_name_an_app(file):
+        return []
+    plan = load_plan(file)
+    cells = [cell for cell in plan.cells if cell.configuration.celery is None]
+    own = plan.model_copy(update={"cells": tuple(cells)})
+    environ = dict(os.environ)
+    with open_workspace(environ) as workspace:
+        try:
+            pythons = with_projects(own, [OWN] * len(cells), Path.cwd())
+            check_apps(cells, pythons, workspace, environ, seed=0)
+        except UsageError as error:
+            return [str(error)]
+    return []
+
+
+def _may_name_an_app(file: Path) -> bool:
+    try:
+        workloads = load_scenario(file).workloads
+    except InvalidInput:  # a configuration
+        return False
+    return any(isinstance(one, OwnTaskWorkload) for one in workloads)
 
 
 @dataclass(frozen=True)
