@@ -81,6 +81,7 @@ class Client:
     def warmup(self) -> dict[str, Any]:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
+        self._begin_round()
         if count and not self._stores_results:
             for _ in range(count):
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
@@ -96,6 +97,7 @@ class Client:
         units = self._spec["units"]
         extent = loads.Extent(None if units is None else self._part(units), self._duration_s)
         record = self._recorder.record
+        self._begin_round()
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
         left = self._load.run(self._workload, self._next_unit, extent, UnitFlag.MEASURED)
@@ -128,6 +130,7 @@ class Client:
             self._open_loop = OpenLoop(self._stop, load["senders"])
         replies = reply_to or app.thread_oid
         planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
+        self._begin_round()
         first = self._next_unit
         record = self._recorder.record
         cpu_ns = time.process_time_ns()
@@ -170,6 +173,12 @@ class Client:
     def _part(self, whole: int) -> int:
         """This client's part of a number that all share."""
         return whole // self._of + (self._number < whole % self._of)
+
+    def _begin_round(self) -> None:
+        """Go on with a number at which a mix begins anew: however many probe tasks there were, all
+        blocks of a run then measure the same units."""
+        every = self._workload.round_units
+        self._next_unit += -self._next_unit % every
 
     def _take(self) -> int:
         self._next_unit += 1

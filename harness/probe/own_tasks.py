@@ -24,6 +24,7 @@ class OwnTasks:
         self._tasks = [task_of(current_app, part["task"]) for part in spec["parts"]]
         self._arguments = [Arguments(part, spec["seed"]) for part in spec["parts"]]
         self._table = table([part["weight"] for part in spec["parts"]], spec["seed"])
+        self.round_units = len(self._table)
 
     def part(self, unit: int) -> int:
         """Index of the part of the mix that the unit runs."""

@@ -34,6 +34,8 @@ class Workload(Protocol):
     """One kind of unit of work."""
 
     tasks_per_unit: int
+    round_units: int
+    """After so many units it begins anew; 1 where the unit's number decides nothing but values."""
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> Any:
         """Publish the unit, its tasks under their names; the AsyncResult or GroupResult.
@@ -57,6 +59,8 @@ class Workload(Protocol):
 
 class _OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
+
+    round_units = 1
 
     def result(self, unit: int, name: Name) -> AsyncResult:
         return AsyncResult(name(unit, 0))
@@ -92,6 +96,8 @@ class Add(_OneResult):
 
 class Group:
     """`group(buy_milk(volume), buy_bread(count), ...)`, the two in turn."""
+
+    round_units = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.tasks_per_unit = spec["size"]

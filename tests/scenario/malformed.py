@@ -334,15 +334,17 @@ SCENARIOS: Cases = (
     ("workloads: add", ['3:12: expected a list, not "add"']),
     (
         "workloads: [ad]",
-        ['3:13: unknown workload "ad" (did you mean "add"?); known: add, group, chain, heavy_task'],
+        [
+            '3:13: unknown workload "ad" (did you mean "add"?); known: add, group, chain, heavy_task, task'
+        ],
     ),
     (
         "workloads: [periodic]",
-        ['3:13: unknown workload "periodic"; known: add, group, chain, heavy_task'],
+        ['3:13: unknown workload "periodic"; known: add, group, chain, heavy_task, task'],
     ),
     (
         "workloads: [{size: 3}]",
-        ['3:13: missing key "workload": one of add, group, chain, heavy_task'],
+        ['3:13: missing key "workload": one of add, group, chain, heavy_task, task'],
     ),
     (
         "workloads: [{workload: group, length: 3}]",
