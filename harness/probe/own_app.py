@@ -7,6 +7,7 @@ would lead a message elsewhere (routes, queues, variables of the environment) is
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -91,10 +92,18 @@ def load(named: Mapping[str, str]) -> Celery:
         return module
     if attribute:
         raise NoAppError(f"{named['name']} is no Celery app, but {type(module).__name__}")
-    for name in ("app", "celery"):
-        if isinstance(found := getattr(module, name, None), Celery):
-            return found
+    # As `celery -A` does: `shop` may mean what lies in shop/celery.py.
+    for place in (module, *_inner(module)):
+        for name in ("app", "celery"):
+            if isinstance(found := getattr(place, name, None), Celery):
+                return found
     raise NoAppError(f"{module_name} has neither app nor celery: write {module_name}:NAME")
+
+
+def _inner(module: Any) -> Iterator[Any]:
+    name = f"{module.__name__}.celery"
+    if hasattr(module, "__path__") and importlib.util.find_spec(name) is not None:
+        yield importlib.import_module(name)
 
 
 def ready(app: Celery) -> None:
@@ -102,7 +111,9 @@ def ready(app: Celery) -> None:
     # "Current" holds for one thread only; shared tasks of other threads go to the default app.
     app.set_default()
     app.set_current()
-    app.conf.get("broker_url")  # a configuration that is still pending is read now, not later
+    # A configuration that is still pending is read now, not later. Not by a look for a key: that
+    # would take a KeyError of the user's own modules for a missing setting.
+    len(app.conf)
     app.finalize()
     app.loader.import_default_modules()
 

@@ -223,7 +223,7 @@ TaskName = Annotated[str, Field(max_length=200), AfterValidator(_task_name)]
 AppName = Annotated[
     str, Field(max_length=200, json_schema_extra={"pattern": _APP}), AfterValidator(_app_name)
 ]
-"""`package.module:attribute`; without the attribute it is `app` or `celery` of that module."""
+"""`package.module:attribute`, as `celery -A` takes it."""
 
 
 # --- the workload -------------------------------------------------------------------------------
