@@ -127,10 +127,10 @@ class Client:
         """
         load = self._spec["load"]
         if self._open_loop is None:
+            self._begin_round()
             self._open_loop = OpenLoop(self._stop, load["senders"])
         replies = reply_to or app.thread_oid
         planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
-        self._begin_round()
         first = self._next_unit
         record = self._recorder.record
         cpu_ns = time.process_time_ns()
