@@ -16,6 +16,9 @@ RECORDER_VARIABLE = "HARNESS_RECORDER"
 CLIENT_VARIABLE = "HARNESS_CLIENT"
 """Which client this is, and of how many: `0/2`. Without it, the only one."""
 
+SHELL_VARIABLE = "HARNESS_SHELL"
+"""A JSON object: variables of the user's that Celery itself would read, for the user's own code."""
+
 
 def load_spec() -> dict[str, Any]:
     """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""

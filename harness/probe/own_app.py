@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 
 from celery import Celery, Task, signals
 from celery.app.defaults import NAMESPACES, flatten
+
+from harness.probe.app_variables import SHELL_VARIABLE
 
 _BROKER_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
@@ -48,6 +51,7 @@ class NoAppError(Exception):
 def build(spec: Mapping[str, Any]) -> Celery:
     """Import the app that `spec["app"]` names (`name`, `project`), and put the cell above it."""
     settings = spec["settings"]
+    give_back()
     guard(settings.get("broker_url", ""), settings.get("result_backend"))
     app = load(spec["app"])
     guard(settings.get("broker_url", ""), settings.get("result_backend"))  # it may have set them
@@ -65,6 +69,15 @@ def build(spec: Mapping[str, Any]) -> Celery:
     signals.celeryd_init.connect(rule, weak=False)
     signals.worker_init.connect(rule, weak=False)
     return app
+
+
+def give_back() -> None:
+    """The user's variables that begin with CELERY_ and the like, which were kept from Celery: the
+    app's own code may need them. Not those that options of `celery worker` would still follow."""
+    found = json.loads(os.environ.pop(SHELL_VARIABLE, "{}"))
+    for name, value in found.items():
+        if not name.startswith("CELERY_WORKER_") and name not in ("LOADER", "CONFIG_MODULE"):
+            os.environ[name] = value
 
 
 def guard(broker_url: str, backend_url: str | None) -> None:

@@ -34,6 +34,7 @@ def main() -> None:
     keep_output_apart()
     spec = load_spec()
     named = spec["app"]
+    own_app.give_back()
     own_app.guard("memory://", "disabled://")
     try:
         app = own_app.load(named)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
-from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
+from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
 from harness.scenario.capabilities import stores_results
 from harness.scenario.models import Cell
 from harness.scenario.own_task_models import OwnTaskWorkload
@@ -77,18 +77,21 @@ def environ_for(
     """The environment of a client, worker or observer.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
-    beats every configured broker, and so does BROKER_URL for `celery worker`. Temporary files go
+    beats every configured broker, and so does BROKER_URL for `celery worker`. They are kept for an
+    app of the user's own, which may need some of them: see `probe.own_app`. Temporary files go
     beside the spec, into the run's own folder: a prefork worker makes a folder of them, and
     leaves it behind when it is killed.
     """
-    kept = {
+    taken = {
         name: value
         for name, value in environ.items()
-        if not name.startswith("CELERY_") and name not in _READ_BY_CELERY
+        if name.startswith("CELERY_") or name in _READ_BY_CELERY
     }
+    kept = {name: value for name, value in environ.items() if name not in taken}
     return kept | {
         SPEC_VARIABLE: str(spec),
         ROLE_VARIABLE: role,
+        SHELL_VARIABLE: json.dumps(taken),
         "TMPDIR": str(spec.parent),
         "PYTHONUNBUFFERED": "1",
     }

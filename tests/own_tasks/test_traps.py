@@ -36,7 +36,7 @@ PARTS: list[dict[str, Any]] = [
         "expect": {"sum": [{"argument": 0}]},
     },
     {"task": "trap.included.double", "args": [4], "expect": {"product": [{"argument": 0}, 2]}},
-    {"task": "trap.tasks.cwd", "expect": str(PROJECT)},
+    {"task": "trap.tasks.cwd", "expect": [str(PROJECT), "sweet"]},
     {
         "task": "trap.tasks.failing",
         "args": [7],
@@ -58,6 +58,7 @@ def trapped(site: Site, load: dict[str, Any], real: str, **configuration: Any) -
     # What a developer's shell may hold.
     shell = dict.fromkeys(("BROKER_URL", "CELERY_BROKER_URL", "RESULT_BACKEND"), real)
     site.environ.update(shell)
+    site.environ.update(CELERY_FLAVOUR="sweet", CELERY_WORKER_QUEUES="real", LOADER="nowhere")
     return site.run()
 
 

@@ -1,5 +1,6 @@
 """Its tasks, each a trap of its own."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from trap.included import double
 @app.task(queue="real", exchange="real", routing_key="real.own", backend=None)
 def routed(text: str) -> list[Any]:
     return [text, len(text)]
+
+
+FLAVOUR = os.environ["CELERY_FLAVOUR"]
 
 
 class Elsewhere(app.Task):  # type: ignore[misc, name-defined]
@@ -80,8 +84,8 @@ def parent(value: int) -> int:
 
 
 @app.task
-def cwd() -> str:
-    return str(Path.cwd())
+def cwd() -> list[str]:
+    return [str(Path.cwd()), FLAVOUR]
 
 
 @app.task(typing=False)
