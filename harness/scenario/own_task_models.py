@@ -298,7 +298,18 @@ class OwnTaskWorkload(Frozen):
         """What cells are called by: the last words of the tasks' names, as far as there is room."""
         words = [part.name or part.task.rpartition(".")[2] for part in self.parts]
         kind = "task" if self.mix is None else "mix"
-        return f"{kind}-{'+'.join(words)}"[:60]
+        shown = len(words)
+        while shown > 1 and len(_label(kind, words, shown)) > _MOST_LABEL:
+            shown -= 1
+        return _label(kind, words, shown)[:_MOST_LABEL]
+
+
+_MOST_LABEL = 40
+
+
+def _label(kind: str, words: list[str], shown: int) -> str:
+    more = [str(len(words) - shown)] if shown < len(words) else []
+    return f"{kind}-{'+'.join([*words[:shown], *more])}"
 
 
 def _default(name: str) -> Any:

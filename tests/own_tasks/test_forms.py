@@ -64,6 +64,13 @@ def test_names_of_cells_are_short_and_safe(project: Project) -> None:
     assert len(cell.name) <= len("c//closed-8") + 40
 
 
+def test_a_long_mix_says_how_many_more_it_has(project: Project) -> None:
+    entries = ", ".join(f"{{task: shop.tasks.number_{n}}}" for n in range(9))
+    project.change(f"workloads: [{{workload: task, app: a, mix: [{entries}]}}]")
+    (cell,) = project.plan().cells
+    assert cell.name == "c/mix-number_0+number_1+number_2+6/closed-8"
+
+
 def test_set_reaches_into_it(project: Project) -> None:
     project.change(ISSUE)
     (cell,) = project.plan("workloads.0.workload.args=[2, {unit: true}]").cells
