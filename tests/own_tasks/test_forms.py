@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -69,6 +70,20 @@ def test_a_long_mix_says_how_many_more_it_has(project: Project) -> None:
     project.change(f"workloads: [{{workload: task, app: a, mix: [{entries}]}}]")
     (cell,) = project.plan().cells
     assert cell.name == "c/mix-number_0+number_1+number_2+6/closed-8"
+
+
+def test_the_examples_of_the_docs_load(project: Project) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "your-tasks.md").read_text(encoding="utf-8")
+    whole, mix = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    project.scenario.write_text(whole.replace("[redis, rabbitmq]", "[c]"), encoding="utf-8")
+    (cell,) = project.plan().cells
+    assert cell.name == "c/task-checkout/closed-4"
+    head, _, rest = whole.partition("workloads:\n")
+    loads = rest[rest.index("loads:") :]
+    text = f"{head}workloads:\n{mix}{loads}".replace("[redis, rabbitmq]", "[c]")
+    project.scenario.write_text(text, encoding="utf-8")
+    (cell,) = project.plan().cells
+    assert cell.name == "c/mix-resize+checkout+sold-out/closed-4"
 
 
 def test_set_reaches_into_it(project: Project) -> None:
