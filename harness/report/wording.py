@@ -103,8 +103,8 @@ WARNINGS: Mapping[str, Warned] = {
         "of the queue phase is that sleep: lower broker_transport_options.polling_interval, or "
         "raise worker_prefetch_multiplier.",
         lambda data: (
-            f"window {data['window']}, "
-            f"polling_interval {format_duration(data['polling_interval_s'])}"
+            (f"window {data['window']}, " if "window" in data else "")
+            + f"polling_interval {format_duration(data['polling_interval_s'])}"
         ),
     ),
     "client_limited": Warned(
