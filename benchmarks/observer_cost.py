@@ -38,7 +38,8 @@ def store(reply_to: str, tag: str, first: str, end: str, per_s: str) -> None:
     """Store right results of these units, as a worker does; so many per second, or 0: at once."""
     from celery.app.task import Context  # noqa: PLC0415 - in the storing processes only
 
-    from harness.probe.app import app, load_spec  # noqa: PLC0415 - it needs the cell spec
+    from harness.probe.app import app  # noqa: PLC0415 - it needs the cell spec
+    from harness.probe.app_variables import load_spec  # noqa: PLC0415
     from harness.probe.workloads import WORKLOADS  # noqa: PLC0415
 
     spec = load_spec()["workload"]

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.probe import publishing, tasks
-from harness.probe.app import app, load_spec
+from harness.probe.app import app
+from harness.probe.app_variables import load_spec
 from harness.probe.events import UnitFlag
 from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder

@@ -48,6 +48,8 @@ class Interpreter:
     """Holds the `harness` package and nothing else; None where it is installed already."""
     modules: Path | None = None
     """Where modules that the user's settings import are looked for, after all else."""
+    project: Path | None = None
+    """Where the user's own application is imported from, if it is what runs."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process: with a folder of its own, no other code is in reach."""

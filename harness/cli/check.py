@@ -18,7 +18,8 @@ from harness.scenario.loader import check_file, yaml_files
 def command(paths: tuple[Path, ...]) -> ExitCode:
     """Validate YAML files, or all of those in folders. No server is needed.
 
-    Every problem is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one.
+    Apps of your own that a scenario names are imported, in a process of their own. Every problem
+    is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one.
     """
     problems: set[Problem] = set()
     files: dict[Path, None] = {}
@@ -31,10 +32,21 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         problems.update(check_file(file))
     for problem in sorted(problems):
         click.echo(str(problem))
-    if problems:
+    bad = {problem.file for problem in problems}
+    refused = [told for file in files if str(file) not in bad for told in _apps_refused(file)]
+    for told in refused:
+        click.echo(told)
+    if problems or refused:
         return ExitCode.USAGE
     click.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no problems")
     return ExitCode.PASS
+
+
+def _apps_refused(file: Path) -> list[str]:
+    """What is wrong with apps of the user's own that a scenario names, but for the file's name."""
+    from harness.runner.own_apps import refusals  # noqa: PLC0415 - few scenarios have one
+
+    return [f"{file}: {told}" for told in refusals(file)]
 
 
 def _files(path: Path) -> list[Path]:

@@ -6,26 +6,24 @@ named by the environment variable HARNESS_CELL_SPEC; it may hold credentials.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
 
-from harness.probe import attach, tasks
-from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
-
-
-def load_spec() -> dict[str, Any]:
-    """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""
-    spec: dict[str, Any] = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
-    return spec
+from harness.probe import attach, own_app, tasks
+from harness.probe.answers import keep_output_apart
+from harness.probe.app_variables import ROLE_VARIABLE, load_spec
 
 
 def build(spec: dict[str, Any]) -> Celery:
-    """The app with the tutorial's tasks and the cell's settings, for every thread to use."""
+    """The app with the tutorial's tasks and the cell's settings, for every thread to use; or the
+    user's own, with those settings."""
+    if "app" in spec:
+        if os.environ.get(ROLE_VARIABLE) != "worker":
+            keep_output_apart()
+        return own_app.build(spec)
     application = Celery("tasks")
     # "Current" holds for one thread only; shared tasks of other threads go to the default app.
     application.set_default()

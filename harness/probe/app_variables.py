@@ -1,5 +1,12 @@
 """Names of the environment variables through which the harness speaks to its processes."""
 
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
 SPEC_VARIABLE = "HARNESS_CELL_SPEC"
 """Path of the cell spec."""
 ROLE_VARIABLE = "HARNESS_ROLE"
@@ -8,3 +15,12 @@ RECORDER_VARIABLE = "HARNESS_RECORDER"
 """`off` leaves tasks unrecorded: only to measure what the recorder itself costs."""
 CLIENT_VARIABLE = "HARNESS_CLIENT"
 """Which client this is, and of how many: `0/2`. Without it, the only one."""
+
+SHELL_VARIABLE = "HARNESS_SHELL"
+"""A JSON object: variables of the user's that Celery itself would read, for the user's own code."""
+
+
+def load_spec() -> dict[str, Any]:
+    """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""
+    spec: dict[str, Any] = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
+    return spec

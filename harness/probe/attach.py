@@ -17,6 +17,8 @@ from typing import Any
 
 from celery import Celery, signals, states
 from celery.app.task import Task
+from celery.app.trace import task_has_custom
+from celery.exceptions import TaskPredicate
 
 from harness.probe import sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
@@ -45,7 +47,7 @@ def to_worker(app: Celery, events: str) -> None:
     not_units = frozenset(filter(_is_celerys_own, app.tasks))
     for name, task in app.tasks.items():
         if name not in not_units:
-            _wrap_run(task, recorder)
+            _wrap(task, recorder)
     _wrap_unlock(app.tasks[_UNLOCK], recorder)
     _wrap_store(app, recorder)
 
@@ -71,8 +73,30 @@ def _connect(recorder: Recorder) -> None:
     signals.worker_ready.connect(worker_ready, weak=False)
 
 
-def _wrap_run(task: Task, recorder: Recorder) -> None:
-    run: Callable[..., Any] = task.run
+def _wrap(task: Task, recorder: Recorder) -> None:
+    """Wrap what Celery calls: `run`, or `__call__` where the task's class has one of its own,
+    which may do anything: repeat what failed, or answer from a cache."""
+    if not task_has_custom(task, "__call__"):
+        task.run = _measured(task, task.run, recorder)
+        return
+    call = type(task).__call__
+
+    @functools.wraps(call)
+    def called(self: Task, *args: Any, **kwargs: Any) -> Any:
+        request = self.request_stack.top
+        if request is None or request.called_directly or vars(request).get(_CALLED):
+            return call(self, *args, **kwargs)  # as a plain function, by itself or another task
+        setattr(request, _CALLED, True)
+        return _measured(self, functools.partial(call, self), recorder)(*args, **kwargs)
+
+    # A task's class is its own: Celery makes one for each function.
+    type(task).__call__ = called
+
+
+_CALLED = "_harness_called"
+
+
+def _measured(task: Task, run: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
     record, now = recorder.record, time.monotonic_ns
 
     @functools.wraps(run)
@@ -84,13 +108,16 @@ def _wrap_run(task: Task, recorder: Recorder) -> None:
         record(Kind.STARTED, ident, now())
         try:
             value = run(*args, **kwargs)
+        except TaskPredicate:
+            record(Kind.RETRIED, ident, now())
+            raise
         except BaseException:
             record(Kind.FINISHED, ident, now(), 0, 0, RAISED)
             raise
         record(Kind.FINISHED, ident, now())
         return value
 
-    task.run = measured
+    return measured
 
 
 def _wrap_unlock(task: Task, recorder: Recorder) -> None:

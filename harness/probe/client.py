@@ -30,8 +30,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.probe import afterwards, loads, pacer, publishing, sqs_requests
-from harness.probe.app import app, load_spec
-from harness.probe.app_variables import CLIENT_VARIABLE
+from harness.probe.answers import answer
+from harness.probe.app import app
+from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
@@ -83,6 +84,7 @@ class Client:
     def warmup(self) -> dict[str, Any]:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
+        self._begin_round()
         if count and not self._stores_results:
             for _ in range(count):
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
@@ -98,6 +100,7 @@ class Client:
         units = self._spec["units"]
         extent = loads.Extent(None if units is None else self._part(units), self._duration_s)
         record = self._recorder.record
+        self._begin_round()
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
         left = self._load.run(self._workload, self._next_unit, extent, UnitFlag.MEASURED)
@@ -127,6 +130,7 @@ class Client:
         """
         load = self._spec["load"]
         if self._open_loop is None:
+            self._begin_round()
             self._open_loop = OpenLoop(self._stop, load["senders"])
         replies = reply_to or app.thread_oid
         planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
@@ -173,6 +177,12 @@ class Client:
         """This client's part of a number that all share."""
         return whole // self._of + (self._number < whole % self._of)
 
+    def _begin_round(self) -> None:
+        """Go on with a number at which a mix begins anew: however many probe tasks there were, all
+        blocks of a run then measure the same units."""
+        every = self._workload.round_units
+        self._next_unit += -self._next_unit % every
+
     def _take(self) -> int:
         self._next_unit += 1
         return self._next_unit - 1
@@ -188,13 +198,13 @@ def main() -> None:
     number, _, of = os.environ.get(CLIENT_VARIABLE, "0/1").partition("/")
     client = Client(spec, stop, int(number), int(of))
     unknown = unknown_settings(spec["settings"])
-    _answer({"done": "start", "unknown_settings": unknown, "tag": f"{client.tag:016x}"})
+    answer({"done": "start", "unknown_settings": unknown, "tag": f"{client.tag:016x}"})
     while (command := commands.get())["do"] != "exit":
         name = command.pop("do")
         try:
-            _answer({"done": name, **getattr(client, name)(**command)})
+            answer({"done": name, **getattr(client, name)(**command)})
         except Exception as error:  # reported to the harness, which words it  # noqa: BLE001
-            _answer({"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
+            answer({"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
     client.close()
     sys.stdout.flush()
     # Results' finalisers may still talk to a server that is being taken away.
@@ -217,11 +227,6 @@ def _listen(commands: queue.SimpleQueue[dict[str, Any]], stop: threading.Event) 
             commands.put(command)
     stop.set()
     commands.put({"do": "exit"})
-
-
-def _answer(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

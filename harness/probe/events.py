@@ -50,6 +50,9 @@ class Kind(IntEnum):
     `position` says whose result it is: a member's, or WHOLE for that of the group."""
     CHECKED = 12
     """Client, after the measuring: the unit's outcome, as found at that time."""
+    RETRIED = 13
+    """Worker's pool: the function ended, but not the task: it asked to be run again (Retry), or
+    gave its place to another one (Ignore, Reject). Instead of FINISHED."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21

@@ -27,7 +27,9 @@ from typing import Any
 from celery import Celery
 from celery.backends.base import DisabledBackend
 
-from harness.probe.app import app, load_spec
+from harness.probe.answers import answer
+from harness.probe.app import app
+from harness.probe.app_variables import load_spec
 from harness.probe.polling import DEFAULT_INTERVAL_S, Polling
 from harness.probe.recorder import Recorder
 from harness.probe.registry import WORKLOADS
@@ -135,9 +137,9 @@ def main() -> None:
     try:
         observer = Observer(load_spec())
     except Exception as error:  # whatever a server's client raises  # noqa: BLE001
-        _answer(_refusal(error))
+        answer(_refusal(error))
         os._exit(1)
-    _answer({"done": "start", **observer.start()})
+    answer({"done": "start", **observer.start()})
     while True:
         try:
             command = commands.get_nowait()
@@ -148,9 +150,9 @@ def main() -> None:
         if name == "exit":
             break
         try:
-            _answer({"done": name, **getattr(observer, name)(**command)})
+            answer({"done": name, **getattr(observer, name)(**command)})
         except Exception as error:  # reported to the harness, which words it  # noqa: BLE001
-            _answer(_refusal(error))
+            answer(_refusal(error))
     observer.close()
     os._exit(0)
 
@@ -168,11 +170,6 @@ def _listen(commands: queue.SimpleQueue[dict[str, Any]]) -> None:
 
 def _refusal(error: Exception) -> dict[str, Any]:
     return {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
-
-
-def _answer(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

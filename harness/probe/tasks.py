@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 
 HEAVY_STEP_S = 0.01
 """How long `heavy_task` sleeps per step. Set from the cell spec, once, before any task runs."""
@@ -57,7 +57,7 @@ def put_together(bought: list[Any]) -> list[Any]:
     return list(bought)
 
 
-@shared_task
+@shared_task(base=Task)
 def probe(hold_s: float) -> bool:
     """Shows that a pool process works; held a moment so that its neighbours get one too."""
     time.sleep(hold_s)

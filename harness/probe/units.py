@@ -8,11 +8,12 @@ from typing import Any
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
 
+from harness.probe.drawing import UNCHECKED, Failure
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields
 from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
 from harness.probe.tracking import Looks, Tracking
-from harness.probe.workloads import Failure, Workload
+from harness.probe.workloads import Workload
 
 _REASON_LENGTH = 200
 
@@ -110,8 +111,20 @@ def _position(result: AsyncResult | GroupResult) -> int:
 
 
 def judge_value(expected: Any, value: Any) -> Outcome:
-    """OK if the result equals what was expected, type and all."""
-    return Outcome.OK if type(value) is type(expected) and value == expected else Outcome.WRONG
+    """OK if the result equals what was expected, type and all, inside lists and mappings too."""
+    if expected is UNCHECKED:
+        return Outcome.OK
+    return Outcome.OK if _same(expected, value) else Outcome.WRONG
+
+
+def _same(expected: Any, value: Any) -> bool:
+    if type(value) is not type(expected) or value != expected:
+        return False
+    if isinstance(expected, list):
+        return all(map(_same, expected, value))
+    if isinstance(expected, dict):
+        return all(_same(one, value[name]) for name, one in expected.items())
+    return True
 
 
 def judge_failure(expected: Any, error: BaseException) -> Outcome:
@@ -119,7 +132,7 @@ def judge_failure(expected: Any, error: BaseException) -> Outcome:
     meant = (
         isinstance(expected, Failure)
         and type(error).__name__ == expected.type_name
-        and str(error) == expected.message
+        and expected.message in (None, str(error))
     )
     return Outcome.FAILED_AS_MEANT if meant else Outcome.FAILED
 

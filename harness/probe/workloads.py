@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import chain, group
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
+from harness.probe.drawing import Failure
 from harness.probe.ids import WHOLE
+from harness.probe.own_tasks import OwnTasks
 
 
 def resolved(task: Any) -> Any:
@@ -29,18 +30,12 @@ Name = Callable[[int, int], str]
 """Unit and position -> task id, see `probe.ids`."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """The exception that a unit is meant to end with."""
-
-    type_name: str
-    message: str
-
-
 class Workload(Protocol):
     """One kind of unit of work."""
 
     tasks_per_unit: int
+    round_units: int
+    """After so many units it begins anew; 1 where the unit's number decides nothing but values."""
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> Any:
         """Publish the unit, its tasks under their names; the AsyncResult or GroupResult.
@@ -58,12 +53,14 @@ class Workload(Protocol):
         ...
 
     def expected(self, unit: int) -> Any:
-        """The value the result must equal, or the Failure it must be."""
+        """The value the result must equal, the Failure it must be, or UNCHECKED."""
         ...
 
 
 class OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
+
+    round_units = 1
 
     def result(self, unit: int, name: Name) -> AsyncResult:
         return AsyncResult(name(unit, 0))
@@ -99,6 +96,8 @@ class Add(OneResult):
 
 class Group:
     """`group(buy_milk(volume), buy_bread(count), ...)`, the two in turn."""
+
+    round_units = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.tasks_per_unit = spec["size"]
@@ -206,9 +205,10 @@ class Probe(OneResult):
         return True
 
 
-WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask]] = {
+WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask | OwnTasks]] = {
     "add": Add,
     "group": Group,
     "chain": Chain,
     "heavy_task": HeavyTask,
+    "task": OwnTasks,
 }

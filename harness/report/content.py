@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.report.by_task import by_task_tables
 from harness.report.call_tables import call_tables
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
@@ -87,6 +88,7 @@ def content_of(view: RunView) -> Content:
             *tables(view),
             *call_tables(view),
             *tracking_tables(view),
+            *by_task_tables(view),
             *cost_tables(view),
         ),
         remarks=tuple(_remarks(view)),

@@ -35,6 +35,18 @@ def _by_name(data: Data) -> str:
     return ", ".join(f"{count} x {printable(str(name))}" for name, count in data.items())
 
 
+def _overruled(data: Data) -> str:
+    """Values of a text stand as dots in the record: they might be secrets."""
+    kept = [
+        printable(str(name)) if value == "..." else f"{printable(str(name))}={value}"
+        for name, value in data["kept"].items()
+    ]
+    words = [f"{printable(str(data['app']))}"]
+    words += [f"overruled {', '.join(map(printable, data['overruled']))}"]
+    words += [f"kept {', '.join(kept)}"]
+    return "; ".join(word for word in words if not word.endswith(" "))
+
+
 WARNINGS: Mapping[str, Warned] = {
     "few_samples": Warned(
         "Fewer than 100 completed units in a block: its p99 is its slowest unit. Measure more "
@@ -45,6 +57,24 @@ WARNINGS: Mapping[str, Warned] = {
         "Workers ran tasks that no client of the block had published: something else uses the "
         "same queue, and its work is in the workers' CPU time.",
         _number("tasks", "task"),
+    ),
+    "side_tasks": Warned(
+        "Your tasks published further ones, which ran in the same queue beside the measured units. "
+        "They count in no outcome, and their work is in the workers' CPU time.",
+        _number("tasks", "task"),
+    ),
+    "values_unchecked": Warned(
+        'Tasks without "expect:": ok says that they succeeded; their results were compared with '
+        "nothing.",
+        lambda data: ", ".join(
+            f"{printable(str(name))}: {_counted(count, 'unit')}" for name, count in data.items()
+        ),
+    ),
+    "app_overruled": Warned(
+        "Your app ran with the configuration's broker, backend and settings, and every message "
+        "went to the block's queue. What it says itself about these does not hold; its other "
+        "settings do, unless the configuration has them, too.",
+        _overruled,
     ),
     "results_unchecked": Warned(
         "No results are stored, so none could be checked: ok says only that every task ran to "
@@ -82,8 +112,8 @@ WARNINGS: Mapping[str, Warned] = {
         "of the queue phase is that sleep: lower broker_transport_options.polling_interval, or "
         "raise worker_prefetch_multiplier.",
         lambda data: (
-            f"window {data['window']}, "
-            f"polling_interval {format_duration(data['polling_interval_s'])}"
+            (f"window {data['window']}, " if "window" in data else "")
+            + f"polling_interval {format_duration(data['polling_interval_s'])}"
         ),
     ),
     "client_limited": Warned(

@@ -64,6 +64,8 @@ class Tasks:
     raised: Truths
     executions: npt.NDArray[np.int32]
     """How often the function was started."""
+    retries: npt.NDArray[np.int32]
+    """How often it asked to be run again. Read-only zeros where no task did."""
 
     def __len__(self) -> int:
         return len(self.executions)
@@ -221,6 +223,7 @@ class _Block:
         self._of_units = {kind: _Earliest(units) for kind in _UNIT_KINDS}
         self._of_members = _Earliest(tasks)
         self._executions = np.zeros(tasks, dtype=np.int32)
+        self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
         self._strangers: list[tuple[Halves, Halves]] = []
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
         self._unlock_looks = 0
@@ -230,6 +233,8 @@ class _Block:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
         if kind in self._of_tasks:
             self._note_tasks(Kind(kind), events)
+        elif kind == Kind.RETRIED:
+            self._note_retries(events)
         elif kind in self._of_units:
             self._note_units(Kind(kind), events)
         elif kind in self._moments:
@@ -262,6 +267,13 @@ class _Block:
                 self._strangers.append((hi[foreign], lo[foreign]))
         marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
         self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
+
+    def _note_retries(self, events: Events) -> None:
+        hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        places = self._published.places(hi, lo)
+        if not self._retries.flags.writeable:
+            self._retries = self._retries.copy()
+        np.add.at(self._retries, places[places >= 0], np.int32(1))
 
     def _note_units(self, kind: Kind, events: Events) -> None:
         rows = self._published.rows(events["unit"].astype(np.uint32))
@@ -350,6 +362,7 @@ class _Block:
             stored_ns=kinds[Kind.STORED].times(),
             raised=kinds[Kind.FINISHED].marks() != 0,
             executions=self._executions,
+            retries=self._retries,
         )
 
 

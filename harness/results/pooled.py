@@ -102,6 +102,39 @@ def pooled_distribution(
     return Distribution.model_validate(describe(times)) if len(times) == count else None
 
 
+def by_task_latencies(
+    folder: Path, blocks: Sequence[BlockRecord]
+) -> dict[str, Distribution] | None:
+    """Total latency of each of the user's own tasks, over several blocks together.
+
+    None if samples are missing, cannot be read, or are not as many as the record says.
+    """
+    import duckdb  # noqa: PLC0415 - see `pooled`
+
+    paths = _sample_files(folder, blocks)
+    if paths is None:
+        return None
+    query = (
+        "SELECT task, total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
+        f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
+    )
+    try:
+        with duckdb.connect() as database:
+            columns = database.execute(query, {"paths": paths}).fetchnumpy()
+    except duckdb.Error:
+        return None
+    times = np.ma.getdata(columns["total_ns"]).astype(np.int64)
+    names = np.ma.getdata(columns["task"])
+    found = {}
+    for label in dict.fromkeys(task.task for block in blocks for task in block.by_task):
+        mine = times[names == label]
+        said = [t.latency_s.count for block in blocks for t in block.by_task if t.task == label]
+        if len(mine) != sum(said):
+            return None
+        found[label] = Distribution.model_validate(describe(mine))
+    return found
+
+
 def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64] | None:
     """Total latency of every completed unit of a block, in the order of the units.
 

@@ -107,6 +107,27 @@ class LoadPhaseRecord(Stored):
     outcomes: Outcomes = Outcomes()
 
 
+class OwnTaskRecord(Stored):
+    """One of the user's own tasks in a block: the units that ran it."""
+
+    task: str
+    """Its name, or the one that the scenario gives it."""
+    units: int
+    completed: int = 0
+    """Of the units that are in the block's figures, those that ended as they were meant to."""
+    throughput_per_s: float | None = None
+    """The same per second of the block's window."""
+    latency_s: Distribution = Distribution(count=0)
+    run_s: Distribution = Distribution(count=0)
+    """The phase `run`: from the function's first call to its last return, retries included."""
+    outcomes: Outcomes = Outcomes()
+    failed_as_meant: int = 0
+    duplicated: int = 0
+    retried: int = 0
+    unchecked: bool = False
+    """Nothing was expected of its result but that it came."""
+
+
 class SaturationStep(Stored):
     """One rate that was tried; its figures are in the load phase of the same index."""
 
@@ -212,9 +233,13 @@ class BlockRecord(Stored):
     failed_as_meant: int = 0
     """Of `failed`: units that were meant to fail, and did so in just the expected way."""
     duplicated: int = 0
-    """Executions of a task beyond its first."""
+    """Executions of a task beyond its first, but for those that it asked for itself."""
+    retried: int = 0
+    """Executions that ended in Celery's Retry (or Ignore, Reject): the task was to be run again."""
     loss: LossReasons = LossReasons()
     negative_phases: dict[str, int] = {}
+    by_task: tuple[OwnTaskRecord, ...] = ()
+    """Of the user's own tasks: the figures of each."""
     worker_cpu_ms_per_task: float | None = None
     client_cpu_ms_per_task: float | None = None
     worker_peak_rss_bytes: int | None = None

@@ -27,7 +27,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     for number in _unfinished(folder, record):
         index = record.order[number]
         cell = cells[index]
-        block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell)
+        block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell, record.seed)
         merged = merge(block_folder / "events", shape.tasks_per_unit, grouped=shape.grouped)
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
         found = digest(merged, shape, end, plan)

@@ -15,6 +15,7 @@ import numpy as np
 from harness.results.ledger import Final, Ledger, Stage
 from harness.results.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.merge import MISSING, NOT_TOLD, Merged, Tracked
+from harness.results.mix import Mix
 from harness.results.phases import Phases
 from harness.results.record import PHASES
 from harness.results.timeline import Timeline
@@ -26,13 +27,24 @@ TIMELINE_FILE = "timeline.parquet"
 TRACKING_FILE = "tracking.parquet"
 
 
-def write(folder: Path, merged: Merged, ledger: Ledger, phases: Phases, plan: Plan = ()) -> None:
+def write(
+    folder: Path,
+    merged: Merged,
+    ledger: Ledger,
+    phases: Phases,
+    plan: Plan = (),
+    mix: Mix | None = None,
+) -> None:
     """Write both files, each whole or not at all. OSError on a full disk. `plan`: the phases of
-    an open-loop load."""
+    an open-loop load; `mix`: which of the user's own tasks each unit ran."""
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
     with duckdb.connect() as database:
-        _copy(database, folder / UNITS_FILE, _UNITS, _unit_columns(merged, ledger, phases, plan))
+        columns = _unit_columns(merged, ledger, phases, plan)
+        parts = np.int64(0) if mix is None else mix.parts(merged.units.unit)
+        columns["part"] = np.broadcast_to(parts, len(merged.units.unit))
+        query = _units([] if mix is None else list(mix.labels))
+        _copy(database, folder / UNITS_FILE, query, columns)
         _copy(database, folder / TASKS_FILE, _TASKS, _task_columns(merged))
 
 
@@ -120,6 +132,7 @@ def _task_columns(merged: Merged) -> dict[str, Any]:
         "stored": tasks.stored_ns,
         "raised": tasks.raised,
         "executions": tasks.executions,
+        "retries": tasks.retries,
     }
 
 
@@ -133,26 +146,32 @@ def _between(first: int, last: int, name: str) -> str:
 
 
 def _names(column: str, names: list[str]) -> str:
-    cases = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(names))
-    return f"CASE {column} {cases} END"
+    quoted = [name.replace("'", "''") for name in names]
+    cases = " ".join(f"WHEN {number} THEN '{name}'" for number, name in enumerate(quoted))
+    return f"CASE {column} {cases} END" if cases else "NULL::VARCHAR"
 
 
 _OUTCOME = _names("outcome", [final.name.lower() for final in Final])
 _STAGE = _names("stage", [stage.name.lower() for stage in Stage])
 _PAIRS = list(pairwise(range(len(PHASES) + 1)))
-_UNITS = f"""
+
+
+def _units(labels: list[str]) -> str:
+    return f"""
 SELECT unit, {_OUTCOME} AS outcome, as_meant,
   CASE outcome WHEN {Final.LOST.value} THEN {_STAGE} END AS lost_at, tasks,
   {_time("due")}, {_time("publish")}, {_time("published")}, {_time("seen")},
   {", ".join(_between(*moments, name) for name, moments in zip(PHASES, _PAIRS, strict=True))},
   {_between(0, len(PHASES), "total")},
-  nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted
+  nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted, {_names("part", labels)} AS task
 FROM columns
-"""  # noqa: S608 - made of constants
+"""  # noqa: S608 - made of constants and quoted names
+
+
 # By their digits, because DuckDB makes UUIDs of numbers only from 2.0 on. `lo` has all of its.
 _TASKS = f"""
 SELECT unit, position::INTEGER AS position, (lpad(hex(hi), 16, '0') || hex(lo))::UUID AS task_id,
   {_time("received")}, {_time("started")}, {_time("finished")},
-  {_time("storing")}, {_time("stored")}, raised, executions
+  {_time("storing")}, {_time("stored")}, raised, executions, retries
 FROM columns
 """  # noqa: S608 - made of constants

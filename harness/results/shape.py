@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.results.mix import WORKLOAD, Mix
 from harness.results.record import CellRecord
 
 Steps = tuple[int, ...]
@@ -43,10 +44,12 @@ class BlockShape:
     """Where a unit has several steps and one of them several tasks; empty otherwise."""
     calls_per_task: float = 1.0
     """Calls of functions that a message carries, in the mean."""
+    mix: Mix | None = None
+    """Of the user's own tasks: which unit ran which."""
 
 
-def shape_of(cell: CellRecord) -> BlockShape:
-    """How to read the events of a cell's blocks."""
+def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
+    """How to read the events of a cell's blocks; `seed` is the run's."""
     kind = cell.workload["workload"]
     steps = _STEPS_OF[kind](cell.workload) if kind in _STEPS_OF else (1,)
     several = len(steps) > 1 and max(steps) > 1
@@ -60,6 +63,7 @@ def shape_of(cell: CellRecord) -> BlockShape:
         tasks_per_unit=sum(steps),
         steps=steps if several else (),
         calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
+        mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
     )
 
 

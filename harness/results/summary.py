@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from harness.results.canvas import canvas
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
+from harness.results.mix import by_task
 from harness.results.phases import Phases, phases
-from harness.results.record import Distribution, RecordedWarning
+from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.tracking import tracking
 from harness.stats.percentiles import describe
@@ -66,19 +67,25 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         **tracking(merged, usable),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
-        "duplicated": _duplicated(merged),
+        "duplicated": int(duplicates(merged).sum()),
+        "retried": int(merged.tasks.retries.sum()),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
         **_open_loop(merged, ledger, timing, plan, whole=end.workers_alive and not end.cut_short),
     }
-    warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
+    if shape.mix is not None:
+        surplus = duplicates(merged)
+        figures = by_task(shape.mix, merged, ledger, timing, counted, surplus, window)
+        fields["by_task"] = figures
+    warnings = _warnings(merged, ledger, timing, fields, shape)
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
 
 
-def _duplicated(merged: Merged) -> int:
-    executions = merged.tasks.executions
-    repeated = executions[executions > 1]
-    return int(repeated.sum()) - len(repeated)
+def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
+    """Per task, the executions beyond its first that it had not asked for itself."""
+    tasks = merged.tasks
+    surplus: npt.NDArray[np.int32] = np.maximum(tasks.executions - 1 - tasks.retries, 0)
+    return surplus
 
 
 def _per_unit(count: int | None, merged: Merged) -> float | None:
@@ -167,13 +174,12 @@ def _warnings(
     ledger: Ledger,
     timing: Phases,
     fields: dict[str, Any],
-    *,
-    stores_results: bool,
+    shape: BlockShape,
 ) -> Iterator[RecordedWarning]:
     completed = int(ledger.completed.sum())
     if completed < FEW_SAMPLES:
         yield RecordedWarning(code="few_samples", data={"units": completed})
-    if merged.foreign_tasks:
+    if merged.foreign_tasks and shape.mix is None:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
     if fields.get("client_limited"):
         limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
@@ -184,7 +190,19 @@ def _warnings(
     untimed = int((ledger.completed & ~timing.known).sum())
     if untimed:
         yield RecordedWarning(code="untimed_units", data={"units": untimed})
-    if not stores_results:
+    if not shape.stores_results:
         yield RecordedWarning(code="results_unchecked", data={"units": completed})
+    if shape.mix is not None:
+        yield from _of_own_tasks(merged, fields["by_task"], shape)
     if fields["negative_phases"]:
         yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
+
+
+def _of_own_tasks(
+    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: BlockShape
+) -> Iterator[RecordedWarning]:
+    if merged.foreign_tasks:
+        yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})
+    units = {task.task: task.units for task in tasks if task.unchecked and task.units}
+    if units and shape.stores_results:
+        yield RecordedWarning(code="values_unchecked", data=units)

@@ -145,6 +145,7 @@ UNITS = (
     Column("total_ns", "BIGINT", "sum of the phases"),
     Column("load_phase", "INTEGER", "of an open loop, from 0"),
     Column("counted", "BOOLEAN", "it is in the block's figures"),
+    Column("task", "VARCHAR", "the user's own task that it ran"),
 )
 TASKS = (
     *_SAMPLE,
@@ -156,6 +157,7 @@ TASKS = (
     ),
     Column("raised", "BOOLEAN", ""),
     Column("executions", "INTEGER", ""),
+    Column("retries", "INTEGER", "executions that asked for a further one"),
 )
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "runs": RUNS,

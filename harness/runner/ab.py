@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import InvalidInput, UsageError
+from harness.results.mix import WORKLOAD as OWN_TASKS
 from harness.results.record import RunRecord
 from harness.runner.interpreters import IMPORTING
 from harness.runner.revisions import find_revision
@@ -111,6 +112,8 @@ def nothing_told_apart(record: RunRecord) -> bool:
     """
     sides: dict[object, list[str]] = {BASE: [], HEAD: []}
     for cell in record.cells:
+        if cell.workload.get("workload") == OWN_TASKS:
+            return False
         if any(cell.config.get("settings", {}).get(name) for name in IMPORTING):
             return False
         rest = {name: value for name, value in cell.config.items() if name != "celery"}

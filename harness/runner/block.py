@@ -168,7 +168,7 @@ def _spec(job: BlockJob) -> Path:
 def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     spec = _spec(job)
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter, job.seed)
     worker = job.cell.configuration.worker
     variables = {**job.environ, **space.environ}
     environ = cellspec.environ_for("worker", spec, variables)
@@ -258,7 +258,8 @@ def _record(
 
 def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
     """Write what the block leaves beside its record; by name, from the run's folder."""
-    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
+    mix = job.shape.mix
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix)
     names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
     seconds = timeline(
         result.merged,

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
+from harness.environments import OWN, Interpreter
+from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
 from harness.scenario.capabilities import stores_results
 from harness.scenario.models import Cell
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import HeavyTaskWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
+_READ_BY_CELERY = ("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE")
+"""Variables that options of the `celery` command take their values from."""
 
 
 def write(
@@ -22,12 +26,15 @@ def write(
     cell: Cell,
     settings: Mapping[str, Any],
     events: Path,
-    modules: Path | None = None,
+    interpreter: Interpreter = OWN,
+    seed: int = 0,
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
-    `modules` is where modules that the settings import are looked for, after all else.
+    `interpreter` says where modules and an app of the user's are looked for; arguments of the
+    user's own tasks are drawn from `seed`.
     """
+    modules = interpreter.modules
     heavy = cell.workload
     spec = {
         "settings": dict(settings),
@@ -44,6 +51,22 @@ def write(
         if isinstance(heavy, HeavyTaskWorkload | TrackingWorkload)
         else DEFAULT_HEAVY_STEP_S,
     }
+    if isinstance(heavy, OwnTaskWorkload):
+        spec |= own_app(heavy, interpreter.project or Path.cwd(), seed)
+    write_private(path, spec)
+
+
+def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, Any]:
+    """What is said of an app of the user's and its tasks: `app` and `workload`."""
+    parts = [part.model_dump() for part in workload.parts]
+    return {
+        "app": {"name": workload.app, "project": str(project.absolute())},
+        "workload": {"workload": workload.workload, "parts": parts, "seed": seed},
+    }
+
+
+def write_private(path: Path, spec: Mapping[str, Any]) -> None:
+    """Write a new file with mode 0600."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(spec, file)
@@ -55,13 +78,21 @@ def environ_for(
     """The environment of a client, worker or observer.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
-    beats every configured broker. Temporary files go beside the spec, into the run's own folder:
-    a prefork worker makes a folder of them, and leaves it behind when it is killed.
+    beats every configured broker, and so does BROKER_URL for `celery worker`. They are kept for an
+    app of the user's own, which may need some of them: see `probe.own_app`. Temporary files go
+    beside the spec, into the run's own folder: a prefork worker makes a folder of them, and
+    leaves it behind when it is killed.
     """
-    kept = {name: value for name, value in environ.items() if not name.startswith("CELERY_")}
+    taken = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("CELERY_") or name in _READ_BY_CELERY
+    }
+    kept = {name: value for name, value in environ.items() if name not in taken}
     return kept | {
         SPEC_VARIABLE: str(spec),
         ROLE_VARIABLE: role,
+        SHELL_VARIABLE: json.dumps(taken),
         "TMPDIR": str(spec.parent),
         "PYTHONUNBUFFERED": "1",
     }

@@ -13,19 +13,28 @@ from harness.services.base import Namespace
 LOOK_S = 0.05
 QUIET_S = 2.0
 """How long all must stand idle before what did not come is given up."""
-_PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
+_PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.RETRIED)
 
 
 class Drain:
     """Watches the tasks of one block come to rest."""
 
     def __init__(
-        self, events: Path, broker: Namespace, *, stores_results: bool, quiet_s: float = QUIET_S
+        self,
+        events: Path,
+        broker: Namespace,
+        *,
+        stores_results: bool,
+        quiet_s: float = QUIET_S,
+        settle_s: float = 0.0,
     ) -> None:
+        """`settle_s`: how long nothing may have moved before all counts as done; `quiet_s`: how
+        long, where it is not known how much there is to be done."""
+        self._quiet_s = quiet_s
         self._tail = Tail(events)
         self._broker = broker
         self._stores_results = stores_results
-        self._quiet_s = quiet_s
+        self._settle_s = settle_s
 
     def finished(self) -> int:
         """Task functions that have ended so far, warm-up included."""
@@ -48,6 +57,7 @@ class Drain:
             idle = self._idle(counts)
             idle_since = idle_since if idle else now
             complete = expected is not None and counts[2] >= expected
+            complete = complete and now - moved >= self._settle_s
             if idle and (complete or now - idle_since >= self._quiet_s):
                 return
             if now - moved >= stall_s:
@@ -55,8 +65,8 @@ class Drain:
             time.sleep(LOOK_S)
 
     def _idle(self, counts: tuple[int, ...]) -> bool:
-        received, started, finished, stored = counts
-        if not received <= started == finished:
+        received, started, finished, stored, retried = counts
+        if not received <= started == finished + retried:
             return False
         if self._stores_results and stored < finished:
             return False

@@ -23,7 +23,7 @@ from harness.results.load_phases import (
 )
 from harness.results.merge import MISSING, Merged, merge
 from harness.results.record import LoadPhaseRecord, Saturation, SaturationStep
-from harness.results.summary import Digest, digest
+from harness.results.summary import Digest, digest, duplicates
 from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.session import Loaded, Session, added_up, since
 from harness.scenario.load_models import RateLoad, SaturateLoad
@@ -247,7 +247,7 @@ def _judged(
     ended_ns = np.where(timing.known, merged.units.due_ns + timing.total_ns, MISSING)[published]
     before, after = under_way(merged.units.publish_ns[published], ended_ns, phase)
     own_tasks = mine[merged.tasks.row]
-    duplicated = int(np.maximum(merged.tasks.executions[own_tasks] - 1, 0).sum())
+    duplicated = int(duplicates(merged)[own_tasks].sum())
     broken = broken_limits(load.limits, record, (before, after), duplicated)
     return SaturationStep(
         rate_per_s=phase.rate_per_s,
@@ -264,6 +264,7 @@ def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
     """Share of the slots' time, within the phase, in which task functions ran."""
     tasks = merged.tasks
     ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
+    ran &= tasks.retries == 0  # between its tries a task has no slot
     begin = np.maximum(tasks.started_ns[ran], phase.begin_ns)
     end = np.minimum(tasks.finished_ns[ran], phase.end_ns)
     return float(np.maximum(end - begin, 0).sum() / (slots * phase.duration_s * 1e9))

@@ -27,6 +27,7 @@ from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
+from harness.runner.own_apps import check_apps, with_projects
 from harness.runner.preflight import check_descriptors, neighbours
 from harness.runner.stored_plan import plan_of
 from harness.scenario.endpoints import Provider
@@ -116,7 +117,11 @@ def _run(
             environ=options.environ,
             building=listener.environment_builds,
         )
-        record, folder = _opened(plan, options, begun)
+        pythons = with_projects(plan, pythons, options.project)
+        record = planned(plan, options) if begun is None else begun[1]
+        found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
+        record = record.model_copy(update={"warnings": found})
+        record, folder = _opened(record, options, None if begun is None else begun[0])
         with closing(folder):
             execution = _Execution(
                 plan, options, listener, record, folder, workspace, interrupts, pythons
@@ -239,7 +244,7 @@ class _Execution:
             repetition=self.record.order[:number].count(index),
             cell_index=index,
             cell=self._plan.cells[index],
-            shape=shape_of(self.record.cells[index]),
+            shape=shape_of(self.record.cells[index], self.record.seed),
             label=f"{short_id}-{number:03d}{again}",
             folder=self._folder,
             workspace=self._workspace,
@@ -270,14 +275,12 @@ class _Execution:
 
 
 def _opened(
-    plan: Plan, options: RunOptions, begun: tuple[Path, RunRecord] | None
+    record: RunRecord, options: RunOptions, begun: Path | None
 ) -> tuple[RunRecord, RunFolder]:
-    """A new run's record and folder, or those of one that was broken off."""
+    """The run's folder: a new one, or that of a run that was broken off, which goes on."""
     if begun is None:
-        record = planned(plan, options)
         return record, RunFolder.create(options.results, record.run_id)
-    path, record = begun
-    folder = RunFolder.reopen(path)
+    folder = RunFolder.reopen(begun)
     record = taken_up(record, folder, utc_now().isoformat(timespec="milliseconds"))
     folder.write(record)
     return record, folder

@@ -27,6 +27,7 @@ from harness.usage import Usage
 from harness.workers.process import Workers
 
 _CHECK_S = 30.0
+_SETTLE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,14 @@ class Session:
         self.clients = clients
         self.interrupts = interrupts
         self._disk = DiskGuard(room.path)
+        own = room.shape.mix is not None
+        # Own tasks may publish further ones, and not all of these keep a result.
         self.drain = Drain(
             room.events,
             room.broker,
-            stores_results=room.shape.stores_results,
+            stores_results=room.shape.stores_results and not own,
             quiet_s=quiet_s(room.cell, room.shape),
+            settle_s=_SETTLE_S if own else 0.0,
         )
         self._trouble = ""
         self._told_to_stop = False
@@ -183,6 +187,8 @@ class Session:
         """Let what is under way come to rest, then have the missing results looked for."""
         if self.room.shape.watched and loaded.unresolved:
             self.come_to_rest(None)
+        elif self.room.shape.mix is not None:
+            self.come_to_rest(0)  # what the tasks have published themselves
         units = loaded.unseen or [()] * len(self.clients)
         arguments = [{"limit_s": _CHECK_S, "units": list(own)} for own in units]
         self.clients.ask_each("check", None, self.watch, arguments)

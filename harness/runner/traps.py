@@ -12,6 +12,7 @@ from harness.results.record import RecordedWarning
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.load_models import ClosedLoad
 from harness.scenario.models import Cell
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.workload_models import GroupWorkload
 
 _FLOOR_S = 0.45
@@ -52,8 +53,10 @@ def _sqs_polling(cell: Cell, figures: Mapping[str, Any]) -> Iterator[RecordedWar
         return
     multiplier = configuration.settings.get("worker_prefetch_multiplier", _PREFETCH_MULTIPLIER)
     if queue.p50 >= interval_s / 4:
-        window = configuration.worker.concurrency * multiplier
-        data = {"polling_interval_s": interval_s, "window": window}
+        data = {"polling_interval_s": interval_s}
+        known = "worker_prefetch_multiplier" in configuration.settings
+        if known or not isinstance(cell.workload, OwnTaskWorkload):  # which may say it itself
+            data["window"] = configuration.worker.concurrency * multiplier
         yield RecordedWarning(code="sqs_polling", data=data)
 
 

@@ -23,6 +23,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.results_left import results_left_conflict
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.tracking_models import TrackingWorkload
@@ -187,7 +188,10 @@ def _publish_conflicts(
     conflicts: list[Conflict] = []
     if path not in paths:
         conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
-    if path == "prebuilt" and not isinstance(workload, AddWorkload | HeavyTaskWorkload):
+    if path == "prebuilt" and isinstance(workload, OwnTaskWorkload):
+        message = "your own tasks are published by their own apply_async: use publish: api"
+        conflicts.append((where, message))
+    elif path == "prebuilt" and not isinstance(workload, AddWorkload | HeavyTaskWorkload):
         message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
         conflicts.append((where, message))
     if path == "batch" and isinstance(workload, ChainWorkload | ChordWorkload | NestedWorkload):

@@ -23,6 +23,7 @@ from harness.scenario.load_models import (
     SaturateLoad,
 )
 from harness.scenario.models import Cell, Measure, Scenario
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
@@ -293,6 +294,8 @@ def _load_label(load: Load) -> str:
 
 
 def _workload_label(workload: Workload) -> str:
+    if isinstance(workload, OwnTaskWorkload):
+        return _value_word(workload.short_name)
     if isinstance(workload, GroupWorkload):
         return _label(workload, workload.workload, str(workload.size), "size")
     if isinstance(workload, ChainWorkload):

@@ -189,14 +189,20 @@ class SaturateLoad(OpenLoad):
 # --- lists of them ------------------------------------------------------------------------------
 
 
-def or_bare_name(key: str, union: Any) -> BeforeValidator:
-    """Lets a list of workloads or loads hold a bare name: `- add` for `- workload: add`."""
+def or_bare_name(key: str, union: Any, *others: Any) -> BeforeValidator:
+    """Lets a list of workloads or loads hold a bare name: `- add` for `- workload: add`.
+
+    `others` are forms that editors are told of besides.
+    """
     bare_name: Any = Literal.__getitem__(tuple(_complete_names(key, union)))
 
     def write_out(value: object) -> object:
         return {key: value} if isinstance(value, str) else value
 
-    return BeforeValidator(write_out, json_schema_input_type=union | bare_name)
+    told = union | bare_name
+    for form in others:
+        told |= form
+    return BeforeValidator(write_out, json_schema_input_type=told)
 
 
 def _complete_names(key: str, union: Any) -> Iterator[str]:

@@ -21,6 +21,7 @@ from harness.scenario.endpoints import Provider
 from harness.scenario.judging import base_problems, gate_problems
 from harness.scenario.models import Plan, Scenario
 from harness.scenario.overrides import Change, changed, parse_changes
+from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
 from harness.scenario.validation import Model, validate
@@ -58,6 +59,7 @@ def load_plan(
     document = changed(
         document, [change for change in changes if not change.of_configurations], problems
     )
+    document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
     scenario = _validated(Scenario, document, problems)
     check = _ConfigurationCheck(environ, provider)
@@ -85,6 +87,7 @@ def load_scenario(path: Path) -> Scenario:
     """Read one scenario without its configurations. Raises InvalidInput with all its problems."""
     problems: list[Problem] = []
     document = read_document(path, problems)
+    document = None if document is None else with_own_tasks(document, problems)
     document = None if document is None else with_prices(document, path, problems)
     scenario = None if document is None else _validated(Scenario, document, problems)
     if document is not None and scenario is not None:

@@ -15,6 +15,7 @@ from harness.scenario.canvas_models import (
 )
 from harness.scenario.fields import Duration
 from harness.scenario.load_models import or_bare_name
+from harness.scenario.own_task_models import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_base import WorkloadBase
 
@@ -97,8 +98,10 @@ Workload = Annotated[
     | MapWorkload
     | StarmapWorkload
     | ChunksWorkload
-    | TrackingWorkload,
+    | TrackingWorkload
+    | OwnTaskWorkload,
     Field(discriminator="workload"),
 ]
-WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload)]
-"""As it stands in a list: a mapping, or just the name."""
+WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwnTask)]
+"""As it stands in a list: a mapping, or just the name. `own_task_forms` has written out the nested
+form of an own task by then."""

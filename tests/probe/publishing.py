@@ -13,7 +13,8 @@ import sys
 from typing import Any
 
 from harness.probe import publishing
-from harness.probe.app import app, load_spec
+from harness.probe.app import app
+from harness.probe.app_variables import load_spec
 from harness.probe.events import UnitFlag
 from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from harness.probe.app import app, load_spec
+from harness.probe.app import app
+from harness.probe.app_variables import load_spec
 from harness.probe.events import UnitFlag
 from harness.probe.ids import new_tag
 from harness.probe.recorder import Recorder

@@ -25,6 +25,7 @@ def test_numbers_are_fixed() -> None:
         "STORED": 10,
         "SEEN": 11,
         "CHECKED": 12,
+        "RETRIED": 13,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,

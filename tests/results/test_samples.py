@@ -39,14 +39,15 @@ UNIT_COLUMNS = {
     "total_ns": "BIGINT",
     "load_phase": "INTEGER",
     "counted": "BOOLEAN",
+    "task": "VARCHAR",
 }
 TIMELINE_COLUMNS = {
     "t_s": "DOUBLE",
     **dict.fromkeys(("due", "sent", "completed", "under_way", "waiting"), "BIGINT"),
     **dict.fromkeys(("p50_s", "p95_s", "p99_s", "max_s"), "DOUBLE"),
 }
-NO_PHASES = {"load_phase": None, "counted": True}
-"""Of units whose load has none."""
+NO_PHASES = {"load_phase": None, "counted": True, "task": None}
+"""Of units whose load has none, and that ran no task of the user's own."""
 TASK_COLUMNS = {
     "unit": "BIGINT",
     "position": "INTEGER",
@@ -58,6 +59,7 @@ TASK_COLUMNS = {
     "stored_ns": "BIGINT",
     "raised": "BOOLEAN",
     "executions": "INTEGER",
+    "retries": "INTEGER",
 }
 PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
 
@@ -210,6 +212,7 @@ def test_task_ids_are_celerys(block: Path) -> None:
         "task_id": ids[2],
         "raised": False,
         "executions": 0,
+        "retries": 0,
         **dict.fromkeys(
             ("received_ns", "started_ns", "finished_ns", "storing_ns", "stored_ns"), None
         ),

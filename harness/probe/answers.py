@@ -1,0 +1,24 @@
+"""What a process of the probe answers to the harness: JSON lines on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+_stream = [sys.stdout]
+
+
+def keep_output_apart() -> None:
+    """From now on whatever else writes to standard output (a user's `print`, a C library) writes
+    to standard error, and answers go where they went before."""
+    sys.stdout.flush()
+    _stream[0] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+
+def answer(message: dict[str, Any]) -> None:
+    """Send one."""
+    _stream[0].write(json.dumps(message) + "\n")
+    _stream[0].flush()

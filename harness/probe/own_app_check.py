@@ -1,0 +1,144 @@
+"""Whether a user's app can be measured: `python -m harness.probe.own_app_check`
+
+The cell spec holds `app` (`name`, `project`) and `workload`. The answer is one JSON object:
+`{"error": TEXT}` with the reason as the user has to read it, or what of the app's own will not
+hold (`overruled`) and what will (`kept`, values of plain types only). No server is asked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import celery
+import kombu
+from celery import Celery
+
+from harness.probe import own_app
+from harness.probe.answers import answer, keep_output_apart
+from harness.probe.app_variables import load_spec
+from harness.probe.drawing import Arguments
+from harness.probe.own_tasks import task_of
+
+_TRIED_UNITS = range(3)
+_MOST_FRAMES = 6
+
+
+def main() -> None:
+    """Look, and say what was found."""
+    keep_output_apart()
+    spec = load_spec()
+    named = spec["app"]
+    own_app.give_back()
+    own_app.guard("memory://", "disabled://")
+    try:
+        app = own_app.load(named)
+        own_app.ready(app)
+    except BaseException as error:  # whatever its code raises, sys.exit() too  # noqa: BLE001
+        answer({"error": _import_failed(named, error)})
+    else:
+        answer(_found(app, spec))
+    sys.stdout.flush()
+    os._exit(0)  # threads that the app has started do not keep it
+
+
+def _found(app: Celery, spec: Mapping[str, Any]) -> dict[str, Any]:
+    name, parts = spec["app"]["name"], spec["workload"]["parts"]
+    complaints = [*_complaints(app, parts, spec["workload"]["seed"])]
+    if complaints:
+        return {"error": "\n".join(f"the app {name}: {one}" for one in complaints)}
+    measured = {part["task"] for part in parts}
+    return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app)}
+
+
+def _complaints(app: Celery, parts: list[dict[str, Any]], seed: int) -> Iterator[str]:
+    for part in parts:
+        name = part["task"]
+        try:
+            task = task_of(app, name)
+        except LookupError as error:
+            yield str(error.args[0])
+            continue
+        arguments = Arguments(part, seed)
+        args, kwargs = arguments.of(0)
+        check = getattr(task, "__header__", None) if task.typing else None
+        try:
+            if check is not None:
+                check(*args, **kwargs)
+        except TypeError as error:
+            yield f"{name} cannot be called with these arguments: {error}"
+            continue
+        try:
+            for unit in _TRIED_UNITS:
+                arguments.expected(unit)
+        except (TypeError, ValueError, LookupError) as error:
+            yield f"what is expected of {name} does not fit its arguments: {_words(error)}"
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _kept(app: Celery) -> dict[str, Any]:
+    """Settings of the app's own that hold unless the cell says otherwise. Only plain values: what
+    a text says might be a secret."""
+    return {
+        name: value if isinstance(value, bool | int | float) else "..."
+        for name, value in own_app.own_settings(app).items()
+        if name not in own_app.RESET
+    }
+
+
+# --- what the user reads of an import that failed -----------------------------------------------
+
+
+def _import_failed(named: Mapping[str, str], error: BaseException) -> str:
+    lines = [f"the app {named['name']} could not be imported:"]
+    if isinstance(error, own_app.NoAppError):
+        return f"the app {named['name']} could not be imported: {error}"
+    told = traceback.TracebackException.from_exception(error)
+    _shorten(told, Path(named["project"]))
+    framed = any(one.stack for one in (told, told.__cause__, told.__context__) if one is not None)
+    lines.append("".join(told.format() if framed else told.format_exception_only()).rstrip())
+    top = named["name"].partition(":")[0].partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name == top and not _is_there(top):
+        lines.append(f"It was looked for in {named['project']}: `project:` names another folder")
+    return "\n".join(lines)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return True
+
+
+def _shorten(told: traceback.TracebackException, project: Path) -> None:
+    """Leave the user's own frames, of it and of what caused it; the last one in any case if it is
+    of a library they call."""
+    own = [frame for frame in told.stack if _is_theirs(frame.filename)]
+    in_project = [frame for frame in own if Path(frame.filename).is_relative_to(project)]
+    chosen = (in_project or own)[-_MOST_FRAMES:]
+    told.stack = traceback.StackSummary.from_list(chosen)
+    for other in (told.__cause__, told.__context__):
+        if other is not None:
+            _shorten(other, project)
+
+
+_OURS = tuple(
+    str(Path(file).parent)
+    for file in (celery.__file__, kombu.__file__, importlib.util.__file__, __file__)
+)
+
+
+def _is_theirs(filename: str) -> bool:
+    return not filename.startswith(("<frozen", *_OURS))
+
+
+if __name__ == "__main__":
+    main()

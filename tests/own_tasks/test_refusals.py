@@ -1,0 +1,142 @@
+"""An app that cannot be measured: the user's own words, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.errors import ExitCode
+from tests.own_tasks.projects import Files
+from tests.runner.running import Ended, Site
+
+APP = "from celery import Celery\napp = Celery('shop')\n"
+TASKS = (
+    "from shop.celery import app\n"
+    "@app.task\n"
+    "def resize(width, height, *, limit=1):\n"
+    "    return width\n"
+)
+
+
+def refused(site: Site, files: Files, *, app: str = "shop.celery:app", **task: Any) -> Ended:
+    for name, text in ({"shop/__init__.py": ""} | files).items():
+        path = site.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    fields = {"task": "shop.tasks.resize", "args": [1, 2]} | task
+    site.scenario(workloads=[{"workload": {"app": app, **fields}}])
+    ended = site.run()
+    assert (ended.code, ended.stdout) == (ExitCode.USAGE, "")
+    assert not site.results.exists()
+    assert list(site.temporary.iterdir()) == []
+    return ended
+
+
+def test_an_exception_in_the_users_modules(site: Site) -> None:
+    settings = "def read(name):\n    return {}[name]\nurl = read('SHOP_URL')\n"
+    files = {"shop/celery.py": APP + "app.config_from_object('shop.settings')\n"}
+    files["shop/settings.py"] = settings
+    ended = refused(site, files)
+    assert ended.stderr == (
+        "the app shop.celery:app could not be imported:\n"
+        "Traceback (most recent call last):\n"
+        f'  File "{site.folder}/shop/settings.py", line 3, in <module>\n'
+        "    url = read('SHOP_URL')\n"
+        "          ^^^^^^^^^^^^^^^^\n"
+        f'  File "{site.folder}/shop/settings.py", line 2, in read\n'
+        "    return {}[name]\n"
+        "           ~~^^^^^^\n"
+        "KeyError: 'SHOP_URL'\n"
+    )
+
+
+def test_a_mistake_in_the_syntax(site: Site) -> None:
+    ended = refused(site, {"shop/celery.py": "app = = 1\n"})
+    assert ended.stderr == (
+        "the app shop.celery:app could not be imported:\n"
+        f'  File "{site.folder}/shop/celery.py", line 1\n'
+        "    app = = 1\n"
+        "          ^\n"
+        "SyntaxError: invalid syntax\n"
+    )
+
+
+def test_a_module_that_is_not_there(site: Site) -> None:
+    ended = refused(site, {}, app="shoop.celery:app")
+    assert ended.stderr == (
+        "the app shoop.celery:app could not be imported:\n"
+        "ModuleNotFoundError: No module named 'shoop'\n"
+        f"It was looked for in {site.folder}: `project:` names another folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "app", "reason"),
+    [
+        (APP, "shop.celery:application", "shop.celery has no application"),
+        ("app = 5\n", "shop.celery:app", "shop.celery:app is no Celery app, but int"),
+        (
+            "x = 5\n",
+            "shop.celery",
+            "shop.celery has neither app nor celery: write shop.celery:NAME",
+        ),
+    ],
+)
+def test_a_name_that_leads_to_no_app(site: Site, text: str, app: str, reason: str) -> None:
+    ended = refused(site, {"shop/celery.py": text}, app=app)
+    assert ended.stderr == f"the app {app} could not be imported: {reason}\n"
+
+
+def test_a_module_that_ends_the_process(site: Site) -> None:
+    ended = refused(
+        site, {"shop/celery.py": "import os, sys\nsys.stderr.write('bye')\nos._exit(7)\n"}
+    )
+    assert ended.stderr == (
+        "the app shop.celery:app could not be imported: its process ended with exit code 7\nbye\n"
+    )
+
+
+def test_tasks_and_arguments_that_do_not_fit(site: Site) -> None:
+    mix = [
+        {"task": "shop.tasks.resise"},
+        {"task": "shop.tasks.resize", "args": [1]},
+        {"task": "shop.tasks.resize", "name": "b", "args": [1, 2], "expect": {"argument": 2}},
+        {
+            "task": "shop.tasks.resize",
+            "name": "c",
+            "args": [1, "x"],
+            "expect": {"sum": [{"argument": 1}]},
+        },
+    ]
+    site.scenario()
+    files = {"shop/celery.py": APP + "app.conf.include = ['shop.tasks']\n", "shop/tasks.py": TASKS}
+    ended = refused(site, files, task=None, args=[], mix=mix)
+    assert ended.stderr.splitlines() == [
+        "the app shop.celery:app: it has no task shop.tasks.resise (did you mean"
+        ' "shop.tasks.resize"?); its tasks: shop.tasks.resize',
+        "the app shop.celery:app: shop.tasks.resize cannot be called with these arguments: "
+        "resize() missing 1 required positional argument: 'height'",
+        "the app shop.celery:app: what is expected of shop.tasks.resize does not fit its "
+        "arguments: IndexError: tuple index out of range",
+        "the app shop.celery:app: what is expected of shop.tasks.resize does not fit its "
+        "arguments: TypeError: unsupported operand type(s) for +: 'int' and 'str'",
+    ]
+
+
+def test_check_says_the_same(site: Site) -> None:
+    ended = refused(site, {"shop/celery.py": APP})
+    assert ended.stderr == (
+        "the app shop.celery:app: it has no task shop.tasks.resize; its tasks: none\n"
+    )
+    checked = site.harness("check", ".")
+    assert (checked.code, checked.stderr) == (ExitCode.USAGE, "")
+    assert checked.stdout == f"scenarios/s.yaml: {ended.stderr}"
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(site: Site) -> None:
+    ended = refused(site, {"shop/celery.py": APP}, project="../elsewhere")
+    assert ended.stderr == (
+        f"there is no folder {site.folder}/elsewhere, which `project:` of a workload names\n"
+    )
