@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from harness.probe.drawing import EXPECTATIONS, EXPRESSIONS
-from harness.scenario.fields import Frozen, Items, Name, NonEmptyItems
+from harness.scenario.fields import Items, Name, NonEmptyItems
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_base import WorkloadBase
 
@@ -229,7 +229,7 @@ AppName = Annotated[
 # --- the workload -------------------------------------------------------------------------------
 
 
-class Part(Frozen):
+class Part(WorkloadBase):
     """One task of a mix."""
 
     task: TaskName
@@ -329,5 +329,3 @@ class NestedOwnTask(_Schema):
     """Only for the JSON Schema: the workload `task` with its keys below `workload`."""
 
     workload: OwnTaskFields
-    loads: NonEmptyItems[LoadEntry] | None = None
-    measure: MeasureOverride = MeasureOverride()
