@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.by_task import by_task
 from harness.results.canvas import canvas
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
-from harness.results.mix import by_task
 from harness.results.phases import Phases, phases
 from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
 from harness.results.shape import BlockShape

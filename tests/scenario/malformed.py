@@ -2,9 +2,14 @@
 
 # ruff: noqa: E501 - messages are compared as printed, each on one line
 
-from harness.probe.registry import WORKLOADS
+from typing import get_args
 
-KNOWN = ", ".join(WORKLOADS)
+from harness.scenario.load_models import kinds
+from harness.scenario.workload_models import Workload
+
+KNOWN = ", ".join(
+    get_args(model.model_fields["workload"].annotation)[0] for model in kinds(Workload)
+)
 Cases = tuple[tuple[str, list[str]], ...]
 
 SYNTAX: Cases = (

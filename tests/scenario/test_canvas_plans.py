@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenario.loader import load_plan
+from harness.scenario.service_tables import BACKENDS
 from harness.scenario.tracking_models import TrackingWorkload
 from tests.scenario.project import Project
 
@@ -53,9 +54,10 @@ def test_chords_need_a_backend_that_takes_them(
     project.change(f"workloads: [{workload}]")
     project.change("loads: [backlog]")
     (problem,) = project.problems()
+    fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
     assert problem == (
         f"scenarios/s.yaml:3:13: a {workload} waits for its header's results, "
-        f'and configuration "c" has {without}: use backend redis'
+        f'and configuration "c" has {without}: use backend {fit}'
     )
 
 
