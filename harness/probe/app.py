@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe import attach, tasks
+from harness.probe import attach, schedules, tasks
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 
 
@@ -31,6 +31,8 @@ def build(spec: dict[str, Any]) -> Celery:
     application.set_default()
     application.conf.update(spec["settings"])
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
+    if spec["workload"]["workload"] == "periodic":
+        application.conf.beat_schedule = schedules.entries(spec["workload"])
     application.finalize()
     return application
 

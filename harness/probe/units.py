@@ -11,7 +11,7 @@ from celery.result import AsyncResult, GroupResult
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
 from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
-from harness.probe.workloads import Failure, Workload
+from harness.probe.workloads import Failure, OneOf, Workload
 
 _REASON_LENGTH = 200
 
@@ -102,7 +102,10 @@ def _position(result: AsyncResult | GroupResult) -> int:
 
 
 def judge_value(expected: Any, value: Any) -> Outcome:
-    """OK if the result equals what was expected, type and all."""
+    """OK if the result equals what was expected, or one of the values it may be, type and all."""
+    if isinstance(expected, OneOf):
+        fits = any(type(value) is type(one) and value == one for one in expected.values)
+        return Outcome.OK if fits else Outcome.WRONG
     return Outcome.OK if type(value) is type(expected) and value == expected else Outcome.WRONG
 
 

@@ -37,6 +37,13 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """The values of which a unit's result may be any."""
+
+    values: tuple[Any, ...]
+
+
 class Workload(Protocol):
     """One kind of unit of work."""
 
@@ -58,7 +65,8 @@ class Workload(Protocol):
         ...
 
     def expected(self, unit: int) -> Any:
-        """The value the result must equal, or the Failure it must be."""
+        """The value the result must equal, the values of which it must be OneOf, or the Failure
+        it must be."""
         ...
 
 
@@ -190,6 +198,25 @@ class HeavyTask(_OneResult):
         return math.factorial(max(self._n - 1, 0))
 
 
+class Periodic(_OneResult):
+    """`check_cat()`. Beat publishes its units; the client only those that warm up."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:  # noqa: ARG002 - every workload's signature
+        self._task = resolved(tasks.check_cat)
+
+    def arguments(self, unit: int) -> tuple[()]:  # noqa: ARG002 - every unit is alike
+        """What the unit's task is called with."""
+        return ()
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        return self._task.apply_async((), task_id=name(unit, 0), producer=producer)
+
+    def expected(self, unit: int) -> OneOf:  # noqa: ARG002 - every unit is alike
+        return OneOf(tasks.CAT_SENTENCES)
+
+
 class Probe(_OneResult):
     """Not a workload of the user's: the tasks that show that every pool process works."""
 
@@ -206,9 +233,10 @@ class Probe(_OneResult):
         return True
 
 
-WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask]] = {
+WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask | Periodic]] = {
     "add": Add,
     "group": Group,
     "chain": Chain,
     "heavy_task": HeavyTask,
+    "periodic": Periodic,
 }

@@ -19,6 +19,7 @@ from harness.results.eventlog import versions_in
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import merge
+from harness.results.periodic import Fires, kept_schedule
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
@@ -29,14 +30,17 @@ from harness.runner.costs import CostMeter
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
+from harness.runner.schedule import ScheduleSession
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
 from harness.scenario.load_models import OpenLoad
 from harness.scenario.models import Cell
 from harness.scenario.price_models import Prices
 from harness.scenario.prices import list_prices
+from harness.scenario.workload_models import PeriodicWorkload
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
+from harness.workers.beat import Beat, BeatFiles, BeatSeat, embedding
 from harness.workers.process import Workers
 from harness.workspace import Workspace
 
@@ -45,6 +49,7 @@ _SESSIONS: Mapping[str, type[Session]] = {
     "backlog": BacklogSession,
     "rate": RateSession,
     "saturate": SaturateSession,
+    "schedule": ScheduleSession,
 }
 
 
@@ -109,6 +114,7 @@ class _Crew:
     workers: Workers
     clients: Clients
     observer: Client | None
+    beat: BeatSeat | None
 
 
 def _measure(
@@ -137,6 +143,7 @@ def _measure(
             observer=crew.observer,
             meter=meter,
             server_pids=_server_pids(broker, backend),
+            beat=crew.beat,
         )
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
@@ -152,8 +159,11 @@ def _measure(
 def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     spec = job.workspace.path / f"cell-{job.number:03d}.json"
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
-    worker = job.cell.configuration.worker
+    worker, files = job.cell.configuration.worker, _beat_files(job)
+    told = None if files is None else files.spec()
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules, told)
+    if files is not None and _embeds_beat(job.cell):
+        worker = embedding(worker, files)
     environ = cellspec.environ_for("worker", spec, job.environ)
     place = (logs, job.workspace, job.interpreter)
     workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
@@ -164,7 +174,30 @@ def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _C
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
         observer = Client.start(environ, *place, "observer", cores=cores)
         stack.enter_context(observer)
-    return _Crew(workers, clients, observer)
+    beat = None if files is None else _beat(job, files, spec, logs, stack)
+    return _Crew(workers, clients, observer, beat)
+
+
+def _beat_files(job: BlockJob) -> BeatFiles | None:
+    if not isinstance(job.cell.workload, PeriodicWorkload):
+        return None
+    return BeatFiles.in_folder(job.workspace.path, job.number)
+
+
+def _embeds_beat(cell: Cell) -> bool:
+    return isinstance(cell.workload, PeriodicWorkload) and cell.workload.through == "worker"
+
+
+def _beat(job: BlockJob, files: BeatFiles, spec: Path, logs: Path, stack: ExitStack) -> BeatSeat:
+    """Beat, to be started when the workers are warm. One inside a worker has begun with it."""
+    beat = stack.enter_context(Beat(files, embedded=_embeds_beat(job.cell)))
+    environ = cellspec.environ_for("beat", spec, job.environ)
+
+    def start() -> None:
+        if not beat.embedded:
+            beat.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
+
+    return BeatSeat(beat, start)
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
@@ -201,7 +234,8 @@ def _record(
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
     result = digest(merged, shape, end, measured.plan)
-    files = _write(job, measured, result)
+    kept = kept_schedule(job.events, job.cell.workload.model_dump(), merged, measured.beat_cpu_ns)
+    files = _write(job, measured, result, None if kept is None else kept[1])
     executions = int(merged.tasks.executions.sum())
     cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
@@ -231,12 +265,15 @@ def _record(
         depth_exact=measured.costs is None or measured.costs.depth_exact,
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
+        periodic=None if kept is None else kept[0],
         **cost_fields,
         **fields,
     )
 
 
-def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
+def _write(
+    job: BlockJob, measured: Measured, result: Digest, fires: Fires | None
+) -> dict[str, str]:
     """Write what the block leaves beside its record; by name, from the run's folder."""
     samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan)
     names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
@@ -250,6 +287,9 @@ def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
     if seconds is not None:
         samples.write_timeline(job.path, seconds)
         names["timeline"] = samples.TIMELINE_FILE
+    if fires is not None:
+        samples.write_fires(job.path, fires)
+        names["fires"] = samples.FIRES_FILE
     if measured.costs is not None and measured.costs.depth:
         depth.write(job.path, measured.costs.depth)
         names["depth"] = depth.DEPTH_FILE

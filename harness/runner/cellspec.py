@@ -22,10 +22,12 @@ def write(
     settings: Mapping[str, Any],
     events: Path,
     modules: Path | None = None,
+    schedule: Mapping[str, str] | None = None,
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
-    `modules` is where modules that the settings import are looked for, after all else.
+    `modules` is where modules that the settings import are looked for, after all else; `schedule`
+    is what beat has to know.
     """
     heavy = cell.workload
     spec = {
@@ -38,6 +40,7 @@ def write(
         "units": cell.measure.units,
         "duration_s": cell.measure.duration,
         "timeout_s": cell.measure.timeout,
+        "schedule": schedule,
         "stores_results": stores_results(cell.configuration),
         "heavy_step_s": heavy.sleep
         if isinstance(heavy, HeavyTaskWorkload)
@@ -49,9 +52,9 @@ def write(
 
 
 def environ_for(
-    role: Literal["worker", "client", "observer"], spec: Path, environ: Mapping[str, str]
+    role: Literal["worker", "client", "observer", "beat"], spec: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a client, worker or observer.
+    """The environment of a client, worker, observer or beat.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
     beats every configured broker. Temporary files go beside the spec, into the run's own folder:

@@ -22,6 +22,7 @@ from harness.runner.interrupts import Interrupts
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
 from harness.usage import Usage
+from harness.workers.beat import BeatSeat
 from harness.workers.process import Workers
 
 _CHECK_S = 30.0
@@ -54,6 +55,8 @@ class Measured:
     observer_trouble: str = ""
     """What the observer met. May hold a URL: redact before it is kept."""
     costs: Costs | None = None
+    beat_cpu_ns: int | None = None
+    """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Room:
     meter: CostMeter
     server_pids: Mapping[str, Sequence[int]]
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
+    beat: BeatSeat | None = None
+    """Who publishes a schedule."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Loaded:
     observer_trouble: str = ""
     unseen: Sequence[Sequence[int]] | None = None
     """For each client its units that nobody has seen a result of."""
+    beat_cpu_ns: int | None = None
 
 
 class Session:
@@ -138,6 +144,7 @@ class Session:
             saturation=loaded.saturation,
             observer=loaded.observer,
             observer_trouble=loaded.observer_trouble,
+            beat_cpu_ns=loaded.beat_cpu_ns,
             costs=spent if self.room.shape.watched or not cut_short else None,
         )
 

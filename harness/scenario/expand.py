@@ -21,6 +21,7 @@ from harness.scenario.load_models import (
     MeasureOverride,
     RateLoad,
     SaturateLoad,
+    ScheduleLoad,
 )
 from harness.scenario.models import Cell, Measure, Scenario
 from harness.scenario.wording import shown
@@ -28,6 +29,7 @@ from harness.scenario.workload_models import (
     ChainWorkload,
     GroupWorkload,
     HeavyTaskWorkload,
+    PeriodicWorkload,
     Workload,
 )
 
@@ -285,7 +287,7 @@ def _load_label(load: Load) -> str:
             return _label(load, load.load, f"{load.rate:g}", "rate")
         words = "-".join(phase.phase for phase in load.phases)
         return _label(load, load.load, words[:60], "phases")
-    if isinstance(load, SaturateLoad):
+    if isinstance(load, SaturateLoad | ScheduleLoad):
         return _label(load, load.load, None, "")
     main = str(load.in_flight) if isinstance(load, ClosedLoad) else None
     return _label(load, load.load, main, "in_flight")
@@ -299,6 +301,9 @@ def _workload_label(workload: Workload) -> str:
     if isinstance(workload, HeavyTaskWorkload):
         main = "text" if isinstance(workload.n, str) else str(workload.n)
         return _label(workload, workload.workload, main, "n")
+    if isinstance(workload, PeriodicWorkload):
+        every = None if workload.every is None else f"{workload.every:g}s"
+        return _label(workload, workload.workload, every, "every")
     return _label(workload, workload.workload, None, "")
 
 
