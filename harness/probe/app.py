@@ -19,7 +19,8 @@ from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 
 
 def load_spec() -> dict[str, Any]:
-    """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""
+    """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ...
+    `schedule` only where beat publishes."""
     spec: dict[str, Any] = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
     return spec
 
@@ -31,7 +32,7 @@ def build(spec: dict[str, Any]) -> Celery:
     application.set_default()
     application.conf.update(spec["settings"])
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
-    if spec["workload"]["workload"] == "periodic":
+    if spec.get("schedule") is not None:
         application.conf.beat_schedule = schedules.entries(spec["workload"])
     application.finalize()
     return application
