@@ -6,7 +6,7 @@ schedule began; that of a crontab are the moments it names. `docs/measuring.md` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from harness.probe.events import Kind, UnitFlag
 from harness.results.eventlog import all_of_kind
 from harness.results.merge import MISSING, Merged
-from harness.results.record import Distribution, Periodic
+from harness.results.record import Distribution, Periodic, RecordedWarning
 from harness.stats.percentiles import describe
 
 Times = npt.NDArray[np.int64]
@@ -264,8 +264,19 @@ def kept_schedule(
     begins = begins_in(folder)
     fires = fires_in(folder, begins, every_ns)
     schedule = Schedule(workload["entries"], every_ns, *_measured_time(fires, merged, every_ns))
-    plans = Plans(schedule, begins, points_in(folder))
+    points = points_in(folder)  # told for the whole time, which may have been cut short
+    within = (points >= schedule.begin_ns) & (points < schedule.end_ns)
+    plans = Plans(schedule, begins, points[within])
     return periodic(fires, plans, merged, beat_cpu_ns), fires
+
+
+def schedule_warnings(one: Periodic | None) -> Iterator[RecordedWarning]:
+    """What a reader of a schedule's figures has to know."""
+    if one is not None and one.missed:
+        data = {"missed": one.missed, "expected": one.expected}
+        yield RecordedWarning(code="schedule_missed", data=data)
+    if one is not None and one.doubled:
+        yield RecordedWarning(code="schedule_doubled", data={"fires": one.doubled})
 
 
 def _measured_time(fires: Fires, merged: Merged, every_ns: int | None) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ from harness.results.eventlog import versions_in
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import merge
-from harness.results.periodic import Fires, kept_schedule
+from harness.results.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
@@ -235,7 +235,8 @@ def _record(
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
     result = digest(merged, shape, end, measured.plan)
     kept = kept_schedule(job.events, job.cell.workload.model_dump(), merged, measured.beat_cpu_ns)
-    files = _write(job, measured, result, None if kept is None else kept[1])
+    one, fires = kept or (None, None)
+    files = _write(job, measured, result, fires)
     executions = int(merged.tasks.executions.sum())
     cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
@@ -246,6 +247,7 @@ def _record(
             *traps(job.cell, result.fields),
             *_warnings(measured, redact),
             *costs.warnings(measured.costs),
+            *schedule_warnings(one),
         ),
     }
     return BlockRecord(
@@ -265,7 +267,7 @@ def _record(
         depth_exact=measured.costs is None or measured.costs.depth_exact,
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
-        periodic=None if kept is None else kept[0],
+        periodic=one,
         **cost_fields,
         **fields,
     )

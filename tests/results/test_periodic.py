@@ -16,7 +16,13 @@ from harness.probe.events import NO_ID, Kind, UnitFlag
 from harness.probe.ids import BEAT, first_unit, ident_maker, new_tag
 from harness.probe.recorder import Recorder
 from harness.results.merge import MISSING, merge
-from harness.results.periodic import Fires, Schedule, kept_interval, kept_schedule
+from harness.results.periodic import (
+    Fires,
+    Schedule,
+    kept_interval,
+    kept_schedule,
+    schedule_warnings,
+)
 from harness.results.record import Periodic
 
 MS = 1_000_000
@@ -84,6 +90,10 @@ def counts(one: Periodic) -> tuple[int, int, int, int, int]:
     return one.expected, one.fires, one.missed, one.doubled, one.slipped
 
 
+def warned(one: Periodic) -> dict[str, Any]:
+    return {warning.code: warning.data for warning in schedule_warnings(one)}
+
+
 def every_second(folder: Path, offsets_ms: Sequence[float]) -> Periodic:
     log = Log(folder)
     log.scheduled()
@@ -112,6 +122,7 @@ def test_drift_is_no_miss(tmp_path: Path) -> None:
         log.fire(START + 1030 * n * MS)
     one, _ = log.read(EVERY_SECOND)
     assert counts(one) == (19, 18, 0, 0, 1)
+    assert warned(one) == {}
     assert one.drift_per_fire_s == pytest.approx(0.030)
     assert one.drift_per_hour_s == pytest.approx(0.030 / 1.030 * 3600)
     assert one.behind_s == pytest.approx(18 * 0.030)
@@ -122,6 +133,7 @@ def test_a_pause(tmp_path: Path) -> None:
     late = [8300, 9300, 10_300, 11_300, 12_300]
     one = every_second(tmp_path, [1000, 2000, 3000, 4000, *late])
     assert counts(one) == (10, 7, 3, 0, 0)
+    assert warned(one) == {"schedule_missed": {"missed": 3, "expected": 10}}
     assert one.drift_per_fire_s == pytest.approx(0)
     assert one.behind_s == pytest.approx(3.3)
 
@@ -136,6 +148,7 @@ def test_two_beats(tmp_path: Path) -> None:
     """Everything comes twice, a little apart."""
     one = every_second(tmp_path, sorted([*REGULAR, *(offset + 40 for offset in REGULAR)]))
     assert counts(one) == (10, 20, 0, 10, 0)
+    assert warned(one) == {"schedule_doubled": {"fires": 10}}
 
 
 def test_a_beat_that_ended(tmp_path: Path) -> None:
@@ -210,9 +223,11 @@ def test_a_harness_that_was_killed_has_told_no_end(tmp_path: Path) -> None:
 MINUTES = [START + n * 60 * SECOND for n in (1, 2, 3, 4)]
 
 
-def every_minute(folder: Path, fires: Sequence[tuple[int, int]]) -> Periodic:
+def every_minute(
+    folder: Path, fires: Sequence[tuple[int, int]], end_ns: int = START + 270 * SECOND
+) -> Periodic:
     """`fires`: due and tick of each."""
-    log = Log(folder, START + SECOND, START + 270 * SECOND)
+    log = Log(folder, START + SECOND, end_ns)
     log.scheduled()
     for point_ns in MINUTES:
         log.point(point_ns)
@@ -234,6 +249,12 @@ def test_a_crontab_missed_and_doubled(tmp_path: Path) -> None:
     """Two beats at the first minute; then both stand still, and skip the third."""
     fires = [(minute, minute + MS) for minute in (MINUTES[0], MINUTES[0], MINUTES[1], MINUTES[3])]
     assert counts(every_minute(tmp_path, fires)) == (4, 4, 1, 1, 0)
+
+
+def test_a_crontab_that_was_cut_short(tmp_path: Path) -> None:
+    """The client tells of all minutes at the begin; those behind the end are not missed."""
+    fires = [(minute, minute + MS) for minute in MINUTES[:2]]
+    assert counts(every_minute(tmp_path, fires, MINUTES[2])) == (2, 2, 0, 0, 0)
 
 
 def test_no_schedule(tmp_path: Path) -> None:

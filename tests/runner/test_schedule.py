@@ -100,6 +100,8 @@ def test_a_beat_that_stands_still(site: Site) -> None:
     assert one.behind_max_s is not None
     assert one.behind_max_s >= longest_s - 0.1 - 1e-3
     assert (one.doubled, outcomes_of(block)) == (0, {"ok": one.fires})
+    assert "schedule_missed" in {warning.code for warning in block.warnings}
+    assert f"{one.missed} of {one.expected} missed" in ended.words
 
 
 def test_a_beat_that_dies(site: Site) -> None:
