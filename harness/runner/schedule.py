@@ -24,7 +24,7 @@ _UNDER_WAY_NS = 100_000_000
 
 
 class ScheduleSession(Session):
-    """Beat's own schedule. The first fire of every entry is left out: with it beat connects."""
+    """Beat's own schedule. The first moment of the plan is left out: its fires connect beat."""
 
     def _warm_up(self) -> None:
         super()._warm_up()

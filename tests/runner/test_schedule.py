@@ -66,6 +66,7 @@ def test_beat_and_worker(site: Site) -> None:
     assert (ended.folder / apart.files["logs"] / "beat.log").exists()
     assert not (ended.folder / inside.files["logs"] / "beat.log").exists()
     assert "Schedules: fires against the plan" in ended.stdout
+    assert list(site.temporary.iterdir()) == [], "beat's files went with the run"
 
 
 def beats(site: Site) -> list[psutil.Process]:
@@ -140,7 +141,7 @@ def test_a_crontab(site: Site) -> None:
     site.configuration(broker={"service": "rabbitmq"})
     schedules(site, {"workload": "periodic", "crontab": "* * * * *", "entries": 5}, duration="70s")
     with site.start("run", "scenarios/s.yaml") as running:
-        wait_for(lambda: fired(running, 5), "a full minute", 90.0)
+        wait_for(lambda: fired(running, 5), "a full minute", 150.0)
         running.kill(signal.SIGINT)
         ended = running.ended()
     block, one = ended.block, kept(ended.block)
