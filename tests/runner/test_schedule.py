@@ -82,15 +82,24 @@ def measuring(running: Running) -> psutil.Process:
 
 
 def test_a_beat_that_stands_still(site: Site) -> None:
-    """SIGSTOP for a second: what it left out is missed, and the fire after it is late."""
-    schedules(site, TENTH, duration="4s")
+    """SIGSTOP for a second: what it left out is missed, and the fire after it is late. A gate
+    sees it."""
+    site.scenario(
+        workloads=[TENTH],
+        measure={"warmup": 4, "duration": "4s"},
+        gates=["missed == 0", "doubled == 0"],
+    )
     with site.start("run", "scenarios/s.yaml") as running:
         beat = measuring(running)
         beat.suspend()
         time.sleep(PAUSE_S)  # the plant
         beat.resume()
         ended = running.ended()
-    assert ended.code == 0, ended.stderr
+    assert ended.code == 1, ended.stderr
+    assert {gate.gate: gate.passed for gate in ended.record.gates} == {
+        "missed == 0": False,
+        "doubled == 0": True,
+    }
     block, one = ended.block, kept(ended.block)
     ticks = [row["tick_ns"] for row in ended.rows(block, "fires")]
     longest_s = max(after - before for before, after in pairwise(ticks)) / 1e9
