@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe import attach, own_app, tasks
+from harness.probe import attach, own_app, schedules, tasks
 from harness.probe.answers import keep_output_apart
 from harness.probe.app_variables import ROLE_VARIABLE, load_spec
 
@@ -29,6 +29,8 @@ def build(spec: dict[str, Any]) -> Celery:
     application.set_default()
     application.conf.update(spec["settings"])
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
+    if spec.get("schedule") is not None:
+        application.conf.beat_schedule = schedules.entries(spec["workload"])
     application.finalize()
     return application
 

@@ -10,7 +10,7 @@ from typing import Any
 SPEC_VARIABLE = "HARNESS_CELL_SPEC"
 """Path of the cell spec."""
 ROLE_VARIABLE = "HARNESS_ROLE"
-"""`worker`, `client` or `observer`."""
+"""`worker`, `client`, `observer` or `beat`."""
 RECORDER_VARIABLE = "HARNESS_RECORDER"
 """`off` leaves tasks unrecorded: only to measure what the recorder itself costs."""
 CLIENT_VARIABLE = "HARNESS_CLIENT"

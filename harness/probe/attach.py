@@ -69,6 +69,10 @@ def _connect(recorder: Recorder) -> None:
     def worker_ready(**_: Any) -> None:
         recorder.record(Kind.WORKER_READY, NO_ID, time.monotonic_ns())
 
+    def beat_embedded(**_: Any) -> None:
+        _die_with(worker_pid)
+
+    signals.beat_embedded_init.connect(beat_embedded, weak=False)
     signals.worker_process_init.connect(process_ready, weak=False)
     signals.worker_ready.connect(worker_ready, weak=False)
 
@@ -157,7 +161,7 @@ def _wrap_store(app: Celery, recorder: Recorder) -> None:
 
 
 def _die_with(worker_pid: int) -> None:
-    """A pool child must not outlive its worker, however the worker ends (Linux)."""
+    """A child must not outlive its worker, however the worker ends (Linux)."""
     if sys.platform != "linux" or os.getpid() == worker_pid:  # pool `solo` has no children
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -8,6 +8,7 @@ on standard output, `{"done": NAME, ...}` or `{"error": TEXT, ...}`; first of al
 - `warmup`: run the cell's warm-up units, always as closed load, and check them;
 - `measure`: run the measured units of a closed load or a backlog;
 - `send`: run the phases of an open loop, from the moment `at_ns` on;
+- `schedule`: stand by while beat publishes, until `end_ns`;
 - `check`: fetch and check what nobody saw yet, within `limit_s`;
 - `stop`: start no further unit (honoured while `measure` and `send` run);
 - `exit`, or the end of the input: leave.
@@ -29,7 +30,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import afterwards, loads, pacer, publishing, sqs_requests
+from harness.probe import afterwards, loads, pacer, publishing, schedules, sqs_requests
 from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
@@ -64,6 +65,12 @@ class Client:
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
         self._callers = loads.Closed(self._units, stop, in_flight)
         self._load = loads.make(spec["load"], self._units, stop, self._callers)
+        # Beat has a tag of its own, which the harness drew, so that its fires can be asked for.
+        beat = spec.get("schedule")
+        self._published_by = self._units
+        if beat is not None:
+            tag = int(beat["tag"], 16)
+            self._published_by = UnitRunner(self._recorder, spec["timeout_s"], tag)
         self._stores_results: bool = spec.get("stores_results", True)
         self._open_loop: OpenLoop | None = None
         self._next_unit = first_unit(number)
@@ -155,11 +162,22 @@ class Client:
             "publish_errors": self._units.publish_errors,
         }
 
+    def schedule(self, begin_ns: int, end_ns: int) -> dict[str, Any]:
+        """Say what is to be measured of beat's schedule, and wait until it is over."""
+        record = self._recorder.record
+        record(Kind.MEASURE_BEGIN, NO_ID, begin_ns)
+        for point_ns in schedules.points(app, self._spec["workload"], begin_ns, end_ns):
+            record(Kind.POINT, NO_ID, point_ns)
+        self._stop.wait(max(0.0, (end_ns - time.monotonic_ns()) / 1e9))
+        end_ns = min(end_ns, time.monotonic_ns())
+        record(Kind.MEASURE_END, NO_ID, end_ns)
+        return {"end_ns": end_ns}
+
     def check(self, limit_s: float, units: Iterable[int] = ()) -> dict[str, Any]:
         """Give every unit without a result its outcome: those that a closed load or a backlog
-        left, and `units` of an open loop."""
+        left, and `units` of an open loop or of beat."""
         waiting = self._unresolved
-        waiting += [self._units.published(unit, self._workload) for unit in units]
+        waiting += [self._published_by.published(unit, self._workload) for unit in units]
         afterwards.check_all(app, self._units, waiting, limit_s)
         self._unresolved = []
         return {}

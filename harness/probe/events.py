@@ -68,6 +68,12 @@ class Kind(IntEnum):
     number in SQS_REQUESTS, `unit` the bytes of its body."""
     ANSWER = 41
     """Client and worker: SQS answered. `position` as above, `unit` the bytes of the answer."""
+    SCHEDULED = 50
+    """Beat: the schedule of an entry begins. `position` is the entry's number."""
+    TICK = 51
+    """Beat: found that an entry is due. `position` is the entry's number, `unit` its fire's."""
+    POINT = 52
+    """Client: a moment that a crontab names, of the measured time."""
     UNLOCKING = 60
     """Worker's pool: `celery.chord_unlock` looks whether a header is done, because the backend
     does not count; `id` is that of the chord's body."""

@@ -28,6 +28,10 @@ def first_unit(client: int) -> int:
     return client << 24
 
 
+BEAT = 63
+"""The number under which beat publishes: no client of a block has it."""
+
+
 def new_tag() -> int:
     """A tag of 64 bits that nobody else has."""
     return (secrets.randbits(64) & ~(0xF << 12)) | _VERSION

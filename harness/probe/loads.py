@@ -158,8 +158,8 @@ class Backlog:
 
 def make(spec: dict[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed) -> Load:
     """The load that the cell spec names; `callers` are the ones that warm up. An open loop has no
-    other load than them here: see `open_loop`."""
-    if spec["load"] in ("closed", "rate", "saturate"):
+    other load than them here (see `open_loop`), nor has a schedule, whose units beat publishes."""
+    if spec["load"] in ("closed", "rate", "saturate", "schedule"):
         return callers
     if spec["load"] == "backlog":
         return Backlog(units, stop, spec.get("publish", "api"))

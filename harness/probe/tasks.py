@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import random
 from typing import Any
 
 from celery import Task, shared_task
@@ -49,6 +50,16 @@ def heavy_task(n: int) -> int:
         result *= i
         time.sleep(HEAVY_STEP_S)
     return result
+
+
+CAT_SENTENCES = ("Кот ничего не сломал.", "Кот что-то сломал...")
+"""What `check_cat` may say."""
+
+
+@shared_task
+def check_cat() -> str:
+    """The periodic task: what the cat did. The tutorial prints it."""
+    return CAT_SENTENCES[0] if random() < 0.5 else CAT_SENTENCES[1]  # noqa: S311 - no secret
 
 
 @shared_task

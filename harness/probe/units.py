@@ -13,7 +13,7 @@ from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields
 from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
 from harness.probe.tracking import Looks, Tracking
-from harness.probe.workloads import Workload
+from harness.probe.workloads import OneOf, Workload
 
 _REASON_LENGTH = 200
 
@@ -111,9 +111,13 @@ def _position(result: AsyncResult | GroupResult) -> int:
 
 
 def judge_value(expected: Any, value: Any) -> Outcome:
-    """OK if the result equals what was expected, type and all, inside lists and mappings too."""
+    """OK if the result equals what was expected, or one of the values it may be, type and all,
+    inside lists and mappings too."""
     if expected is UNCHECKED:
         return Outcome.OK
+    if isinstance(expected, OneOf):
+        fits = any(_same(one, value) for one in expected.values)
+        return Outcome.OK if fits else Outcome.WRONG
     return Outcome.OK if _same(expected, value) else Outcome.WRONG
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import chain, group
@@ -28,6 +29,13 @@ def resolved(task: Any) -> Any:
 
 Name = Callable[[int, int], str]
 """Unit and position -> task id, see `probe.ids`."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The values of which a unit's result may be any."""
+
+    values: tuple[Any, ...]
 
 
 class Workload(Protocol):
@@ -53,7 +61,8 @@ class Workload(Protocol):
         ...
 
     def expected(self, unit: int) -> Any:
-        """The value the result must equal, the Failure it must be, or UNCHECKED."""
+        """The value the result must equal, the values of which it must be OneOf, the Failure it
+        must be, or UNCHECKED."""
         ...
 
 
@@ -189,6 +198,25 @@ class HeavyTask(OneResult):
         return math.factorial(max(self._n - 1, 0))
 
 
+class Periodic(OneResult):
+    """`check_cat()`. Beat publishes its units; the client only those that warm up."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:  # noqa: ARG002 - every workload's signature
+        self._task = resolved(tasks.check_cat)
+
+    def arguments(self, unit: int) -> tuple[()]:  # noqa: ARG002 - every unit is alike
+        """What the unit's task is called with."""
+        return ()
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        return self._task.apply_async((), task_id=name(unit, 0), producer=producer)
+
+    def expected(self, unit: int) -> OneOf:  # noqa: ARG002 - every unit is alike
+        return OneOf(tasks.CAT_SENTENCES)
+
+
 class Probe(OneResult):
     """Not a workload of the user's: the tasks that show that every pool process works."""
 
@@ -205,10 +233,11 @@ class Probe(OneResult):
         return True
 
 
-WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask | OwnTasks]] = {
+WORKLOADS: dict[str, type[Add | Group | Chain | HeavyTask | Periodic | OwnTasks]] = {
     "add": Add,
     "group": Group,
     "chain": Chain,
     "heavy_task": HeavyTask,
     "task": OwnTasks,
+    "periodic": Periodic,
 }

@@ -48,6 +48,7 @@ def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[
             **_costs(block),
             **_open_loop(block),
             **_canvas(block),
+            **_schedule(block),
         }.items()
     )
 
@@ -136,6 +137,24 @@ def _canvas(block: BlockRecord) -> Mapping[str, Value]:
     }
 
 
+_PLAN = ("expected", "fires", "missed", "doubled", "slipped", "drift_per_hour_s", "behind_max_s")
+
+
+def _schedule(block: BlockRecord) -> Mapping[str, Value]:
+    one, none = block.periodic, Distribution(count=0)
+    kept = {f"schedule_{name}": None if one is None else getattr(one, name) for name in _PLAN}
+    late = {
+        "due_to_sent": none if one is None else one.due_to_sent_s,
+        "sent_to_started": none if one is None else one.sent_to_started_s,
+    }
+    quantiles = {
+        f"{name}_{quantile}_s": getattr(found, quantile)
+        for name, found in late.items()
+        for quantile in ("p50", "p99", "max")
+    }
+    return kept | quantiles
+
+
 def _means(names: tuple[str, ...], found: Mapping[str, Distribution]) -> Mapping[str, Value]:
     none = Distribution(count=0)
     return {f"{name}_mean_s": found.get(name, none).mean for name in names}
@@ -155,6 +174,7 @@ def _columns() -> tuple[str, ...]:
         _costs,
         _open_loop,
         _canvas,
+        _schedule,
     )
     names = (
         *("run", "run_status", "block", "status", "cell", "repetition", "configuration"),

@@ -194,7 +194,8 @@ class CellView:
         """Whether latency ends when the task finished, because nobody looked for results."""
         if self.blocks:
             return self.blocks[0].latency_basis == "finished"
-        return self.backlog or self.record.load.get("results") == "afterwards"
+        scheduled = self.record.load.get("load") == "schedule"
+        return self.backlog or scheduled or self.record.load.get("results") == "afterwards"
 
     @property
     def flagged(self) -> bool:

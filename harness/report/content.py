@@ -10,6 +10,7 @@ from harness.report.call_tables import call_tables
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
 from harness.report.open_loop import open_loop_tables
+from harness.report.periodic import periodic_tables
 from harness.report.tables import Table, tables
 from harness.report.tracking_tables import tracking_tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
@@ -85,6 +86,7 @@ def content_of(view: RunView) -> Content:
         tables=(
             *verdict_tables(record),
             *open_loop_tables(view.cells),
+            *periodic_tables(view.cells),
             *tables(view),
             *call_tables(view),
             *tracking_tables(view),

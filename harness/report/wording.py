@@ -124,6 +124,16 @@ WARNINGS: Mapping[str, Warned] = {
             f"{data['sent_per_s']:.3g} of {data['planned_per_s']:.3g} units/s sent in time"
         ),
     ),
+    "schedule_missed": Warned(
+        "Beat did not fire for every moment of its schedule: it stood still, or cannot keep up. It "
+        "sends one fire after the other, and each look at the schedule compares all its entries "
+        "(celery/beat.py, schedules_equal): have fewer entries, or longer intervals.",
+        lambda data: f"{data['missed']:,} of {data['expected']:,} missed",
+    ),
+    "schedule_doubled": Warned(
+        "Beat fired more than once for one moment of its schedule: a second beat may be running.",
+        _number("fires", "fire"),
+    ),
     "observer_trouble": Warned(
         "The process that watches for results had trouble: it may have seen some of them late.",
         lambda data: printable(str(data["text"])),

@@ -202,6 +202,8 @@ _COUNTS: Mapping[str, Callable[[BlockRecord], int]] = {
     "timed_out": lambda block: block.outcomes.timed_out,
     "duplicated": lambda block: block.duplicated,
     "unsent": lambda block: block.unsent,
+    "missed": lambda block: 0 if block.periodic is None else block.periodic.missed,
+    "doubled": lambda block: 0 if block.periodic is None else block.periodic.doubled,
 }
 """Added up over all blocks, failed ones included. Units that failed as meant count as `ok`."""
 

@@ -8,6 +8,7 @@ from harness.results.ledger import BlockEnd
 from harness.results.liveness import is_being_written
 from harness.results.load_phases import read_plan
 from harness.results.merge import merge
+from harness.results.periodic import kept_schedule
 from harness.results.record import BlockRecord, RunRecord
 from harness.results.shape import shape_of
 from harness.results.summary import digest
@@ -29,6 +30,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
         cell = cells[index]
         block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell, record.seed)
         merged = merge(block_folder / "events", shape.tasks_per_unit, grouped=shape.grouped)
+        kept = kept_schedule(block_folder / "events", cell.workload, merged)
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
         found = digest(merged, shape, end, plan)
         if found.fields["units"]:
@@ -39,6 +41,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
                 status="partial",
                 error=f"the run was {'killed' if killed else 'broken off'} in this block",
                 started_at="",
+                periodic=None if kept is None else kept[0],
                 **found.fields,
             )
             cells[index] = cell.model_copy(update={"blocks": (*cell.blocks, block)})

@@ -16,6 +16,7 @@ from harness.results.ledger import Final, Ledger, Stage
 from harness.results.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.merge import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.mix import Mix
+from harness.results.periodic import Fires
 from harness.results.phases import Phases
 from harness.results.record import PHASES
 from harness.results.timeline import Timeline
@@ -25,6 +26,7 @@ TASKS_FILE = "tasks.parquet"
 NO_PHASE = -1
 TIMELINE_FILE = "timeline.parquet"
 TRACKING_FILE = "tracking.parquet"
+FIRES_FILE = "fires.parquet"
 
 
 def write(
@@ -81,6 +83,18 @@ def write_tracking(folder: Path, merged: Merged, tracked: Tracked) -> None:
     """  # noqa: S608 - made of constants
     with duckdb.connect() as database:
         _copy(database, folder / TRACKING_FILE, query, columns)
+
+
+def write_fires(folder: Path, fires: Fires) -> None:
+    """Write every fire of beat, warm-up included. OSError on a full disk."""
+    import duckdb  # noqa: PLC0415 - see `write`
+
+    columns = {name: getattr(fires, name) for name in ("unit", "entry", "measured")} | {
+        name: getattr(fires, f"{name}_ns")
+        for name in ("point", "due", "tick", "publish", "published")
+    }
+    with duckdb.connect() as database:
+        _copy(database, folder / FIRES_FILE, _FIRES, columns)
 
 
 def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> None:
@@ -165,9 +179,14 @@ SELECT unit, {_OUTCOME} AS outcome, as_meant,
   {_between(0, len(PHASES), "total")},
   nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted, {_names("part", labels)} AS task
 FROM columns
-"""  # noqa: S608 - made of constants and quoted names
+"""  # noqa: S608 - made of constants
 
 
+_FIRES = f"""
+SELECT unit, entry::INTEGER AS entry, measured,
+  {_time("point")}, {_time("due")}, {_time("tick")}, {_time("publish")}, {_time("published")}
+FROM columns ORDER BY unit
+"""  # noqa: S608 - made of constants
 # By their digits, because DuckDB makes UUIDs of numbers only from 2.0 on. `lo` has all of its.
 _TASKS = f"""
 SELECT unit, position::INTEGER AS position, (lpad(hex(hi), 16, '0') || hex(lo))::UUID AS task_id,

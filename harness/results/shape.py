@@ -70,4 +70,4 @@ def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
 def _is_watched(load: dict[str, Any]) -> bool:
     if load["load"] in ("rate", "saturate"):
         return bool(load.get("results", "observe") == "observe")
-    return bool(load["load"] != "backlog")
+    return load["load"] not in ("backlog", "schedule")

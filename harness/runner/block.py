@@ -19,6 +19,7 @@ from harness.results.eventlog import versions_in
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import merge
+from harness.results.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
@@ -29,14 +30,17 @@ from harness.runner.costs import CostMeter
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
+from harness.runner.schedule import ScheduleSession
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
 from harness.runner.traps import traps
 from harness.scenario.load_models import OpenLoad
 from harness.scenario.models import Cell
 from harness.scenario.price_models import Prices
 from harness.scenario.prices import list_prices
+from harness.scenario.workload_models import PeriodicWorkload
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
+from harness.workers.beat import Beat, BeatFiles, BeatSeat, embedding
 from harness.workers.process import Workers
 from harness.workspace import Workspace
 
@@ -45,6 +49,7 @@ _SESSIONS: Mapping[str, type[Session]] = {
     "backlog": BacklogSession,
     "rate": RateSession,
     "saturate": SaturateSession,
+    "schedule": ScheduleSession,
 }
 
 
@@ -109,6 +114,7 @@ class _Crew:
     workers: Workers
     clients: Clients
     observer: Client | None
+    beat: BeatSeat | None
 
 
 def _measure(
@@ -137,6 +143,7 @@ def _measure(
             observer=crew.observer,
             meter=meter,
             server_pids=_server_pids(broker, backend),
+            beat=crew.beat,
         )
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
@@ -167,9 +174,12 @@ def _spec(job: BlockJob) -> Path:
 
 def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
-    spec = _spec(job)
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter, job.seed)
+    spec, files = _spec(job), _beat_files(job)
+    told = None if files is None else files.spec()
+    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter, job.seed, told)
     worker = job.cell.configuration.worker
+    if files is not None and _embeds_beat(job.cell):
+        worker = embedding(worker, files)
     variables = {**job.environ, **space.environ}
     environ = cellspec.environ_for("worker", spec, variables)
     place = (logs, job.workspace, job.interpreter)
@@ -181,7 +191,30 @@ def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _C
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
         observer = Client.start(environ, *place, "observer", cores=cores)
         stack.enter_context(observer)
-    return _Crew(workers, clients, observer)
+    beat = None if files is None else _beat(job, files, spec, logs, stack)
+    return _Crew(workers, clients, observer, beat)
+
+
+def _beat_files(job: BlockJob) -> BeatFiles | None:
+    if not isinstance(job.cell.workload, PeriodicWorkload):
+        return None
+    return BeatFiles.in_folder(job.workspace.path, job.number)
+
+
+def _embeds_beat(cell: Cell) -> bool:
+    return isinstance(cell.workload, PeriodicWorkload) and cell.workload.through == "worker"
+
+
+def _beat(job: BlockJob, files: BeatFiles, spec: Path, logs: Path, stack: ExitStack) -> BeatSeat:
+    """Beat, to be started when the workers are warm. One inside a worker has begun with it."""
+    beat = stack.enter_context(Beat(files, embedded=_embeds_beat(job.cell)))
+    environ = cellspec.environ_for("beat", spec, job.environ)
+
+    def start() -> None:
+        if not beat.embedded:
+            beat.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
+
+    return BeatSeat(beat, start)
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
@@ -219,7 +252,9 @@ def _record(
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
     result = digest(merged, shape, end, measured.plan)
-    files = _write(job, measured, result)
+    kept = kept_schedule(job.events, job.cell.workload.model_dump(), merged, measured.beat_cpu_ns)
+    one, fires = kept or (None, None)
+    files = _write(job, measured, result, fires)
     executions = int(merged.tasks.executions.sum())
     cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
@@ -231,6 +266,7 @@ def _record(
             *_warnings(measured, redact),
             *costs.warnings(measured.costs),
             *results_left.warnings(measured.left, redact),
+            *schedule_warnings(one),
         ),
     }
     return BlockRecord(
@@ -250,13 +286,16 @@ def _record(
         depth_exact=measured.costs is None or measured.costs.depth_exact,
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
+        periodic=one,
         **cost_fields,
         **results_left.fields(measured.left),
         **fields,
     )
 
 
-def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
+def _write(
+    job: BlockJob, measured: Measured, result: Digest, fires: Fires | None
+) -> dict[str, str]:
     """Write what the block leaves beside its record; by name, from the run's folder."""
     mix = job.shape.mix
     samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix)
@@ -275,6 +314,9 @@ def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
     if result.merged.tracked is not None:
         samples.write_tracking(job.path, result.merged, result.merged.tracked)
         names["tracking"] = samples.TRACKING_FILE
+    if fires is not None:
+        samples.write_fires(job.path, fires)
+        names["fires"] = samples.FIRES_FILE
     if measured.costs is not None and measured.costs.depth:
         depth.write(job.path, measured.costs.depth)
         names["depth"] = depth.DEPTH_FILE

@@ -28,11 +28,12 @@ def write(
     events: Path,
     interpreter: Interpreter = OWN,
     seed: int = 0,
+    schedule: Mapping[str, str] | None = None,
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
     `interpreter` says where modules and an app of the user's are looked for; arguments of the
-    user's own tasks are drawn from `seed`.
+    user's own tasks are drawn from `seed`; `schedule` is what beat has to know.
     """
     modules = interpreter.modules
     heavy = cell.workload
@@ -46,6 +47,7 @@ def write(
         "units": cell.measure.units,
         "duration_s": cell.measure.duration,
         "timeout_s": cell.measure.timeout,
+        "schedule": schedule,
         "stores_results": stores_results(cell.configuration),
         "heavy_step_s": heavy.sleep
         if isinstance(heavy, HeavyTaskWorkload | TrackingWorkload)
@@ -73,9 +75,9 @@ def write_private(path: Path, spec: Mapping[str, Any]) -> None:
 
 
 def environ_for(
-    role: Literal["worker", "client", "observer"], spec: Path, environ: Mapping[str, str]
+    role: Literal["worker", "client", "observer", "beat"], spec: Path, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a client, worker or observer.
+    """The environment of a client, worker, observer or beat.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
     beats every configured broker, and so does BROKER_URL for `celery worker`. They are kept for an

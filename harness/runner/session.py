@@ -24,6 +24,7 @@ from harness.runner.results_left import Left
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
 from harness.usage import Usage
+from harness.workers.beat import BeatSeat
 from harness.workers.process import Workers
 
 _CHECK_S = 30.0
@@ -59,6 +60,8 @@ class Measured:
     costs: Costs | None = None
     left: Left | None = None
     """What is in the result backend when the block is over; None if it was not looked."""
+    beat_cpu_ns: int | None = None
+    """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Room:
     meter: CostMeter
     server_pids: Mapping[str, Sequence[int]]
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
+    beat: BeatSeat | None = None
+    """Who publishes a schedule."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Loaded:
     observer_trouble: str = ""
     unseen: Sequence[Sequence[int]] | None = None
     """For each client its units that nobody has seen a result of."""
+    beat_cpu_ns: int | None = None
 
 
 class Session:
@@ -152,6 +158,7 @@ class Session:
             saturation=loaded.saturation,
             observer=loaded.observer,
             observer_trouble=loaded.observer_trouble,
+            beat_cpu_ns=loaded.beat_cpu_ns,
             costs=spent if self.room.shape.watched or not cut_short else None,
         )
 

@@ -25,6 +25,7 @@ from harness.scenario.load_models import (
 from harness.scenario.models import Measure
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.results_left import results_left_conflict
+from harness.scenario.schedules import schedule_conflicts
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import did_you_mean, listed, shown
@@ -153,6 +154,7 @@ def cell_conflicts(
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
+    conflicts += schedule_conflicts(configuration, workload, load, measure)
     return conflicts
 
 

@@ -66,6 +66,10 @@ OWNED: Mapping[str, str] = {
         _QUEUE,
     ),
     **dict.fromkeys(("control_exchange", "event_exchange", "event_queue_prefix"), _NAMES),
+    **dict.fromkeys(
+        ("beat_schedule", "beat_schedule_filename", "beat_scheduler"),
+        "the workload periodic makes the schedule",
+    ),
     "task_always_eager": "tasks would run in the client, and no broker be measured",
     "worker_concurrency": f'{_WORKER} "concurrency:" under "worker:"',
     "worker_pool": f'{_WORKER} "pool:" under "worker:"',

@@ -9,27 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from harness.errors import Problem
 from harness.scenario.capabilities import cell_conflicts
+from harness.scenario.cell_names import load_label, value_word, workload_label
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
 from harness.scenario.load_models import (
-    ClosedLoad,
     Load,
     MeasureOverride,
-    RateLoad,
-    SaturateLoad,
 )
 from harness.scenario.models import Cell, Measure, Scenario
-from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
-    ChainWorkload,
-    GroupWorkload,
-    HeavyTaskWorkload,
     Workload,
 )
 
@@ -154,7 +145,7 @@ def _points(
         for path, index in zip(axes, choice, strict=True):
             at_point = _placed(scenario, at_point, path, index)
             values[path] = axes[path][index]
-        words = [f"{names[path]}={_value_word(value)}" for path, value in values.items()]
+        words = [f"{names[path]}={value_word(value)}" for path, value in values.items()]
         label = f"{base}[{','.join(words)}]" if words else base
         yield Variant(at_point, values, label)
 
@@ -180,13 +171,6 @@ def _short_names(paths: list[str]) -> dict[str, str]:
     return names
 
 
-def _value_word(value: Any) -> str:
-    if isinstance(value, dict) and isinstance(value.get("name"), str):
-        value = value["name"]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join("_" if character in " \t\r\n/,[]" else character for character in text)[:40]
-
-
 # --- cells --------------------------------------------------------------------------------------
 
 
@@ -204,7 +188,7 @@ def cells(
     for one in resolved:
         for pair in pairs:
             pair.add_conflicts(one.configuration, document, problems)
-            name = f"{one.variant.label}/{_workload_label(pair.workload)}/{_load_label(pair.load)}"
+            name = f"{one.variant.label}/{workload_label(pair.workload)}/{load_label(pair.load)}"
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:
                 name = f"{name}#{names[name]}"
@@ -279,44 +263,3 @@ def _merged(measure: Measure, override: MeasureOverride) -> Measure:
     elif "duration" in changes:
         changes["units"] = None
     return measure.model_copy(update=changes)
-
-
-def _load_label(load: Load) -> str:
-    if isinstance(load, RateLoad):
-        if load.phases is None:
-            return _label(load, load.load, f"{load.rate:g}", "rate")
-        words = "-".join(phase.phase for phase in load.phases)
-        return _label(load, load.load, words[:60], "phases")
-    if isinstance(load, SaturateLoad):
-        return _label(load, load.load, None, "")
-    main = str(load.in_flight) if isinstance(load, ClosedLoad) else None
-    return _label(load, load.load, main, "in_flight")
-
-
-def _workload_label(workload: Workload) -> str:
-    if isinstance(workload, OwnTaskWorkload):
-        return _value_word(workload.short_name)
-    if isinstance(workload, GroupWorkload):
-        return _label(workload, workload.workload, str(workload.size), "size")
-    if isinstance(workload, ChainWorkload):
-        return _label(workload, workload.workload, str(workload.length), "length")
-    if isinstance(workload, TrackingWorkload) and isinstance(workload.n, str):
-        plain = workload.model_copy(update={"n": TrackingWorkload.model_fields["n"].default})
-        return _label(plain, workload.workload, f"{workload.wait}-text", "wait")
-    if isinstance(workload, HeavyTaskWorkload):
-        main = "text" if isinstance(workload.n, str) else str(workload.n)
-        return _label(workload, workload.workload, main, "n")
-    main_field: str = getattr(workload, "main_field", "")
-    number = str(getattr(workload, main_field)) if main_field else None
-    return _label(workload, workload.workload, number, main_field)
-
-
-def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> str:
-    """`group-10,payload_bytes=1024`: the kind, its main number, and what is not the default."""
-    skipped = {"workload", "load", "loads", "measure", main_field}
-    words = [kind if main is None else f"{kind}-{main}"]
-    for name, field in type(entry).model_fields.items():
-        value = getattr(entry, name)
-        if name not in skipped and value != field.default:
-            words.append(f"{name}={_value_word(value)}")
-    return ",".join(words)

@@ -53,7 +53,7 @@ METRICS: Mapping[str, GateMetric] = {
         name: GateMetric("count")
         for name in (
             *("units", "ok", "lost", "wrong", "failed", "timed_out", "duplicated"),
-            "unsent",
+            *("unsent", "missed", "doubled"),
         )
     },
     "latency.total": GateMetric("duration", distribution=True),

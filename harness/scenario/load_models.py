@@ -70,6 +70,12 @@ class BacklogLoad(LoadBase):
     """`api` is what users do; `batch` and `prebuilt` fill a queue faster, see docs/measuring.md."""
 
 
+class ScheduleLoad(LoadBase):
+    """Beat publishes, when its schedule says so: the one load of the workload `periodic`."""
+
+    load: Literal["schedule"]
+
+
 # --- open loop ----------------------------------------------------------------------------------
 
 
@@ -219,7 +225,9 @@ def kinds(union: Any) -> tuple[type[Frozen], ...]:
     return get_args(get_args(union)[0])
 
 
-Load = Annotated[ClosedLoad | BacklogLoad | RateLoad | SaturateLoad, Field(discriminator="load")]
+Load = Annotated[
+    ClosedLoad | BacklogLoad | RateLoad | SaturateLoad | ScheduleLoad, Field(discriminator="load")
+]
 LoadEntry = Annotated[Load, or_bare_name("load", Load)]
 """As it stands in a list: a mapping, or just the name."""
 

@@ -13,8 +13,8 @@ from harness.scenario.canvas_models import (
     NestedWorkload,
     StarmapWorkload,
 )
-from harness.scenario.fields import Duration
-from harness.scenario.load_models import or_bare_name
+from harness.scenario.fields import Duration, NonEmptyItems
+from harness.scenario.load_models import LoadEntry, ScheduleLoad, or_bare_name
 from harness.scenario.own_task_models import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_base import WorkloadBase
@@ -88,6 +88,28 @@ class HeavyTaskWorkload(WorkloadBase):
     """Per step; the tutorial sleeps 10 ms."""
 
 
+class PeriodicWorkload(WorkloadBase):
+    """`check_cat()` by the clock: a unit is one fire of one entry of beat's schedule."""
+
+    workload: Literal["periodic"]
+    every: Annotated[Duration, Field(ge=0.1, le=3600)] | None = None
+    """Seconds between two fires of an entry ..."""
+    crontab: str | None = None
+    """... or five fields: minute, hour, day of month, month, day of week. One of the two."""
+    entries: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Entries of the schedule, all of them alike."""
+    through: Literal["beat", "worker"] = "beat"
+    """`celery beat`, a process of its own, or `celery worker -B`, one inside the worker."""
+    loads: NonEmptyItems[LoadEntry] | None = (ScheduleLoad(load="schedule"),)
+    """There is only one: `schedule`."""
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> PeriodicWorkload:
+        if (self.every is None) == (self.crontab is None):
+            raise ValueError('give "every:", such as 1s, or "crontab:", such as "* * * * *"')
+        return self
+
+
 Workload = Annotated[
     AddWorkload
     | GroupWorkload
@@ -99,6 +121,7 @@ Workload = Annotated[
     | StarmapWorkload
     | ChunksWorkload
     | TrackingWorkload
+    | PeriodicWorkload
     | OwnTaskWorkload,
     Field(discriminator="workload"),
 ]

@@ -33,6 +33,9 @@ def test_numbers_are_fixed() -> None:
         "WORKER_READY": 31,
         "REQUEST": 40,
         "ANSWER": 41,
+        "SCHEDULED": 50,
+        "TICK": 51,
+        "POINT": 52,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")

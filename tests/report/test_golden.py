@@ -18,6 +18,7 @@ from harness.report.registry import RENDERERS, Format
 from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
 from tests.report import canvas_records, records
+from tests.report.schedule_records import schedule_run
 
 GOLDEN = Path(__file__).parent / "golden"
 ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "json"}
@@ -26,6 +27,7 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "brokers": records.brokers_run,
     "costs": records.costs_run,
     "open-loop": records.open_loop_run,
+    "schedule": schedule_run,
     "troubled": records.troubled_run,
     "failed": records.failed_run,
     "partial": records.partial_run,

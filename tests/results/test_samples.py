@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -16,6 +17,7 @@ from harness.probe.ids import namer, new_tag
 from harness.results import samples
 from harness.results.ledger import BlockEnd, Stage, settle
 from harness.results.merge import MISSING, Merged, merge
+from harness.results.periodic import Fires
 from harness.results.phases import phases
 from tests.results.histories import History, Task, Unit, histories
 from tests.results.reference import verdicts
@@ -40,6 +42,13 @@ UNIT_COLUMNS = {
     "load_phase": "INTEGER",
     "counted": "BOOLEAN",
     "task": "VARCHAR",
+}
+FIRE_COLUMNS = {
+    "unit": "BIGINT",
+    "entry": "INTEGER",
+    "measured": "BOOLEAN",
+    "point_ns": "BIGINT",
+    **dict.fromkeys(("due_ns", "tick_ns", "publish_ns", "published_ns"), "BIGINT"),
 }
 TIMELINE_COLUMNS = {
     "t_s": "DOUBLE",
@@ -144,10 +153,35 @@ def test_columns_are_the_documented_ones(block: Path) -> None:
     assert columns(block / "units.parquet") == UNIT_COLUMNS
     assert columns(block / "tasks.parquet") == TASK_COLUMNS
     named = [UNIT_COLUMNS, TASK_COLUMNS, TIMELINE_COLUMNS]
+    fires = list(FIRE_COLUMNS.items())
     # These are held against files in test_tracking and test_depth.
     tracking = [(name, "BIGINT") for name in TRACKING_COLUMNS]
     depth = [("time_ns", "BIGINT"), ("depth", "BIGINT")]
-    assert documented() == [*(one for some in named for one in some.items()), *tracking, *depth]
+    assert documented() == [
+        *(one for some in named for one in some.items()),
+        *tracking,
+        *fires,
+        *depth,
+    ]
+
+
+def test_fires_read_back_to_the_nanosecond(tmp_path: Path) -> None:
+    """A second fire belongs to no moment of the plan, and its call never returned."""
+    numbers: dict[str, list[Any]] = {
+        "unit": [4, 5],
+        "entry": [0, 2],
+        "due_ns": [10, 20],
+        "tick_ns": [11, 21],
+    }
+    numbers |= {"publish_ns": [12, 22], "published_ns": [13, MISSING], "point_ns": [9, MISSING]}
+    arrays = {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
+    samples.write_fires(tmp_path, Fires(**arrays, measured=np.array([True, False])))
+    assert columns(tmp_path / "fires.parquet") == FIRE_COLUMNS
+    known = {name: [None if at == MISSING else at for at in of] for name, of in numbers.items()}
+    known["measured"] = [True, False]
+    pairs = zip(*known.values(), strict=True)
+    expected = [dict(zip(known, values, strict=True)) for values in pairs]
+    assert rows(tmp_path / "fires.parquet") == expected
 
 
 def test_units_read_back_to_the_nanosecond(block: Path) -> None:

@@ -354,7 +354,7 @@ SCENARIOS: Cases = (
     ),
     (
         "workloads: [periodic]",
-        [f'3:13: unknown workload "periodic"; known: {KNOWN}'],
+        ['3:13: give "every:", such as 1s, or "crontab:", such as "* * * * *"'],
     ),
     (
         "workloads: [{size: 3}]",
@@ -428,12 +428,14 @@ SCENARIOS: Cases = (
     ("loads: []", ["4:8: needs at least one entry"]),
     (
         "loads: [rat]",
-        ['4:9: unknown load "rat" (did you mean "rate"?); known: closed, backlog, rate, saturate'],
+        [
+            '4:9: unknown load "rat" (did you mean "rate"?); known: closed, backlog, rate, saturate, schedule'
+        ],
     ),
     (
         "loads: [clsed]",
         [
-            '4:9: unknown load "clsed" (did you mean "closed"?); known: closed, backlog, rate, saturate'
+            '4:9: unknown load "clsed" (did you mean "closed"?); known: closed, backlog, rate, saturate, schedule'
         ],
     ),
     ("loads: [{load: closed, in_flight: 0}]", ["4:35: must be at least 1, not 0"]),
@@ -483,6 +485,22 @@ SCENARIOS: Cases = (
         ["5:21: expected a duration such as 250ms, 10s or 2m, not '1:30'"],
     ),
     ("measure: {duration: -5}", ["5:21: a duration lies between 0 and 7 days"]),
+    (
+        'workloads: [{workload: periodic, every: 1s, crontab: "* * * * *"}]',
+        ['3:13: give "every:", such as 1s, or "crontab:", such as "* * * * *"'],
+    ),
+    (
+        "workloads: [{workload: periodic, every: 50ms}]",
+        ['3:41: must be at least 0.1, not "50ms"'],
+    ),
+    (
+        "workloads: [{workload: periodic, every: 1s, entries: 1001}]",
+        ["3:54: must be at most 1000, not 1001"],
+    ),
+    (
+        "workloads: [{workload: periodic, every: 1s, through: cron}]",
+        ['3:54: expected one of beat, worker, not "cron"'],
+    ),
     ("measure: {duration: 0s}", ['5:21: must be more than 0, not "0s"']),
     (
         "measure: {duration: 2026-01-01}",
