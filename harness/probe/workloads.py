@@ -62,6 +62,30 @@ class Workload(Protocol):
         ...
 
 
+class Options:
+    """What a unit's messages are published with, from the cell spec's `options`."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        """Without options, `apply_async` gets none: the message is that of a plain call."""
+        given = {name: value for name, value in (spec.get("options") or {}).items() if value}
+        self._priorities: list[int] = given.pop("priority", [])
+        self._groups: int = given.pop("message_groups", 0)
+        self._alike = given
+
+    def of(self, unit: int) -> dict[str, Any]:
+        """For a task that the client publishes. Units bear priorities and groups in turn."""
+        options = dict(self._alike)
+        if self._priorities:
+            options["priority"] = self._priorities[unit % len(self._priorities)]
+        if self._groups:  # a property of the message, by the name that kombu's SQS knows
+            options["MessageGroupId"] = f"group-{unit % self._groups}"
+        return options
+
+    def of_link(self, unit: int) -> dict[str, Any]:
+        """For a task that follows another one: it is not asked to wait once more."""
+        return {name: value for name, value in self.of(unit).items() if name != "countdown"}
+
+
 class _OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
 
@@ -81,6 +105,7 @@ class Add(_OneResult):
         self._task = resolved(tasks.add)
         self._x, self._y = spec["x"], spec["y"]
         self._payload = "x" * spec["payload_bytes"]
+        self._options = Options(spec)
 
     def arguments(self, unit: int) -> tuple[Any, Any]:
         """What the unit's task is called with."""
@@ -89,8 +114,10 @@ class Add(_OneResult):
         return unit if self._x is None else self._x, unit + 1 if self._y is None else self._y
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        arguments = self.arguments(unit)
-        return self._task.apply_async(arguments, task_id=name(unit, 0), producer=producer)
+        arguments, options = self.arguments(unit), self._options.of(unit)
+        return self._task.apply_async(
+            arguments, task_id=name(unit, 0), producer=producer, **options
+        )
 
     def expected(self, unit: int) -> Any:
         x, y = self.arguments(unit)
@@ -106,6 +133,7 @@ class Group:
         self._fixed = (spec["volume"], spec["count"])
         self._payload = "x" * spec["payload_bytes"]
         self._join = spec["collect"] == "join"
+        self._options = Options(spec)
 
     def expected(self, unit: int) -> list[Any]:
         first = unit * self.tasks_per_unit
@@ -117,8 +145,9 @@ class Group:
         return number if fixed is None else fixed
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> GroupResult:
+        options = self._options.of(unit)
         members = [
-            self._kinds[i % 2].s(value).set(task_id=name(unit, i))
+            self._kinds[i % 2].s(value).set(task_id=name(unit, i), **options)
             for i, value in enumerate(self.expected(unit))
         ]
         return group(members).apply_async(task_id=name(unit, WHOLE), producer=producer)
@@ -139,6 +168,7 @@ class Chain(_OneResult):
         self._first = resolved(tasks.fetch_user_name)
         self._further = resolved(tasks.greeting_user)
         self._id = spec["id"]
+        self._options = Options(spec)
         self._payload = "x" * spec["payload_bytes"]
 
     def _argument(self, unit: int) -> Any:
@@ -150,7 +180,13 @@ class Chain(_OneResult):
         last = self.tasks_per_unit - 1
         links = [self._first.s(self._argument(unit))]
         links += [self._further.s() for _ in range(last)]
-        named = [link.set(task_id=name(unit, i)) for i, link in enumerate(links)]
+        named = [
+            link.set(
+                task_id=name(unit, i),
+                **(self._options.of_link(unit) if i else self._options.of(unit)),
+            )
+            for i, link in enumerate(links)
+        ]
         # Celery 5.7 takes no notice of a chain's producer; nothing of ours depends on it.
         return chain(*named).apply_async(task_id=name(unit, last), producer=producer)
 
@@ -175,14 +211,17 @@ class HeavyTask(_OneResult):
     def __init__(self, spec: dict[str, Any]) -> None:
         self._task = resolved(tasks.heavy_task)
         self._n = spec["n"]
+        self._options = Options(spec)
 
     def arguments(self, unit: int) -> tuple[Any]:  # noqa: ARG002 - every unit is alike
         """What the unit's task is called with."""
         return (self._n,)
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        arguments = self.arguments(unit)
-        return self._task.apply_async(arguments, task_id=name(unit, 0), producer=producer)
+        arguments, options = self.arguments(unit), self._options.of(unit)
+        return self._task.apply_async(
+            arguments, task_id=name(unit, 0), producer=producer, **options
+        )
 
     def expected(self, unit: int) -> Any:  # noqa: ARG002 - every unit is alike
         if isinstance(self._n, str):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
+from harness.report.message_options import message_option_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.tables import Table, tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
@@ -75,6 +76,7 @@ def content_of(view: RunView) -> Content:
             *verdict_tables(record),
             *open_loop_tables(view.cells),
             *tables(view),
+            *message_option_tables(view),
             *cost_tables(view),
         ),
         remarks=tuple(_remarks(view)),

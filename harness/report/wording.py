@@ -77,6 +77,11 @@ WARNINGS: Mapping[str, Warned] = {
             f"polling_interval {format_duration(data['polling_interval_s'])}"
         ),
     ),
+    "countdown_in_latency": Warned(
+        "Tasks were asked to wait before they run: latency, and the queue or dispatch phase, hold "
+        "that countdown. What the configuration itself adds is the lateness: start less ETA.",
+        lambda data: f"countdown {format_duration(data['countdown_s'])}",
+    ),
     "client_limited": Warned(
         "The client could not send all units on time: more than 1 % of a phase's units were late "
         "by its end. Figures say what this client can do, not what the configuration can. Give "

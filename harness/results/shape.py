@@ -24,6 +24,10 @@ class BlockShape:
     """Workers were held while everything was published: a backlog."""
     stores_results: bool
     tasks_per_unit: int
+    priorities: tuple[int, ...] = ()
+    """Units bear these in turn, by their number; empty where all are alike."""
+    countdown_s: float = 0.0
+    """How long tasks were asked to wait before they run."""
 
 
 def shape_of(cell: CellRecord) -> BlockShape:
@@ -37,7 +41,21 @@ def shape_of(cell: CellRecord) -> BlockShape:
         stores_results=cell.config["backend"]["service"] != "none"
         and cell.config["settings"].get("task_ignore_result") is not True,
         tasks_per_unit=cell.workload[_TASKS_OF[kind]] if kind in _TASKS_OF else 1,
+        priorities=priorities_in_turn(cell),
+        countdown_s=countdown_s_of(cell),
     )
+
+
+def priorities_in_turn(cell: CellRecord) -> tuple[int, ...]:
+    """What its units bear in turn; empty where all are alike."""
+    priorities = tuple((cell.workload.get("options") or {}).get("priority") or ())
+    return priorities if len(priorities) > 1 else ()
+
+
+def countdown_s_of(cell: CellRecord) -> float:
+    """How long its tasks were asked to wait."""
+    countdown_s: float | None = (cell.workload.get("options") or {}).get("countdown")
+    return countdown_s or 0.0
 
 
 def _is_watched(load: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
+from harness.results.message_options import latencies_by_priority, lateness_ns
 from harness.results.phases import Phases, phases
 from harness.results.record import Distribution, RecordedWarning
 from harness.results.shape import BlockShape
@@ -53,6 +54,11 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "phases_s": _phase_distributions(timing, usable, shape),
         "calls_s": _calls(merged),
         "canvas_s": _canvas(merged, timing, usable, shape),
+        "priorities_s": {
+            priority: _distribution(times)
+            for priority, times in latencies_by_priority(merged, timing, usable, shape)
+        },
+        "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "duplicated": _duplicated(merged),
@@ -60,7 +66,10 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "negative_phases": _negative(timing, usable),
         **_open_loop(merged, ledger, timing, plan, whole=end.workers_alive and not end.cut_short),
     }
-    warnings = _warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)
+    warnings = [*_warnings(merged, ledger, timing, fields, stores_results=shape.stores_results)]
+    if shape.countdown_s:
+        data = {"countdown_s": shape.countdown_s}
+        warnings.append(RecordedWarning(code="countdown_in_latency", data=data))
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
 
 

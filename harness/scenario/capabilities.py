@@ -25,6 +25,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.option_conflicts import option_conflicts
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_models import (
     ChainWorkload,
@@ -178,6 +179,7 @@ def cell_conflicts(
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
+    conflicts += option_conflicts(configuration, workload, load, measure)
     return conflicts
 
 

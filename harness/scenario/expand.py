@@ -22,6 +22,7 @@ from harness.scenario.load_models import (
     RateLoad,
     SaturateLoad,
 )
+from harness.scenario.message_options import MessageOptions
 from harness.scenario.models import Cell, Measure, Scenario
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
@@ -308,6 +309,8 @@ def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> st
     words = [kind if main is None else f"{kind}-{main}"]
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)
-        if name not in skipped and value != field.default:
+        if isinstance(value, MessageOptions):
+            words += value.words
+        elif name not in skipped and value != field.default:
             words.append(f"{name}={_value_word(value)}")
     return ",".join(words)

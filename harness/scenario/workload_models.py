@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.scenario.fields import Duration, Frozen, NonEmptyItems
 from harness.scenario.load_models import LoadEntry, MeasureOverride, or_bare_name
+from harness.scenario.message_options import MessageOptions
 
 
 class WorkloadBase(Frozen):
@@ -16,6 +17,8 @@ class WorkloadBase(Frozen):
     loads: NonEmptyItems[LoadEntry] | None = None
     """Instead of the scenario's loads, for this workload only."""
     measure: MeasureOverride = MeasureOverride()
+    options: MessageOptions = MessageOptions()
+    """Priority, countdown and expiry of each message."""
 
 
 class AddWorkload(WorkloadBase):

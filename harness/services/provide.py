@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import HarnessError, ServiceError
 from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, Provider, RpcBackend
+from harness.scenario.endpoints import Backend, NoBackend, Provider, RpcBackend
 from harness.services.base import (
     AnyEndpoint,
     Namespace,
@@ -85,13 +85,14 @@ class Services:
         broker_service, backend_service = self.of(configuration)
         own = configuration.settings
         with contextlib.ExitStack() as spaces:
-            broker = broker_service.open_namespace(label, own)
+            broker = broker_service.open_namespace(label, own, configuration.broker)
             spaces.enter_context(_closing(broker))
             backend: Namespace | None = broker
             if backend_service is None:
                 backend = None
             elif backend_service is not broker_service:
-                backend = backend_service.open_namespace(label, own)
+                endpoint = _server_of(configuration.backend)
+                backend = backend_service.open_namespace(label, own, endpoint)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
             settings = block_settings(configuration, broker.broker(), backend_end, self._environ)
@@ -200,6 +201,13 @@ def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:
             )
     elif not isinstance(backend, NoBackend):
         yield backend
+
+
+def _server_of(backend: Backend) -> AnyEndpoint:
+    """A backend with a server of its own."""
+    if isinstance(backend, NoBackend | RpcBackend):
+        raise TypeError(f"backend {backend.service} has no server of its own")
+    return backend
 
 
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:

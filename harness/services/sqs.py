@@ -49,6 +49,8 @@ from harness.workspace import Promise, Workspace
 
 _READY_S = 60.0
 _QUEUE = "tasks"
+_FIFO_QUEUE = "tasks.fifo"
+"""The ending is SQS' own rule; kombu goes by it, too: attributes, group and deduplication id."""
 _QUEUES_PROMISE = "sqs-queues"
 _MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _HIGHEST_PREFIX = 30
@@ -184,7 +186,9 @@ class SqsService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """Queues under a prefix of their own."""
         del settings  # none of them says where messages are
         prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
@@ -194,7 +198,8 @@ class SqsService:
                 _QUEUES_PROMISE,
                 {"url": self.target.url, "region": self.target.region, "prefix": prefix},
             )
-        return _SqsNamespace(self._access, self._client, prefix, self._workspace, promise)
+        queue = _FIFO_QUEUE if _own(endpoint).fifo else _QUEUE
+        return _SqsNamespace(self._access, self._client, prefix, queue, self._workspace, promise)
 
     def close(self) -> None:
         """Stop a local emulator, close connections."""
@@ -211,6 +216,7 @@ class _SqsNamespace:
         access: _Access,
         client: BaseClient,
         prefix: str,
+        queue: str,
         workspace: Workspace,
         promise: Promise | None,
     ) -> None:
@@ -220,7 +226,7 @@ class _SqsNamespace:
         self._workspace = workspace
         self._promise = promise
         self._closed = False
-        self.queue = _QUEUE
+        self.queue = queue
         self.exact_depth = access.endpoint_url is not None and not _is_amazon(access.endpoint_url)
 
     def broker(self) -> CeleryEnd:
@@ -331,12 +337,12 @@ def _queue_url(client: BaseClient, name: str) -> str | None:
 
 
 def _delete_queues(client: BaseClient, prefix: str) -> None:
-    """All queues under a prefix. The task queue by name as well: a listing may lag behind."""
+    """All queues under a prefix. Task queues by name as well: a listing may lag behind."""
     urls: set[str] = set()
     for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
         urls.update(page.get("QueueUrls", []))
-    task_queue = _queue_url(client, prefix + _QUEUE)
-    for url in sorted(urls | ({task_queue} if task_queue else set())):
+    by_name = (_queue_url(client, prefix + queue) for queue in (_QUEUE, _FIFO_QUEUE))
+    for url in sorted(urls | set(filter(None, by_name))):
         try:
             client.delete_queue(QueueUrl=url)
         except ClientError as error:

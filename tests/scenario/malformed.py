@@ -347,7 +347,7 @@ SCENARIOS: Cases = (
     (
         "workloads: [{workload: group, length: 3}]",
         [
-            '3:31: unknown key "length"; known here: loads, measure, workload, size, volume, count, collect, payload_bytes'
+            '3:31: unknown key "length"; known here: loads, measure, options, workload, size, volume, count, collect, payload_bytes'
         ],
     ),
     ("workloads: [{workload: group, size: 0}]", ["3:37: must be at least 1, not 0"]),
