@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.scenario.configuration import Configuration
+from harness.scenario.content import content_conflicts, content_installation
 from harness.scenario.document import Location
 from harness.scenario.endpoints import Endpoint, Provider
 from harness.scenario.fields import Frozen
@@ -126,6 +127,7 @@ def configuration_conflicts(
         if long := _OWNED_WORDS.get(flag if flag.startswith("--") else flag[:2]):
             message = f"the harness itself decides {long}: remove {shown(flag)}"
             conflicts.append((("worker", "options", index), message))
+    conflicts += content_conflicts(configuration.settings)
     return conflicts
 
 
@@ -139,9 +141,10 @@ def installation_conflicts(configuration: Configuration) -> list[Conflict]:
     """What this Python lacks for a configuration to run."""
     if configuration.celery is not None:  # an environment of its own brings what it needs
         return []
+    conflicts = list(content_installation(configuration.settings))
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
-        return [(("worker", "pool"), "pool gevent needs gevent: pip install gevent")]
-    return []
+        conflicts.append((("worker", "pool"), "pool gevent needs gevent: pip install gevent"))
+    return conflicts
 
 
 def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:

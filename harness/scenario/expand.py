@@ -5,13 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from harness.errors import Problem
+from harness.scenario.axes import (
+    about_work,
+    axes_of,
+    fields_of,
+    in_configuration,
+    in_work,
+    short_names,
+)
 from harness.scenario.capabilities import cell_conflicts
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
@@ -20,10 +28,10 @@ from harness.scenario.load_models import (
     Load,
     MeasureOverride,
     RateLoad,
-    SaturateLoad,
 )
 from harness.scenario.message_options import MessageOptions
 from harness.scenario.models import Cell, Measure, Scenario
+from harness.scenario.validation import validate
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
     ChainWorkload,
@@ -33,7 +41,6 @@ from harness.scenario.workload_models import (
 )
 
 MAX_CELLS = 10_000
-_NOT_MEASURED = ("name", "description")
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ class Variant:
 
     document: Document
     axes: dict[str, Any]
+    point: dict[str, int]
+    """For each axis the index of its value."""
     label: str
     """`redis`, or `redis[concurrency=4,task_acks_late=true]`."""
 
@@ -68,7 +77,9 @@ def variants(
 
     Problems point at the matrix value that causes them.
     """
-    axes = _axes(scenario, problems)
+    axes = axes_of(scenario, problems)
+    for path, values in axes.items():
+        _find_repeated(scenario, path, values, problems)
     points = math.prod(len(values) for values in axes.values()) * len(configurations)
     if points > MAX_CELLS:
         mark = scenario.key_mark(("matrix",))
@@ -85,26 +96,6 @@ def variants(
             if configuration is not None:
                 resolved.append(Resolved(variant, configuration))
     return tuple(resolved)
-
-
-def _axes(scenario: Document, problems: list[Problem]) -> dict[str, list[Any]]:
-    """The usable axes. What is no mapping of lists was reported with the scenario's own types."""
-    matrix = scenario.get(("matrix",))
-    if not isinstance(matrix, dict):
-        return {}
-    axes = {}
-    for path, values in matrix.items():
-        mark = scenario.key_mark(("matrix", path))
-        if path in _NOT_MEASURED:
-            problems.append(mark.problem(f"{path} does not change what is measured"))
-        elif "" in path.split("."):
-            problems.append(mark.problem(f"{shown(path)} is not a dotted path"))
-        elif around := [other for other in matrix if path.startswith(f"{other}.")]:
-            problems.append(mark.problem(f"overlaps with {shown(around[0])}"))
-        elif isinstance(values, list) and values:
-            axes[path] = values
-            _find_repeated(scenario, path, values, problems)
-    return axes
 
 
 def _find_repeated(
@@ -130,53 +121,29 @@ def _check_single_values(
     problems: list[Problem],
 ) -> None:
     """Each value on its own first: a bad one is reported once, not at every point it is part of."""
-    for document in configurations:
-        for path, values in axes.items():
-            for index in range(len(values)):
-                try:
-                    placed = _placed(scenario, document, path, index)
-                except NoSuchPlaceError as error:
-                    mark = scenario.key_mark(("matrix", path))
-                    problems.append(mark.problem(str(error)))
-                    continue
-                check(placed, problems)
+    for axis, values in axes.items():
+        for index in range(len(values)):
+            point = {axis: index}
+            try:
+                if about_work(axis):
+                    validate(Scenario, in_work(scenario, point), problems)
+                for document in configurations:
+                    check(in_configuration(scenario, document, point), problems)
+            except NoSuchPlaceError as error:
+                problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
 
 
 def _points(
     scenario: Document, document: Document, axes: dict[str, list[Any]]
 ) -> Iterator[Variant]:
-    names = _short_names(list(axes))
+    names = short_names(list(axes))
     base = str(document.get(("name",)))
     for choice in itertools.product(*(range(len(values)) for values in axes.values())):
-        at_point = document
-        values: dict[str, Any] = {}
-        for path, index in zip(axes, choice, strict=True):
-            at_point = _placed(scenario, at_point, path, index)
-            values[path] = axes[path][index]
-        words = [f"{names[path]}={_value_word(value)}" for path, value in values.items()]
+        point = dict(zip(axes, choice, strict=True))
+        values = {axis: axes[axis][index] for axis, index in point.items()}
+        words = [f"{names[axis]}={_value_word(value)}" for axis, value in values.items()]
         label = f"{base}[{','.join(words)}]" if words else base
-        yield Variant(at_point, values, label)
-
-
-def _placed(scenario: Document, document: Document, path: str, index: int) -> Document:
-    key = scenario.key_mark(("matrix", path))
-    part = scenario.below(("matrix", path, index), key)
-    return document.placed(tuple(path.split(".")), part)
-
-
-def _short_names(paths: list[str]) -> dict[str, str]:
-    """The last word of each dotted path, or more of them where that is ambiguous."""
-    names = {}
-    for path in paths:
-        words = path.split(".")
-        others = [other.split(".") for other in paths if other != path]
-        length = next(
-            length
-            for length in range(1, len(words) + 1)
-            if length == len(words) or all(other[-length:] != words[-length:] for other in others)
-        )
-        names[path] = ".".join(words[-length:])
-    return names
+        yield Variant(in_configuration(scenario, document, point), values, point, label)
 
 
 def _value_word(value: Any) -> str:
@@ -193,22 +160,47 @@ def cells(
     scenario: Scenario, document: Document, resolved: Sequence[Resolved], problems: list[Problem]
 ) -> tuple[Cell, ...]:
     """Every cell, with a name of its own; what cannot work is added to `problems`."""
-    pairs = list(_pairs(scenario, document, problems))
-    if len(pairs) * len(resolved) > MAX_CELLS:
-        message = f"{len(pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
-        problems.append(document.key_mark(("workloads",)).problem(message))
-        return ()
     found: list[Cell] = []
     names: dict[str, int] = {}
+    works: dict[str, _Work] = {}
     for one in resolved:
-        for pair in pairs:
-            pair.add_conflicts(one.configuration, document, problems)
-            name = f"{one.variant.label}/{_workload_label(pair.workload)}/{_load_label(pair.load)}"
+        of_work = {axis: index for axis, index in one.variant.point.items() if about_work(axis)}
+        key = _identity(of_work)
+        if key not in works:
+            works[key] = _work_at(scenario, document, of_work, problems)
+        work = works[key]
+        if len(work.pairs) * len(resolved) > MAX_CELLS:
+            message = f"{len(work.pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
+            problems.append(document.key_mark(("workloads",)).problem(message))
+            return ()
+        for pair in work.pairs:
+            pair.add_conflicts(one.configuration, work.document, problems)
+            name = f"{one.variant.label}/{pair.label(of_work)}"
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:
                 name = f"{name}#{names[name]}"
             found.append(pair.cell(name, one))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The scenario's workloads and loads at one point of the matrix."""
+
+    document: Document
+    pairs: tuple[_Pair, ...]
+
+
+def _work_at(
+    scenario: Scenario, document: Document, point: dict[str, int], problems: list[Problem]
+) -> _Work:
+    if point:
+        document = in_work(document, point)
+        at_point = validate(Scenario, document, problems)
+        if at_point is None:
+            return _Work(document, ())
+        scenario = at_point
+    return _Work(document, tuple(_pairs(scenario, document, problems)))
 
 
 @dataclass(frozen=True)
@@ -228,6 +220,11 @@ class _Pair:
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
             location = (*starts[str(place[0])], *place[1:])
             problems.append(document.value_mark(location).problem(message))
+
+    def label(self, axes: Collection[str]) -> str:
+        """`add/closed-8`, without what the axes say: that stands in the variant's brackets."""
+        workload = _workload_label(self.workload, fields_of("workload", axes))
+        return f"{workload}/{_load_label(self.load, fields_of('load', axes))}"
 
     def cell(self, name: str, one: Resolved) -> Cell:
         return Cell(
@@ -280,37 +277,40 @@ def _merged(measure: Measure, override: MeasureOverride) -> Measure:
     return measure.model_copy(update=changes)
 
 
-def _load_label(load: Load) -> str:
+def _load_label(load: Load, said: Collection[str]) -> str:
     if isinstance(load, RateLoad):
         if load.phases is None:
-            return _label(load, load.load, f"{load.rate:g}", "rate")
+            return _label(load, load.load, "rate", said, f"{load.rate:g}")
         words = "-".join(phase.phase for phase in load.phases)
-        return _label(load, load.load, words[:60], "phases")
-    if isinstance(load, SaturateLoad):
-        return _label(load, load.load, None, "")
+        return _label(load, load.load, "phases", said, words[:60])
     main = str(load.in_flight) if isinstance(load, ClosedLoad) else None
-    return _label(load, load.load, main, "in_flight")
+    return _label(load, load.load, "in_flight", said, main)
 
 
-def _workload_label(workload: Workload) -> str:
+def _workload_label(workload: Workload, said: Collection[str]) -> str:
     if isinstance(workload, GroupWorkload):
-        return _label(workload, workload.workload, str(workload.size), "size")
+        return _label(workload, workload.workload, "size", said, str(workload.size))
     if isinstance(workload, ChainWorkload):
-        return _label(workload, workload.workload, str(workload.length), "length")
+        return _label(workload, workload.workload, "length", said, str(workload.length))
     if isinstance(workload, HeavyTaskWorkload):
         main = "text" if isinstance(workload.n, str) else str(workload.n)
-        return _label(workload, workload.workload, main, "n")
-    return _label(workload, workload.workload, None, "")
+        return _label(workload, workload.workload, "n", said, main)
+    return _label(workload, workload.workload, "", said, None)
 
 
-def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> str:
-    """`group-10,payload_bytes=1024`: the kind, its main number, and what is not the default."""
-    skipped = {"workload", "load", "loads", "measure", main_field}
-    words = [kind if main is None else f"{kind}-{main}"]
+def _label(
+    entry: BaseModel, kind: str, main_field: str, said: Collection[str], main: str | None
+) -> str:
+    """`group-10,payload_bytes=1024`: the kind, its main number, and what is not the default.
+
+    What is `said` elsewhere is left out.
+    """
+    skipped = {"workload", "load", "loads", "measure", main_field, *said}
+    words = [kind if main is None or main_field in said else f"{kind}-{main}"]
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)
         if isinstance(value, MessageOptions):
-            words += value.words
+            words += value.words(said)
         elif name not in skipped and value != field.default:
             words.append(f"{name}={_value_word(value)}")
     return ",".join(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -49,13 +50,17 @@ class MessageOptions(Frozen):
         """Whether units bear different priorities."""
         return self.priority is not None and len(self.priority) > 1
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """For the name of a cell: `priority=0+9`, `countdown=5s`."""
-        found = [] if self.priority is None else ["priority=" + "+".join(map(str, self.priority))]
-        for name in ("countdown", "expires"):
-            if (value := getattr(self, name)) is not None:
-                found.append(f"{name}={value:g}s")
-        if self.message_groups is not None:
-            found.append(f"message_groups={self.message_groups}")
-        return tuple(found)
+    def words(self, said: Collection[str] = ()) -> list[str]:
+        """For the name of a cell: `priority=0+9`, `countdown=5s`. What is said elsewhere (by
+        dotted names such as `options.priority`) is left out."""
+        shown = {
+            "priority": self.priority and "+".join(map(str, self.priority)),
+            "countdown": self.countdown and f"{self.countdown:g}s",
+            "expires": self.expires and f"{self.expires:g}s",
+            "message_groups": self.message_groups,
+        }
+        return [
+            f"{name}={value}"
+            for name, value in shown.items()
+            if value is not None and f"options.{name}" not in said
+        ]
