@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.errors import InvalidInput, UsageError
+from harness.results.diagnoses import DIAGNOSES
 from harness.scenario.capabilities import BACKENDS, BROKERS
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
@@ -61,19 +62,25 @@ def _services() -> list[Sequence[str]]:
     return rows
 
 
+def _diagnoses() -> list[Sequence[str]]:
+    rows = [(one.code, one.looks_at) for one in DIAGNOSES]
+    return [("DIAGNOSIS", "WHAT PROVES IT (MORE IN docs/diagnoses.md)"), *rows]
+
+
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "configs": _configs,
     "scenarios": _scenarios,
     "workloads": _workloads,
     "loads": _loads,
     "services": _services,
+    "diagnoses": _diagnoses,
 }
 
 
 @click.command("list", epilog="Example: harness list configs")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
-    """Show configurations, scenarios, workloads, loads or services; without TOPIC all of them."""
+    """Show configurations, scenarios, workloads, loads, services, diagnoses; all without TOPIC."""
     chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
     click.echo("\n\n".join(_table(rows()) for rows in chosen))
 

@@ -73,7 +73,7 @@ def content_installation(settings: Settings) -> Iterator[Conflict]:
             if isinstance(method, str):
                 get_encoder(method)  # type: ignore[no-untyped-call]  # kombu is half typed
         except KeyError:
-            yield ("settings", setting), _missing("compression", method)
+            yield ("settings", setting), _missing("compression", str(method))
     accepted = settings.get("accept_content")
     if "pickle" in _names(accepted) and os.geteuid() == 0 and not os.environ.get("C_FORCE_ROOT"):
         message = (

@@ -1,0 +1,123 @@
+"""Named diagnoses: provoked for real, and not seen where they are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.runner.running import Ended, Site
+
+SOON = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+"""kombu looks for unacknowledged messages every 10 s, and at each tenth look really does."""
+
+
+def codes(ended: Ended) -> dict[str, set[str]]:
+    """Cell by the part of its name that differs -> what it was warned of."""
+    assert ended.code in (0, 1), ended.stderr
+    return {
+        cell.name: {warning.code for block in cell.blocks for warning in block.warnings}
+        for cell in ended.record.cells
+    }
+
+
+def assert_told_of_the_first_only(ended: Ended, code: str) -> None:
+    """Of two cells, of which the second has what the diagnosis advises."""
+    first, second = codes(ended).values()
+    assert code in first
+    assert code not in second
+
+
+@pytest.mark.parametrize(("collect", "warned"), [("get", True), ("join", False)])
+def test_the_floor_of_group_get(site: Site, collect: str, warned: bool) -> None:
+    """One slot takes longer for forty members than their publisher, so some are never ready."""
+    site.configuration(worker={"pool": "solo", "concurrency": 1})
+    site.scenario(
+        workloads=[{"workload": "group", "size": 40, "collect": collect}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 6, "warmup": 1},
+    )
+    ended = site.run()
+    assert ended.code == 0, ended.stderr
+    codes = {warning.code for warning in ended.block.warnings}
+    assert ("group_get_floor" in codes) is warned
+    assert ("group.get() waits half a second" in ended.words) is warned
+
+
+def test_the_polling_of_sqs(site: Site) -> None:
+    """Also without it, messages wait: for the emulator, and for each other."""
+    site.configuration(broker={"service": "sqs"})
+    site.scenario(
+        matrix={"settings.broker_transport_options.polling_interval": [1, 0]},
+        loads=[{"load": "closed", "in_flight": 16}],
+        measure={"units": 40, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "sqs_polling")
+    assert "window 8, polling_interval 1.00 s" in ended.words
+
+
+def test_a_worker_that_hoards_long_tasks(site: Site) -> None:
+    """Four tasks for one worker, two for the other, which then idles."""
+    site.configuration(worker={"pool": "prefork", "concurrency": 1, "count": 2})
+    site.scenario(
+        matrix={
+            "settings.worker_prefetch_multiplier": [4, 1],
+            "settings.task_acks_late": [True],
+        },
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
+        loads=["backlog"],
+        measure={"units": 6, "warmup": 0},
+    )
+    assert_told_of_the_first_only(site.run(), "prefetch_hoarding")
+
+
+def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
+    site.configuration(
+        worker={"pool": "threads", "concurrency": 2}, settings={"broker_transport_options": SOON}
+    )
+    site.scenario(
+        matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
+        workloads=[{"workload": "add", "options": {"countdown": "5s"}}],
+        loads=[{"load": "closed", "in_flight": 2}],
+        measure={"units": 2, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "eta_beyond_visibility")
+    twice, once = ended.record.blocks if ended.record.order[0] == 0 else ended.record.blocks[::-1]
+    assert twice.duplicated > 0
+    assert once.duplicated == 0
+    assert {"countdown_in_latency"} <= set.union(*codes(ended).values())
+    for block in (twice, once):
+        assert block.lateness_s.p50 is not None
+        assert 0 <= block.lateness_s.p50 < 2
+        assert (block.latency_s.p50 or 0) >= 5
+
+
+def test_a_late_acknowledgement_beyond_the_visibility_timeout(site: Site) -> None:
+    site.configuration(
+        worker={"pool": "threads", "concurrency": 2},
+        settings={"task_acks_late": True, "broker_transport_options": SOON},
+    )
+    site.scenario(
+        matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
+        workloads=[{"workload": "heavy_task", "n": 7, "sleep": "1s"}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 1, "warmup": 0},
+    )
+    assert_told_of_the_first_only(site.run(), "late_ack_beyond_visibility")
+
+
+def test_tasks_that_expire(site: Site) -> None:
+    """One slot, six tasks of 0.3 s at once: the last ones would begin after 0.5 s."""
+    site.configuration(worker={"pool": "solo", "concurrency": 1})
+    site.scenario(
+        matrix={"workload.options.expires": ["500ms", "60s"]},
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
+        loads=[{"load": "closed", "in_flight": 6}],
+        measure={"units": 6, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "expired_tasks")
+    gone, whole = (cell.blocks[0] for cell in ended.record.cells)
+    assert 0 < gone.outcomes.failed < 6
+    assert gone.outcomes.ok + gone.outcomes.failed == 6
+    assert whole.outcomes.ok == 6
