@@ -24,6 +24,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/harness check configs scenarios benchmarks
 	$(BIN)/harness schema --check
 	$(BIN)/python docs/render_readme.py --check
+	$(BIN)/python docs/render_diagnoses.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/.ready-dev
@@ -44,10 +45,11 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
 
-## Rebuild what is generated: JSON Schemas, the README's report and picture.
+## Rebuild what is generated: JSON Schemas, the README's report and picture, the page of diagnoses.
 docs: $(VENV)/.ready-dev
 	$(BIN)/harness schema --write
 	$(BIN)/python docs/render_readme.py
+	$(BIN)/python docs/render_diagnoses.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

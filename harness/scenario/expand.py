@@ -149,6 +149,8 @@ def _points(
 def _value_word(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("name"), str):
         value = value["name"]
+    elif isinstance(value, dict) and not any(isinstance(one, dict) for one in value.values()):
+        value = "+".join(f"{key}:{_value_word(one)}" for key, one in value.items())
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join("_" if character in " \t\r\n/,[]" else character for character in text)[:40]
 
