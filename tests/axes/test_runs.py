@@ -25,12 +25,12 @@ def p50(block: BlockRecord, name: str) -> float:
 
 def test_pools_are_what_runs(site: Site) -> None:
     """By the worker's own word."""
-    pools = {"threads": 3, "gevent": 3, "solo": 1}
+    pools = {"threads": (3, "thread"), "gevent": (3, "gevent"), "solo": (1, "solo")}
     site.scenario(
-        matrix={"worker": [{"pool": name, "concurrency": n} for name, n in pools.items()]}
+        matrix={"worker": [{"pool": pool, "concurrency": n} for pool, (n, _) in pools.items()]}
     )
     ended = site.run()
-    for (name, size), block in zip(pools.items(), blocks_of(ended).values(), strict=True):
+    for (size, name), block in zip(pools.values(), blocks_of(ended).values(), strict=True):
         assert outcomes_of(block) == {"ok": 20}
         logs = (ended.folder / block.files["logs"]).glob("worker*.log")
         banner = "".join(log.read_text(encoding="utf-8") for log in logs)
@@ -72,13 +72,14 @@ def test_the_order_of_priorities_on_rabbitmq(site: Site, rabbitmq_server: OwnedR
     assert first < last
 
 
-@pytest.mark.parametrize(("kind", "holds"), [("classic", "dispatch"), ("quorum", "queue")])
-def test_who_holds_a_countdown(
+@pytest.mark.parametrize(("kind", "holds"), [("direct", "dispatch"), ("topic", "queue")])
+def test_who_holds_a_countdown_on_quorum_queues(
     site: Site, rabbitmq_server: OwnedRabbitmq, kind: str, holds: str
 ) -> None:
-    """A worker that has received the task, or with quorum queues the broker."""
+    """The broker, but only through a topic exchange; else a worker that has received the task."""
     before = rabbitmq_server.inventory()
-    rabbitmq_server.configure(site, settings={"task_default_queue_type": kind})
+    settings = {"task_default_queue_type": "quorum", "task_default_exchange_type": kind}
+    rabbitmq_server.configure(site, settings=settings)
     site.scenario(
         workloads=[{"workload": "add", "options": {"countdown": "1s"}}],
         measure={"units": 4, "warmup": 0},
