@@ -123,23 +123,23 @@ def test_a_get_that_polls(backend: str, seen_after_ms: int, told_so: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("members", "outcome", "collect", "told_so"),
+    ("backend", "members", "outcome", "told_so"),
     [
-        (8193, Outcome.TIMED_OUT, "join", True),
-        (8193, Outcome.OK, "join", False),
-        (8193, Outcome.TIMED_OUT, "get", False),
-        (8192, Outcome.TIMED_OUT, "join", False),
+        ("rpc", 8193, Outcome.TIMED_OUT, True),
+        ("rpc", 8193, Outcome.OK, False),
+        ("redis", 8193, Outcome.TIMED_OUT, False),
+        ("rpc", 8192, Outcome.TIMED_OUT, False),
     ],
 )
 def test_results_that_rpc_evicts(
-    members: int, outcome: Outcome, collect: Any, told_so: bool
+    backend: str, members: int, outcome: Outcome, told_so: bool
 ) -> None:
     """Every member was stored, and the group never whole."""
     tasks = [ran(ident_of(0, place), (place + 2) * MS) for place in range(members)]
     unit = Unit(0, UnitFlag.MEASURED, MS, tasks, published=MS, position=WHOLE)
     unit.seen, unit.seen_at = outcome, 10**13
-    group = GroupWorkload(workload="group", size=members, collect=collect)
-    found = told([unit], group, Worker(), "rpc", broker=RabbitmqBroker(service="rabbitmq"))
+    group = GroupWorkload(workload="group", size=members, collect="join")
+    found = told([unit], group, Worker(), backend, broker=RabbitmqBroker(service="rabbitmq"))
     assert ("rpc_eviction" in found) is told_so
 
 

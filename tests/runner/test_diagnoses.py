@@ -53,6 +53,9 @@ def test_the_polling_of_sqs(site: Site) -> None:
     ended = site.run()
     assert_told_of_the_first_only(ended, "sqs_polling")
     assert "window 8, polling_interval 1.00 s" in ended.words
+    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
+    assert 0 < slow < 16, "two windows a second at the very most"
+    assert fast > slow
 
 
 def test_a_worker_that_hoards_long_tasks(site: Site) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.probe.events import Outcome
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.ledger import Final
 from harness.results.merge import MISSING
-from harness.scenario.workload_models import GroupWorkload
 from harness.units import format_duration
 
 _VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}
@@ -122,33 +120,29 @@ EXPIRED_TASKS = Diagnosis(
 
 
 def _rpc_eviction(evidence: Evidence) -> Data | None:
-    """Groups that nobody saw whole, though every member's result was sent."""
-    workload, merged = evidence.workload, evidence.digest.merged
-    joins = isinstance(workload, GroupWorkload) and workload.collect == "join"
-    if evidence.configuration.backend.service != "rpc" or not joins:
-        return None
-    if merged.tasks.per_unit <= _BUFFERED:
+    """Units whose results were all sent, and never came out of the client, among very many."""
+    merged, ledger = evidence.digest.merged, evidence.digest.ledger
+    if evidence.configuration.backend.service != "rpc" or len(merged.tasks) <= _BUFFERED:
         return None
     stored = merged.tasks.every(merged.tasks.stored_ns != MISSING)
-    unseen = np.isin(merged.units.seen, (Outcome.NONE, Outcome.TIMED_OUT))
+    unseen = np.isin(ledger.final, (Final.LOST, Final.TIMED_OUT))
     units = int((stored & unseen).sum())
-    return {"units": units, "members": merged.tasks.per_unit} if units else None
+    return {"units": units, "tasks": len(merged.tasks)} if units else None
 
 
 RPC_EVICTION = Diagnosis(
     code="rpc_eviction",
-    looks_at="rpc, groups of more than 8192 members, collect: join: never whole though all "
-    "results were sent",
+    looks_at="rpc, more than 8192 tasks: units whose results were sent and never came out",
     sentence="Results that had been sent were thrown away by the client that waited for them.",
     cause=(
         "On rpc, results that arrive before somebody has asked for them are buffered, and of "
         "more than 8192 the oldest are dropped without a word (celery/backends/base.py, "
-        "MESSAGE_BUFFER_MAX). join() asks for one member after the other."
+        "MESSAGE_BUFFER_MAX)."
     ),
     advice=(
-        "Register results before you wait (result.then), collect with get(), or use another "
-        "backend for that many."
+        "Register results before you wait for any of them (result.then), as this harness' own "
+        "clients do, or use another backend for that many."
     ),
     find=_rpc_eviction,
-    detail=lambda data: f"{data['units']} groups of {data['members']}",
+    detail=lambda data: f"{data['units']} units of a block of {data['tasks']} tasks",
 )

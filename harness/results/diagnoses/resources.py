@@ -13,7 +13,8 @@ _LEAST_S = 0.1
 
 def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     """Time in which received tasks waited for a slot while some slots were free."""
-    if evidence.workload.options.countdown:  # held on purpose
+    alone = evidence.configuration.worker.count == 1  # its own free slots get a task at once
+    if alone or evidence.workload.options.countdown:  # held on purpose
         return None
     received, started = evidence.times("received"), evidence.times("started")
     finished = evidence.times("finished")
@@ -23,7 +24,9 @@ def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     taken = np.searchsorted(received, moments, side="right")
     begun = np.searchsorted(started, moments, side="right")
     done = np.searchsorted(finished, moments, side="right")
-    hoarded = (taken > begun) & (begun - done < evidence.slots)
+    running = begun - done
+    # While nothing runs, a task waits for its own worker (to acknowledge it, say), not for a slot.
+    hoarded = (taken > begun) & (running > 0) & (running < evidence.slots)
     lengths_ns = np.diff(moments)[hoarded[:-1]]
     # A task on its way to a free slot is no hoarding: that takes milliseconds.
     idle_s = float(lengths_ns[lengths_ns >= 1e7].sum()) / 1e9
@@ -35,7 +38,7 @@ def _prefetch_hoarding(evidence: Evidence) -> Data | None:
 
 PREFETCH_HOARDING = Diagnosis(
     code="prefetch_hoarding",
-    looks_at="time in which received tasks waited for a slot while other slots were free",
+    looks_at="several workers: time in which received tasks waited while other slots were free",
     sentence="Tasks waited at a busy worker while slots elsewhere were free.",
     cause=(
         "A worker reserves concurrency x worker_prefetch_multiplier messages (default 4 each) "
