@@ -40,7 +40,7 @@ Conflict = tuple[Location, str]
 
 def added_settings(settings: Settings) -> dict[str, Any]:
     """What the harness adds so that consumers accept what producers send."""
-    used = [name for name in _used(settings).values() if name != "json"]
+    used = [name for name in _used(settings).values() if name not in ("json", "pickle")]
     if not used or "accept_content" in settings:
         return {}
     return {"accept_content": list(dict.fromkeys(["json", *used]))}
