@@ -27,7 +27,7 @@ def rendered() -> str:
     parts = [_HEAD]
     for one in DIAGNOSES:
         parts.append(
-            f"## `{one.code}`\n\n{one.sentence}\n\n"
+            f"## {one.code}\n\n{one.sentence}\n\n"
             f"- **Proved by** {one.looks_at}.\n"
             f"- **Cause.** {one.cause}\n"
             f"- **What to do.** {one.advice}\n"

@@ -13,6 +13,7 @@ from harness.results.diagnoses import DIAGNOSES
 from harness.scenario.capabilities import BACKENDS, BROKERS
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.message_options import MessageOptions
 from harness.scenario.workload_models import Workload
 
 _INVALID = "(invalid: see harness check)"
@@ -97,7 +98,7 @@ def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
         fields = model.model_fields
         name = fields[key].annotation.__args__[0]  # type: ignore[union-attr] # a Literal of one
         shown = [
-            f"{field}={'-' if info.default is None else info.default}"
+            f"{field}={'-' if info.default in (None, MessageOptions()) else info.default}"
             for field, info in fields.items()
             if field not in (key, "loads", "measure")
         ]

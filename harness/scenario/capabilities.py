@@ -128,7 +128,19 @@ def configuration_conflicts(
             message = f"the harness itself decides {long}: remove {shown(flag)}"
             conflicts.append((("worker", "options", index), message))
     conflicts += content_conflicts(configuration.settings)
+    conflicts += _isolation_conflicts(configuration, provider)
     return conflicts
+
+
+def _isolation_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    """A database of a block's own is emptied with it: for servers that the harness starts."""
+    ends = (("broker", configuration.broker), ("backend", configuration.backend))
+    message = "isolation: database is for servers that the harness starts itself: use prefix"
+    return [
+        ((role, "isolation"), message)
+        for role, end in ends
+        if getattr(end, "isolation", None) == "database" and _provider(end, provider) != "local"
+    ]
 
 
 def stores_results(configuration: Configuration) -> bool:

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.content import libraries_of
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def _clients(configuration: Configuration) -> tuple[str, ...]:
         needed += ["boto3", "pycurl", "urllib3"]
     if configuration.worker.pool == "gevent":
         needed.append("gevent")
+    needed += libraries_of(configuration.settings)
     return tuple(needed)
 
 

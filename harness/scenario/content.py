@@ -34,6 +34,15 @@ _EXTRAS: Mapping[str, str] = {
     "brotli": "pip install brotli",
 }
 
+_ZSTD = ("zstandard", "backports.zstd; python_version < '3.14'")
+_LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "msgpack": ("msgpack",),
+    "yaml": ("pyyaml",),
+    "zstd": _ZSTD,
+    "zstandard": _ZSTD,
+    "brotli": ("brotli",),
+}
+
 Settings = Mapping[str, Any]
 Conflict = tuple[Location, str]
 
@@ -80,6 +89,13 @@ def content_installation(settings: Settings) -> Iterator[Conflict]:
             "Celery's workers refuse pickle as root: run as another user, or set C_FORCE_ROOT=1"
         )
         yield ("settings", "accept_content"), message
+
+
+def libraries_of(settings: Settings) -> list[str]:
+    """Packages that an environment of its own needs for them; kombu's versions differ in zstd's."""
+    used = {*_used(settings).values(), *(str(settings.get(name)) for name in _COMPRESSIONS)}
+    needed = [library for name, library in _LIBRARIES.items() if name in used]
+    return list(dict.fromkeys(one for libraries in needed for one in libraries))
 
 
 def _used(settings: Settings) -> dict[str, str]:

@@ -250,6 +250,11 @@ ADDED: Cases = (
 
 CONFIGURATIONS: Cases = (
     (
+        "name: c\nbroker: {service: redis, provider: external, url: 'redis://h', isolation: database}\n"
+        "backend: {service: redis}\n",
+        ["2:75: isolation: database is for servers that the harness starts itself: use prefix"],
+    ),
+    (
         "{}\n",
         ['1:1: missing key "backend"', '1:1: missing key "broker"', '1:1: missing key "name"'],
     ),
