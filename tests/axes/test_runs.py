@@ -98,12 +98,12 @@ def test_fifo_has_its_own_price(site: Site) -> None:
     site.scenario(
         matrix={"broker.fifo": [False, True]},
         loads=[{"load": "backlog", "publish": "prebuilt"}],
-        measure={"units": 20, "warmup": 0},
+        measure={"units": 10, "warmup": 0},
     )
     standard, fifo = blocks_of(site.run()).values()
     prices = []
     for block in (standard, fifo):
-        assert outcomes_of(block) == {"ok": 20}
+        assert outcomes_of(block) == {"ok": 10}
         assert block.dollars_per_million_tasks is not None
         prices.append(block.dollars_per_million_tasks / block.traffic["sqs.requests"])
     assert prices[1] / prices[0] == pytest.approx(0.50 / 0.40, rel=0.01)

@@ -59,16 +59,18 @@ def test_the_polling_of_sqs(site: Site) -> None:
 
 
 def test_a_worker_that_hoards_long_tasks(site: Site) -> None:
-    """Four tasks for one worker, two for the other, which then idles."""
-    site.configuration(worker={"pool": "prefork", "concurrency": 1, "count": 2})
+    """SQS hands out up to ten messages at once: nearly all go to one worker, the other idles."""
+    options = {"polling_interval": 0, "wait_time_seconds": 1}
+    site.configuration(
+        broker={"service": "sqs"},
+        worker={"pool": "prefork", "concurrency": 1, "count": 2},
+        settings={"task_acks_late": True, "broker_transport_options": options},
+    )
     site.scenario(
-        matrix={
-            "settings.worker_prefetch_multiplier": [4, 1],
-            "settings.task_acks_late": [True],
-        },
+        matrix={"settings.worker_prefetch_multiplier": [10, 1]},
         workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
         loads=["backlog"],
-        measure={"units": 6, "warmup": 0},
+        measure={"units": 8, "warmup": 0},
     )
     assert_told_of_the_first_only(site.run(), "prefetch_hoarding")
 
