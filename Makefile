@@ -24,6 +24,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/harness check configs scenarios benchmarks
 	$(BIN)/harness schema --check
 	$(BIN)/python docs/render_readme.py --check
+	$(BIN)/python docs/render_diagnoses.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/.ready-dev
@@ -48,10 +49,11 @@ bench: $(VENV)/.ready-dev
 kills: $(VENV)/.ready-dev servers
 	HARNESS_KILLS=100 $(BIN)/pytest -q -n 2 tests/runner/test_kills.py
 
-## Rebuild what is generated: JSON Schemas, the README's report and picture.
+## Rebuild what is generated: JSON Schemas, the README's report and picture, the page of diagnoses.
 docs: $(VENV)/.ready-dev
 	$(BIN)/harness schema --write
 	$(BIN)/python docs/render_readme.py
+	$(BIN)/python docs/render_diagnoses.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

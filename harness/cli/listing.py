@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from harness.errors import InvalidInput, UsageError
+from harness.results.diagnoses import DIAGNOSES
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.message_options import MessageOptions
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.workload_models import Workload
 
@@ -80,19 +82,25 @@ _EXPIRY: Mapping[str, str] = {
 """Who removes results that are older than `result_expires`."""
 
 
+def _diagnoses() -> list[Sequence[str]]:
+    rows = [(one.code, one.looks_at) for one in DIAGNOSES]
+    return [("DIAGNOSIS", "WHAT PROVES IT (MORE IN docs/diagnoses.md)"), *rows]
+
+
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "configs": _configs,
     "scenarios": _scenarios,
     "workloads": _workloads,
     "loads": _loads,
     "backends": _backends,
+    "diagnoses": _diagnoses,
 }
 
 
 @click.command("list", epilog="Example: harness list configs")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
-    """Show configurations, scenarios, workloads, loads or backends; without TOPIC all of them."""
+    """Show configurations, scenarios, workloads, loads, backends, diagnoses; all without TOPIC."""
     chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
     click.echo("\n\n".join(_table(rows()) for rows in chosen))
 
@@ -109,7 +117,7 @@ def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
         fields = model.model_fields
         name = fields[key].annotation.__args__[0]  # type: ignore[union-attr] # a Literal of one
         shown = [
-            f"{field}={'-' if info.default is None else info.default}"
+            f"{field}={'-' if info.default in (None, MessageOptions()) else info.default}"
             for field, info in fields.items()
             if field not in (key, "loads", "measure")
         ]

@@ -14,6 +14,7 @@ from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
 from harness.probe.ids import WHOLE
+from harness.probe.message_options import Options
 from harness.probe.workloads import Group, Name, OneResult, resolved
 
 
@@ -25,6 +26,7 @@ class _Joined(OneResult):
         self._payload = "x" * spec["payload_bytes"]
         self._follow_parents: bool = spec["follow_parents"]
         self._last = resolved(tasks.put_together)
+        self._options = Options(spec)
 
     def wait(self, result: AsyncResult, timeout_s: float) -> Any:
         return result.get(timeout=timeout_s, follow_parents=self._follow_parents)
@@ -43,12 +45,14 @@ class Chord(_Joined):
         return [_own(self._payload, first + i) for i in range(self._size)]
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        options = self._options.of(unit)
         header = [
-            self._kinds[i % 2].s(value).set(task_id=name(unit, i))
+            self._kinds[i % 2].s(value).set(task_id=name(unit, i), **options)
             for i, value in enumerate(self.expected(unit))
         ]
+        body = self._last.s().set(**self._options.of_link(unit))
         last = name(unit, self._size)
-        return chord(header, self._last.s()).apply_async(task_id=last, producer=producer)
+        return chord(header, body).apply_async(task_id=last, producer=producer)
 
     def result(self, unit: int, name: Name) -> AsyncResult:
         return AsyncResult(name(unit, self._size))
@@ -71,14 +75,16 @@ class Nested(_Joined):
         return [carried + self._added(i) for i in range(self._size)]
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        options, further = self._options.of(unit), self._options.of_link(unit)
         members = [
-            self._member.s(self._added(i)).set(task_id=name(unit, i + 1)) for i in range(self._size)
+            self._member.s(self._added(i)).set(task_id=name(unit, i + 1), **further)
+            for i in range(self._size)
         ]
         last = name(unit, self._size + 1)
         links = (
-            self._first.s(_own(self._payload, unit)).set(task_id=name(unit, 0)),
+            self._first.s(_own(self._payload, unit)).set(task_id=name(unit, 0), **options),
             group(members),
-            self._last.s().set(task_id=last),
+            self._last.s().set(task_id=last, **further),
         )
         return chain(*links).apply_async(task_id=last, producer=producer)
 
@@ -98,13 +104,15 @@ class Map(OneResult):
         self._size: int = spec["size"]
         self._task = resolved(tasks.buy_milk)
         self._payload = "x" * spec["payload_bytes"]
+        self._options = Options(spec)
 
     def expected(self, unit: int) -> list[Any]:
         return [_own(self._payload, unit * self._size + i) for i in range(self._size)]
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
         calls = self._task.map(self.expected(unit))
-        return calls.apply_async(task_id=name(unit, 0), producer=producer)
+        options = self._options.of(unit)
+        return calls.apply_async(task_id=name(unit, 0), producer=producer, **options)
 
 
 class Starmap(OneResult):
@@ -114,13 +122,15 @@ class Starmap(OneResult):
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._calls = _Additions(spec)
+        self._options = Options(spec)
 
     def expected(self, unit: int) -> list[Any]:
         return self._calls.sums(unit)
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
         calls = self._calls.task.starmap(self._calls.arguments(unit))
-        return calls.apply_async(task_id=name(unit, 0), producer=producer)
+        options = self._options.of(unit)
+        return calls.apply_async(task_id=name(unit, 0), producer=producer, **options)
 
 
 class Chunks(Group):
@@ -128,6 +138,7 @@ class Chunks(Group):
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._calls = _Additions(spec)
+        self._options = Options(spec)
         self._chunk: int = spec["chunk"]
         self.tasks_per_unit = -(-spec["size"] // self._chunk)
         self._join = spec["collect"] == "join"
@@ -140,7 +151,7 @@ class Chunks(Group):
         # What `chunks.apply_async` does, with ids: the chunks become a group of starmaps.
         chunks = self._calls.task.chunks(self._calls.arguments(unit), self._chunk).group()
         for i, part in enumerate(chunks.tasks):
-            part.set(task_id=name(unit, i))
+            part.set(task_id=name(unit, i), **self._options.of(unit))
         return chunks.apply_async(task_id=name(unit, WHOLE), producer=producer)
 
 

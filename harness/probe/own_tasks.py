@@ -10,6 +10,7 @@ from celery import Celery, current_app
 from celery.result import AsyncResult
 
 from harness.probe.drawing import Arguments, table
+from harness.probe.message_options import Options
 
 _MOST_NAMED = 20
 
@@ -23,6 +24,7 @@ class OwnTasks:
         """`parts` and `seed` of the cell spec. LookupError for a task the app does not have."""
         self._tasks = [task_of(current_app, part["task"]) for part in spec["parts"]]
         self._arguments = [Arguments(part, spec["seed"]) for part in spec["parts"]]
+        self._options = Options(spec)
         self._table = table([part["weight"] for part in spec["parts"]], spec["seed"])
         self.round_units = len(self._table)
 
@@ -35,7 +37,8 @@ class OwnTasks:
         part = self.part(unit)
         args, kwargs = self._arguments[part].of(unit)
         task = self._tasks[part]
-        return task.apply_async(args, kwargs, task_id=name(unit, 0), producer=producer)
+        options = self._options.of(unit)
+        return task.apply_async(args, kwargs, task_id=name(unit, 0), producer=producer, **options)
 
     def result(self, unit: int, name: Any) -> AsyncResult:
         """The AsyncResult of a unit that was published."""

@@ -18,6 +18,7 @@ from celery.result import AsyncResult, GroupResult
 from harness.probe import tasks
 from harness.probe.drawing import Failure
 from harness.probe.ids import WHOLE
+from harness.probe.message_options import Options
 from harness.probe.own_tasks import OwnTasks
 
 
@@ -87,6 +88,7 @@ class Add(OneResult):
         self._task = resolved(tasks.add)
         self._x, self._y = spec["x"], spec["y"]
         self._payload = "x" * spec["payload_bytes"]
+        self._options = Options(spec)
 
     def arguments(self, unit: int) -> tuple[Any, Any]:
         """What the unit's task is called with."""
@@ -95,8 +97,10 @@ class Add(OneResult):
         return unit if self._x is None else self._x, unit + 1 if self._y is None else self._y
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        arguments = self.arguments(unit)
-        return self._task.apply_async(arguments, task_id=name(unit, 0), producer=producer)
+        arguments, options = self.arguments(unit), self._options.of(unit)
+        return self._task.apply_async(
+            arguments, task_id=name(unit, 0), producer=producer, **options
+        )
 
     def expected(self, unit: int) -> Any:
         x, y = self.arguments(unit)
@@ -114,6 +118,7 @@ class Group:
         self._fixed = (spec["volume"], spec["count"])
         self._payload = "x" * spec["payload_bytes"]
         self._join = spec["collect"] == "join"
+        self._options = Options(spec)
 
     def expected(self, unit: int) -> list[Any]:
         first = unit * self.tasks_per_unit
@@ -125,8 +130,9 @@ class Group:
         return number if fixed is None else fixed
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> GroupResult:
+        options = self._options.of(unit)
         members = [
-            self._kinds[i % 2].s(value).set(task_id=name(unit, i))
+            self._kinds[i % 2].s(value).set(task_id=name(unit, i), **options)
             for i, value in enumerate(self.expected(unit))
         ]
         return group(members).apply_async(task_id=name(unit, WHOLE), producer=producer)
@@ -147,6 +153,7 @@ class Chain(OneResult):
         self._first = resolved(tasks.fetch_user_name)
         self._further = resolved(tasks.greeting_user)
         self._id = spec["id"]
+        self._options = Options(spec)
         self._payload = "x" * spec["payload_bytes"]
 
     def _argument(self, unit: int) -> Any:
@@ -158,7 +165,13 @@ class Chain(OneResult):
         last = self.tasks_per_unit - 1
         links = [self._first.s(self._argument(unit))]
         links += [self._further.s() for _ in range(last)]
-        named = [link.set(task_id=name(unit, i)) for i, link in enumerate(links)]
+        named = [
+            link.set(
+                task_id=name(unit, i),
+                **(self._options.of_link(unit) if i else self._options.of(unit)),
+            )
+            for i, link in enumerate(links)
+        ]
         # Celery 5.7 takes no notice of a chain's producer; nothing of ours depends on it.
         return chain(*named).apply_async(task_id=name(unit, last), producer=producer)
 
@@ -183,14 +196,17 @@ class HeavyTask(OneResult):
     def __init__(self, spec: dict[str, Any]) -> None:
         self._task = resolved(tasks.heavy_task)
         self._n = spec["n"]
+        self._options = Options(spec)
 
     def arguments(self, unit: int) -> tuple[Any]:  # noqa: ARG002 - every unit is alike
         """What the unit's task is called with."""
         return (self._n,)
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        arguments = self.arguments(unit)
-        return self._task.apply_async(arguments, task_id=name(unit, 0), producer=producer)
+        arguments, options = self.arguments(unit), self._options.of(unit)
+        return self._task.apply_async(
+            arguments, task_id=name(unit, 0), producer=producer, **options
+        )
 
     def expected(self, unit: int) -> Any:  # noqa: ARG002 - every unit is alike
         if isinstance(self._n, str):

@@ -9,6 +9,7 @@ from harness.report.by_task import by_task_tables
 from harness.report.call_tables import call_tables
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
+from harness.report.message_options import message_option_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.periodic import periodic_tables
 from harness.report.tables import Table, tables
@@ -91,6 +92,7 @@ def content_of(view: RunView) -> Content:
             *call_tables(view),
             *tracking_tables(view),
             *by_task_tables(view),
+            *message_option_tables(view),
             *cost_tables(view),
         ),
         remarks=tuple(_remarks(view)),

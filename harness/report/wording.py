@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.cells import Counts, RunView
+from harness.results.diagnoses import DIAGNOSES
 from harness.results.record import RunRecord, Server
 from harness.scenario.wording import printable
 from harness.units import format_duration
@@ -91,30 +92,11 @@ WARNINGS: Mapping[str, Warned] = {
         "not happen: please report it, with the run's folder.",
         _by_name,
     ),
-    "group_get_floor": Warned(
-        "group.get() waits half a second between two looks at the Redis backend "
-        "(celery/backends/base.py, get_many, default interval 0.5 s), so most of this latency is "
-        "that wait. join() does not wait: see collect: join of the workload group.",
-        lambda data: f"median join {format_duration(data['join_p50_s'])}",
-    ),
-    "chord_get_asks_parents": Warned(
-        "A chord's get() asks for the result of each header task, one by one, before it waits for "
-        "the body and again whenever it is woken (celery/result.py, _maybe_reraise_parent_error): "
-        "much of the result phase is that. get(follow_parents=False) does not: see follow_parents "
-        "of the workload.",
-        lambda data: (
-            f"median result {format_duration(data['result_p50_s'])}, header of {data['size']}"
-        ),
-    ),
-    "sqs_polling": Warned(
-        "On SQS a worker takes one prefetch window (concurrency x worker_prefetch_multiplier) and "
-        "then sleeps polling_interval, whatever the server can do (kombu/transport/SQS.py). Much "
-        "of the queue phase is that sleep: lower broker_transport_options.polling_interval, or "
-        "raise worker_prefetch_multiplier.",
-        lambda data: (
-            (f"window {data['window']}, " if "window" in data else "")
-            + f"polling_interval {format_duration(data['polling_interval_s'])}"
-        ),
+    **{one.code: Warned(one.words, one.detail) for one in DIAGNOSES},
+    "countdown_in_latency": Warned(
+        "Tasks were asked to wait before they run: latency, and the queue or dispatch phase, hold "
+        "that countdown. What the configuration itself adds is the lateness: start less ETA.",
+        lambda data: f"countdown {format_duration(data['countdown_s'])}",
     ),
     "client_limited": Warned(
         "The client could not send all units on time: more than 1 % of a phase's units were late "

@@ -6,14 +6,15 @@ no percentile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.pooled_options import pooled_lateness, pooled_priorities
 from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord
 from harness.stats.percentiles import describe
 
@@ -48,6 +49,10 @@ class PooledCell:
     blocks: tuple[int, ...]
     """Numbers of the blocks in it."""
     latency_s: Distribution
+    priorities_s: Mapping[str, Distribution] = field(default_factory=dict)
+    """By priority, where units bear several."""
+    lateness_s: Distribution | None = None
+    """Of tasks with a countdown."""
 
 
 def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
@@ -71,7 +76,10 @@ def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
     import duckdb  # noqa: PLC0415 - 100 ms that a run of single blocks need not pay
 
     with duckdb.connect() as database:
-        found = {index: _pool(database, folder, blocks) for index, blocks in several.items()}
+        found = {
+            index: _pool(database, folder, record.cells[index], blocks)
+            for index, blocks in several.items()
+        }
     return {index: cell for index, cell in found.items() if cell is not None}
 
 
@@ -155,22 +163,30 @@ def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64
 
 
 def _pool(
-    database: duckdb.DuckDBPyConnection, folder: Path, blocks: Sequence[BlockRecord]
+    database: duckdb.DuckDBPyConnection,
+    folder: Path,
+    cell: CellRecord,
+    blocks: Sequence[BlockRecord],
 ) -> PooledCell | None:
     import duckdb  # noqa: PLC0415 - see `pooled`
 
     paths = _sample_files(folder, blocks)
+    tasks = _sample_files(folder, blocks, "tasks")
     if paths is None:
         return None
+    both = list(zip(paths, tasks or (), strict=False))
     try:
         columns = database.execute(_totals(blocks), {"paths": paths}).fetchnumpy()
+        priorities = pooled_priorities(database, cell, _chosen(blocks), both)
+        lateness = pooled_lateness(database, cell, _chosen(blocks), both, blocks)
     except duckdb.Error:
         return None
     totals = np.ma.getdata(columns["total_ns"]).astype(np.int64)
     if len(totals) != sum(block.latency_s.count for block in blocks):
         return None
     numbers = tuple(block.number for block in blocks)
-    return PooledCell(numbers, Distribution.model_validate(describe(totals)))
+    described = Distribution.model_validate(describe(totals))
+    return PooledCell(numbers, described, priorities, lateness)
 
 
 def _totals(blocks: Sequence[BlockRecord]) -> str:

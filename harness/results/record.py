@@ -265,6 +265,11 @@ class BlockRecord(Stored):
     unlock_looks_per_unit: float | None = None
     """Where the result backend does not count a chord's header: how often Celery's
     `chord_unlock` looked whether it was done."""
+    priorities_s: dict[str, Distribution] = {}
+    """Total latency of the units of each priority, where the workload has several."""
+    lateness_s: Distribution = Distribution(count=0)
+    """With a countdown: start of a task less its ETA. What the wait that was asked for leaves of
+    a latency. The ETA is taken as the beginning of the publish call plus the countdown."""
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
     """Of `failed`: units that were meant to fail, and did so in just the expected way."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.results.facts import COMMIT, CONFIG, PACKAGE, fact_words
 from harness.results.record import CellRecord, RunRecord
+from harness.scenario.axes import parts
 from harness.scenario.celery_settings import known_settings
 
 Different = Mapping[str, tuple[str, str]]
@@ -192,7 +193,8 @@ def _by_commit(before: Measured, after: Measured, different: Different) -> _Side
 
 def _is_axis(cell: CellRecord, path: str) -> bool:
     """Whether the scenario's own matrix varies it: `harness ab` then refuses to."""
-    return any(_overlap(axis, path) for axis in cell.axes if axis != _AB_AXIS)
+    axes = (axis for axis in cell.axes if axis != _AB_AXIS)
+    return any(_overlap(varied, path) for axis in axes for varied in parts(axis))
 
 
 def _overlap(one: str, other: str) -> bool:

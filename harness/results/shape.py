@@ -46,6 +46,10 @@ class BlockShape:
     """Calls of functions that a message carries, in the mean."""
     mix: Mix | None = None
     """Of the user's own tasks: which unit ran which."""
+    priorities: tuple[int, ...] = ()
+    """Units bear these in turn, by their number; empty where all are alike."""
+    countdown_s: float = 0.0
+    """How long tasks were asked to wait before they run."""
 
 
 def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
@@ -64,7 +68,21 @@ def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
         steps=steps if several else (),
         calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
         mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
+        priorities=priorities_in_turn(cell),
+        countdown_s=countdown_s_of(cell),
     )
+
+
+def priorities_in_turn(cell: CellRecord) -> tuple[int, ...]:
+    """What its units bear in turn; empty where all are alike."""
+    priorities = tuple((cell.workload.get("options") or {}).get("priority") or ())
+    return priorities if len(priorities) > 1 else ()
+
+
+def countdown_s_of(cell: CellRecord) -> float:
+    """How long its tasks were asked to wait."""
+    countdown_s: float | None = (cell.workload.get("options") or {}).get("countdown")
+    return countdown_s or 0.0
 
 
 def _is_watched(load: dict[str, Any]) -> bool:

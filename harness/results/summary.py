@@ -14,6 +14,7 @@ from harness.results.canvas import canvas
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
+from harness.results.message_options import latencies_by_priority, lateness_ns
 from harness.results.phases import Phases, phases
 from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
 from harness.results.shape import BlockShape
@@ -65,6 +66,11 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
         **tracking(merged, usable),
+        "priorities_s": {
+            priority: _distribution(times)
+            for priority, times in latencies_by_priority(merged, timing, usable, shape)
+        },
+        "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "duplicated": int(duplicates(merged).sum()),
@@ -77,7 +83,10 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         surplus = duplicates(merged)
         figures = by_task(shape.mix, merged, ledger, timing, counted, surplus, window)
         fields["by_task"] = figures
-    warnings = _warnings(merged, ledger, timing, fields, shape)
+    warnings = [*_warnings(merged, ledger, timing, fields, shape)]
+    if shape.countdown_s:
+        data = {"countdown_s": shape.countdown_s}
+        warnings.append(RecordedWarning(code="countdown_in_latency", data=data))
     return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
 
 

@@ -20,6 +20,7 @@ from harness.results.mix import WORKLOAD as OWN_TASKS
 from harness.results.record import RunRecord
 from harness.runner.interpreters import IMPORTING
 from harness.runner.revisions import find_revision
+from harness.scenario.axes import parts
 from harness.scenario.compare_models import Compare, PairBudget
 from harness.scenario.endpoints import Provider
 from harness.scenario.loader import load_plan
@@ -167,7 +168,7 @@ def _plan(frame: Frame, side: Variant, name: str) -> Plan:
 
 
 def _check_axes(scenario: Scenario, paths: Sequence[str]) -> None:
-    for axis in scenario.matrix:
+    for axis in (part for joined in scenario.matrix for part in parts(joined)):
         for path in paths:
             if f"{axis}.".startswith(f"{path}.") or f"{path}.".startswith(f"{axis}."):
                 raise UsageError(

@@ -15,6 +15,7 @@ from harness.clock import utc_now
 from harness.environments import OWN, Interpreter
 from harness.errors import HarnessError, RecordError
 from harness.results import samples
+from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.eventlog import versions_in
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
@@ -32,7 +33,6 @@ from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
 from harness.runner.schedule import ScheduleSession
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
-from harness.runner.traps import traps
 from harness.scenario.load_models import OpenLoad
 from harness.scenario.models import Cell
 from harness.scenario.price_models import Prices
@@ -262,7 +262,7 @@ def _record(
     fields = result.fields | {
         "warnings": (
             *result.fields["warnings"],
-            *traps(job.cell, result.fields),
+            *diagnosed(Evidence(job.cell, result)),
             *_warnings(measured, redact),
             *costs.warnings(measured.costs),
             *results_left.warnings(measured.left, redact),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.configuration import Configuration
+from harness.scenario.content import content_conflicts, content_installation
 from harness.scenario.document import Location
 from harness.scenario.endpoints import Endpoint, Provider, S3Backend
 from harness.scenario.fields import Frozen
@@ -23,6 +24,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.option_conflicts import option_conflicts
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.results_left import results_left_conflict
 from harness.scenario.schedules import schedule_conflicts
@@ -82,7 +84,20 @@ def configuration_conflicts(
         if long := _OWNED_WORDS.get(flag if flag.startswith("--") else flag[:2]):
             message = f"the harness itself decides {long}: remove {shown(flag)}"
             conflicts.append((("worker", "options", index), message))
+    conflicts += content_conflicts(configuration.settings)
+    conflicts += _isolation_conflicts(configuration, provider)
     return conflicts
+
+
+def _isolation_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    """A database of a block's own is emptied with it: for servers that the harness starts."""
+    ends = (("broker", configuration.broker), ("backend", configuration.backend))
+    message = "isolation: database is for servers that the harness starts itself: use prefix"
+    return [
+        ((role, "isolation"), message)
+        for role, end in ends
+        if getattr(end, "isolation", None) == "database" and _provider(end, provider) != "local"
+    ]
 
 
 def stores_results(configuration: Configuration) -> bool:
@@ -95,7 +110,7 @@ def installation_conflicts(configuration: Configuration) -> list[Conflict]:
     """What this Python lacks for a configuration to run."""
     if configuration.celery is not None:  # an environment of its own brings what it needs
         return []
-    conflicts: list[Conflict] = []
+    conflicts = list(content_installation(configuration.settings))
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
         conflicts.append((("worker", "pool"), "pool gevent needs gevent: pip install gevent"))
     backend = configuration.backend.service
@@ -155,6 +170,7 @@ def cell_conflicts(
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
     conflicts += schedule_conflicts(configuration, workload, load, measure)
+    conflicts += option_conflicts(configuration, workload, load, measure)
     return conflicts
 
 

@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.scenario.configuration import CelerySet, Configuration
+from harness.scenario.content import libraries_of
 from harness.scenario.service_tables import BACKENDS
 
 
@@ -87,6 +88,7 @@ def _clients(configuration: Configuration) -> tuple[str, ...]:
     needed += BACKENDS[configuration.backend.service].requirements
     if configuration.worker.pool == "gevent":
         needed.append("gevent")
+    needed += libraries_of(configuration.settings)
     return tuple(needed)
 
 

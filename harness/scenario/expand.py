@@ -5,11 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Problem
+from harness.scenario.axes import (
+    about_work,
+    axes_of,
+    fields_of,
+    in_configuration,
+    in_work,
+    short_names,
+)
 from harness.scenario.capabilities import cell_conflicts
 from harness.scenario.cell_names import load_label, value_word, workload_label
 from harness.scenario.configuration import Configuration
@@ -19,13 +27,13 @@ from harness.scenario.load_models import (
     MeasureOverride,
 )
 from harness.scenario.models import Cell, Measure, Scenario
+from harness.scenario.validation import validate
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
     Workload,
 )
 
 MAX_CELLS = 10_000
-_NOT_MEASURED = ("name", "description")
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class Variant:
 
     document: Document
     axes: dict[str, Any]
+    point: dict[str, int]
+    """For each axis the index of its value."""
     label: str
     """`redis`, or `redis[concurrency=4,task_acks_late=true]`."""
 
@@ -60,7 +70,9 @@ def variants(
 
     Problems point at the matrix value that causes them.
     """
-    axes = _axes(scenario, problems)
+    axes = axes_of(scenario, problems)
+    for path, values in axes.items():
+        _find_repeated(scenario, path, values, problems)
     points = math.prod(len(values) for values in axes.values()) * len(configurations)
     if points > MAX_CELLS:
         mark = scenario.key_mark(("matrix",))
@@ -77,26 +89,6 @@ def variants(
             if configuration is not None:
                 resolved.append(Resolved(variant, configuration))
     return tuple(resolved)
-
-
-def _axes(scenario: Document, problems: list[Problem]) -> dict[str, list[Any]]:
-    """The usable axes. What is no mapping of lists was reported with the scenario's own types."""
-    matrix = scenario.get(("matrix",))
-    if not isinstance(matrix, dict):
-        return {}
-    axes = {}
-    for path, values in matrix.items():
-        mark = scenario.key_mark(("matrix", path))
-        if path in _NOT_MEASURED:
-            problems.append(mark.problem(f"{path} does not change what is measured"))
-        elif "" in path.split("."):
-            problems.append(mark.problem(f"{shown(path)} is not a dotted path"))
-        elif around := [other for other in matrix if path.startswith(f"{other}.")]:
-            problems.append(mark.problem(f"overlaps with {shown(around[0])}"))
-        elif isinstance(values, list) and values:
-            axes[path] = values
-            _find_repeated(scenario, path, values, problems)
-    return axes
 
 
 def _find_repeated(
@@ -122,53 +114,29 @@ def _check_single_values(
     problems: list[Problem],
 ) -> None:
     """Each value on its own first: a bad one is reported once, not at every point it is part of."""
-    for document in configurations:
-        for path, values in axes.items():
-            for index in range(len(values)):
-                try:
-                    placed = _placed(scenario, document, path, index)
-                except NoSuchPlaceError as error:
-                    mark = scenario.key_mark(("matrix", path))
-                    problems.append(mark.problem(str(error)))
-                    continue
-                check(placed, problems)
+    for axis, values in axes.items():
+        for index in range(len(values)):
+            point = {axis: index}
+            try:
+                if about_work(axis):
+                    validate(Scenario, in_work(scenario, point), problems)
+                for document in configurations:
+                    check(in_configuration(scenario, document, point), problems)
+            except NoSuchPlaceError as error:
+                problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
 
 
 def _points(
     scenario: Document, document: Document, axes: dict[str, list[Any]]
 ) -> Iterator[Variant]:
-    names = _short_names(list(axes))
+    names = short_names(list(axes))
     base = str(document.get(("name",)))
     for choice in itertools.product(*(range(len(values)) for values in axes.values())):
-        at_point = document
-        values: dict[str, Any] = {}
-        for path, index in zip(axes, choice, strict=True):
-            at_point = _placed(scenario, at_point, path, index)
-            values[path] = axes[path][index]
-        words = [f"{names[path]}={value_word(value)}" for path, value in values.items()]
+        point = dict(zip(axes, choice, strict=True))
+        values = {axis: axes[axis][index] for axis, index in point.items()}
+        words = [f"{names[axis]}={value_word(value)}" for axis, value in values.items()]
         label = f"{base}[{','.join(words)}]" if words else base
-        yield Variant(at_point, values, label)
-
-
-def _placed(scenario: Document, document: Document, path: str, index: int) -> Document:
-    key = scenario.key_mark(("matrix", path))
-    part = scenario.below(("matrix", path, index), key)
-    return document.placed(tuple(path.split(".")), part)
-
-
-def _short_names(paths: list[str]) -> dict[str, str]:
-    """The last word of each dotted path, or more of them where that is ambiguous."""
-    names = {}
-    for path in paths:
-        words = path.split(".")
-        others = [other.split(".") for other in paths if other != path]
-        length = next(
-            length
-            for length in range(1, len(words) + 1)
-            if length == len(words) or all(other[-length:] != words[-length:] for other in others)
-        )
-        names[path] = ".".join(words[-length:])
-    return names
+        yield Variant(in_configuration(scenario, document, point), values, point, label)
 
 
 # --- cells --------------------------------------------------------------------------------------
@@ -178,22 +146,47 @@ def cells(
     scenario: Scenario, document: Document, resolved: Sequence[Resolved], problems: list[Problem]
 ) -> tuple[Cell, ...]:
     """Every cell, with a name of its own; what cannot work is added to `problems`."""
-    pairs = list(_pairs(scenario, document, problems))
-    if len(pairs) * len(resolved) > MAX_CELLS:
-        message = f"{len(pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
-        problems.append(document.key_mark(("workloads",)).problem(message))
-        return ()
     found: list[Cell] = []
     names: dict[str, int] = {}
+    works: dict[str, _Work] = {}
     for one in resolved:
-        for pair in pairs:
-            pair.add_conflicts(one.configuration, document, problems)
-            name = f"{one.variant.label}/{workload_label(pair.workload)}/{load_label(pair.load)}"
+        of_work = {axis: index for axis, index in one.variant.point.items() if about_work(axis)}
+        key = _identity(of_work)
+        if key not in works:
+            works[key] = _work_at(scenario, document, of_work, problems)
+        work = works[key]
+        if len(work.pairs) * len(resolved) > MAX_CELLS:
+            message = f"{len(work.pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
+            problems.append(document.key_mark(("workloads",)).problem(message))
+            return ()
+        for pair in work.pairs:
+            pair.add_conflicts(one.configuration, work.document, problems)
+            name = f"{one.variant.label}/{pair.label(of_work)}"
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:
                 name = f"{name}#{names[name]}"
             found.append(pair.cell(name, one))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The scenario's workloads and loads at one point of the matrix."""
+
+    document: Document
+    pairs: tuple[_Pair, ...]
+
+
+def _work_at(
+    scenario: Scenario, document: Document, point: dict[str, int], problems: list[Problem]
+) -> _Work:
+    if point:
+        document = in_work(document, point)
+        at_point = validate(Scenario, document, problems)
+        if at_point is None:
+            return _Work(document, ())
+        scenario = at_point
+    return _Work(document, tuple(_pairs(scenario, document, problems)))
 
 
 @dataclass(frozen=True)
@@ -213,6 +206,11 @@ class _Pair:
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
             location = (*starts[str(place[0])], *place[1:])
             problems.append(document.value_mark(location).problem(message))
+
+    def label(self, axes: Collection[str]) -> str:
+        """`add/closed-8`, without what the axes say: that stands in the variant's brackets."""
+        workload = workload_label(self.workload, fields_of("workload", axes))
+        return f"{workload}/{load_label(self.load, fields_of('load', axes))}"
 
     def cell(self, name: str, one: Resolved) -> Cell:
         return Cell(

@@ -36,7 +36,7 @@ def changed(document: Document, changes: Sequence[Change], problems: list[Proble
         location = _indexed(document, change.location)
         mark = change.part.spots[()].key
         try:
-            written_out = _with_entry_written_out(document, location)
+            written_out = with_entry_written_out(document, location)
             document = _without_rival(written_out, change, changes).placed(location, change.part)
         except NoSuchPlaceError as error:
             problems.append(mark.problem(str(error)))
@@ -82,7 +82,7 @@ def _indexed(document: Document, location: Location) -> Location:
     return result
 
 
-def _with_entry_written_out(document: Document, location: Location) -> Document:
+def with_entry_written_out(document: Document, location: Location) -> Document:
     """`- add` becomes `- workload: add` where a change goes into it."""
     for length in range(2, len(location)):
         entry, key = location[:length], _NAMED_BY.get(str(location[length - 2]))

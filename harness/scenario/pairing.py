@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.scenario.axes import parts
 from harness.scenario.wording import did_you_mean, listed, shown
 
 
@@ -120,7 +121,11 @@ def _meaning(places: Sequence[Place], base: str) -> _Base:
 def _axis(places: Sequence[Place], base: str) -> _Base | None:
     name, equals, value = base.partition("=")
     paths = dict.fromkeys(path for place in places for path in place.axes)
-    fitting = [path for path in paths if path == name or path.endswith(f".{name}")]
+    fitting = [
+        axis
+        for axis in paths
+        if axis == name or any(f".{path}".endswith(f".{name}") for path in parts(axis))
+    ]
     if not equals or not fitting:
         return None
     if len(fitting) > 1 and name not in fitting:

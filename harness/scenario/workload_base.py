@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.scenario.fields import Frozen, NonEmptyItems
 from harness.scenario.load_models import LoadEntry, MeasureOverride
+from harness.scenario.message_options import MessageOptions
 
 
 class WorkloadBase(Frozen):
@@ -12,3 +13,5 @@ class WorkloadBase(Frozen):
     loads: NonEmptyItems[LoadEntry] | None = None
     """Instead of the scenario's loads, for this workload only."""
     measure: MeasureOverride = MeasureOverride()
+    options: MessageOptions = MessageOptions()
+    """Priority, countdown and expiry of each message."""

@@ -173,10 +173,13 @@ class Service(Protocol):
         """
         ...
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A fresh namespace; `label` is unique within the machine (run id + block).
 
         `settings` are the configuration's own: some decide where a transport keeps messages.
+        `endpoint` is the configuration's broker or backend, as it asks for this namespace.
         """
         ...
 

@@ -97,12 +97,15 @@ class DynamodbService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A table of the block's own.
 
         Celery would make it at the first result, but two pool processes that do so at the same
         moment disturb each other, and a result is lost.
         """
+        del endpoint  # one way for all
         del settings  # none of them says where results are
         access, client = self._access, self._client
         options = dict(self.target.options)

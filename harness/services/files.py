@@ -136,8 +136,11 @@ class FilesService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A folder of the block's own."""
+        del endpoint  # one way for all
         folder = self._parent / f"{_PREFIX}{identifier(label)}"
         promise = None
         if self._lasting:

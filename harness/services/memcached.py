@@ -139,9 +139,11 @@ class MemcachedService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """Keys under a prefix of the block's own."""
-        del settings  # none of them says where results are
+        del settings, endpoint  # none of them says where results are
         url, prefix = self.target.url, f"{_PREFIX}{identifier(label)}:"
         promised = None
         if self.target.provider == "external":

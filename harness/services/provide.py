@@ -10,7 +10,13 @@ from typing import Any
 
 from harness.errors import HarnessError, ServiceError
 from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import FolderBackend, NoBackend, Provider, RpcBackend
+from harness.scenario.endpoints import (
+    Backend,
+    FolderBackend,
+    NoBackend,
+    Provider,
+    RpcBackend,
+)
 from harness.scenario.service_tables import refusal
 from harness.services.base import (
     AnyEndpoint,
@@ -99,13 +105,14 @@ class Services:
         broker_service, backend_service = self.of(configuration)
         own = configuration.settings
         with contextlib.ExitStack() as spaces:
-            broker = broker_service.open_namespace(label, own)
+            broker = broker_service.open_namespace(label, own, configuration.broker)
             spaces.enter_context(_closing(broker))
             backend: Namespace | None = broker
             if backend_service is None:
                 backend = None
             elif backend_service is not broker_service:
-                backend = backend_service.open_namespace(label, own)
+                endpoint = _server_of(configuration.backend)
+                backend = backend_service.open_namespace(label, own, endpoint)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
             broker_end = broker.broker()
@@ -228,6 +235,13 @@ def _variables(broker: CeleryEnd, backend: CeleryEnd | None) -> dict[str, str]:
             "that has others: both would come from the same environment variables"
         )
     return {**broker.environ, **backend.environ}
+
+
+def _server_of(backend: Backend) -> AnyEndpoint:
+    """A backend with a server of its own."""
+    if isinstance(backend, NoBackend | RpcBackend):
+        raise TypeError(f"backend {backend.service} has no server of its own")
+    return backend
 
 
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:

@@ -166,9 +166,11 @@ class RabbitmqService:
                 "`broker.management_url`, so that every block gets a vhost of its own"
             )
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A vhost, or on a shared vhost names of its own."""
-        del settings  # none of them says where messages are
+        del settings, endpoint  # none of them says where messages are
         name = f"harness-{identifier(label)}"
         if self._management is None:
             promise = self._workspace.promise(

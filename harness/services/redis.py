@@ -141,11 +141,21 @@ class RedisService:
             return self._counters.read()
 
     def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
+        """Databases are numbered from 0, and whose they are on a shared server nobody knows."""
+        for end in (configuration.broker, configuration.backend):
+            wanted = isinstance(end, RedisBroker | RedisBackend) and end.isolation
+            if wanted == "database" and self._server is None:
+                raise ServiceError(
+                    f"configuration {configuration.name}: isolation: database empties databases, "
+                    "which is for servers of the harness' own: use isolation: prefix, or "
+                    "provider local"
+                )
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A database of its own, or keys with a prefix of their own."""
-        if self._server is None:
+        if self._server is None or _own(endpoint).isolation == "prefix":
             prefix = f"harness:{identifier(label)}:"
             promise = self._workspace.promise(
                 _KEYS_PROMISE, {"url": self.target.url, "prefix": prefix}

@@ -117,9 +117,11 @@ class S3Service:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """Keys under a prefix of the block's own."""
-        del settings  # none of them says where results are
+        del settings, endpoint  # none of them says where results are
         access, client, bucket = self._access, self._client, self._bucket
         prefix = f"{_PREFIX}{identifier(label)}/"
         promised = None

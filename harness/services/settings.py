@@ -8,6 +8,7 @@ from typing import Any
 from harness.errors import ServiceError
 from harness.scenario import secrets
 from harness.scenario.configuration import Configuration
+from harness.scenario.content import added_settings
 from harness.services.base import CeleryEnd
 
 _SECRET_LENGTH = 8
@@ -39,6 +40,7 @@ def block_settings(
     for end in (broker, backend):
         settings = merge(settings, end.settings if end else {})
     where = f"configuration {configuration.name}"
+    settings = merge(settings, added_settings(configuration.settings))
     settings = merge(settings, _expand_values(configuration.settings, environ, where))
     settings["broker_url"] = broker.url
     if backend is not None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.services.base import (
+    AnyEndpoint,
     CeleryEnd,
     Counters,
     Namespace,
@@ -119,8 +120,11 @@ class SqlService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """A schema of the block's own."""
+        del endpoint  # one way for all
         dialect, url, name = self._dialect, self.target.url, sql_name(label)
         promised = None
         if self.target.provider == "external":

@@ -36,6 +36,8 @@ from harness.services.sqs_emulators import FAKE_KEY, launch_emulator, local_url
 from harness.workspace import Promise, Workspace
 
 _QUEUE = "tasks"
+_FIFO_QUEUE = "tasks.fifo"
+"""The ending is SQS' own rule; kombu goes by it, too: attributes, group and deduplication id."""
 _QUEUES_PROMISE = "sqs-queues"
 _MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _HIGHEST_PREFIX = 30
@@ -110,7 +112,9 @@ class SqsService:
     def check(self, configuration: Configuration) -> None:
         """Every configuration can be served."""
 
-    def open_namespace(self, label: str, settings: Mapping[str, Any]) -> Namespace:
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
         """Queues under a prefix of their own."""
         del settings  # none of them says where messages are
         prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
@@ -120,7 +124,8 @@ class SqsService:
                 _QUEUES_PROMISE,
                 {"url": self.target.url, "region": self.target.region, "prefix": prefix},
             )
-        return _SqsNamespace(self._access, self._client, prefix, self._workspace, promise)
+        queue = _FIFO_QUEUE if _own(endpoint).fifo else _QUEUE
+        return _SqsNamespace(self._access, self._client, prefix, queue, self._workspace, promise)
 
     def close(self) -> None:
         """Stop a local emulator, close connections."""
@@ -137,6 +142,7 @@ class _SqsNamespace:
         access: Access,
         client: BaseClient,
         prefix: str,
+        queue: str,
         workspace: Workspace,
         promise: Promise | None,
     ) -> None:
@@ -146,7 +152,7 @@ class _SqsNamespace:
         self._workspace = workspace
         self._promise = promise
         self._closed = False
-        self.queue = _QUEUE
+        self.queue = queue
         self.exact_depth = not access.amazon
 
     def broker(self) -> CeleryEnd:
@@ -222,12 +228,12 @@ def _queue_url(client: BaseClient, name: str) -> str | None:
 
 
 def _delete_queues(client: BaseClient, prefix: str) -> None:
-    """All queues under a prefix. The task queue by name as well: a listing may lag behind."""
+    """All queues under a prefix. Task queues by name as well: a listing may lag behind."""
     urls: set[str] = set()
     for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
         urls.update(page.get("QueueUrls", []))
-    task_queue = _queue_url(client, prefix + _QUEUE)
-    for url in sorted(urls | ({task_queue} if task_queue else set())):
+    by_name = (_queue_url(client, prefix + queue) for queue in (_QUEUE, _FIFO_QUEUE))
+    for url in sorted(urls | set(filter(None, by_name))):
         try:
             client.delete_queue(QueueUrl=url)
         except ClientError as error:

@@ -19,6 +19,7 @@ from celery import Celery
 
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import NoBackend, RpcBackend
 from harness.services.base import Namespace, Service, Target
 from harness.services.local import free_ports
 from harness.services.provide import Services, provide
@@ -70,7 +71,9 @@ def reached(
 
 @contextlib.contextmanager
 def opened(service: Service, label: str) -> Iterator[Namespace]:
-    with contextlib.closing(service.open_namespace(label, {})) as namespace:
+    endpoint = CONFIGURATIONS[service.info.service].backend
+    assert not isinstance(endpoint, RpcBackend | NoBackend)
+    with contextlib.closing(service.open_namespace(label, {}, endpoint)) as namespace:
         yield namespace
 
 

@@ -79,7 +79,9 @@ def pair(
     owner = OWNERS[broker]
     with contextlib.ExitStack() as stack:
         space = stack.enter_context(
-            contextlib.closing(local.of(owner)[0].open_namespace(label, QUICKLY[broker]))
+            contextlib.closing(
+                local.of(owner)[0].open_namespace(label, QUICKLY[broker], owner.broker)
+            )
         )
         environ: dict[str, str] = {}
         end = None
@@ -89,11 +91,11 @@ def pair(
         if own is None:
             configuration = CONFIGURATIONS[backend]
             service = stores.of(configuration)[1]
+            endpoint = configuration.backend
             assert service is not None
-            results = stack.enter_context(
-                contextlib.closing(service.open_namespace(label, QUICKLY[broker]))
-            )
-            end, own = results.backend(), configuration.backend
+            assert not isinstance(endpoint, RpcBackend | NoBackend)
+            opened = service.open_namespace(label, QUICKLY[broker], endpoint)
+            end, own = stack.enter_context(contextlib.closing(opened)).backend(), endpoint
             environ = dict(end.environ)
         told = Configuration(
             name="pair", broker=owner.broker, backend=own, settings=QUICKLY[broker]

@@ -71,6 +71,16 @@ def test_pins_alone_are_all_there_is_but_for_what_the_broker_needs() -> None:
     )
 
 
+def test_serializers_and_compression_bring_their_libraries() -> None:
+    used = {
+        "task_serializer": "msgpack",
+        "result_serializer": "msgpack",
+        "task_compression": "zstd",
+    }
+    found = requirements(CelerySet(version="5.6.3"), configuration(settings=used))
+    assert {"msgpack", "zstandard", "backports.zstd; python_version < '3.14'"} <= set(found)
+
+
 def test_titles() -> None:
     assert title(CelerySet(version="5.3.1")) == "celery 5.3.1"
     assert title(CelerySet(version="5.3.1", pins=("kombu==5.7.0",))) == "celery 5.3.1, kombu==5.7.0"

@@ -143,6 +143,7 @@ REDIS_CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "pickle and bzip2": ({"task_serializer": "pickle", "task_compression": "bzip2"}, ADD, "celery"),
     "protocol 1": ({"task_protocol": 1}, ADD, "celery"),
     "priority": ({"task_default_priority": 7}, ADD, "celery\x06\x166"),
+    "a priority of the unit's": ({}, ADD | {"options": {"priority": [7]}}, "celery\x06\x166"),
     "other names": ({"task_default_queue": "jobs%s"}, ADD, "jobs%s"),
     "a topic": (
         {"task_default_exchange_type": "topic", "task_default_routing_key": "a.b"},
@@ -169,6 +170,25 @@ def test_the_same_bytes_on_redis(server: str, tmp_path: Path, name: str) -> None
     assert list(messages) == [key]
     assert_alike(said, messages[key], *paths)
     assert_due(site, said)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"countdown": 60.0}, "eta"),
+        ({"expires": 60.0}, "expires"),
+        ({"priority": [0, 3]}, "priority"),
+    ],
+)
+def test_what_prebuilt_does_not_write(
+    server: str, tmp_path: Path, options: dict[str, Any], what: str
+) -> None:
+    """Nothing that differs from message to message, although no check had refused it before."""
+    site = new_site(tmp_path, server)
+    said = published(site, ADD | {"options": options}, "prebuilt", "batch")
+    assert what in said["prebuilt"]["error"] or "one place" in said["prebuilt"]["error"]
+    assert said["batch"]["published"] == list(range(UNITS))
+    assert sum(map(len, waiting(site).values())) == UNITS
 
 
 def test_without_a_key_prefix(tmp_path: Path) -> None:
@@ -231,6 +251,10 @@ RABBITMQ_CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "yaml": ({"task_serializer": "yaml"}, ADD),
     "pickle, protocol 1": ({"task_serializer": "pickle", "task_protocol": 1}, ADD),
     "priority": ({"task_queue_max_priority": 9, "task_default_priority": 5}, ADD),
+    "a priority of the unit's": (
+        {"task_queue_max_priority": 9},
+        ADD | {"options": {"priority": [7]}},
+    ),
     "confirms": ({"broker_transport_options": {"confirm_publish": True}}, ADD),
     "transient": ({"task_default_delivery_mode": 1}, ADD),
     "quorum": ({"task_default_queue_type": "quorum", "task_default_exchange_type": "topic"}, ADD),

@@ -35,7 +35,7 @@ def test_a_server_that_dies_leaves_the_rest_of_the_costs(
         project_dir=tmp_path,
     ) as services:
         service, backend = services.of(REDIS)
-        namespace = service.open_namespace(label(), {})
+        namespace = service.open_namespace(label(), {}, REDIS.broker)
         meter = CostMeter(service, backend, namespace)
         meter.begin()
         (pid,) = service.pids()
@@ -64,7 +64,7 @@ def _serves(pid: int) -> bool:
 
 def test_without_an_execution_nothing_is_divided(local: Services, tmp_path: Path) -> None:
     service, backend = local.of(REDIS)
-    namespace = service.open_namespace(label(), {})
+    namespace = service.open_namespace(label(), {}, REDIS.broker)
     meter = CostMeter(service, backend, namespace)
     meter.begin()
     fields = costs.fields(meter.end(), 0, tmp_path, list_prices())
@@ -79,7 +79,7 @@ def test_an_idle_block_costs_no_command_and_no_byte(local: Services) -> None:
     """The meter's own questions, and the looks at the queue, are nobody's traffic."""
     service, backend = local.of(SQS)
     assert backend is not None
-    namespace = service.open_namespace(label(), {})
+    namespace = service.open_namespace(label(), {}, SQS.broker)
     meter = CostMeter(service, backend, namespace)
     meter.begin()
     found = meter.end()
@@ -96,7 +96,7 @@ def test_an_idle_block_costs_no_command_and_no_byte(local: Services) -> None:
 def test_two_servers_of_one_kind_have_names_of_their_own(local: Services, kind: str) -> None:
     service, _ = local.of(REDIS)
     other = local.of(REDIS if kind == "same" else REDIS_SERVER)[0]
-    namespace = service.open_namespace(label(), {})
+    namespace = service.open_namespace(label(), {}, REDIS.broker)
     meter = CostMeter(service, other, namespace)
     meter.begin()
     found = meter.end()

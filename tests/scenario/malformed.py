@@ -116,6 +116,30 @@ SYNTAX: Cases = (
 """Whole configuration files."""
 
 ADDED: Cases = (
+    # serializers and compression
+    (
+        "settings: {task_serializer: pickle}",
+        [
+            "4:29: pickle runs what a message says, so it has to be asked for: if you trust everybody"
+            ' who can reach the broker, say "accept_content: [json, pickle]" under "settings:"'
+        ],
+    ),
+    (
+        "settings: {task_serializer: yaml, accept_content: [json, msgpack]}",
+        ["4:29: nobody would accept yaml: add it to accept_content"],
+    ),
+    (
+        "settings: {result_serializer: yaml, result_accept_content: [json]}",
+        ["4:31: nobody would accept yaml: add it to result_accept_content"],
+    ),
+    (
+        "settings: {task_serializer: msgpac}",
+        ['4:29: task_serializer: unknown "msgpac" (did you mean "msgpack"?)'],
+    ),
+    (
+        "settings: {task_compression: gzipp}",
+        ['4:30: task_compression: unknown "gzipp" (did you mean "gzip"?)'],
+    ),
     ("brokr: 1", ['4:1: unknown key "brokr" (did you mean "broker"?)']),
     (
         "task_acks_late: true",
@@ -236,6 +260,11 @@ ADDED: Cases = (
 """Lines added to a good configuration, whose first three lines are name, broker, backend."""
 
 CONFIGURATIONS: Cases = (
+    (
+        "name: c\nbroker: {service: redis, provider: external, url: 'redis://h', isolation: database}\n"
+        "backend: {service: redis}\n",
+        ["2:75: isolation: database is for servers that the harness starts itself: use prefix"],
+    ),
     (
         "{}\n",
         ['1:1: missing key "backend"', '1:1: missing key "broker"', '1:1: missing key "name"'],
@@ -363,7 +392,7 @@ SCENARIOS: Cases = (
     (
         "workloads: [{workload: group, length: 3}]",
         [
-            '3:31: unknown key "length"; known here: loads, measure, workload, size, volume, count, collect, payload_bytes'
+            '3:31: unknown key "length"; known here: loads, measure, options, workload, size, volume, count, collect, payload_bytes'
         ],
     ),
     ("workloads: [{workload: group, size: 0}]", ["3:37: must be at least 1, not 0"]),
@@ -539,11 +568,75 @@ SCENARIOS: Cases = (
     ),
     ("matrix: {name: [a, b]}", ["6:10: name does not change what is measured"]),
     ("matrix: {worker: [{}], worker.count: [1]}", ['6:24: overlaps with "worker"']),
-    ("matrix: {'a..b': [1]}", ['6:10: "a..b" is not a dotted path']),
+    (
+        "matrix: {'a..b': [1]}",
+        ['6:10: "a..b" is not a dotted path, nor several of them joined by +'],
+    ),
     ("matrix: {worker.options.0: [x]}", ["6:29: expected a list, not a mapping"]),
     (
         "matrix: {broker.service.x: [x]}",
         ['6:10: "x" cannot be set below something that is not a mapping'],
     ),
+    # message options
+    (
+        "workloads: [{workload: add, options: {priority: [1, 1]}}]",
+        ["3:29: priority names a number twice: units take them in turn"],
+    ),
+    (
+        "workloads: [{workload: add, options: {priority: 300}}]",
+        ["3:49: must be at most 255, not 300"],
+    ),
+    (
+        "workloads: [{workload: add, options: {countdown: 5s, expires: 5s}}]",
+        ["3:29: tasks would expire before their countdown is over"],
+    ),
+    (
+        "workloads: [{workload: add, options: {countdown: 30s}}]",
+        [
+            "3:50: a unit waits 30 s before it runs, and the timeout is 30 s: raise measure.timeout",
+        ],
+    ),
+    (
+        "workloads: [{workload: add, options: {priority: 10}}]",
+        ["3:49: on Redis a priority lies between 0 (first) and 9, not 10"],
+    ),
+    (
+        "workloads: [{workload: add, options: {message_groups: 2}}]",
+        ["3:55: message groups are of SQS: remove them"],
+    ),
+    (
+        "workloads: [{workload: add, options: {expires: 5s},"
+        " loads: [{load: backlog, publish: prebuilt}]}]",
+        [
+            "3:86: publish: prebuilt writes what all messages share, and expires differs from"
+            " message to message: use publish: api"
+        ],
+    ),
+    # axes of workloads and loads, and joined ones
+    (
+        "matrix: {load.in_flight: [4, 0]}",
+        ["6:30: must be at least 1, not 0"],
+    ),
+    (
+        "matrix: {workload.size: [4]}",
+        [
+            '6:10: unknown key "size"; known here: loads, measure, options, workload, x, y,'
+            " payload_bytes"
+        ],
+    ),
+    (
+        "matrix: {worker.count+worker.concurrency: [1, 2], worker.count: [1]}",
+        [
+            '6:10: overlaps with "worker.count"',
+            '6:51: overlaps with "worker.count"',
+        ],
+    ),
+    (
+        "matrix: {worker.count+worker.count: [1]}",
+        ['6:10: "worker.count+worker.count" names a path twice'],
+    ),
+    (
+        "matrix: {worker.count+: [1]}",
+        ['6:10: "worker.count+" is not a dotted path, nor several of them joined by +'],
+    ),
 )
-"""One line of a good scenario replaced or added, or taken out: `-key`."""

@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InvalidInput
+from harness.scenario.judging import place_of
 from harness.scenario.load_models import ClosedLoad
 from harness.scenario.loader import load_plan
 from harness.scenario.models import Plan, Scenario
+from harness.scenario.pairing import paired_cells
 from harness.scenario.workload_models import AddWorkload, GroupWorkload
 from tests.scenario.project import CONFIGURATION, Project
 
@@ -137,6 +139,89 @@ def test_matrix_axes_of_every_kind(project: Project) -> None:
         "settings.task_acks_late": True,
         "settings.broker_transport_options.polling_interval": 0.1,
     }
+
+
+def test_axes_of_workloads_and_loads(project: Project) -> None:
+    """They stand in the brackets, and not a second time behind them."""
+    project.change(
+        "matrix: {workload.payload_bytes: [0, 9], load.in_flight: [2, 4],"
+        " workload.options.priority: [[0, 9]]}"
+    )
+    project.change("workloads: [add, {workload: group, size: 3, loads: [{load: closed}]}]")
+    cells = project.plan().cells
+    assert [cell.name for cell in cells[:3]] == [
+        "c[payload_bytes=0,in_flight=2,priority=_0__9_]/add/closed",
+        "c[payload_bytes=0,in_flight=2,priority=_0__9_]/group-3/closed",
+        "c[payload_bytes=0,in_flight=4,priority=_0__9_]/add/closed",
+    ]
+    assert len(cells) == 8
+    got = {
+        (cell.workload.payload_bytes, cell.load.in_flight)
+        for cell in cells
+        if isinstance(cell.workload, AddWorkload) and isinstance(cell.load, ClosedLoad)
+    }
+    assert got == {(0, 2), (0, 4), (9, 2), (9, 4)}
+    assert {cell.workload.options.priority for cell in cells} == {(0, 9)}
+    assert cells[-1].axes == {
+        "workload.payload_bytes": 9,
+        "load.in_flight": 4,
+        "workload.options.priority": [0, 9],
+    }
+
+
+def test_axes_of_work_can_be_compared(project: Project) -> None:
+    project.change("matrix: {workload.payload_bytes: [0, 9]}")
+    project.change("compare: {base: payload_bytes=0}")
+    places = [place_of(cell) for cell in project.plan().cells]
+    assert paired_cells(places, "payload_bytes=0") == ((0, 1),)
+
+
+def test_joined_paths_take_the_same_value(project: Project) -> None:
+    project.change(
+        "matrix: {settings.worker_prefetch_multiplier+worker.concurrency+load.in_flight: [1, 2]}"
+    )
+    cells = project.plan().cells
+    assert [cell.name for cell in cells] == [
+        "c[worker_prefetch_multiplier+concurrency+in_flight=1]/add/closed",
+        "c[worker_prefetch_multiplier+concurrency+in_flight=2]/add/closed",
+    ]
+    for number, cell in enumerate(cells, 1):
+        assert cell.configuration.worker.concurrency == number
+        assert cell.configuration.settings == {"worker_prefetch_multiplier": number}
+        assert isinstance(cell.load, ClosedLoad)
+        assert cell.load.in_flight == number
+    places = [place_of(cell) for cell in cells]
+    assert paired_cells(places, "concurrency=1") == ((0, 1),)
+
+
+RABBITMQ = "name: c\nbroker: {service: rabbitmq}\nbackend: {service: rpc}\n"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "complaint"),
+    [
+        (
+            "name: c\nbroker: {service: sqs}\nbackend: {service: redis}\n",
+            "SQS knows no priorities",
+        ),
+        (RABBITMQ, 'say "task_queue_max_priority: 9" under "settings:"'),
+        (f"{RABBITMQ}settings: {{task_queue_max_priority: 5}}\n", "9 is above"),
+        (
+            f"{RABBITMQ}settings:\n  task_queue_max_priority: 9\n"
+            "  task_default_queue_type: quorum\n",
+            "quorum queues take no x-max-priority",
+        ),
+        (f"{RABBITMQ}settings: {{task_queue_max_priority: 9}}\n", None),
+    ],
+)
+def test_priorities_need_a_broker_that_knows_them(
+    project: Project, configuration: str, complaint: str | None
+) -> None:
+    project.configuration(configuration)
+    project.change("workloads: [{workload: add, options: {priority: [0, 9]}}]")
+    problems = project.problems()
+    assert len(problems) == (complaint is not None)
+    assert all(str(complaint) in problem for problem in problems)
 
 
 def test_axes_with_the_same_last_word_keep_more_of_their_path(project: Project) -> None:

@@ -46,7 +46,18 @@ SQS = Configuration(
     backend=RedisBackend(service="redis"),
     settings={"broker_transport_options": {"wait_time_seconds": 0, "polling_interval": 0}},
 )
+REDIS_PREFIX = REDIS.model_copy(
+    update={
+        "name": "redis-prefix",
+        "broker": RedisBroker(service="redis", isolation="prefix"),
+    }
+)
+SQS_FIFO = SQS.model_copy(
+    update={"name": "sqs-fifo", "broker": SqsBroker(service="sqs", fifo=True)}
+)
 LOCAL = (REDIS, REDIS_SERVER, RABBITMQ, SQS)
+SAME_SERVERS = (REDIS_PREFIX, SQS_FIFO)
+"""Other ways of using servers of LOCAL."""
 NO_BACKEND = NoBackend(service="none")
 
 

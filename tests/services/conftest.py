@@ -15,6 +15,7 @@ from tests.services.cases import (
     LOCAL,
     RABBITMQ,
     REDIS,
+    SAME_SERVERS,
     SQS,
     Case,
     external,
@@ -64,11 +65,13 @@ def outside(
         "rabbitmq-external",
         "rabbitmq-external-names",
         "sqs-external",
+        "redis-prefix",
+        "sqs-fifo",
     ]
 )
 def case(request: pytest.FixtureRequest, local: Services, outside: dict[str, Case]) -> Case:
     name = str(request.param)
-    own = {configuration.name: configuration for configuration in LOCAL}
+    own = {configuration.name: configuration for configuration in (*LOCAL, *SAME_SERVERS)}
     if name in own:
         return Case(name, local, own[name], target_of(local, own[name]))
     return outside[name]

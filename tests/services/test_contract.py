@@ -72,7 +72,11 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def publish(app: Celery, count: int) -> list[object]:
-    return [app.send_task("contract.add", (number, 5)) for number in range(count)]
+    """On a FIFO queue each in a group of its own: of one group, SQS hands out no more messages
+    while some are in flight."""
+    fifo = app.conf.task_default_queue.endswith(".fifo")
+    groups = [{"MessageGroupId": str(number)} if fifo else {} for number in range(count)]
+    return [app.send_task("contract.add", (n, 5), **group) for n, group in enumerate(groups)]
 
 
 def test_depth_counts_what_is_published_and_consumed(case: Case, label: str) -> None:
@@ -132,7 +136,8 @@ def test_messages_of_every_priority_count(local: Services, label: str) -> None:
 def test_a_namespace_closes_twice(case: Case, label: str) -> None:
     service, _ = case.services.of(case.configuration)
     before = case.inventory()
-    namespace = service.open_namespace(label, case.configuration.settings)
+    configuration = case.configuration
+    namespace = service.open_namespace(label, configuration.settings, configuration.broker)
     namespace.close()
     namespace.close()
     assert case.inventory() == before

@@ -1,0 +1,49 @@
+"""Named diagnoses: known traps of Celery and kombu, told only of blocks that walked into them.
+
+Each looks at the cell's settings and at what was measured. `harness list diagnoses` prints the
+table, docs/diagnoses.md holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.results.diagnoses.delivery import (
+    ETA_BEYOND_VISIBILITY,
+    EXPIRED_TASKS,
+    LATE_ACK_BEYOND_VISIBILITY,
+    RPC_EVICTION,
+)
+from harness.results.diagnoses.evidence import Diagnosis, Evidence
+from harness.results.diagnoses.polling import (
+    CHORD_GET_ASKS_PARENTS,
+    GROUP_GET_FLOOR,
+    POLLED_GET,
+    SQS_POLLING,
+)
+from harness.results.diagnoses.resources import NULLPOOL_DATABASE, PREFETCH_HOARDING
+from harness.results.record import RecordedWarning
+
+DIAGNOSES: tuple[Diagnosis, ...] = (
+    GROUP_GET_FLOOR,
+    CHORD_GET_ASKS_PARENTS,
+    POLLED_GET,
+    SQS_POLLING,
+    PREFETCH_HOARDING,
+    ETA_BEYOND_VISIBILITY,
+    LATE_ACK_BEYOND_VISIBILITY,
+    EXPIRED_TASKS,
+    RPC_EVICTION,
+    NULLPOOL_DATABASE,
+)
+
+
+def diagnosed(evidence: Evidence) -> Iterator[RecordedWarning]:
+    """What a block walked into."""
+    for diagnosis in DIAGNOSES:
+        data = diagnosis.find(evidence)
+        if data is not None:
+            yield RecordedWarning(code=diagnosis.code, data=data)
+
+
+__all__ = ["DIAGNOSES", "Diagnosis", "Evidence", "diagnosed"]

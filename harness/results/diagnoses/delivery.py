@@ -1,0 +1,148 @@
+"""Messages that are delivered twice, thrown away, or whose results are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
+from harness.results.ledger import Final
+from harness.results.merge import MISSING
+from harness.units import format_duration
+
+_VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}
+"""kombu's defaults of `visibility_timeout`."""
+_BUFFERED = 8192
+"""celery/backends/base.py, MESSAGE_BUFFER_MAX."""
+
+
+def _visibility_s(evidence: Evidence) -> float | None:
+    """How long a message may stay unacknowledged; None where the broker knows no such limit."""
+    default_s = _VISIBILITY_S.get(evidence.configuration.broker.service)
+    if default_s is None:
+        return None
+    return float(evidence.transport_option("visibility_timeout", default_s))
+
+
+def _eta_beyond_visibility(evidence: Evidence) -> Data | None:
+    countdown_s = evidence.workload.options.countdown or 0.0
+    visibility_s = _visibility_s(evidence)
+    duplicated = evidence.digest.fields["duplicated"]
+    if visibility_s is None or countdown_s <= visibility_s or not duplicated:
+        return None
+    return {
+        "countdown_s": countdown_s,
+        "visibility_timeout_s": visibility_s,
+        "duplicated": duplicated,
+    }
+
+
+def _beyond_words(wait: str, data: Data) -> str:
+    return (
+        f"{wait}, visibility_timeout {format_duration(data['visibility_timeout_s'])}, "
+        f"{data['duplicated']} duplicate executions"
+    )
+
+
+ETA_BEYOND_VISIBILITY = Diagnosis(
+    code="eta_beyond_visibility",
+    looks_at="Redis and SQS: duplicate executions of tasks whose countdown is longer than "
+    "visibility_timeout",
+    sentence="Tasks ran more than once, because their ETA lies beyond the visibility timeout.",
+    cause=(
+        "A worker receives a task at once and holds it, unacknowledged, until its ETA; after "
+        "visibility_timeout the broker delivers it again (kombu/transport/redis.py, "
+        "QoS.restore_visible; on SQS the service itself; kombu issue 337)."
+    ),
+    advice=(
+        "Raise broker_transport_options.visibility_timeout above the longest countdown, or keep "
+        "distant tasks elsewhere until they are due."
+    ),
+    find=_eta_beyond_visibility,
+    detail=lambda data: _beyond_words(
+        f"countdown {format_duration(data['countdown_s'])}", {**data}
+    ),
+)
+
+
+def _late_ack_beyond_visibility(evidence: Evidence) -> Data | None:
+    visibility_s, run = _visibility_s(evidence), evidence.figure("phases_s", "run")
+    duplicated = evidence.digest.fields["duplicated"]
+    late = evidence.setting("task_acks_late", False) is True
+    if not late or visibility_s is None or not duplicated or run is None or run.max is None:
+        return None
+    if run.max <= visibility_s:
+        return None
+    return {"run_max_s": run.max, "visibility_timeout_s": visibility_s, "duplicated": duplicated}
+
+
+LATE_ACK_BEYOND_VISIBILITY = Diagnosis(
+    code="late_ack_beyond_visibility",
+    looks_at="Redis and SQS, task_acks_late: duplicate executions where tasks run longer than "
+    "visibility_timeout",
+    sentence="Tasks ran more than once, because they take longer than the visibility timeout.",
+    cause=(
+        "With task_acks_late a message is acknowledged when its task is over; after "
+        "visibility_timeout the broker delivers it again, while the first one still runs "
+        "(kombu/transport/redis.py, QoS.restore_visible; on SQS the service itself)."
+    ),
+    advice="Raise broker_transport_options.visibility_timeout above the longest task.",
+    find=_late_ack_beyond_visibility,
+    detail=lambda data: _beyond_words(
+        f"longest run {format_duration(data['run_max_s'])}", {**data}
+    ),
+)
+
+
+def _expired_tasks(evidence: Evidence) -> Data | None:
+    """Failed units none of whose tasks was ever started, though they were published."""
+    expires_s = evidence.workload.options.expires
+    if expires_s is None:
+        return None
+    merged, ledger = evidence.digest.merged, evidence.digest.ledger
+    started = merged.tasks.some(merged.tasks.started_ns != MISSING)
+    gone = (ledger.final == Final.FAILED) & ~started & ~merged.units.publish_failed
+    units = int(gone.sum())
+    return {"units": units, "expires_s": expires_s} if units else None
+
+
+EXPIRED_TASKS = Diagnosis(
+    code="expired_tasks",
+    looks_at="workloads with expires: failed units that no worker ever started",
+    sentence="Tasks expired before a worker could run them, and count as failed.",
+    cause=(
+        "A worker that receives a task later than its expires throws it away and stores REVOKED "
+        "(celery/worker/request.py, Request.maybe_expire)."
+    ),
+    advice="The queue was longer than that: add workers, or give tasks more time.",
+    find=_expired_tasks,
+    detail=lambda data: f"{data['units']} units after {format_duration(data['expires_s'])}",
+)
+
+
+def _rpc_eviction(evidence: Evidence) -> Data | None:
+    """Units whose results were all sent, and never came out of the client, among very many."""
+    merged, ledger = evidence.digest.merged, evidence.digest.ledger
+    if evidence.configuration.backend.service != "rpc" or len(merged.tasks) <= _BUFFERED:
+        return None
+    stored = merged.tasks.every(merged.tasks.stored_ns != MISSING)
+    unseen = np.isin(ledger.final, (Final.LOST, Final.TIMED_OUT))
+    units = int((stored & unseen).sum())
+    return {"units": units, "tasks": len(merged.tasks)} if units else None
+
+
+RPC_EVICTION = Diagnosis(
+    code="rpc_eviction",
+    looks_at="rpc, more than 8192 tasks: units whose results were sent and never came out",
+    sentence="Results that had been sent were thrown away by the client that waited for them.",
+    cause=(
+        "On rpc, results that arrive before somebody has asked for them are buffered, and of "
+        "more than 8192 the oldest are dropped without a word (celery/backends/base.py, "
+        "MESSAGE_BUFFER_MAX)."
+    ),
+    advice=(
+        "Register results before you wait for any of them (result.then), as this harness' own "
+        "clients do, or use another backend for that many."
+    ),
+    find=_rpc_eviction,
+    detail=lambda data: f"{data['units']} units of a block of {data['tasks']} tasks",
+)

@@ -1,0 +1,159 @@
+"""Somebody sleeps between two looks: kombu at SQS, Celery at a result backend."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
+from harness.results.merge import MISSING, Times
+from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
+from harness.scenario.load_models import ClosedLoad
+from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.workload_models import GroupWorkload
+from harness.units import format_duration
+
+_FLOOR_S = 0.45
+"""`group.get()` on Redis sleeps 0.5 s before it looks; less a little for what ran meanwhile."""
+_LEAST_SHARE = 0.25
+_PUSHING = ("redis", "rpc", "none")
+_ASKING_S = 0.05
+"""A result phase below this is what a result takes in any case."""
+_LEAST_POLL_S = 0.2
+"""A result that is looked for every 0.5 s is found a quarter of a second late on average."""
+
+
+def _sqs_polling(evidence: Evidence) -> Data | None:
+    """Workers with room in their window slept beside waiting messages, for much of the block."""
+    interval_s = evidence.transport_option("polling_interval", 1.0)
+    if evidence.configuration.broker.service != "sqs" or not interval_s:
+        return None
+    merged = evidence.digest.merged
+    known = merged.tasks.received_ns != MISSING
+    if known.sum() < 2:
+        return None
+    published_ns = np.repeat(merged.units.publish_ns, merged.tasks.per_unit)[known]
+    received_ns = merged.tasks.received_ns[known]
+    order = np.argsort(received_ns)
+    received_ns, published_ns = received_ns[order], published_ns[order]
+    # What the next message waited since the one before it was received.
+    slept_ns = received_ns[1:] - np.maximum(received_ns[:-1], published_ns[1:])
+    interval_ns = int(interval_s * 1e9)
+    idle = (slept_ns >= interval_ns // 2) & _room(evidence, received_ns[1:] - interval_ns // 4)
+    span_ns = int(received_ns[-1] - published_ns.min())
+    share = float(slept_ns[idle].sum()) / max(span_ns, 1)
+    if share < _LEAST_SHARE:
+        return None
+    data = {"polling_interval_s": interval_s, "slept_share": share}
+    known = "worker_prefetch_multiplier" in evidence.configuration.settings
+    if known or not isinstance(evidence.workload, OwnTaskWorkload):  # which may say it itself
+        data["window"] = evidence.window
+    return data
+
+
+def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether workers held less than they may prefetch, at these moments."""
+    received = np.searchsorted(evidence.times("received"), at_ns, side="right")
+    finished = np.searchsorted(evidence.times("finished"), at_ns, side="right")
+    room: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+        received - finished < evidence.window * evidence.configuration.worker.count
+    )
+    return room
+
+
+SQS_POLLING = Diagnosis(
+    code="sqs_polling",
+    looks_at="SQS: time in which messages waited while workers had room and slept",
+    sentence=(
+        "On SQS a worker takes one prefetch window (concurrency x worker_prefetch_multiplier) and "
+        "then sleeps polling_interval, whatever the server can do."
+    ),
+    cause=(
+        "kombu takes a window that is full for a queue that is empty "
+        "(kombu/transport/virtual/base.py, Transport.drain_events; default 1 s)."
+    ),
+    advice=(
+        "Much of the queue phase is that sleep: lower broker_transport_options.polling_interval, "
+        "or raise worker_prefetch_multiplier."
+    ),
+    find=_sqs_polling,
+    detail=lambda data: (
+        (f"window {data['window']}, " if "window" in data else "")
+        + f"polling_interval {format_duration(data['polling_interval_s'])}"
+    ),
+)
+
+
+def _group_get_floor(evidence: Evidence) -> Data | None:
+    workload, join = evidence.workload, evidence.figure("canvas_s", "join")
+    gets = isinstance(workload, GroupWorkload | ChunksWorkload) and workload.collect == "get"
+    on_redis = evidence.configuration.backend.service == "redis"
+    if gets and on_redis and join and join.p50 and join.p50 >= _FLOOR_S:
+        return {"join_p50_s": join.p50}
+    return None
+
+
+GROUP_GET_FLOOR = Diagnosis(
+    code="group_get_floor",
+    looks_at="groups on Redis, collect: get: the median wait after the last member's end",
+    sentence="group.get() waits half a second between two looks at the Redis backend.",
+    cause=(
+        "It sleeps its interval (default 0.5 s) before it looks again unless all members are "
+        "ready (celery/backends/base.py, get_many), so most of this latency is that wait."
+    ),
+    advice="join() does not wait: see collect: join of the workload group.",
+    find=_group_get_floor,
+    detail=lambda data: f"median join {format_duration(data['join_p50_s'])}",
+)
+
+
+def _polled_get(evidence: Evidence) -> Data | None:
+    result = evidence.figure("phases_s", "result")
+    polled = evidence.configuration.backend.service not in _PUSHING
+    if not isinstance(evidence.load, ClosedLoad) or not polled or not result or not result.p50:
+        return None
+    return {"result_p50_s": result.p50} if result.p50 >= _LEAST_POLL_S else None
+
+
+POLLED_GET = Diagnosis(
+    code="polled_get",
+    looks_at="get() on backends that do not push: the median time from a task's end to its result",
+    sentence="get() looks at this backend every half second only.",
+    cause=(
+        "The backend cannot push results, so get() polls, with interval=0.5 unless the caller "
+        "says otherwise (celery/backends/base.py, wait_for)."
+    ),
+    advice=(
+        "Much of the result phase is that sleep, not the backend: call get(interval=...) in your "
+        "code, or use a backend that pushes (redis, rpc)."
+    ),
+    find=_polled_get,
+    detail=lambda data: f"median result phase {format_duration(data['result_p50_s'])}",
+)
+
+
+def _chord_get_asks_parents(evidence: Evidence) -> Data | None:
+    workload, result = evidence.workload, evidence.figure("phases_s", "result")
+    if not isinstance(workload, ChordWorkload | NestedWorkload) or not workload.follow_parents:
+        return None
+    if isinstance(evidence.load, ClosedLoad) and result and result.p50 and result.p50 >= _ASKING_S:
+        return {"result_p50_s": result.p50, "size": workload.size}
+    return None
+
+
+CHORD_GET_ASKS_PARENTS = Diagnosis(
+    code="chord_get_asks_parents",
+    looks_at="chords under closed load: the median time from the body's end to its result",
+    sentence=(
+        "A chord's get() asks for the result of each header task, one by one, before it waits for "
+        "the body and again whenever it is woken."
+    ),
+    cause=(
+        "Much of the result phase is that: an error of a parent is to be raised early "
+        "(celery/result.py, _maybe_reraise_parent_error)."
+    ),
+    advice="get(follow_parents=False) does not: see follow_parents of the workload.",
+    find=_chord_get_asks_parents,
+    detail=lambda data: (
+        f"median result {format_duration(data['result_p50_s'])}, header of {data['size']}"
+    ),
+)

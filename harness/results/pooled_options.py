@@ -1,0 +1,78 @@
+"""Pools what message options ask for over several blocks: latency by priority, lateness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.record import BlockRecord, CellRecord, Distribution
+from harness.results.shape import countdown_s_of, priorities_in_turn
+from harness.stats.percentiles import describe
+
+if TYPE_CHECKING:
+    import duckdb
+
+Paths = Sequence[tuple[str, str]]
+"""Of each block its files of units and tasks."""
+
+
+def pooled_priorities(
+    database: duckdb.DuckDBPyConnection, cell: CellRecord, chosen: str, paths: Paths
+) -> Mapping[str, Distribution]:
+    """Priority -> latencies of its units in all blocks; empty where all units are alike.
+
+    `chosen` is the SQL condition for units that count, and ends with AND or is empty.
+    """
+    priorities = priorities_in_turn(cell) if paths else ()
+    query = (
+        f"SELECT total_ns FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL "  # noqa: S608 - made of constants
+        "AND unit % $of = $turn"
+    )
+    units = [file for file, _ in paths]
+    return {
+        str(priority): _described(
+            [_column(database, query, units=units, of=len(priorities), turn=turn)]
+        )
+        for turn, priority in enumerate(priorities)
+    }
+
+
+def pooled_lateness(
+    database: duckdb.DuckDBPyConnection,
+    cell: CellRecord,
+    chosen: str,
+    paths: Paths,
+    blocks: Sequence[BlockRecord],
+) -> Distribution | None:
+    """Start less ETA of all blocks' tasks; None without a countdown, or if samples are missing."""
+    countdown_ns = int(countdown_s_of(cell) * 1e9)
+    if not countdown_ns or not paths:
+        return None
+    first = "AND position = 0" if cell.workload["workload"] == "chain" else ""
+    query = (
+        "SELECT task.started_ns - unit.publish_ns - $countdown_ns "  # noqa: S608 - made of constants
+        "FROM read_parquet($tasks) AS task JOIN "
+        f"(SELECT * FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL) AS unit "
+        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL {first}"
+    )
+    found = [
+        _column(database, query, units=units, tasks=tasks, countdown_ns=countdown_ns)
+        for units, tasks in paths
+    ]
+    lateness = _described(found)
+    whole = lateness.count == sum(block.lateness_s.count for block in blocks)
+    return lateness if whole else None
+
+
+def _column(
+    database: duckdb.DuckDBPyConnection, query: str, **values: Any
+) -> npt.NDArray[np.int64]:
+    (column,) = database.execute(query, values).fetchnumpy().values()
+    return np.ma.getdata(column).astype(np.int64)
+
+
+def _described(parts: Sequence[npt.NDArray[np.int64]]) -> Distribution:
+    return Distribution.model_validate(describe(np.concatenate(parts)))

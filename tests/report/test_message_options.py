@@ -1,0 +1,111 @@
+"""Latency by priority and lateness of ETAs: of one block, of several, and without samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from harness.report.cells import view_of
+from harness.report.message_options import message_option_tables
+from harness.results.pooled import pooled
+from harness.results.record import BlockRecord, Distribution, RunRecord
+from harness.stats.percentiles import describe
+from tests.report.records import block, cell, run
+
+MS = 1_000_000
+COUNTDOWN_MS = 1000
+FILES = {"units": "blocks/{:03d}/units.parquet", "tasks": "blocks/{:03d}/tasks.parquet"}
+
+
+def measured(folder: Path, number: int, first: int, totals_ms: list[int]) -> BlockRecord:
+    """A block on disk: unit n, of two priorities in turn, took so long and was as much too late."""
+    place = folder / "blocks" / f"{number:03d}"
+    place.mkdir(parents=True)
+    late_ms = [total - COUNTDOWN_MS for total in totals_ms]
+    with duckdb.connect() as database:
+        for n, total in enumerate(totals_ms, first):
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS units (unit BIGINT, outcome VARCHAR, as_meant BOOLEAN,"
+                " publish_ns BIGINT, total_ns BIGINT);"
+                "CREATE TABLE IF NOT EXISTS tasks (unit BIGINT, position INTEGER,"
+                " started_ns BIGINT)"
+            )
+            database.execute("INSERT INTO units VALUES (?, 'ok', false, 5, ?)", [n, total * MS])
+            database.execute("INSERT INTO tasks VALUES (?, 0, ?)", [n, total * MS + 5])
+        for table in ("units", "tasks"):
+            database.execute(f"COPY {table} TO '{place / table}.parquet' (FORMAT parquet)")
+    by_turn = [[t for n, t in enumerate(totals_ms, first) if n % 2 == turn] for turn in (0, 1)]
+    return block(
+        number,
+        0,
+        latency_s=described(totals_ms),
+        priorities_s={name: described(by_turn[turn]) for turn, name in enumerate(("9", "0"))},
+        lateness_s=described(late_ms),
+        files={name: path.format(number) for name, path in FILES.items()},
+    )
+
+
+def described(times_ms: list[int]) -> Distribution:
+    import numpy as np  # noqa: PLC0415 - for one line
+
+    return Distribution.model_validate(describe(np.array(times_ms, np.int64) * MS))
+
+
+def record(*blocks: BlockRecord) -> RunRecord:
+    options = {"priority": [9, 0], "countdown": COUNTDOWN_MS / 1000}
+    workload = {"workload": "add", "options": options}
+    return run(cell("redis/add/closed-8", *blocks, workload=workload), planned=len(blocks))
+
+
+def rows(folder: Path, made: RunRecord) -> dict[str, Any]:
+    """Title of a table -> label of a row -> its figures."""
+    view = view_of(made, folder, pooled(folder, made))
+    return {
+        table.title: {row.label: row.cells for part in table.sections for row in part.rows}
+        for table in message_option_tables(view)
+    }
+
+
+def test_one_block(tmp_path: Path) -> None:
+    """Unit 0 and 2 bear the first priority, 1 and 3 the second."""
+    made = record(measured(tmp_path, 0, 0, [2000, 1100, 4000, 1300]))
+    assert rows(tmp_path, made) == {
+        "By priority": {
+            "priority 9": ("2", "2.00 s", "4.00 s", "4.00 s", "4.00 s"),
+            "priority 0": ("2", "1.10 s", "1.30 s", "1.30 s", "1.30 s"),
+        },
+        "Lateness of ETAs": {
+            "redis/add/closed-8": ("4", "300 ms", "3.00 s", "3.00 s", "3.00 s"),
+        },
+    }
+
+
+def test_blocks_are_pooled_by_their_units_numbers(tmp_path: Path) -> None:
+    """The second block begins with an odd unit, after its warm-up."""
+    blocks = (measured(tmp_path, 0, 0, [2000, 1100]), measured(tmp_path, 1, 3, [1200, 3000, 1300]))
+    found = rows(tmp_path, record(*blocks))
+    assert found["By priority"] == {
+        "priority 9": ("2", "2.00 s", "3.00 s", "3.00 s", "3.00 s"),
+        "priority 0": ("3", "1.20 s", "1.30 s", "1.30 s", "1.30 s"),
+    }
+    assert found["Lateness of ETAs"]["redis/add/closed-8"][:2] == ("5", "300 ms")
+
+
+@pytest.mark.parametrize("gone", ["units", "tasks"])
+def test_without_samples_blocks_stand_one_by_one(tmp_path: Path, gone: str) -> None:
+    """No percentile is averaged."""
+    blocks = (measured(tmp_path, 0, 0, [2000, 1100]), measured(tmp_path, 1, 0, [3000, 1300]))
+    (tmp_path / "blocks" / "001" / f"{gone}.parquet").unlink()
+    found = rows(tmp_path, record(*blocks))
+    assert list(found["By priority"]) == [
+        f"priority {priority}, block {number}" for number in (0, 1) for priority in (9, 0)
+    ]
+    assert list(found["Lateness of ETAs"]) == [f"redis/add/closed-8, block {n}" for n in (0, 1)]
+
+
+def test_runs_without_options_have_no_such_table(tmp_path: Path) -> None:
+    made = run(cell("redis/add/closed-8", block(0, 0)))
+    assert rows(tmp_path, made) == {}

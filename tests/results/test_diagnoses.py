@@ -1,0 +1,157 @@
+"""Diagnoses of blocks that would take too long, or a server that is not here, to provoke."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.probe.events import Outcome, UnitFlag
+from harness.probe.ids import WHOLE
+from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
+from harness.results.ledger import BlockEnd
+from harness.results.merge import merge
+from harness.results.shape import BlockShape
+from harness.results.summary import digest
+from harness.scenario.configuration import Configuration, Worker
+from harness.scenario.endpoints import RabbitmqBroker, RedisBroker
+from harness.scenario.load_models import ClosedLoad
+from harness.scenario.models import Cell, Measure
+from harness.scenario.workload_models import AddWorkload, GroupWorkload
+from tests.results.histories import History, Task, Unit, ident_of
+
+ROOT = Path(__file__).parents[2]
+MS = 1_000_000
+
+
+def ran(ident: bytes, at: int, *, store_ms: int = 1) -> Task:
+    """A task that was received at a time, ran for a millisecond and was stored."""
+    end = at + 2 * MS
+    return Task(ident, [at], [at + MS], [(end, False)], [end], [end + store_ms * MS])
+
+
+def told(
+    units: Sequence[Unit],
+    workload: Any,
+    worker: Worker,
+    backend: str,
+    *,
+    broker: Any = None,
+) -> dict[str, dict[str, Any]]:
+    """Code -> data of every diagnosis of a block with these units.
+
+    Backends that this version does not have yet, or does not need to start, are a name only.
+    """
+    grouped = isinstance(workload, GroupWorkload)
+    per_unit = workload.size if isinstance(workload, GroupWorkload) else 1
+    named: Any = SimpleNamespace(service=backend)
+    history = History(False, True, list(units), [], 0, 1, 0, per_unit, grouped)
+    with tempfile.TemporaryDirectory() as folder:
+        history.write(Path(folder))
+        merged = merge(Path(folder), per_unit, grouped=grouped)
+    shape = BlockShape(
+        sequential=False,
+        grouped=grouped,
+        watched=True,
+        held=False,
+        stores_results=True,
+        tasks_per_unit=per_unit,
+    )
+    cell = Cell.model_construct(
+        name="x",
+        configuration=Configuration.model_construct(
+            name="c",
+            broker=broker or RedisBroker(service="redis"),
+            backend=named,
+            settings={},
+            worker=worker,
+        ),
+        workload=workload,
+        load=ClosedLoad(load="closed"),
+        measure=Measure(units=1),
+    )
+    found = diagnosed(Evidence(cell, digest(merged, shape, BlockEnd())))
+    return {warning.code: warning.data for warning in found}
+
+
+def adds(seen_after_ms: int, *, store_ms: int = 1) -> list[Unit]:
+    """Four units, one after the other."""
+    units = []
+    for number in range(4):
+        at = (number + 1) * 1000 * MS
+        unit = Unit(number, UnitFlag.MEASURED, at, [ran(ident_of(number, 0), at + MS)])
+        unit.tasks = [ran(ident_of(number, 0), at + MS, store_ms=store_ms)]
+        unit.published, unit.seen = at + MS // 2, Outcome.OK
+        unit.seen_at = at + 3 * MS + seen_after_ms * MS
+        units.append(unit)
+    return units
+
+
+ADD = AddWorkload(workload="add")
+
+
+@pytest.mark.parametrize(
+    ("backend", "pool", "told_so"),
+    [
+        ("sqlite", "threads", True),
+        ("postgresql", "solo", True),
+        ("mysql", "gevent", True),
+        ("postgresql", "prefork", False),
+        ("redis", "threads", False),
+    ],
+)
+def test_databases_outside_prefork(backend: str, pool: Any, told_so: bool) -> None:
+    found = told(adds(1, store_ms=13), ADD, Worker(pool=pool, concurrency=1), backend)
+    assert ("nullpool_database" in found) is told_so
+    if told_so:
+        assert found["nullpool_database"] == {"pool": pool, "store_call_p50_s": 0.013}
+
+
+@pytest.mark.parametrize(
+    ("backend", "seen_after_ms", "told_so"),
+    [("sqlite", 300, True), ("sqlite", 5, False), ("redis", 300, False), ("rpc", 300, False)],
+)
+def test_a_get_that_polls(backend: str, seen_after_ms: int, told_so: bool) -> None:
+    found = told(adds(seen_after_ms), ADD, Worker(), backend)
+    assert ("polled_get" in found) is told_so
+
+
+@pytest.mark.parametrize(
+    ("backend", "members", "outcome", "told_so"),
+    [
+        ("rpc", 8193, Outcome.TIMED_OUT, True),
+        ("rpc", 8193, Outcome.OK, False),
+        ("redis", 8193, Outcome.TIMED_OUT, False),
+        ("rpc", 8192, Outcome.TIMED_OUT, False),
+    ],
+)
+def test_results_that_rpc_evicts(
+    backend: str, members: int, outcome: Outcome, told_so: bool
+) -> None:
+    """Every member was stored, and the group never whole."""
+    tasks = [ran(ident_of(0, place), (place + 2) * MS) for place in range(members)]
+    unit = Unit(0, UnitFlag.MEASURED, MS, tasks, published=MS, position=WHOLE)
+    unit.seen, unit.seen_at = outcome, 10**13
+    group = GroupWorkload(workload="group", size=members, collect="join")
+    found = told([unit], group, Worker(), backend, broker=RabbitmqBroker(service="rabbitmq"))
+    assert ("rpc_eviction" in found) is told_so
+
+
+def test_the_page_of_diagnoses_is_current() -> None:
+    command = [sys.executable, "docs/render_diagnoses.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_diagnosis_says_all_of_it() -> None:
+    """Among them where in whose source the cause is."""
+    for one in DIAGNOSES:
+        assert all((one.looks_at, one.sentence, one.cause, one.advice))
+        assert ".py" in one.cause, one.code
+    assert len({one.code for one in DIAGNOSES}) == len(DIAGNOSES)

@@ -1,0 +1,159 @@
+"""Named diagnoses: provoked for real, and not seen where they are not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.results.diagnoses import Evidence
+from harness.results.diagnoses.polling import CHORD_GET_ASKS_PARENTS
+from harness.results.record import Distribution
+from harness.scenario.loader import load_plan
+from tests.runner.running import Ended, Site
+
+SOON = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+"""kombu looks for unacknowledged messages every 10 s, and at each tenth look really does."""
+
+
+def codes(ended: Ended) -> dict[str, set[str]]:
+    """Cell by the part of its name that differs -> what it was warned of."""
+    assert ended.code in (0, 1), ended.stderr
+    return {
+        cell.name: {warning.code for block in cell.blocks for warning in block.warnings}
+        for cell in ended.record.cells
+    }
+
+
+def assert_told_of_the_first_only(ended: Ended, code: str) -> None:
+    """Of two cells, of which the second has what the diagnosis advises."""
+    first, second = codes(ended).values()
+    assert code in first
+    assert code not in second
+
+
+@pytest.mark.parametrize(("collect", "warned"), [("get", True), ("join", False)])
+def test_the_floor_of_group_get(site: Site, collect: str, warned: bool) -> None:
+    """One slot takes longer for forty members than their publisher, so some are never ready."""
+    site.configuration(worker={"pool": "solo", "concurrency": 1})
+    site.scenario(
+        workloads=[{"workload": "group", "size": 40, "collect": collect}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 6, "warmup": 1},
+    )
+    ended = site.run()
+    assert ended.code == 0, ended.stderr
+    codes = {warning.code for warning in ended.block.warnings}
+    assert ("group_get_floor" in codes) is warned
+    assert ("group.get() waits half a second" in ended.words) is warned
+
+
+def test_the_polling_of_sqs(site: Site) -> None:
+    """Also without it, messages wait: for the emulator, and for each other."""
+    site.configuration(broker={"service": "sqs"})
+    site.scenario(
+        matrix={"settings.broker_transport_options.polling_interval": [1, 0]},
+        loads=[{"load": "closed", "in_flight": 16}],
+        measure={"units": 40, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "sqs_polling")
+    assert "window 8, polling_interval 1.00 s" in ended.words
+    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
+    assert 0 < slow < 16, "two windows a second at the very most"
+    assert fast > slow
+
+
+def test_a_worker_that_hoards_long_tasks(site: Site) -> None:
+    """SQS hands out up to ten messages at once: nearly all go to one worker, the other idles."""
+    options = {"polling_interval": 0, "wait_time_seconds": 1}
+    site.configuration(
+        broker={"service": "sqs"},
+        worker={"pool": "prefork", "concurrency": 1, "count": 2},
+        settings={"task_acks_late": True, "broker_transport_options": options},
+    )
+    site.scenario(
+        matrix={"settings.worker_prefetch_multiplier": [10, 1]},
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
+        loads=["backlog"],
+        measure={"units": 8, "warmup": 0},
+    )
+    assert_told_of_the_first_only(site.run(), "prefetch_hoarding")
+
+
+def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
+    site.configuration(
+        worker={"pool": "threads", "concurrency": 2}, settings={"broker_transport_options": SOON}
+    )
+    site.scenario(
+        matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
+        workloads=[{"workload": "add", "options": {"countdown": "5s"}}],
+        loads=[{"load": "closed", "in_flight": 2}],
+        measure={"units": 2, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "eta_beyond_visibility")
+    twice, once = ended.record.blocks if ended.record.order[0] == 0 else ended.record.blocks[::-1]
+    assert twice.duplicated > 0
+    assert once.duplicated == 0
+    assert {"countdown_in_latency"} <= set.union(*codes(ended).values())
+    for block in (twice, once):
+        assert block.lateness_s.p50 is not None
+        assert 0 <= block.lateness_s.p50 < 2
+        assert (block.latency_s.p50 or 0) >= 5
+
+
+def test_a_late_acknowledgement_beyond_the_visibility_timeout(site: Site) -> None:
+    site.configuration(
+        worker={"pool": "threads", "concurrency": 2},
+        settings={"task_acks_late": True, "broker_transport_options": SOON},
+    )
+    site.scenario(
+        matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
+        workloads=[{"workload": "heavy_task", "n": 7, "sleep": "1s"}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 1, "warmup": 0},
+    )
+    assert_told_of_the_first_only(site.run(), "late_ack_beyond_visibility")
+
+
+def test_tasks_that_expire(site: Site) -> None:
+    """One slot, six tasks of 0.3 s at once: the last ones would begin after 0.5 s."""
+    site.configuration(worker={"pool": "solo", "concurrency": 1})
+    site.scenario(
+        matrix={"workload.options.expires": ["500ms", "60s"]},
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
+        loads=[{"load": "closed", "in_flight": 6}],
+        measure={"units": 6, "warmup": 0},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "expired_tasks")
+    gone, whole = (cell.blocks[0] for cell in ended.record.cells)
+    assert 0 < gone.outcomes.failed < 6
+    assert gone.outcomes.ok + gone.outcomes.failed == 6
+    assert whole.outcomes.ok == 6
+
+
+@pytest.mark.parametrize(
+    ("workload", "load", "result_s", "warned"),
+    [
+        ({"workload": "chord"}, "closed", 0.06, True),
+        ({"workload": "nested"}, "closed", 0.06, True),
+        ({"workload": "chord"}, "closed", 0.04, False),
+        ({"workload": "chord", "follow_parents": False}, "closed", 0.06, False),
+        ({"workload": "chord"}, {"load": "rate", "rate": 5}, 0.06, False),
+        ({"workload": "group"}, "closed", 0.06, False),
+    ],
+)
+def test_callers_that_ask_for_a_whole_header(
+    site: Site, workload: dict[str, Any], load: Any, result_s: float, warned: bool
+) -> None:
+    """By figures made up, because how long the asking takes is the machine's affair; that it
+    happens is seen in test_canvas."""
+    site.scenario(workloads=[workload], loads=[load])
+    (cell,) = load_plan(site.folder / "scenarios" / "s.yaml").cells
+    result = Distribution(count=10, p50=result_s)
+    measured: Any = SimpleNamespace(fields={"canvas_s": {}, "phases_s": {"result": result}})
+    found = CHORD_GET_ASKS_PARENTS.find(Evidence(cell, measured))
+    assert found == ({"result_p50_s": result_s, "size": 10} if warned else None)
