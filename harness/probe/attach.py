@@ -131,7 +131,9 @@ def _wrap_unlock(task: Task, recorder: Recorder) -> None:
 
     @functools.wraps(run)
     def measured(group_id: str, callback: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        record(Kind.UNLOCKING, id_bytes(callback["options"]["task_id"]), now())
+        body = callback.get("options", {}).get("task_id")
+        if body is not None:
+            record(Kind.UNLOCKING, id_bytes(body), now())
         return run(group_id, callback, *args, **kwargs)
 
     task.run = measured

@@ -36,6 +36,10 @@ def test_numbers_are_fixed() -> None:
         "SCHEDULED": 50,
         "TICK": 51,
         "POINT": 52,
+        "UNLOCKING": 60,
+        "STORING_STARTED": 61,
+        "STARTED_SEEN": 62,
+        "LOOKED": 63,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
