@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, states
@@ -12,7 +13,10 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult
 
 from harness.probe.events import Outcome
+from harness.probe.rows import Rows, is_database
 from harness.probe.units import Published, UnitRunner, judge_failure, judge_value, results_of
+
+_BATCH = 500
 
 
 def check_all(app: Celery, units: UnitRunner, waiting: Iterable[Published], limit_s: float) -> None:
@@ -31,8 +35,24 @@ def check_all(app: Celery, units: UnitRunner, waiting: Iterable[Published], limi
             for result in results_of(published.result):
                 # Registered, or the backend evicts what it holds beyond 8192 results.
                 result.then(_ignore)
+    if is_database(app.backend):
+        _fetch_rows(app, pending)
     for published in pending:
         units.check(published, _outcome(app, published, deadline))
+
+
+def _fetch_rows(app: Celery, pending: list[Published]) -> None:
+    """Give results what the database holds of them, many at once: `state` would make a new
+    connection for each. What is not there, or cannot be read, is left for it to say so."""
+    results = {one.id: one for published in pending for one in results_of(published.result)}
+    ids, rows = list(results), Rows(app.backend)
+    try:
+        for start in range(0, len(ids), _BATCH):
+            for task_id, row in rows.final(ids[start : start + _BATCH]):
+                with suppress(Exception):  # whatever a serializer raises
+                    results[task_id]._set_cache(rows.described(row))
+    finally:
+        rows.close()
 
 
 def _outcome(app: Celery, published: Published, deadline: float) -> Outcome:

@@ -73,6 +73,8 @@ class Client:
             self._published_by = UnitRunner(self._recorder, spec["timeout_s"], tag)
         self._stores_results: bool = spec.get("stores_results", True)
         self._open_loop: OpenLoop | None = None
+        self._sent = False
+        """Phases of an open loop have been sent: further ones go on where they ended."""
         self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
@@ -92,6 +94,8 @@ class Client:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
         self._begin_round()
+        if "senders" in self._spec["load"]:
+            self._senders(self._spec["load"]["senders"]).warm_up(lambda: app.backend)
         if count and not self._stores_results:
             for _ in range(count):
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
@@ -101,6 +105,12 @@ class Client:
             self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)
             self._next_unit += count
         return {"gave_up": self._callers.gave_up}
+
+    def _senders(self, count: int) -> OpenLoop:
+        """The threads of an open loop."""
+        if self._open_loop is None:
+            self._open_loop = OpenLoop(self._stop, count)
+        return self._open_loop
 
     def measure(self) -> dict[str, Any]:
         """Run the measured units."""
@@ -136,16 +146,16 @@ class Client:
         the one that checks them afterwards; it was declared when this thread sent probe tasks.
         """
         load = self._spec["load"]
-        if self._open_loop is None:
+        if not self._sent:
             self._begin_round()
-            self._open_loop = OpenLoop(self._stop, load["senders"])
+            self._sent = True
         replies = reply_to or app.thread_oid
         planned = pacer.arrivals(pacer.phases_of(phases), load["arrivals"], seed)
         first = self._next_unit
         record = self._recorder.record
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, at_ns)
-        sent = self._open_loop.run(
+        sent = self._senders(load["senders"]).run(
             lambda: publishing.make(load["publish"], app, self._units, self._workload),
             pacer.Pacer(pacer.share(planned, self._number, self._of)),
             first,

@@ -47,6 +47,22 @@ class OpenLoop:
         self._threads = ThreadPoolExecutor(senders, thread_name_prefix="sender")
         self._own = threading.local()
 
+    def warm_up(self, connect: Callable[[], object]) -> None:
+        """Call `connect` once in each of the threads, before the first moment comes.
+
+        Celery keeps a backend for each thread. Some take long to make: a database's looks for
+        its tables, S3's reads the SDK's models. Made by the first publish call, it would make a
+        client late that is not too slow.
+        """
+        everybody = threading.Barrier(self._senders)
+
+        def connected() -> None:
+            everybody.wait()  # else one thread might do it for several
+            connect()
+
+        for job in [self._threads.submit(connected) for _ in range(self._senders)]:
+            job.result()
+
     def run(
         self,
         publish: Callable[[], Publisher],

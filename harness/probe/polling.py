@@ -17,7 +17,7 @@ from celery import Celery
 from celery.backends.base import BaseKeyValueStoreBackend
 
 from harness.probe.published import PublishedUnits
-from harness.probe.rows import NOBODY, Rows
+from harness.probe.rows import NOBODY, Rows, is_database
 from harness.probe.sightings import Sightings
 from harness.probe.watching import Troubles
 
@@ -152,9 +152,8 @@ def _way_of(backend: Any, sightings: Sightings) -> tuple[Callable[[list[str]], N
     """How to ask this backend, and for how many results at once."""
     if isinstance(backend, BaseKeyValueStoreBackend):
         return _Store(backend, sightings).look, _BATCH
-    # By name: its module cannot be imported where SQLAlchemy is not installed.
-    if "DatabaseBackend" in {one.__name__ for one in type(backend).__mro__}:
-        return Rows(backend, sightings).look, _BATCH
+    if is_database(backend):
+        return _Database(Rows(backend), sightings).look, _BATCH
     return _OneByOne(backend, sightings).look, _BATCH_ONE_BY_ONE
 
 
@@ -194,6 +193,28 @@ class _Store:
             by_key = {_text(key): value for key, value in values.items()}
             values = [by_key.get(_text(key)) for key in keys]
         return zip(ids, values, strict=True)
+
+
+class _Database:
+    """Databases: many rows at once."""
+
+    def __init__(self, rows: Rows, sightings: Sightings) -> None:
+        self._rows = rows
+        self._sightings = sightings
+        self._doubtful: set[str] = set()
+        """What could not be decoded at the last look."""
+
+    def look(self, ids: list[str]) -> None:
+        """Ask for all of them."""
+        found = self._rows.final(ids)
+        now_ns = time.monotonic_ns()
+        for task_id, row in found:
+            try:
+                self._sightings.note_described(task_id, now_ns, self._rows.described(row))
+            except Exception:  # whatever a serializer raises  # noqa: BLE001
+                if task_id in self._doubtful:
+                    self._sightings.note_undecodable(task_id, now_ns)
+                self._doubtful.add(task_id)
 
 
 class _OneByOne:

@@ -6,29 +6,29 @@ is not called in a child of a prefork pool: some milliseconds of CPU, and a logi
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from celery import states
-
-from harness.probe.sightings import Sightings
 
 NOBODY = "00000000-0000-8000-8000-000000000000"
 """An id that no task has."""
 
 
+def is_database(backend: Any) -> bool:
+    """By name: Celery's module cannot be imported where SQLAlchemy is not installed."""
+    return "DatabaseBackend" in {one.__name__ for one in type(backend).__mro__}
+
+
 class Rows:
     """The rows of Celery's table of results, by the ids of tasks."""
 
-    def __init__(self, backend: Any, sightings: Sightings) -> None:
+    def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._sightings = sightings
         self._engine: Any = None
-        self._doubtful: set[str] = set()
-        """What could not be decoded at the last look."""
 
-    def look(self, ids: list[str]) -> None:
-        """Ask for all of them. Raises what the database's client raises."""
+    def final(self, ids: list[str]) -> list[tuple[str, Any]]:
+        """Id and row of those that are in a final state. Raises what the database's client
+        raises."""
         from sqlalchemy import select  # noqa: PLC0415 - only where Celery itself imports it
 
         if self._engine is None:
@@ -38,23 +38,23 @@ class Rows:
         wanted = [columns[name] for name in ("task_id", "status", "result", "traceback")]
         with self._engine.connect() as connection:
             rows = connection.execute(select(*wanted).where(columns.task_id.in_(ids))).all()
-        now_ns = time.monotonic_ns()
-        for task_id, status, result, traceback in rows:
-            if status in states.READY_STATES:
-                self._note(task_id, now_ns, (status, result, traceback))
+        return [(row.task_id, row) for row in rows if row.status in states.READY_STATES]
 
-    def _note(self, task_id: str, time_ns: int, columns: tuple[str, Any, Any]) -> None:
-        status, result, traceback = columns
-        try:
-            # Before Celery 5.7 the column is a pickle, which SQLAlchemy has read already.
-            decode = getattr(self._backend, "_decode_stored_result", lambda value: value)
-            row = {"task_id": task_id, "status": status, "traceback": traceback}
-            described = self._backend.meta_from_decoded({**row, "result": decode(result)})
-            self._sightings.note_described(task_id, time_ns, described)
-        except Exception:  # whatever a serializer raises  # noqa: BLE001
-            if task_id in self._doubtful:
-                self._sightings.note_undecodable(task_id, time_ns)
-            self._doubtful.add(task_id)
+    def described(self, row: Any) -> dict[str, Any]:
+        """As `get_task_meta` describes it. Raises what a serializer raises."""
+        # Before Celery 5.7 the column is a pickle, which SQLAlchemy has read already.
+        decode = getattr(self._backend, "_decode_stored_result", lambda value: value)
+        plain = {"task_id": row.task_id, "status": row.status, "traceback": row.traceback}
+        found: dict[str, Any] = self._backend.meta_from_decoded(
+            {**plain, "result": decode(row.result)}
+        )
+        return found
+
+    def close(self) -> None:
+        """Give the connection back. Idempotent."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
     def _connectable(self) -> Any:
         """An engine with one connection, which sees every commit of others at once."""

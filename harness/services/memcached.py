@@ -43,6 +43,8 @@ _PORT = 11211
 _PREFIX = "harness:"
 _KEYS_PROMISE = "memcached-keys"
 _BATCH = 500
+_LIST = b"lru_crawler metadump all"
+_BUSY_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class _Talk:
 
     def items(self, prefix: str) -> list[_Item]:
         """What is there under a prefix and has not expired, by the server's own crawler."""
-        found, line = [], self.line(b"lru_crawler metadump all")
+        found, line = [], self._first_line()
         wanted, now = prefix.encode(), time.time()
         while line != b"END":
             if not line.startswith(b"key="):
@@ -204,6 +206,15 @@ class _Talk:
                 found.append(_Item(key, int(facts[b"size"])))
             line = self._read()
         return found
+
+    def _first_line(self) -> bytes:
+        """Of the crawler's list, once it has time: it also crawls on the server's own behalf."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        line = self.line(_LIST)
+        while line.startswith((b"BUSY", b"LOCKED")) and time.monotonic() < deadline:
+            time.sleep(_BUSY_S)
+            line = self.line(_LIST)
+        return line
 
     def delete(self, keys: list[bytes]) -> None:
         """In batches, so that neither side's buffers fill up."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -341,3 +342,16 @@ def test_a_folder_of_the_users(
             assert str(kept) in space.settings["result_backend"]
         assert len(workspace.unfulfilled) == promised
     assert [path.name for path in kept.iterdir()] == ["harness-foreign"]
+
+
+def test_a_crawler_that_is_busy_is_waited_for(
+    stores: Services, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many look at once, as the server itself does from time to time."""
+    service = service_of(stores, "memcached")
+    with opened(service, label) as namespace, application(namespace, monkeypatch) as app:
+        store(app, 2000)
+        with ThreadPoolExecutor(4) as threads:
+            looks = [threads.submit(namespace.stored) for _ in range(12)]
+            found = [look.result() for look in looks]
+        assert [one.results for one in found if one is not None] == [2000] * 12
