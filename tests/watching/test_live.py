@@ -110,7 +110,7 @@ def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site)
     assert re.search(r"measuring \d s of 4 s +[━╸╺ ]+ +\d+ %", said)
     assert re.search(r"[\d.,]+ units/s.* p50 [\d.]+ ms  p99 [\d.]+ ms", said)
     assert re.search(r"published \d+  started \d+  finished \d+  completed \d+", said)
-    assert re.search(r"\[1/1\] c/add/closed-4: [\d,.]+ units/s, \d+ ok \(block", said)
+    assert re.search(r"\[1/1\] c/add/closed-4: [\d,.]+ units/s, [\d,]+ ok \(block", said)
     assert "> c/add/closed-4  0 of 1" in said
     # The cursor is back, after the last thing that was drawn.
     assert terminal.said.rindex(SHOW_CURSOR) > terminal.said.rindex(HIDE_CURSOR)
