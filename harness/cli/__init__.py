@@ -41,6 +41,7 @@ SUBCOMMANDS = {
     "check": Subcommand("harness.cli.check", "Validate YAML files; no server needed."),
     "list": Subcommand("harness.cli.listing", "What there is: configs, scenarios, workloads ..."),
     "report": Subcommand("harness.cli.report", "Show a stored run again, in any format."),
+    "show": Subcommand("harness.cli.show", "A stored run on one screen, with small plots."),
     "compare": Subcommand("harness.cli.compare", "Compare configurations, or two runs."),
     "history": Subcommand("harness.cli.history", "A scenario's runs over time, and changes."),
     "baseline": Subcommand("harness.cli.baseline", "Names for runs to be measured by."),
