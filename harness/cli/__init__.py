@@ -43,6 +43,7 @@ SUBCOMMANDS = {
     "report": Subcommand("harness.cli.report", "Show a stored run again, in any format."),
     "show": Subcommand("harness.cli.show", "A stored run on one screen, with small plots."),
     "compare": Subcommand("harness.cli.compare", "Compare configurations, or two runs."),
+    "index": Subcommand("harness.cli.index", "An HTML page over all stored runs."),
     "history": Subcommand("harness.cli.history", "A scenario's runs over time, and changes."),
     "baseline": Subcommand("harness.cli.baseline", "Names for runs to be measured by."),
     "sql": Subcommand("harness.cli.sql", "Ask all stored runs by SQL."),
