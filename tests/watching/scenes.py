@@ -90,6 +90,6 @@ def story(name: str = CELL.name) -> list[tuple[float, Event]]:
         (5.0, StageBegins(2, "measuring", Goal(seconds=60.0), "at 200/s")),
         (17.4, replace(TICK, detail="at 200/s")),
         (70.0, BlockEnded(block(2, 0, duplicated=1), own)),
-        (71.0, Tick(None, "between blocks", 1.0, 1.0)),
-        (72.0, RunEnded(record, Path("results/r"))),
+        (81.0, Tick(None, "between blocks", 11.0, 11.0)),
+        (82.0, RunEnded(record, Path("results/r"))),
     ]

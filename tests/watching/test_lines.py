@@ -35,7 +35,7 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
         "[ 3/10] ... measuring at 200/s 12 s of 60 s, 812 units/s, p50 8.20 ms, p99 12.1 ms, "
         "queue 14, 2 failed, 1 timed out, 1 refused, run: about 4 min left",
         "[ 3/10] redis/add/closed-8: ! 500 units/s, 1,000 ok, 1 dup (block 69.0 s, run 70.0 s)",
-        "[ 3/10] ... between blocks 1 s",
+        "[ 3/10] ... between blocks 11 s",
     ]
 
 

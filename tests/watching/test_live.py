@@ -107,7 +107,7 @@ def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site)
         assert terminal.process.wait(PATIENCE_S) == 0
     said = _plain(terminal.said)
     assert re.search(r"ready after .*Valkey", said)
-    assert re.search(r"measuring \d s of 4 s +[━╸╺ ]+ +\d+ %", said)
+    assert re.search(r"measuring \d.\d s of 4.0 s +[━╸╺ ]+ +\d+ %", said)
     assert re.search(r"[\d.,]+ units/s.* p50 [\d.]+ ms  p99 [\d.]+ ms", said)
     assert re.search(r"published \d+  started \d+  finished \d+  completed \d+", said)
     assert re.search(r"\[1/1\] c/add/closed-4: [\d,.]+ units/s, [\d,]+ ok \(block", said)

@@ -63,7 +63,7 @@ class Lines:
                 self._block_began_ns, self._place = at_ns, place_of(event)
                 if not self._brief:
                     self._say(f"{self._place} {printable(event.cell.name)} ...")
-            case Tick() if not self._brief:
+            case Tick() if not self._brief and _is_long(event):
                 self._say(f"{self._place} ... {_standing(event)}".strip())
             case BlockEnded(block, cell):
                 block_s = (at_ns - self._block_began_ns) / 1e9
@@ -82,6 +82,11 @@ class Lines:
 
 def _on_standard_error(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _is_long(tick: Tick) -> bool:
+    """Between two blocks there is nothing to say, unless it takes its time."""
+    return tick.number is not None or tick.stage_s >= TICK_S
 
 
 def _standing(tick: Tick) -> str:

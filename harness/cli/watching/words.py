@@ -49,7 +49,8 @@ def stage_words(tick: Tick) -> str:
     """`measuring at 200/s 12 s of 60 s`, `measuring 1,204 of 5,000 units`, `stopping 3 s`."""
     stage = " ".join(filter(None, [tick.stage, printable(tick.detail)]))
     if tick.goal.seconds:
-        return f"{stage} {tick.stage_s:.0f} s of {tick.goal.seconds:.0f} s"
+        digits = 0 if tick.goal.seconds >= 10 else 1
+        return f"{stage} {tick.stage_s:.{digits}f} s of {tick.goal.seconds:.{digits}f} s"
     if tick.goal.units:
         activity = tick.activity
         done = activity.published if tick.stage == "publishing" else activity.completed
