@@ -1,138 +1,145 @@
-"""What does the live view cost? Runs that are watched against runs with --quiet, on one Redis.
+"""What does the live view cost? The same workers, watched and not watched, by turns, on one Redis.
 
-Each pair is two runs of `harness run` itself, in an order that is drawn, each of one block: a
-backlog, whose consume rate is measured without a client beside it, or a closed load. The watched
-one draws its view every second into a real pseudo-terminal, which is read and thrown away. Of each
-run counts what its record says, and the CPU time of the harness' own process from start to end.
-Holds if the rate with the view is at least 0.98 of that without, workers' CPU per task at most
-1.02, and the view takes at most 3 % of one core.
+One set of workers drains backlogs. In every other turn, in an order that is drawn, the live view
+of `harness run` follows the event logs and draws itself every second into a pseudo-terminal that is
+read and thrown away; in the other turns nobody looks, as with --quiet. The witness of the rate is
+the server: how long until it holds every result. Each pair is a turn of either kind. Every watched
+turn begins to read the logs from their start, which a run does once per block: so the cost is rather
+too high. Holds if the consume rate with the view is at least 0.98 of that without, worker CPU per
+task at most 1.02, and the thread that looks and draws takes at most 3 % of one core.
 """
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import pty
 import sys
-import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pairs import PAIRS, interleave, ratio
+from recorder_cost import Side
 
-from harness.results.store import read_run
+from harness.cli.watching.live import LiveView
+from harness.results.shape import BlockShape
+from harness.runner.courier import Courier, Followed
+from harness.runner.events import BlockStarts, Event, Goal
+from harness.scenario.loader import load_plan
+from harness.services.provide import provide
+from harness.workspace import open_workspace
 
 HERE = Path(__file__).parent
-LOADS: Mapping[str, list[str]] = {
-    "backlog": ["loads=[backlog]", "measure.units=8000"],
-    "closed": ["measure.units=5000"],
-}
+UNITS = int(os.environ.get("BENCH_WATCHING_UNITS", "4000"))
 MOST_OF_A_CORE = 0.03
+CELL = load_plan(
+    HERE / "agreement.yaml",
+    sets=["loads=[backlog]", f"measure.units={UNITS}"],
+    environ=os.environ,
+).cells[0]
+SHAPE = BlockShape(
+    sequential=False,
+    grouped=False,
+    watched=False,
+    held=True,
+    stores_results=True,
+    tasks_per_unit=1,
+)
 
 
 @dataclass(frozen=True)
 class Watched:
-    """One run of one block."""
+    """One drained backlog."""
 
-    rate_per_s: float
-    cpu_ms_per_task: float
-    harness_cpu_s: float
-    """Of the harness' own process, from its start to its end."""
-    wall_s: float
-
-    @property
-    def cores(self) -> float:
-        return self.harness_cpu_s / self.wall_s
+    elapsed_s: float
+    cpu_ns: int
+    view_cpu_s: float
+    view_wall_s: float
 
 
-def measured(load: str, *, view: bool) -> Watched:
-    """One run in a process of its own. Its standard error is a terminal in either case."""
+class Metered(LiveView):
+    """A live view that knows what its thread has used: looks and drawing."""
+
+    cpu_s = 0.0
+    drawn = 0
+
+    def hear(self, event: Event, at_ns: int) -> None:
+        super().hear(event, at_ns)
+        self.cpu_s, self.drawn = time.thread_time(), self.drawn + 1
+
+
+@contextmanager
+def terminal() -> Iterator[io.TextIOWrapper]:
+    """A real one, whose other end is read and thrown away."""
     master, slave = pty.openpty()
-    reader = threading.Thread(target=_read_all, args=(master,), daemon=True)
+
+    def read_all() -> None:
+        with suppress(OSError):
+            while os.read(master, 65536):
+                pass
+
+    reader = threading.Thread(target=read_all, daemon=True)
     reader.start()
-    with tempfile.TemporaryDirectory() as results:
-        sets = [word for pair in LOADS[load] for word in ("--set", pair)]
-        arguments = [sys.executable, "-m", "harness", "run", str(HERE / "agreement.yaml"), *sets]
-        arguments += ["--out", results, *([] if view else ["--quiet"])]
-        environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-        began_s = _now_s()
-        pid = os.posix_spawn(
-            sys.executable,
-            arguments,
-            environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, slave, 2),
-            ],
-        )
-        os.close(slave)
-        cpu_s = _own_cpu_s(pid)
-        wall_s = _now_s() - began_s
-        (folder,) = Path(results).iterdir()
-        (block,) = read_run(folder).blocks
-    assert block.sound, block.error
-    assert block.throughput_per_s is not None
-    assert block.worker_cpu_ms_per_task is not None
-    return Watched(block.throughput_per_s, block.worker_cpu_ms_per_task, cpu_s, wall_s)
-
-
-def _now_s() -> float:
-    from harness.clock import monotonic_ns  # noqa: PLC0415 - beside its use
-
-    return monotonic_ns() / 1e9
-
-
-def _own_cpu_s(pid: int) -> float:
-    """CPU of the process alone when it has ended: it is looked at as a zombie, before its children
-    are added to it."""
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    os.waitpid(pid, 0)
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _read_all(master: int) -> None:
-    with suppress(OSError):
-        while os.read(master, 65536):
-            pass
+    with os.fdopen(slave, "w", encoding="utf-8") as stream:
+        yield stream
+    reader.join()
     os.close(master)
 
 
-def judged(load: str, pairs: int) -> bool:
-    """Print the ratios of one load; whether they hold."""
-    off, on = interleave(
-        lambda _: measured(load, view=False), lambda _: measured(load, view=True), pairs
-    )
-    rate = ratio([one.rate_per_s for one in off], [one.rate_per_s for one in on])
-    cpu = ratio([one.cpu_ms_per_task for one in off], [one.cpu_ms_per_task for one in on])
-    cores_on = sum(one.harness_cpu_s for one in on) / sum(one.wall_s for one in on)
-    cores_off = sum(one.harness_cpu_s for one in off) / sum(one.wall_s for one in off)
-    extra = sum(one.harness_cpu_s for one in on) - sum(one.harness_cpu_s for one in off)
-    view = extra / sum(one.wall_s for one in on)
-    holds = rate.estimate >= 0.98 and cpu.estimate <= 1.02 and view <= MOST_OF_A_CORE
-    print(f"{load}: rate, view on / off: {rate} {_holds(rate.estimate >= 0.98)}")
-    print(f"{load}: worker CPU per task, view on / off: {cpu} {_holds(cpu.estimate <= 1.02)}")
-    print(
-        f"{load}: the view takes {view:.1%} of one core {_holds(view <= MOST_OF_A_CORE)} "
-        f"(harness in all: {cores_on:.1%} with it, {cores_off:.1%} without, start and report "
-        "included)",
-        flush=True,
-    )
-    print(json.dumps({"load": load, "rate": rate.estimate, "cpu": cpu.estimate, "view": view}))
-    return holds
+def turn(side: Side, number: int, *, view: bool) -> Watched:
+    """One backlog, watched or not."""
+    if not view:
+        plain = side.turn(number)
+        return Watched(plain.elapsed_s, plain.cpu_ns, 0.0, 0.0)
+    began_s = time.monotonic()
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    with terminal() as stream, Metered(stream, environ) as listener:
+        with Courier(listener) as courier:
+            courier.tell(BlockStarts(0, 1, CELL, 60.0, 60.0))
+            courier.follow(Followed(side.events, SHAPE))
+            courier.stage("consuming", Goal(units=UNITS))
+            done = side.turn(number)
+        assert listener.drawn > 3, "nothing was drawn"
+    return Watched(done.elapsed_s, done.cpu_ns, listener.cpu_s, time.monotonic() - began_s)
+
+
+def main() -> None:
+    """Print the three figures."""
+    with (
+        open_workspace(os.environ) as workspace,
+        provide(
+            [CELL.configuration],
+            provider="local",
+            workspace=workspace,
+            log_dir=workspace.folder("server-logs"),
+            environ=os.environ,
+            project_dir=Path.cwd(),
+        ) as services,
+        ExitStack() as stack,
+    ):
+        side = Side("on", 0, services, workspace, stack, CELL)
+        turn(side, 0, view=True)
+        off, on = interleave(
+            lambda number: turn(side, number, view=False),
+            lambda number: turn(side, number, view=True),
+            max(2, PAIRS),
+        )
+    rate = ratio([one.elapsed_s for one in on], [one.elapsed_s for one in off])
+    cpu = ratio([one.cpu_ns for one in off], [one.cpu_ns for one in on])
+    share = sum(one.view_cpu_s for one in on) / sum(one.view_wall_s for one in on)
+    print(f"consume rate, view on / off: {rate} {_holds(rate.estimate >= 0.98)}")
+    print(f"worker CPU per task, view on / off: {cpu} {_holds(cpu.estimate <= 1.02)}")
+    print(f"the view takes {share:.2%} of one core {_holds(share <= MOST_OF_A_CORE)}")
+    holds = rate.estimate >= 0.98 and cpu.estimate <= 1.02 and share <= MOST_OF_A_CORE
+    sys.exit(0 if holds else 1)
 
 
 def _holds(it_does: bool) -> str:
     return "holds" if it_does else "DOES NOT HOLD"
-
-
-def main() -> None:
-    """Both loads, each in half of the pairs."""
-    found = [judged(load, max(2, PAIRS // 2)) for load in LOADS]
-    sys.exit(0 if all(found) else 1)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,8 @@ class ActivityMeter:
         self._latencies: deque[tuple[int, Numbers]] = deque()
 
     def begin_stage(self, at_ns: int) -> None:
-        """Rates count from here on."""
+        """Rates and latencies count from here on."""
+        self._latencies.clear()
         self._history.clear()
         self._history.append((at_ns, self._counts["published"], self._completed()))
 

@@ -330,7 +330,7 @@ def _phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
 
 def _goal(phases: Sequence[Mapping[str, Any]]) -> tuple[Goal, str]:
     """How long they last, and at what rate if it is one."""
-    goal = Goal(seconds=_LEAD_S + sum(phase["duration"] for phase in phases))
+    goal = Goal(seconds=sum(phase["duration"] for phase in phases))
     rates = [phase.get("rate", 0.0) for phase in phases]
     return goal, f"at {format_number(rates[0])}/s" if len(rates) == 1 else ""
 

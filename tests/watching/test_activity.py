@@ -199,3 +199,15 @@ def test_logs_that_are_gone_are_nothing_new(folder: Path) -> None:
         path.unlink()
     folder.rmdir()
     assert len(follower.new()) == 0
+
+
+def test_latencies_of_the_stage_before_do_not_count(folder: Path) -> None:
+    writers, meter = Writers(folder), ActivityMeter(folder, shape())
+    writers.publish(0, 0)
+    writers.see(0, 900)
+    assert meter.look(SECOND).p99_s == 0.900
+    meter.begin_stage(2 * SECOND)
+    assert meter.look(3 * SECOND).p99_s is None
+    writers.publish(1, 3000)
+    writers.see(1, 3005)
+    assert meter.look(4 * SECOND).p99_s == 0.005

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -22,6 +22,7 @@ from rich.text import Text
 from harness.cli.watching.lines import Lines
 from harness.cli.watching.words import place_of, rate_words, rough, stage_words, troubles_of
 from harness.report.history import sparkline
+from harness.results.activity import without_rates
 from harness.results.record import RunRecord
 from harness.runner.events import (
     BlockEnded,
@@ -169,7 +170,7 @@ class LiveView:
         self._began_ns: int | None = None
         self._gone = False
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -188,7 +189,7 @@ class LiveView:
         self._scene = replace(self._noted(event), run_s=(at_ns - self._began_ns) / 1e9)
         if isinstance(event, RunEnded):
             self._end()
-        elif self._scene.plan and not self._gone:
+        elif not self._gone:
             self._draw()
 
     def _draw(self) -> None:
@@ -223,6 +224,8 @@ class LiveView:
                     goal=event.goal,
                     detail=event.detail,
                     share=None,
+                    activity=without_rates(scene.tick.activity),
+                    depth=None,
                 )
                 return replace(scene, tick=tick, rates=())
             case Tick():
