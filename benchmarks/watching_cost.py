@@ -4,9 +4,9 @@ One set of workers drains backlogs. In every other turn, in an order that is dra
 of `harness run` follows the event logs and draws itself every second into a pseudo-terminal that is
 read and thrown away; in the other turns nobody looks, as with --quiet. The witness of the rate is
 the server: how long until it holds every result. Each pair is a turn of either kind. Every watched
-turn begins to read the logs from their start, which a run does once per block: so the cost is rather
-too high. Holds if the consume rate with the view is at least 0.98 of that without, worker CPU per
-task at most 1.02, and the thread that looks and draws takes at most 3 % of one core.
+turn begins to read the logs from their start, which a run does once per block: so the cost is
+rather too high. Holds if the consume rate with the view is at least 0.98 of that without, worker
+CPU per task at most 1.02, and the thread that looks and draws takes at most 3 % of one core.
 """
 
 from __future__ import annotations

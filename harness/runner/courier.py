@@ -31,7 +31,7 @@ from harness.runner.events import (
 
 _LOADED: frozenset[Stage] = frozenset(("publishing", "consuming", "measuring", "draining"))
 """Stages with a rate, and with a queue that is looked at."""
-_LOOKED_AT: frozenset[Stage] = _LOADED | {"checking", "stopping"}
+_LOOKED_AT: frozenset[Stage] = _LOADED | {"checking"}
 """Those in which event logs hold something new. They are removed while the block is recorded."""
 
 
@@ -127,8 +127,15 @@ class Courier:
             elif isinstance(message, _Depth):
                 self._standing.latest_depth = message.latest
             else:
+                if tick_s is not None and _ends_the_counts(message):
+                    self._listener.hear(self._standing.tick(at_ns), at_ns)
                 self._standing.note(message, at_ns)
                 self._listener.hear(message, at_ns)
+
+
+def _ends_the_counts(event: Event) -> bool:
+    """All that a block did is written now: its last tick has it all."""
+    return isinstance(event, StageBegins) and event.stage == "stopping"
 
 
 class _Nobody:

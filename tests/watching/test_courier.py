@@ -70,6 +70,19 @@ def test_a_run_ends_once() -> None:
     assert ear.heard == [RunEnded(_record(), Path("r"))]
 
 
+def test_the_last_tick_of_a_block_comes_before_its_workers_are_stopped() -> None:
+    ear = Ear(tick_s=3600)
+    with Courier(ear) as courier:
+        courier.tell(BlockStarts(0, 1, CELL))
+        courier.stage("checking")
+        courier.stage("stopping")
+    assert [type(event).__name__ for event in ear.heard] == [
+        *("BlockStarts", "StageBegins", "Tick", "StageBegins", "RunEnded")
+    ]
+    assert isinstance(ear.heard[2], Tick)
+    assert ear.heard[2].stage == "checking"
+
+
 def test_ticks_come_by_themselves() -> None:
     ear = Ear(tick_s=0.01)
     with Courier(ear):
@@ -159,7 +172,7 @@ def test_rates_and_depth_end_with_the_load(standing: tuple[Standing, Writers]) -
     made.note(StageBegins(1, "measuring", Goal(seconds=1)), 2 * SECOND)
     writers.publish(0, 2000)
     assert made.tick(3 * SECOND).activity.published_per_s == 1.0
-    made.note(StageBegins(1, "stopping"), 3 * SECOND)
+    made.note(StageBegins(1, "checking"), 3 * SECOND)
     writers.see(0, 3001)
     tick = made.tick(4 * SECOND)
     assert (tick.activity.completed, tick.activity.completed_per_s, tick.depth) == (1, None, None)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 import pytest
 
-from harness.cli.watching.lines import Lines
-from harness.cli.watching.words import rough
-from harness.runner.events import BlockEnded, BlockStarts, Event
+from harness.cli.watching.lines import TICK_S, Lines
+from harness.cli.watching.words import rough, stage_words
+from harness.runner.events import BlockEnded, BlockStarts, Event, Goal
 from tests.report.records import block
-from tests.watching.scenes import CELL, HOSTILE, SECOND, story
+from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
 
 def _said(
@@ -29,14 +31,32 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
         "ready after 500 ms: Valkey 9.1.2, local (embedded, no persistence), "
         "ministack (SQS emulator) 1.5.33, local (an emulator's figures are not SQS figures)",
         "[ 3/10] redis/add/closed-8 ...",
-        "[ 3/10] ... starting 12 s, queue 14, run: about 4 min left",
-        "[ 3/10] ... publishing 1,210 of 5,000 units, 12 s, 99.0 units/s, p50 8.20 ms, "
-        "p99 12.1 ms, queue 14, 2 failed, 1 timed out, 1 refused, run: about 4 min left",
         "[ 3/10] ... measuring at 200/s 12 s of 60 s, 812 units/s, p50 8.20 ms, p99 12.1 ms, "
         "queue 14, 2 failed, 1 timed out, 1 refused, run: about 4 min left",
         "[ 3/10] redis/add/closed-8: ! 500 units/s, 1,000 ok, 1 dup (block 69.0 s, run 70.0 s)",
         "[ 3/10] ... between blocks 11 s",
     ]
+
+
+def test_no_block_is_silent_for_more_than_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """And short ones have no line in between."""
+    lines, said_at_s = Lines(), []
+    lines.hear(BlockStarts(2, 10, CELL), 0)
+    for number in range(1, 31):
+        lines.hear(TICK, round(number * TICK_S * SECOND))
+        if len(capsys.readouterr().err.splitlines()) == 1 and number > 1:
+            said_at_s.append(number * TICK_S)
+    assert said_at_s == [8.0, 16.0, 24.0, 32.0, 40.0, 48.0, 56.0]
+
+
+def test_a_stage_of_units_is_told_by_units() -> None:
+    publishing = replace(TICK, stage="publishing", goal=Goal(units=5000))
+    assert stage_words(publishing) == "publishing 1,210 of 5,000 units, 12 s"
+    consuming = replace(TICK, stage="consuming", goal=Goal(units=5000))
+    assert stage_words(consuming) == "consuming 1,200 of 5,000 units, 12 s"
+    assert stage_words(replace(TICK, goal=Goal(seconds=0.5), stage_s=0.25)).startswith(
+        "measuring 0.2 s of 0.5 s"
+    )
 
 
 @pytest.mark.parametrize(

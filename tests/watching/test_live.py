@@ -167,7 +167,7 @@ def test_a_dumb_terminal_gets_lines(site: Site) -> None:
 
 def test_json_lines_are_what_the_schema_says_and_agree_with_the_record(site: Site) -> None:
     site.scenario(
-        loads=[{"load": "closed", "in_flight": 4}, "backlog"], measure={"units": 600, "warmup": 2}
+        loads=[{"load": "closed", "in_flight": 4}, "backlog"], measure={"units": 200, "warmup": 2}
     )
     ended = site.run("--json-lines")
     assert (ended.code, ended.stderr) == (0, "")
@@ -195,9 +195,43 @@ def test_json_lines_are_what_the_schema_says_and_agree_with_the_record(site: Sit
         load = ended.record.cells[block.cell].load["load"]
         loaded = ["publishing", "consuming"] if load == "backlog" else ["measuring"]
         assert stages == ["starting", "warming up", *loaded, "checking", "stopping", "recording"]
-        last = [line for line in told if line["event"] == "tick"][-1]
-        assert (last["published"], last["finished"], last["completed"]) == (600, 600, 600)
-        assert last["outcomes"] == {"ok": 600}
+        ticks = [line for line in told if line["event"] == "tick"]
+        last = next(line for line in reversed(ticks) if line["stage"] == "checking")
+        assert (last["published"], last["finished"], last["completed"]) == (200, 200, 200)
+        assert last["outcomes"] == {"ok": 200}
+
+
+def test_members_of_a_group_that_are_seen_one_by_one_are_one_unit(site: Site) -> None:
+    site.configuration(worker={"pool": "threads", "concurrency": 2})
+    site.scenario(
+        workloads=[{"workload": "group", "size": 3}],
+        loads=[{"load": "rate", "rate": 20}],
+        measure={"units": 20, "warmup": 1},
+    )
+    ended = site.run("--json-lines")
+    assert ended.code == 0, ended.stderr
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    stages = [line["stage"] for line in lines if line["event"] == "stage_begins"]
+    assert stages[2:5] == ["measuring", "draining", "checking"]
+    last = [line for line in lines if line["event"] == "tick" and line["stage"] == "checking"][-1]
+    units = ended.block.units
+    assert units == 20
+    assert (last["published"], last["finished"], last["completed"]) == (units, 3 * units, units)
+    assert last["outcomes"] == {"ok": units}
+
+
+def test_every_event_and_field_is_documented() -> None:
+    text = (ROOT / "docs/watching.md").read_text(encoding="utf-8")
+    table = text.partition("| event | when | fields |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
+    lines = {
+        model["properties"]["event"]["const"]: model["properties"].keys() - {"event", "t_s"}
+        for model in SCHEMA["$defs"].values()
+        if "event" in model.get("properties", {})
+    }
+    assert rows.keys() == lines.keys()
+    for event, fields in lines.items():
+        assert fields <= set(re.findall(r"`(\w+)`", rows[event])), event
 
 
 def test_json_lines_whose_reader_left_do_not_end_the_measurement(site: Site) -> None:

@@ -27,11 +27,13 @@ from harness.runner.events import (
 from harness.scenario.wording import printable
 from harness.units import format_duration
 
-TICK_S = 10.0
+TICK_S = 2.0
+SILENCE_S = 8.0
+"""After so long without a line the next tick is one."""
 
 
 class Lines:
-    """A line when a block starts, one every TICK_S while it lasts, and one when it has ended."""
+    """A line when a block starts, one every ten seconds while it lasts, one when it has ended."""
 
     def __init__(
         self, *, quiet: bool = False, say: Callable[[str], None] | None = None, brief: bool = False
@@ -43,13 +45,14 @@ class Lines:
         self._write = say or _on_standard_error
         self._brief = brief
         self._began_ns: int | None = None
-        self._block_began_ns = 0
+        self._block_began_ns = self._now_ns = self._said_ns = 0
         self._place = ""
 
     def hear(self, event: Event, at_ns: int) -> None:
         """Say what is worth a line."""
         if self._began_ns is None:
-            self._began_ns = at_ns
+            self._began_ns = self._said_ns = at_ns
+        self._now_ns = at_ns
         run_s = (at_ns - self._began_ns) / 1e9
         match event:
             case Swept(sentences):
@@ -63,7 +66,7 @@ class Lines:
                 self._block_began_ns, self._place = at_ns, place_of(event)
                 if not self._brief:
                     self._say(f"{self._place} {printable(event.cell.name)} ...")
-            case Tick() if not self._brief and _is_long(event):
+            case Tick() if not self._brief and at_ns - self._said_ns >= SILENCE_S * 1e9:
                 self._say(f"{self._place} ... {_standing(event)}".strip())
             case BlockEnded(block, cell):
                 block_s = (at_ns - self._block_began_ns) / 1e9
@@ -74,6 +77,7 @@ class Lines:
     def _say(self, line: str) -> None:
         if self._quiet:
             return
+        self._said_ns = self._now_ns
         try:
             self._write(line)
         except OSError:  # who read it has gone, which is no reason to end a measurement
@@ -82,11 +86,6 @@ class Lines:
 
 def _on_standard_error(line: str) -> None:
     click.echo(line, err=True)
-
-
-def _is_long(tick: Tick) -> bool:
-    """Between two blocks there is nothing to say, unless it takes its time."""
-    return tick.number is not None or tick.stage_s >= TICK_S
 
 
 def _standing(tick: Tick) -> str:
