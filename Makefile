@@ -39,6 +39,7 @@ servers: $(VENV)/.ready
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/recorder_cost.py
+	$(BIN)/python benchmarks/watching_cost.py
 	$(BIN)/python benchmarks/publishing.py
 	$(BIN)/python benchmarks/observer_cost.py
 	$(BIN)/python benchmarks/in_flight.py

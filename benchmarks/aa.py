@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ import yaml
 
 from harness.results.compare import compare_run
 from harness.results.comparison import Comparison
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record import RunRecord
+from harness.runner.events import BlockEnded, Event, ServersReady
 from harness.runner.run import RunOptions, run
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
 
 PARTS = ("aa", "planted", "time")
 COMPARISONS = int(os.environ.get("BENCH_COMPARISONS", "40"))
@@ -83,20 +83,16 @@ class Watch:
     began_s: float = field(default_factory=time.monotonic)
     talks: bool = False
 
-    def swept(self, sentences: Iterable[str]) -> None: ...
+    tick_s = None
 
-    def environment_builds(self, title: str) -> None: ...
-
-    def servers_ready(self, record: RunRecord) -> None:  # noqa: ARG002 - a Listener's signature
-        self.began_s = time.monotonic()
-
-    def block_starts(self, number: int, total: int, cell: Cell) -> None: ...
-
-    def block_ended(self, block: BlockRecord, cell: Cell) -> None:
-        self.ended_s.append(time.monotonic() - self.began_s)
-        if self.talks:
-            rate = f"{block.throughput_per_s or 0:.0f}/s"
-            print(f"  {self.ended_s[-1]:.0f} s: {cell.configuration.name} {rate}")
+    def hear(self, event: Event, at_ns: int) -> None:
+        if isinstance(event, ServersReady):
+            self.began_s = at_ns / 1e9
+        elif isinstance(event, BlockEnded):
+            self.ended_s.append(at_ns / 1e9 - self.began_s)
+            if self.talks:
+                rate = f"{event.block.throughput_per_s or 0:.0f}/s"
+                print(f"  {self.ended_s[-1]:.0f} s: {event.cell.configuration.name} {rate}")
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record import BlockRecord
+from harness.runner.events import BlockEnded, BlockStarts, Event
 from harness.runner.run import RunOptions, run
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
 
 UNITS = int(os.environ.get("BENCH_IN_FLIGHT", "100000"))
 PER_S = 10_000
@@ -30,16 +29,15 @@ REDIS = {"broker": {"service": "redis"}, "backend": {"service": "redis"}}
 class Progress:
     """A line per block."""
 
-    def swept(self, sentences: Iterable[str]) -> None: ...
+    tick_s = None
 
-    def environment_builds(self, title: str) -> None: ...
+    def hear(self, event: Event, at_ns: int) -> None:  # noqa: ARG002 - a Listener's signature
+        if isinstance(event, BlockStarts):
+            print(f"{event.cell.measure.units:,} units ...", flush=True)
+        elif isinstance(event, BlockEnded):
+            self._ended(event.block)
 
-    def servers_ready(self, record: RunRecord) -> None: ...
-
-    def block_starts(self, number: int, total: int, cell: Cell) -> None:  # noqa: ARG002 - a Listener's
-        print(f"{cell.measure.units:,} units ...", flush=True)
-
-    def block_ended(self, block: BlockRecord, cell: Cell) -> None:  # noqa: ARG002 - see above
+    def _ended(self, block: BlockRecord) -> None:
         most = max(phase.in_flight_at_end for phase in block.load_phases)
         print(
             f"{block.units:,} units, {most:,} under way at most: {block.outcomes.ok:,} ok, "

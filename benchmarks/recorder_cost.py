@@ -26,6 +26,7 @@ from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.runner import cellspec
 from harness.runner.readiness import wait_ready
 from harness.scenario.loader import load_plan
+from harness.scenario.models import Cell
 from harness.services.provide import Services, provide
 from harness.workers.process import Workers
 from harness.workspace import Workspace, open_workspace
@@ -59,16 +60,19 @@ class Side:
         services: Services,
         workspace: Workspace,
         stack: ExitStack,
+        cell: Cell = CELL,
     ) -> None:
+        self._units = cell.measure.units or 0
         environ = dict(os.environ) | {RECORDER_VARIABLE: name}
         space = stack.enter_context(
-            services.open_block(CELL.configuration, f"recorder-{name}-{number}")
+            services.open_block(cell.configuration, f"recorder-{name}-{number}")
         )
         folder = workspace.folder(f"recorder-{name}-{number}")
         spec, events = folder / "cell.json", folder / "events"
+        self.events = events
         events.mkdir()
-        cellspec.write(spec, CELL, space.settings, events)
-        worker = CELL.configuration.worker
+        cellspec.write(spec, cell, space.settings, events)
+        worker = cell.configuration.worker
         self.workers = stack.enter_context(
             Workers.start(
                 worker, name, cellspec.environ_for("worker", spec, environ), folder, workspace
@@ -88,7 +92,7 @@ class Side:
         before, keys = self.workers.usage(), self._results()
         began = time.monotonic()
         self.workers.release()
-        while self._results() < keys + UNITS:
+        while self._results() < keys + self._units:
             time.sleep(0.005)
         elapsed_s = time.monotonic() - began
         used_ns = self.workers.usage().cpu_ns - before.cpu_ns

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from harness.cli.options import watching_options
+
 _EPILOG = """\b
 A REF is one of
   a git revision   main, HEAD, v1.2, 3fa9c1b: of the project in the current folder
@@ -111,7 +113,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     is_flag=True,
     help="Measure two sides that are the same, or use a baseline of an unlike environment.",
 )
-@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+@watching_options
 def command(scenario: Path, **options: Any) -> None:
     """Measure SCENARIO for two REFs, interleaved block by block, and say which is slower.
 
@@ -122,9 +124,9 @@ def command(scenario: Path, **options: Any) -> None:
     Exit code: 0 no regression, 1 a regression, a failed gate or a unit that did not end as it
     should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
     """
-    from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
     from harness.runner.ab import (  # noqa: PLC0415
         Effort,
@@ -150,8 +152,10 @@ def command(scenario: Path, **options: Any) -> None:
     out = options["out"]
     compared = baseline_for(plan.scenario, options["baseline"], out)
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
-    record, folder = run(plan, run_options, Progress(quiet=options["quiet"]))
-    click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
+    with watching(quiet=options["quiet"], json_lines=options["json_lines"]) as listener:
+        record, folder = run(plan, run_options, listener)
+    if not options["json_lines"]:
+        click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     for sentence in failures(record):

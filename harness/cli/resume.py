@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import watching_options
+
 _EPILOG = """\b
 Examples:
   harness resume latest
@@ -32,9 +34,9 @@ Examples:
     "--force", is_flag=True, help="Go on although machine, software or servers have changed."
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
-@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+@watching_options
 def command(
-    run: str, results: Path, baseline: str | None, force: bool, strict: bool, quiet: bool
+    run: str, results: Path, baseline: str | None, force: bool, strict: bool, **watched: bool
 ) -> None:
     """Go on with a RUN that was interrupted or killed, or that failed: measure what is missing.
 
@@ -44,9 +46,9 @@ def command(
     run began with, whatever has become of the files. Exit codes are those of `harness run`.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.progress import Progress  # noqa: PLC0415
     from harness.cli.report import terminal_look  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
     from harness.results.store import find_run, read_run  # noqa: PLC0415
     from harness.runner.run import RunOptions, resume  # noqa: PLC0415
@@ -62,8 +64,10 @@ def command(
     options = RunOptions(
         provider, results, stored.seed, Path.cwd(), dict(os.environ), compared, force, pinned
     )
-    record, folder = resume(path, options, Progress(quiet=quiet))
-    click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    with watching(**watched) as listener:
+        record, folder = resume(path, options, listener)
+    if not watched["json_lines"]:
+        click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=strict))

@@ -8,10 +8,13 @@ from typing import TypedDict, Unpack
 
 import click
 
+from harness.cli.options import watching_options
+
 _EPILOG = """\b
 Examples:
   harness run scenarios/quickstart.yaml
   harness run scenarios/compare-brokers.yaml --config redis --config rabbitmq
+  harness run scenarios/quickstart.yaml --json-lines | jq -c 'select(.event == "tick")'
   harness run scenarios/smoke.yaml --set measure.blocks=3 --set config.worker.concurrency=4
 """
 
@@ -23,6 +26,8 @@ class Further(TypedDict):
     baseline: str | None
     force: bool
     strict: bool
+    quiet: bool
+    json_lines: bool
 
 
 @click.command("run", epilog=_EPILOG)
@@ -69,7 +74,7 @@ class Further(TypedDict):
     "client=0,broker=0,workers=1-3+5. Linux.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
-@click.option("--quiet", is_flag=True, help="No progress lines, only the report.")
+@watching_options
 def command(
     scenario: Path,
     configs: tuple[str, ...],
@@ -77,7 +82,6 @@ def command(
     sets: tuple[str, ...],
     out: Path,
     seed: int | None,
-    quiet: bool,
     **further: Unpack[Further],
 ) -> None:
     """Run a SCENARIO and print its report.
@@ -87,9 +91,9 @@ def command(
     inconclusive, 130 if it was interrupted.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415
-    from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
     from harness.scenario.endpoints import Provider  # noqa: PLC0415
@@ -101,8 +105,10 @@ def command(
     pinned = parse(further["affinity"]) if further["affinity"] is not None else ANYWHERE
     compared = baseline_for(plan.scenario, further["baseline"], out)
     options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, further["force"], pinned)
-    record, folder = run(plan, options, Progress(quiet=quiet))
-    click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    with watching(quiet=further["quiet"], json_lines=further["json_lines"]) as listener:
+        record, folder = run(plan, options, listener)
+    if not further["json_lines"]:
+        click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=further["strict"]))

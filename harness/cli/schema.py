@@ -1,18 +1,24 @@
-"""`harness schema`: the JSON Schema of both kinds of YAML file."""
+"""`harness schema`: the JSON Schema of both kinds of YAML file, and of `--json-lines`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import click
 
 from harness.errors import ExitCode, UsageError
-from harness.scenario.json_schema import KINDS, Kind, file_name, schema_text
+from harness.scenario.json_schema import Kind as YamlKind
+from harness.scenario.json_schema import file_name as yaml_file_name
+from harness.scenario.json_schema import rendered
+from harness.scenario.json_schema import schema_text as yaml_schema_text
+
+Kind = YamlKind | Literal["progress"]
+KINDS: tuple[Kind, ...] = (*get_args(YamlKind), "progress")
 
 
 @click.command("schema", epilog="Example: harness schema scenario > scenario.schema.json")
-@click.argument("kind", required=False, type=click.Choice(get_args(Kind)))
+@click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.option("--check", is_flag=True, help="Fail if the files in schemas/ are out of date.")
 @click.option("--write", is_flag=True, help="Write the files in schemas/.")
 @click.option(
@@ -39,6 +45,20 @@ def command(kind: Kind | None, check: bool, write: bool, folder: Path) -> ExitCo
         raise click.UsageError(f"which one? {' or '.join(KINDS)}")
     click.echo(schema_text(kind), nl=False)
     return ExitCode.PASS
+
+
+def file_name(kind: Kind) -> str:
+    """The name under which a schema is committed."""
+    return "progress.schema.json" if kind == "progress" else yaml_file_name(kind)
+
+
+def schema_text(kind: Kind) -> str:
+    """A schema, byte for byte as committed."""
+    if kind != "progress":
+        return yaml_schema_text(kind)
+    from harness.cli.watching.json_lines import ProgressLine  # noqa: PLC0415 - `--help` stays fast
+
+    return rendered(ProgressLine, "a line of harness run --json-lines")
 
 
 def _check(folder: Path, kinds: tuple[Kind, ...]) -> ExitCode:

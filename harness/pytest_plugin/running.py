@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.cli.progress import Progress
 from harness.cli.verdict import baseline_for
+from harness.cli.watching.lines import Lines
 from harness.errors import UsageError
 from harness.report.cells import CellView, RunView, view_of
 from harness.report.exports.rounds import exported_name, troubles_of
@@ -152,5 +152,5 @@ def measure(
     options = RunOptions(
         choices.provider, results, choices.seed, project, environ, compared, choices.force
     )
-    record, folder = run(only(plan), options, Progress())
+    record, folder = run(only(plan), options, Lines())
     return HarnessRun(record, folder.path)

@@ -30,8 +30,15 @@ def as_text(view: RunView, look: Look) -> str:
 def text_of(content: Content, look: Look) -> str:
     """Any content, drawn for a terminal."""
     buffer = io.BytesIO()
+    console = console_for(buffer, look)
+    draw(console, content)
+    return written(console, buffer, look)
+
+
+def console_for(buffer: io.BytesIO, look: Look) -> Console:
+    """Where a report for that look is printed."""
     file = io.TextIOWrapper(buffer, look.encoding, errors="backslashreplace", newline="\n")
-    console = Console(
+    return Console(
         file=file,
         width=look.width,
         force_terminal=look.color,
@@ -39,8 +46,11 @@ def text_of(content: Content, look: Look) -> str:
         legacy_windows=False,
         _environ={},
     )
-    draw(console, content)
-    file.flush()
+
+
+def written(console: Console, buffer: io.BytesIO, look: Look) -> str:
+    """All that was printed on it."""
+    console.file.flush()
     return _without_trailing_spaces(buffer.getvalue().decode(look.encoding))
 
 
@@ -48,7 +58,8 @@ def draw(console: Console, content: Content) -> None:
     """Print a report on any console. Names are never read as markup."""
     if content.state:
         console.print(Text(content.state, "bold red"))
-    console.print(Text(content.title, "bold"))
+    if content.title:
+        console.print(Text(content.title, "bold"))
     if content.question:
         console.print(Text(content.question, "italic"))
     if content.facts:

@@ -78,11 +78,15 @@ RENDERERS: Mapping[Format, Renderer] = {
 _PLAIN = Look()
 
 
+def view_stored(record: RunRecord, folder: Path) -> RunView:
+    """A run as reports show it. Reads the samples of cells of several blocks."""
+    alive = is_being_written(folder) if record.status == "running" else None
+    return view_of(record, folder, pooled(folder, record), being_written=alive)
+
+
 def render(record: RunRecord, folder: Path, form: Format, look: Look = _PLAIN) -> str:
-    """A report of a run, ending in a newline. Reads the samples of cells of several blocks.
+    """A report of a run, ending in a newline; see `view_stored`.
 
     Raises RecordError where the format has no way to say what the record holds.
     """
-    alive = is_being_written(folder) if record.status == "running" else None
-    view = view_of(record, folder, pooled(folder, record), being_written=alive)
-    return RENDERERS[form](view, look)
+    return RENDERERS[form](view_stored(record, folder), look)

@@ -84,9 +84,10 @@ class _Collection:
         return tuple(_of_runs(runs, reason) for reason, runs in self.reasons.items())
 
 
-def history(catalog: Catalog, question: Question) -> History:
+def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> History:
     """The series of every cell of a scenario. UsageError if there is no run of it, or no
-    value at all; RecordError if the store's baselines cannot be read."""
+    value at all; RecordError if the store's baselines cannot be read. `nominate`: look for changes
+    of level, which takes a second for a hundred points."""
     runs = [run for run in catalog.runs if scenario_name(run.record) == question.scenario]
     if not runs:
         raise UsageError(_no_run(catalog, question.scenario))
@@ -97,7 +98,7 @@ def history(catalog: Catalog, question: Question) -> History:
         _collect(run, collection)
     if not collection.points:
         raise UsageError(_no_value(collection))
-    chosen = method()
+    chosen = method() if nominate else None
     series = _in_order_of(runs[-1].record, collection, chosen)
     return History(
         question=question,
@@ -105,7 +106,7 @@ def history(catalog: Catalog, question: Question) -> History:
         references=_references(runs[-1].record),
         series=series,
         left_out=(*collection.left_out, *_beside(catalog, question.scenario)),
-        method=method_words(chosen),
+        method=method_words(chosen) if chosen else "",
     )
 
 
@@ -210,7 +211,7 @@ def _collect(run: StoredRun, collection: _Collection) -> None:
             collection.leave_out(f"{cell.name} has no complete block with a figure", record)
             continue
         machine = "" if collection.question.force else machine_of(record, cell, base)
-        key = (cell.name, _work(cell), machine, _definition(base))
+        key = (cell.name, work_of(cell), machine, _definition(base))
         named_point = replace(point, marks=(*point.marks, *named))
         collection.points.setdefault(key, []).append(named_point)
 
@@ -265,7 +266,7 @@ def _figures(cell: CellRecord, metric: Metric) -> dict[int, tuple[BlockRecord, f
     return found
 
 
-def _work(cell: CellRecord) -> str:
+def work_of(cell: CellRecord) -> str:
     """What was measured; the name alone does not say how many units or for how long."""
     extent = {name: cell.measure.get(name) for name in ("units", "duration", "warmup")}
     return json.dumps([cell.workload, cell.load, cell.axes, extent], sort_keys=True)
@@ -274,7 +275,9 @@ def _work(cell: CellRecord) -> str:
 # --- series and their changes -------------------------------------------------------------------
 
 
-def _in_order_of(newest: RunRecord, collection: _Collection, chosen: Method) -> tuple[Series, ...]:
+def _in_order_of(
+    newest: RunRecord, collection: _Collection, chosen: Method | None
+) -> tuple[Series, ...]:
     """Cells as in the newest run; of several series of one cell the newest first."""
     places = {cell.name: place for place, cell in enumerate(newest.cells)}
     entries = [
@@ -292,7 +295,7 @@ def _series(
     machine: str,
     points: Sequence[Point],
     collection: _Collection,
-    chosen: Method,
+    chosen: Method | None,
 ) -> Series:
     metric, last = collection.question.metric, collection.question.last
     if len(points) > last:

@@ -73,19 +73,26 @@ class Series:
 
 
 def series_of(
-    cell: str, machine: str, points: Sequence[Point], chosen: Method, *, more_is_better: bool
+    cell: str,
+    machine: str,
+    points: Sequence[Point],
+    chosen: Method | None,
+    *,
+    more_is_better: bool,
 ) -> Series:
-    """A series with its nominated changes. `more_is_better` is said of absolute values."""
+    """A series with its nominated changes. `more_is_better` is said of absolute values; without a
+    method no change is looked for."""
     newest = points[-1].reference
     rising_is_better = newest is not None or more_is_better
-    changes = change_points([point.value for point in points], chosen=chosen)
+    values = [point.value for point in points]
+    changes = change_points(values, chosen=chosen) if chosen else ()
     return Series(
         cell=cell,
         machine=machine,
         reference=None if newest is None else _reference_words(newest),
         points=tuple(points),
         nominations=tuple(_nomination(change, points, rising_is_better) for change in changes),
-        notes=tuple(_notes(points, chosen)),
+        notes=tuple(_notes(points, chosen)) if chosen else (),
     )
 
 

@@ -28,6 +28,7 @@ from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
 from harness.runner import cellspec, costs, depth, results_left
 from harness.runner.costs import CostMeter
+from harness.runner.courier import Courier, Followed, silent
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
@@ -75,6 +76,8 @@ class BlockJob:
     prices: Prices = field(default_factory=list_prices)
     """What requests cost."""
     affinity: Affinity = ANYWHERE
+    courier: Courier = field(default_factory=silent)
+    """Takes word of how far the block is."""
 
     @property
     def path(self) -> Path:
@@ -95,6 +98,8 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
     """
     started_at = utc_now().isoformat(timespec="milliseconds")
     _make_folders(job)
+    job.courier.follow(Followed(job.events, job.shape))
+    job.courier.stage("starting")
     logs = job.workspace.folder(f"block-{job.number:03d}")
     isolation: Mapping[str, str] = {}
     try:
@@ -103,6 +108,7 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
             measured = _measure(job, services, space, logs, interrupts)
     except HarnessError as error:
         measured = Measured(trouble=str(error), workers_alive=False)
+    job.courier.stage("recording")
     keep_logs(logs, job.path / "logs", services.redact)
     return _record(job, measured, started_at, isolation, services.redact)
 
@@ -144,10 +150,12 @@ def _measure(
             meter=meter,
             server_pids=_server_pids(broker, backend),
             beat=crew.beat,
+            courier=job.courier,
         )
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
+        job.courier.stage("stopping")
     waiting = space.broker.depth() or 0
     return replace(
         measured,

@@ -118,6 +118,11 @@ class CostMeter:
             fifo=self._namespace.queue.endswith(".fifo"),
         )
 
+    def latest_depth(self) -> int | None:
+        """What the sampler found when it last looked; the broker is not asked."""
+        samples = self._sampler.samples if self._sampler is not None else []
+        return samples[-1][1] if samples else None
+
     def close(self) -> None:
         """Stop looking at the queue, also where the block ends early. Idempotent."""
         self._stopped_sampler()

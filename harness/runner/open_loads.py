@@ -24,10 +24,12 @@ from harness.results.load_phases import (
 from harness.results.merge import MISSING, Merged, merge
 from harness.results.record import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.summary import Digest, digest, duplicates
+from harness.runner.events import Goal
 from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.session import Loaded, Session, added_up, since
 from harness.scenario.load_models import RateLoad, SaturateLoad
 from harness.scenario.models import Cell
+from harness.units import format_number
 from harness.usage import Usage, cpu_ns_by_process
 
 _LEAD_S = 0.2
@@ -61,6 +63,7 @@ class OpenSession(Session):
         self._keep((*self._plan, *begun))
         timeout_ns = round(self.room.cell.measure.timeout * 1e9)
         done_before = self.drain.finished()
+        self.room.courier.stage("measuring", *_goal(phases))
         answers = self.clients.ask(
             "send",
             None,
@@ -82,6 +85,7 @@ class OpenSession(Session):
                 ),
             )
         )
+        self.room.courier.stage("draining")
         self._sent += answers
         sent, shape = sum(answer["sent"] for answer in answers), self.room.shape
         self.come_to_rest(done_before + sent * shape.tasks_per_unit)
@@ -323,6 +327,13 @@ def _phases(cell: Cell) -> list[dict[str, Any]]:
 
 def _phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
     return {"phase": name, "rate": rate, "duration": duration_s}
+
+
+def _goal(phases: Sequence[Mapping[str, Any]]) -> tuple[Goal, str]:
+    """How long they last, and at what rate if it is one."""
+    goal = Goal(seconds=sum(phase["duration"] for phase in phases))
+    rates = [phase.get("rate", 0.0) for phase in phases]
+    return goal, f"at {format_number(rates[0])}/s" if len(rates) == 1 else ""
 
 
 def _begun(phases: Sequence[Mapping[str, Any]], begin_ns: int) -> tuple[PlannedPhase, ...]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
@@ -21,8 +20,20 @@ from harness.results.store import RunFolder, new_run_id, read_run
 from harness.results.unlike import environment_differences, server_differences
 from harness.runner.adaptive import Budget
 from harness.runner.block import BlockJob, keep_logs, run_block
+from harness.runner.courier import Courier
 from harness.runner.disk import check_room
 from harness.runner.environment import fingerprint
+from harness.runner.events import (
+    BlockEnded,
+    BlockStarts,
+    EnvironmentBuilds,
+    Listener,
+    RunEnded,
+    RunPlanned,
+    ServersReady,
+    Swept,
+)
+from harness.runner.forecast import Forecast
 from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
@@ -36,30 +47,6 @@ from harness.scenario.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
 from harness.workspace import Workspace, open_workspace
-
-
-class Listener(Protocol):
-    """Who is told how a run gets on."""
-
-    def swept(self, sentences: Iterable[str]) -> None:
-        """What an earlier, killed run had left was removed."""
-        ...
-
-    def environment_builds(self, title: str) -> None:
-        """A Python environment for clients and workers is missing, and is being built."""
-        ...
-
-    def servers_ready(self, record: RunRecord) -> None:
-        """The servers answer; the first block is next."""
-        ...
-
-    def block_starts(self, number: int, total: int, cell: Cell) -> None:
-        """Block `number` (from 0) of `total` is next."""
-        ...
-
-    def block_ended(self, block: BlockRecord, cell: Cell) -> None:
-        """It is recorded."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -108,31 +95,27 @@ def _run(
     plan: Plan, options: RunOptions, listener: Listener, begun: tuple[Path, RunRecord] | None
 ) -> tuple[RunRecord, RunFolder]:
     check_descriptors()
-    listener.swept(sweep(options.environ))
-    with Interrupts() as interrupts, open_workspace(options.environ) as workspace:
-        pythons = interpreters(
-            [cell.configuration for cell in plan.cells],
-            project=options.project,
-            workspace=workspace,
-            environ=options.environ,
-            building=listener.environment_builds,
-        )
-        pythons = with_projects(plan, pythons, options.project)
-        record = planned(plan, options) if begun is None else begun[1]
-        found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
-        record = record.model_copy(update={"warnings": found})
-        record, folder = _opened(record, options, None if begun is None else begun[0])
-        with closing(folder):
-            execution = _Execution(
-                plan, options, listener, record, folder, workspace, interrupts, pythons
-            )
-            try:
-                execution.execute()
-            except KeyboardInterrupt:
-                execution.end("partial")
-            except BaseException:
-                execution.end("failed")
-                raise
+    with Interrupts() as interrupts, Courier(listener) as courier:
+        if removed := tuple(sweep(options.environ)):
+            courier.tell(Swept(removed))
+        with open_workspace(options.environ) as workspace:
+            pythons = _pythons(plan, options, workspace, courier)
+            record = planned(plan, options) if begun is None else begun[1]
+            found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
+            record = record.model_copy(update={"warnings": found})
+            record, folder = _opened(record, options, None if begun is None else begun[0])
+            courier.tell(RunPlanned(record, folder.path))
+            with closing(folder):
+                execution = _Execution(
+                    plan, options, courier, record, folder, workspace, interrupts, pythons
+                )
+                try:
+                    execution.execute()
+                except KeyboardInterrupt:
+                    execution.end("partial")
+                except BaseException:
+                    execution.end("failed")
+                    raise
     return execution.record, folder
 
 
@@ -143,7 +126,7 @@ class _Execution:
         self,
         plan: Plan,
         options: RunOptions,
-        listener: Listener,
+        courier: Courier,
         record: RunRecord,
         folder: RunFolder,
         workspace: Workspace,
@@ -153,7 +136,8 @@ class _Execution:
         self._plan = plan
         self._budget = Budget(plan)
         self._options = options
-        self._listener = listener
+        self._courier = courier
+        self._forecast = Forecast()
         self.record = record
         self._folder = folder
         self._workspace = workspace
@@ -191,6 +175,7 @@ class _Execution:
         """Write the final record."""
         ended_at = utc_now().isoformat(timespec="milliseconds")
         self._keep(self.record.model_copy(update={"status": status, "ended_at": ended_at}))
+        self._courier.tell(RunEnded(self.record, self._folder.path))
 
     def _run_blocks(self, services: Services) -> None:
         given_up: set[int] = set()
@@ -204,11 +189,13 @@ class _Execution:
                 continue
             cell = self._plan.cells[index]
             check_room(self._folder.path)
-            self._listener.block_starts(number, len(self.record.order), cell)
+            self._courier.tell(self._block_starts(number, given_up))
+            began_ns = monotonic_ns()
             block = run_block(self._job(number, index), services, self._interrupts)
             self._keep(_with_block(self.record, block))
             self._notice_neighbours()
-            self._listener.block_ended(block, cell)
+            self._forecast.note(index, (monotonic_ns() - began_ns) / 1e9)
+            self._courier.tell(BlockEnded(block, cell))
             if block.status == "failed":
                 given_up.add(index)
 
@@ -219,6 +206,17 @@ class _Execution:
         if found:
             warnings = (*self.record.warnings, *found)
             self._keep(self.record.model_copy(update={"warnings": warnings}))
+
+    def _block_starts(self, number: int, given_up: Collection[int]) -> BlockStarts:
+        order = self.record.order
+        left = [index for index in order[number:] if index not in given_up]
+        return BlockStarts(
+            number=number,
+            total=len(order),
+            cell=self._plan.cells[order[number]],
+            expected_s=self._forecast.block_s(order[number]),
+            remaining_s=self._forecast.remaining_s(left),
+        )
 
     def _order(self) -> Iterator[tuple[int, int]]:
         """Number and cell of every block; grows while comparisons are inconclusive."""
@@ -234,6 +232,7 @@ class _Execution:
                 if more:
                     order = (*self.record.order, *more)
                     self._keep(self.record.model_copy(update={"order": order}))
+                    self._courier.tell(RunPlanned(self.record, self._folder.path))
 
     def _job(self, number: int, index: int) -> BlockJob:
         short_id = self.record.run_id.rpartition("-")[2]
@@ -253,6 +252,7 @@ class _Execution:
             interpreter=self._pythons[index],
             seed=self.record.seed,
             affinity=self._options.affinity,
+            courier=self._courier,
         )
 
     def _name_servers(self, services: Services) -> None:
@@ -267,11 +267,25 @@ class _Execution:
         if self.record.resumptions:
             refuse_unlike(server_differences(self.record, with_servers), force=self._options.force)
         self._keep(with_servers)
-        self._listener.servers_ready(self.record)
+        self._courier.tell(ServersReady(self.record))
 
     def _keep(self, record: RunRecord) -> None:
         self.record = record
         self._folder.write(record)
+
+
+def _pythons(
+    plan: Plan, options: RunOptions, workspace: Workspace, courier: Courier
+) -> Sequence[Interpreter]:
+    """Of each cell: which Python runs its clients and workers, and where the user's app is."""
+    pythons = interpreters(
+        [cell.configuration for cell in plan.cells],
+        project=options.project,
+        workspace=workspace,
+        environ=options.environ,
+        building=lambda title: courier.tell(EnvironmentBuilds(title)),
+    )
+    return with_projects(plan, pythons, options.project)
 
 
 def _opened(

@@ -12,6 +12,7 @@ from harness.probe.ids import BEAT, first_unit
 from harness.probe.schedules import CRONTAB_GRACE_NS
 from harness.results.eventlog import Tail, all_of_kind
 from harness.results.published import published_in
+from harness.runner.events import Goal
 from harness.runner.session import Loaded, Session, since
 from harness.scenario.workload_models import PeriodicWorkload
 from harness.usage import Usage
@@ -82,10 +83,12 @@ class ScheduleSession(Session):
         begin_ns, end_ns = self._window_ns
         self._wait_until(begin_ns)
         cpu_ns, before, beat = self.clients.usage().cpu_ns, self.workers.usage(), self._beat.usage()
+        self.room.courier.stage("measuring", Goal((end_ns - begin_ns) / 1e9))
         arguments = {"begin_ns": begin_ns, "end_ns": end_ns}
         (answer,) = self.clients.ask("schedule", None, self.watch, **arguments)
         beat_cpu_ns = None if beat is None else self._spent_since(beat)
         self._beat.window.end_at(min(end_ns, int(answer["end_ns"])))
+        self.room.courier.stage("draining")
         self._let_it_fall_silent(int(answer["end_ns"]))
         self.come_to_rest(self._published())
         units = published_in(self.room.events, 1).unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from harness.results.load_phases import PlannedPhase
 from harness.results.record import Saturation
 from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
+from harness.runner.courier import Courier, silent
 from harness.runner.disk import DiskGuard
 from harness.runner.drain import QUIET_S, Drain
+from harness.runner.events import Goal
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.models import Cell
@@ -83,6 +85,7 @@ class Room:
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
     beat: BeatSeat | None = None
     """Who publishes a schedule."""
+    courier: Courier = field(default_factory=silent)
 
 
 @dataclass(frozen=True)
@@ -133,10 +136,13 @@ class Session:
 
     def run(self) -> Measured:
         """The story of a measurement."""
+        self.room.courier.stage("warming up")
         self._warm_up()
         self.room.meter.begin()
+        self.room.courier.depth_from(self.room.meter.latest_depth)
         loaded = self.load()
         spent = self.room.meter.end()
+        self.room.courier.stage("checking")
         self._check(loaded)
         alive = self.workers.all_alive()
         cut_short = self.interrupts.requested
@@ -207,6 +213,8 @@ class ClosedSession(Session):
     def load(self) -> Loaded:
         """Until all callers are done."""
         before = self.workers.usage()
+        measure = self.room.cell.measure
+        self.room.courier.stage("measuring", Goal(measure.duration, measure.units))
         answers = self.clients.ask("measure", None, self.watch)
         return _put_together(answers, since(before, self.workers.usage()))
 
@@ -218,6 +226,8 @@ class BacklogSession(Session):
         """Until the queue is empty."""
         done_before = self.drain.finished()
         self.workers.hold()
+        goal = Goal(units=self.room.cell.measure.units)
+        self.room.courier.stage("publishing", goal)
         answers = self.clients.ask("measure", None, self.watch)
         before = self.workers.usage()
         recorder = Recorder(str(self.room.events), "harness")
@@ -225,6 +235,7 @@ class BacklogSession(Session):
         recorder.record(Kind.RELEASE, NO_ID, time.monotonic_ns())
         self.workers.release()
         recorder.close()
+        self.room.courier.stage("consuming", goal)
         self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
         return _put_together(answers, since(before, self.workers.usage()))
 

@@ -24,8 +24,13 @@ def file_name(kind: Kind) -> str:
 
 def schema_text(kind: Kind) -> str:
     """The schema of one kind of file, byte for byte as committed."""
-    schema = _without_titles(_MODELS[kind].model_json_schema())
-    schema = {"$schema": _DIALECT, "title": f"harness {kind}", **schema}
+    return rendered(_MODELS[kind], f"harness {kind}")
+
+
+def rendered(model: type[BaseModel], title: str) -> str:
+    """The schema of any model."""
+    schema = _without_titles(model.model_json_schema())
+    schema = {"$schema": _DIALECT, "title": title, **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

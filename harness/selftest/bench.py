@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from typing import Any
 import yaml
 
 from harness.errors import HarnessError, UsageError
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record import RunRecord
+from harness.runner.events import BlockEnded, BlockStarts, Event
 from harness.runner.run import RunOptions, run
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import RabbitmqBroker, RedisBackend, RedisBroker, RpcBackend
 from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
 from harness.selftest.inside import Inside, MeddlingError
 from harness.selftest.samples import Taken, taken
 from harness.services.base import Target
@@ -158,7 +158,7 @@ def opened(
 
 
 class _Beside:
-    """A `runner.run.Listener` that meddles with the run's block, in a thread of its own."""
+    """A `runner.events.Listener` that meddles with the run's block, in a thread of its own."""
 
     def __init__(self, meddle: Meddle | None) -> None:
         self._meddle = meddle
@@ -167,23 +167,16 @@ class _Beside:
         self._outcome: Any = None
         self._error: Exception | None = None
 
-    def swept(self, sentences: Iterable[str]) -> None:
-        """Nobody asks."""
+    @property
+    def tick_s(self) -> None:
+        """It wants to know of blocks only."""
 
-    def environment_builds(self, title: str) -> None:
-        """None is built."""
-
-    def servers_ready(self, record: RunRecord) -> None:
-        """They were before."""
-
-    def block_starts(self, number: int, total: int, cell: Cell) -> None:  # noqa: ARG002 - its signature
-        """Now there is something to meddle with."""
-        if self._meddle is not None:
+    def hear(self, event: Event, at_ns: int) -> None:  # noqa: ARG002 - its signature
+        """With the block there is something to meddle with, and then there is not."""
+        if isinstance(event, BlockStarts) and self._meddle is not None:
             self._thread.start()
-
-    def block_ended(self, block: BlockRecord, cell: Cell) -> None:  # noqa: ARG002 - its signature
-        """Now there is not."""
-        self.close()
+        elif isinstance(event, BlockEnded):
+            self.close()
 
     def close(self) -> None:
         """Let the meddler come to its end. Idempotent."""

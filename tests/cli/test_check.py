@@ -97,7 +97,7 @@ def test_schema_is_json() -> None:
 
 
 def test_schema_check_and_write(tmp_path: Path) -> None:
-    assert harness("schema", "--check").stdout == "2 schemas, current\n"
+    assert harness("schema", "--check").stdout == "3 schemas, current\n"
     stale = harness("schema", "--check", folder=tmp_path)
     assert stale.returncode == ExitCode.USAGE
     assert stale.stderr.startswith("out of date: schemas/configuration.schema.json, ")

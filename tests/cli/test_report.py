@@ -1,4 +1,4 @@
-"""`harness report`, and the lines that `harness run` prints on its way."""
+"""`harness report`: which run, which format, where to."""
 
 from __future__ import annotations
 
@@ -10,18 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from harness.cli.progress import Progress
 from harness.errors import ExitCode
-from harness.results.record import RunRecord, Server
 from harness.results.store import RunFolder
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import RedisBackend, RedisBroker
-from harness.scenario.load_models import ClosedLoad
-from harness.scenario.models import Cell, Measure
-from harness.scenario.workload_models import AddWorkload
 from tests.cli.project import ROOT, harness
 from tests.report import records
 from tests.report.records import block, cell, run
@@ -139,89 +131,3 @@ def test_a_run_without_an_end_shows_its_finished_blocks(
     folder.close()
     assert shown.startswith(words)
     assert "1,000 ok" in shown
-
-
-# --- progress -------------------------------------------------------------------------------------
-
-CELL = Cell(
-    name="redis/add/closed-8",
-    configuration=Configuration(
-        name="redis", broker=RedisBroker(service="redis"), backend=RedisBackend(service="redis")
-    ),
-    workload=AddWorkload(workload="add"),
-    load=ClosedLoad(load="closed"),
-    measure=Measure(units=10),
-)
-
-
-class FakeClock:
-    """Every reading is half a second later."""
-
-    def __init__(self) -> None:
-        self._now_ns = 0
-
-    def __call__(self) -> int:
-        self._now_ns += 500_000_000
-        return self._now_ns
-
-
-def _record(*servers: Server) -> RunRecord:
-    cells = (cell("redis/add/closed-8", servers={"broker": one}) for one in servers)
-    return run(*cells)
-
-
-def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(clock_ns=FakeClock())
-    progress.swept(["removed 3 keys of a killed run"])
-    progress.servers_ready(_record(records.VALKEY, records.VALKEY, records.MINISTACK))
-    progress.block_starts(2, 10, CELL)
-    progress.block_ended(block(2, 0, duplicated=1), CELL)
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.splitlines() == [
-        "removed 3 keys of a killed run",
-        "ready after 500 ms: Valkey 9.1.2, local (embedded, no persistence), "
-        "ministack (SQS emulator) 1.5.33, local (an emulator's figures are not SQS figures)",
-        "[ 3/10] redis/add/closed-8 ...",
-        "[ 3/10] redis/add/closed-8: ! 500 units/s, 1,000 ok, 1 dup (block 500 ms, run 2.00 s)",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"status": "failed", "error": "no broker\nlog ..."}, "FAILED: no broker ("),
-        ({"status": "failed"}, "FAILED: no reason was given ("),
-        ({"status": "partial"}, "500 units/s, 1,000 ok, stopped early ("),
-    ],
-)
-def test_how_a_block_ended(
-    capsys: pytest.CaptureFixture[str], changes: dict[str, str], words: str
-) -> None:
-    progress = Progress(clock_ns=FakeClock())
-    progress.block_starts(0, 1, CELL)
-    progress.block_ended(block(0, 0, units=1000, **changes), CELL)
-    assert f"[1/1] redis/add/closed-8: {words}" in capsys.readouterr().err
-
-
-def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(quiet=True)
-    progress.swept(["removed 3 keys of a killed run"])
-    progress.servers_ready(_record(records.VALKEY))
-    progress.block_starts(0, 1, CELL)
-    progress.block_ended(block(0, 0), CELL)
-    assert capsys.readouterr().err == ""
-
-
-def test_a_reader_who_left_does_not_end_a_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = []
-
-    def gone(line: str, **_: object) -> None:
-        lines.append(line)
-        raise BrokenPipeError
-
-    monkeypatch.setattr(click, "echo", gone)
-    progress = Progress()
-    progress.block_starts(0, 1, CELL)
-    progress.block_ended(block(0, 0), CELL)
-    assert len(lines) == 1

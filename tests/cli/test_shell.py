@@ -63,7 +63,7 @@ def test_help_of_a_command_shows_an_example(name: str) -> None:
         (["check", "--sett", "x"], "No such option '--sett'"),
         (["list", "brokers"], "'brokers' is not one of"),
         (["schema", "configurations"], "'configurations' is not one of"),
-        (["schema"], "which one? configuration or scenario"),
+        (["schema"], "which one? configuration or scenario or progress"),
         (["schema", "--check", "--write"], "exclude each other"),
     ],
 )

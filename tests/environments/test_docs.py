@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from pathlib import Path
 
-import click
-import pytest
-
-from harness.cli import cli
 from harness.report.layers import layer_sentence
 from harness.results.comparison import LayerPath, LayerStep, StepVerdict
 from harness.scenario.celery_sets import KNOWN
@@ -18,7 +13,6 @@ from harness.scenario.loader import check_file
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/versions.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^(harness .*)$", TEXT, re.MULTILINE)
 
 
 def test_the_table_of_versions_is_that_of_the_code() -> None:
@@ -35,16 +29,6 @@ def test_the_yaml_is_valid(tmp_path: Path) -> None:
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")
         assert check_file(target) == []
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_the_command_line_takes_the_commands(line: str) -> None:
-    _, name, *words = shlex.split(line)
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None
-    context = command.make_context(name, words)
-    scenario = context.params.get("scenario")
-    assert scenario is None or (ROOT / scenario).is_file()
 
 
 def test_the_documented_sentences_are_those_of_reports() -> None:

@@ -1,0 +1,19 @@
+"""Options that several commands share. Imports nothing heavy: `--help` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--quiet` and `--json-lines`, for every command that measures a scenario."""
+    command = click.option(
+        "--json-lines",
+        is_flag=True,
+        help="Print a JSON object per event and second to standard output instead of the report; "
+        "the last one names the run's folder. See docs/watching.md.",
+    )(command)
+    return click.option("--quiet", is_flag=True, help="No progress, only the report.")(command)

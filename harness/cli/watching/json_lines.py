@@ -1,0 +1,300 @@
+"""How a run gets on as JSON, a line per event: for programs. The models are the schema.
+
+Fields are only ever added. Times are seconds, `t_s` since the first line.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from harness.results.record import BlockStatus, Outcomes, RunStatus
+from harness.runner.events import (
+    BlockEnded,
+    BlockStarts,
+    EnvironmentBuilds,
+    Event,
+    Listener,
+    RunEnded,
+    RunPlanned,
+    ServersReady,
+    StageBegins,
+    Swept,
+    Tick,
+)
+
+TICK_S = 1.0
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    t_s: float
+    """Since the first line."""
+
+
+class SweptLine(_Line):
+    """What earlier, killed runs had left was removed."""
+
+    event: Literal["swept"] = "swept"
+    removed: tuple[str, ...]
+    """A sentence each."""
+
+
+class EnvironmentLine(_Line):
+    """A Python environment for clients and workers is being built."""
+
+    event: Literal["environment_builds"] = "environment_builds"
+    title: str
+
+
+class PlannedLine(_Line):
+    """The run has a folder. Written again when blocks are added."""
+
+    event: Literal["run_planned"] = "run_planned"
+    run_id: str
+    folder: str
+    scenario: str
+    blocks: int
+    """Planned so far."""
+    cells: tuple[str, ...]
+
+
+class ServerOfLine(BaseModel):
+    """A server that answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: str
+    product: str
+    version: str
+    provider: str
+    emulator: bool
+
+
+class ServersLine(_Line):
+    """The servers answer."""
+
+    event: Literal["servers_ready"] = "servers_ready"
+    servers: tuple[ServerOfLine, ...]
+
+
+class BlockLine(_Line):
+    """A block begins."""
+
+    event: Literal["block_starts"] = "block_starts"
+    block: int
+    """From 0."""
+    blocks: int
+    """Of the plan as it is now."""
+    cell: str
+    expected_s: float | None
+    """Going by the blocks before it; null before the first has ended."""
+    remaining_s: float | None
+    """Of the whole run, this block included. An estimate."""
+
+
+class StageLine(_Line):
+    """The block comes to its next stage."""
+
+    event: Literal["stage_begins"] = "stage_begins"
+    block: int
+    stage: str
+    detail: str
+    goal_s: float | None
+    """How long it lasts, where that is planned ..."""
+    goal_units: int | None
+    """... or with how many units it is over."""
+
+
+class TickLine(_Line):
+    """How far it is, every second."""
+
+    event: Literal["tick"] = "tick"
+    block: int | None
+    """null while no block is under way."""
+    stage: str
+    stage_s: float
+    block_s: float
+    share: float | None
+    """Of the stage's goal that is reached, 0 to 1."""
+    remaining_s: float | None
+    """Of the whole run. An estimate."""
+    published: int
+    """Measured units so far."""
+    refused: int
+    """Of them, those whose publish call raised."""
+    started: int
+    """Executions of their tasks."""
+    finished: int
+    completed: int
+    """Units whose result somebody has; where nobody watches, units whose tasks have finished."""
+    outcomes: dict[str, int]
+    """Of the results that are known: `ok`, `failed as meant`, `failed`, `wrong`, `timed out`."""
+    published_per_s: float | None
+    """Over the last five seconds, as the following ones."""
+    completed_per_s: float | None
+    p50_s: float | None
+    p99_s: float | None
+    depth: int | None
+    """Messages waiting in the queue."""
+    behind: bool
+    """More was written than one look reads: counts lag."""
+
+
+class BlockEndedLine(_Line):
+    """A block is recorded: what counts, computed from all samples."""
+
+    event: Literal["block_ended"] = "block_ended"
+    block: int
+    cell: str
+    status: BlockStatus
+    error: str
+    throughput_per_s: float | None
+    p50_s: float | None
+    p99_s: float | None
+    outcomes: Outcomes
+    failed_as_meant: int
+    duplicated: int
+    warnings: tuple[str, ...]
+    """Their codes."""
+
+
+class RunEndedLine(_Line):
+    """The last line. Without a run where it broke off before it had a folder; the reason is on
+    standard error."""
+
+    event: Literal["run_ended"] = "run_ended"
+    run_id: str | None
+    folder: str | None
+    status: RunStatus | None
+
+
+Line = (
+    SweptLine
+    | EnvironmentLine
+    | PlannedLine
+    | ServersLine
+    | BlockLine
+    | StageLine
+    | TickLine
+    | BlockEndedLine
+    | RunEndedLine
+)
+
+
+class ProgressLine(RootModel[Annotated[Line, Field(discriminator="event")]]):
+    """Any line of `harness run --json-lines`."""
+
+
+class JsonLines(Listener):
+    """Writes a line per event."""
+
+    tick_s = TICK_S
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+        self._began_ns: int | None = None
+
+    def hear(self, event: Event, at_ns: int) -> None:
+        """One line, written at once. Who has left is told nothing more, and disturbs nobody."""
+        if self._began_ns is None:
+            self._began_ns = at_ns
+        if self._stream is None:
+            return
+        text = line_of(event, (at_ns - self._began_ns) / 1e9).model_dump_json()
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except OSError:
+            self._stream = None
+
+
+def line_of(event: Event, t_s: float) -> Line:
+    """The event as it is written."""
+    match event:
+        case BlockStarts() | StageBegins() | Tick() | BlockEnded():
+            return _of_a_block(event, t_s)
+        case _:
+            return _of_the_run(event, t_s)
+
+
+def _of_the_run(
+    event: Swept | EnvironmentBuilds | RunPlanned | ServersReady | RunEnded, t_s: float
+) -> Line:
+    match event:
+        case Swept(sentences):
+            return SweptLine(t_s=t_s, removed=tuple(sentences))
+        case EnvironmentBuilds(title):
+            return EnvironmentLine(t_s=t_s, title=title)
+        case RunPlanned(record, folder):
+            return PlannedLine(
+                t_s=t_s,
+                run_id=record.run_id,
+                folder=str(folder),
+                scenario=str(record.scenario.get("name", "")),
+                blocks=len(record.order),
+                cells=tuple(cell.name for cell in record.cells),
+            )
+        case ServersReady():
+            return _servers(event, t_s)
+        case RunEnded(record, folder):
+            return RunEndedLine(
+                t_s=t_s,
+                run_id=record.run_id if record else None,
+                folder=str(folder) if folder else None,
+                status=record.status if record else None,
+            )
+
+
+def _servers(event: ServersReady, t_s: float) -> ServersLine:
+    every = (server for cell in event.record.cells for server in cell.servers.values())
+    fields = ServerOfLine.model_fields
+    servers = dict.fromkeys(
+        ServerOfLine(**{name: getattr(server, name) for name in fields}) for server in every
+    )
+    return ServersLine(t_s=t_s, servers=tuple(servers))
+
+
+def _of_a_block(event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float) -> Line:
+    match event:
+        case BlockStarts():
+            return BlockLine(
+                t_s=t_s,
+                block=event.number,
+                blocks=event.total,
+                cell=event.cell.name,
+                expected_s=event.expected_s,
+                remaining_s=event.remaining_s,
+            )
+        case StageBegins():
+            return StageLine(
+                t_s=t_s,
+                block=event.number,
+                stage=event.stage,
+                detail=event.detail,
+                goal_s=event.goal.seconds,
+                goal_units=event.goal.units,
+            )
+        case BlockEnded():
+            return _ended(event, t_s)
+        case Tick():
+            activity = {**vars(event.activity), "outcomes": dict(event.activity.outcomes)}
+            shared = ("stage", "stage_s", "block_s", "share", "remaining_s", "depth")
+            own = {name: getattr(event, name) for name in shared}
+            return TickLine(t_s=t_s, block=event.number, **own, **activity)
+
+
+def _ended(event: BlockEnded, t_s: float) -> BlockEndedLine:
+    block = event.block
+    shared = ("status", "error", "throughput_per_s", "outcomes", "failed_as_meant", "duplicated")
+    return BlockEndedLine(
+        t_s=t_s,
+        block=block.number,
+        cell=event.cell.name,
+        p50_s=block.latency_s.p50,
+        p99_s=block.latency_s.p99,
+        warnings=tuple(warning.code for warning in block.warnings),
+        **{name: getattr(block, name) for name in shared},
+    )

@@ -1,0 +1,260 @@
+"""How a run gets on as a picture at the bottom of a terminal, drawn anew every second.
+
+What is there to stay (servers, finished blocks) scrolls by above it. When the run ends, the
+picture is taken away and the terminal is as it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.watching.lines import Lines
+from harness.cli.watching.words import place_of, rate_words, rough, stage_words, troubles_of
+from harness.report.history import sparkline
+from harness.results.activity import without_rates
+from harness.results.record import RunRecord
+from harness.runner.events import (
+    BlockEnded,
+    BlockStarts,
+    Event,
+    RunEnded,
+    RunPlanned,
+    StageBegins,
+    Tick,
+)
+from harness.scenario.wording import printable
+from harness.units import format_number
+
+TICK_S = 1.0
+_HISTORY = 30
+"""Ticks whose rates are drawn."""
+_MOST_CELLS = 8
+
+
+_BEFORE = Tick(None, "preparing", 0.0, 0.0)
+_BETWEEN = Tick(None, "between blocks", 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is known of a cell's blocks so far."""
+
+    blocks: int = 0
+    rate_per_s: float | None = None
+    """Of the last one."""
+    sound: bool = True
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that the picture shows."""
+
+    scenario: str = ""
+    plan: Mapping[str, int] = field(default_factory=dict)
+    """Cell -> how many blocks of it are planned."""
+    finished: Mapping[str, Finished] = field(default_factory=dict)
+    block: BlockStarts | None = None
+    tick: Tick = _BEFORE
+    run_s: float = 0.0
+    rates: tuple[float, ...] = ()
+    """Of the last ticks of this stage, oldest first."""
+
+
+def picture(scene: Scene, encoding: str = "utf-8") -> RenderableType:
+    """The scene, drawn. Names are never read as markup."""
+    tick = scene.tick
+    left = "" if tick.remaining_s is None else f", about {rough(tick.remaining_s)} left"
+    times = Text(f"run {rough(scene.run_s)}{left}", "dim", no_wrap=True)
+    where = scene.scenario
+    if scene.block is not None:
+        where = f"{place_of(scene.block)} {scene.block.cell.name}"
+    head = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    head.add_column(justify="right", no_wrap=True)
+    head.add_row(Text(printable(where), "bold"), times)
+    parts: list[RenderableType] = [head, _stage(tick), _now(scene, encoding)]
+    if scene.block is not None:
+        parts.append(_ledger(tick))
+    if troubles := troubles_of(tick):
+        parts.append(Text(f"! {troubles}", "bold red"))
+    return Group(*parts, *_cells(scene))
+
+
+def _stage(tick: Tick) -> RenderableType:
+    words = Text(stage_words(tick), no_wrap=True, overflow="ellipsis")
+    if tick.share is None:
+        return words
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(ratio=1)
+    grid.add_column(no_wrap=True, justify="right", width=5)
+    bar = ProgressBar(total=1.0, completed=tick.share)
+    grid.add_row(words, bar, Text(f"{100 * tick.share:.0f} %"))
+    return grid
+
+
+def _now(scene: Scene, encoding: str) -> Text:
+    words = [*rate_words(scene.tick)]
+    if len(scene.rates) > 1 and words:
+        words[0] += f" {sparkline(scene.rates, encoding)}"
+    return Text("  ".join(words), "bold", no_wrap=True, overflow="ellipsis")
+
+
+def _ledger(tick: Tick) -> Text:
+    activity = tick.activity
+    counts = {
+        "published": activity.published,
+        "started": activity.started,
+        "finished": activity.finished,
+        "completed": activity.completed,
+    }
+    line = Text(
+        "  ".join(f"{name} {n:,}" for name, n in counts.items()), no_wrap=True, overflow="ellipsis"
+    )
+    if activity.behind:
+        line.append("  (reading late)", "dim")
+    return line
+
+
+def _cells(scene: Scene) -> list[Text]:
+    """Cells around the one under way, with what is known of them."""
+    names = list(scene.plan)
+    now = scene.block.cell.name if scene.block is not None else ""
+    place = names.index(now) if now in scene.plan else 0
+    first = max(0, min(place - _MOST_CELLS // 2, len(names) - _MOST_CELLS))
+    shown = names[first : first + _MOST_CELLS]
+    width = max((len(printable(name)) for name in shown), default=0)
+    lines = [_cell(scene, name, now, width) for name in shown]
+    if len(names) > len(shown):
+        lines.append(Text(f"  ... {len(names) - len(shown)} more cells", "dim"))
+    return lines
+
+
+def _cell(scene: Scene, name: str, now: str, width: int) -> Text:
+    found = scene.finished.get(name, Finished())
+    mark = ">" if name == now else " " if found.sound else "!"
+    rate = "" if found.rate_per_s is None else f"  {format_number(found.rate_per_s)} units/s"
+    words = f"{mark} {printable(name):{width}}  {found.blocks} of {scene.plan[name]}{rate}"
+    style = "bold" if name == now else "" if found.blocks else "dim"
+    return Text(words, style if found.sound else "red", no_wrap=True, overflow="ellipsis")
+
+
+class LiveView:
+    """A listener and a context manager: leaves the terminal as it was, however the run ends."""
+
+    tick_s = TICK_S
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+        self._console = Console(file=stream, force_terminal=True, _environ=environ)
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._lines = Lines(say=self._say, brief=True)
+        self._scene = Scene()
+        self._rates: deque[float] = deque(maxlen=_HISTORY)
+        self._began_ns: int | None = None
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def hear(self, event: Event, at_ns: int) -> None:
+        """Draw it. A terminal that has gone away is no reason to end a measurement."""
+        if self._began_ns is None:
+            self._began_ns = at_ns
+        self._lines.hear(event, at_ns)
+        self._scene = replace(self._noted(event), run_s=(at_ns - self._began_ns) / 1e9)
+        if isinstance(event, RunEnded):
+            self._end()
+        elif not self._gone:
+            self._draw()
+
+    def _draw(self) -> None:
+        try:
+            self._live.start()
+            self._live.update(picture(self._scene, self._console.encoding), refresh=True)
+        except OSError:
+            self._end()
+            self._gone = True
+
+    def _end(self) -> None:
+        with suppress(OSError):
+            self._live.stop()
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+    def _noted(self, event: Event) -> Scene:
+        scene = self._scene
+        match event:
+            case RunPlanned(record):
+                return replace(scene, scenario=_title(record), plan=_plan(record))
+            case BlockStarts():
+                self._rates.clear()
+                return replace(scene, block=event, tick=_nothing(event), rates=())
+            case StageBegins():
+                self._rates.clear()
+                tick = replace(
+                    scene.tick,
+                    stage=event.stage,
+                    stage_s=0.0,
+                    goal=event.goal,
+                    detail=event.detail,
+                    share=None,
+                    activity=without_rates(scene.tick.activity),
+                    depth=None,
+                )
+                return replace(scene, tick=tick, rates=())
+            case Tick():
+                return replace(scene, tick=event, rates=self._rates_with(event))
+            case BlockEnded(block, cell):
+                before = scene.finished.get(cell.name, Finished())
+                after = Finished(
+                    before.blocks + 1, block.throughput_per_s, before.sound and block.sound
+                )
+                finished = {**scene.finished, cell.name: after}
+                return replace(scene, block=None, tick=_BETWEEN, rates=(), finished=finished)
+        return scene
+
+    def _rates_with(self, tick: Tick) -> tuple[float, ...]:
+        activity = tick.activity
+        publishing = tick.stage == "publishing"
+        rate = activity.published_per_s if publishing else activity.completed_per_s
+        if rate is not None:
+            self._rates.append(rate)
+        return tuple(self._rates)
+
+
+def _title(record: RunRecord) -> str:
+    return str(record.scenario.get("name", ""))
+
+
+def _plan(record: RunRecord) -> dict[str, int]:
+    return {cell.name: record.order.count(index) for index, cell in enumerate(record.cells)}
+
+
+def _nothing(block: BlockStarts) -> Tick:
+    return Tick(block.number, "starting", 0.0, 0.0, remaining_s=block.remaining_s)

@@ -1,0 +1,1 @@
+"""The page over a store: `overview` says what is on it, `page` draws it."""

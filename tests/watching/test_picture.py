@@ -1,0 +1,79 @@
+"""The live view's picture: golden at two widths, harmless, and never wider than the terminal.
+
+HARNESS_WRITE_GOLDEN=1 pytest tests/watching/test_picture.py  writes them anew; then read the diff.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness.cli.watching.live import LiveView, Scene, picture
+from harness.runner.events import BlockStarts, Event
+from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
+
+GOLDEN = Path(__file__).parent / "golden"
+MOMENTS = {"preparing": 3, "starting": 6, "publishing": 8, "measuring": 10, "between": 12}
+"""Name -> how much of the story has been heard."""
+
+
+def _drawn(scene: Scene, width: int = 100, encoding: str = "utf-8") -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=width, legacy_windows=False, _environ={})
+    console.print(picture(scene, encoding))
+    return re.sub(r" +$", "", file.getvalue(), flags=re.MULTILINE)
+
+
+def _scene(events: Sequence[tuple[float, Event]]) -> Scene:
+    """What a view that has heard all this shows."""
+    view = LiveView(io.StringIO(), {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"})
+    for at_s, event in events:
+        view.hear(event, round(at_s * SECOND))
+    scene = view._scene
+    with view:
+        return scene
+
+
+@pytest.mark.parametrize("width", [100, 60])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_picture_is_what_it_was(moment: str, width: int) -> None:
+    shown = _drawn(_scene(story()[: MOMENTS[moment] + 1]), width)
+    path = GOLDEN / f"{moment}-{width}.txt"
+    if os.environ.get("HARNESS_WRITE_GOLDEN"):
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    for end in range(len(story())):
+        shown = _drawn(_scene(story()[: end + 1]), width)
+        assert max(map(cell_len, shown.splitlines())) <= width
+
+
+def test_names_are_shown_as_they_stand() -> None:
+    shown = _drawn(_scene(story(HOSTILE)[:11]))
+    assert r"[ 3/10] [bold]@all[/]\x1b[2J\x07/add/closed-8" in shown
+    assert not [char for char in shown if not char.isprintable() and char != "\n"]
+
+
+def test_many_cells_leave_room_for_the_one_under_way() -> None:
+    names = [f"c{number}/add/closed-8" for number in range(40)]
+    cell = CELL.model_copy(update={"name": names[25]})
+    scene = Scene("s", dict.fromkeys(names, 1), {}, BlockStarts(25, 40, cell), TICK)
+    lines = _drawn(scene).splitlines()
+    assert len(lines) == 14
+    assert "> c25/add/closed-8" in "\n".join(lines)
+    assert lines[-1] == "  ... 32 more cells"
+
+
+def test_a_terminal_without_bars_gets_digits() -> None:
+    scene = Scene(block=BlockStarts(0, 1, CELL), tick=TICK, rates=(1.0, 2.0, 3.0))
+    assert "812 units/s 158" in _drawn(scene, encoding="ascii")
