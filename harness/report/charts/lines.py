@@ -1,0 +1,64 @@
+"""One line per series, told apart by colour, dash and shape alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.charts.chart import Spec, tooltip
+from harness.report.charts.theme import DASHES, SHAPES
+
+
+def series_channels(labels: Sequence[str]) -> Spec:
+    """Colour, dash and shape of each series; one legend for all three."""
+    return {
+        "color": _channel(labels),
+        "strokeDash": _channel(labels, list(DASHES)),
+        "shape": _channel(labels, list(SHAPES)),
+    }
+
+
+def _channel(labels: Sequence[str], chosen: Sequence[Any] | None = None) -> Spec:
+    scale: dict[str, Any] = {"domain": list(labels)}
+    if chosen is not None:
+        scale["range"] = [chosen[index % len(chosen)] for index in range(len(labels))]
+    return {"field": "series", "type": "nominal", "title": None, "scale": scale}
+
+
+def lines_and_points(
+    data: str,
+    labels: Sequence[str],
+    x: Spec,
+    y: Spec,
+    heads: Mapping[str, str],
+    *,
+    seen: str = "true",
+    interpolate: str = "linear",
+    detail: str | None = None,
+) -> list[Spec]:
+    """Lines, and points that answer to the mouse. `seen`: an expression over a row; points for
+    which it does not hold are there, but not drawn. `detail`: what else divides lines."""
+    channels = series_channels(labels)
+    color, dash, shape = channels["color"], channels["strokeDash"], channels["shape"]
+    divided = {} if detail is None else {"detail": {"field": detail, "type": "nominal"}}
+    line = {"type": "line", "interpolate": interpolate, "aria": False}
+    return [
+        {
+            "data": {"name": data},
+            "mark": line,
+            "encoding": {"x": x, "y": y, "color": color, "strokeDash": dash, **divided},
+        },
+        {
+            "data": {"name": data},
+            "transform": [{"filter": f"isValid(datum.{y['field']})"}],
+            "mark": {"type": "point"},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": color,
+                "shape": shape,
+                "opacity": {"condition": {"test": seen, "value": 1}, "value": 0},
+                "tooltip": tooltip(heads),
+            },
+        },
+    ]

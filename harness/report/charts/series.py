@@ -1,0 +1,171 @@
+"""A cell over time: rate, latency, and what was under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.groups import marks_of
+from harness.report.charts.lines import lines_and_points
+from harness.results.curves import Samples, Series
+from harness.results.pooled import measured_blocks
+from harness.results.record import BlockRecord
+from harness.scenario.wording import printable
+from harness.units import format_duration
+
+MOST_BLOCKS = 6
+"""Of a cell that are drawn; more lines would hide each other."""
+_TIME = "seconds after the first unit"
+_HEIGHT = 180
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A block whose samples are there."""
+
+    block: BlockRecord
+    series: Series
+
+
+def series_charts(samples: Samples, index: int, cell: CellView) -> tuple[Chart, ...]:
+    """Of one cell; empty if no block has samples."""
+    blocks = measured_blocks(cell.record)[:MOST_BLOCKS]
+    found = [(block, samples.series(block)) for block in blocks]
+    timed = [_Timed(block, series) for block, series in found if series is not None]
+    if not timed:
+        return ()
+    about = _about(cell, timed)
+    charts = (
+        _rates(index, cell, timed, about),
+        _latencies(index, cell, timed, about),
+        _under_way(index, cell, timed, about, samples),
+    )
+    return tuple(chart for chart in charts if chart is not None)
+
+
+def cell_title(cell: CellView) -> str:
+    """Its name and what has to be known of it."""
+    emulator = " (emulator)" if cell.record.emulated else ""
+    return ", ".join([printable(cell.name) + emulator, *marks_of(cell)])
+
+
+def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
+    widths = sorted({format_duration(one.series.interval_s) for one in timed})
+    every = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
+    of = len(measured_blocks(cell.record))
+    blocks = f"The first {len(timed)} of {of} blocks, a line each. " if of > len(timed) else ""
+    if not blocks and of > 1:
+        blocks = f"{of} blocks, a line each. "
+    return f"{blocks}From raw samples, in intervals of {every}."
+
+
+def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart:
+    planned = any(block.load_phases for block in (one.block for one in timed))
+    rows: list[Row] = []
+    for one in timed:
+        kinds = {"completed": one.series.completed_per_s}
+        if planned:
+            kinds["due"] = one.series.due_per_s
+        for kind, values in kinds.items():
+            rows += _rows(one, kind, values, 1.0)
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "units per second",
+         "tickCount": 5}}  # fmt: skip
+    labels = ["completed", *(["due"] if planned else [])]
+    good = "completed follows due" if planned else "higher and even is better"
+    heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
+    return _chart(f"rate-{index}", f"{cell_title(cell)}: units per second, {good}", about, rows, y,
+                  labels, heads, timed)  # fmt: skip
+
+
+def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart | None:
+    rows: list[Row] = []
+    for one in timed:
+        for kind, values in (("p50", one.series.p50_s), ("p99", one.series.p99_s)):
+            rows += _rows(one, kind, [value if value and value > 0 else None for value in values],
+                          1e3)  # fmt: skip
+    if not any(row["value"] for row in rows):
+        return None
+    what = "place in the queue" if cell.backlog else "latency"
+    y = {"field": "value", "type": "quantitative", "scale": {"type": "log", "nice": False},
+         "axis": {"title": f"{what}, ms, log scale", "tickCount": 4, "format": ",~r"}}  # fmt: skip
+    heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
+    title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
+    return _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
+
+
+def _under_way(
+    index: int, cell: CellView, timed: Sequence[_Timed], about: str, samples: Samples
+) -> Chart | None:
+    rows: list[Row] = []
+    exact = all(one.block.depth_exact for one in timed)
+    waiting = "in the broker's queue" + ("" if exact else " (its estimate)")
+    for one in timed:
+        stored = samples.under_way(one.block)
+        if stored is not None:
+            rows += [_row(one, "under way", at, n)
+                     for at, n in zip(stored.at_s, stored.units, strict=True)]  # fmt: skip
+        rows += [
+            _row(one, waiting, at, depth)
+            for at, depth in samples.depth(one.block, one.series.begin_ns)
+        ]
+    if not rows:
+        return None
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "units; messages",
+         "tickCount": 4}}  # fmt: skip
+    heads = {"series": "what", "block": "block", "t": f"{_TIME}, s", "value": "number"}
+    note = "under way: units published and not over. The queue is looked at once a second. "
+    title = f"{cell_title(cell)}: units under way and messages waiting, not growing is better"
+    return _chart(f"under-way-{index}", title, note + about.rpartition(" From")[0], rows, y,
+                  ["under way", waiting], heads, timed)  # fmt: skip
+
+
+def _rows(one: _Timed, kind: str, values: Sequence[float | None], factor: float) -> Iterator[Row]:
+    for at, value in zip(one.series.at_s, values, strict=True):
+        yield _row(one, kind, at, None if value is None else value * factor)
+
+
+def _row(one: _Timed, kind: str, at_s: float, value: float | None) -> Row:
+    return {"series": kind, "block": one.block.number, "t": at_s, "value": value}
+
+
+def _chart(
+    key: str, title: str, note: str, rows: Sequence[Row], y: Spec, labels: Sequence[str],
+    heads: Mapping[str, str], timed: Sequence[_Timed],
+) -> Chart:  # fmt: skip
+    x = {"field": "t", "type": "quantitative", "axis": {"title": _TIME, "tickCount": 6}}
+    few = len(rows) <= 40
+    layer = lines_and_points("series", labels, x, y, heads, detail="block",
+                             seen="true" if few else "false")  # fmt: skip
+    data = {"series": Columns.of(rows)}
+    phases = list(_phase_begins(timed[0].block))
+    if phases:
+        data["phases"] = Columns.of(phases)
+        layer = [*_phase_marks(), *layer]
+    return Chart(
+        key=key, title=title, note=note.strip(), spec={"height": _HEIGHT, "layer": layer},
+        data=data, shown="series", heads=heads,
+    )  # fmt: skip
+
+
+def _phase_begins(block: BlockRecord) -> Iterator[Row]:
+    """Where the phases of a load begin; a search's steps drain in between, so they are not where
+    their plan says."""
+    if block.saturation is None and len(block.load_phases) > 1:
+        for phase in block.load_phases:
+            yield {"t": phase.begin_s, "phase": printable(phase.phase)}
+
+
+def _phase_marks() -> list[Spec]:
+    x = {"field": "t", "type": "quantitative"}
+    data = {"name": "phases"}
+    return [
+        {"data": data, "mark": {"type": "rule", "style": "soft", "aria": False},
+         "encoding": {"x": x}},
+        {"data": data,
+         "mark": {"type": "text", "style": "soft-text", "align": "left", "baseline": "top", "dx": 3,
+                  "angle": 0, "limit": 60},
+         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "phase", "type": "nominal"}}},
+    ]  # fmt: skip
