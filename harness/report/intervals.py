@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from harness.report.cells import CellView
 from harness.results.pooled import measured_blocks
@@ -12,17 +13,21 @@ from harness.results.record import BlockRecord
 from harness.stats.paired import Estimate, estimate
 
 CONFIDENCE = 0.95
+FEWEST_BLOCKS = 3
+"""Two blocks allow an interval by name only: t is 12.7 there, and it reaches over decades."""
 
 
 def interval_of(values: Sequence[float]) -> Estimate | None:
     """Geometric mean of a figure over blocks with its t interval, which is that of the mean log.
 
-    `pairs` is the number of blocks. One block has no interval. None without a positive value.
+    `pairs` is the number of blocks; fewer than FEWEST_BLOCKS have no interval. None without a
+    positive value.
     """
     positive = [value for value in values if value > 0]
     if not positive:
         return None
-    return estimate([math.log(value) for value in positive], confidence=CONFIDENCE, margin=0.0)
+    found = estimate([math.log(value) for value in positive], confidence=CONFIDENCE, margin=0.0)
+    return found if found.pairs >= FEWEST_BLOCKS else replace(found, low=None, high=None)
 
 
 def block_values(
@@ -38,6 +43,7 @@ def interval_words(found: Estimate | None, words: Callable[[float], str]) -> str
     if found is None:
         return "no figure"
     if found.low is None or found.high is None:
-        return "one block, no interval"
+        few = f"{found.pairs} blocks, too few for an interval"
+        return "one block, no interval" if found.pairs == 1 else few
     low, high = words(found.low), words(found.high)
     return f"95 % interval {low} to {high} over {found.pairs} blocks"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.cells import CellView
-from harness.report.charts.chart import Chart, Columns, Spec
+from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Group, Member, groups
-from harness.report.charts.lines import lines_and_points
+from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import NINES, Curve, Samples, distribution_curve, percentile_curve
 from harness.results.pooled import measured_blocks
 
@@ -19,6 +19,9 @@ _PLACE = (
     "All units are published before the first is run, so this is a unit's place in the queue and "
     "no latency that a caller would see."
 )
+
+
+Row = Mapping[str, Value]
 
 
 def curves_of(samples: Samples, cells: Sequence[CellView]) -> tuple[dict[str, Curve], ...]:
@@ -36,7 +39,7 @@ def percentile_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> It
     """Latency by percentile, the tail stretched: each nine takes as much room as the last."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
-        rows = [
+        rows: list[Row] = [
             {
                 "series": member.label,
                 "nines": _nines(share),
@@ -62,14 +65,13 @@ def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> 
     """Which share of the units took no longer than that."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
-        rows = [
+        rows: list[Row] = [
             {"series": member.label, "ms": value_s * 1e3, "share": 100 * share}
             for member in group.members
             for share, value_s in _points(curves[member.cell.name])
         ]
         heads = {"series": "cell", "ms": f"{what}, ms", "share": "share of units, %"}
-        x = {"field": "ms", "type": "quantitative", "scale": {"type": "log", "nice": False},
-             "axis": {"title": f"{what}, ms, log scale", "tickCount": 5, "format": ",~r"}}  # fmt: skip
+        x = log_axis("ms", what)
         y = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]},
              "axis": {"title": "share of units, %"}}  # fmt: skip
         labels = [member.label for member in group.members]
@@ -93,8 +95,8 @@ def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> 
 def _kinds(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[tuple[str, Group]]:
     """Cells whose latencies mean the same stand together."""
     for kind in ("watched", "unwatched", "backlog"):
-        for group in groups(cells, wanted=lambda cell: cell.name in curves and _kind(cell) == kind):
-            yield kind, group
+        known = [cell for cell in cells if cell.name in curves and _kind(cell) == kind]
+        yield from ((kind, group) for group in groups(known, wanted=lambda _: True))
 
 
 def _kind(cell: CellView) -> str:
@@ -142,11 +144,6 @@ def _percentile_spec(labels: Sequence[str], what: str) -> Spec:
         "axis": {"title": "share of units that were no slower, each nine stretched alike",
                  "values": list(ticks), "labelExpr": f"{words} : ''"},
     }  # fmt: skip
-    y = {
-        "field": "ms",
-        "type": "quantitative",
-        "scale": {"type": "log", "nice": False},
-        "axis": {"title": f"{what}, ms, log scale", "tickCount": 5, "format": ",~r"},
-    }
+    y = log_axis("ms", what)
     layer = lines_and_points("percentiles", labels, x, y, heads, seen="datum.named")
     return {"height": 280, "layer": layer}

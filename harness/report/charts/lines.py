@@ -10,11 +10,13 @@ from harness.report.charts.theme import DASHES, SHAPES
 
 
 def series_channels(labels: Sequence[str]) -> Spec:
-    """Colour, dash and shape of each series; one legend for all three."""
+    """Colour, dash and shape of each series; one legend for all."""
+    # A dashed line in its colour; a symbol that is itself drawn in dashes could not be read.
+    legend = {"symbolType": "stroke", "symbolSize": 500}
     return {
-        "color": _channel(labels),
-        "strokeDash": _channel(labels, list(DASHES)),
-        "shape": _channel(labels, list(SHAPES)),
+        "color": _channel(labels) | {"legend": legend},
+        "strokeDash": _channel(labels, list(DASHES)) | {"legend": legend},
+        "shape": _channel(labels, list(SHAPES)) | {"legend": None},
     }
 
 
@@ -62,3 +64,13 @@ def lines_and_points(
             },
         },
     ]
+
+
+def log_axis(field: str, what: str) -> Spec:
+    """Milliseconds on a logarithmic axis: latencies differ by orders of magnitude."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"type": "log", "nice": False},
+        "axis": {"title": f"{what}, ms, log scale", "tickCount": 5, "format": ",~r"},
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
-from harness.report.charts.lines import lines_and_points
+from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
 from harness.report.wording import STOPPED_BY
 from harness.results.record import BlockRecord, Saturation
@@ -17,8 +17,13 @@ from harness.units import format_number
 
 _QUANTILES = ("p50", "p99")
 _FEWEST_RATES = 3
-_HEADS = {"series": "of", "sent": "sent, units/s", "done": "completed, units/s", "ms": "latency, ms",
-          "what": "outcome"}  # fmt: skip
+_HEADS = {
+    "series": "of",
+    "sent": "sent, units/s",
+    "done": "completed, units/s",
+    "ms": "latency, ms",
+    "what": "outcome",
+}
 _X_TITLE = "units sent per second"
 Row = Mapping[str, Value]
 
@@ -124,8 +129,7 @@ def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 def _chart(curve: _Curve) -> Chart:
     x: Spec = {"field": "sent", "type": "quantitative", "axis": {"title": _X_TITLE, "tickCount": 6}}
-    y: Spec = {"field": "ms", "type": "quantitative", "scale": {"type": "log", "nice": False},
-               "axis": {"title": "latency, ms, log scale", "tickCount": 4, "format": ",~r"}}  # fmt: skip
+    y = log_axis("ms", "latency")
     layer = lines_and_points("rates", _QUANTILES, x, y, _HEADS)
     data = {"rates": Columns.of(curve.rows)}
     if any(row["broke"] for row in curve.rows):
@@ -143,7 +147,7 @@ def _chart(curve: _Curve) -> Chart:
 def _broken(x: Spec, y: Spec) -> Spec:
     return {
         "data": {"name": "rates"},
-        "transform": [{"filter": "datum.broke && isValid(datum.ms)"}],
+        "transform": [{"filter": "datum.broke && isValid(datum.ms) && datum.series === 'p99'"}],
         "mark": {"type": "text", "style": "flag", "text": "! broke", "dy": -12, "aria": False},
         "encoding": {"x": x, "y": y},
     }

@@ -52,13 +52,13 @@ def _chart(
     index: int, title: str, record: RunRecord, report: ComparisonReport, found: Sequence[Comparison]
 ) -> Chart:
     rows = [_row(number, one) for number, one in enumerate(found)]
-    dots = [
+    dots: list[Row] = [
         {"row": number, "label": one.metric, "pair": pair, "ratio": ratio}
         for number, one in enumerate(found)
         for pair, ratio in enumerate(pair_ratios(record, one))
     ]
-    lines = [{"x": 1.0, "text": "no change"}, {"x": 1 - report.margin, "text": "margin"}]
-    ratios = [float(dot["ratio"]) for dot in dots] + [1.0, 1 - report.margin]
+    lines: list[Row] = [{"x": 1.0, "text": "no change"}, {"x": 1 - report.margin, "text": "margin"}]
+    ratios = [float(dot["ratio"] or 1) for dot in dots] + [1.0, 1 - report.margin]
     return Chart(
         key=f"ratios-{index}",
         title=f"{title}: ratio of each pair of blocks, further right is better",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import marks_of
-from harness.report.charts.lines import lines_and_points
+from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import Samples, Series
 from harness.results.pooled import measured_blocks
 from harness.results.record import BlockRecord
@@ -89,8 +89,7 @@ def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) 
     if not any(row["value"] for row in rows):
         return None
     what = "place in the queue" if cell.backlog else "latency"
-    y = {"field": "value", "type": "quantitative", "scale": {"type": "log", "nice": False},
-         "axis": {"title": f"{what}, ms, log scale", "tickCount": 4, "format": ",~r"}}  # fmt: skip
+    y = log_axis("value", what)
     heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
     title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
     return _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
@@ -110,6 +109,7 @@ def _under_way(
         rows += [
             _row(one, waiting, at, depth)
             for at, depth in samples.depth(one.block, one.series.begin_ns)
+            if at >= 0  # the sampler begins a moment before the first unit
         ]
     if not rows:
         return None
@@ -154,18 +154,27 @@ def _phase_begins(block: BlockRecord) -> Iterator[Row]:
     """Where the phases of a load begin; a search's steps drain in between, so they are not where
     their plan says."""
     if block.saturation is None and len(block.load_phases) > 1:
-        for phase in block.load_phases:
-            yield {"t": phase.begin_s, "phase": printable(phase.phase)}
+        for number, phase in enumerate(block.load_phases):
+            yield {"t": phase.begin_s, "phase": printable(phase.phase), "line": number % 2}
 
 
 def _phase_marks() -> list[Spec]:
     x = {"field": "t", "type": "quantitative"}
     data = {"name": "phases"}
-    return [
-        {"data": data, "mark": {"type": "rule", "style": "soft", "aria": False},
-         "encoding": {"x": x}},
-        {"data": data,
-         "mark": {"type": "text", "style": "soft-text", "align": "left", "baseline": "top", "dx": 3,
-                  "angle": 0, "limit": 60},
-         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "phase", "type": "nominal"}}},
-    ]  # fmt: skip
+    rule = {
+        "data": data,
+        "mark": {"type": "rule", "style": "soft", "aria": False},
+        "encoding": {"x": x},
+    }
+    return [rule, *(_phase_names(data, x, line) for line in (0, 1))]
+
+
+def _phase_names(data: Spec, x: Spec, line: int) -> Spec:
+    """On two lines in turn, so that a short phase's name does not run into the next one."""
+    return {
+        "data": data,
+        "transform": [{"filter": f"datum.line === {line}"}],
+        "mark": {"type": "text", "style": "soft-text", "align": "left", "baseline": "bottom",
+                 "dx": 3, "dy": -2 - 13 * line},
+        "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "phase", "type": "nominal"}},
+    }  # fmt: skip

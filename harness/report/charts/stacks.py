@@ -82,19 +82,19 @@ def phase_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
     for backlog in (False, True):
         note = " Nearly all of a backlog's time is the place in the queue." if backlog else ""
         key = "backlog-" if backlog else ""
-        wanted = _having(_TIME, lambda cell, of=backlog: cell.backlog is of)
-        for group in groups(cells, most=_MOST_ROWS, wanted=wanted):
+        chosen = [cell for cell in cells if cell.backlog is backlog]
+        for group in groups(chosen, most=_MOST_ROWS, wanted=_having(_TIME)):
             yield _chart(_TIME, group, key, note)
 
 
 def cpu_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
     """CPU time that a task takes, by process."""
-    for group in groups(cells, most=_MOST_ROWS, wanted=_having(_CPU, lambda _: True)):
+    for group in groups(cells, most=_MOST_ROWS, wanted=_having(_CPU)):
         yield _chart(_CPU, group, "", "")
 
 
-def _having(stack: _Stack, chosen: Callable[[CellView], bool]) -> Callable[[CellView], bool]:
-    return lambda cell: chosen(cell) and sum(stack.values_ms(cell).values()) > 0
+def _having(stack: _Stack) -> Callable[[CellView], bool]:
+    return lambda cell: sum(stack.values_ms(cell).values()) > 0
 
 
 def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
@@ -149,8 +149,8 @@ def _spec(
                     },
                     "color": {
                         "field": "part", "type": "nominal", "title": None,
-                        "scale": {"domain": list(used)},
-                        "legend": {"direction": "horizontal", "columns": 0},
+                        "scale": {"domain": list(stack.parts)},
+                        "legend": {"direction": "horizontal", "columns": 0, "values": list(used)},
                     },
                     "order": {"field": "order", "type": "quantitative"},
                     "tooltip": tooltip(heads),

@@ -22,9 +22,11 @@ from harness.stats.paired import Estimate
 from harness.units import format_number
 
 _MOST_ROWS = 30
+_ROOM = 1.4
+"""How far beyond the fastest block the axis goes to show an interval's end."""
 _NOTE = (
     "A dot is a block; the line across is their median. The bar is a 95 % t interval of the "
-    "blocks' geometric mean; one block has none."
+    "blocks' geometric mean; one or two blocks have none."
 )
 _SUMMARY = {
     "label": "cell",
@@ -56,7 +58,7 @@ def _chart(group: Group) -> Chart:
         key=f"throughput-{group.key}",
         title=f"{group.title}: completed units per second, further right is better",
         note=_NOTE,
-        spec=_spec(len(rows), rates),
+        spec=_spec(rows, rates),
         data=data,
         shown="cells",
         heads=_SUMMARY,
@@ -95,10 +97,13 @@ def _dots(index: int, member: Member) -> Iterator[Row]:
         }
 
 
-def _spec(count: int, rates: Sequence[float]) -> Spec:
+def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
     scale, title = x_axis("completed units per second", rates)
     # An interval of two blocks may reach anywhere: the axis is for what was measured.
-    scale |= {"domainMax": 1.3 * max(rates)} if scale["type"] == "linear" else {}
+    if scale["type"] == "linear":
+        ends = [float(row["high"] or 0) for row in rows]
+        scale["domainMax"] = max(*rates, min(max(ends), _ROOM * max(rates)))
+    count = len(rows)
     y = rows_axis(count)
     low = {"field": "low", "type": "quantitative", "scale": scale}
     return {
