@@ -34,9 +34,9 @@ Example: harness report latest
     default="text",
     show_default=True,
     metavar="FORMAT",
-    help="text for people, md for pull requests, csv with a row per block, json with all of it; "
-    "and for other tools, as docs/exports.md says: "
-    + ", ".join([*FORMATS[4:], *SEVERAL_FILES])
+    help="text for people, html with charts, md for pull requests, csv with a row per "
+    "block, json with all of it; and for other tools, as docs/exports.md says: "
+    + ", ".join([*FORMATS[5:], *SEVERAL_FILES])
     + ".",
 )
 @click.option(

@@ -6,7 +6,7 @@ comparison nothing is called fast or slow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -15,7 +15,7 @@ from harness.report.charts.groups import marks_of
 from harness.report.intervals import block_values, interval_of, interval_words
 from harness.report.verdicts import gate_failure, verdict_words
 from harness.report.wording import STOPPED_BY
-from harness.results.comparison import Comparison, ComparisonReport
+from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.gates import failed_gates
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
@@ -26,95 +26,131 @@ _METRICS = {
     "latency.total.p99": "p99 latency",
     "worker_cpu": "worker CPU per task",
 }
-_ORDER = ("regression", "improved", "inconclusive", "no_change")
-"""What a reader must not miss stands first."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One sentence."""
+class Sentence:
+    """One metric."""
 
-    about: str
-    """What it is about: a pair of cells, or a cell."""
     text: str
+    verdict: str = ""
+    """`improved`, `REGRESSION` ...; empty where nothing is compared."""
     flagged: bool = False
     """It says that something went wrong or became slower."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What is to be said of one pair of cells, or of one cell."""
+
+    about: str
+    sentences: tuple[Sentence, ...]
+    basis: str = ""
+    """What the sentences rest on."""
+
+    @property
+    def flagged(self) -> bool:
+        """Whether one of its sentences is."""
+        return any(one.flagged for one in self.sentences)
+
+
 def answers(view: RunView) -> tuple[Answer, ...]:
-    """All of them, what is most important first."""
+    """All of them; those that say that something went wrong stand first."""
     record = view.record
-    gates = tuple(
-        Answer(printable(one.cell), f"gate {printable(one.gate)} FAILED: {gate_failure(one)}", True)
-        for one in failed_gates(record.gates)
-    )
     if record.comparison is not None and record.comparison.comparisons:
-        return (*gates, *_compared(record.comparison))
-    return (*gates, *(one for cell in view.cells for one in _measured(cell)))
+        found = list(_compared(record.comparison))
+    else:
+        found = list(map(_measured, view.cells))
+    gates = [_gate(one) for one in failed_gates(record.gates)]
+    return (*gates, *sorted(found, key=lambda one: not one.flagged))
+
+
+def _gate(one: GateResult) -> Answer:
+    text = f"gate {printable(one.gate)}: {gate_failure(one)}"
+    return Answer(printable(one.cell), (Sentence(text, "FAILED", flagged=True),))
 
 
 # --- of comparisons -----------------------------------------------------------------------------
 
 
 def _compared(report: ComparisonReport) -> Iterator[Answer]:
-    shown = [one for one in report.comparisons if one.ratio is not None]
-    for one in sorted(shown, key=lambda one: (not one.judged, _ORDER.index(one.verdict))):
-        about = one.head if one.base == one.head else f"{one.head} against {one.base}"
-        flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
-        yield Answer(printable(about), _ratio_words(one), flagged)
-
-
-def _ratio_words(one: Comparison) -> str:
-    interval = "one pair, no interval"
-    if one.low is not None and one.high is not None:
-        interval = (
-            f"{100 * one.confidence:.3g} % interval {one.low:.3f} to {one.high:.3f}, "
-            f"{one.pairs} pairs"
+    by_cells: dict[tuple[str, str], list[Comparison]] = {}
+    for one in report.comparisons:
+        by_cells.setdefault((one.base, one.head), []).append(one)
+    for (base, head), found in by_cells.items():
+        confidence = f"{100 * found[0].confidence:.3g} % intervals"
+        yield Answer(
+            pair_words(base, head),
+            tuple(map(_ratio_sentence, found)),
+            f"{confidence} over {found[0].pairs} pairs of blocks; above 1 is better",
         )
+
+
+def pair_words(base: str, head: str) -> str:
+    """`add/closed-8: rabbitmq against redis` where only the configuration differs."""
+    if base == head:
+        return printable(head)
+    (one, *work), (other, *same) = base.rsplit("/", 2), head.rsplit("/", 2)
+    if work and work == same:
+        return printable(f"{'/'.join(work)}: {other} against {one}")
+    return printable(f"{head} against {base}")
+
+
+def _ratio_sentence(one: Comparison) -> Sentence:
     metric = _METRICS.get(one.metric, printable(one.metric))
-    return f"{metric}: {one.ratio:.3f} times as good ({interval}): {verdict_words(one)}"
+    flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
+    if one.ratio is None:
+        return Sentence(f"{metric}: no pair has this figure", verdict_words(one), flagged)
+    interval = "no interval"
+    if one.low is not None and one.high is not None:
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+    text = f"{metric}: {one.ratio:.3f} times as good ({interval})"
+    return Sentence(text, verdict_words(one), flagged)
 
 
 # --- of what was measured -----------------------------------------------------------------------
 
 
-def _measured(cell: CellView) -> Iterator[Answer]:
+def _measured(cell: CellView) -> Answer:
     emulator = " (emulator)" if cell.record.emulated else ""
     about = ", ".join([printable(cell.name) + emulator, *marks_of(cell)])
-    searched = [block.saturation for block in cell.blocks if block.saturation is not None]
-    if searched:
-        for found in searched:
-            rate = format_number(found.rate_per_s)
-            kept = f"highest rate {rate}/s" if found.rate_per_s else "no rate kept the limits"
-            stopped = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
-            yield Answer(about, f"{kept}, stopped by {stopped}", cell.flagged)
-        return
-    sentences = [_rate(cell)]
-    if not cell.backlog:
-        for name in ("p50", "p99"):
-            sentences.append(_latency(cell, name))
-    known = "; ".join(filter(None, sentences))
-    yield Answer(about, known or "nothing was measured", cell.flagged or not known)
+    found = list(_searched(cell)) or list(_figures(cell)) or [Sentence("nothing was measured")]
+    if cell.flagged:
+        found = [Sentence(one.text, flagged=True) for one in found]
+    return Answer(about, tuple(found))
 
 
-def _rate(cell: CellView) -> str:
-    """The median of the blocks, as in the tables, and the interval that the blocks allow."""
-    values = [value for _, value in block_values(cell, lambda block: block.throughput_per_s)]
-    if not values:
-        return ""
-    interval = interval_words(interval_of(values), format_number)
-    verb = "consumes " if cell.backlog else ""
-    return f"{verb}{format_number(median(values))} units/s ({interval})"
+def _searched(cell: CellView) -> Iterator[Sentence]:
+    for block in cell.blocks:
+        found = block.saturation
+        if found is None:
+            continue
+        rate = "no rate kept the limits"
+        if found.rate_per_s:
+            rate = f"highest rate that kept the limits: {format_number(found.rate_per_s)} units/s"
+        stopped = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
+        yield Sentence(f"{rate}, stopped by {stopped}")
 
 
-def _latency(cell: CellView, name: str) -> str:
-    """Of all samples together, as in the tables; the interval is that of the blocks' own."""
-    whole = cell.figures.latency_s
-    value_s = getattr(whole, name) if whole is not None else None
-    if value_s is None:
-        return ""
-    values = [v for _, v in block_values(cell, lambda block: getattr(block.latency_s, name))]
+def _figures(cell: CellView) -> Iterator[Sentence]:
+    """Medians and pooled percentiles, as in the tables, with the intervals that blocks allow."""
+    rates = [value for _, value in block_values(cell, lambda block: block.throughput_per_s)]
+    if rates:
+        words = interval_words(interval_of(rates), format_number)
+        consumed = " consumed" if cell.backlog else ""
+        yield Sentence(f"{format_number(median(rates))} units/s{consumed} ({words})")
+    for name in () if cell.backlog else ("p50", "p99"):
+        value_s = getattr(cell.figures.latency_s, name, None)
+        if value_s is not None:
+            yield Sentence(f"{name} {format_duration(value_s)}{_latency_interval(cell, name)}")
+
+
+def _latency_interval(cell: CellView, name: str) -> str:
+    """Of the blocks' own percentiles; said once, beside the throughput, where there is none."""
+    values: Sequence[float] = [
+        value for _, value in block_values(cell, lambda block: getattr(block.latency_s, name))
+    ]
     found = interval_of(values)
     if found is None or found.low is None:
-        return f"{name} {format_duration(value_s)}"
-    return f"{name} {format_duration(value_s)} ({interval_words(found, format_duration)})"
+        return ""
+    return f" ({interval_words(found, format_duration)})"

@@ -38,7 +38,7 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
             note="What AWS would bill for the requests that were counted, at the prices of "
             f"{_days(group.members[0].cell)}; an emulator asks nothing for them.",
             spec={
-                "height": {"step": ROW_HEIGHT},
+                "height": ROW_HEIGHT * len(rows),
                 "layer": [
                     *row_labels("cells", len(rows)),
                     {

@@ -16,7 +16,8 @@ def series_channels(labels: Sequence[str]) -> Spec:
     return {
         "color": _channel(labels) | {"legend": legend},
         "strokeDash": _channel(labels, list(DASHES)) | {"legend": legend},
-        "shape": _channel(labels, list(SHAPES)) | {"legend": None},
+        # One more, so that Vega-Lite does not take it for the same legend.
+        "shape": _channel([*labels, ""], list(SHAPES)) | {"legend": None},
     }
 
 

@@ -65,7 +65,7 @@ def _chart(
         note="A dot is a pair of neighbouring blocks; above 1 is better, also for latency and CPU. "
         f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
         "across the mean. A regression has its whole bar left of the dashed margin.",
-        spec=_spec(len(rows), ratios),
+        spec=_spec(len(rows), ratios, intervals=any(row["low"] for row in rows)),
         data={
             "comparisons": Columns.of(rows),
             "pairs": Columns.of(dots),
@@ -94,7 +94,7 @@ def _row(number: int, one: Comparison) -> Row:
     }
 
 
-def _spec(count: int, ratios: Sequence[float]) -> Spec:
+def _spec(count: int, ratios: Sequence[float], *, intervals: bool) -> Spec:
     # The axis is for what was measured: an interval of two pairs may reach anywhere.
     domain = [min(ratios) / 1.08, max(ratios) * 1.08]
     scale = {"type": "log", "domain": domain, "nice": False}
@@ -105,7 +105,7 @@ def _spec(count: int, ratios: Sequence[float]) -> Spec:
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
     return {
-        "height": {"step": ROW_HEIGHT},
+        "height": ROW_HEIGHT * count,
         "layer": [
             {"data": {"name": "lines"},
              "transform": [{"filter": "datum.text === 'no change'"}],
@@ -115,11 +115,7 @@ def _spec(count: int, ratios: Sequence[float]) -> Spec:
              "mark": {"type": "rule", "style": "limit", "aria": False},
              "encoding": {"x": x("x")}},
             *row_labels("comparisons", count),
-            {"data": {"name": "comparisons"},
-             "transform": [{"filter": "isValid(datum.low)"}],
-             "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
-             "encoding": {"y": y, "x": x("low"), "x2": {"field": "high"},
-                          "tooltip": tooltip(_HEADS)}},
+            *([_interval_bar(y, x("low"))] if intervals else []),
             {"data": {"name": "pairs"},
              "mark": {"type": "point", "yOffset": 9, "opacity": 0.75},
              "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_PAIR)}},
@@ -128,3 +124,12 @@ def _spec(count: int, ratios: Sequence[float]) -> Spec:
              "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_HEADS)}},
         ],
     }  # fmt: skip
+
+
+def _interval_bar(y: Spec, low: Spec) -> Spec:
+    return {
+        "data": {"name": "comparisons"},
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
+        "encoding": {"y": y, "x": low, "x2": {"field": "high"}, "tooltip": tooltip(_HEADS)},
+    }

@@ -134,7 +134,7 @@ def _spec(
 ) -> Spec:
     title = f"share of the {stack.what}, %" if shares else f"{stack.what}, ms"
     return {
-        "height": {"step": ROW_HEIGHT},
+        "height": ROW_HEIGHT * count,
         "layer": [
             *row_labels("cells", count),
             {

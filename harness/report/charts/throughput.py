@@ -105,18 +105,11 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
         scale["domainMax"] = max(*rates, min(max(ends), _ROOM * max(rates)))
     count = len(rows)
     y = rows_axis(count)
-    low = {"field": "low", "type": "quantitative", "scale": scale}
     return {
-        "height": {"step": ROW_HEIGHT},
+        "height": ROW_HEIGHT * count,
         "layer": [
             *row_labels("cells", count),
-            {
-                "data": {"name": "cells"},
-                "transform": [{"filter": "isValid(datum.low)"}],
-                "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
-                "encoding": {"y": y, "x": low, "x2": {"field": "high"},
-                             "tooltip": tooltip(_SUMMARY)},
-            },
+            *([_interval_bar(y, scale)] if any(row["low"] for row in rows) else []),
             {
                 "data": {"name": "blocks"},
                 "mark": {"type": "point", "yOffset": 9, "opacity": 0.75},
@@ -143,3 +136,17 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
             },
         ],
     }  # fmt: skip
+
+
+def _interval_bar(y: Spec, scale: Spec) -> Spec:
+    return {
+        "data": {"name": "cells"},
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
+        "encoding": {
+            "y": y,
+            "x": {"field": "low", "type": "quantitative", "scale": scale},
+            "x2": {"field": "high"},
+            "tooltip": tooltip(_SUMMARY),
+        },
+    }
