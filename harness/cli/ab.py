@@ -124,6 +124,7 @@ def command(scenario: Path, **options: Any) -> None:
     """
     from harness.cli.progress import Progress  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
     from harness.runner.ab import (  # noqa: PLC0415
@@ -152,6 +153,7 @@ def command(scenario: Path, **options: Any) -> None:
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
     record, folder = run(plan, run_options, Progress(quiet=options["quiet"]))
     click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
+    leave_report_files(record, folder.path, quiet=options["quiet"])
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     for sentence in failures(record):

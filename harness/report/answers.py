@@ -13,7 +13,7 @@ from statistics import median
 from harness.report.cells import CellView, RunView
 from harness.report.charts.groups import marks_of
 from harness.report.intervals import block_values, interval_of, interval_words
-from harness.report.verdicts import gate_failure, verdict_words
+from harness.report.verdicts import gate_failure, pair_words, verdict_words
 from harness.report.wording import STOPPED_BY
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.gates import failed_gates
@@ -84,16 +84,6 @@ def _compared(report: ComparisonReport) -> Iterator[Answer]:
             tuple(map(_ratio_sentence, found)),
             f"{confidence} over {found[0].pairs} pairs of blocks; above 1 is better",
         )
-
-
-def pair_words(base: str, head: str) -> str:
-    """`add/closed-8: rabbitmq against redis` where only the configuration differs."""
-    if base == head:
-        return printable(head)
-    (one, *work), (other, *same) = base.rsplit("/", 2), head.rsplit("/", 2)
-    if work and work == same:
-        return printable(f"{'/'.join(work)}: {other} against {one}")
-    return printable(f"{head} against {base}")
 
 
 def _ratio_sentence(one: Comparison) -> Sentence:

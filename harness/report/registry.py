@@ -85,6 +85,10 @@ def render(record: RunRecord, folder: Path, form: Format, look: Look = _PLAIN) -
 
     Raises RecordError where the format has no way to say what the record holds.
     """
+    return RENDERERS[form](view_of_run(record, folder), look)
+
+
+def view_of_run(record: RunRecord, folder: Path) -> RunView:
+    """A stored run with its samples brought together."""
     alive = is_being_written(folder) if record.status == "running" else None
-    view = view_of(record, folder, pooled(folder, record), being_written=alive)
-    return RENDERERS[form](view, look)
+    return view_of(record, folder, pooled(folder, record), being_written=alive)

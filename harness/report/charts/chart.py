@@ -98,16 +98,24 @@ def row_labels(data: str, count: int) -> list[Spec]:
         "y": rows_axis(count),
         "text": {"field": "label", "type": "nominal"},
     }
+    # The halo keeps a line behind the text from being read as a letter.
+    styles = (("true", "halo"), ("!datum.flagged", "row-label"), ("datum.flagged", "flag"))
     return [
         {
             "data": {"name": data},
             "transform": [{"filter": test}],
-            "mark": {"type": "text", "style": style, "align": "left", "yOffset": -10, "limit": 1000,
-                     "aria": False},
+            "mark": {
+                "type": "text",
+                "style": style,
+                "align": "left",
+                "yOffset": -10,
+                "limit": {"expr": "width"},
+                "aria": False,
+            },
             "encoding": at_left,
         }
-        for test, style in (("!datum.flagged", "row-label"), ("datum.flagged", "flag"))
-    ]  # fmt: skip
+        for test, style in styles
+    ]
 
 
 def x_axis(title: str, values: Sequence[float], **more: Any) -> tuple[Spec, str]:

@@ -141,7 +141,7 @@ def _percentile_spec(labels: Sequence[str], what: str) -> Spec:
         "field": "nines",
         "type": "quantitative",
         "scale": {"domain": [0, 3], "nice": False},
-        "axis": {"title": "share of units that were no slower, each nine stretched alike",
+        "axis": {"title": "percentile, each nine stretched alike",
                  "values": list(ticks), "labelExpr": f"{words} : ''"},
     }  # fmt: skip
     y = log_axis("ms", what)

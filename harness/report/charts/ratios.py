@@ -14,11 +14,10 @@ from harness.report.charts.chart import (
     rows_axis,
     tooltip,
 )
-from harness.report.verdicts import verdict_words
+from harness.report.verdicts import pair_words, verdict_words
 from harness.results.compare import pair_ratios
 from harness.results.comparison import Comparison, ComparisonReport
 from harness.results.record import RunRecord
-from harness.scenario.wording import printable
 
 _HEADS = {"label": "comparison", "ratio": "ratio", "low": "interval from", "high": "to",
           "pairs": "pairs", "verdict": "verdict"}  # fmt: skip
@@ -37,13 +36,12 @@ def ratio_charts(record: RunRecord) -> Iterator[Chart]:
             by_cells.setdefault((one.base, one.head), []).append(one)
     for index, ((base, head), found) in enumerate(by_cells.items()):
         marks = ""
-        if any(name_emulated(record, name) for name in (base, head)):
+        if any(_emulated(record, name) for name in (base, head)):
             marks = " (emulator)"
-        title = head if base == head else f"{head} against {base}"
-        yield _chart(index, f"{printable(title)}{marks}", record, report, found)
+        yield _chart(index, f"{pair_words(base, head)}{marks}", record, report, found)
 
 
-def name_emulated(record: RunRecord, name: str) -> bool:
+def _emulated(record: RunRecord, name: str) -> bool:
     """Whether the cell of that name ran on an emulator."""
     return any(cell.emulated for cell in record.cells if cell.name == name)
 

@@ -52,6 +52,8 @@ def _config(
         "range": {"category": list(colors), "symbol": list(SHAPES)},
         "style": {
             "row-label": {"color": ink, "fontSize": 12, "baseline": "middle"},
+            "halo": {"color": background, "stroke": background, "strokeWidth": 5, "fontSize": 12,
+                     "baseline": "middle", "strokeJoin": "round"},
             "flag": {"color": flag, "fontSize": 12, "fontWeight": "bold", "baseline": "middle"},
             "interval": {"color": colors[0], "strokeWidth": 7, "opacity": 0.3},
             "ink": {"color": ink},

@@ -17,7 +17,7 @@ from harness.report.charts.chart import (
     x_axis,
 )
 from harness.report.charts.groups import Group, Member, groups
-from harness.report.intervals import block_values, interval_of, interval_words
+from harness.report.intervals import block_values, interval_of
 from harness.stats.paired import Estimate
 from harness.units import format_number
 
@@ -25,8 +25,8 @@ _MOST_ROWS = 30
 _ROOM = 1.4
 """How far beyond the fastest block the axis goes to show an interval's end."""
 _NOTE = (
-    "A dot is a block; the line across is their median. The bar is a 95 % t interval of the "
-    "blocks' geometric mean; one or two blocks have none."
+    "A dot is a block; the line across is their median. The bar, in words above it, is a 95 % t "
+    "interval of the blocks' geometric mean; one or two blocks have none."
 )
 _SUMMARY = {
     "label": "cell",
@@ -69,7 +69,7 @@ def _summary(index: int, member: Member) -> Row:
     spread = member.cell.figures.throughput_per_s
     assert spread is not None  # noqa: S101 - chosen by it
     found = _interval(member.cell)
-    words = interval_words(found, format_number)
+    words = _short(found)
     return {
         "row": index,
         "label": f"{member.label}: {format_number(spread.median)}/s ({words})",
@@ -79,6 +79,14 @@ def _summary(index: int, member: Member) -> Row:
         "high": found.high if found else None,
         "blocks": spread.blocks,
     }
+
+
+def _short(found: Estimate | None) -> str:
+    """As few words as fit above a row on a phone."""
+    if found is None or found.low is None or found.high is None:
+        blocks = found.pairs if found else 0
+        return "one block, no interval" if blocks == 1 else f"{blocks} blocks, no interval"
+    return f"{format_number(found.low)} to {format_number(found.high)}, {found.pairs} blocks"
 
 
 def _interval(cell: CellView) -> Estimate | None:

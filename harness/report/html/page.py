@@ -114,8 +114,14 @@ def _subjects(
 
 
 def _subject(gallery: Gallery, tables: tuple[Table, ...] = ()) -> _Subject:
-    charts = tuple(map(_chart, gallery.charts))
-    return _Subject(gallery.key, gallery.title, gallery.intro, gallery.missing, charts, tables)
+    charts = []
+    for chart, before in zip(gallery.charts, (None, *gallery.charts), strict=False):
+        # A row of charts is read in the same way: what was said of the first holds for them.
+        said = before is not None and before.note == chart.note
+        charts.append(_chart(chart) | ({"note": ""} if said else {}))
+    return _Subject(
+        gallery.key, gallery.title, gallery.intro, gallery.missing, tuple(charts), tables
+    )
 
 
 def _sections(
