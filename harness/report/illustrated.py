@@ -13,6 +13,7 @@ from harness.report.as_markdown import FLAG, markdown_of
 from harness.report.cells import RunView
 from harness.report.charts.chart import Chart, Gallery, vega_lite
 from harness.report.charts.galleries import galleries
+from harness.report.charts.lines import HOVER
 from harness.report.content import content_of
 from harness.report.escaping import markdown_code, markdown_text
 
@@ -55,7 +56,9 @@ def svg_of(chart: Chart, width: int = WIDTH) -> str:
         raise RecordError(
             f"images need vl-convert-python ({error}): pip install vl-convert-python"
         ) from error
-    svg: str = vl_convert.vegalite_to_svg(vega_lite(chart, width))
+    spec = vega_lite(chart, width)
+    spec["layer"] = [layer for layer in spec["layer"] if layer.get("name") != HOVER]
+    svg: str = vl_convert.vegalite_to_svg(spec)
     # What stands beside the image in the report, for those who open it alone.
     return _TITLE.sub(lambda tag: f"{tag[0]}<title>{escape(chart.title)}</title>", svg, count=1)
 

@@ -17,6 +17,8 @@ from harness.results.curves import Samples
 from harness.results.pooled import measured_blocks
 from harness.scenario.wording import listed
 
+_NO_SAMPLES = "Raw samples are not in the folder, or not as the record says."
+
 
 def galleries(view: RunView) -> tuple[Gallery, ...]:
     """Those that have a chart, or a word on why there is none. Reads the run's samples."""
@@ -73,7 +75,7 @@ def _expected(cell: CellView) -> bool:
 def _missing(cells: list[CellView]) -> Iterator[str]:
     if cells:
         names = listed(map(cell_title, cells))
-        yield f"Raw samples are not in the folder, or not as the record says: no curve of {names}."
+        yield f"{_NO_SAMPLES} No curve of {names}."
 
 
 def _phases(view: RunView) -> Gallery:
@@ -98,7 +100,8 @@ def _series(view: RunView, samples: Samples) -> Iterator[Gallery]:
     """One per cell: what was even and what was not."""
     for index, cell in enumerate(view.cells):
         charts = series_charts(samples, index, cell)
-        yield Gallery(f"series-{index}", cell_title(cell), "", charts, folded=True)
+        missing = () if charts or not _expected(cell) else (_NO_SAMPLES,)
+        yield Gallery(f"series-{index}", cell_title(cell), "", charts, missing, folded=True)
 
 
 def _costs(view: RunView) -> Gallery:

@@ -8,6 +8,9 @@ from typing import Any
 from harness.report.charts.chart import Spec, tooltip
 from harness.report.charts.theme import DASHES, SHAPES
 
+HOVER = "hover"
+"""Name of the layer that only answers to the mouse: an image does without."""
+
 
 def series_channels(labels: Sequence[str]) -> Spec:
     """Colour, dash and shape of each series; one legend for all."""
@@ -35,34 +38,36 @@ def lines_and_points(
     y: Spec,
     heads: Mapping[str, str],
     *,
-    seen: str = "true",
+    seen: str | None = "true",
     interpolate: str = "linear",
     detail: str | None = None,
 ) -> list[Spec]:
-    """Lines, and points that answer to the mouse. `seen`: an expression over a row; points for
-    which it does not hold are there, but not drawn. `detail`: what else divides lines."""
+    """Lines; points where `seen` holds, an expression over a row (None: nowhere); and points that
+    are not drawn and answer to the mouse. `detail`: what else divides lines."""
     channels = series_channels(labels)
     color, dash, shape = channels["color"], channels["strokeDash"], channels["shape"]
     divided = {} if detail is None else {"detail": {"field": detail, "type": "nominal"}}
-    line = {"type": "line", "interpolate": interpolate, "aria": False}
+    known = f"isValid(datum.{y['field']})"
+    point = {"x": x, "y": y, "color": color, "shape": shape}
+    drawn: Spec = {
+        "data": {"name": data},
+        "transform": [{"filter": f"{known} && {seen}"}],
+        "mark": {"type": "point", "aria": False},
+        "encoding": point,
+    }
     return [
         {
             "data": {"name": data},
-            "mark": line,
+            "mark": {"type": "line", "interpolate": interpolate, "aria": False},
             "encoding": {"x": x, "y": y, "color": color, "strokeDash": dash, **divided},
         },
+        *([drawn] if seen else []),
         {
+            "name": HOVER,
             "data": {"name": data},
-            "transform": [{"filter": f"isValid(datum.{y['field']})"}],
-            "mark": {"type": "point"},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": color,
-                "shape": shape,
-                "opacity": {"condition": {"test": seen, "value": 1}, "value": 0},
-                "tooltip": tooltip(heads),
-            },
+            "transform": [{"filter": known}],
+            "mark": {"type": "point", "opacity": 0, "size": 120},
+            "encoding": {**point, "tooltip": tooltip(heads)},
         },
     ]
 

@@ -138,7 +138,7 @@ def _chart(
     x = {"field": "t", "type": "quantitative", "axis": {"title": _TIME, "tickCount": 6}}
     few = len(rows) <= 40
     layer = lines_and_points("series", labels, x, y, heads, detail="block",
-                             seen="true" if few else "false")  # fmt: skip
+                             seen="true" if few else None)  # fmt: skip
     data = {"series": Columns.of(rows)}
     phases = list(_phase_begins(timed[0].block))
     if phases:
