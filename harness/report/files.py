@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from harness.errors import RecordError
@@ -38,6 +39,8 @@ def _write(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)  # a full disk needs its room
         raise RecordError(f"cannot write {path}: {error.strerror}") from error
 
 

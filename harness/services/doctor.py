@@ -28,7 +28,11 @@ from harness.services.sweep import leftovers, sweep
 _ASK_S = 15.0
 _INSTALL_S = 900.0
 _PRIVATE = "private processes on free ports of 127.0.0.1"
-_PACKAGES = {"redis-server": "redis-server", "rabbitmq-server": "rabbitmq-server"}
+_PACKAGES = {
+    "redis-server": "redis-server",
+    "rabbitmq-server": "rabbitmq-server",
+    "chromium": "chromium",
+}
 _PYTHON_PACKAGES = {
     "celery": "tasks and workers",
     "kombu": "transports",
@@ -61,7 +65,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found += [_python_package(name, use) for name, use in _PYTHON_PACKAGES.items()]
     found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
-    found.append(_compose(environ))
+    found += [_chromium(environ), _compose(environ)]
     found.append(_environments(environ))
     found += [
         Finding("leftovers", False, False, note=sentence, fix="harness doctor --fix")
@@ -153,6 +157,14 @@ def _emulator(name: str, environ: Mapping[str, str]) -> Finding:
     note = "SQS emulator; built by itself when first needed, which takes the package index"
     advice = "harness doctor --fix" if required else f"any run with `server: {name}`"
     return Finding(name, False, required, note=note, fix=advice)
+
+
+def _chromium(environ: Mapping[str, str]) -> Finding:
+    use = "only for the tests of the HTML report"
+    path = shutil.which("chromium", path=environ.get("PATH"))
+    if path is None:
+        return Finding("chromium", False, False, note=use, fix="apt-get install chromium")
+    return Finding("chromium", True, False, _first_number(_ask([path, "--version"], environ)), use)
 
 
 def _environments(environ: Mapping[str, str]) -> Finding:
