@@ -23,10 +23,10 @@ def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:
     try:
         page, _ = write_files(record, folder)
     except HarnessError as error:
-        click.echo(f"harness: {error}; {again}, the run itself is complete on disk", err=True)
+        click.echo(f"harness: {error}; {again}, the run itself is on disk", err=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run's result stands
         bug(error)
-        click.echo(f"The run itself is complete on disk; {again} once this is repaired", err=True)
+        click.echo(f"The run itself is on disk; {again} once this is repaired", err=True)
     else:
         if not quiet:
             click.echo(f"with charts: {page}", err=True)

@@ -10,7 +10,8 @@ from harness.scenario.wording import printable
 _HEAD = ("units", "ok", "failed as meant", "failed", "wrong", "lost", "timed out", "dup", OUTCOME)
 _NOTE = (
     "Every unit that was published counts once, of all blocks, failed ones included. dup: "
-    "executions of a task beyond its first, beside the units. An empty field is none."
+    "executions of a task beyond its first, beside the units. An empty field is none. all as "
+    "meant: and each once."
 )
 
 
@@ -46,4 +47,4 @@ def _words(counts: Counts) -> str:
         words.append("client-limited")
     if not words and not counts.sound:
         return "see what went wrong" if counts.completed else "no unit completed"
-    return ", ".join(words)
+    return ", ".join(words) or "all as meant"

@@ -160,8 +160,7 @@ def test_a_full_disk_is_one_sentence_and_no_lost_run(
     assert said.out == ""
     assert said.err.splitlines() == [
         f"harness: cannot write {folder.path}/report.html: No space left on device; "
-        f"harness report {record.run_id} --files makes the reports, the run itself is complete "
-        "on disk"
+        f"harness report {record.run_id} --files makes the reports, the run itself is on disk"
     ]
     assert sorted(path.name for path in folder.path.iterdir()) == ["logs", "run.json"]
     assert json.loads((folder.path / "run.json").read_text())["status"] == "complete"
@@ -185,7 +184,7 @@ def test_a_bug_in_a_report_is_told_and_passed_over(
     leave_report_files(records.tutorial_run(), tmp_path, quiet=True)
     said = capsys.readouterr().err
     assert "this is a bug: ZeroDivisionError: of a chart" in said
-    assert said.splitlines()[-1].startswith("The run itself is complete on disk; harness report ")
+    assert said.splitlines()[-1].startswith("The run itself is on disk; harness report ")
 
 
 # --- the libraries --------------------------------------------------------------------------------

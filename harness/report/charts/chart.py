@@ -14,6 +14,10 @@ Spec = dict[str, Any]
 ROW_HEIGHT = 44
 """Of a row whose label stands above its marks: so it needs no margin, and fits a phone."""
 
+FAINT_IF_EMULATED: Spec = {"condition": {"test": "datum.emulated", "value": 0.55}, "value": 1}
+HOLLOW_IF_EMULATED: Spec = {"condition": {"test": "datum.emulated", "value": 0.1}, "value": 1}
+"""Fill of bars and of dots: an emulator's figures are no figures of the service, and look it."""
+
 
 @dataclass(frozen=True)
 class Columns:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import (
+    FAINT_IF_EMULATED,
     ROW_HEIGHT,
     Chart,
     Columns,
@@ -107,7 +108,7 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
         labels.append({"row": index, "label": words, "flagged": member.cell.flagged})
         rows += [
             {"row": index, "cell": member.label, "part": name, "order": stack.parts.index(name),
-             "ms": value, "share": 100 * value / total}
+             "emulated": member.cell.record.emulated, "ms": value, "share": 100 * value / total}
             for name, value in stack.values_ms(member.cell).items()
         ]  # fmt: skip
     # A phase that is nowhere (schedule, where nothing is planned) is no colour to look for.
@@ -152,6 +153,7 @@ def _spec(
                         "scale": {"domain": list(stack.parts)},
                         "legend": {"direction": "horizontal", "columns": 0, "values": list(used)},
                     },
+                    "fillOpacity": FAINT_IF_EMULATED,
                     "order": {"field": "order", "type": "quantitative"},
                     "tooltip": tooltip(heads),
                 },

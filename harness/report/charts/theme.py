@@ -56,6 +56,7 @@ def _config(
                      "baseline": "middle", "strokeJoin": "round"},
             "flag": {"color": flag, "fontSize": 12, "fontWeight": "bold", "baseline": "middle"},
             "interval": {"color": colors[0], "strokeWidth": 7, "opacity": 0.3},
+            "dot": {"stroke": colors[0], "strokeWidth": 1.5},
             "ink": {"color": ink},
             "limit": {"color": flag, "strokeDash": [5, 4], "strokeWidth": 1.5},
             "soft": {"color": soft, "strokeDash": [3, 3]},

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import (
+    HOLLOW_IF_EMULATED,
     ROW_HEIGHT,
     Chart,
     Columns,
@@ -25,8 +26,8 @@ _MOST_ROWS = 30
 _ROOM = 1.4
 """How far beyond the fastest block the axis goes to show an interval's end."""
 _NOTE = (
-    "A dot is a block; the line across is their median. The bar, in words above it, is a 95 % t "
-    "interval of the blocks' geometric mean; one or two blocks have none."
+    "A dot is a block, hollow of an emulator; the line across is their median. The bar, in words "
+    "above it, is a 95 % t interval of the blocks' geometric mean; one or two blocks have none."
 )
 _SUMMARY = {
     "label": "cell",
@@ -101,6 +102,7 @@ def _dots(index: int, member: Member) -> Iterator[Row]:
             "cell": member.label,
             "block": block.number,
             "rate": rate,
+            "emulated": member.cell.record.emulated,
             "status": block.status if block.sound and block.completed else "! unsound",
         }
 
@@ -120,7 +122,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
             *([_interval_bar(y, scale)] if any(row["low"] for row in rows) else []),
             {
                 "data": {"name": "blocks"},
-                "mark": {"type": "point", "yOffset": 9, "opacity": 0.75},
+                "mark": {"type": "point", "style": "dot", "yOffset": 9, "opacity": 0.75},
                 "encoding": {
                     "y": y,
                     "x": {"field": "rate", "type": "quantitative", "scale": scale,
@@ -130,6 +132,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
                         "scale": {"domain": ["complete", "partial", "! unsound"],
                                   "range": ["circle", "triangle-up", "cross"]},
                     },
+                    "fillOpacity": HOLLOW_IF_EMULATED,
                     "tooltip": tooltip(_BLOCK),
                 },
             },
