@@ -142,7 +142,7 @@ def _fits(page: Page, name: str, size: tuple[int, int]) -> None:
     wider = page.evaluate("[...document.querySelectorAll('.chart svg')].filter((one) => "
                               "one.getBoundingClientRect().right > innerWidth).length")  # fmt: skip
     assert wider == 0
-    if name == "reference":
+    if name == "reference" and size == DESKTOP:
         _keep(page, f"{name}-{size[0]}-whole", whole=True)
 
 
