@@ -28,7 +28,7 @@ _STEPS = 100
 """Points of a distribution."""
 _MOST_INTERVALS, _FEWEST_INTERVALS, _PER_INTERVAL = 60, 4, 20
 """An interval should hold some units, or a rate is a comb of single ones."""
-_MOST_STORED = 240
+_MOST_STORED = 60
 """Rows of a stored time series that are kept; of a longer one each n-th."""
 _UNITS = (
     "SELECT coalesce(due_ns, publish_ns) AS due_ns, total_ns, "  # noqa: S608 - made of constants

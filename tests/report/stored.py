@@ -44,17 +44,20 @@ def write_block(folder: Path, number: int, totals_ns: list[int], *, every_ns: in
         )
         assert timeline is not None
         timeline.write_parquet(str(target / "timeline.parquet"))
-    write_depth(target, [(BEGIN_NS - MS, 7), (BEGIN_NS + 1000 * MS, 3)])
+    later = [(BEGIN_NS + second * 1000 * MS, second) for second in range(2, window_s)]
+    write_depth(target, [(BEGIN_NS - MS, 7), (BEGIN_NS + 1000 * MS, 3), *later])
 
 
-def sampled_block(folder: Path, number: int, index: int, **changes: Any) -> BlockRecord:
-    """A block of 200 units at about 500/s whose record says what its samples say."""
+def sampled_block(
+    folder: Path, number: int, index: int, *, units: int, every_ns: int, **changes: Any
+) -> BlockRecord:
+    """A block whose record says what its samples say, but for the throughput: about 500/s."""
     alike = number % _UNLIKE
     random = np.random.default_rng(alike)
-    totals = (random.lognormal(2.5, 0.6, 200) * MS).astype(np.int64)
+    totals = (random.lognormal(2.5, 0.6, units) * MS).astype(np.int64)
     first = folder / "blocks" / f"{alike:03d}"
     if not first.is_dir():
-        write_block(folder, alike, totals.tolist(), every_ns=2 * MS)
+        write_block(folder, alike, totals.tolist(), every_ns=every_ns)
     if number >= _UNLIKE:  # DuckDB takes longer to write than it takes to copy
         shutil.copytree(first, folder / "blocks" / f"{number:03d}", dirs_exist_ok=True)
     rate = float(500 * random.uniform(0.9, 1.1))
@@ -65,17 +68,27 @@ def sampled_block(folder: Path, number: int, index: int, **changes: Any) -> Bloc
             name: f"blocks/{number:03d}/{name}.parquet" for name in ("units", "timeline", "depth")
         },
     }
-    return block(number, index, units=200, **(figures | changes))
+    return block(number, index, units=units, **(figures | changes))
 
 
-def sampled_run(folder: Path, variants: int, works: int, blocks: int) -> RunRecord:
+def sampled_run(
+    folder: Path,
+    variants: int,
+    works: int,
+    blocks: int,
+    *,
+    units: int = 200,
+    every_ns: int = 2 * MS,
+) -> RunRecord:
     """`variants` x `works` cells with `blocks` blocks each, all with samples in the folder."""
     names = [f"broker{v}/work{w}/closed-8" for w in range(works) for v in range(variants)]
     cells: list[CellRecord] = []
     for index, name in enumerate(names):
         numbers = [repetition * len(names) + index for repetition in range(blocks)]
         made = [
-            sampled_block(folder, number, index, repetition=repetition)
+            sampled_block(
+                folder, number, index, units=units, every_ns=every_ns, repetition=repetition
+            )
             for repetition, number in enumerate(numbers)
         ]
         cells.append(cell(name, *made))

@@ -209,7 +209,7 @@ def test_a_cell_over_time(tmp_path: Path) -> None:
     record = sampled_run(tmp_path, variants=1, works=1, blocks=8)
     chart = _chart(record, "rate-0", tmp_path)
     assert {row["block"] for row in _rows(chart, "series")} == set(range(6))
-    assert chart.note.startswith("The first 6 of 8 blocks, a line each.")
+    assert chart.note.startswith("The first 6 blocks, a line each, of 8.")
     depth = _rows(_chart(record, "under-way-0", tmp_path), "series")
     assert {(row["t"], row["value"]) for row in depth if "queue" in row["series"]} == {(1.0, 3)}
 

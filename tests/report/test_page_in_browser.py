@@ -23,7 +23,7 @@ from harness.results.record import RunRecord
 from harness.results.store import read_run
 from tests.cli.project import ROOT
 from tests.report import records
-from tests.report.stored import sampled_run
+from tests.report.stored import MS, sampled_run
 from tests.report.test_charts import compared_run
 
 ARTEFACTS = Path(os.environ.get("HARNESS_ARTEFACTS") or ROOT / ".artefacts")
@@ -69,7 +69,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def _reported(name: str, folder: Path) -> Path:
     if name == "fifty":
-        record = sampled_run(folder, variants=5, works=10, blocks=2)
+        # Long enough for every curve to have as many points as it may.
+        record = sampled_run(folder, variants=5, works=10, blocks=3, units=1300, every_ns=100 * MS)
     elif name == "reference":
         shutil.copytree(ROOT / "results/reference", folder, dirs_exist_ok=True)
         record = read_run(folder)

@@ -10,7 +10,7 @@ from harness.report.charts.dollars import dollar_charts
 from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
 from harness.report.charts.rates import rate_charts
 from harness.report.charts.ratios import ratio_charts
-from harness.report.charts.series import cell_title, series_charts
+from harness.report.charts.series import blocks_drawn, cell_title, series_charts
 from harness.report.charts.stacks import cpu_charts, phase_charts
 from harness.report.charts.throughput import throughput_charts
 from harness.results.curves import Samples
@@ -98,8 +98,9 @@ def _rates(view: RunView) -> Gallery:
 
 def _series(view: RunView, samples: Samples) -> Iterator[Gallery]:
     """One per cell: what was even and what was not."""
+    most = blocks_drawn(len(view.cells))
     for index, cell in enumerate(view.cells):
-        charts = series_charts(samples, index, cell)
+        charts = series_charts(samples, index, cell, most)
         missing = () if charts or not _expected(cell) else (_NO_SAMPLES,)
         yield Gallery(f"series-{index}", cell_title(cell), "", charts, missing, folded=True)
 

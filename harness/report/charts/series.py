@@ -17,6 +17,8 @@ from harness.units import format_duration
 
 MOST_BLOCKS = 6
 """Of a cell that are drawn; more lines would hide each other."""
+MOST_OF_A_RUN = 120
+"""Of all cells together: a block over time is up to 10 kB of a page that is to stay below 3 MB."""
 _TIME = "seconds after the first unit"
 _HEIGHT = 180
 Row = Mapping[str, Value]
@@ -30,9 +32,14 @@ class _Timed:
     series: Series
 
 
-def series_charts(samples: Samples, index: int, cell: CellView) -> tuple[Chart, ...]:
-    """Of one cell; empty if no block has samples."""
-    blocks = measured_blocks(cell.record)[:MOST_BLOCKS]
+def blocks_drawn(cells: int) -> int:
+    """How many blocks of a cell are drawn over time, of a run of that many cells."""
+    return max(1, min(MOST_BLOCKS, MOST_OF_A_RUN // max(1, cells)))
+
+
+def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tuple[Chart, ...]:
+    """Of one cell, its first `most` blocks; empty if none of them has samples."""
+    blocks = measured_blocks(cell.record)[:most]
     found = [(block, samples.series(block)) for block in blocks]
     timed = [_Timed(block, series) for block, series in found if series is not None]
     if not timed:
@@ -56,7 +63,8 @@ def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
     widths = sorted({format_duration(one.series.interval_s) for one in timed})
     every = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     of = len(measured_blocks(cell.record))
-    blocks = f"The first {len(timed)} of {of} blocks, a line each. " if of > len(timed) else ""
+    first = "block" if len(timed) == 1 else f"{len(timed)} blocks, a line each"
+    blocks = f"The first {first}, of {of}. " if of > len(timed) else ""
     if not blocks and of > 1:
         blocks = f"{of} blocks, a line each. "
     return f"{blocks}From raw samples, in intervals of {every}."
