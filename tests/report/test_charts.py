@@ -88,6 +88,15 @@ def test_figures_far_apart_stand_on_a_logarithmic_axis_that_says_so() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("load", "good"),
+    [("closed", "further right"), ("rate", "as many as were due"), ("backlog", "further right")],
+)
+def test_a_given_rate_is_no_merit(load: str, good: str) -> None:
+    chart = _chart(run(cell(f"redis/add/{load}", block(0, 0))), "throughput")
+    assert chart.title == f"redis: completed units per second, {good} is better"
+
+
 def _x_axis(chart: Chart) -> tuple[str, str]:
     layer = next(one for one in chart.spec["layer"] if one["data"]["name"] == "blocks")
     return layer["encoding"]["x"]["scale"]["type"], layer["encoding"]["x"]["axis"]["title"]

@@ -54,6 +54,11 @@ def _members(cells: Sequence[CellView], *, by_work: bool) -> tuple[Member, ...]:
     return tuple(Member(label, cell) for label, cell in zip(labels, cells, strict=True))
 
 
+def is_paced(cell: CellView) -> bool:
+    """Whether the load says when units are due: its throughput is then given, and no merit."""
+    return cell.record.load.get("load") in ("rate", "schedule")
+
+
 def marks_of(cell: CellView) -> Iterator[str]:
     """What a reader has to know before a cell's figures, in a few words: `! 4 lost`, `partial`."""
     counts = cell.figures.counts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
-from harness.report.charts.groups import marks_of
+from harness.report.charts.groups import is_paced, marks_of
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import Samples, Series
 from harness.results.pooled import measured_blocks
@@ -71,7 +71,7 @@ def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
 
 
 def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart:
-    planned = any(block.load_phases for block in (one.block for one in timed))
+    planned = is_paced(cell) or any(one.block.load_phases for one in timed)
     rows: list[Row] = []
     for one in timed:
         kinds = {"completed": one.series.completed_per_s}

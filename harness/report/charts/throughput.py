@@ -17,7 +17,7 @@ from harness.report.charts.chart import (
     tooltip,
     x_axis,
 )
-from harness.report.charts.groups import Group, Member, groups
+from harness.report.charts.groups import Group, Member, groups, is_paced
 from harness.report.intervals import block_values, interval_of
 from harness.stats.paired import Estimate
 from harness.units import format_number
@@ -55,9 +55,12 @@ def _chart(group: Group) -> Chart:
     dots = [dot for index, member in enumerate(group.members) for dot in _dots(index, member)]
     data = {"cells": Columns.of(rows), "blocks": Columns.of(dots)}
     rates = [float(dot["rate"] or 0) for dot in dots]
+    good = "further right"
+    if all(is_paced(member.cell) for member in group.members):
+        good = "as many as were due"
     return Chart(
         key=f"throughput-{group.key}",
-        title=f"{group.title}: completed units per second, further right is better",
+        title=f"{group.title}: completed units per second, {good} is better",
         note=_NOTE,
         spec=_spec(rows, rates),
         data=data,
