@@ -133,11 +133,16 @@ def kept_environments(environ: Mapping[str, str]) -> tuple[Path, Sequence[Path]]
     return home, sorted(marker.parent for marker in home.glob(f"*/{_COMPLETE}"))
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where the harness keeps what is costly to make, for this user on this machine."""
     cache = environ.get("XDG_CACHE_HOME")
     if not cache:
         cache = str(Path(environ.get("HOME") or str(Path.home())) / ".cache")
-    return Path(cache) / "harness" / "envs"
+    return Path(cache) / "harness"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return cache_folder(environ) / "envs"
 
 
 def _mark_used(folder: Path) -> None:

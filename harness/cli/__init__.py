@@ -127,7 +127,7 @@ def exit_code_of(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the last resort of the whole program
-        return _no_room(error) or _bug(error)
+        return _no_room(error) or bug(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:
@@ -154,7 +154,7 @@ def _printable_lines(message: str) -> str:
     return "\n".join(map(printable, message.split("\n")))
 
 
-def _bug(error: Exception) -> int:
+def bug(error: Exception) -> int:
     """One line on the terminal, the traceback in a file, or on the terminal with HARNESS_DEBUG."""
     text = "".join(traceback.format_exception(error))
     if os.environ.get("HARNESS_DEBUG"):

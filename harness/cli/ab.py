@@ -125,6 +125,7 @@ def command(scenario: Path, **options: Any) -> None:
     should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
     """
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
@@ -156,6 +157,7 @@ def command(scenario: Path, **options: Any) -> None:
         record, folder = run(plan, run_options, listener)
     if not options["json_lines"]:
         click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
+    leave_report_files(record, folder.path, quiet=options["quiet"])
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     for sentence in failures(record):

@@ -20,6 +20,8 @@ from harness.results.store import find_run, read_run
 _WIDEST = 140
 _EPILOG = """\b
 Example: harness report latest
+         harness report latest --files
+         harness report latest --format html --output report.html
          harness report 4f1a9c --format md --output report.md
          harness report latest --format github-benchmark --output benchmark.json
 """
@@ -34,9 +36,9 @@ Example: harness report latest
     default="text",
     show_default=True,
     metavar="FORMAT",
-    help="text for people, md for pull requests, csv with a row per block, json with all of it; "
-    "and for other tools, as docs/exports.md says: "
-    + ", ".join([*FORMATS[4:], *SEVERAL_FILES])
+    help="text for people, html with charts, md for pull requests, csv with a row per "
+    "block, json with all of it; and for other tools, as docs/exports.md says: "
+    + ", ".join([*FORMATS[5:], *SEVERAL_FILES])
     + ".",
 )
 @click.option(
@@ -45,22 +47,31 @@ Example: harness report latest
     help="Write to this file instead of standard output.",
 )
 @click.option(
+    "--files",
+    is_flag=True,
+    help="Write report.html, and report.md with images, into the run's folder, as a run does at "
+    "its end.",
+)
+@click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("results"),
     show_default=True,
     help="Folder that holds the runs.",
 )
-def command(run: str, form: str, output: Path | None, results: Path) -> None:
+def command(run: str, form: str, output: Path | None, files: bool, results: Path) -> None:
     """Show a stored RUN: its folder, its id, the unique end of its id, or `latest`.
 
     Nothing is measured again: everything comes from the run's folder.
     """
     folder = find_run(run, results)
     record = salvaged(folder, read_run(folder))
-    files = _files(form, output, record)
-    if files:
-        texts = {path: render(part, folder, one) for path, (one, part) in files.items()}
+    if files or _is_page_for_a_terminal(form, output):
+        _leave_files(record, folder, output)
+        return
+    asked = _files(form, output, record)
+    if asked:
+        texts = {path: render(part, folder, one) for path, (one, part) in asked.items()}
         for path, text in texts.items():
             _write(path, text)
         return
@@ -69,6 +80,20 @@ def command(run: str, form: str, output: Path | None, results: Path) -> None:
     # A terminal that lacks a character gets its escape instead of a traceback.
     encoded = render(record, folder, shown, look).encode(look.encoding, "backslashreplace")
     click.echo(encoded.decode(look.encoding), nl=False)
+
+
+def _is_page_for_a_terminal(form: str, output: Path | None) -> bool:
+    """A megabyte of HTML is nothing to read on a terminal: it goes where a run leaves it."""
+    return form == "html" and output is None and sys.stdout.isatty()
+
+
+def _leave_files(record: RunRecord, folder: Path, output: Path | None) -> None:
+    from harness.report.files import write_files  # noqa: PLC0415 - most reports need no charts
+
+    if output is not None:
+        raise UsageError("--files writes into the run's folder: leave --output out, or --files")
+    for path in write_files(record, folder):
+        click.echo(path)
 
 
 def _files(

@@ -47,6 +47,7 @@ def command(
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.report import terminal_look  # noqa: PLC0415
+    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
@@ -68,6 +69,7 @@ def command(
         record, folder = resume(path, options, listener)
     if not watched["json_lines"]:
         click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    leave_report_files(record, folder.path, quiet=watched["quiet"])
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=strict))

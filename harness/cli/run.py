@@ -84,7 +84,7 @@ def command(
     seed: int | None,
     **further: Unpack[Further],
 ) -> None:
-    """Run a SCENARIO and print its report.
+    """Run a SCENARIO and print its report; report.html and report.md are left in its folder.
 
     Exit code: 0 if every unit ended as it was meant to and every gate holds, 1 if not, or for a
     regression, 2 if something could not be run, 3 with --strict if a comparison is
@@ -92,6 +92,7 @@ def command(
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
@@ -109,6 +110,7 @@ def command(
         record, folder = run(plan, options, listener)
     if not further["json_lines"]:
         click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
+    leave_report_files(record, folder.path, quiet=further["quiet"])
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=further["strict"]))

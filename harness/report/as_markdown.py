@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.report.cells import RunView
 from harness.report.content import Content, content_of
@@ -18,12 +18,13 @@ def as_markdown(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rende
     return markdown_of(content_of(view))
 
 
-def markdown_of(content: Content) -> str:
-    """A report, or the part of one that is to be shown."""
-    return "\n".join(_lines(content)) + "\n"
+def markdown_of(content: Content, inserted: Iterable[str] = ()) -> str:
+    """A report, or the part of one that is to be shown. `inserted`: lines of Markdown between the
+    facts and the tables."""
+    return "\n".join(_lines(content, inserted)) + "\n"
 
 
-def _lines(content: Content) -> Iterator[str]:
+def _lines(content: Content, inserted: Iterable[str]) -> Iterator[str]:
     if content.state:
         yield from (f"> {FLAG} **{markdown_text(content.state)}**", "")
     yield from (f"### {markdown_text(content.title)}", "")
@@ -31,6 +32,7 @@ def _lines(content: Content) -> Iterator[str]:
         yield from (markdown_text(content.question), "")
     for name, value in content.facts:
         yield f"- {markdown_code(name)}: {markdown_text(value)}"
+    yield from inserted
     for table in content.tables:
         yield ""
         yield from _table(table)

@@ -111,7 +111,7 @@ def table_of(
         Section(
             printable(name), tuple(row for cell in group for row in _rows(cell, shown, by_work))
         )
-        for name, group in _grouped(cells, by_work=by_work)
+        for name, group in grouped(cells, by_work=by_work)
     )
     rows = [row for section in sections for row in section.rows]
     if not any(_is_figure(text) for row in rows for text in row.cells):
@@ -124,7 +124,7 @@ def _is_figure(text: str) -> bool:
     return text not in (NOT_APPLICABLE, MISSING)
 
 
-def _grouped(cells: Sequence[CellView], *, by_work: bool) -> Iterable[tuple[str, list[CellView]]]:
+def grouped(cells: Sequence[CellView], *, by_work: bool) -> Iterable[tuple[str, list[CellView]]]:
     """By workload and load where configurations are compared, else all under the configuration."""
 
     def key(cell: CellView) -> str:

@@ -116,6 +116,16 @@ def _comparison_row(one: Comparison) -> Row:
     return Row(one.metric, (*figures, finds, verdict_words(one)), flagged=flagged)
 
 
+def pair_words(base: str, head: str) -> str:
+    """`add/closed-8: rabbitmq against redis` where only the configuration differs."""
+    if base == head:
+        return printable(head)
+    (one, *work), (other, *same) = base.rsplit("/", 2), head.rsplit("/", 2)
+    if work and work == same:
+        return printable(f"{'/'.join(work)}: {other} against {one}")
+    return printable(f"{head} against {base}")
+
+
 def verdict_words(one: Comparison) -> str:
     """`inconclusive, 1 outlier`. A comma is where a narrow table may break it."""
     words = _VERDICTS[one.verdict] if one.judged else "not judged"

@@ -282,6 +282,16 @@ def _log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:
     return ratios
 
 
+def pair_ratios(record: RunRecord, one: Comparison) -> tuple[float, ...]:
+    """The ratio of each pair behind a comparison of the run's own cells, in the order of pairs."""
+    indices = {cell.name: index for index, cell in enumerate(record.cells)}
+    metric = next((metric for metric in COMPARED if metric.name == one.metric), None)
+    if metric is None or one.base not in indices or one.head not in indices:
+        return ()
+    cells = _by_repetition(record, indices[one.base], indices[one.head])
+    return tuple(math.exp(ratio) for ratio in _log_ratios(cells.pairs, metric))
+
+
 def _evidence(pairs: Sequence[Pair], metric: Metric) -> list[float] | None:
     """Log ratios that a verdict may rest on; None if these blocks are not interleaved."""
     return _log_ratios(pairs, metric) if is_interleaved(pairs) else None

@@ -21,7 +21,8 @@ from harness.stats.percentiles import describe
 if TYPE_CHECKING:
     import duckdb
 
-_COMPLETED = "(outcome = 'ok' OR as_meant) AND"
+COMPLETED = "(outcome = 'ok' OR as_meant) AND"
+"""SQL: units that ended as they were meant to."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def pooled_distribution(
     import duckdb  # noqa: PLC0415 - see `pooled`
 
     samples = _SAMPLES[metric]
-    paths = _sample_files(folder, blocks, samples.file)
+    paths = sample_files(folder, blocks, samples.file)
     if paths is None:
         return None
     chosen = _chosen(blocks) if samples.completed_only else ""
@@ -119,7 +120,7 @@ def by_task_latencies(
     """
     import duckdb  # noqa: PLC0415 - see `pooled`
 
-    paths = _sample_files(folder, blocks)
+    paths = sample_files(folder, blocks)
     if paths is None:
         return None
     query = (
@@ -150,16 +151,25 @@ def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64
     """
     import duckdb  # noqa: PLC0415 - see `pooled`
 
-    paths = _sample_files(folder, [block])
+    with duckdb.connect() as database:
+        return latencies_ns(database, folder, [block])
+
+
+def latencies_ns(
+    database: duckdb.DuckDBPyConnection, folder: Path, blocks: Sequence[BlockRecord]
+) -> npt.NDArray[np.int64] | None:
+    """The same of several blocks together, on a connection that is there already."""
+    import duckdb  # noqa: PLC0415 - see `pooled`
+
+    paths = sample_files(folder, blocks)
     if paths is None:
         return None
     try:
-        with duckdb.connect() as database:
-            columns = database.execute(_totals([block]), {"paths": paths}).fetchnumpy()
+        columns = database.execute(_totals(blocks), {"paths": paths}).fetchnumpy()
     except duckdb.Error:
         return None
     totals: npt.NDArray[np.int64] = np.ma.getdata(columns["total_ns"]).astype(np.int64)
-    return totals if len(totals) == block.latency_s.count else None
+    return totals if len(totals) == sum(block.latency_s.count for block in blocks) else None
 
 
 def _pool(
@@ -170,19 +180,14 @@ def _pool(
 ) -> PooledCell | None:
     import duckdb  # noqa: PLC0415 - see `pooled`
 
-    paths = _sample_files(folder, blocks)
-    tasks = _sample_files(folder, blocks, "tasks")
-    if paths is None:
+    totals, paths = latencies_ns(database, folder, blocks), sample_files(folder, blocks)
+    if totals is None or paths is None:
         return None
-    both = list(zip(paths, tasks or (), strict=False))
+    both = list(zip(paths, sample_files(folder, blocks, "tasks") or (), strict=False))
     try:
-        columns = database.execute(_totals(blocks), {"paths": paths}).fetchnumpy()
         priorities = pooled_priorities(database, cell, _chosen(blocks), both)
         lateness = pooled_lateness(database, cell, _chosen(blocks), both, blocks)
     except duckdb.Error:
-        return None
-    totals = np.ma.getdata(columns["total_ns"]).astype(np.int64)
-    if len(totals) != sum(block.latency_s.count for block in blocks):
         return None
     numbers = tuple(block.number for block in blocks)
     described = Distribution.model_validate(describe(totals))
@@ -197,15 +202,16 @@ def _totals(blocks: Sequence[BlockRecord]) -> str:
 
 
 def _chosen(blocks: Sequence[BlockRecord]) -> str:
-    """Completed units; of an open loop those of counted phases. Records of older versions have
-    no such column, and no such loads."""
+    """Completed units; of an open loop those of counted phases. SQL that ends in AND. Records of
+    older versions have no such column, and no such loads."""
     counted = "counted AND" if any(block.load_phases for block in blocks) else ""
-    return f"{_COMPLETED} {counted}"
+    return f"{COMPLETED} {counted}"
 
 
-def _sample_files(
+def sample_files(
     folder: Path, blocks: Sequence[BlockRecord], file: str = "units"
 ) -> list[str] | None:
+    """One file of each block; None if any is missing or lies outside the run's folder."""
     root = folder.resolve()
     paths = [(root / block.files.get(file, "-")).resolve() for block in blocks]
     usable = all(path.is_relative_to(root) and path.is_file() for path in paths)

@@ -105,15 +105,17 @@ def timeline(
         waiting=np.cumsum(
             published * first_ones + within(later[later != MISSING]) - within(received)
         ),
-        latency_ns=_latencies(
+        latency_ns=latencies_by_interval(
             timing.total_ns[completed], intervals(ended_ns[completed]).astype(np.uint16), count
         ),
     )
 
 
-def _latencies(
+def latencies_by_interval(
     latency_ns: Numbers, interval: npt.NDArray[np.uint16], count: int
 ) -> dict[str, npt.NDArray[np.float64]]:
+    """`p50`, `p95`, `p99` and `max` of each of `count` intervals; NaN where it has no sample.
+    `interval`: the one to which each sample belongs."""
     found = {name: np.full(count, np.nan) for name in (*QUANTILES, "max")}
     in_order = latency_ns[np.argsort(interval, kind="stable")]
     ends = np.cumsum(np.bincount(interval, minlength=count))

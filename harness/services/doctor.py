@@ -39,6 +39,7 @@ _PACKAGES = {
     "rabbitmq-server": "rabbitmq-server",
     "mariadb": "mariadb-server",
     "memcached": "memcached",
+    "chromium": "chromium",
 }
 """Name of a finding -> Debian's package."""
 _PYTHON_PACKAGES = {
@@ -87,7 +88,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
     found += [_postgresql(), _mariadb(environ), _memcached(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
-    found.append(_compose(environ))
+    found += [_chromium(environ), _compose(environ)]
     found.append(_environments(environ))
     found += [
         Finding("leftovers", False, False, note=sentence, fix="harness doctor --fix")
@@ -244,6 +245,14 @@ def _emulator(name: str, environ: Mapping[str, str]) -> Finding:
     note = "emulator of SQS, DynamoDB and S3; built by itself when first needed, from the index"
     advice = "harness doctor --fix" if required else f"any run with `server: {name}`"
     return Finding(name, False, required, note=note, fix=advice)
+
+
+def _chromium(environ: Mapping[str, str]) -> Finding:
+    use = "only for the tests of the HTML report"
+    path = shutil.which("chromium", path=environ.get("PATH"))
+    if path is None:
+        return Finding("chromium", False, False, note=use, fix="apt-get install chromium")
+    return Finding("chromium", True, False, _first_number(_ask([path, "--version"], environ)), use)
 
 
 def _environments(environ: Mapping[str, str]) -> Finding:

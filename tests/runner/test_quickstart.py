@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.errors import ExitCode
 from tests.runner.running import ROOT, Site
 
@@ -23,4 +25,12 @@ def test_quickstart(site: Site) -> None:
     assert all(block.sound and block.completed for block in ended.record.blocks)
     assert ended.stdout.splitlines()[-1] == f"results/{ended.record.run_id}"
     assert ended.folder == site.results / ended.record.run_id
+    assert (
+        ended.stderr.splitlines()[-1] == f"with charts: {ended.stdout.splitlines()[-1]}/report.html"
+    )
+    text = (ended.folder / "report.md").read_text(encoding="utf-8")
+    images = {f"report/{path.name}" for path in (ended.folder / "report").iterdir()}
+    assert set(re.findall(r"\]\((report/[^)]+)\)", text)) == images
+    assert "report/percentiles-watched-0.svg" in images
+    assert 'data-chart="rate-0"' in (ended.folder / "report.html").read_text(encoding="utf-8")
     assert list(site.temporary.iterdir()) == []

@@ -29,11 +29,15 @@ def test_what_this_machine_has(tmp_path: Path) -> None:
         assert found[name].usable, name
         assert found[name].version[0].isdigit(), name
         assert "127.0.0.1" in found[name].note
+    assert found["chromium"].usable
+    assert found["chromium"].version[0].isdigit()
 
 
 def test_what_is_missing_has_a_command(tmp_path: Path) -> None:
     found = by_name({"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)})
     assert found["redis-server"].fix == "apt-get install redis-server"
+    assert found["chromium"].fix == "apt-get install chromium"
+    assert not found["chromium"].required
     assert found["ministack"].fix == "harness doctor --fix"
     assert found["memcached"].fix == "apt-get install memcached"
     assert found["memcached"].required

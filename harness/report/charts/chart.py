@@ -1,0 +1,141 @@
+"""A chart: a Vega-Lite specification, the data it draws, and the words beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report.charts.theme import LIGHT
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+Value = str | float | int | bool | None
+Spec = dict[str, Any]
+ROW_HEIGHT = 44
+"""Of a row whose label stands above its marks: so it needs no margin, and fits a phone."""
+
+FAINT_IF_EMULATED: Spec = {"condition": {"test": "datum.emulated", "value": 0.55}, "value": 1}
+HOLLOW_IF_EMULATED: Spec = {"condition": {"test": "datum.emulated", "value": 0.1}, "value": 1}
+"""Fill of bars and of dots: an emulator's figures are no figures of the service, and look it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows by column: a tenth of the size of an object per row."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Value]]) -> Columns:
+        """Of rows that all have the keys of the first one. Numbers keep five digits."""
+        listed = list(rows)
+        names = tuple(listed[0]) if listed else ()
+        return cls(names, tuple(tuple(_short(row[name]) for name in names) for row in listed))
+
+    def records(self) -> list[dict[str, Value]]:
+        """As Vega-Lite takes them."""
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """All texts are printable; they come from users and servers, so formats escape them."""
+
+    key: str
+    """Unique within a report; fit for a file name and an id."""
+    title: str
+    """What it shows, and what is good."""
+    note: str
+    """What a reader must know of it."""
+    spec: Spec
+    """Without data, title, width and theme."""
+    data: Mapping[str, Columns]
+    """By the names that the specification uses."""
+    shown: str
+    """The dataset that says the same as a table."""
+    heads: Mapping[str, str]
+    """Of that table: a dataset's column -> heading with its unit."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Charts on one subject."""
+
+    key: str
+    title: str
+    intro: str
+    charts: tuple[Chart, ...]
+    missing: tuple[str, ...] = ()
+    """What could not be drawn, and why."""
+    folded: bool = False
+    """Shown only when a reader asks for it."""
+
+
+def vega_lite(chart: Chart, width: int | str, config: Mapping[str, Any] = LIGHT) -> Spec:
+    """The whole specification. `width`: pixels, or `container`."""
+    return {
+        "$schema": SCHEMA,
+        "description": f"{chart.title}. {chart.note}",
+        "width": width,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "datasets": {name: columns.records() for name, columns in chart.data.items()},
+        "config": config,
+        **chart.spec,
+    }
+
+
+def rows_axis(count: int) -> Spec:
+    """One band per row of data, in their order, without an axis: labels are marks."""
+    return {
+        "field": "row",
+        "type": "ordinal",
+        "scale": {"domain": list(range(count)), "paddingInner": 0, "paddingOuter": 0},
+        "axis": None,
+    }
+
+
+def row_labels(data: str, count: int) -> list[Spec]:
+    """The text above each row; in the style of trouble where something went wrong there."""
+    at_left = {
+        "x": {"value": 0},
+        "y": rows_axis(count),
+        "text": {"field": "label", "type": "nominal"},
+    }
+    # The halo keeps a line behind the text from being read as a letter.
+    styles = (("true", "halo"), ("!datum.flagged", "row-label"), ("datum.flagged", "flag"))
+    return [
+        {
+            "data": {"name": data},
+            "transform": [{"filter": test}],
+            "mark": {
+                "type": "text",
+                "style": style,
+                "align": "left",
+                "yOffset": -10,
+                "limit": {"expr": "width"},
+                "aria": False,
+            },
+            "encoding": at_left,
+        }
+        for test, style in styles
+    ]
+
+
+def x_axis(title: str, values: Sequence[float], **more: Any) -> tuple[Spec, str]:
+    """A scale and the axis' title: from zero, or logarithmic where figures are far apart."""
+    positive = [value for value in values if value > 0]
+    if positive and len(positive) == len(values) and max(positive) > 20 * min(positive):
+        return {"type": "log", "nice": True, **more}, f"{title}, log scale"
+    return {"type": "linear", "zero": True, "nice": True, **more}, title
+
+
+def tooltip(heads: Mapping[str, str]) -> list[Spec]:
+    """The values of a row, each with its heading."""
+    return [{"field": field, "title": title} for field, title in heads.items()]
+
+
+def _short(value: Value) -> Value:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.5g}")

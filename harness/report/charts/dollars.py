@@ -1,0 +1,67 @@
+"""What requests cost: dollars per million tasks, where a broker sells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import (
+    ROW_HEIGHT,
+    Chart,
+    Columns,
+    Value,
+    row_labels,
+    rows_axis,
+    tooltip,
+)
+from harness.report.charts.groups import groups
+from harness.scenario.wording import listed, printable
+
+_HEADS = {"cell": "cell", "dollars": "$ per million tasks"}
+_MOST_ROWS = 30
+
+
+def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+    """A bar per cell whose requests have a price."""
+    for group in groups(cells, most=_MOST_ROWS, wanted=lambda cell: "dollars" in _costs(cell)):
+        labels: list[dict[str, Value]] = []
+        rows: list[dict[str, Value]] = []
+        for index, member in enumerate(group.members):
+            dollars = member.cell.figures.costs["dollars"].median
+            text = f"{member.label}: ${dollars:,.2f} per million tasks"
+            labels.append({"row": index, "label": text, "flagged": member.cell.flagged})
+            rows.append({"row": index, "cell": member.label, "dollars": dollars})
+        axis = {"title": "dollars per million tasks", "tickCount": 6}
+        yield Chart(
+            key=f"dollars-{group.key}",
+            title=f"{group.title}: dollars per million tasks, shorter is better",
+            note="What AWS would bill for the requests that were counted, at the prices of "
+            f"{_days(group.members[0].cell)}; an emulator asks nothing for them.",
+            spec={
+                "height": ROW_HEIGHT * len(rows),
+                "layer": [
+                    *row_labels("cells", len(rows)),
+                    {
+                        "data": {"name": "dollars"},
+                        "mark": {"type": "bar", "yOffset": 9, "height": 14},
+                        "encoding": {
+                            "y": rows_axis(len(rows)),
+                            "x": {"field": "dollars", "type": "quantitative", "axis": axis},
+                            "tooltip": tooltip(_HEADS),
+                        },
+                    },
+                ],
+            },
+            data={"cells": Columns.of(labels), "dollars": Columns.of(rows)},
+            shown="dollars",
+            heads=_HEADS,
+        )
+
+
+def _costs(cell: CellView) -> Sequence[str]:
+    return tuple(cell.figures.costs)
+
+
+def _days(cell: CellView) -> str:
+    days = (printable(block.prices_date) for block in cell.blocks if block.prices_date)
+    return listed(dict.fromkeys(days)) or "an unknown day"

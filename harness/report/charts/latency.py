@@ -1,0 +1,149 @@
+"""Latency of each cell: by percentile, and as a distribution, from all raw samples together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.groups import Group, Member, groups
+from harness.report.charts.lines import lines_and_points, log_axis
+from harness.results.curves import NINES, Curve, Samples, distribution_curve, percentile_curve
+from harness.results.pooled import measured_blocks
+
+_NAMED = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %"}
+_UNWATCHED = "publish call (or the moment a unit was due) to the end of its last task"
+_WATCHED = "publish call (in an open loop: the moment a unit was due) to the result"
+_PLACE = (
+    "All units are published before the first is run, so this is a unit's place in the queue and "
+    "no latency that a caller would see."
+)
+
+
+Row = Mapping[str, Value]
+
+
+def curves_of(samples: Samples, cells: Sequence[CellView]) -> tuple[dict[str, Curve], ...]:
+    """By name of the cell: percentiles, and distribution. Without cells that have no samples."""
+    percentiles, distributions = {}, {}
+    for cell in cells:
+        ordered_ns = samples.latencies_ns(measured_blocks(cell.record))
+        if ordered_ns is not None and len(ordered_ns):
+            percentiles[cell.name] = percentile_curve(ordered_ns)
+            distributions[cell.name] = distribution_curve(ordered_ns)
+    return percentiles, distributions
+
+
+def percentile_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[Chart]:
+    """Latency by percentile, the tail stretched: each nine takes as much room as the last."""
+    for kind, group in _kinds(cells, curves):
+        what, note = _words(kind, group)
+        rows: list[Row] = [
+            {
+                "series": member.label,
+                "nines": _nines(share),
+                "percentile": _percent(share),
+                "ms": value_s * 1e3,
+                "named": share in NINES,
+            }
+            for member in group.members
+            for share, value_s in _points(curves[member.cell.name])
+        ]
+        yield Chart(
+            key=f"percentiles-{kind}-{group.key}",
+            title=f"{group.title}: {what} by percentile, lower is better",
+            note=f"{note} A line ends at the last percentile that its samples can tell.",
+            spec=_percentile_spec([member.label for member in group.members], what),
+            data={"percentiles": Columns.of(rows)},
+            shown="percentiles",
+            heads={"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"},
+        )
+
+
+def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[Chart]:
+    """Which share of the units took no longer than that."""
+    for kind, group in _kinds(cells, curves):
+        what, note = _words(kind, group)
+        rows: list[Row] = [
+            {"series": member.label, "ms": value_s * 1e3, "share": 100 * share}
+            for member in group.members
+            for share, value_s in _points(curves[member.cell.name])
+        ]
+        heads = {"series": "cell", "ms": f"{what}, ms", "share": "share of units, %"}
+        x = log_axis("ms", what)
+        y = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]},
+             "axis": {"title": "share of units, %"}}  # fmt: skip
+        labels = [member.label for member in group.members]
+        yield Chart(
+            key=f"distribution-{kind}-{group.key}",
+            title=f"{group.title}: share of units within a {what}, further left is better",
+            note=f"{note} A steep line is an even service, a flat piece a gap between two speeds.",
+            spec={
+                "height": 260,
+                "layer": lines_and_points(
+                    "shares", labels, x, y, heads,
+                    seen="datum.share % 25 === 0", interpolate="step-after",
+                ),
+            },
+            data={"shares": Columns.of(rows)},
+            shown="shares",
+            heads=heads,
+        )  # fmt: skip
+
+
+def _kinds(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[tuple[str, Group]]:
+    """Cells whose latencies mean the same stand together."""
+    for kind in ("watched", "unwatched", "backlog"):
+        known = [cell for cell in cells if cell.name in curves and _kind(cell) == kind]
+        yield from ((kind, group) for group in groups(known, wanted=lambda _: True))
+
+
+def _kind(cell: CellView) -> str:
+    if cell.backlog:
+        return "backlog"
+    return "unwatched" if cell.unwatched else "watched"
+
+
+def _words(kind: str, group: Group) -> tuple[str, str]:
+    sizes = ", ".join(f"{size:,}" for size in map(_completed, group.members))
+    samples = f"From all raw samples of a cell's blocks together ({sizes} units)."
+    if kind == "backlog":
+        return "place in the queue", f"{_PLACE} {samples}"
+    from_to = _WATCHED if kind == "watched" else _UNWATCHED
+    return "latency", f"From the {from_to}. {samples}"
+
+
+def _completed(member: Member) -> int:
+    return sum(block.latency_s.count for block in measured_blocks(member.cell.record))
+
+
+def _points(curve: Curve) -> Iterator[tuple[float, float]]:
+    """What a logarithmic axis can show: stamps out of order may give a time below zero."""
+    pairs = zip(curve.shares, curve.values_s, strict=True)
+    yield from ((share, value_s) for share, value_s in pairs if value_s > 0)
+
+
+def _nines(share: float) -> float:
+    """0 for the lowest, 1 for p90, 2 for p99, 3 for p99.9."""
+    return -math.log10(1 - share)
+
+
+def _percent(share: float) -> str:
+    return f"p{100 * share:.5g}"
+
+
+def _percentile_spec(labels: Sequence[str], what: str) -> Spec:
+    heads = {"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"}
+    ticks = {round(_nines(share), 4): words for share, words in _NAMED.items()}
+    words = " : ".join(f"datum.value < {at + 0.1} ? '{text}'" for at, text in ticks.items())
+    x = {
+        "field": "nines",
+        "type": "quantitative",
+        "scale": {"domain": [0, 3], "nice": False},
+        "axis": {"title": "percentile, each nine stretched alike",
+                 "values": list(ticks), "labelExpr": f"{words} : ''"},
+    }  # fmt: skip
+    y = log_axis("ms", what)
+    layer = lines_and_points("percentiles", labels, x, y, heads, seen="datum.named")
+    return {"height": 280, "layer": layer}

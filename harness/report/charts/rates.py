@@ -1,0 +1,175 @@
+"""Latency against the rate that was asked for: of searches, and of cells at several rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.lines import lines_and_points, log_axis
+from harness.report.charts.series import cell_title
+from harness.report.wording import STOPPED_BY
+from harness.results.record import BlockRecord, Saturation
+from harness.scenario.gates import GateSyntaxError, parse_gate
+from harness.scenario.wording import printable
+from harness.units import format_number
+
+_QUANTILES = ("p50", "p99")
+_FEWEST_RATES = 3
+_HEADS = {
+    "series": "of",
+    "sent": "sent, units/s",
+    "done": "completed, units/s",
+    "ms": "latency, ms",
+    "what": "outcome",
+}
+_X_TITLE = "units sent per second"
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What one chart shows."""
+
+    key: str
+    title: str
+    note: str
+    rows: tuple[Row, ...]
+    found: float | None
+    limit_ms: float | None
+
+
+def rate_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+    """A chart per search, and one per workload that was measured at three rates or more."""
+    for index, cell in enumerate(cells):
+        for block in cell.blocks:
+            if block.saturation is not None and block.load_phases:
+                yield _chart(_searched(index, cell, block, block.saturation))
+    for number, group in enumerate(_at_several_rates(cells)):
+        yield _chart(_steady(number, group))
+
+
+def _searched(index: int, cell: CellView, block: BlockRecord, found: Saturation) -> _Curve:
+    rows = [
+        _row(quantile, phase.sent_in_time / phase.duration_s, phase.completed_per_s,
+             getattr(phase.latency_s, quantile),
+             "kept" if step.kept else f"broke {', '.join(map(printable, step.broken))}")
+        for step, phase in zip(found.steps, block.load_phases, strict=False)
+        for quantile in _QUANTILES
+    ]  # fmt: skip
+    stopped = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
+    answer = f"{format_number(found.rate_per_s)}/s" if found.rate_per_s else "no rate"
+    several = f", block {block.number}" if len(cell.blocks) > 1 else ""
+    return _Curve(
+        key=f"rates-{index}-{block.number}",
+        title=f"{cell_title(cell)}{several}: latency by rate, low for longer is better",
+        note=f"{answer} kept the limits ({printable(', '.join(found.limits))}), stopped by "
+        f"{stopped}. Each point is a rate that was tried; latency counts from the moment a unit "
+        "was due.",
+        rows=_ordered(rows),
+        found=found.rate_per_s,
+        limit_ms=_latency_limit_ms(found.limits),
+    )
+
+
+def _latency_limit_ms(limits: Sequence[str]) -> float | None:
+    """The first limit on the total latency."""
+    for text in limits:
+        try:
+            gate = parse_gate(text)
+            if gate.measure.metric == "latency.total" and not gate.needs_baseline:
+                return gate.limit_at(None) * 1e3
+        except (GateSyntaxError, ZeroDivisionError):  # of a newer harness
+            continue
+    return None
+
+
+def _at_several_rates(cells: Sequence[CellView]) -> Iterator[list[CellView]]:
+    """Cells that differ in their rate alone, three or more of them."""
+    groups: dict[tuple[str, str], list[CellView]] = {}
+    for cell in cells:
+        steady = [len(block.load_phases) == 1 and not block.saturation for block in cell.blocks]
+        if steady and all(steady) and cell.figures.latency_s is not None:
+            groups.setdefault((cell.variant, cell.work.partition("/")[0]), []).append(cell)
+    yield from (group for group in groups.values() if len(group) >= _FEWEST_RATES)
+
+
+def _steady(number: int, group: Sequence[CellView]) -> _Curve:
+    rows = []
+    for cell in group:
+        sent, done = cell.figures.sent_per_s, cell.figures.throughput_per_s
+        if sent is None or done is None or cell.figures.latency_s is None:
+            continue
+        what = cell_title(cell)
+        rows += [
+            _row(name, sent.median, done.median, getattr(cell.figures.latency_s, name), what)
+            for name in _QUANTILES
+        ]
+    name = f"{printable(group[0].variant)}, {printable(group[0].work.partition('/')[0])}"
+    return _Curve(
+        key=f"rates-steady-{number}",
+        title=f"{name}: latency by rate, low for longer is better",
+        note="Each point is a cell; latency counts from the moment a unit was due.",
+        rows=_ordered(rows),
+        found=None,
+        limit_ms=None,
+    )
+
+
+def _row(series: str, sent: float, done: float, value_s: float | None, what: str) -> Row:
+    shown = value_s * 1e3 if value_s is not None and value_s > 0 else None
+    return {"series": series, "sent": sent, "done": done, "ms": shown, "what": what,
+            "broke": what.startswith("broke")}  # fmt: skip
+
+
+def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=lambda row: (str(row["series"]), float(row["sent"] or 0))))
+
+
+def _chart(curve: _Curve) -> Chart:
+    x: Spec = {"field": "sent", "type": "quantitative", "axis": {"title": _X_TITLE, "tickCount": 6}}
+    y = log_axis("ms", "latency")
+    layer = lines_and_points("rates", _QUANTILES, x, y, _HEADS)
+    data = {"rates": Columns.of(curve.rows)}
+    if any(row["broke"] for row in curve.rows):
+        layer.append(_broken(x, y))
+    if curve.limit_ms is not None:
+        data["limit"] = Columns.of([{"ms": curve.limit_ms, "text": "limit"}])
+        layer += _limit(y)
+    if curve.found is not None:
+        data["found"] = Columns.of([{"sent": curve.found, "text": "highest rate kept"}])
+        layer += _found(x)
+    return Chart(curve.key, curve.title, curve.note, {"height": 260, "layer": layer}, data,
+                 "rates", _HEADS)  # fmt: skip
+
+
+def _broken(x: Spec, y: Spec) -> Spec:
+    return {
+        "data": {"name": "rates"},
+        "transform": [{"filter": "datum.broke && isValid(datum.ms) && datum.series === 'p99'"}],
+        "mark": {"type": "text", "style": "flag", "text": "! broke", "dy": -12, "aria": False},
+        "encoding": {"x": x, "y": y},
+    }
+
+
+def _limit(y: Spec) -> list[Spec]:
+    return [
+        {"data": {"name": "limit"}, "mark": {"type": "rule", "style": "limit"},
+         "encoding": {"y": y}},
+        {"data": {"name": "limit"},
+         "mark": {"type": "text", "style": "soft-text", "align": "left", "baseline": "bottom",
+                  "dx": 4, "dy": -3},
+         "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text", "type": "nominal"}}},
+    ]  # fmt: skip
+
+
+def _found(x: Spec) -> list[Spec]:
+    return [
+        {"data": {"name": "found"}, "mark": {"type": "rule", "style": "soft"},
+         "encoding": {"x": x}},
+        {"data": {"name": "found"},
+         "mark": {"type": "text", "style": "soft-text", "align": "right", "baseline": "top",
+                  "dx": -5, "dy": 2},
+         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text", "type": "nominal"}}},
+    ]  # fmt: skip

@@ -1,0 +1,133 @@
+"""Comparisons: the ratio of each pair of blocks, the interval, and the margin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.report.charts.chart import (
+    ROW_HEIGHT,
+    Chart,
+    Columns,
+    Spec,
+    Value,
+    row_labels,
+    rows_axis,
+    tooltip,
+)
+from harness.report.verdicts import pair_words, verdict_words
+from harness.results.compare import pair_ratios
+from harness.results.comparison import Comparison, ComparisonReport
+from harness.results.record import RunRecord
+
+_HEADS = {"label": "comparison", "ratio": "ratio", "low": "interval from", "high": "to",
+          "pairs": "pairs", "verdict": "verdict"}  # fmt: skip
+_PAIR = {"label": "comparison", "pair": "pair", "ratio": "ratio of the pair"}
+Row = Mapping[str, Value]
+
+
+def ratio_charts(record: RunRecord) -> Iterator[Chart]:
+    """A chart per pair of cells; nothing for a run that compares nothing."""
+    report = record.comparison
+    if report is None:
+        return
+    by_cells: dict[tuple[str, str], list[Comparison]] = {}
+    for one in report.comparisons:
+        if one.ratio is not None:
+            by_cells.setdefault((one.base, one.head), []).append(one)
+    for index, ((base, head), found) in enumerate(by_cells.items()):
+        marks = ""
+        if any(_emulated(record, name) for name in (base, head)):
+            marks = " (emulator)"
+        yield _chart(index, f"{pair_words(base, head)}{marks}", record, report, found)
+
+
+def _emulated(record: RunRecord, name: str) -> bool:
+    """Whether the cell of that name ran on an emulator."""
+    return any(cell.emulated for cell in record.cells if cell.name == name)
+
+
+def _chart(
+    index: int, title: str, record: RunRecord, report: ComparisonReport, found: Sequence[Comparison]
+) -> Chart:
+    rows = [_row(number, one) for number, one in enumerate(found)]
+    dots: list[Row] = [
+        {"row": number, "label": one.metric, "pair": pair, "ratio": ratio}
+        for number, one in enumerate(found)
+        for pair, ratio in enumerate(pair_ratios(record, one))
+    ]
+    lines: list[Row] = [{"x": 1.0, "text": "no change"}, {"x": 1 - report.margin, "text": "margin"}]
+    ratios = [float(dot["ratio"] or 1) for dot in dots] + [1.0, 1 - report.margin]
+    return Chart(
+        key=f"ratios-{index}",
+        title=f"{title}: ratio of each pair of blocks, further right is better",
+        note="A dot is a pair of neighbouring blocks; above 1 is better, also for latency and CPU. "
+        f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
+        "across the mean. A regression has its whole bar left of the dashed margin.",
+        spec=_spec(len(rows), ratios, intervals=any(row["low"] for row in rows)),
+        data={
+            "comparisons": Columns.of(rows),
+            "pairs": Columns.of(dots),
+            "lines": Columns.of(lines),
+        },
+        shown="comparisons",
+        heads=_HEADS,
+    )
+
+
+def _row(number: int, one: Comparison) -> Row:
+    interval = "one pair, no interval"
+    if one.low is not None and one.high is not None:
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+    words = verdict_words(one)
+    unsound = "! " if one.unsound else ""
+    return {
+        "row": number,
+        "label": f"{unsound}{one.metric}: {one.ratio:.3f} ({interval}), {words}",
+        "flagged": bool(one.unsound) or (one.judged and one.verdict == "regression"),
+        "ratio": one.ratio,
+        "low": one.low,
+        "high": one.high,
+        "pairs": one.pairs,
+        "verdict": words,
+    }
+
+
+def _spec(count: int, ratios: Sequence[float], *, intervals: bool) -> Spec:
+    # The axis is for what was measured: an interval of two pairs may reach anywhere.
+    domain = [min(ratios) / 1.08, max(ratios) * 1.08]
+    scale = {"type": "log", "domain": domain, "nice": False}
+    y = rows_axis(count)
+
+    def x(field: str) -> Spec:
+        axis = {"title": "ratio, log scale; above 1 is better", "tickCount": 5, "format": ".3~r"}
+        return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
+
+    return {
+        "height": ROW_HEIGHT * count,
+        "layer": [
+            {"data": {"name": "lines"},
+             "transform": [{"filter": "datum.text === 'no change'"}],
+             "mark": {"type": "rule", "style": "ink", "aria": False}, "encoding": {"x": x("x")}},
+            {"data": {"name": "lines"},
+             "transform": [{"filter": "datum.text === 'margin'"}],
+             "mark": {"type": "rule", "style": "limit", "aria": False},
+             "encoding": {"x": x("x")}},
+            *row_labels("comparisons", count),
+            *([_interval_bar(y, x("low"))] if intervals else []),
+            {"data": {"name": "pairs"},
+             "mark": {"type": "point", "yOffset": 9, "opacity": 0.75},
+             "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_PAIR)}},
+            {"data": {"name": "comparisons"},
+             "mark": {"type": "tick", "yOffset": 9, "thickness": 3, "size": 20},
+             "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_HEADS)}},
+        ],
+    }  # fmt: skip
+
+
+def _interval_bar(y: Spec, low: Spec) -> Spec:
+    return {
+        "data": {"name": "comparisons"},
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
+        "encoding": {"y": y, "x": low, "x2": {"field": "high"}, "tooltip": tooltip(_HEADS)},
+    }

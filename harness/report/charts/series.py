@@ -1,0 +1,188 @@
+"""A cell over time: rate, latency, and what was under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.groups import is_paced, marks_of
+from harness.report.charts.lines import lines_and_points, log_axis
+from harness.results.curves import Samples, Series
+from harness.results.pooled import measured_blocks
+from harness.results.record import BlockRecord
+from harness.scenario.wording import printable
+from harness.units import format_duration
+
+MOST_BLOCKS = 6
+"""Of a cell that are drawn; more lines would hide each other."""
+MOST_OF_A_RUN = 120
+"""Of all cells together: a block over time is up to 10 kB of a page that is to stay below 3 MB."""
+_TIME = "seconds after the first unit"
+_HEIGHT = 180
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A block whose samples are there."""
+
+    block: BlockRecord
+    series: Series
+
+
+def blocks_drawn(cells: int) -> int:
+    """How many blocks of a cell are drawn over time, of a run of that many cells."""
+    return max(1, min(MOST_BLOCKS, MOST_OF_A_RUN // max(1, cells)))
+
+
+def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tuple[Chart, ...]:
+    """Of one cell, its first `most` blocks; empty if none of them has samples."""
+    blocks = measured_blocks(cell.record)[:most]
+    found = [(block, samples.series(block)) for block in blocks]
+    timed = [_Timed(block, series) for block, series in found if series is not None]
+    if not timed:
+        return ()
+    about = _about(cell, timed)
+    charts = (
+        _rates(index, cell, timed, about),
+        _latencies(index, cell, timed, about),
+        _under_way(index, cell, timed, about, samples),
+    )
+    return tuple(chart for chart in charts if chart is not None)
+
+
+def cell_title(cell: CellView) -> str:
+    """Its name and what has to be known of it."""
+    emulator = " (emulator)" if cell.record.emulated else ""
+    return ", ".join([printable(cell.name) + emulator, *marks_of(cell)])
+
+
+def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
+    widths = sorted({format_duration(one.series.interval_s) for one in timed})
+    every = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
+    of = len(measured_blocks(cell.record))
+    first = "block" if len(timed) == 1 else f"{len(timed)} blocks, a line each"
+    blocks = f"The first {first}, of {of}. " if of > len(timed) else ""
+    if not blocks and of > 1:
+        blocks = f"{of} blocks, a line each. "
+    return f"{blocks}From raw samples, in intervals of {every}."
+
+
+def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart:
+    planned = is_paced(cell) or any(one.block.load_phases for one in timed)
+    rows: list[Row] = []
+    for one in timed:
+        kinds = {"completed": one.series.completed_per_s}
+        if planned:
+            kinds["due"] = one.series.due_per_s
+        for kind, values in kinds.items():
+            rows += _rows(one, kind, values, 1.0)
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "units per second",
+         "tickCount": 5}}  # fmt: skip
+    labels = ["completed", *(["due"] if planned else [])]
+    good = "completed follows due" if planned else "higher and even is better"
+    heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
+    return _chart(f"rate-{index}", f"{cell_title(cell)}: units per second, {good}", about, rows, y,
+                  labels, heads, timed)  # fmt: skip
+
+
+def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart | None:
+    rows: list[Row] = []
+    for one in timed:
+        for kind, values in (("p50", one.series.p50_s), ("p99", one.series.p99_s)):
+            rows += _rows(one, kind, [value if value and value > 0 else None for value in values],
+                          1e3)  # fmt: skip
+    if not any(row["value"] for row in rows):
+        return None
+    what = "place in the queue" if cell.backlog else "latency"
+    y = log_axis("value", what)
+    heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
+    title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
+    return _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
+
+
+def _under_way(
+    index: int, cell: CellView, timed: Sequence[_Timed], about: str, samples: Samples
+) -> Chart | None:
+    rows: list[Row] = []
+    exact = all(one.block.depth_exact for one in timed)
+    waiting = "in the broker's queue" + ("" if exact else " (its estimate)")
+    for one in timed:
+        stored = samples.under_way(one.block)
+        if stored is not None:
+            rows += [_row(one, "under way", at, n)
+                     for at, n in zip(stored.at_s, stored.units, strict=True)]  # fmt: skip
+        rows += [
+            _row(one, waiting, at, depth)
+            for at, depth in samples.depth(one.block, one.series.begin_ns)
+            if at >= 0  # the sampler begins a moment before the first unit
+        ]
+    if not rows:
+        return None
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "units; messages",
+         "tickCount": 4}}  # fmt: skip
+    heads = {"series": "what", "block": "block", "t": f"{_TIME}, s", "value": "number"}
+    note = "under way: units published and not over. The queue is looked at once a second. "
+    title = f"{cell_title(cell)}: units under way and messages waiting, not growing is better"
+    return _chart(f"under-way-{index}", title, note + about.rpartition(" From")[0], rows, y,
+                  ["under way", waiting], heads, timed)  # fmt: skip
+
+
+def _rows(one: _Timed, kind: str, values: Sequence[float | None], factor: float) -> Iterator[Row]:
+    for at, value in zip(one.series.at_s, values, strict=True):
+        yield _row(one, kind, at, None if value is None else value * factor)
+
+
+def _row(one: _Timed, kind: str, at_s: float, value: float | None) -> Row:
+    return {"series": kind, "block": one.block.number, "t": at_s, "value": value}
+
+
+def _chart(
+    key: str, title: str, note: str, rows: Sequence[Row], y: Spec, labels: Sequence[str],
+    heads: Mapping[str, str], timed: Sequence[_Timed],
+) -> Chart:  # fmt: skip
+    x = {"field": "t", "type": "quantitative", "axis": {"title": _TIME, "tickCount": 6}}
+    few = len(rows) <= 40
+    layer = lines_and_points("series", labels, x, y, heads, detail="block",
+                             seen="true" if few else None)  # fmt: skip
+    data = {"series": Columns.of(rows)}
+    phases = list(_phase_begins(timed[0].block))
+    if phases:
+        data["phases"] = Columns.of(phases)
+        layer = [*_phase_marks(), *layer]
+    return Chart(
+        key=key, title=title, note=note.strip(), spec={"height": _HEIGHT, "layer": layer},
+        data=data, shown="series", heads=heads,
+    )  # fmt: skip
+
+
+def _phase_begins(block: BlockRecord) -> Iterator[Row]:
+    """Where the phases of a load begin; a search's steps drain in between, so they are not where
+    their plan says."""
+    if block.saturation is None and len(block.load_phases) > 1:
+        for number, phase in enumerate(block.load_phases):
+            yield {"t": phase.begin_s, "phase": printable(phase.phase), "line": number % 2}
+
+
+def _phase_marks() -> list[Spec]:
+    x = {"field": "t", "type": "quantitative"}
+    data = {"name": "phases"}
+    rule = {
+        "data": data,
+        "mark": {"type": "rule", "style": "soft", "aria": False},
+        "encoding": {"x": x},
+    }
+    return [rule, *(_phase_names(data, x, line) for line in (0, 1))]
+
+
+def _phase_names(data: Spec, x: Spec, line: int) -> Spec:
+    """On two lines in turn, so that a short phase's name does not run into the next one."""
+    return {
+        "data": data,
+        "transform": [{"filter": f"datum.line === {line}"}],
+        "mark": {"type": "text", "style": "soft-text", "align": "left", "baseline": "bottom",
+                 "dx": 3, "dy": -2 - 13 * line},
+        "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "phase", "type": "nominal"}},
+    }  # fmt: skip

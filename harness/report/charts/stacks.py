@@ -1,0 +1,162 @@
+"""Stacked bars: where a unit's time goes, and whose CPU time a task takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.report.cells import CellView
+from harness.report.charts.chart import (
+    FAINT_IF_EMULATED,
+    ROW_HEIGHT,
+    Chart,
+    Columns,
+    Spec,
+    Value,
+    row_labels,
+    rows_axis,
+    tooltip,
+)
+from harness.report.charts.groups import Group, groups
+from harness.results.record import PHASES
+from harness.units import format_duration
+
+_MOST_ROWS = 30
+_FAR_APART = 10
+"""Beyond this ratio of totals the short bars of a chart would be invisible: shares are drawn."""
+_BAR = 14
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """What a kind of bar is made of."""
+
+    key: str
+    what: str
+    good: str
+    parts: tuple[str, ...]
+    part: str
+    """What one of them is called."""
+    values_ms: Callable[[CellView], Mapping[str, float]]
+    note: str
+
+
+def _phases_ms(cell: CellView) -> Mapping[str, float]:
+    means = cell.figures.mean_s
+    return {name: 1e3 * means[name] for name in PHASES if name in means}
+
+
+def _cpu_ms(cell: CellView) -> Mapping[str, float]:
+    costs = cell.figures.costs
+    return {
+        name: costs[f"{figure}_cpu"].median
+        for name, figure in zip(_CPU.parts, _CPU_FIGURES, strict=True)
+        if f"{figure}_cpu" in costs
+    }
+
+
+_TIME = _Stack(
+    "phases",
+    "mean time of a unit",
+    "shorter is better",
+    PHASES,
+    "phase",
+    _phases_ms,
+    "schedule: due to publish call. queue: publish call to received by a worker. dispatch: to the "
+    "call of the function. run: the function. result: to the caller.",
+)
+_CPU_FIGURES = ("worker", "client", "broker", "backend")
+_CPU = _Stack(
+    "cpu",
+    "CPU time per task",
+    "shorter is better",
+    ("workers", "client", "broker", "backend"),
+    "process",
+    _cpu_ms,
+    "Median of the blocks. broker and backend only where the harness started their processes.",
+)
+
+
+def phase_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+    """Where the time goes: means add up, percentiles would not. Backlogs, whose queue is the
+    load, stand apart."""
+    for backlog in (False, True):
+        note = " Nearly all of a backlog's time is the place in the queue." if backlog else ""
+        key = "backlog-" if backlog else ""
+        chosen = [cell for cell in cells if cell.backlog is backlog]
+        for group in groups(chosen, most=_MOST_ROWS, wanted=_having(_TIME)):
+            yield _chart(_TIME, group, key, note)
+
+
+def cpu_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+    """CPU time that a task takes, by process."""
+    for group in groups(cells, most=_MOST_ROWS, wanted=_having(_CPU)):
+        yield _chart(_CPU, group, "", "")
+
+
+def _having(stack: _Stack) -> Callable[[CellView], bool]:
+    return lambda cell: sum(stack.values_ms(cell).values()) > 0
+
+
+def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
+    totals = [sum(stack.values_ms(member.cell).values()) for member in group.members]
+    shares = max(totals) > _FAR_APART * min(totals)
+    rows: list[dict[str, Value]] = []
+    labels: list[dict[str, Value]] = []
+    for index, (member, total) in enumerate(zip(group.members, totals, strict=True)):
+        words = f"{member.label}: {format_duration(total / 1e3)}"
+        labels.append({"row": index, "label": words, "flagged": member.cell.flagged})
+        rows += [
+            {"row": index, "cell": member.label, "part": name, "order": stack.parts.index(name),
+             "emulated": member.cell.record.emulated, "ms": value, "share": 100 * value / total}
+            for name, value in stack.values_ms(member.cell).items()
+        ]  # fmt: skip
+    # A phase that is nowhere (schedule, where nothing is planned) is no colour to look for.
+    used = [name for name in stack.parts if any(row["part"] == name and row["ms"] for row in rows)]
+    heads = {"cell": "cell", "part": stack.part, "ms": f"{stack.what}, ms", "share": "share, %"}
+    kind = f"shares of the {stack.what}" if shares else stack.what
+    good = "totals beside the names" if shares else stack.good
+    return Chart(
+        key=f"{stack.key}-{key}{group.key}",
+        title=f"{group.title}: {kind} by {stack.part}, {good}",
+        note=stack.note + note,
+        spec=_spec(stack, used, len(labels), heads, shares=shares),
+        data={
+            "parts": Columns.of([row for row in rows if row["part"] in used]),
+            "cells": Columns.of(labels),
+        },
+        shown="parts",
+        heads=heads,
+    )
+
+
+def _spec(
+    stack: _Stack, used: Sequence[str], count: int, heads: Mapping[str, str], *, shares: bool
+) -> Spec:
+    title = f"share of the {stack.what}, %" if shares else f"{stack.what}, ms"
+    return {
+        "height": ROW_HEIGHT * count,
+        "layer": [
+            *row_labels("cells", count),
+            {
+                "data": {"name": "parts"},
+                "mark": {"type": "bar", "yOffset": 9, "height": _BAR, "style": "segment"},
+                "encoding": {
+                    "y": rows_axis(count),
+                    "x": {
+                        "field": "share" if shares else "ms", "type": "quantitative",
+                        "stack": "zero", "axis": {"title": title, "tickCount": 6},
+                        **({"scale": {"domainMax": 100}} if shares else {}),
+                    },
+                    "color": {
+                        "field": "part", "type": "nominal", "title": None,
+                        "scale": {"domain": list(stack.parts)},
+                        "legend": {"direction": "horizontal", "columns": 0, "values": list(used)},
+                    },
+                    "fillOpacity": FAINT_IF_EMULATED,
+                    "order": {"field": "order", "type": "quantitative"},
+                    "tooltip": tooltip(heads),
+                },
+            },
+        ],
+    }  # fmt: skip

@@ -1,0 +1,76 @@
+"""Vega, Vega-Lite and vega-embed as one script, from vl-convert, which ships them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.environments import cache_folder
+from harness.errors import RecordError
+
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
+
+@cache
+def libraries() -> str:
+    """A script that defines `vegaEmbed`; it loads nothing, and needs no `eval` with `ast: true`.
+
+    RecordError where vl-convert is not installed.
+    """
+    try:
+        import vl_convert  # noqa: PLC0415 - of one report in many
+    except ImportError as error:
+        raise RecordError(
+            f"charts need vl-convert-python ({error}): pip install vl-convert-python"
+        ) from error
+    kept = kept_script(version("vl-convert-python"), os.environ)
+    script = _read(kept)
+    if script is None:
+        bundle: str = vl_convert.javascript_bundle(_SNIPPET)
+        # In a function of its own, for its names are many and short.
+        script = f"(()=>{{{within_script(bundle)}}})();"
+        _keep(kept, script)
+    return script
+
+
+def kept_script(release: str, environ: Mapping[str, str]) -> Path:
+    """Where the bundle of a version of vl-convert is kept: to bundle takes a second each time."""
+    return cache_folder(environ) / f"vega-{release}.js"
+
+
+def within_script(script: str) -> str:
+    """A script that no end tag or comment inside of a string can cut off."""
+    return re.sub(r"<(?=/script|!--|script)", r"\\x3C", script, flags=re.IGNORECASE)
+
+
+def _read(path: Path) -> str | None:
+    """What was kept, if it is whole: its first line is the digest of the rest."""
+    try:
+        digest, _, script = path.read_text(encoding="utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return script if digest == f"// {_digest(script)}" else None
+
+
+def _keep(path: Path, script: str) -> None:
+    """Where nothing can be kept, it is made anew each time."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"// {_digest(script)}\n{script}")
+            Path(partial).replace(path)
+        except OSError:
+            Path(partial).unlink(missing_ok=True)
+
+
+def _digest(script: str) -> str:
+    return hashlib.sha256(script.encode()).hexdigest()
