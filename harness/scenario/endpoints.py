@@ -20,7 +20,15 @@ class Endpoint(Frozen):
     """Where an external server is. Secrets come in through `${ENV}` only."""
 
 
-class RedisBroker(Endpoint):
+class TlsEndpoint(Endpoint):
+    """What may be reached by TLS: `rediss://`, `amqps://`."""
+
+    ca: str | None = None
+    """File with the certificates of the authorities that an external server is trusted by, in
+    PEM; without it those of the system."""
+
+
+class RedisBroker(TlsEndpoint):
     """Redis or a server that speaks its protocol, as broker."""
 
     service: Literal["redis"]
@@ -31,7 +39,7 @@ class RedisBroker(Endpoint):
     with a prefix (kombu's `global_keyprefix`); without it, whatever the server allows."""
 
 
-class RabbitmqBroker(Endpoint):
+class RabbitmqBroker(TlsEndpoint):
     """RabbitMQ over AMQP 0-9-1, as broker."""
 
     service: Literal["rabbitmq"]
@@ -54,7 +62,7 @@ class SqsBroker(Endpoint):
 Broker = Annotated[RedisBroker | RabbitmqBroker | SqsBroker, Field(discriminator="service")]
 
 
-class RedisBackend(Endpoint):
+class RedisBackend(TlsEndpoint):
     """Redis as result backend."""
 
     service: Literal["redis"]

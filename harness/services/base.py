@@ -210,6 +210,8 @@ class Target:
     management_url: str | None = field(default=None, repr=False)
     region: str = ""
     queue_name_prefix: str = ""
+    ca: str | None = None
+    """File of the authorities to trust, where they are not the system's."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What else a backend's endpoint says, by names of its driver's own."""
 

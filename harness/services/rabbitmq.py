@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import amqp  # type: ignore[import-untyped]  # it has no types
-from kombu.connection import Connection
 
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import RabbitmqBroker, RpcBackend
+from harness.services.amqp_access import AmqpAccess, check_amqp_url
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -32,12 +32,11 @@ from harness.services.local import LocalLaunch, LocalServer, NotReadyError, is_t
 from harness.services.rabbitmq_counters import CounterReader
 from harness.services.rabbitmq_management import Management
 from harness.services.rabbitmq_node import Node, answers_amqp, ready_timeout_s, start_node
-from harness.services.redaction import address_of, password_of, strip_credentials
+from harness.services.redaction import address_of, password_of
 from harness.services.settings import expand
+from harness.services.tls import ca_of
 from harness.workspace import Promise, Workspace
 
-_CONNECT_S = 5.0
-_READ_S = 15.0
 _VHOST_PROMISE = "rabbitmq-vhost"
 _NAMES_PROMISE = "rabbitmq-names"
 
@@ -92,15 +91,11 @@ class RabbitmqDriver:
                 "in the configuration"
             )
         url = expand(endpoint.url, environ, where="the rabbitmq URL")
-        if urlsplit(url).scheme not in {"amqp", "amqps", "pyamqp"} or not urlsplit(url).hostname:
-            raise ServiceError(
-                f"not an AMQP URL: {strip_credentials(url)}. "
-                "It has the form amqp://user:password@host:5672/vhost (amqps:// for TLS)"
-            )
+        check_amqp_url(url)
         management = endpoint.management_url
         if management is not None:
             management = expand(management, environ, where="management_url")
-        return Target("external", url, management)
+        return Target("external", url, management, ca=ca_of(endpoint, url, "amqps"))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect by AMQP and, if there is one, to the management API."""
@@ -122,11 +117,14 @@ class RabbitmqService:
         self._workspace = workspace
         self._server = server
         self._management = (
-            Management(target.management_url, target.url) if target.management_url else None
+            Management(target.management_url, target.url, target.ca)
+            if target.management_url
+            else None
         )
         own = self._management.secrets if self._management else ()
         self.secrets = tuple(dict.fromkeys(password_of(target.url) + own))
-        with _connection(target.url) as connection:
+        self._access = AmqpAccess(target.url, target.ca)
+        with self._access.connection() as connection:
             facts = connection.server_properties
         if self._management is not None:
             self._management.check()
@@ -174,9 +172,9 @@ class RabbitmqService:
         name = f"harness-{identifier(label)}"
         if self._management is None:
             promise = self._workspace.promise(
-                _NAMES_PROMISE, {"url": self.target.url, "name": name}
+                _NAMES_PROMISE, {"url": self.target.url, "ca": self.target.ca, "name": name}
             )
-            return _NamesNamespace(self.target.url, name, self._workspace, promise)
+            return _NamesNamespace(self._access, name, self._workspace, promise)
         lasting = self.target.provider == "external"
         promised = (
             self._workspace.promise(
@@ -184,13 +182,14 @@ class RabbitmqService:
                 {
                     "url": self.target.url,
                     "management_url": self.target.management_url,
+                    "ca": self.target.ca,
                     "vhost": name,
                 },
             )
             if lasting
             else None
         )
-        return _VhostNamespace(self._management, self.target.url, name, self._workspace, promised)
+        return _VhostNamespace(self._management, self._access, name, self._workspace, promised)
 
     def close(self) -> None:
         """Stop a private node."""
@@ -204,8 +203,8 @@ class _QueueNamespace:
     isolation = ""
     exact_depth = True
 
-    def __init__(self, url: str, name: str) -> None:
-        self._url = url
+    def __init__(self, access: AmqpAccess, name: str) -> None:
+        self._access = access
         self._looking = threading.Lock()
         self._connection: amqp.Connection | None = None
         self._closed = False
@@ -213,7 +212,8 @@ class _QueueNamespace:
 
     def broker(self) -> CeleryEnd:
         """The queue; what else there is to say, subclasses add."""
-        return CeleryEnd(self._url, {"task_default_queue": self.queue})
+        settings = {"task_default_queue": self.queue, **self._access.settings()}
+        return CeleryEnd(self._access.url, settings)
 
     def backend(self) -> CeleryEnd:
         """Results as messages through the same broker."""
@@ -255,7 +255,7 @@ class _QueueNamespace:
         for attempt in (1, 2):
             try:
                 if self._connection is None:
-                    self._connection = _connect(self._url)
+                    self._connection = self._access.connect()
                 channel = self._connection.channel()
                 answer = channel.queue_declare(self.queue, passive=True)
                 channel.close()
@@ -265,7 +265,7 @@ class _QueueNamespace:
             except (OSError, amqp.exceptions.AMQPError) as error:
                 self._disconnect()  # the broker may have restarted since the last question
                 if attempt == 2:
-                    raise _unreachable(self._url, error) from error
+                    raise self._access.unreachable(error) from error
         raise AssertionError("unreachable")
 
     def _disconnect(self) -> None:
@@ -281,13 +281,12 @@ class _VhostNamespace(_QueueNamespace):
     def __init__(
         self,
         management: Management,
-        url: str,
+        access: AmqpAccess,
         name: str,
         workspace: Workspace,
         promise: Promise | None,
     ) -> None:
-        vhost_url = urlunsplit(urlsplit(url)._replace(path=f"/{quote(name, safe='')}"))
-        super().__init__(vhost_url, name)
+        super().__init__(access.at(name), name)
         self._management = management
         self._workspace = workspace
         self._promise = promise
@@ -302,8 +301,10 @@ class _VhostNamespace(_QueueNamespace):
 class _NamesNamespace(_QueueNamespace):
     isolation = "queue names"
 
-    def __init__(self, url: str, name: str, workspace: Workspace, promise: Promise) -> None:
-        super().__init__(url, name)
+    def __init__(
+        self, access: AmqpAccess, name: str, workspace: Workspace, promise: Promise
+    ) -> None:
+        super().__init__(access, name)
         self._workspace = workspace
         self._promise = promise
 
@@ -313,21 +314,22 @@ class _NamesNamespace(_QueueNamespace):
         The others, mailboxes and replies, are exclusive: the broker removes them itself.
         """
         names = {
+            **self._access.settings(),
             "task_default_queue": self.queue,
             "control_exchange": self.queue,
             "event_exchange": f"{self.queue}.events",
             "event_queue_prefix": f"{self.queue}.events",
         }
-        return CeleryEnd(self._url, names)
+        return CeleryEnd(self._access.url, names)
 
     def _remove(self) -> None:
-        _delete_names(self._url, self.queue)
+        _delete_names(self._access, self.queue)
         self._workspace.fulfil(self._promise)
 
 
-def _delete_names(url: str, name: str) -> None:
+def _delete_names(access: AmqpAccess, name: str) -> None:
     exchanges = (name, f"{name}.pidbox", f"reply.{name}.pidbox", f"{name}.events")
-    with _connection(url) as connection:
+    with access.connection() as connection:
         channel = connection.channel()
         channel.queue_delete(name)  # like the next: no error if it does not exist
         for exchange in exchanges:
@@ -338,14 +340,15 @@ def _undo_names(payload: Mapping[str, Any]) -> None:
     name = str(payload["name"])
     if not name.startswith("harness-"):
         raise ServiceError(f"refusing to remove the queue {name!r}")
-    _delete_names(str(payload["url"]), name)
+    _delete_names(AmqpAccess(str(payload["url"]), payload.get("ca")), name)
 
 
 def _undo_vhost(payload: Mapping[str, Any]) -> None:
     vhost = str(payload["vhost"])
     if not vhost.startswith("harness-"):
         raise ServiceError(f"refusing to remove the vhost {vhost!r}")
-    Management(str(payload["management_url"]), str(payload["url"])).delete_vhost(vhost)
+    management = Management(str(payload["management_url"]), str(payload["url"]), payload.get("ca"))
+    management.delete_vhost(vhost)
 
 
 def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
@@ -353,36 +356,4 @@ def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoi
     login = f"harness:{quote(password, safe='')}@127.0.0.1"
     return Target(
         "compose", f"amqp://{login}:{ports['amqp']}/%2F", f"http://{login}:{ports['management']}"
-    )
-
-
-@contextlib.contextmanager
-def _connection(url: str) -> Iterator[amqp.Connection]:
-    """A connection for a moment; every failure is a ServiceError without credentials."""
-    try:
-        connection = _connect(url)
-        try:
-            yield connection
-        finally:
-            with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
-                connection.close()
-    except (OSError, amqp.exceptions.AMQPError) as error:
-        raise _unreachable(url, error) from error
-
-
-def _connect(url: str) -> amqp.Connection:
-    """One attempt; kombu only reads the URL, as Celery will."""
-    options = {"read_timeout": _READ_S, "write_timeout": _READ_S}
-    description = Connection(  # type: ignore[no-untyped-call]  # kombu is half typed
-        url, connect_timeout=_CONNECT_S, heartbeat=0, transport_options=options
-    )
-    return description.transport.establish_connection()
-
-
-def _unreachable(url: str, error: Exception) -> ServiceError:
-    vhost = unquote(urlsplit(url).path[1:]) or "/"
-    return ServiceError(
-        f"cannot use rabbitmq at {address_of(url, 5672)}, vhost {vhost}: "
-        f"{strip_credentials(str(error)) or type(error).__name__}. "
-        "Check that it runs, its port, and user, password and vhost in the URL"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import urllib.error
 import urllib.request
 from typing import Any
@@ -18,8 +19,10 @@ _TIMEOUT_S = 10.0
 class Management:
     """Makes and removes vhosts as the user named in a URL."""
 
-    def __init__(self, url: str, broker_url: str) -> None:
-        """`url` is `http://[user:password@]host:15672`; without a user that of the broker."""
+    def __init__(self, url: str, broker_url: str, ca: str | None = None) -> None:
+        """`url` is `http://[user:password@]host:15672`; without a user that of the broker. `ca`:
+        file of the authorities to trust, for `https://`."""
+        self._ca = ca
         parts = urlsplit(url)
         login = parts if parts.username else urlsplit(broker_url)
         self.user = unquote(login.username or "guest")
@@ -75,7 +78,7 @@ class Management:
             headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
         )
         try:
-            with _opener().open(request, timeout=_TIMEOUT_S) as answer:
+            with _opener(self._ca).open(request, timeout=_TIMEOUT_S) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             if error.code == 404 and missing_ok:
@@ -93,6 +96,10 @@ class Management:
         return json.loads(text) if text else None
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _opener(ca: str | None) -> urllib.request.OpenerDirector:
     """No proxy: the API is asked where the URL says, also with HTTP_PROXY set."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if ca is not None:
+        context = ssl.create_default_context(cafile=ca)
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)

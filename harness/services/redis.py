@@ -41,6 +41,7 @@ from harness.services.redis_counters import CounterReader, OwnTraffic
 from harness.services.redis_server import DATABASES, find_binary, start_server
 from harness.services.results_only import TASK_KEY
 from harness.services.settings import expand
+from harness.services.tls import HINT, ca_of, redis_url
 from harness.workspace import Promise, Workspace
 
 _READY_S = 20.0
@@ -101,7 +102,7 @@ class RedisDriver:
                 f"not a redis URL: {strip_credentials(url)}. "
                 "It has the form redis://user:password@host:port/database (rediss:// for TLS)"
             )
-        return Target("external", url)
+        return Target("external", redis_url(url, ca_of(endpoint, url, "rediss")))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect, and ask who answers."""
@@ -345,6 +346,7 @@ def _unreachable(url: str, error: Exception) -> ServiceError:
     return ServiceError(
         f"cannot use redis at {address_of(url, 6379)}: {strip_credentials(str(error))}. "
         "Check that it runs, its port, and user and password in the URL"
+        + (f"; {HINT}" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "")
     )
 
 

@@ -110,7 +110,7 @@ class OwnedRabbitmq:
 
     def __init__(self, url: str, management_url: str) -> None:
         self.url = url
-        self._management_url = management_url
+        self.management_url = management_url
         self._before = self.vhosts()
 
     def configure(self, site: Site, **fields: Any) -> None:
@@ -121,14 +121,14 @@ class OwnedRabbitmq:
             "management_url": "${TEST_MANAGEMENT_URL}",
         }
         site.environ["TEST_RABBITMQ_URL"] = self.url
-        site.environ["TEST_MANAGEMENT_URL"] = self._management_url
+        site.environ["TEST_MANAGEMENT_URL"] = self.management_url
         site.configuration(broker=broker, backend={"service": "rpc"}, **fields)
 
     def inventory(self) -> set[str]:
-        return inventory("rabbitmq", Target("external", self.url, self._management_url))
+        return inventory("rabbitmq", Target("external", self.url, self.management_url))
 
     def vhosts(self) -> set[str]:
-        return {vhost["name"] for vhost in management_get(self._management_url, "/api/vhosts")}
+        return {vhost["name"] for vhost in management_get(self.management_url, "/api/vhosts")}
 
     def remove_message(self, task: str) -> bool:
         with self._waiting(task) as message:
