@@ -157,7 +157,8 @@ def command(scenario: Path, **options: Any) -> None:
         record, folder = run(plan, run_options, listener)
     if not options["json_lines"]:
         click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
-    leave_report_files(record, folder.path, quiet=options["quiet"])
+    silent = options["quiet"] or options["json_lines"]
+    leave_report_files(record, folder.path, quiet=silent)
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     for sentence in failures(record):

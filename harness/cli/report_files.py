@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,4 +30,5 @@ def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:
         click.echo(f"The run itself is on disk; {again} once this is repaired", err=True)
     else:
         if not quiet:
-            click.echo(f"with charts: {page}", err=True)
+            with suppress(OSError):  # a terminal that went away is no reason to fail
+                click.echo(f"with charts: {page}", err=True)

@@ -69,7 +69,8 @@ def command(
         record, folder = resume(path, options, listener)
     if not watched["json_lines"]:
         click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
-    leave_report_files(record, folder.path, quiet=watched["quiet"])
+    silent = watched["quiet"] or watched["json_lines"]
+    leave_report_files(record, folder.path, quiet=silent)
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=strict))

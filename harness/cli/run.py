@@ -110,7 +110,8 @@ def command(
         record, folder = run(plan, options, listener)
     if not further["json_lines"]:
         click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
-    leave_report_files(record, folder.path, quiet=further["quiet"])
+    silent = further["quiet"] or further["json_lines"]
+    leave_report_files(record, folder.path, quiet=silent)
     for sentence in failures(record):
         click.echo(sentence, err=True)
     raise SystemExit(exit_code(record, strict=further["strict"]))

@@ -54,10 +54,8 @@ def test_the_example_on_both_brokers(site: Site) -> None:
     assert_all_blocks_ran_the_same(ended, record)
     section = ended.stdout.partition("\nBy task\n")[2].partition("\n\n")[0]
     assert section.count("shop.tasks.checkout") == 2
-    assert [line.split()[-2:] for line in section.splitlines() if "checkout " in line] == [
-        ["12", "ok"],
-        ["12", "ok"],
-    ]
+    # Three of twelve units; on one line or on two, as the figures leave room.
+    assert " ".join(section.split()).count(f" {UNITS * 3 // 12} ok") == 2
     assert "redis://" not in ended.stdout + ended.stderr
     assert "amqp://" not in (ended.folder / "run.json").read_text()
 

@@ -232,7 +232,10 @@ def test_logs_are_kept_and_hold_no_password(
 
 def test_nothing_but_the_record_is_kept(smoke: Smoke) -> None:
     found = {str(path.relative_to(smoke.folder)) for path in smoke.folder.rglob("*")}
+    charts = {one for one in found if re.fullmatch(r"report/[a-z]+(-[a-z]+)*-\d+\.svg", one)}
+    assert charts
     expected: set[Any] = {"run.json", "logs", "logs/redis.log", "blocks"}
+    expected |= {"report.html", "report.md", "report", *charts}
     for number in ("000", "001"):
         block = f"blocks/{number}"
         expected |= {block, f"{block}/units.parquet", f"{block}/tasks.parquet", f"{block}/logs"}
