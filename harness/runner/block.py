@@ -16,9 +16,10 @@ from harness.environments import OWN, Interpreter
 from harness.errors import HarnessError, RecordError
 from harness.results import samples
 from harness.results.eventlog import versions_in
+from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
-from harness.results.merge import merge
+from harness.results.merge import Merged, merge
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
@@ -26,6 +27,7 @@ from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
 from harness.runner import cellspec, costs, depth
 from harness.runner.costs import CostMeter
+from harness.runner.faults.arming import Targets, arm
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
@@ -127,6 +129,9 @@ def _measure(
             job.environ,
             stores_results=job.shape.stores_results,
         )
+        faults = arm(job.cell, Targets(crew.workers, job.events, job.seed))
+        if faults is not None:
+            stack.enter_context(closing(faults))
         room = Room(
             cell=job.cell,
             shape=job.shape,
@@ -137,6 +142,7 @@ def _measure(
             observer=crew.observer,
             meter=meter,
             server_pids=_server_pids(broker, backend),
+            faults=faults,
         )
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
@@ -200,7 +206,14 @@ def _record(
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    after = _aftermath(job, measured, merged)
+    if after is not None:
+        end = with_orphans(end, merged, after, measured.left_unacknowledged)
     result = digest(merged, shape, end, measured.plan)
+    if after is not None:
+        config = job.cell.configuration.model_dump(mode="json")
+        held = measured.left_unacknowledged + measured.waiting
+        result = replace(result, fields=with_faults(result, after, config, held))
     files = _write(job, measured, result)
     executions = int(merged.tasks.executions.sum())
     cost_fields = costs.fields(measured.costs, executions, job.events, job.prices)
@@ -234,6 +247,15 @@ def _record(
         **cost_fields,
         **fields,
     )
+
+
+def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:
+    """What is to be known of the faults of a block, if it had any."""
+    if not measured.faults:
+        return None
+    load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
+    reasons = measured.publish_reasons
+    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns)
 
 
 def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:

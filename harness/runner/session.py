@@ -13,11 +13,13 @@ from harness.clients.several import Clients
 from harness.errors import HarnessError
 from harness.probe.events import NO_ID, Kind
 from harness.probe.recorder import Recorder
+from harness.results.fault_notes import FaultNote
 from harness.results.load_phases import PlannedPhase
 from harness.results.record import Saturation
 from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
 from harness.runner.drain import Drain
+from harness.runner.faults.engine import FaultEngine
 from harness.runner.interrupts import Interrupts
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
@@ -54,6 +56,10 @@ class Measured:
     observer_trouble: str = ""
     """What the observer met. May hold a URL: redact before it is kept."""
     costs: Costs | None = None
+    faults: tuple[FaultNote, ...] = ()
+    """What was broken, and when."""
+    publish_reasons: Sequence[Sequence[str]] = ()
+    """Of each client what publishing raised, in the order of its numbers in the event log."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class Room:
     meter: CostMeter
     server_pids: Mapping[str, Sequence[int]]
     """`broker` and `backend` -> processes of the servers, where the harness started them."""
+    faults: FaultEngine | None = None
+    """What breaks meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class Loaded:
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
     observer_trouble: str = ""
+    publish_reasons: Sequence[Sequence[str]] = ()
     unseen: Sequence[Sequence[int]] | None = None
     """For each client its units that nobody has seen a result of."""
 
@@ -122,16 +131,22 @@ class Session:
         cut_short = self.interrupts.requested
         # What a dead worker and its pool had used is known to nobody any more. And when the user
         # ends a load that nobody watches, workers still run tasks that no reading covers.
-        known = alive and (self.room.shape.watched or not cut_short)
+        known = alive and self.workers.undisturbed
+        known = known and (self.room.shape.watched or not cut_short)
+        faults = self.room.faults
         return Measured(
             trouble=self._trouble,
             cut_short=cut_short,
             gave_up=loaded.gave_up,
             workers_alive=alive,
             waiting=self.room.broker.depth() or 0,
+            faults=faults.notes if faults is not None else (),
+            publish_reasons=loaded.publish_reasons,
             worker_cpu_ns=loaded.usage.cpu_ns if known else None,
             client_cpu_ns=loaded.client_cpu_ns,
-            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if alive else None,
+            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes
+            if alive and self.workers.undisturbed
+            else None,
             client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
             publish_errors=loaded.publish_errors,
             plan=loaded.plan,
@@ -151,6 +166,8 @@ class Session:
     def watch(self) -> None:
         """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""
         try:
+            if self.room.faults is not None:
+                self.room.faults.serve()
             self.workers.check()
         except HarnessError as error:
             self._trouble = self._trouble or str(error)
@@ -169,7 +186,7 @@ class Session:
 
     def _check(self, loaded: Loaded) -> None:
         """Let what is under way come to rest, then have the missing results looked for."""
-        if self.room.shape.watched and loaded.unresolved:
+        if self.room.shape.watched and loaded.unresolved and self.room.faults is None:
             self.come_to_rest(None)
         units = loaded.unseen or [()] * len(self.clients)
         arguments = [{"limit_s": _CHECK_S, "units": list(own)} for own in units]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Location
 from harness.scenario.endpoints import Endpoint, Provider
+from harness.scenario.faulty_loads import network_conflicts
 from harness.scenario.fields import Frozen
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
@@ -125,7 +126,7 @@ def configuration_conflicts(
         if long := _OWNED_WORDS.get(flag if flag.startswith("--") else flag[:2]):
             message = f"the harness itself decides {long}: remove {shown(flag)}"
             conflicts.append((("worker", "options", index), message))
-    return conflicts
+    return conflicts + network_conflicts(configuration)
 
 
 def stores_results(configuration: Configuration) -> bool:

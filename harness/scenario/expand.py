@@ -15,6 +15,13 @@ from harness.errors import Problem
 from harness.scenario.capabilities import cell_conflicts
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
+from harness.scenario.faulty_loads import (
+    fault_conflicts,
+    fault_words,
+    faults_of,
+    load_conflict,
+    with_faults,
+)
 from harness.scenario.load_models import (
     ClosedLoad,
     Load,
@@ -219,6 +226,18 @@ class _Pair:
     measure: Measure
     workload_location: Location
     load_location: Location
+    faults_location: Location
+
+    def _length_s(self) -> float | None:
+        """How long the load lasts, where it says so in advance."""
+        if not isinstance(self.load, RateLoad):
+            return None
+        if self.load.phases is not None:
+            return sum(phase.duration for phase in self.load.phases)
+        if self.measure.duration is not None:
+            return self.measure.duration
+        units, rate = self.measure.units, self.load.rate
+        return units / rate if units is not None and rate is not None else None
 
     def add_conflicts(
         self, configuration: Configuration, document: Document, problems: list[Problem]
@@ -226,6 +245,9 @@ class _Pair:
         starts = {"workload": self.workload_location, "load": self.load_location}
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
             location = (*starts[str(place[0])], *place[1:])
+            problems.append(document.value_mark(location).problem(message))
+        for place, message in fault_conflicts(configuration, self.load, self._length_s()):
+            location = (*self.faults_location, *place)
             problems.append(document.value_mark(location).problem(message))
 
     def cell(self, name: str, one: Resolved) -> Cell:
@@ -251,6 +273,10 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
             problems.append(document.value_mark(where).problem(message))
         for index, load in enumerate(loads):
             measure = _merged(_merged(scenario.measure, workload.measure), load.measure)
+            if message := load_conflict(load, scenario.faults):
+                problems.append(document.value_mark((*loads_at, index)).problem(message))
+            own = bool(faults_of(load))
+            load = with_faults(load, scenario.faults)  # noqa: PLW2901 - the same load, complete
             content = (_plain(workload), _plain(load), measure)
             identity = "".join(part.model_dump_json() for part in content)
             if identity in seen:
@@ -258,7 +284,13 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
                 message = "the same workload, load and measure stand here twice"
                 problems.append(document.value_mark(repeated).problem(message))
             seen.setdefault(identity, number)
-            yield _Pair(*content, workload_location=where, load_location=(*loads_at, index))
+            faults_at: Location = (*loads_at, index, "faults") if own else ("faults",)
+            yield _Pair(
+                *content,
+                workload_location=where,
+                load_location=(*loads_at, index),
+                faults_location=faults_at,
+            )
 
 
 def _plain(entry: Any) -> Any:
@@ -281,10 +313,13 @@ def _merged(measure: Measure, override: MeasureOverride) -> Measure:
 
 def _load_label(load: Load) -> str:
     if isinstance(load, RateLoad):
+        broken = fault_words(load)
         if load.phases is None:
-            return _label(load, load.load, f"{load.rate:g}", "rate")
-        words = "-".join(phase.phase for phase in load.phases)
-        return _label(load, load.load, words[:60], "phases")
+            label = _label(load, load.load, f"{load.rate:g}", "rate")
+        else:
+            words = "-".join(phase.phase for phase in load.phases)
+            label = _label(load, load.load, words[:60], "phases")
+        return f"{label},{broken}" if broken else label
     if isinstance(load, SaturateLoad):
         return _label(load, load.load, None, "")
     main = str(load.in_flight) if isinstance(load, ClosedLoad) else None
@@ -304,7 +339,7 @@ def _workload_label(workload: Workload) -> str:
 
 def _label(entry: BaseModel, kind: str, main: str | None, main_field: str) -> str:
     """`group-10,payload_bytes=1024`: the kind, its main number, and what is not the default."""
-    skipped = {"workload", "load", "loads", "measure", main_field}
+    skipped = {"workload", "load", "loads", "measure", "faults", main_field}
     words = [kind if main is None else f"{kind}-{main}"]
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)
