@@ -186,7 +186,7 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
     to = str(note.model.get("to", ""))
     if "broker" in note.fault or to in ("broker", "both"):
         touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)
-    if "backend" in note.fault or to in ("backend", "both") or note.facts.get("backend_too"):
+    if "backend" in note.fault or to in ("backend", "both") or note.facts.get("holds_results"):
         stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
         touched |= stored & (spans.over_ns >= begin)
     return touched

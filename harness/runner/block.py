@@ -129,7 +129,7 @@ def _measure(
             job.environ,
             stores_results=job.shape.stores_results,
         )
-        faults = arm(job.cell, Targets(crew.workers, job.events, job.seed))
+        faults = arm(job.cell, Targets(crew.workers, broker, backend, job.events, job.seed))
         if faults is not None:
             stack.enter_context(closing(faults))
         room = Room(

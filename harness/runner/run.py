@@ -19,6 +19,7 @@ from harness.results.store import RunFolder, new_run_id
 from harness.runner.adaptive import Budget
 from harness.runner.block import BlockJob, keep_logs, run_block
 from harness.runner.environment import fingerprint
+from harness.runner.faults import arming
 from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.judging import judged
@@ -211,6 +212,7 @@ class _Execution:
         cells = []
         for cell, stored in zip(self._plan.cells, self.record.cells, strict=True):
             broker, backend = services.of(cell.configuration)
+            arming.check(cell, broker, backend)
             servers = {"broker": Server(**asdict(broker.info))}
             if backend is not None:
                 servers["backend"] = Server(**asdict(backend.info))

@@ -25,7 +25,7 @@ class NotReadyError(Exception):
     """The server does not answer yet; why, for the message if it never does."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LocalServer:
     """The processes of one private server."""
 
@@ -36,6 +36,10 @@ class LocalServer:
     """The port that clients use."""
     grace_s: float
     """How long a stop may take before it is a kill. The data is thrown away: 0 is fine."""
+    respawn: Callable[[], Process] | None = None
+    """Starts the process that serves once more, on the same port and with the same data."""
+    starts: int = 1
+    """How often that was."""
 
     @property
     def main(self) -> Process:
@@ -50,6 +54,18 @@ class LocalServer:
                 leader = psutil.Process(process.pid)
                 found += [process.pid, *(child.pid for child in leader.children(recursive=True))]
         return tuple(found)
+
+    def halt(self, *, kill: bool, limit_s: float) -> None:
+        """End the process that serves, by SIGKILL or in order; its data stays."""
+        self.main.kill() if kill else self.main.stop(limit_s)
+
+    def start_again(self) -> None:
+        """Start what was halted. Only from the main thread: see `harness.processes`."""
+        if self.respawn is None:
+            raise ServiceError(f"{self.name} cannot be started again with its data")
+        self.main.kill()
+        self.processes = (*self.processes[:-1], self.respawn())
+        self.starts += 1
 
     def listens(self) -> bool:
         """Whether it has bound its port. ServiceError if by then it listens off loopback anywhere.

@@ -210,7 +210,11 @@ def _key(endpoint: AnyEndpoint, forced: Provider | None) -> _Key:
     """Equal for endpoints that share a server, in whatever role and configuration."""
     provider = _provider(endpoint, forced)
     which = {
-        "local": (getattr(endpoint, "server", ""),),
+        "local": (
+            getattr(endpoint, "server", ""),
+            getattr(endpoint, "persistence", ""),
+            "apart" if getattr(endpoint, "apart", False) else "",
+        ),
         "compose": (),
         "external": (endpoint.url or "", getattr(endpoint, "management_url", None) or ""),
     }[provider]

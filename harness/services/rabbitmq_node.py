@@ -84,8 +84,14 @@ def start_node(surroundings: Surroundings) -> Node:
         for process in started:
             process.kill()
         raise
+
     # The data is thrown away: an orderly stop takes 6 s with the management plugin.
-    server = LocalServer("rabbitmq", tuple(started), amqp, grace_s=0.0)
+    def respawn() -> Process:
+        again: list[Process] = []
+        _spawn(again, [script], "node", folder, env, surroundings)
+        return again[0]
+
+    server = LocalServer("rabbitmq", tuple(started), amqp, grace_s=0.0, respawn=respawn)
     login = f"{user}:{password}@127.0.0.1"
     return Node(server, f"amqp://{login}:{amqp}/%2F", f"http://{login}:{management}", metrics)
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ServiceError
+from harness.processes import Process
+from harness.scenario.endpoints import Persistence
 from harness.services.base import Surroundings
 from harness.services.local import LocalServer, free_ports
 
@@ -47,8 +49,11 @@ def find_binary(server: str, environ: Mapping[str, str]) -> Path:
     return Path(found)
 
 
-def start_server(binary: Path, password: str, surroundings: Surroundings) -> LocalServer:
-    """On a free port of loopback, with a password and without persistence."""
+def start_server(
+    binary: Path, password: str, surroundings: Surroundings, persistence: Persistence = "none"
+) -> LocalServer:
+    """On a free port of loopback, with a password; without persistence, or with all writes in an
+    append-only file that is written out once a second."""
     (port,) = free_ports(1)
     folder = surroundings.workspace.folder("redis")
     config = folder / "redis.conf"
@@ -60,15 +65,18 @@ def start_server(binary: Path, password: str, surroundings: Surroundings) -> Loc
         f'dir "{folder}"\n'
         f"databases {DATABASES}\n"
         'save ""\n'
-        "appendonly no\n"
+        f"appendonly {'yes' if persistence == 'aof' else 'no'}\n"
         "daemonize no\n"
     )
-    process = surroundings.workspace.spawn(
-        [binary, config],
-        name=folder.name,
-        log=surroundings.log_dir / f"{folder.name}.log",
-        env=dict(surroundings.environ),
-        cwd=folder,
-        cores=surroundings.cores,
-    )
-    return LocalServer("redis", (process,), port, grace_s=2.0)
+
+    def spawn() -> Process:
+        return surroundings.workspace.spawn(
+            [binary, config],
+            name=folder.name,
+            log=surroundings.log_dir / f"{folder.name}.log",
+            env=dict(surroundings.environ),
+            cwd=folder,
+            cores=surroundings.cores,
+        )
+
+    return LocalServer("redis", (spawn(),), port, grace_s=2.0, respawn=spawn)

@@ -32,6 +32,7 @@ def test_numbers_are_fixed() -> None:
         "WORKER_READY": 31,
         "REQUEST": 40,
         "ANSWER": 41,
+        "FAULT": 60,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")

@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.runner.faults.engine import Armed, Breaker, FaultEngine
+from harness.runner.faults.engine import Armed, Breaker, FaultEngine, FaultError
 from harness.runner.faults.planned import planned
+from harness.runner.faults.servers import BrokerFilled, ServerOutage
 from harness.runner.faults.workers import PoolChildKill, WorkerKill, WorkerShutdown, WorkerStop
 from harness.scenario.fault_models import (
     Fault,
+    FillBroker,
+    KillBackend,
+    KillBroker,
     KillPoolChild,
     KillWorker,
+    RestartBackend,
+    RestartBroker,
     ShutdownWorker,
     StopWorker,
 )
 from harness.scenario.faulty_loads import faults_of
 from harness.scenario.models import Cell
+from harness.services.base import Service
+from harness.services.outage import own_server
 from harness.workers.process import Workers
 
 
@@ -25,8 +33,21 @@ class Targets:
     """What can be broken."""
 
     workers: Workers
+    broker: Service
+    backend: Service | None
+    """The broker's again where both are one server."""
     events: Path
     seed: int
+
+
+def check(cell: Cell, broker: Service, backend: Service | None) -> None:
+    """ServiceError if a fault of a cell is about a server that is not the harness' own. Before
+    anything is measured: the command line decides who runs the servers."""
+    for fault in faults_of(cell.load):
+        if isinstance(fault, RestartBroker | KillBroker | FillBroker):
+            own_server(broker)
+        elif isinstance(fault, RestartBackend | KillBackend) and backend is not None:
+            own_server(backend)
 
 
 def arm(cell: Cell, targets: Targets) -> FaultEngine | None:
@@ -49,4 +70,20 @@ def _breaker(fault: Fault, targets: Targets) -> Breaker:
         return WorkerStop(fault, workers)
     if isinstance(fault, KillPoolChild):
         return PoolChildKill(fault, workers, targets.events, targets.seed)
+    return _server_breaker(fault, targets)
+
+
+def _server_breaker(fault: Fault, targets: Targets) -> Breaker:
+    workers, broker, backend = targets.workers, targets.broker, targets.backend
+    if isinstance(fault, RestartBroker | KillBroker):
+        kill = isinstance(fault, KillBroker)
+        both = backend is broker
+        return ServerOutage(fault, broker, workers, "broker", kill=kill, holds_results=both)
+    if isinstance(fault, RestartBackend | KillBackend):
+        if backend is None or backend is broker:
+            raise FaultError(f"{fault.fault}: there is no server for results alone")
+        kill = isinstance(fault, KillBackend)
+        return ServerOutage(fault, backend, workers, "backend", kill=kill, holds_results=True)
+    if isinstance(fault, FillBroker):
+        return BrokerFilled(fault, broker, workers)
     raise NotImplementedError(fault.fault)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,7 +66,8 @@ class Breaker(Protocol):
         ...
 
     def give_up(self) -> None:
-        """The block is over: leave nothing broken that others need. Raises nothing."""
+        """The block is over: leave nothing broken that others need. Called by the main thread.
+        HarnessError if it stays broken."""
         ...
 
 
@@ -157,9 +158,10 @@ class FaultEngine:
         self._over.set()
         for thread in self._threads:
             thread.join(_JOIN_S)
-        for run in self._runs:
-            run.armed.breaker.give_up()
-        self._recorder.close()
+        with ExitStack() as left:  # whatever one of them raises, the others are undone
+            left.callback(self._recorder.close)
+            for run in self._runs:
+                left.callback(run.armed.breaker.give_up)
 
 
 class _Run:
