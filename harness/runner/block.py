@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.affinity import ANYWHERE, Affinity
 from harness.clients.process import Client
@@ -28,6 +29,7 @@ from harness.results.timeline import timeline
 from harness.runner import cellspec, costs, depth
 from harness.runner.costs import CostMeter
 from harness.runner.faults.arming import Targets, arm
+from harness.runner.faults.network import BlockNetwork, block_network
 from harness.runner.interrupts import Interrupts
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
@@ -119,7 +121,10 @@ def _measure(
     broker, backend = services.of(job.cell.configuration)
     with ExitStack() as stack:
         meter = stack.enter_context(closing(CostMeter(broker, backend, space.broker)))
-        crew = _start(job, space, logs, stack)
+        network = stack.enter_context(
+            block_network(job.cell, space.settings, job.environ, logs, job.workspace)
+        )
+        crew = _start(job, space, network, logs, stack)
         wait_ready(
             crew.workers,
             crew.clients,
@@ -129,7 +134,11 @@ def _measure(
             job.environ,
             stores_results=job.shape.stores_results,
         )
-        faults = arm(job.cell, Targets(crew.workers, broker, backend, job.events, job.seed))
+        asked = job.cell.configuration.network
+        network_facts = network.measured(asked) if network is not None else {}
+        faults = arm(
+            job.cell, Targets(crew.workers, broker, backend, network, job.events, job.seed)
+        )
         if faults is not None:
             stack.enter_context(closing(faults))
         room = Room(
@@ -147,6 +156,7 @@ def _measure(
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
+        measured = replace(measured, network=network_facts)
     waiting = space.broker.depth() or 0
     return replace(
         measured,
@@ -155,22 +165,37 @@ def _measure(
     )
 
 
-def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
+def _start(
+    job: BlockJob, space: BlockSpace, network: BlockNetwork | None, logs: Path, stack: ExitStack
+) -> _Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
-    spec = job.workspace.path / f"cell-{job.number:03d}.json"
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter.modules)
+    spec = _write_spec(job, space.settings, "")
+    specs = dict.fromkeys(("workers", "clients"), spec)
+    if network is not None:  # whoever watches results is no part of it, and stays direct
+        specs = {
+            side: _write_spec(job, network.settings(side, space.settings), f"-{side}")
+            for side in specs
+        }
     worker = job.cell.configuration.worker
-    environ = cellspec.environ_for("worker", spec, job.environ)
+    environ = cellspec.environ_for("worker", specs["workers"], job.environ)
     place = (logs, job.workspace, job.interpreter)
     workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
     stack.enter_context(workers)
-    environ, cores = cellspec.environ_for("client", spec, job.environ), job.affinity.client
+    environ = cellspec.environ_for("client", specs["clients"], job.environ)
+    cores = job.affinity.client
     clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
     observer = None
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
+        environ = cellspec.environ_for("client", spec, job.environ)
         observer = Client.start(environ, *place, "observer", cores=cores)
         stack.enter_context(observer)
     return _Crew(workers, clients, observer)
+
+
+def _write_spec(job: BlockJob, settings: Mapping[str, Any], suffix: str) -> Path:
+    spec = job.workspace.path / f"cell-{job.number:03d}{suffix}.json"
+    cellspec.write(spec, job.cell, settings, job.events, job.interpreter.modules)
+    return spec
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
@@ -244,6 +269,7 @@ def _record(
         depth_exact=measured.costs is None or measured.costs.depth_exact,
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
+        network=dict(measured.network or {}),
         **cost_fields,
         **fields,
     )

@@ -58,6 +58,8 @@ class Measured:
     costs: Costs | None = None
     faults: tuple[FaultNote, ...] = ()
     """What was broken, and when."""
+    network: Mapping[str, float] | None = None
+    """Round trips through the configuration's own network."""
     publish_reasons: Sequence[Sequence[str]] = ()
     """Of each client what publishing raised, in the order of its numbers in the event log."""
 

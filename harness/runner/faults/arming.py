@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.runner.faults.engine import Armed, Breaker, FaultEngine, FaultError
+from harness.runner.faults.network import BlockNetwork, NetworkCut, NetworkSlowed
 from harness.runner.faults.planned import planned
 from harness.runner.faults.servers import BrokerFilled, ServerOutage
 from harness.runner.faults.workers import PoolChildKill, WorkerKill, WorkerShutdown, WorkerStop
@@ -16,9 +17,11 @@ from harness.scenario.fault_models import (
     KillBroker,
     KillPoolChild,
     KillWorker,
+    NetworkFault,
     RestartBackend,
     RestartBroker,
     ShutdownWorker,
+    SlowNetwork,
     StopWorker,
 )
 from harness.scenario.faulty_loads import faults_of
@@ -36,6 +39,7 @@ class Targets:
     broker: Service
     backend: Service | None
     """The broker's again where both are one server."""
+    network: BlockNetwork | None
     events: Path
     seed: int
 
@@ -86,4 +90,8 @@ def _server_breaker(fault: Fault, targets: Targets) -> Breaker:
         return ServerOutage(fault, backend, workers, "backend", kill=kill, holds_results=True)
     if isinstance(fault, FillBroker):
         return BrokerFilled(fault, broker, workers)
+    if targets.network is not None and isinstance(fault, SlowNetwork):
+        return NetworkSlowed(fault, targets.network, workers)
+    if targets.network is not None and isinstance(fault, NetworkFault):
+        return NetworkCut(fault, targets.network, workers)
     raise NotImplementedError(fault.fault)
