@@ -115,6 +115,11 @@ WARNINGS: Mapping[str, Warned] = {
         "The queue's length could not be read every time: there are gaps in its curve.",
         _number("looks", "look"),
     ),
+    "worker_fell": Warned(
+        "A worker ended by itself once something was broken that was not about it, and nobody "
+        "started it again: in production a supervisor has to.",
+        lambda data: printable(str(data["text"])),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

@@ -35,6 +35,8 @@ class Aftermath:
     refused: Refused
     load_end_ns: int
     """When the last unit was due, as planned."""
+    fallen: tuple[int, ...] = ()
+    """Main processes of workers that ended by themselves once something was broken."""
 
 
 def aftermath(
@@ -43,6 +45,7 @@ def aftermath(
     notes: Sequence[FaultNote],
     reasons: Sequence[Sequence[str]],
     load_end_ns: int,
+    fallen: tuple[int, ...] = (),
 ) -> Aftermath:
     """Read the logs. `reasons`: what publishing raised in each client, in the order in which the
     events number it. RecordError if the logs contradict themselves."""
@@ -59,12 +62,12 @@ def aftermath(
         own = reasons[client] if client < len(reasons) else ()
         if 1 <= number <= len(own):
             reason[row] = own[number - 1].partition(":")[0]
-    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns)
+    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns, fallen)
 
 
 def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged: int) -> BlockEnd:
     """How the block ended, where a living worker does not say that it holds what it received."""
-    orphaned = orphans(merged, found.handlings, found.notes)
+    orphaned = orphans(merged, found.handlings, found.notes, found.fallen)
     kept, waiting = without_kept(merged, orphaned, end.waiting, unacknowledged)
     return BlockEnd(waiting, end.workers_alive, end.cut_short, kept)
 
@@ -108,7 +111,7 @@ def _fault_fields(
     level = level_before(units, begins[0])
     untils = [*begins[1:], max(found.load_end_ns, begins[-1])]
     backs = [
-        recovery(units, level, begin, _over_ns(note), until)
+        recovery(units, level, (begin, note.struck_ns, _over_ns(note)), until)
         for note, begin, until in zip(notes, begins, untils, strict=True)
     ]
     scene = Scene(

@@ -17,15 +17,23 @@ _DISCONNECTING = ("broker", "network", "stop_worker", "black_hole")
 """Parts of the names of faults after which a worker connects anew."""
 
 
-def orphans(merged: Merged, handlings: Handlings, notes: Sequence[FaultNote]) -> Mask:
+def orphans(
+    merged: Merged,
+    handlings: Handlings,
+    notes: Sequence[FaultNote],
+    fallen: Sequence[int] = (),
+) -> Mask:
     """Per task of `Merged.tasks`: it was received or started, never finished, and whoever held it
-    last is dead, or (before it was started) has thrown it away.
+    last is dead, or (before it was started) has thrown it away. `fallen`: main processes of workers
+    that ended though no fault was about them; their pools died with them.
 
     A Celery worker that has lost its connection forgets what it had received and not yet begun:
     it could not acknowledge it any more, and relies on the broker to deliver it again.
     """
     found = np.zeros(len(merged.tasks), dtype=bool)
-    died = np.array(sorted({pid for note in notes for pid in note.died}), dtype=np.int64)
+    gone = {pid for note in notes for pid in note.died} | set(fallen)
+    gone |= {child for child, parent in handlings.parents.items() if parent in fallen}
+    died = np.array(sorted(gone), dtype=np.int64)
     last = handlings.last_by_task()
     held = (last >= 0) & (merged.tasks.finished_ns == MISSING)
     index = last[held]

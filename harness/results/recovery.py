@@ -98,12 +98,16 @@ def level_before(units: Units, first_fault_ns: int) -> FaultLevel:
 
 
 def recovery(
-    units: Units, level: FaultLevel, begin_ns: int, over_ns: int | None, until_ns: int
+    units: Units,
+    level: FaultLevel,
+    moments_ns: tuple[int, int | None, int | None],
+    until_ns: int,
 ) -> Recovery:
-    """Of one fault that began, was over (None: never), and was watched until the next one began or
-    the load ended."""
+    """Of one fault that began, was done, and was over (None: never), and that was watched until the
+    next one began or the load ended."""
+    begin_ns, struck_ns, over_ns = moments_ns
     watched_s = max(0.0, (until_ns - begin_ns) / 1e9)
-    first_s = _first_back_s(units, begin_ns)
+    first_s = _first_back_s(units, begin_ns, struck_ns or begin_ns)
     if level.back_limit_s is None:
         return Recovery(first_s, None, None, watched_s)
     begins_ns, good = _windows(units, level.back_limit_s, begin_ns, until_ns)
@@ -123,8 +127,8 @@ def recovery(
     return Recovery(first_s, float(back_ns - begin_ns) / 1e9, True, watched_s)
 
 
-def _first_back_s(units: Units, begin_ns: int) -> float | None:
-    after = units.completed & (units.due_ns >= begin_ns)
+def _first_back_s(units: Units, begin_ns: int, struck_ns: int) -> float | None:
+    after = units.completed & (units.due_ns >= struck_ns)
     return float(units.end_ns[after].min() - begin_ns) / 1e9 if after.any() else None
 
 

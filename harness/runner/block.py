@@ -281,7 +281,8 @@ def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath |
         return None
     load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
     reasons = measured.publish_reasons
-    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns)
+    fallen = tuple(measured.fallen or ())
+    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns, fallen)
 
 
 def _write(job: BlockJob, measured: Measured, result: Digest) -> dict[str, str]:
@@ -339,6 +340,8 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
     if measured.observer_trouble:
         said = redact(measured.observer_trouble)
         warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
+    for said in (measured.fallen or {}).values():
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(said)}))
     if measured.publish_errors:
         warnings.append(
             RecordedWarning(

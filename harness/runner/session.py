@@ -58,6 +58,9 @@ class Measured:
     costs: Costs | None = None
     faults: tuple[FaultNote, ...] = ()
     """What was broken, and when."""
+    fallen: Mapping[int, str] | None = None
+    """Workers that ended because of a fault that was not about them: process -> how. May hold a
+    URL: redact before it is kept."""
     network: Mapping[str, float] | None = None
     """Round trips through the configuration's own network."""
     publish_reasons: Sequence[Sequence[str]] = ()
@@ -143,6 +146,7 @@ class Session:
             workers_alive=alive,
             waiting=self.room.broker.depth() or 0,
             faults=faults.notes if faults is not None else (),
+            fallen=faults.fallen if faults is not None else None,
             publish_reasons=loaded.publish_reasons,
             worker_cpu_ns=loaded.usage.cpu_ns if known else None,
             client_cpu_ns=loaded.client_cpu_ns,
@@ -169,7 +173,7 @@ class Session:
         """Called all the time: a dead worker or the user's Ctrl-C ends the load in order."""
         try:
             if self.room.faults is not None:
-                self.room.faults.serve()
+                self.room.faults.serve(self.workers)
             self.workers.check()
         except HarnessError as error:
             self._trouble = self._trouble or str(error)

@@ -40,6 +40,8 @@ class LocalServer:
     """Starts the process that serves once more, on the same port and with the same data."""
     starts: int = 1
     """How often that was."""
+    limit_memory: Callable[[bool], None] | None = None
+    """True: lowers its memory limit below what it uses; False: puts it back. ServiceError."""
 
     @property
     def main(self) -> Process:

@@ -26,19 +26,6 @@ class OwnsServer(Protocol):
         ...
 
 
-@runtime_checkable
-class LimitsMemory(Protocol):
-    """A service whose server can be brought to its memory limit."""
-
-    def limit_memory(self) -> None:
-        """Lower the limit below what it uses. ServiceError if that cannot be."""
-        ...
-
-    def unlimit_memory(self) -> None:
-        """Put the limit back. ServiceError if that cannot be."""
-        ...
-
-
 def own_server(service: Service) -> LocalServer:
     """The processes of a service's server. ServiceError if the harness may not end them."""
     server = service.local_server if isinstance(service, OwnsServer) else None

@@ -146,19 +146,6 @@ class RedisService:
             except (redis.RedisError, OSError):
                 return False
 
-    def limit_memory(self) -> None:
-        """See `outage.LimitsMemory`: as much as it uses, and nothing is evicted."""
-        self._configure({"maxmemory-policy": "noeviction", "maxmemory": "1"})
-
-    def unlimit_memory(self) -> None:
-        """See `outage.LimitsMemory`."""
-        self._configure({"maxmemory": "0"})
-
-    def _configure(self, settings: Mapping[str, str]) -> None:
-        with _translated(self.target.url), contextlib.closing(_client(self.target.url)) as client:
-            for name, value in settings.items():
-                client.config_set(name, value)
-
     def counters(self) -> Counters | None:
         """Commands by name and bytes, from INFO; the harness' own looks are taken out."""
         with _translated(self.target.url):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+import redis
 
 from harness.errors import ServiceError
 from harness.processes import Process
@@ -16,6 +19,7 @@ from harness.services.local import LocalServer, free_ports
 
 DATABASES = 512
 """Blocks that may be open at once on a private server; closed ones give theirs back."""
+_CONFIGURE_S = 10.0
 _ARCHITECTURES = {"aarch64": "aarch64 arm64", "arm64": "arm64 aarch64", "AMD64": "x86_64"}
 
 
@@ -79,4 +83,16 @@ def start_server(
             cores=surroundings.cores,
         )
 
-    return LocalServer("redis", (spawn(),), port, grace_s=2.0, respawn=spawn)
+    def limit_memory(limited: bool) -> None:
+        settings = {"maxmemory-policy": "noeviction", "maxmemory": "1" if limited else "0"}
+        client = redis.Redis(port=port, password=password, socket_timeout=_CONFIGURE_S)
+        try:
+            with contextlib.closing(client):
+                for name, value in settings.items():
+                    client.config_set(name, value)
+        except (redis.RedisError, OSError) as error:
+            raise ServiceError(f"cannot set the memory limit of redis: {error}") from error
+
+    return LocalServer(
+        "redis", (spawn(),), port, grace_s=2.0, respawn=spawn, limit_memory=limit_memory
+    )

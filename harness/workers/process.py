@@ -173,6 +173,14 @@ class Workers:
         """A worker's main process: the last one that was started."""
         return self._processes[number - 1]
 
+    def ended(self) -> list[int]:
+        """Workers whose process has ended though nobody meant it to."""
+        return [
+            number
+            for number, process in enumerate(self._processes, 1)
+            if not process.alive() and process.pid not in self._excused
+        ]
+
     def excuse(self, number: int) -> None:
         """From now on it is no trouble if this worker's process ends."""
         self._excused.add(self.process(number).pid)

@@ -9,7 +9,7 @@ from harness.errors import ServiceError
 from harness.runner.faults.engine import Deed, FaultError, MainThread
 from harness.scenario.fault_models import FillBroker, ServerFault
 from harness.services.base import Service
-from harness.services.outage import LimitsMemory, OwnsServer, own_server
+from harness.services.outage import OwnsServer, own_server
 from harness.workers.process import Workers
 
 _STOP_S = 60.0
@@ -85,10 +85,10 @@ class BrokerFilled:
 
     def __init__(self, fault: FillBroker, service: Service, workers: Workers) -> None:
         self.lasts_s: float | None = fault.duration
-        own_server(service)
-        if not isinstance(service, LimitsMemory):
+        limit = own_server(service).limit_memory
+        if limit is None:
             raise ServiceError(f"{service.info.title} has no memory limit that could be lowered")
-        self._service: LimitsMemory = service
+        self._limit = limit
         self._workers = workers
         self._limited = False
 
@@ -96,15 +96,14 @@ class BrokerFilled:
         """Lower the limit."""
         deed.target, deed.mains = "broker", self._workers.pids
         self._limited = True
-        self._service.limit_memory()
+        self._limit(True)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
         """Put it back."""
-        self._service.unlimit_memory()
-        self._limited = False
+        self.give_up()
 
     def give_up(self) -> None:
         """Put it back where the block ended before that."""
         if self._limited:
-            self._service.unlimit_memory()
+            self._limit(False)
             self._limited = False
