@@ -6,8 +6,10 @@ Two kinds of evidence, the first before the second:
 - *touched*: the unit was where the fault was while it was there: on its way to or from the broker
   (publish call to the end of its last task), or to or from the backend (its last task's end to the
   result seen), at any time between the fault's begin and the moment the p99 was back (or the next
-  fault's begin, where it was not). Of a worker that died: the unit had been published, and no
-  worker ever received it.
+  fault's begin, where it was not).
+
+Where both say nothing, a unit that had been published when a worker died, and that nobody ever
+received, is that worker's: its message had left the broker for it.
 
 Of several faults the last one that began is blamed. What no fault explains stays unattributed.
 """
@@ -72,10 +74,8 @@ class Blame:
     """Kind of trouble -> which units have it."""
     extra: Numbers
     """Executions of each unit's tasks beyond their first."""
-    held: Sequence[Mask]
-    """For each fault: the units that it held."""
-    touched: Sequence[Mask]
-    """For each fault: the units that were where it was."""
+    met: Sequence[Mask]
+    """For each fault: the units that it held, that were where it was, or waited for it."""
 
     def trouble(self, index: int, refused: Refused) -> Trouble:
         """What one fault is to blame for; NOBODY: what none is."""
@@ -116,16 +116,27 @@ def blame(scene: Scene) -> Blame:
     numbers = range(len(scene.notes))
     touched = [_touched(scene, spans, index) for index in numbers]
     waited = [_waited(scene, spans, index) for index in numbers]
+    vanished = [_vanished(scene, note) for note in scene.notes]
     by = {}
     for name in has:
         chosen = np.full(len(extra), NOBODY, dtype=np.int64)
         for index, mask in enumerate(waited if name == "late" else touched):
             chosen[mask] = index  # a later one overwrites
+        for index, mask in enumerate(vanished if name == "lost" else ()):
+            chosen[mask & (chosen == NOBODY)] = index
         evidence = again if name == "duplicated" else held
         for index, mask in enumerate(evidence if name != "late" else ()):
             chosen[mask] = index
         by[name] = chosen
-    return Blame(by, has, extra, held, touched)
+    met = [
+        held[index] | touched[index] | vanished[index] | (waited[index] if _pauses(note) else False)
+        for index, note in enumerate(scene.notes)
+    ]
+    return Blame(by, has, extra, met)
+
+
+def _pauses(note: FaultNote) -> bool:
+    return note.fault == "stop_worker"
 
 
 def _extra_executions(merged: Merged) -> Numbers:
@@ -180,9 +191,9 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
     """Units that were where the fault was, while it was there."""
     note = scene.notes[index]
     begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
-    if note.fault in _WORKER_FAULTS:
-        return _vanished(scene, note)
     touched = np.zeros(len(spans.begin_ns), dtype=bool)
+    if note.fault in _WORKER_FAULTS:
+        return touched
     to = str(note.model.get("to", ""))
     if "broker" in note.fault or to in ("broker", "both"):
         touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)

@@ -54,7 +54,7 @@ def promises(
         troubles = [judged.trouble(index, scene.refused) for index in indices]
         touched = np.zeros(len(scene.merged.units.unit), dtype=bool)
         for index in indices:
-            touched |= judged.held[index] | judged.touched[index]
+            touched |= judged.met[index]
         found.append(_judge(promise, about, troubles, int(touched.sum()), held_by_broker))
     return tuple(found)
 
@@ -114,6 +114,11 @@ class _Configuration:
         self.confirms = options.get("confirm_publish") is True
         self.retries = settings.get("result_backend_always_retry") is True
         self.backend = config["backend"]
+        self.apart = self.backend["service"] != "redis" or bool(
+            self.backend.get("apart")
+            or self.backend.get("persistence", "none") != self.persistence
+            or self.backend.get("server") != config["broker"].get("server")
+        )
         self.visibility_s = options.get("visibility_timeout", 3600)
 
     @property
@@ -182,9 +187,9 @@ def _of_backend(one: _Configuration) -> Iterator[Promise]:
 
 def _of_memory(one: _Configuration) -> Iterator[Promise]:
     if one.broker == "redis":
-        yield Promise(
-            "refuses", ("lost", "wrong", "duplicated"), {"maxmemory_policy": "noeviction"}
-        )
+        said = {"maxmemory_policy": "noeviction", "results_apart": one.apart}
+        lost = ("lost",) if one.apart else ()  # else results find no room either
+        yield Promise("refuses", (*lost, "wrong", "duplicated"), said)
     yield Promise("only_delays", _ALL, {"blocks": "publishers"})
 
 
