@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
 from harness.report.faults import fault_tables
+from harness.report.networks import network_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.tables import Table, tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
@@ -76,6 +77,7 @@ def content_of(view: RunView) -> Content:
             *verdict_tables(record),
             *open_loop_tables(view.cells),
             *fault_tables(view.cells),
+            *network_tables(view.cells),
             *tables(view),
             *cost_tables(view),
         ),
