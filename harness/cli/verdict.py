@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.report.fault_words import promise_words
+from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
@@ -75,7 +75,8 @@ def broken_promises(record: RunRecord) -> Iterator[str]:
         for block in cell.blocks:
             for one in block.promises:
                 if one.kept == "broken":
-                    words = promise_words(one.about, one.promise, one.because)
+                    reasons = ", ".join(because_words(one.because))
+                    words = f"{promise_words(one.about, one.promise)} ({reasons})"
                     counts = ", ".join(f"{n} {name}" for name, n in one.broken_by.items())
                     where = f"{printable(cell.name)}, block {block.number}"
                     yield f"BROKEN PROMISE: {where}: {words}: {counts}"

@@ -47,14 +47,14 @@ _PROMISES = {
 KEPT = {"kept": "kept", "broken": "BROKEN", "open": "open", "untested": "untested"}
 
 
-def promise_words(about: str, code: str, because: Mapping[str, Any]) -> str:
-    """`a killed worker: at least once; may run twice (task_acks_late true)`."""
-    subject = _ABOUT.get(about, printable(about))
-    promise = _PROMISES.get(code, printable(code))
-    reasons = ", ".join(
-        f"{printable(str(name))} {_value(value)}" for name, value in because.items()
-    )
-    return f"{subject}: {promise}" + (f" ({reasons})" if reasons else "")
+def promise_words(about: str, code: str) -> str:
+    """`a killed worker: at least once; may run twice`."""
+    return f"{_ABOUT.get(about, printable(about))}: {_PROMISES.get(code, printable(code))}"
+
+
+def because_words(because: Mapping[str, Any]) -> list[str]:
+    """The settings that a promise follows from: `task_acks_late true`."""
+    return [f"{printable(str(name))} {_value(value)}" for name, value in because.items()]
 
 
 def _value(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.report.cells import CellView
-from harness.report.fault_words import FAULTS, KEPT, promise_words
+from harness.report.fault_words import FAULTS, KEPT, because_words, promise_words
 from harness.report.tables import MISSING, OUTCOME, Row, Section, Table
 from harness.results.fault_records import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record import BlockRecord
@@ -16,10 +16,12 @@ from harness.units import format_duration
 _HEAD = ("at", "broken for", "late", "first back", "p99 back", "workers back", OUTCOME)
 _NOTE = (
     "at: after the first unit was due. broken for: until it was undone; a worker that was started "
-    "again is not ready by then. outcome: units that this fault is to blame for. late: units that "
-    "started later than usual. first back: from the fault to the end of a unit that was due after "
-    "it. p99 back: until the p99 of one second's units was as before. workers back: by themselves, "
-    "or as a new process that the harness started."
+    "again is not ready by then. late: units that started later than usual. first back: from the "
+    "fault to the end of a unit that was due after it. p99 back: until the p99 of one second's "
+    "units was as before; > means not while it was watched. workers back: how many of those it "
+    "concerned received tasks again by themselves; new: a process that the harness started did. "
+    "outcome: units that this fault is to blame for. refused: those whose publish call raised, and "
+    "what."
 )
 _PROMISE_HEAD = ("kept", OUTCOME)
 _PROMISE_NOTE = (
@@ -109,10 +111,10 @@ def _broken_for(fault: FaultRecord) -> str:
 
 def _p99_back(fault: FaultRecord) -> str:
     if fault.p99_back_s is not None:
-        return format_duration(fault.p99_back_s) if fault.disturbed else "undisturbed"
+        return format_duration(fault.p99_back_s) if fault.disturbed else "as usual"
     if fault.disturbed is None:
         return MISSING
-    return f"not in {format_duration(fault.watched_s)}"
+    return f"> {format_duration(fault.watched_s)}"
 
 
 def _workers_back(fault: FaultRecord) -> str:
@@ -121,22 +123,20 @@ def _workers_back(fault: FaultRecord) -> str:
     if not fault.back_known:
         return MISSING
     if fault.back_restarted:
-        return f"{fault.back_restarted} of {fault.workers} restarted"
-    return f"{fault.back_by_itself} of {fault.workers} by itself"
+        return f"{fault.back_restarted}/{fault.workers} new"
+    return f"{fault.back_by_itself}/{fault.workers}"
 
 
 def _outcome(fault: FaultRecord) -> str:
     if fault.begin_at_s is None:
-        return "not done: the load was over"
-    words = trouble_words(fault.trouble)
-    raised = ", ".join(f"{count:,} x {printable(name)}" for name, count in fault.errors.items())
-    if raised:
-        words += f" ({raised})"
-    return words or "nothing lost"
+        return f"not done, {printable(fault.not_done) or 'the load was over'}"
+    words = [trouble_words(fault.trouble)]
+    words += [f"{printable(name)} x {count:,}" for name, count in fault.errors.items()]
+    return ", ".join(filter(None, words)) or "nothing lost"
 
 
 def trouble_words(trouble: Trouble) -> str:
-    """`3 lost, 2 dup, 12 failed, 10 of them when published`; empty if there is none."""
+    """`3 lost, 2 dup, 12 failed, 10 refused`; empty if there is none."""
     counts = {
         "lost": trouble.lost,
         "dup": trouble.duplicated,
@@ -146,7 +146,7 @@ def trouble_words(trouble: Trouble) -> str:
     }
     words = [f"{count:,} {name}" for name, count in counts.items() if count]
     if trouble.refused:
-        words.append(f"{trouble.refused:,} of them when published")
+        words.append(f"{trouble.refused:,} refused")
     return ", ".join(words)
 
 
@@ -163,11 +163,11 @@ def _promise_rows(blocks: Sequence[BlockRecord]) -> Iterator[Row]:
         kept = min((one.kept for one in ones), key=_ORDER.index)
         broken, allowed = _added(one.broken_by for one in ones), _added(one.allowed for one in ones)
         touched = sum(one.touched for one in ones)
-        words = [f"{touched:,} units touched"]
+        words = [*because_words(ones[0].because), f"{touched:,} units touched"]
         words += [f"{count:,} {_name(name)} against it" for name, count in broken.items()]
         words += [f"{count:,} {_name(name)}" for name, count in allowed.items()]
         yield Row(
-            promise_words(about, code, ones[0].because),
+            promise_words(about, code),
             (KEPT.get(kept, printable(kept)), ", ".join(words)),
             flagged=kept == "broken",
         )

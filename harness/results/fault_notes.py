@@ -25,6 +25,8 @@ class FaultNote:
     """Right before it was undone."""
     mended_ns: int | None = None
     """When that was done: the new process runs, the server answers, the network is restored."""
+    not_done: str = ""
+    """Why it could not be done; empty if it was, or the load was over before."""
     target: str = ""
     died: tuple[int, ...] = ()
     """Processes that it ended."""

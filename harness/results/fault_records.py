@@ -52,6 +52,8 @@ class FaultRecord(Stored):
     planned_at_s: float
     begin_at_s: float | None = None
     """Right before it was done. None: the load ended before."""
+    not_done: str = ""
+    """Why it could not be done: what it was about had fallen by an earlier one."""
     struck_at_s: float | None = None
     """When it was done: the process was gone, the network cut."""
     mending_at_s: float | None = None

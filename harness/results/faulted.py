@@ -128,7 +128,7 @@ def _fault_fields(
     )
     judged = blame(scene)
     records = [
-        _judged(note, index, back, judged, found)
+        _judged(note, index, back, judged, found, result.merged)
         for index, (note, back) in enumerate(zip(notes, backs, strict=True))
     ]
     return {
@@ -168,11 +168,12 @@ def _record(note: FaultNote) -> FaultRecord:
         mending_at_s=at_s(note.mending_ns),
         mended_at_s=at_s(note.mended_ns),
         facts=dict(note.facts),
+        not_done=note.not_done,
     )
 
 
 def _judged(
-    note: FaultNote, index: int, back: Recovery, judged: Blame, found: Aftermath
+    note: FaultNote, index: int, back: Recovery, judged: Blame, found: Aftermath, merged: Merged
 ) -> FaultRecord:
     return _record(note).model_copy(
         update={
@@ -182,12 +183,12 @@ def _judged(
             "first_back_s": back.first_s,
             "p99_back_s": back.p99_s,
             "watched_s": back.watched_s,
-            **_came_back(note, found),
+            **_came_back(note, found, merged),
         }
     )
 
 
-def _came_back(note: FaultNote, found: Aftermath) -> dict[str, Any]:
+def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> dict[str, Any]:
     """Which workers received tasks again, once nothing was broken any more."""
     over_ns = _over_ns(note)
     received = found.handlings.of_kind(Kind.RECEIVED)
@@ -201,7 +202,7 @@ def _came_back(note: FaultNote, found: Aftermath) -> dict[str, Any]:
         "workers": len(note.mains),
         "back_by_itself": sum(pid in alive for pid in note.mains),
         "back_restarted": sum(pid in alive for pid in note.started),
-        "back_known": bool(found.load_end_ns > over_ns),
+        "back_known": bool(alive) or bool((merged.units.published_ns > over_ns).any()),
     }
 
 

@@ -18,6 +18,7 @@ from harness.report.registry import RENDERERS, Format
 from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
 from tests.report import records
+from tests.report.faulted import faulty_run
 
 GOLDEN = Path(__file__).parent / "golden"
 ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "json"}
@@ -32,6 +33,7 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "killed": records.killed_run,
     "old": records.old_run,
     "hostile": records.hostile_run,
+    "faults": faulty_run,
 }
 POOLED = {
     index: PooledCell((0, 5), records.spread_around(mean, 2000))

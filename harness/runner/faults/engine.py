@@ -35,6 +35,10 @@ class FaultError(HarnessError):
     """A fault could not be done, or not be undone."""
 
 
+class NothingToBreakError(FaultError):
+    """What the fault is about has fallen by an earlier one: it is noted, and no trouble."""
+
+
 @dataclass
 class Deed:
     """What became of one fault, while it is under way."""
@@ -199,6 +203,7 @@ class _Run:
         self._main = main
         self._recorder = recorder
         self._deed = Deed()
+        self._not_done = ""
         self._stamps: dict[FaultStep, int] = {}
 
     @property
@@ -222,6 +227,9 @@ class _Run:
             self._stamp(FaultStep.MENDING)
             breaker.mend(self._deed, self._main)
             self._stamp(FaultStep.MENDED)
+        except NothingToBreakError as error:
+            self._stamps.clear()
+            self._not_done = str(error)
         except (HarnessError, OSError, CancelledError) as error:
             self._stamp(FaultStep.FAILED)
             if not self._over.is_set():
@@ -239,6 +247,7 @@ class _Run:
             struck_ns=stamps.get(FaultStep.STRUCK),
             mending_ns=stamps.get(FaultStep.MENDING),
             mended_ns=stamps.get(FaultStep.MENDED),
+            not_done=self._not_done,
             target=deed.target,
             died=deed.died,
             mains=deed.mains,

@@ -14,7 +14,7 @@ import psutil
 
 from harness.probe.events import Kind
 from harness.results.eventlog import Tail
-from harness.runner.faults.engine import Deed, FaultError, MainThread
+from harness.runner.faults.engine import Deed, FaultError, MainThread, NothingToBreakError
 from harness.scenario.fault_models import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
 from harness.workers.process import Workers
 
@@ -118,7 +118,7 @@ class PoolChildKill:
         ready = self._tail.count_by_pid(Kind.PROCESS_READY)
         children = [pid for pid in self._workers.pool_of(self._number) if ready.get(pid)]
         if not children:
-            raise FaultError(f"worker {self._number} has no pool process")
+            raise NothingToBreakError(f"worker {self._number} has no pool process, none is ready")
         chosen = self._busy(children) or children
         pid = self._chance.choice(chosen)
         deed.died = (pid,)
@@ -145,7 +145,7 @@ class PoolChildKill:
 def _name(deed: Deed, workers: Workers, number: int) -> None:
     process = workers.process(number)
     if not process.alive():
-        raise FaultError(f"worker {number} does not run any more: an earlier fault ended it")
+        raise NothingToBreakError(f"worker {number} does not run, an earlier fault ended it")
     deed.target, deed.mains = process.name, (process.pid,)
 
 
