@@ -63,7 +63,8 @@ def without_kept(
     (an early acknowledgement comes with the start), then those that were published first.
     """
     kept = orphaned.copy()
-    absent = int((merged.tasks.received_ns == MISSING).sum())
+    refused = merged.units.publish_failed[merged.tasks.row]
+    absent = int(((merged.tasks.received_ns == MISSING) & ~refused).sum())
     many = unacknowledged + max(0, waiting - absent)
     order = np.flatnonzero(orphaned)
     started = merged.tasks.started_ns[order] != MISSING

@@ -140,7 +140,7 @@ def _measure(
             job.cell, Targets(crew.workers, broker, backend, network, job.events, job.seed)
         )
         if faults is not None:
-            stack.enter_context(closing(faults))
+            stack.enter_context(faults)
         room = Room(
             cell=job.cell,
             shape=job.shape,

@@ -365,3 +365,16 @@ def test_the_end_of_a_block_is_not_changed_without_orphans(tmp_path: Path) -> No
     read = block.read(tmp_path, note("kill_worker", 3.0, **KILL), end=BlockEnd(waiting=0))
     assert read.fields["unattributed"] == Trouble()
     assert read.result.ledger.outcomes().ok == 150
+
+
+def test_refused_units_do_not_count_as_messages_that_wait(tmp_path: Path) -> None:
+    """One message waits in the queue: it is the dead worker's, which the broker has put back. The
+    unit whose publish call raised has none."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    held = block.unit(2.9)
+    block.receive(held, 2.91)
+    refused = block.unit(3.2, fails=1)
+    steady(block, 3.1, 10, other=True)
+    read = block.read(tmp_path, note("kill_worker", 3.0, **KILL), end=BlockEnd(waiting=1))
+    assert [read.outcome(unit) for unit in (held, refused)] == ["timed_out", "failed"]

@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from harness.clock import monotonic_ns
@@ -119,7 +120,7 @@ class Armed:
 
 
 class FaultEngine:
-    """The faults of a block. `begin` starts the clock, `close` ends all of it."""
+    """The faults of a block, as a context manager. `begin` starts the clock."""
 
     def __init__(self, faults: Sequence[Armed], events: Path) -> None:
         self._faults = tuple(faults)
@@ -132,6 +133,20 @@ class FaultEngine:
         self.fallen: dict[int, str] = {}
         """Main processes of workers that ended by themselves once something was broken -> how. May
         hold a URL: redact before it is kept."""
+
+    def __enter__(self) -> FaultEngine:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, KeyboardInterrupt):  # at once: all that is broken ends with the run
+            self._over.set()
+            return
+        self.close()
 
     def begin(self, begin_ns: int) -> None:
         """The first unit is due at this moment: times count from it. Only the first call counts."""
