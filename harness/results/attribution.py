@@ -11,7 +11,8 @@ Two kinds of evidence, the first before the second:
 Where both say nothing, a unit that had been published when a worker died, and that nobody ever
 received, is that worker's: its message had left the broker for it.
 
-Of several faults the last one that began is blamed. What no fault explains stays unattributed.
+Of several faults the last one that began is blamed; for a second run, the first one that cut a run
+short. What no fault explains stays unattributed.
 """
 
 from __future__ import annotations
@@ -124,9 +125,11 @@ def blame(scene: Scene) -> Blame:
             chosen[mask] = index  # a later one overwrites
         for index, mask in enumerate(vanished if name == "lost" else ()):
             chosen[mask & (chosen == NOBODY)] = index
-        evidence = again if name == "duplicated" else held
-        for index, mask in enumerate(evidence if name != "late" else ()):
-            chosen[mask] = index
+        # A second run is the first fault's that cut a run short; the other way round, of what was
+        # held twice only the last one can have lost it.
+        order = reversed(numbers) if name == "duplicated" else numbers
+        for index in order if name != "late" else ():
+            chosen[again[index] if name == "duplicated" else held[index]] = index
         by[name] = chosen
     met = [
         held[index] | touched[index] | vanished[index] | (waited[index] if _pauses(note) else False)
@@ -233,14 +236,14 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
 
 
 def _ran_again(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that was with the fault's processes, or with any worker that lost its
+    """Units with a task that was begun by the fault's processes, or by any worker that lost its
     connection by it, and was started once more afterwards."""
     tasks, all_ = scene.merged.tasks, scene.handlings
     found = np.zeros(len(tasks), dtype=bool)
     if note.begin_ns is None:
         return tasks.some(found)
     until = note.over_ns or FOREVER
-    before = all_.chosen(all_.time_ns <= until)
+    before = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns <= until))
     if not disconnects(note.fault):
         before = before.chosen(np.isin(before.pid, [*note.died, *note.mains, *note.pool]))
     # A second start within one process is the broker's doing as well: only the order counts.

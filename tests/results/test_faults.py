@@ -16,7 +16,16 @@ from harness.results.promises import ABOUT, promise_for
 from harness.results.recovery import Units, level_before, recovery
 from harness.scenario.fault_models import Fault
 from harness.scenario.load_models import kinds
-from tests.results.made_blocks import CHILD, CONFIG, MAIN, OTHER_CHILD, MadeBlock, note, ns
+from tests.results.made_blocks import (
+    CHILD,
+    CONFIG,
+    MAIN,
+    OTHER_CHILD,
+    OTHER_MAIN,
+    MadeBlock,
+    note,
+    ns,
+)
 
 KILL: dict[str, Any] = {"died": (MAIN, CHILD)}
 
@@ -107,6 +116,9 @@ def test_a_second_run_is_the_killed_workers(tmp_path: Path) -> None:
     assert read.fault.trouble.duplicated == 1
     assert read.fields["unattributed"].duplicated == 1
     assert read.fields["promises"][0].kept == "kept"
+    later = note("shutdown_worker", 7.0, number=1, died=(OTHER_MAIN, OTHER_CHILD))
+    both = block.read(tmp_path, note("kill_worker", 3.0, **KILL), later)
+    assert [fault.trouble.duplicated for fault in both.fields["faults"]] == [1, 0]
     early = block.read(tmp_path, note("kill_worker", 3.0, **KILL))
     assert (early.fields["promises"][0].promise, early.fields["promises"][0].broken_by) == (
         "at_most_once",
