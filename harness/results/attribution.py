@@ -132,7 +132,11 @@ def blame(scene: Scene) -> Blame:
             chosen[again[index] if name == "duplicated" else held[index]] = index
         by[name] = chosen
     met = [
-        held[index] | touched[index] | vanished[index] | (waited[index] if _pauses(note) else False)
+        held[index]
+        | again[index]
+        | touched[index]
+        | vanished[index]
+        | (waited[index] if _pauses(note) else False)
         for index, note in enumerate(scene.notes)
     ]
     return Blame(by, has, extra, met)
@@ -217,22 +221,26 @@ def _vanished(scene: Scene, note: FaultNote) -> Mask:
 
 
 def _held(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that the fault's processes had, and had not brought to an end."""
+    """Units with a task that the fault's processes had, and had not brought to an end: when it
+    began (a broker may deliver again while they die), or when it was done."""
     tasks = scene.merged.tasks
-    found = np.zeros(len(tasks), dtype=bool)
     if note.begin_ns is None or note.fault not in _WORKER_FAULTS:
-        return tasks.some(found)
-    before = scene.handlings.chosen(scene.handlings.time_ns <= (note.struck_ns or FOREVER))
-    last = before.last_by_task()
-    held = last >= 0
-    index = last[held]
-    pids = np.array([*note.died, *note.mains, *note.pool], dtype=np.int64)
+        return tasks.some(np.zeros(len(tasks), dtype=bool))
+    pids = [*note.died, *note.mains, *note.pool]
     if note.fault == "kill_pool_child":
-        pids = np.array(note.died, dtype=np.int64)
-    theirs = np.isin(before.pid[index], pids)
-    ended = before.kind[index] == Kind.STORED
-    found[held] = theirs & ~ended
+        pids = list(note.died)
+    found = _in_hand(scene, pids, note.begin_ns) | _in_hand(scene, pids, note.struck_ns or FOREVER)
     return tasks.some(found)
+
+
+def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
+    """Tasks whose last stamp by a moment is one of these processes', and not that of their end."""
+    before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
+    last = before.last_by_task()
+    found = last >= 0
+    index = last[found]
+    found[found] = np.isin(before.pid[index], pids) & (before.kind[index] != Kind.STORED)
+    return found
 
 
 def _ran_again(scene: Scene, note: FaultNote) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
@@ -56,7 +57,7 @@ def test_a_killed_worker_is_to_blame_for_what_it_held(tmp_path: Path) -> None:
     assert read.fault.trouble == Trouble(lost=2)
     assert read.fields["unattributed"] == Trouble(lost=1, timed_out=1)
     (promise,) = read.fields["promises"]
-    assert (promise.promise, promise.kept) == ("at_most_once", "kept")
+    assert (promise.promise, promise.kept, promise.touched) == ("at_most_once", "kept", 2)
     assert promise.allowed == {"lost": 2}
 
 
@@ -390,3 +391,20 @@ def test_refused_units_do_not_count_as_messages_that_wait(tmp_path: Path) -> Non
     steady(block, 3.1, 10, other=True)
     read = block.read(tmp_path, note("kill_worker", 3.0, **KILL), end=BlockEnd(waiting=1))
     assert [read.outcome(unit) for unit in (held, refused)] == ["timed_out", "failed"]
+
+
+def test_a_broker_that_delivers_again_while_the_worker_dies(tmp_path: Path) -> None:
+    """The other worker has the task before the first one is gone: it was held all the same."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    unit = block.unit(2.98)
+    block.receive(unit, 2.981)
+    block.run(unit, 2.982, None)
+    block.receive(unit, 3.05, other=True)
+    block.run(unit, 3.051, 3.1, other=True)
+    block.see(unit, 3.11)
+    kill = dataclasses.replace(note("kill_worker", 3.0, **KILL), struck_ns=ns(3.2))
+    read = block.read(tmp_path, kill, settings={"task_acks_late": True})
+    assert read.fault.trouble.duplicated == 1
+    (promise,) = read.fields["promises"]
+    assert (promise.kept, promise.touched, promise.allowed) == ("kept", 1, {"duplicated": 1})
