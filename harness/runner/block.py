@@ -124,6 +124,7 @@ def _measure(
         network = stack.enter_context(
             block_network(job.cell, space.settings, job.environ, logs, job.workspace)
         )
+        asked = job.cell.configuration.network
         crew = _start(job, space, network, logs, stack)
         wait_ready(
             crew.workers,
@@ -133,8 +134,8 @@ def _measure(
             job.cell.measure.startup_timeout,
             job.environ,
             stores_results=job.shape.stores_results,
+            rtt_s=asked.rtt if asked is not None else 0.0,
         )
-        asked = job.cell.configuration.network
         network_facts = network.measured(asked) if network is not None else {}
         faults = arm(
             job.cell, Targets(crew.workers, broker, backend, network, job.events, job.seed)
