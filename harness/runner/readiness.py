@@ -42,7 +42,8 @@ def wait_ready(
     ClientError if the cell's Celery does not know what it is asked for.
 
     `rtt_s`: of a network that was asked for. A worker may fetch one message per round trip, so a
-    probe task has to hold its process for longer. Where no results are stored, a probe task counts when its function has returned.
+    probe task has to hold its process for longer. Where no results are stored, it counts when its
+    function has returned.
     """
     deadline = time.monotonic() + limit_s
     tail = Tail(events)

@@ -96,7 +96,7 @@ def test_a_killed_redis_keeps_what_is_in_its_file(site: Site) -> None:
     for block in (without, with_file):
         (fault,) = block.faults
         assert fault.facts["boot_s"] > 0
-        assert (fault.workers, fault.back_by_itself) == (1, 1)
+        assert fault.workers == 1  # whether it comes back in time is not the servers' doing
         assert block.unattributed is not None
         assert block.unattributed.unsound == 0
         assert block.broker_cpu_ms_per_task is None
