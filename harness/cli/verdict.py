@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
+from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
@@ -20,7 +21,8 @@ INTERRUPTED = 130
 
 def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     """0 if every unit of every planned block ended as it was meant to, and just once, every gate
-    holds and no comparison shows a regression.
+    holds and no comparison shows a regression. Where something was broken on purpose: if nothing
+    else went wrong than what that is to blame for and the configuration's promises allow.
 
     An interrupted run is no failed one, whatever its blocks were like: who stopped it knows.
     """
@@ -30,7 +32,7 @@ def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     if _was_interrupted(record):
         return INTERRUPTED
     # A load that gave up early has units that timed out; one without any unit proves nothing.
-    sound = all(block.sound and block.completed for block in blocks)
+    sound = all(block.as_expected and block.completed for block in blocks)
     if not sound or failed_gates(record.gates):
         return ExitCode.REGRESSION
     if record.comparison is None:
@@ -59,11 +61,25 @@ def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> E
 
 def failures(record: RunRecord) -> Iterator[str]:
     """One sentence per failed gate and per regression, to stand last on the terminal."""
+    yield from broken_promises(record)
     for result in failed_gates(record.gates):
         where = f"gate {printable(result.gate)} fails in {printable(result.cell)}"
         yield f"{where}: {gate_failure(result)}"
     if record.comparison is not None:
         yield from regressions(record.comparison)
+
+
+def broken_promises(record: RunRecord) -> Iterator[str]:
+    """One sentence per promise of a configuration that a block did not keep."""
+    for cell in record.cells:
+        for block in cell.blocks:
+            for one in block.promises:
+                if one.kept == "broken":
+                    reasons = ", ".join(because_words(one.because))
+                    words = f"{promise_words(one.about, one.promise)} ({reasons})"
+                    counts = ", ".join(f"{n} {name}" for name, n in one.broken_by.items())
+                    where = f"{printable(cell.name)}, block {block.number}"
+                    yield f"BROKEN PROMISE: {where}: {words}: {counts}"
 
 
 def regressions(report: ComparisonReport) -> Iterator[str]:

@@ -23,8 +23,8 @@ _LOOK_S = 0.1
 EXIT_GRACE_S = 10.0
 
 
-Part = Literal["client", "observer"]
-"""Which module of the probe runs: who publishes, or who watches results for it."""
+Part = Literal["client", "observer", "network"]
+"""Who is spoken to: who publishes, who watches results for it, or what connections lead through."""
 
 
 class Client:

@@ -33,7 +33,8 @@ class Kind(IntEnum):
     PUBLISHED = 3
     """Client: the publish call returned (confirmed, where the broker confirms)."""
     PUBLISH_FAILED = 4
-    """Client: the publish call raised."""
+    """Client: the publish call raised. `position` is the number, from 1, of what it raised among
+    the different things that publishing raised in this client; 0 where that is not known."""
     # 5 named the tasks of a unit before ids did. It stays unused: old logs still hold it.
     RECEIVED = 6
     """Worker's main process: the message arrived."""
@@ -84,6 +85,9 @@ class Kind(IntEnum):
     LOOKED = 63
     """Client: it waited for the unit by asking for its state. `position` and `flags` hold how
     often, see `looks_fields`."""
+    FAULT = 70
+    """Harness: a planned fault has got so far. `unit` is its number in the plan, from 0, and
+    `position` a FaultStep."""
 
 
 class Outcome(IntEnum):
@@ -104,6 +108,21 @@ class UnitFlag(IntFlag):
     MEASURED = 0
     WARMUP = 1
     PROBE = 2
+
+
+class FaultStep(IntEnum):
+    """How far a fault has got, in the position of FAULT."""
+
+    BEGIN = 1
+    """It is about to be done."""
+    STRUCK = 2
+    """It is done: the process is gone, the network is cut."""
+    MENDING = 3
+    """It is about to be undone: the process is started, the network restored."""
+    MENDED = 4
+    """It is undone: the process runs, the server answers."""
+    FAILED = 5
+    """It could not be done, or not be undone."""
 
 
 SQS_REQUESTS = (

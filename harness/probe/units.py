@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.probe.tracking import Looks, Tracking
 from harness.probe.workloads import OneOf, Workload
 
 _REASON_LENGTH = 200
+_MOST_REASONS = 0xFFFF
 
 
 class Published:
@@ -44,6 +46,7 @@ class UnitRunner:
         """A unit's first task as the recorder knows it: `id_bytes(name(unit, 0))`, and faster."""
         self._record = recorder.record
         self._timeout_s = timeout_s
+        self._counting = threading.Lock()
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
 
@@ -61,8 +64,8 @@ class UnitRunner:
         try:
             result = workload.publish(unit, self.name)
         except Exception as error:  # whatever a broker's client raises  # noqa: BLE001
-            record(Kind.PUBLISH_FAILED, ident, now(), unit)
-            self.count_error(error)
+            failed_ns = now()
+            record(Kind.PUBLISH_FAILED, ident, failed_ns, unit, self.count_error(error))
             return None
         record(Kind.PUBLISHED, ident, now(), unit)
         return Published(unit, workload, result)
@@ -71,10 +74,14 @@ class UnitRunner:
         """A unit that was published before, by whatever thread."""
         return Published(unit, workload, workload.result(unit, self.name))
 
-    def count_error(self, error: BaseException, units: int = 1) -> None:
-        """Note why so many units could not be published."""
+    def count_error(self, error: BaseException, units: int = 1) -> int:
+        """Note why so many units could not be published; the number of that reason, from 1, or 0
+        where there are too many different ones to tell them apart."""
         reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
-        self.publish_errors[reason] = self.publish_errors.get(reason, 0) + units
+        with self._counting:
+            self.publish_errors[reason] = self.publish_errors.get(reason, 0) + units
+            number = list(self.publish_errors).index(reason) + 1
+        return number if number <= _MOST_REASONS else 0
 
     def wait(self, published: Published) -> Outcome:
         """Wait for the unit's result the user's way, record when it was seen, and judge it."""

@@ -9,7 +9,9 @@ from harness.report.by_task import by_task_tables
 from harness.report.call_tables import call_tables
 from harness.report.cells import CellView, RunView, counts_of
 from harness.report.cost_tables import cost_tables
+from harness.report.faults import fault_tables
 from harness.report.message_options import message_option_tables
+from harness.report.networks import network_tables
 from harness.report.open_loop import open_loop_tables
 from harness.report.periodic import periodic_tables
 from harness.report.tables import Table, tables
@@ -88,6 +90,8 @@ def content_of(view: RunView) -> Content:
             *verdict_tables(record),
             *open_loop_tables(view.cells),
             *periodic_tables(view.cells),
+            *fault_tables(view.cells),
+            *network_tables(view.cells),
             *tables(view),
             *call_tables(view),
             *tracking_tables(view),

@@ -155,6 +155,11 @@ WARNINGS: Mapping[str, Warned] = {
         "The results that a block left in its backend could not be counted.",
         lambda data: printable(str(data["text"])),
     ),
+    "worker_fell": Warned(
+        "A worker ended by itself once something was broken that was not about it, and nobody "
+        "started it again: in production a supervisor has to.",
+        lambda data: printable(str(data["text"])),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

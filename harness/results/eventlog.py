@@ -72,8 +72,13 @@ def versions_in(folder: Path) -> tuple[dict[str, str], ...]:
 
 def role_of(path: Path) -> str:
     """What the writer of the log at `path` says it is: `client`, `worker`, `child` ..."""
+    return str(identity_of(path).get("role", ""))
+
+
+def identity_of(path: Path) -> dict[str, Any]:
+    """The header of the log at `path`, see EventLog. RecordError if it is damaged."""
     with path.open("rb") as file:
-        return str(_identity(path, file.read(HEADER_BYTES)).get("role", ""))
+        return _identity(path, file.read(HEADER_BYTES))
 
 
 def chunks(path: Path) -> Iterator[Events]:
@@ -155,6 +160,14 @@ class Tail:
     def count(self, kind: int) -> int:
         """Events of that kind so far, over all processes."""
         return sum(log.count(kind) for log in self._logs.values())
+
+    def count_by_pid(self, kind: int) -> dict[int, int]:
+        """The same for each process that wrote a log; the file's name holds its number."""
+        counts: dict[int, int] = {}
+        for path, log in self._logs.items():
+            pid = int(path.stem.split("-")[1])
+            counts[pid] = counts.get(pid, 0) + log.count(kind)
+        return counts
 
     def writers(self, kind: int) -> int:
         """How many processes have written at least one event of that kind."""

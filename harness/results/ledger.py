@@ -44,6 +44,9 @@ class BlockEnd:
     workers_alive: bool = True
     cut_short: bool = False
     """The block was broken off: what was on its way then is not lost."""
+    orphans: npt.NDArray[np.bool_] | None = None
+    """Per task, where something was broken on purpose: what held it last is dead, and the broker
+    does not have it any more either."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,22 @@ def settle(
     silent = np.flatnonzero(final == Final.LOST)
     open_ = _Open.of(merged, silent, task_origins(merged, sequential=sequential, steps=steps))
     task_stage = open_.task_stages(stores_results=stores_results)
-    final[silent[open_.held(task_stage, end) | open_.stored_after_the_check()]] = Final.TIMED_OUT
+    orphaned = _of_rows(end.orphans, merged, silent)
+    final[silent[open_.held(task_stage, end, orphaned) | open_.stored_after_the_check()]] = (
+        Final.TIMED_OUT
+    )
     stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
     stage[silent] = open_.furthest(task_stage)
     return Ledger(final, as_meant & (final == Final.FAILED), stage)
+
+
+def _of_rows(
+    orphans: npt.NDArray[np.bool_] | None, merged: Merged, rows: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_] | np.bool_:
+    if orphans is None:
+        return np.False_
+    chosen: npt.NDArray[np.bool_] = orphans.reshape(-1, merged.tasks.per_unit)[rows]
+    return chosen
 
 
 def _told(
@@ -168,7 +183,12 @@ class _Open:
         furthest: npt.NDArray[np.int8] = told.min(axis=1)
         return furthest
 
-    def held(self, task_stage: npt.NDArray[np.int8], end: BlockEnd) -> npt.NDArray[np.bool_]:
+    def held(
+        self,
+        task_stage: npt.NDArray[np.int8],
+        end: BlockEnd,
+        orphaned: npt.NDArray[np.bool_] | np.bool_,
+    ) -> npt.NDArray[np.bool_]:
         """Units with a task on its way, and none that is gone."""
         if end.cut_short:
             return np.ones(len(task_stage), dtype=bool)
@@ -177,7 +197,9 @@ class _Open:
         running = (task_stage == Stage.STARTED_NOT_FINISHED) | (
             task_stage == Stage.RECEIVED_NOT_STARTED
         )
-        on_its_way = (running & end.workers_alive) | _queued(published, self.origin_ns, end.waiting)
+        on_its_way = (running & end.workers_alive & ~orphaned) | _queued(
+            published, self.origin_ns, end.waiting
+        )
         gone = (published | running | (task_stage == Stage.FINISHED_NOT_STORED)) & ~on_its_way
         held: npt.NDArray[np.bool_] = on_its_way.any(axis=1) & ~gone.any(axis=1)
         return held

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from harness.results.comparison import ComparisonReport, GateResult
+from harness.results.fault_records import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.stored import Stored
 
 SCHEMA_VERSION = 1
@@ -312,6 +313,16 @@ class BlockRecord(Stored):
     """How many of them were there when all had expired."""
     results_after_cleanup: int | None = None
     """How many then Celery's `backend_cleanup` left, where the backend needs it."""
+    faults: tuple[FaultRecord, ...] = ()
+    """What was broken on purpose, and what came of it; see docs/faults.md."""
+    fault_level: FaultLevel | None = None
+    """What was usual before the first fault."""
+    unattributed: Trouble | None = None
+    """Trouble of the block that no fault is to blame for; None without faults."""
+    promises: tuple[PromiseRecord, ...] = ()
+    network: dict[str, float] = {}
+    """Round trips of the broker's protocol through the network that the configuration asks for:
+    `rtt_s` (median, measured), `asked_rtt_s`, and `direct_rtt_s` past it."""
     warnings: tuple[RecordedWarning, ...] = ()
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
@@ -328,6 +339,15 @@ class BlockRecord(Stored):
     def sound(self) -> bool:
         """Whether every unit ended as it was meant to, once."""
         return self.completed == self.outcomes.total and self.duplicated == 0
+
+    @property
+    def as_expected(self) -> bool:
+        """`sound`; where something was broken on purpose, whether nothing went wrong that no fault
+        is to blame for, and every promise was kept."""
+        if self.unattributed is None:
+            return self.sound
+        kept = all(promise.kept != "broken" for promise in self.promises)
+        return self.unattributed.unsound == 0 and kept
 
 
 class Server(Stored):

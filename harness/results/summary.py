@@ -77,7 +77,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "retried": int(merged.tasks.retries.sum()),
         "loss": ledger.losses(),
         "negative_phases": _negative(timing, usable),
-        **_open_loop(merged, ledger, timing, plan, whole=end.workers_alive and not end.cut_short),
+        **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
     }
     if shape.mix is not None:
         surplus = duplicates(merged)
@@ -140,6 +140,11 @@ def _open_loop(
         "sent_per_s": sum(phase.sent_in_time for phase in counted) / duration_s,
         "client_limited": any(phase.client_limited for phase in counted),
     }
+
+
+def _is_whole(end: BlockEnd) -> bool:
+    """Whether nothing but the client itself could keep it from sending in time."""
+    return end.workers_alive and not end.cut_short and end.orphans is None
 
 
 def _rate(count: int, window_ns: int | None) -> float | None:

@@ -5,45 +5,36 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from harness.affinity import ANYWHERE, Affinity
-from harness.clients.process import Client
-from harness.clients.several import Clients
 from harness.clock import utc_now
-from harness.environments import OWN, Interpreter
 from harness.errors import HarnessError, RecordError
 from harness.results import samples
 from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.eventlog import versions_in
+from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
-from harness.results.merge import merge
+from harness.results.merge import Merged, merge
 from harness.results.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
-from harness.results.shape import BlockShape
-from harness.results.store import RunFolder
 from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
 from harness.runner import cellspec, costs, depth, results_left
 from harness.runner.costs import CostMeter
-from harness.runner.courier import Courier, Followed, silent
+from harness.runner.courier import Followed
+from harness.runner.crew import start_crew
+from harness.runner.faults.arming import Targets, arm
+from harness.runner.faults.network import block_network
 from harness.runner.interrupts import Interrupts
+from harness.runner.job import BlockJob
 from harness.runner.open_loads import RateSession, SaturateSession
 from harness.runner.readiness import wait_ready
 from harness.runner.schedule import ScheduleSession
 from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
-from harness.scenario.load_models import OpenLoad
-from harness.scenario.models import Cell
-from harness.scenario.price_models import Prices
-from harness.scenario.prices import list_prices
-from harness.scenario.workload_models import PeriodicWorkload
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
-from harness.workers.beat import Beat, BeatFiles, BeatSeat, embedding
-from harness.workers.process import Workers
-from harness.workspace import Workspace
 
 _SESSIONS: Mapping[str, type[Session]] = {
     "closed": ClosedSession,
@@ -52,42 +43,6 @@ _SESSIONS: Mapping[str, type[Session]] = {
     "saturate": SaturateSession,
     "schedule": ScheduleSession,
 }
-
-
-@dataclass(frozen=True)
-class BlockJob:
-    """What is to be measured, and where it goes."""
-
-    number: int
-    repetition: int
-    cell_index: int
-    cell: Cell
-    shape: BlockShape
-    """How its events are to be read."""
-    label: str
-    """Unique on this machine: names queues, keys and hosts of the block."""
-    folder: RunFolder
-    workspace: Workspace
-    environ: Mapping[str, str]
-    interpreter: Interpreter = OWN
-    """Which Python runs its clients and workers."""
-    seed: int = 0
-    """Of random arrivals: the same for every block of a run."""
-    prices: Prices = field(default_factory=list_prices)
-    """What requests cost."""
-    affinity: Affinity = ANYWHERE
-    courier: Courier = field(default_factory=silent)
-    """Takes word of how far the block is."""
-
-    @property
-    def path(self) -> Path:
-        """The block's folder."""
-        return self.folder.block(self.number)
-
-    @property
-    def events(self) -> Path:
-        """Where its processes write their event logs."""
-        return self.path / "events"
 
 
 def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> BlockRecord:
@@ -113,23 +68,17 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
     return _record(job, measured, started_at, isolation, services.redact)
 
 
-@dataclass(frozen=True)
-class _Crew:
-    """The processes of a block."""
-
-    workers: Workers
-    clients: Clients
-    observer: Client | None
-    beat: BeatSeat | None
-
-
 def _measure(
     job: BlockJob, services: Services, space: BlockSpace, logs: Path, interrupts: Interrupts
 ) -> Measured:
     broker, backend = services.of(job.cell.configuration)
     with ExitStack() as stack:
         meter = stack.enter_context(closing(CostMeter(broker, backend, space.broker)))
-        crew = _start(job, space, logs, stack)
+        network = stack.enter_context(
+            block_network(job.cell, space.settings, job.environ, logs, job.workspace)
+        )
+        asked = job.cell.configuration.network
+        crew = start_crew(job, space, network, logs, stack)
         wait_ready(
             crew.workers,
             crew.clients,
@@ -138,7 +87,14 @@ def _measure(
             job.cell.measure.startup_timeout,
             job.environ,
             stores_results=job.shape.stores_results,
+            rtt_s=asked.rtt if asked is not None else 0.0,
         )
+        network_facts = network.measured(asked) if network is not None else {}
+        faults = arm(
+            job.cell, Targets(crew.workers, broker, backend, network, job.events, job.seed)
+        )
+        if faults is not None:
+            stack.enter_context(faults)
         room = Room(
             cell=job.cell,
             shape=job.shape,
@@ -151,11 +107,13 @@ def _measure(
             server_pids=_server_pids(broker, backend),
             beat=crew.beat,
             courier=job.courier,
+            faults=faults,
         )
         session = _SESSIONS[job.cell.load.load](room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
         job.courier.stage("stopping")
+        measured = replace(measured, network=network_facts)
     waiting = space.broker.depth() or 0
     return replace(
         measured,
@@ -169,60 +127,10 @@ def _results_left(
     job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts
 ) -> results_left.Left:
     """The workers are gone: nothing more is stored."""
-    environ = cellspec.environ_for("client", _spec(job), {**job.environ, **space.environ})
+    environ = cellspec.environ_for("client", job.spec, {**job.environ, **space.environ})
     place = results_left.Place(job.workspace, job.interpreter, environ, logs)
     with interrupts.deferred():
         return results_left.look(job.cell, space.backend, place, lambda: not interrupts.requested)
-
-
-def _spec(job: BlockJob) -> Path:
-    """The cell spec: what clients and workers are told."""
-    return job.workspace.path / f"cell-{job.number:03d}.json"
-
-
-def _start(job: BlockJob, space: BlockSpace, logs: Path, stack: ExitStack) -> _Crew:
-    """Start everybody; `stack` ends them. They are not ready yet when this returns."""
-    spec, files = _spec(job), _beat_files(job)
-    told = None if files is None else files.spec()
-    cellspec.write(spec, job.cell, space.settings, job.events, job.interpreter, job.seed, told)
-    worker = job.cell.configuration.worker
-    if files is not None and _embeds_beat(job.cell):
-        worker = embedding(worker, files)
-    variables = {**job.environ, **space.environ}
-    environ = cellspec.environ_for("worker", spec, variables)
-    place = (logs, job.workspace, job.interpreter)
-    workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
-    stack.enter_context(workers)
-    environ, cores = cellspec.environ_for("client", spec, variables), job.affinity.client
-    clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
-    observer = None
-    if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
-        observer = Client.start(environ, *place, "observer", cores=cores)
-        stack.enter_context(observer)
-    beat = None if files is None else _beat(job, files, spec, logs, stack)
-    return _Crew(workers, clients, observer, beat)
-
-
-def _beat_files(job: BlockJob) -> BeatFiles | None:
-    if not isinstance(job.cell.workload, PeriodicWorkload):
-        return None
-    return BeatFiles.in_folder(job.workspace.path, job.number)
-
-
-def _embeds_beat(cell: Cell) -> bool:
-    return isinstance(cell.workload, PeriodicWorkload) and cell.workload.through == "worker"
-
-
-def _beat(job: BlockJob, files: BeatFiles, spec: Path, logs: Path, stack: ExitStack) -> BeatSeat:
-    """Beat, to be started when the workers are warm. One inside a worker has begun with it."""
-    beat = stack.enter_context(Beat(files, embedded=_embeds_beat(job.cell)))
-    environ = cellspec.environ_for("beat", spec, job.environ)
-
-    def start() -> None:
-        if not beat.embedded:
-            beat.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
-
-    return BeatSeat(beat, start)
 
 
 def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[int, ...]]:
@@ -259,7 +167,14 @@ def _record(
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    after = _aftermath(job, measured, merged)
+    if after is not None:
+        end = with_orphans(end, merged, after, measured.left_unacknowledged)
     result = digest(merged, shape, end, measured.plan)
+    if after is not None:
+        config = job.cell.configuration.model_dump(mode="json")
+        held = measured.left_unacknowledged + measured.waiting
+        result = replace(result, fields=with_faults(result, after, config, held))
     kept = kept_schedule(job.events, job.cell.workload.model_dump(), merged, measured.beat_cpu_ns)
     one, fires = kept or (None, None)
     files = _write(job, measured, result, fires)
@@ -295,10 +210,21 @@ def _record(
         saturation=measured.saturation,
         observer=dict(measured.observer or {}),
         periodic=one,
+        network=dict(measured.network or {}),
         **cost_fields,
         **results_left.fields(measured.left),
         **fields,
     )
+
+
+def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:
+    """What is to be known of the faults of a block, if it had any."""
+    if not measured.faults:
+        return None
+    load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
+    reasons = measured.publish_reasons
+    fallen = tuple(measured.fallen or ())
+    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns, fallen)
 
 
 def _write(
@@ -366,6 +292,8 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
     if measured.observer_trouble:
         said = redact(measured.observer_trouble)
         warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
+    for said in (measured.fallen or {}).values():
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(said)}))
     if measured.publish_errors:
         warnings.append(
             RecordedWarning(

@@ -16,6 +16,7 @@ from harness.results.requests import Requests, requests_in
 from harness.runner.depth import DepthSampler
 from harness.scenario.price_models import Prices
 from harness.services.base import Namespace, Service
+from harness.services.outage import starts_of
 from harness.usage import Usage, forget_peaks, usage_of
 
 _SETTLE_LOOK_S = 0.05
@@ -64,6 +65,13 @@ class _Server:
     before: Mapping[str, int] | None = None
     used: Usage = field(default=Usage(0, 0))
     peak_known: bool = True
+    starts: int = 0
+    """How often the harness had started it when the measuring began."""
+
+    @property
+    def is_the_same(self) -> bool:
+        """Nobody has restarted it since: counters and CPU time go on from where they were."""
+        return starts_of(self.service) == self.starts
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -92,6 +100,7 @@ class CostMeter:
             self._namespace.depth()
         for server in self._servers:
             server.before = self._figures(server)
+            server.starts = starts_of(server.service)
             server.peak_known = forget_peaks(server.pids)
         self._begin_ns = monotonic_ns()
         for server in self._servers:  # last of all: reading counters is the servers' work, too
@@ -144,7 +153,7 @@ class CostMeter:
     def _traffic(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for server in self._servers:
-            if server.before is None:
+            if server.before is None or not server.is_the_same:
                 continue
             after = self._settled(server)
             for name, value in (after or {}).items():
@@ -171,7 +180,7 @@ def _messages(figures: Mapping[str, int] | None) -> dict[str, int]:
 
 def _since(server: _Server) -> ServerCost:
     pids = server.pids
-    if not pids:
+    if not pids or not server.is_the_same:
         return ServerCost()
     now = usage_of(pids)
     # A server that died may have taken its CPU time along, and has taken its memory.

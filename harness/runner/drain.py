@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
+from harness.errors import HarnessError
 from harness.probe.events import Kind
 from harness.results.eventlog import Tail
 from harness.services.base import Namespace
@@ -14,6 +17,8 @@ LOOK_S = 0.05
 QUIET_S = 2.0
 """How long all must stand idle before what did not come is given up."""
 _PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.RETRIED)
+AFTERMATH_S = 4.0
+"""The same where something was broken: a worker looks for its broker every few seconds."""
 
 
 class Drain:
@@ -63,6 +68,49 @@ class Drain:
             if now - moved >= stall_s:
                 return
             time.sleep(LOOK_S)
+
+    def wait_after_faults(
+        self, expected: int, stall_s: float, redelivery_s: float | None, watch: Callable[[], bool]
+    ) -> None:
+        """The same for a block in which something was broken: what was lost will never come, so
+        counts do not tell when all is idle.
+
+        Returns when nothing has moved for AFTERMATH_S while no living process runs a task, the
+        queue is empty, and the broker holds nothing that it would deliver again within `stall_s`
+        (`redelivery_s`: how long that takes; None: at once). A broker that cannot be asked is not
+        empty.
+        """
+        waits = redelivery_s is not None and redelivery_s < stall_s
+        before: tuple[int, ...] = ()
+        moved = time.monotonic()
+        while watch():
+            self._tail.refresh()
+            now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
+            if counts != before:
+                before, moved = counts, now
+            if now - moved >= stall_s:
+                return
+            complete = counts[2] >= expected and now - moved >= QUIET_S
+            quiet = complete or now - moved >= AFTERMATH_S
+            if quiet and not self._running() and not self._held(unacknowledged=waits):
+                return
+            time.sleep(LOOK_S)
+
+    def _running(self) -> bool:
+        """Whether a living process is inside a task's function."""
+        started, finished = map(self._tail.count_by_pid, (Kind.STARTED, Kind.FINISHED))
+        return any(
+            count > finished.get(pid, 0) and psutil.pid_exists(pid)
+            for pid, count in started.items()
+        )
+
+    def _held(self, *, unacknowledged: bool) -> bool:
+        try:
+            if self._broker.depth() != 0:
+                return True
+            return unacknowledged and bool(self._broker.unacknowledged())
+        except HarnessError:
+            return True
 
     def _idle(self, counts: tuple[int, ...]) -> bool:
         received, started, finished, stored, retried = counts

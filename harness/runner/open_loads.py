@@ -24,11 +24,13 @@ from harness.results.load_phases import (
 from harness.results.merge import MISSING, Merged, merge
 from harness.results.record import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.summary import Digest, digest, duplicates
+from harness.runner.drain import LOOK_S
 from harness.runner.events import Goal
 from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.session import Loaded, Session, added_up, since
 from harness.scenario.load_models import RateLoad, SaturateLoad
 from harness.scenario.models import Cell
+from harness.scenario.promised import redelivery_time_s
 from harness.units import format_number
 from harness.usage import Usage, cpu_ns_by_process
 
@@ -64,6 +66,8 @@ class OpenSession(Session):
         timeout_ns = round(self.room.cell.measure.timeout * 1e9)
         done_before = self.drain.finished()
         self.room.courier.stage("measuring", *_goal(phases))
+        if self.room.faults is not None:
+            self.room.faults.begin(begin_ns)
         answers = self.clients.ask(
             "send",
             None,
@@ -88,13 +92,25 @@ class OpenSession(Session):
         self.room.courier.stage("draining")
         self._sent += answers
         sent, shape = sum(answer["sent"] for answer in answers), self.room.shape
-        self.come_to_rest(done_before + sent * shape.tasks_per_unit)
+        self._settle(done_before + sent * shape.tasks_per_unit)
         self._results += sent * (shape.tasks_per_unit if shape.grouped else 1)
         if observer is not None:
             limit_s = self.room.cell.measure.timeout
             self._seen = observer.ask(
                 "settle", limit_s + _ANSWER_S, self.watch, limit_s=limit_s, expected=self._results
             )
+
+    def _settle(self, expected_tasks: int) -> None:
+        """Wait until nothing of what was sent is under way, and nothing is broken any more."""
+        faults = self.room.faults
+        if faults is None:
+            self.come_to_rest(expected_tasks)
+            return
+        while not faults.over and self.going_on():
+            time.sleep(LOOK_S)
+        stall_s = self.room.cell.measure.timeout
+        redelivery_s = redelivery_time_s(self.room.cell.configuration)
+        self.drain.wait_after_faults(expected_tasks, stall_s, redelivery_s, self.going_on)
 
     def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""
@@ -103,6 +119,7 @@ class OpenSession(Session):
             usage=usage,
             client_cpu_ns=sum(answer["client_cpu_ns"] for answer in self._sent),
             publish_errors=added_up(self._sent[-len(self.clients) :]),
+            publish_reasons=[list(answer["publish_errors"]) for answer in self._sent],
             unresolved=sum(map(len, unseen)),
             plan=self._plan,
             saturation=saturation,

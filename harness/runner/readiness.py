@@ -23,6 +23,7 @@ from harness.workers.process import Workers
 
 _LOOK_S = 0.02
 _HOLD_S = 0.02
+_ROUND_TRIPS = 5
 _BLIND_ROUNDS = 5
 
 
@@ -35,11 +36,14 @@ def wait_ready(
     environ: Mapping[str, str],
     *,
     stores_results: bool = True,
+    rtt_s: float = 0.0,
 ) -> None:
     """Return when every pool process has run a probe task. WorkerError after `limit_s`;
     ClientError if the cell's Celery does not know what it is asked for.
 
-    Where no results are stored, a probe task counts when its function has returned.
+    `rtt_s`: of a network that was asked for. A worker may fetch one message per round trip, so a
+    probe task has to hold its process for longer. Where no results are stored, it counts when its
+    function has returned.
     """
     deadline = time.monotonic() + limit_s
     tail = Tail(events)
@@ -59,7 +63,7 @@ def wait_ready(
     look(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
     if worker.pool == "prefork":
         look(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
-    probing = _Probing(workers, clients, tail, deadline)
+    probing = _Probing(workers, clients, tail, deadline, _HOLD_S + _ROUND_TRIPS * rtt_s)
     blind = environ.get(RECORDER_VARIABLE) == "off"
     sent = rounds = 0
     while rounds == 0 or not (rounds >= _BLIND_ROUNDS if blind else probing.everywhere()):
@@ -85,6 +89,7 @@ class _Probing:
     clients: Clients
     tail: Tail
     deadline: float
+    hold_s: float
 
     def send(self) -> int:
         """One round, from every client, so that each has opened its connections; how many tasks
@@ -97,7 +102,7 @@ class _Probing:
             left_s + 5.0,
             self.workers.check,
             count=each,
-            hold_s=_HOLD_S,
+            hold_s=self.hold_s,
             timeout_s=left_s,
         )
         back = sum(answer["back"] for answer in answers)

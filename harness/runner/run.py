@@ -19,7 +19,7 @@ from harness.results.shape import shape_of
 from harness.results.store import RunFolder, new_run_id, read_run
 from harness.results.unlike import environment_differences, server_differences
 from harness.runner.adaptive import Budget
-from harness.runner.block import BlockJob, keep_logs, run_block
+from harness.runner.block import keep_logs, run_block
 from harness.runner.courier import Courier
 from harness.runner.disk import check_room
 from harness.runner.environment import fingerprint
@@ -33,9 +33,11 @@ from harness.runner.events import (
     ServersReady,
     Swept,
 )
+from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
 from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
+from harness.runner.job import BlockJob
 from harness.runner.judging import judged
 from harness.runner.order import interleaved
 from harness.runner.own_apps import check_apps, with_projects
@@ -259,6 +261,7 @@ class _Execution:
         cells = []
         for cell, stored in zip(self._plan.cells, self.record.cells, strict=True):
             broker, backend = services.of(cell.configuration)
+            arming.check(cell, broker, backend)
             servers = {"broker": Server(**asdict(broker.info))}
             if backend is not None:
                 servers["backend"] = Server(**asdict(backend.info))

@@ -13,6 +13,7 @@ from harness.clients.several import Clients
 from harness.errors import HarnessError
 from harness.probe.events import NO_ID, Kind
 from harness.probe.recorder import Recorder
+from harness.results.fault_notes import FaultNote
 from harness.results.load_phases import PlannedPhase
 from harness.results.record import Saturation
 from harness.results.shape import BlockShape
@@ -21,6 +22,7 @@ from harness.runner.courier import Courier, silent
 from harness.runner.disk import DiskGuard
 from harness.runner.drain import QUIET_S, Drain
 from harness.runner.events import Goal
+from harness.runner.faults.engine import FaultEngine
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.models import Cell
@@ -64,6 +66,15 @@ class Measured:
     """What is in the result backend when the block is over; None if it was not looked."""
     beat_cpu_ns: int | None = None
     """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
+    faults: tuple[FaultNote, ...] = ()
+    """What was broken, and when."""
+    fallen: Mapping[int, str] | None = None
+    """Workers that ended because of a fault that was not about them: process -> how. May hold a
+    URL: redact before it is kept."""
+    network: Mapping[str, float] | None = None
+    """Round trips through the configuration's own network."""
+    publish_reasons: Sequence[Sequence[str]] = ()
+    """Of each client what publishing raised, in the order of its numbers in the event log."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ class Room:
     beat: BeatSeat | None = None
     """Who publishes a schedule."""
     courier: Courier = field(default_factory=silent)
+    faults: FaultEngine | None = None
+    """What breaks meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ class Loaded:
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
     observer_trouble: str = ""
+    publish_reasons: Sequence[Sequence[str]] = ()
     unseen: Sequence[Sequence[int]] | None = None
     """For each client its units that nobody has seen a result of."""
     beat_cpu_ns: int | None = None
@@ -148,16 +162,23 @@ class Session:
         cut_short = self.interrupts.requested
         # What a dead worker and its pool had used is known to nobody any more. And when the user
         # ends a load that nobody watches, workers still run tasks that no reading covers.
-        known = alive and (self.room.shape.watched or not cut_short)
+        known = alive and self.workers.undisturbed
+        known = known and (self.room.shape.watched or not cut_short)
+        faults = self.room.faults
         return Measured(
             trouble=self._trouble,
             cut_short=cut_short,
             gave_up=loaded.gave_up,
             workers_alive=alive,
             waiting=self.room.broker.depth() or 0,
+            faults=faults.notes if faults is not None else (),
+            fallen=faults.fallen if faults is not None else None,
+            publish_reasons=loaded.publish_reasons,
             worker_cpu_ns=loaded.usage.cpu_ns if known else None,
             client_cpu_ns=loaded.client_cpu_ns,
-            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if alive else None,
+            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes
+            if alive and self.workers.undisturbed
+            else None,
             client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
             publish_errors=loaded.publish_errors,
             plan=loaded.plan,
@@ -179,6 +200,8 @@ class Session:
         """Called all the time: a dead worker, a full disk or the user's Ctrl-C ends the load in
         order."""
         try:
+            if self.room.faults is not None:
+                self.room.faults.serve(self.workers)
             self.workers.check()
         except HarnessError as error:
             self._trouble = self._trouble or str(error)
@@ -198,7 +221,7 @@ class Session:
 
     def _check(self, loaded: Loaded) -> None:
         """Let what is under way come to rest, then have the missing results looked for."""
-        if self.room.shape.watched and loaded.unresolved:
+        if self.room.shape.watched and loaded.unresolved and self.room.faults is None:
             self.come_to_rest(None)
         elif self.room.shape.mix is not None:
             self.come_to_rest(0)  # what the tasks have published themselves

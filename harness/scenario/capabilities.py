@@ -10,6 +10,7 @@ from harness.scenario.configuration import Configuration
 from harness.scenario.content import content_conflicts, content_installation
 from harness.scenario.document import Location
 from harness.scenario.endpoints import Endpoint, Provider, S3Backend
+from harness.scenario.faulty_loads import network_conflicts
 from harness.scenario.fields import Frozen
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import (
@@ -86,6 +87,7 @@ def configuration_conflicts(
             conflicts.append((("worker", "options", index), message))
     conflicts += content_conflicts(configuration.settings)
     conflicts += _isolation_conflicts(configuration, provider)
+    conflicts += network_conflicts(configuration)
     return conflicts
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from harness.scenario.faulty_loads import fault_words
 from harness.scenario.load_models import ClosedLoad, Load, RateLoad
 from harness.scenario.message_options import MessageOptions
 from harness.scenario.own_task_models import OwnTaskWorkload
@@ -50,7 +51,9 @@ def load_label(load: Load, said: Collection[str] = ()) -> str:
         main = _Main("rate", f"{load.rate:g}")
     elif isinstance(load, ClosedLoad):
         main = _Main("in_flight", str(load.in_flight))
-    return _label(load, load.load, main, said)
+    label = _label(load, load.load, main, said)
+    broken = fault_words(load) if isinstance(load, RateLoad) else ""
+    return f"{label},{broken}" if broken else label
 
 
 def workload_label(workload: Workload, said: Collection[str] = ()) -> str:
@@ -79,7 +82,7 @@ def _main_of(workload: Workload) -> _Main:
 
 
 def _label(entry: BaseModel, kind: str, main: _Main, said: Collection[str]) -> str:
-    skipped = {"workload", "load", "loads", "measure", main.field, *said}
+    skipped = {"workload", "load", "loads", "measure", "faults", main.field, *said}
     words = [kind if main.word is None or main.field in said else f"{kind}-{main.word}"]
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.scenario.endpoints import Backend, Broker
+from harness.scenario.fault_models import Network
 from harness.scenario.fields import Frozen, Items, Name
 
 Pool = Literal["prefork", "threads", "gevent", "solo"]
@@ -102,3 +103,5 @@ class Configuration(Frozen):
     worker: Worker = Worker()
     celery: CeleryEntry | None = None
     """Which Celery clients and workers run; without it, the one the harness is installed with."""
+    network: Network | None = None
+    """Slows the connections to broker or backend down; without it they are direct."""

@@ -9,6 +9,8 @@ from pydantic import Field
 from harness.scenario.fields import Frozen
 
 Provider = Literal["local", "compose", "external"]
+Persistence = Literal["none", "aof"]
+"""What a private Redis keeps on disk: nothing, or every write (append-only file)."""
 
 
 class Endpoint(Frozen):
@@ -37,6 +39,8 @@ class RedisBroker(TlsEndpoint):
     isolation: Literal["database", "prefix"] | None = None
     """How blocks are kept apart: a database each, on servers of the harness' own only, or keys
     with a prefix (kombu's `global_keyprefix`); without it, whatever the server allows."""
+    persistence: Persistence = "none"
+    """What survives a restart of it (local provider)."""
 
 
 class RabbitmqBroker(TlsEndpoint):
@@ -69,6 +73,10 @@ class RedisBackend(TlsEndpoint):
     server: str = "embedded"
     isolation: Literal["database", "prefix"] | None = None
     """As the broker's; where both are one server, the broker's holds for both."""
+    persistence: Persistence = "none"
+    """What survives a restart of it (local provider)."""
+    apart: bool = False
+    """A server of its own, even where the broker is the same kind (local provider)."""
 
 
 class PostgresqlBackend(Endpoint):

@@ -22,9 +22,16 @@ from harness.scenario.capabilities import cell_conflicts
 from harness.scenario.cell_names import load_label, value_word, workload_label
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
+from harness.scenario.faulty_loads import (
+    fault_conflicts,
+    faults_of,
+    load_conflict,
+    with_faults,
+)
 from harness.scenario.load_models import (
     Load,
     MeasureOverride,
+    RateLoad,
 )
 from harness.scenario.models import Cell, Measure, Scenario
 from harness.scenario.validation import validate
@@ -198,6 +205,18 @@ class _Pair:
     measure: Measure
     workload_location: Location
     load_location: Location
+    faults_location: Location
+
+    def _length_s(self) -> float | None:
+        """How long the load lasts, where it says so in advance."""
+        if not isinstance(self.load, RateLoad):
+            return None
+        if self.load.phases is not None:
+            return sum(phase.duration for phase in self.load.phases)
+        if self.measure.duration is not None:
+            return self.measure.duration
+        units, rate = self.measure.units, self.load.rate
+        return units / rate if units is not None and rate is not None else None
 
     def add_conflicts(
         self, configuration: Configuration, document: Document, problems: list[Problem]
@@ -205,6 +224,9 @@ class _Pair:
         starts = {"workload": self.workload_location, "load": self.load_location}
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
             location = (*starts[str(place[0])], *place[1:])
+            problems.append(document.value_mark(location).problem(message))
+        for place, message in fault_conflicts(configuration, self.load, self._length_s()):
+            location = (*self.faults_location, *place)
             problems.append(document.value_mark(location).problem(message))
 
     def label(self, axes: Collection[str]) -> str:
@@ -235,6 +257,10 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
             problems.append(document.value_mark(where).problem(message))
         for index, load in enumerate(loads):
             measure = _merged(_merged(scenario.measure, workload.measure), load.measure)
+            if message := load_conflict(load, scenario.faults):
+                problems.append(document.value_mark((*loads_at, index)).problem(message))
+            own = bool(faults_of(load))
+            load = with_faults(load, scenario.faults)  # noqa: PLW2901 - the same load, complete
             content = (_plain(workload), _plain(load), measure)
             identity = "".join(part.model_dump_json() for part in content)
             if identity in seen:
@@ -242,7 +268,13 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
                 message = "the same workload, load and measure stand here twice"
                 problems.append(document.value_mark(repeated).problem(message))
             seen.setdefault(identity, number)
-            yield _Pair(*content, workload_location=where, load_location=(*loads_at, index))
+            faults_at: Location = (*loads_at, index, "faults") if own else ("faults",)
+            yield _Pair(
+                *content,
+                workload_location=where,
+                load_location=(*loads_at, index),
+                faults_location=faults_at,
+            )
 
 
 def _plain(entry: Any) -> Any:

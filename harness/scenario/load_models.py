@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from harness.scenario.fault_models import Faults
 from harness.scenario.fields import Frozen, NonEmptyItems, PositiveDuration, Rate
 from harness.units import parse_share
 
@@ -145,6 +146,8 @@ class RateLoad(OpenLoad):
     """Units per second (`200/s`) for as long as `measure` says; or give phases."""
     phases: NonEmptyItems[LoadPhase] | None = None
     """One after the other, instead of a rate and of `measure.duration` or `units`."""
+    faults: Faults | None = None
+    """What is broken meanwhile, instead of the scenario's `faults`."""
 
     @model_validator(mode="after")
     def _one_plan(self) -> RateLoad:

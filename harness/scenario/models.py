@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from harness.scenario.compare_models import Compare
 from harness.scenario.configuration import Configuration
+from harness.scenario.fault_models import Faults
 from harness.scenario.fields import Duration, Frozen, Items, Name, NonEmptyItems, PositiveDuration
 from harness.scenario.load_models import Load, LoadEntry, ResultsLeft
 from harness.scenario.price_models import Prices
@@ -61,6 +62,9 @@ class Scenario(Frozen):
     loads: NonEmptyItems[LoadEntry] | None = None
     """For every workload that names none of its own."""
     measure: Measure
+    faults: Faults = ()
+    """What is broken while it is measured, in every load `rate` that has no faults of its own; see
+    docs/faults.md."""
     gates: Items[str] = ()
     """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see docs/verdicts.md."""
     baseline: Name | None = None

@@ -19,7 +19,7 @@ from harness.scenario.document import Document, Location, Mark
 from harness.scenario.wording import did_you_mean, listed, shown, yaml_1_1_hint
 
 Model = TypeVar("Model", bound=BaseModel)
-_TAGS = ("service", "workload", "load", "phase")
+_TAGS = ("service", "workload", "load", "phase", "fault")
 """Keys that tell the models of a union apart."""
 
 

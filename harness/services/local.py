@@ -28,7 +28,7 @@ class NotReadyError(Exception):
     """The server does not answer yet; why, for the message if it never does."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LocalServer:
     """The processes of one private server."""
 
@@ -41,6 +41,12 @@ class LocalServer:
     """How long a stop may take before it is a kill. The data is thrown away: 0 is fine."""
     clear_away: Callable[[], None] | None = None
     """Called when all of them are gone, for what lies outside the run's own folder."""
+    respawn: Callable[[], Process] | None = None
+    """Starts the process that serves once more, on the same port and with the same data."""
+    starts: int = 1
+    """How often that was."""
+    limit_memory: Callable[[bool], None] | None = None
+    """True: lowers its memory limit below what it uses; False: puts it back. ServiceError."""
 
     @property
     def main(self) -> Process:
@@ -55,6 +61,18 @@ class LocalServer:
                 leader = psutil.Process(process.pid)
                 found += [process.pid, *(child.pid for child in leader.children(recursive=True))]
         return tuple(found)
+
+    def halt(self, *, kill: bool, limit_s: float) -> None:
+        """End the process that serves, by SIGKILL or in order; its data stays."""
+        self.main.kill() if kill else self.main.stop(limit_s)
+
+    def start_again(self) -> None:
+        """Start what was halted. Only from the main thread: see `harness.processes`."""
+        if self.respawn is None:
+            raise ServiceError(f"{self.name} cannot be started again with its data")
+        self.main.kill()
+        self.processes = (*self.processes[:-1], self.respawn())
+        self.starts += 1
 
     def listens(self) -> bool:
         """Whether it has bound its port. ServiceError if by then it listens off loopback anywhere.

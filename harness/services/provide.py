@@ -34,9 +34,9 @@ from harness.workspace import Workspace
 
 _Key = tuple[str, ...]
 _WHICH: Mapping[Provider, tuple[str, ...]] = {
-    "local": ("server",),
+    "local": ("server", "persistence", "apart"),
     "compose": (),
-    "external": ("url", "management_url"),
+    "external": ("url", "management_url", "ca"),
 }
 _PLACE = (
     *("region", "queue_name_prefix", "folder", "bucket", "table_prefix"),
@@ -254,7 +254,11 @@ def _key(endpoint: AnyEndpoint, forced: Provider | None) -> _Key:
     """Equal for endpoints that share a server, in whatever role and configuration."""
     provider = _provider(endpoint, forced)
     what = [*_WHICH[provider], *_PLACE]
-    return (provider, endpoint.service, *(str(getattr(endpoint, name, None)) for name in what))
+    return (
+        provider,
+        endpoint.service,
+        *(str(getattr(endpoint, name, None) or "") for name in what),
+    )
 
 
 def _closing(namespace: Namespace) -> contextlib.AbstractContextManager[None]:

@@ -145,6 +145,15 @@ class RabbitmqService:
         """Of a private node: epmd, the node, its helpers."""
         return self._server.pids() if self._server else ()
 
+    @property
+    def local_server(self) -> LocalServer | None:
+        """See `outage.OwnsServer`."""
+        return self._server
+
+    def answers(self) -> bool:
+        """See `outage.OwnsServer`."""
+        return self._server is not None and answers_amqp(self._server.port)
+
     def counters(self) -> Counters | None:
         """Of a private node: messages published, delivered, acknowledged; and bytes."""
         return self._counters.read() if self._counters else None

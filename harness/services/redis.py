@@ -69,18 +69,19 @@ class RedisDriver:
         )
 
     def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
-        """A private server on loopback: random password, no persistence."""
+        """A private server on loopback: random password, persistence as the endpoint says."""
         endpoint = _own(endpoint)
         binary = find_binary(endpoint.server, surroundings.environ)
         password = secrets.token_urlsafe(24)
         embedded = endpoint.server == "embedded"
 
         def start() -> LocalServer:
-            return start_server(binary, password, surroundings)
+            return start_server(binary, password, surroundings, endpoint.persistence)
 
         def connect(server: LocalServer) -> Service:
             url = f"redis://:{password}@127.0.0.1:{server.port}/0"
-            detail = f"{'embedded' if embedded else binary.name}, no persistence"
+            kept = "no persistence" if endpoint.persistence == "none" else "append-only file"
+            detail = f"{'embedded' if embedded else binary.name}, {kept}"
             try:
                 return RedisService(Target("local", url), surroundings.workspace, server, detail)
             except ServiceError as error:
@@ -135,6 +136,19 @@ class RedisService:
     def pids(self) -> tuple[int, ...]:
         """Of a private server."""
         return self._server.pids() if self._server else ()
+
+    @property
+    def local_server(self) -> LocalServer | None:
+        """See `outage.OwnsServer`."""
+        return self._server
+
+    def answers(self) -> bool:
+        """See `outage.OwnsServer`."""
+        with contextlib.closing(_client(self.target.url)) as client:
+            try:
+                return bool(client.ping())
+            except (redis.RedisError, OSError):
+                return False
 
     def counters(self) -> Counters | None:
         """Commands by name and bytes, from INFO; the harness' own looks are taken out."""

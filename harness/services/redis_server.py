@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import redis
+
 from harness.errors import ServiceError
+from harness.processes import Process
+from harness.scenario.endpoints import Persistence
 from harness.services.base import Surroundings
 from harness.services.local import LocalServer, free_ports
 
 DATABASES = 512
 """Blocks that may be open at once on a private server; closed ones give theirs back."""
+_CONFIGURE_S = 10.0
 _ARCHITECTURES = {"aarch64": "aarch64 arm64", "arm64": "arm64 aarch64", "AMD64": "x86_64"}
 
 
@@ -47,8 +53,11 @@ def find_binary(server: str, environ: Mapping[str, str]) -> Path:
     return Path(found)
 
 
-def start_server(binary: Path, password: str, surroundings: Surroundings) -> LocalServer:
-    """On a free port of loopback, with a password and without persistence."""
+def start_server(
+    binary: Path, password: str, surroundings: Surroundings, persistence: Persistence = "none"
+) -> LocalServer:
+    """On a free port of loopback, with a password; without persistence, or with all writes in an
+    append-only file that is written out once a second."""
     (port,) = free_ports(1)
     folder = surroundings.workspace.folder("redis")
     config = folder / "redis.conf"
@@ -60,15 +69,30 @@ def start_server(binary: Path, password: str, surroundings: Surroundings) -> Loc
         f'dir "{folder}"\n'
         f"databases {DATABASES}\n"
         'save ""\n'
-        "appendonly no\n"
+        f"appendonly {'yes' if persistence == 'aof' else 'no'}\n"
         "daemonize no\n"
     )
-    process = surroundings.workspace.spawn(
-        [binary, config],
-        name=folder.name,
-        log=surroundings.log_dir / f"{folder.name}.log",
-        env=dict(surroundings.environ),
-        cwd=folder,
-        cores=surroundings.cores,
+
+    def spawn() -> Process:
+        return surroundings.workspace.spawn(
+            [binary, config],
+            name=folder.name,
+            log=surroundings.log_dir / f"{folder.name}.log",
+            env=dict(surroundings.environ),
+            cwd=folder,
+            cores=surroundings.cores,
+        )
+
+    def limit_memory(limited: bool) -> None:
+        settings = {"maxmemory-policy": "noeviction", "maxmemory": "1" if limited else "0"}
+        client = redis.Redis(port=port, password=password, socket_timeout=_CONFIGURE_S)
+        try:
+            with contextlib.closing(client):
+                for name, value in settings.items():
+                    client.config_set(name, value)
+        except (redis.RedisError, OSError) as error:
+            raise ServiceError(f"cannot set the memory limit of redis: {error}") from error
+
+    return LocalServer(
+        "redis", (spawn(),), port, grace_s=2.0, respawn=spawn, limit_memory=limit_memory
     )
-    return LocalServer("redis", (process,), port, grace_s=2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -35,10 +35,16 @@ def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> l
 class Workers:
     """The worker processes of one block. A context manager that leaves none behind."""
 
-    def __init__(self, processes: Sequence[Process], worker: Worker) -> None:
-        self._processes = tuple(processes)
+    def __init__(self, starters: Sequence[Callable[[int], Process]], worker: Worker) -> None:
+        """`starters`: for each worker what starts its n-th process, from 0."""
+        self._starters = tuple(starters)
         self._worker = worker
         self._held = False
+        self._processes: list[Process] = []
+        self._gone: list[Process] = []
+        """Processes that were replaced by a restart."""
+        self._excused: set[int] = set()
+        """Processes that may end: somebody means them to."""
 
     @classmethod
     def start(
@@ -55,24 +61,32 @@ class Workers:
 
         `cores`: the only ones that they and their pools may run on.
         """
-        with ExitStack() as undo:
-            processes = []
-            for number in range(1, worker.count + 1):
-                name = f"worker{number}"
-                process = spawn(
+
+        def starter(number: int) -> Callable[[int], Process]:
+            name = f"worker{number}"
+
+            def start_it(times: int) -> Process:
+                return spawn(
                     command_line(worker, f"{label}-{name}", interpreter),
                     name=name,
-                    log=logs / f"{name}.log",
+                    log=logs / (f"{name}-{times + 1}.log" if times else f"{name}.log"),
                     env=workspace.marked(interpreter.environ(environ)),
                     # `celery -A` looks in the current folder before anywhere else.
                     cwd=interpreter.folder,
                     on_spawn=workspace.record_process,
                     cores=cores,
                 )
+
+            return start_it
+
+        workers = cls([starter(number) for number in range(1, worker.count + 1)], worker)
+        with ExitStack() as undo:
+            for start_it in workers._starters:
+                process = start_it(0)
                 undo.callback(process.kill)
-                processes.append(process)
+                workers._processes.append(process)
             undo.pop_all()
-        return cls(processes, worker)
+        return workers
 
     def __enter__(self) -> Workers:
         return self
@@ -108,15 +122,15 @@ class Workers:
     def check(self) -> None:
         """WorkerError with the end of its log if a worker is gone."""
         for process in self._processes:
-            if not process.alive():
+            if not process.alive() and process.pid not in self._excused:
                 raise WorkerError(
                     f"{process.name} ended with exit code {process.returncode}; "
                     f"the end of {process.log.name}:\n{process.log_tail(15)}"
                 )
 
     def all_alive(self) -> bool:
-        """Whether every worker's main process still runs."""
-        return all(process.alive() for process in self._processes)
+        """Whether every worker's main process still runs, but for those that are meant not to."""
+        return all(process.alive() or process.pid in self._excused for process in self._processes)
 
     def log_tails(self) -> str:
         """The end of each worker's log."""
@@ -148,6 +162,47 @@ class Workers:
         for process in self._processes:
             process.wait(STOP_GRACE_S)
             process.kill()
+
+    # --- for those who mean harm; workers are numbered from 1 --------------------------------
+
+    def pool_of(self, number: int) -> list[int]:
+        """Living processes below a worker's main process."""
+        return _descendants(self.process(number).pid)
+
+    def process(self, number: int) -> Process:
+        """A worker's main process: the last one that was started."""
+        return self._processes[number - 1]
+
+    def ended(self) -> list[int]:
+        """Workers whose process has ended though nobody meant it to."""
+        return [
+            number
+            for number, process in enumerate(self._processes, 1)
+            if not process.alive() and process.pid not in self._excused
+        ]
+
+    def excuse(self, number: int) -> None:
+        """From now on it is no trouble if this worker's process ends."""
+        self._excused.add(self.process(number).pid)
+
+    def kill(self, number: int) -> None:
+        """SIGKILL to a worker and its pool at once; returns when they are gone."""
+        self.excuse(number)
+        self.process(number).kill()
+
+    def restart(self, number: int) -> Process:
+        """Start a worker anew whose process has ended. Call it from the main thread."""
+        old = self.process(number)
+        old.kill()  # what may be left of its group
+        self._gone.append(old)
+        times = sum(gone.name == old.name for gone in self._gone)
+        self._processes[number - 1] = self._starters[number - 1](times)
+        return self._processes[number - 1]
+
+    @property
+    def undisturbed(self) -> bool:
+        """Nobody was meant to end: all that they used is known."""
+        return not self._excused
 
     def _signal(self, number: signal.Signals) -> None:
         mains = [process.pid for process in self._processes if process.alive()]

@@ -40,6 +40,7 @@ def test_numbers_are_fixed() -> None:
         "STORING_STARTED": 61,
         "STARTED_SEEN": 62,
         "LOOKED": 63,
+        "FAULT": 70,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")

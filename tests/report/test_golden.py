@@ -18,6 +18,7 @@ from harness.report.registry import RENDERERS, Format
 from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
 from tests.report import canvas_records, records
+from tests.report.faulted import faulty_run
 from tests.report.schedule_records import schedule_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,6 +37,7 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "hostile": records.hostile_run,
     "canvas": canvas_records.canvas_run,
     "tracking": canvas_records.tracking_run,
+    "faults": faulty_run,
 }
 POOLED = {
     index: PooledCell((0, 5), records.spread_around(mean, 2000))

@@ -122,9 +122,9 @@ class Running:
         """Send a signal to the harness alone, as no group leader's terminal would."""
         os.kill(self.process.pid, number)
 
-    def ended(self) -> Ended:
+    def ended(self, patience_s: float = PATIENCE_S) -> Ended:
         """Wait for its end."""
-        stdout, _ = self.process.communicate(timeout=PATIENCE_S)
+        stdout, _ = self.process.communicate(timeout=patience_s)
         return Ended(self.process.returncode, stdout, self.stderr, self.site.results)
 
 

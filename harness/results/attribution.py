@@ -1,0 +1,261 @@
+"""Which fault is to blame for which unit that was lost, doubled, failed, wrong or late.
+
+Two kinds of evidence, the first before the second:
+
+- *held*: a process that the fault ended, stopped or cut off had the unit's task at that moment;
+- *touched*: the unit was where the fault was while it was there: on its way to or from the broker
+  (publish call to the end of its last task), or to or from the backend (its last task's end to the
+  result seen), at any time between the fault's begin and the moment the p99 was back (or the next
+  fault's begin, where it was not).
+
+Where both say nothing, a unit that had been published when a worker died, and that nobody ever
+received, is that worker's: its message had left the broker for it.
+
+Of several faults the last one that began is blamed; for a second run, the first one that cut a run
+short. What no fault explains stays unattributed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.probe.events import Kind
+from harness.results.fault_notes import FaultNote
+from harness.results.fault_records import FaultLevel, Trouble
+from harness.results.handlings import Handlings
+from harness.results.ledger import Final, Ledger
+from harness.results.merge import MISSING, Merged
+from harness.results.orphans import disconnects
+from harness.results.recovery import first_starts
+
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+NOBODY = -1
+FOREVER = np.iinfo(np.int64).max
+_WORKER_FAULTS = ("kill_worker", "kill_pool_child", "stop_worker", "shutdown_worker")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Units whose publish call raised: when it did, and what."""
+
+    at_ns: Mapping[int, int]
+    """Row of the unit -> CLOCK_MONOTONIC."""
+    reason: Mapping[int, str]
+    """Row of the unit -> type of the exception, where it is known."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is known of a block with faults."""
+
+    merged: Merged
+    ledger: Ledger
+    handlings: Handlings
+    refused: Refused
+    level: FaultLevel
+    notes: Sequence[FaultNote]
+    """Those that were begun, in the order of their begins."""
+    blame_until_ns: Sequence[int]
+    """For each of them: when all was as usual again, or the next one began."""
+
+
+@dataclass(frozen=True)
+class Blame:
+    """For each unit in trouble the fault to blame, by its index in `Scene.notes`, or NOBODY."""
+
+    by: Mapping[str, Numbers]
+    """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
+    has: Mapping[str, Mask]
+    """Kind of trouble -> which units have it."""
+    extra: Numbers
+    """Executions of each unit's tasks beyond their first."""
+    met: Sequence[Mask]
+    """For each fault: the units that it held, that were where it was, or waited for it."""
+
+    def trouble(self, index: int, refused: Refused) -> Trouble:
+        """What one fault is to blame for; NOBODY: what none is."""
+        counts = {
+            name: int((self.has[name] & (self.by[name] == index)).sum())
+            for name in ("lost", "timed_out", "failed", "wrong", "late")
+        }
+        doubled = self.has["duplicated"] & (self.by["duplicated"] == index)
+        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index))
+        return Trouble(
+            **counts,
+            duplicated=int(self.extra[doubled].sum()),
+            refused=sum(int(row) in refused.at_ns for row in rows),
+        )
+
+    def errors(self, index: int, refused: Refused) -> dict[str, int]:
+        """What publishing raised for the units that one fault is to blame for."""
+        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index))
+        reasons = (refused.reason.get(int(row)) for row in rows if int(row) in refused.at_ns)
+        return dict(Counter(reason or "unknown" for reason in reasons))
+
+
+def blame(scene: Scene) -> Blame:
+    """Look at every unit in trouble."""
+    merged, ledger = scene.merged, scene.ledger
+    extra = _extra_executions(merged)
+    has = {
+        "lost": ledger.final == Final.LOST,
+        "timed_out": ledger.final == Final.TIMED_OUT,
+        "failed": (ledger.final == Final.FAILED) & ~ledger.as_meant,
+        "wrong": ledger.final == Final.WRONG,
+        "duplicated": extra > 0,
+        "late": _late(scene),
+    }
+    held = [_held(scene, note) for note in scene.notes]
+    again = [_ran_again(scene, note) for note in scene.notes]
+    spans = _spans(scene)
+    numbers = range(len(scene.notes))
+    touched = [_touched(scene, spans, index) for index in numbers]
+    waited = [_waited(scene, spans, index) for index in numbers]
+    vanished = [_vanished(scene, note) for note in scene.notes]
+    by = {}
+    for name in has:
+        chosen = np.full(len(extra), NOBODY, dtype=np.int64)
+        for index, mask in enumerate(waited if name == "late" else touched):
+            chosen[mask] = index  # a later one overwrites
+        for index, mask in enumerate(vanished if name == "lost" else ()):
+            chosen[mask & (chosen == NOBODY)] = index
+        # A second run is the first fault's that cut a run short; the other way round, of what was
+        # held twice only the last one can have lost it.
+        order = reversed(numbers) if name == "duplicated" else numbers
+        for index in order if name != "late" else ():
+            chosen[again[index] if name == "duplicated" else held[index]] = index
+        by[name] = chosen
+    met = [
+        held[index]
+        | again[index]
+        | touched[index]
+        | vanished[index]
+        | (waited[index] if _pauses(note) else False)
+        for index, note in enumerate(scene.notes)
+    ]
+    return Blame(by, has, extra, met)
+
+
+def _pauses(note: FaultNote) -> bool:
+    return note.fault == "stop_worker"
+
+
+def _extra_executions(merged: Merged) -> Numbers:
+    beyond = np.maximum(merged.tasks.executions.astype(np.int64) - 1, 0)
+    extra: Numbers = beyond.reshape(-1, merged.tasks.per_unit).sum(axis=1)
+    return extra
+
+
+def _late(scene: Scene) -> Mask:
+    started = first_starts(scene.merged)
+    if scene.level.late_limit_s is None:
+        return np.zeros(len(started), dtype=bool)
+    limit_ns = round(scene.level.late_limit_s * 1e9)
+    late: Mask = (started != MISSING) & (started - scene.merged.units.due_ns > limit_ns)
+    return late
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """When each unit was where. FOREVER: it never left."""
+
+    begin_ns: Numbers
+    """Its publish call."""
+    worked_ns: Numbers
+    """The end of its last task, or of the publish call that raised."""
+    over_ns: Numbers
+    """Its result was seen."""
+    started_ns: Numbers
+
+
+def _spans(scene: Scene) -> _Spans:
+    units, tasks = scene.merged.units, scene.merged.tasks
+    finished = tasks.finished_ns.reshape(-1, tasks.per_unit)
+    worked = np.where((finished == MISSING).any(axis=1), FOREVER, finished.max(axis=1))
+    for row, at_ns in scene.refused.at_ns.items():
+        worked[row] = at_ns
+    over = np.where(units.seen_ns == MISSING, FOREVER, units.seen_ns)
+    started = first_starts(scene.merged)
+    return _Spans(
+        units.publish_ns, worked, np.maximum(over, 0), np.where(started == MISSING, 0, started)
+    )
+
+
+def _waited(scene: Scene, spans: _Spans, index: int) -> Mask:
+    """Units that waited while something was broken, wherever that was."""
+    begin, until = scene.notes[index].begin_ns or 0, scene.blame_until_ns[index]
+    waited: Mask = (scene.merged.units.due_ns < until) & (spans.started_ns >= begin)
+    return waited
+
+
+def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
+    """Units that were where the fault was, while it was there."""
+    note = scene.notes[index]
+    begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
+    touched = np.zeros(len(spans.begin_ns), dtype=bool)
+    if note.fault in _WORKER_FAULTS:
+        return touched
+    to = str(note.model.get("to", ""))
+    if "broker" in note.fault or to in ("broker", "both"):
+        touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)
+    if "backend" in note.fault or to in ("backend", "both") or note.facts.get("holds_results"):
+        stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
+        touched |= stored & (spans.over_ns >= begin)
+    return touched
+
+
+def _vanished(scene: Scene, note: FaultNote) -> Mask:
+    """Units published by the time that a worker was gone, and never received by any: their message
+    left the broker and did not arrive. It was on its way to the worker, or in its hands and not yet
+    looked at."""
+    tasks = scene.merged.tasks
+    never = tasks.some(tasks.received_ns == MISSING)
+    vanished: Mask = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
+    return vanished & (scene.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
+
+
+def _held(scene: Scene, note: FaultNote) -> Mask:
+    """Units with a task that the fault's processes had, and had not brought to an end: when it
+    began (a broker may deliver again while they die), or when it was done."""
+    tasks = scene.merged.tasks
+    if note.begin_ns is None or note.fault not in _WORKER_FAULTS:
+        return tasks.some(np.zeros(len(tasks), dtype=bool))
+    pids = [*note.died, *note.mains, *note.pool]
+    if note.fault == "kill_pool_child":
+        pids = list(note.died)
+    found = _in_hand(scene, pids, note.begin_ns) | _in_hand(scene, pids, note.struck_ns or FOREVER)
+    return tasks.some(found)
+
+
+def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
+    """Tasks whose last stamp by a moment is one of these processes', and not that of their end."""
+    before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
+    last = before.last_by_task()
+    found = last >= 0
+    index = last[found]
+    found[found] = np.isin(before.pid[index], pids) & (before.kind[index] != Kind.STORED)
+    return found
+
+
+def _ran_again(scene: Scene, note: FaultNote) -> Mask:
+    """Units with a task that was begun by the fault's processes, or by any worker that lost its
+    connection by it, and was started once more afterwards."""
+    tasks, all_ = scene.merged.tasks, scene.handlings
+    found = np.zeros(len(tasks), dtype=bool)
+    if note.begin_ns is None:
+        return tasks.some(found)
+    until = note.over_ns or FOREVER
+    before = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns <= until))
+    if not disconnects(note.fault):
+        before = before.chosen(np.isin(before.pid, [*note.died, *note.mains, *note.pool]))
+    # A second start within one process is the broker's doing as well: only the order counts.
+    after = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns > note.begin_ns))
+    restarted = after.chosen(tasks.executions[after.place] > 1)
+    found[np.intersect1d(before.place, restarted.place)] = True
+    return tasks.some(found)

@@ -1,0 +1,46 @@
+"""What the harness noted of a fault while it did it: moments and processes, nothing judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FaultNote:
+    """One fault as it was done. Times are CLOCK_MONOTONIC ns; None: it did not get so far."""
+
+    number: int
+    """Its place in the load's list of faults."""
+    fault: str
+    planned_ns: int
+    load_begin_ns: int
+    """When the load's first unit was due."""
+    begin_ns: int | None = None
+    """Right before it was done."""
+    struck_ns: int | None = None
+    """When it was done: the process was gone, the network cut."""
+    mending_ns: int | None = None
+    """Right before it was undone."""
+    mended_ns: int | None = None
+    """When that was done: the new process runs, the server answers, the network is restored."""
+    not_done: str = ""
+    """Why it could not be done; empty if it was, or the load was over before."""
+    target: str = ""
+    died: tuple[int, ...] = ()
+    """Processes that it ended."""
+    mains: tuple[int, ...] = ()
+    """Main processes of the workers that it was about."""
+    pool: tuple[int, ...] = ()
+    """Their pools' processes, where they went on living."""
+    started: tuple[int, ...] = ()
+    """Main processes that were started instead of them."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """The fault as the scenario has it."""
+
+    @property
+    def over_ns(self) -> int | None:
+        """When nothing was broken by it any more: mended, or struck where nothing is to mend."""
+        return self.mended_ns if self.mended_ns is not None else self.struck_ns

@@ -1,0 +1,219 @@
+"""The network of a block: who is led through it, what it is like, and faults of it."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.runner.faults.engine import Deed, MainThread
+from harness.scenario.configuration import Configuration
+from harness.scenario.endpoints import NoBackend, RpcBackend
+from harness.scenario.fault_models import BlackHole, Network, NetworkFault, SlowNetwork
+from harness.scenario.faulty_loads import faults_of, uses_network
+from harness.scenario.models import Cell
+from harness.services.network import BadNetwork, Conditions
+from harness.services.round_trips import round_trips_s
+from harness.workers.process import Workers
+from harness.workspace import Workspace
+
+_ROUND_TRIPS = 15
+_DURING = 5
+_URLS = {"broker": "broker_url", "backend": "result_backend"}
+_SIDES = ("clients", "workers")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Connections of one side to one server."""
+
+    name: str
+    side: str
+    role: str
+    url: str
+    """Through the network. Holds credentials."""
+    direct_url: str
+    usual: Conditions
+
+
+class BlockNetwork:
+    """The links of one block. Faults of several threads may use it at once."""
+
+    def __init__(self, network: BadNetwork, links: tuple[Link, ...]) -> None:
+        self._network = network
+        self._lock = threading.Lock()
+        self.links = links
+
+    def settings(self, side: str, direct: Mapping[str, Any]) -> dict[str, Any]:
+        """Celery settings of one side: its URLs lead through its links."""
+        urls = {_URLS[link.role]: link.url for link in self.links if link.side == side}
+        return {**direct, **urls}
+
+    def chosen(self, side: str, role: str) -> tuple[Link, ...]:
+        """The links that a fault is about."""
+        return tuple(
+            link
+            for link in self.links
+            if side in (link.side, "both") and role in (link.role, "both")
+        )
+
+    def set(self, link: Link, conditions: Conditions) -> None:
+        """From now on."""
+        with self._lock:
+            self._network.set(link.name, conditions)
+
+    def cut(self, link: Link, *, hole: bool) -> None:
+        """See `BadNetwork`."""
+        with self._lock:
+            self._network.cut(link.name, hole=hole)
+
+    def join(self, link: Link) -> None:
+        """See `BadNetwork`."""
+        with self._lock:
+            self._network.join(link.name)
+
+    def measured(self, asked: Network | None) -> dict[str, float]:
+        """Median round trip through the first link and past it; empty if nothing was asked for."""
+        if asked is None:
+            return {}
+        link = self.chosen(asked.side, asked.to)[0]
+        return {
+            "asked_rtt_s": asked.rtt,
+            "rtt_s": statistics.median(round_trips_s(link.url, _ROUND_TRIPS)),
+            "direct_rtt_s": statistics.median(round_trips_s(link.direct_url, _ROUND_TRIPS)),
+        }
+
+
+def block_network(
+    cell: Cell,
+    direct: Mapping[str, Any],
+    environ: Mapping[str, str],
+    logs: Path,
+    workspace: Workspace,
+) -> AbstractContextManager[BlockNetwork | None]:
+    """The network that a cell needs; None where connections are direct. `direct`: the Celery
+    settings past it. Call it from the main thread."""
+    if not uses_network(cell.configuration, cell.load):
+        return nullcontext()
+    return _opened(cell, direct, environ, logs, workspace)
+
+
+@contextmanager
+def _opened(
+    cell: Cell,
+    direct: Mapping[str, Any],
+    environ: Mapping[str, str],
+    logs: Path,
+    workspace: Workspace,
+) -> Iterator[BlockNetwork]:
+    asked = cell.configuration.network
+    with BadNetwork.start(environ, logs, workspace) as network:
+        links = []
+        for side, role in _wanted(cell):
+            name, url = f"{side} to {role}", str(direct[_URLS[role]])
+            usual = _usual(asked, side, role)
+            links.append(Link(name, side, role, network.through(name, url), url, usual))
+            network.set(name, usual)
+        yield BlockNetwork(network, tuple(links))
+
+
+def _wanted(cell: Cell) -> list[tuple[str, str]]:
+    asked = [fault for fault in faults_of(cell.load) if isinstance(fault, NetworkFault)]
+    networks = [*asked, *filter(None, [cell.configuration.network])]
+    return [
+        (side, role)
+        for side in _SIDES
+        for role in _roles(cell.configuration)
+        if any(one.side in (side, "both") and one.to in (role, "both") for one in networks)
+    ]
+
+
+def _roles(configuration: Configuration) -> tuple[str, ...]:
+    apart = not isinstance(configuration.backend, NoBackend | RpcBackend)
+    return ("broker", "backend") if apart else ("broker",)
+
+
+def _usual(asked: Network | None, side: str, role: str) -> Conditions:
+    if asked is None or asked.side not in (side, "both") or asked.to not in (role, "both"):
+        return Conditions()
+    return Conditions(asked.rtt / 2, asked.jitter, asked.bandwidth)
+
+
+# --- faults -------------------------------------------------------------------------------------
+
+
+class NetworkSlowed:
+    """Slower connections for a while."""
+
+    def __init__(self, fault: SlowNetwork, network: BlockNetwork, workers: Workers) -> None:
+        self.lasts_s: float | None = fault.duration
+        self._fault = fault
+        self._network = network
+        self._links = network.chosen(fault.side, fault.to)
+        self._workers = workers
+
+    def strike(self, deed: Deed) -> None:
+        """From now on; what it comes to is measured while it lasts."""
+        _name(deed, self._links, self._workers)
+        for link in self._links:
+            usual, fault = link.usual, self._fault
+            slower = replace(
+                usual,
+                delay_s=usual.delay_s + fault.rtt / 2,
+                jitter_s=usual.jitter_s + fault.jitter,
+                bandwidth=fault.bandwidth or usual.bandwidth,
+            )
+            self._network.set(link, slower)
+        trips = round_trips_s(self._links[0].url, _DURING)
+        deed.facts["rtt_s"] = statistics.median(trips)
+
+    def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
+        """As it was."""
+        for link in self._links:
+            self._network.set(link, link.usual)
+
+    def give_up(self) -> None:
+        """Nothing: the network ends with the block."""
+
+
+class NetworkCut:
+    """No connection for a while."""
+
+    def __init__(self, fault: NetworkFault, network: BlockNetwork, workers: Workers) -> None:
+        self.lasts_s: float | None = fault.duration
+        self._hole = isinstance(fault, BlackHole)
+        self._network = network
+        self._links = network.chosen(fault.side, fault.to)
+        self._workers = workers
+        self._cut: list[Link] = []
+
+    def strike(self, deed: Deed) -> None:
+        """Of every link."""
+        _name(deed, self._links, self._workers)
+        for link in self._links:
+            self._network.cut(link, hole=self._hole)
+            self._cut.append(link)
+
+    def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
+        """Join them again."""
+        while self._cut:
+            self._network.join(self._cut.pop())
+
+    def give_up(self) -> None:
+        """Join them: workers that are shutting down want to say goodbye to their broker."""
+        try:
+            while self._cut:
+                self._network.join(self._cut.pop())
+        except HarnessError:  # it died, and the network is gone with it
+            return
+
+
+def _name(deed: Deed, links: tuple[Link, ...], workers: Workers) -> None:
+    deed.target = ", ".join(link.name for link in links)
+    if any(link.side == "workers" for link in links):
+        deed.mains = workers.pids

@@ -1,0 +1,154 @@
+"""Faults of workers: killed, stopped, shut down, and started again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from harness.probe.events import Kind
+from harness.results.eventlog import Tail
+from harness.runner.faults.engine import Deed, FaultError, MainThread, NothingToBreakError
+from harness.scenario.fault_models import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
+from harness.workers.process import Workers
+
+_SHUTDOWN_S = 60.0
+_GONE_S = 5.0
+
+
+class WorkerKill:
+    """SIGKILL to all of it."""
+
+    def __init__(self, fault: KillWorker, workers: Workers) -> None:
+        self.lasts_s = fault.restart
+        self._number = fault.worker
+        self._workers = workers
+
+    def strike(self, deed: Deed) -> None:
+        """See `Breaker`."""
+        _name(deed, self._workers, self._number)
+        deed.died = (*deed.mains, *self._workers.pool_of(self._number))
+        self._workers.kill(self._number)
+
+    def mend(self, deed: Deed, main: MainThread) -> None:
+        """Start it again, as a supervisor would."""
+        _restart(deed, main, self._workers, self._number)
+
+    def give_up(self) -> None:
+        """Nothing: workers are ended with the block."""
+
+
+class WorkerShutdown:
+    """SIGTERM to the main process: Celery's warm shutdown."""
+
+    def __init__(self, fault: ShutdownWorker, workers: Workers) -> None:
+        self.lasts_s = fault.restart
+        self._number = fault.worker
+        self._workers = workers
+
+    def strike(self, deed: Deed) -> None:
+        """Returns when the worker has ended: what it had begun it has brought to an end."""
+        _name(deed, self._workers, self._number)
+        deed.died = (*deed.mains, *self._workers.pool_of(self._number))
+        self._workers.excuse(self._number)
+        os.kill(deed.mains[0], signal.SIGTERM)
+        began_s = time.monotonic()
+        if not self._workers.process(self._number).wait(_SHUTDOWN_S):
+            raise FaultError(f"worker {self._number} was still shutting down {_SHUTDOWN_S:g} s on")
+        deed.facts["shutdown_s"] = time.monotonic() - began_s
+
+    def mend(self, deed: Deed, main: MainThread) -> None:
+        """Start it again."""
+        _restart(deed, main, self._workers, self._number)
+
+    def give_up(self) -> None:
+        """Nothing: workers are ended with the block."""
+
+
+class WorkerStop:
+    """SIGSTOP, and SIGCONT after a while."""
+
+    def __init__(self, fault: StopWorker, workers: Workers) -> None:
+        self.lasts_s: float | None = fault.duration
+        self._number = fault.worker
+        self._workers = workers
+        self._stopped: list[int] = []
+
+    def strike(self, deed: Deed) -> None:
+        """Main process first: then it starts no further children."""
+        _name(deed, self._workers, self._number)
+        deed.pool = tuple(self._workers.pool_of(self._number))
+        for pid in (*deed.mains, *deed.pool):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                self._stopped.append(pid)
+
+    def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
+        """Main process last: who feeds the others."""
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Let it go on."""
+        while self._stopped:
+            with suppress(ProcessLookupError):
+                os.kill(self._stopped.pop(), signal.SIGCONT)
+
+
+class PoolChildKill:
+    """SIGKILL to a process of a prefork pool."""
+
+    lasts_s: float | None = None
+
+    def __init__(self, fault: KillPoolChild, workers: Workers, events: Path, seed: int) -> None:
+        self._number = fault.worker
+        self._workers = workers
+        self._tail = Tail(events)
+        self._chance = random.Random(f"child {seed}")  # noqa: S311 - not a secret
+
+    def strike(self, deed: Deed) -> None:
+        """One that is running a task, if any is; where none is, any one."""
+        _name(deed, self._workers, self._number)
+        self._tail.refresh()
+        ready = self._tail.count_by_pid(Kind.PROCESS_READY)
+        children = [pid for pid in self._workers.pool_of(self._number) if ready.get(pid)]
+        if not children:
+            raise NothingToBreakError(f"worker {self._number} has no pool process, none is ready")
+        chosen = self._busy(children) or children
+        pid = self._chance.choice(chosen)
+        deed.died = (pid,)
+        deed.target += ", a pool process"
+        with suppress(ProcessLookupError):
+            child = psutil.Process(pid)
+            os.kill(pid, signal.SIGKILL)
+            psutil.wait_procs([child], timeout=_GONE_S)
+
+    def mend(self, deed: Deed, main: MainThread) -> None:
+        """Nothing: Celery starts another one by itself."""
+
+    def give_up(self) -> None:
+        """Nothing."""
+
+    def _busy(self, children: Sequence[int]) -> list[int]:
+        """Those that are inside a task's function, as their event logs have it."""
+        started, finished = (
+            self._tail.count_by_pid(kind) for kind in (Kind.STARTED, Kind.FINISHED)
+        )
+        return [pid for pid in children if started.get(pid, 0) > finished.get(pid, 0)]
+
+
+def _name(deed: Deed, workers: Workers, number: int) -> None:
+    process = workers.process(number)
+    if not process.alive():
+        raise NothingToBreakError(f"worker {number} does not run, an earlier fault ended it")
+    deed.target, deed.mains = process.name, (process.pid,)
+
+
+def _restart(deed: Deed, main: MainThread, workers: Workers, number: int) -> None:
+    process = main.do(lambda: workers.restart(number))
+    deed.started = (process.pid,)

@@ -1,0 +1,58 @@
+"""What one block is to measure, and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.affinity import ANYWHERE, Affinity
+from harness.environments import OWN, Interpreter
+from harness.results.shape import BlockShape
+from harness.results.store import RunFolder
+from harness.runner.courier import Courier, silent
+from harness.scenario.models import Cell
+from harness.scenario.price_models import Prices
+from harness.scenario.prices import list_prices
+from harness.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class BlockJob:
+    """What is to be measured, and where it goes."""
+
+    number: int
+    repetition: int
+    cell_index: int
+    cell: Cell
+    shape: BlockShape
+    """How its events are to be read."""
+    label: str
+    """Unique on this machine: names queues, keys and hosts of the block."""
+    folder: RunFolder
+    workspace: Workspace
+    environ: Mapping[str, str]
+    interpreter: Interpreter = OWN
+    """Which Python runs its clients and workers."""
+    seed: int = 0
+    """Of random arrivals: the same for every block of a run."""
+    prices: Prices = field(default_factory=list_prices)
+    """What requests cost."""
+    affinity: Affinity = ANYWHERE
+    courier: Courier = field(default_factory=silent)
+    """Takes word of how far the block is."""
+
+    @property
+    def path(self) -> Path:
+        """The block's folder."""
+        return self.folder.block(self.number)
+
+    @property
+    def events(self) -> Path:
+        """Where its processes write their event logs."""
+        return self.path / "events"
+
+    @property
+    def spec(self) -> Path:
+        """The cell spec: what clients and workers are told."""
+        return self.workspace.path / f"cell-{self.number:03d}.json"

@@ -1,0 +1,192 @@
+"""Faults of a scenario as frozen values: what is broken, when, and for how long.
+
+Times count from the moment at which the first unit of the load is due.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.scenario.fields import Duration, Frozen, Items, PositiveDuration
+
+Side = Literal["clients", "workers", "both"]
+"""Whose connections go through the network that is disturbed."""
+Role = Literal["broker", "backend", "both"]
+"""Where these connections lead."""
+MOST_FAULTS = 100
+
+
+class FaultBase(Frozen):
+    """When it happens: at a given time, or at one drawn from the run's seed."""
+
+    at: Duration | None = None
+    """After the first unit was due, ..."""
+    between: Annotated[Items[Duration], Field(min_length=2, max_length=2)] | None = None
+    """... or at a random moment of this stretch: the same for every block of a run."""
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> FaultBase:
+        if (self.at is None) == (self.between is None):
+            raise ValueError("say when: give at, or between")
+        if self.between is not None and self.between[0] >= self.between[1]:
+            raise ValueError("between needs an earlier and a later time")
+        return self
+
+    @property
+    def earliest_s(self) -> float:
+        """It does not happen before this."""
+        return self.at if self.at is not None else (self.between or (0.0,))[0]
+
+    @property
+    def latest_s(self) -> float:
+        """It happens by then."""
+        return self.at if self.at is not None else (self.between or (0.0, 0.0))[1]
+
+
+class WorkerFault(FaultBase):
+    """About one worker of those that the configuration starts."""
+
+    worker: Annotated[int, Field(ge=1, le=64)] = 1
+    """Which one, from 1 to `worker.count`."""
+
+
+class KillWorker(WorkerFault):
+    """SIGKILL to a worker's main process and its pool at once, as when a container is killed."""
+
+    fault: Literal["kill_worker"]
+    restart: PositiveDuration | None = None
+    """So long afterwards it is started again, as systemd or Kubernetes would; without: never."""
+
+
+class KillPoolChild(WorkerFault):
+    """SIGKILL to one process of a prefork pool, as the kernel's OOM killer does; to one that is
+    running a task, if there is one."""
+
+    fault: Literal["kill_pool_child"]
+
+
+class StopWorker(WorkerFault):
+    """SIGSTOP to a worker and its pool, and SIGCONT after `duration`: a machine that hangs."""
+
+    fault: Literal["stop_worker"]
+    duration: PositiveDuration
+
+
+class ShutdownWorker(WorkerFault):
+    """SIGTERM: Celery's warm shutdown, as in a deployment."""
+
+    fault: Literal["shutdown_worker"]
+    restart: PositiveDuration | None = None
+    """So long after it has ended it is started again; without: never."""
+
+
+class ServerFault(FaultBase):
+    """About a server that the harness started: on the same port, with the same data."""
+
+    down: Duration = 1.0
+    """From its end to its start; how long it then boots is measured."""
+
+
+class RestartBroker(ServerFault):
+    """The broker is stopped in order (SIGTERM) and started again."""
+
+    fault: Literal["restart_broker"]
+
+
+class KillBroker(ServerFault):
+    """The broker is killed (SIGKILL) and started again."""
+
+    fault: Literal["kill_broker"]
+
+
+class RestartBackend(ServerFault):
+    """The result backend is stopped in order (SIGTERM) and started again."""
+
+    fault: Literal["restart_backend"]
+
+
+class KillBackend(ServerFault):
+    """The result backend is killed (SIGKILL) and started again."""
+
+    fault: Literal["kill_backend"]
+
+
+class FillBroker(FaultBase):
+    """The broker is at its memory limit: the limit is lowered to what it uses (Redis: maxmemory
+    without eviction; RabbitMQ: the memory watermark), and put back after `duration`."""
+
+    fault: Literal["fill_broker"]
+    duration: PositiveDuration
+
+
+class NetworkFault(FaultBase):
+    """About connections between clients, workers and servers."""
+
+    duration: PositiveDuration
+    side: Side = "both"
+    to: Role = "broker"
+
+
+class SlowNetwork(NetworkFault):
+    """More round trip time, jitter, less bandwidth."""
+
+    fault: Literal["slow_network"]
+    rtt: Duration = 0.0
+    """Added to every round trip, half each way."""
+    jitter: Duration = 0.0
+    """Added to the delay of every piece of data: random, up to this. Order is kept."""
+    bandwidth: Annotated[int, Field(ge=1024)] | None = None
+    """Bytes per second and direction that one connection gets."""
+
+    @model_validator(mode="after")
+    def _slower(self) -> SlowNetwork:
+        if not self.rtt and not self.jitter and self.bandwidth is None:
+            raise ValueError("what is slow? give rtt, jitter or bandwidth")
+        return self
+
+
+class ResetNetwork(NetworkFault):
+    """Connections are reset (RST), and new ones too, for `duration`."""
+
+    fault: Literal["reset_network"]
+
+
+class BlackHole(NetworkFault):
+    """Nothing gets through and nobody is told: packets vanish for `duration`, then go on."""
+
+    fault: Literal["black_hole"]
+
+
+Fault = Annotated[
+    KillWorker
+    | KillPoolChild
+    | StopWorker
+    | ShutdownWorker
+    | RestartBroker
+    | KillBroker
+    | RestartBackend
+    | KillBackend
+    | FillBroker
+    | SlowNetwork
+    | ResetNetwork
+    | BlackHole,
+    Field(discriminator="fault"),
+]
+Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
+
+
+class Network(Frozen):
+    """The network between clients, workers and servers, for all the time of a block."""
+
+    rtt: Duration = 0.0
+    """Added to every round trip, half each way. What it comes to is measured."""
+    jitter: Duration = 0.0
+    """Added to the delay of every piece of data: random, up to this. Order is kept."""
+    bandwidth: Annotated[int, Field(ge=1024)] | None = None
+    """Bytes per second and direction that one connection gets."""
+    side: Side = "both"
+    """Whose connections."""
+    to: Role = "broker"
+    """Where they lead."""

@@ -1,0 +1,73 @@
+"""What reports and the exit code say of faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from harness.cli.verdict import exit_code, failures
+from harness.errors import ExitCode
+from harness.report.as_text import as_text
+from harness.report.cells import view_of
+from harness.report.fault_words import FAULTS, promise_words
+from harness.report.look import Look
+from harness.results.fault_records import Trouble
+from harness.results.promises import ABOUT, promise_for
+from harness.results.record import RunRecord
+from tests.report.faulted import CONFIRMED, EARLY, faulty_block, faulty_run
+from tests.report.records import cell, run
+from tests.results.made_blocks import CONFIG
+
+NOTHING = Trouble()
+
+
+def words(record: RunRecord) -> str:
+    view = view_of(record, Path("results/example"), {}, being_written=False)
+    return " ".join(as_text(view, Look()).split())
+
+
+def test_a_fault_is_told_with_what_it_did() -> None:
+    shown = words(faulty_run())
+    assert "worker killed (worker1)" in shown
+    assert "2 lost" in shown
+    assert "1/1 new" in shown
+    assert "OperationalError x 140" in shown
+    assert "rtt 20.0 ms, measured 21.2 ms" in shown
+    assert "as usual" in shown
+    assert "not done, worker 1 does not run" in shown
+    assert "unattributed" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, ExitCode.REGRESSION),
+        ({"unattributed": NOTHING}, ExitCode.REGRESSION),  # the promise of the broker is broken
+        ({"unattributed": NOTHING, "promises": (EARLY,)}, ExitCode.PASS),
+        ({"promises": (EARLY,)}, ExitCode.REGRESSION),
+        ({"unattributed": Trouble(late=9), "promises": ()}, ExitCode.PASS),
+    ],
+)
+def test_losses_that_a_promise_allows_do_not_fail_a_run(
+    changes: dict[str, object], code: ExitCode
+) -> None:
+    record = run(cell("redis/add/rate-25", faulty_block(0, 0, **changes)))
+    assert exit_code(record) == code
+    assert any("34 lost" in line for line in words(record).splitlines())  # and still are shown
+
+
+def test_a_broken_promise_is_said_last() -> None:
+    (said,) = failures(run(cell("redis/add/rate-25", faulty_block(0, 0))))
+    assert said.startswith("BROKEN PROMISE: redis/add/rate-25, block 0: a broker that restarts: ")
+    assert said.endswith("confirm_publish true): 31 lost")
+
+
+def test_every_kind_and_every_promise_has_words() -> None:
+    assert set(FAULTS) == set(ABOUT)
+    for about in ABOUT.values():
+        for late in (False, True):
+            promise = promise_for(CONFIG | {"settings": {"task_acks_late": late}}, about)
+            assert promise.code not in promise_words(about, promise.code)
+    assert CONFIRMED.kept in get_args(type(CONFIRMED).model_fields["kept"].annotation)

@@ -1,0 +1,205 @@
+"""Faults from the command line to the record, on real servers and real workers."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.errors import ExitCode
+from harness.probe.events import Kind
+from harness.results.record import BlockRecord
+from tests.runner.outside import OwnedRedis
+from tests.runner.running import Ended, Site
+
+SOON = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+"""Redis gives back after two seconds what a dead worker held."""
+PATIENCE_S = 200.0
+"""Servers boot, workers look for them, messages come back: a slow machine takes its time."""
+APART = {"service": "redis", "apart": True}
+
+
+def tasks(steps: int) -> list[dict[str, Any]]:
+    """Tasks of so many times 10 ms."""
+    return [{"workload": "heavy_task", "n": steps + 2}]
+
+
+def broken(site: Site, *faults: dict[str, Any], rate: int, steps: int, **fields: Any) -> Ended:
+    measure = {"duration": "3.5s", "warmup": 4, "timeout": "12s"} | fields.pop("measure", {})
+    site.scenario(
+        workloads=tasks(steps),
+        loads=[{"load": "rate", "rate": rate}],
+        measure=measure,
+        faults=list(faults),
+        **fields,
+    )
+    with site.start("run", "scenarios/s.yaml") as running:
+        return running.ended(PATIENCE_S)
+
+
+def of(ended: Ended, words: str) -> BlockRecord:
+    """The block of the only cell with these words in its name."""
+    (cell,) = [cell for cell in ended.record.cells if words in cell.name]
+    (block,) = cell.blocks
+    assert block.status == "complete", block.error
+    return block
+
+
+def test_a_killed_worker_loses_or_doubles_by_its_acknowledgements(site: Site) -> None:
+    """Early: what it had begun is lost. Late: it runs once more. Either way all of it is the
+    fault's, the other worker goes on, and a new one is started."""
+    site.configuration(
+        settings={"broker_transport_options": SOON}, worker={"count": 2, "concurrency": 2}
+    )
+    kill = {"fault": "kill_worker", "at": "1.5s", "restart": "300ms", "worker": 2}
+    axis = {"settings.task_acks_late": [False, True]}
+    ended = broken(site, kill, rate=35, steps=10, matrix=axis)
+    early, late = (of(ended, f"acks_late={word}") for word in ("false", "true"))
+    for block in (early, late):
+        (fault,) = block.faults
+        assert (fault.fault, fault.target) == ("kill_worker", "worker2")
+        assert fault.begin_at_s == pytest.approx(1.5, abs=0.2)
+        assert fault.struck_at_s is not None
+        assert fault.mended_at_s is not None
+        assert fault.mended_at_s - fault.struck_at_s >= 0.3
+        assert block.unattributed is not None
+        assert block.unattributed.unsound == 0
+        assert fault.trouble.lost == block.outcomes.lost
+        assert fault.trouble.duplicated == block.duplicated
+        assert block.outcomes.total == block.units
+        assert (fault.workers, fault.back_by_itself) == (1, 0)
+        log = ended.folder / block.files["logs"] / "worker2-2.log"
+        assert "[queues]" in log.read_text()
+        assert block.worker_cpu_ms_per_task is None  # what the dead had used is not known
+    assert early.loss.started_not_finished >= 1
+    assert early.duplicated == 0
+    assert early.promises[0].promise == "at_most_once"
+    assert early.promises[0].kept == "kept"
+    # What it had read and not written down as its own is gone even so: see docs/faults.md.
+    assert late.outcomes.lost == late.loss.never_received <= 1
+    assert late.duplicated >= 1
+    assert late.promises[0].promise == "at_least_once"
+    assert (late.promises[0].kept == "broken") == (late.outcomes.lost > 0)
+    assert ended.code == (ExitCode.REGRESSION if late.outcomes.lost else ExitCode.PASS)
+    assert "What this configuration promises and what it kept" in ended.words
+
+
+def test_a_killed_redis_keeps_what_is_in_its_file(site: Site) -> None:
+    """Overloaded, so that units wait in the queue: without persistence they are gone."""
+    site.configuration(backend=APART, settings={"broker_transport_options": SOON})
+    kill = {"fault": "kill_broker", "at": "2s", "down": "100ms"}
+    axis = {"broker.persistence": ["none", "aof"]}
+    ended = broken(site, kill, rate=60, steps=5, matrix=axis)
+    without, with_file = (of(ended, f"persistence={word}") for word in ("none", "aof"))
+    for block in (without, with_file):
+        (fault,) = block.faults
+        assert fault.facts["boot_s"] > 0
+        assert fault.workers == 1  # whether it comes back in time is not the servers' doing
+        assert block.unattributed is not None
+        assert block.unattributed.unsound == 0
+        assert block.broker_cpu_ms_per_task is None
+        assert not [name for name in block.traffic if name.startswith("redis.")]
+    assert without.outcomes.lost >= 10
+    assert without.promises[0].promise == "may_lose_queue"
+    assert with_file.promises[0].promise == "keeps_queue"
+    assert with_file.outcomes.lost <= 1
+
+
+def test_pool_children_and_the_network(site: Site) -> None:
+    """A pool process that dies in a task fails it, and is replaced. A slow network is measured; cut
+    connections come back by themselves."""
+    site.configuration(settings={"broker_transport_options": SOON}, worker={"concurrency": 2})
+    ended = broken(
+        site,
+        {"fault": "kill_pool_child", "at": "1.2s"},
+        {"fault": "slow_network", "at": "2.2s", "duration": "600ms", "rtt": "20ms"},
+        {"fault": "reset_network", "at": "3.8s", "duration": "200ms", "side": "workers"},
+        rate=15,
+        steps=10,
+        measure={"duration": "6s"},
+    )
+    block = ended.block
+    assert block.status == "complete", block.error
+    child, slow, reset = block.faults
+    assert child.target == "worker1, a pool process"
+    assert (child.back_by_itself, child.trouble.lost) == (1, 0)
+    assert child.trouble.failed == 1  # WorkerLostError: it was killed in a task
+    assert slow.facts["rtt_s"] >= 0.02
+    assert slow.trouble.unsound == 0
+    assert slow.target == "clients to broker, workers to broker"
+    assert (reset.target, reset.back_by_itself) == ("workers to broker", 1)
+    assert block.unattributed is not None
+    assert block.unattributed.unsound == 0
+
+
+def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
+    """The backend is killed while results are stored, then the broker is restarted in order: its
+    users, vhost and persistent messages are there again."""
+    site.configuration(
+        broker={"service": "rabbitmq"},
+        backend={"service": "redis"},
+        settings={
+            "broker_transport_options": {"confirm_publish": True},
+            # Whoever publishes waits for the broker: so there are tasks to receive afterwards.
+            "task_publish_retry_policy": {"max_retries": 1000, "interval_max": 0.5},
+        },
+    )
+    ended = broken(
+        site,
+        {"fault": "kill_backend", "at": "1.2s", "down": "200ms"},
+        {"fault": "restart_broker", "at": "3s", "down": "100ms"},
+        rate=15,
+        steps=5,
+        measure={"duration": "4s", "timeout": "60s"},
+    )
+    block = ended.block
+    assert block.status == "complete", block.error
+    backend, broker = block.faults
+    assert (backend.target, broker.target) == ("backend", "broker")
+    assert broker.facts["boot_s"] > 1.0
+    assert broker.trouble.lost == 0
+    assert sum(broker.errors.values()) == broker.trouble.refused
+    assert (broker.workers, broker.back_by_itself, broker.back_restarted) == (1, 1, 0)
+    promise = {one.about: one for one in block.promises}["broker"]
+    assert (promise.promise, promise.kept) == ("keeps_queue", "kept")
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_a_server_of_somebody_else_is_never_broken(site: Site, redis_server: OwnedRedis) -> None:
+    """Also where only the command line says whose it is: before anything is measured."""
+    site.environ["REDIS"] = redis_server.url
+    site.configuration(
+        broker={"service": "redis", "url": "${REDIS}"},
+        backend={"service": "redis", "url": "${REDIS}"},
+    )
+    site.scenario(
+        loads=[{"load": "rate", "rate": 20}],
+        measure={"duration": "4s"},
+        faults=[{"fault": "kill_broker", "at": "2s"}],
+    )
+    ended = site.run("--provider", "external")
+    assert ended.code == ExitCode.USAGE
+    assert "is not the harness' own, and it breaks no other's" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not ended.record.blocks
+
+
+def test_nothing_outlives_a_harness_that_is_killed_while_something_is_broken(site: Site) -> None:
+    """A stopped worker, the network's process, the servers: all of them."""
+    site.scenario(
+        workloads=tasks(1),
+        loads=[{"load": "rate", "rate": 20}],
+        measure={"duration": "30s", "warmup": 0},
+        faults=[
+            {"fault": "black_hole", "at": "1s", "duration": "20s"},
+            {"fault": "stop_worker", "at": "1.1s", "duration": "20s"},
+        ],
+    )
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.FAULT, 4)
+        family = site.family()
+        assert len(family) >= 5
+        running.kill(signal.SIGKILL)
+    assert psutil.wait_procs(family, timeout=10)[1] == []
