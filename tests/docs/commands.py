@@ -101,6 +101,18 @@ SPECIAL: dict[str, How] = {
             "rate: 20/s, duration: 500ms}, {phase: drain, duration: 100ms}]}]",
         )
     ),
+    "harness run scenarios/choose-backend.yaml": Run(
+        (*_TINY, "--config", "redis", "--config", "redis-sqlite", "--set", "matrix={}")
+    ),
+    "harness run scenarios/periodic.yaml": Parse(
+        "three minutes by the clock; tests/runner/test_schedule.py runs schedules"
+    ),
+    "harness run scenarios/kill-workers.yaml": Parse(
+        "minutes of faults; tests/runner/test_faults.py kills workers"
+    ),
+    "harness run examples/shop/scenarios/shop.yaml": Parse(
+        "tests/own_tasks/test_shop.py runs it, in a folder of its own"
+    ),
     "harness run scenarios/smoke.yaml": Run(_TINY),
     "harness run scenarios/smoke.yaml --baseline main": Run(
         (

@@ -157,3 +157,43 @@ def test_callers_that_ask_for_a_whole_header(
     measured: Any = SimpleNamespace(fields={"canvas_s": {}, "phases_s": {"result": result}})
     found = CHORD_GET_ASKS_PARENTS.find(Evidence(cell, measured))
     assert found == ({"result_p50_s": result_s, "size": 10} if warned else None)
+
+
+def test_a_database_outside_prefork(site: Site) -> None:
+    """Threads make an engine for each result; prefork children keep one."""
+    site.configuration(backend={"service": "sqlite"})
+    site.scenario(
+        matrix={"worker.pool": ["threads", "prefork"]},
+        loads=["backlog"],
+        measure={"units": 20, "warmup": 2},
+    )
+    assert_told_of_the_first_only(site.run(), "nullpool_database")
+
+
+def test_callers_that_poll(site: Site) -> None:
+    """A result that is not there at the first look is half a second late, but on Redis."""
+    site.configuration("c", backend={"service": "sqlite"})
+    site.configuration("d")
+    site.scenario(
+        configurations=["c", "d"],
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "10ms"}],
+        loads=[{"load": "closed", "in_flight": 2}],
+        measure={"units": 6, "warmup": 1},
+    )
+    assert_told_of_the_first_only(site.run(), "polled_get")
+
+
+def test_a_chord_whose_backend_does_not_count(site: Site) -> None:
+    """Celery's chord_unlock asks again and again; its looks are counted, and no unit suffers."""
+    site.configuration(backend={"service": "sqlite"}, settings={"result_chord_retry_interval": 0.2})
+    site.scenario(
+        workloads=[{"workload": "chord", "size": 3}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 3, "warmup": 1},
+    )
+    ended = site.run()
+    assert ended.code == 0, ended.stderr
+    assert ended.block.outcomes.ok == 3
+    assert (ended.block.unlock_looks_per_unit or 0) >= 1
+    assert ended.block.duplicated == 0
+    assert "foreign_tasks" not in {warning.code for warning in ended.block.warnings}

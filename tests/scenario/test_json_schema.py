@@ -48,4 +48,5 @@ def test_shipped_files_point_their_editor_at_the_schema() -> None:
     for kind in KINDS:
         for path in yaml_files(ROOT / FOLDERS[kind]):
             first = path.read_text(encoding="utf-8").splitlines()[0]
-            assert first == f"# yaml-language-server: $schema=../schemas/{file_name(kind)}"
+            up = "../" * len(path.parent.relative_to(ROOT).parts)
+            assert first == f"# yaml-language-server: $schema={up}schemas/{file_name(kind)}"
