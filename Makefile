@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 4
 
-.PHONY: run test check format servers bench kills docs clean
+.PHONY: run test check format servers bench kills soak docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -49,6 +49,10 @@ bench: $(VENV)/.ready-dev
 ## SIGKILL at a hundred seeded moments, each run completed afterwards. Half an hour.
 kills: $(VENV)/.ready-dev servers
 	HARNESS_KILLS=100 $(BIN)/pytest -q -n 2 tests/runner/test_kills.py
+
+## One run for half an hour with random faults: nothing left over, memory flat. SOAK_MINUTES shortens it.
+soak: $(VENV)/.ready servers
+	$(BIN)/python benchmarks/soak.py
 
 ## Rebuild what is generated: JSON Schemas, the README's report and picture, the page of diagnoses.
 docs: $(VENV)/.ready-dev
