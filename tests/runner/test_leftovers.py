@@ -310,9 +310,9 @@ def test_killed_in_its_second_block(site: Site, redis_server: OwnedRedis, foreig
     """The finished block is readable, the other one is salvaged, and the next run cleans up."""
     before = redis_server.inventory()
     redis_server.configure(site)
-    site.scenario(measure={"duration": "500ms", "warmup": 0, "blocks": 2})
+    site.scenario(measure={"duration": "2s", "warmup": 0, "blocks": 2})
     with site.start("run", "scenarios/s.yaml") as running:
-        running.wait_event(Kind.SEEN, 20, block=1)
+        running.wait_event(Kind.SEEN, 24, block=1)  # four are of probe tasks
         killed(running)
         ended = Ended(-9, "", running.stderr, site.results)
     assert ended.record.status == "running"

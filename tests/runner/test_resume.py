@@ -19,7 +19,7 @@ from harness.runner.stored_plan import plan_of
 from harness.scenario.loader import load_plan, yaml_files
 from tests.runner.running import ROOT, Ended, Site, outcomes_of, wait_for
 
-TWO_BLOCKS = {"duration": "500ms", "warmup": 0, "blocks": 2}
+TWO_BLOCKS = {"duration": "2s", "warmup": 0, "blocks": 2}
 
 
 def resumed(site: Site, *arguments: str) -> Ended:
@@ -29,7 +29,7 @@ def resumed(site: Site, *arguments: str) -> Ended:
 def broken_off(site: Site, number: signal.Signals) -> RunRecord:
     """A run of two blocks that was ended in its second one."""
     with site.start("run", "scenarios/s.yaml") as running:
-        running.wait_event(Kind.SEEN, 20, block=1)
+        running.wait_event(Kind.SEEN, 24, block=1)  # four are of probe tasks
         running.kill(number)
         running.process.wait(20)
     wait_for(lambda: site.processes() == [], "the end of all processes")
