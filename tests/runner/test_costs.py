@@ -125,8 +125,8 @@ def test_sqs_is_asked_to_send_and_to_delete_once_per_task(pinned: tuple[Ended, o
             for kind in ("SendMessage", "DeleteMessage")
         )
         assert sent == UNITS
-        # The last result may be seen before its message is acknowledged.
-        assert UNITS - 2 <= deleted <= UNITS
+        # The last results, one per caller, may be seen before their messages are acknowledged.
+        assert UNITS - 4 <= deleted <= UNITS
         assert block.traffic["sqs.requests.ReceiveMessage"] > 0
         kinds = [n for name, n in block.traffic.items() if name.startswith("sqs.requests.")]
         assert block.traffic["sqs.requests"] == pytest.approx(sum(kinds))
