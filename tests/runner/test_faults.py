@@ -118,7 +118,7 @@ def test_pool_children_and_the_network(site: Site) -> None:
         {"fault": "reset_network", "at": "3.8s", "duration": "200ms", "side": "workers"},
         rate=15,
         steps=10,
-        measure={"duration": "6s"},
+        measure={"duration": "10s"},
     )
     block = ended.block
     assert block.status == "complete", block.error
