@@ -89,7 +89,8 @@ def test_success_and_failure_are_learned_and_checked(
         waited_s = (merged.units.seen_ns - merged.units.published_ns) / 1e9
         assert ((looks - 1) * INTERVAL_S <= waited_s).all()
     elif n == LONG:
-        assert (looks > 1).all()
+        # Not each of them: a caller kept from the processor may find its task done at once.
+        assert (looks > 1).any()
 
 
 def test_started_is_seen_while_the_task_runs(redis_site: Site, tmp_path: Path) -> None:
