@@ -38,7 +38,7 @@ def check_all(app: Celery, units: UnitRunner, waiting: Iterable[Published], limi
     if is_database(app.backend):
         _fetch_rows(app, pending)
     for published in pending:
-        units.check(published, _outcome(app, published, deadline))
+        units.check(published, *_outcome(app, published, deadline))
 
 
 def _fetch_rows(app: Celery, pending: list[Published]) -> None:
@@ -55,17 +55,18 @@ def _fetch_rows(app: Celery, pending: list[Published]) -> None:
         rows.close()
 
 
-def _outcome(app: Celery, published: Published, deadline: float) -> Outcome:
+def _outcome(app: Celery, published: Published, deadline: float) -> tuple[Outcome, Any]:
+    """How the unit ended, and what it raised if it failed."""
     values = []
     for result in results_of(published.result):
         state, value = _settled(app, result, deadline)
         if state not in states.READY_STATES:
-            return Outcome.NONE
+            return Outcome.NONE, None
         if state != states.SUCCESS:
-            return judge_failure(published.expected, value)
+            return judge_failure(published.expected, value), value
         values.append(value)
     is_group = published.result.__class__.__name__ == "GroupResult"
-    return judge_value(published.expected, values if is_group else values[0])
+    return judge_value(published.expected, values if is_group else values[0]), None
 
 
 def _settled(app: Celery, result: AsyncResult, deadline: float) -> tuple[str, Any]:

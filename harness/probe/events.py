@@ -12,6 +12,7 @@ that was killed in the middle of a record leaves none.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from hashlib import blake2b
 
@@ -54,6 +55,9 @@ class Kind(IntEnum):
     RETRIED = 13
     """Worker's pool: the function ended, but not the task: it asked to be run again (Retry), or
     gave its place to another one (Ignore, Reject). Instead of FINISHED."""
+    FAILURE = 14
+    """Client or observer: what a unit that was not meant to fail raised. `id` holds 16 bytes of the
+    name of the exception's type, `position` which 16 of them, from 0; see `name_parts`."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21
@@ -141,6 +145,30 @@ def looks_fields(count: int) -> tuple[int, int]:
     than MOST_LOOKS are told as so many."""
     count = min(count, MOST_LOOKS)
     return count & 0xFFFF, count >> 16
+
+
+_MOST_NAME_BYTES = 63
+NAME_PART_BYTES = 16
+
+
+def name_parts(name: str) -> list[bytes]:
+    """A name as FAILURE records hold it: 16 bytes each, the last one with a zero behind the name's
+    end. Cut off at 63 bytes."""
+    encoded = name.encode("utf-8", "replace")[:_MOST_NAME_BYTES] + b"\0"
+    return [
+        encoded[at : at + NAME_PART_BYTES].ljust(NAME_PART_BYTES, b"\0")
+        for at in range(0, len(encoded), NAME_PART_BYTES)
+    ]
+
+
+def name_of(parts: Iterable[bytes]) -> str:
+    """The name that such parts make up, also where a kill has cut them short."""
+    return b"".join(parts).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def is_last_part(part: bytes) -> bool:
+    """Whether a name ends with this part."""
+    return part.endswith(b"\0")
 
 
 RAISED = 1

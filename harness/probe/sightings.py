@@ -11,7 +11,7 @@ from celery import states
 from harness.probe.events import Kind, Outcome, id_bytes
 from harness.probe.ids import namer, parsed
 from harness.probe.recorder import Recorder
-from harness.probe.units import judge_failure, judge_value
+from harness.probe.units import judge_failure, judge_value, record_failure
 from harness.probe.workloads import Group, Workload
 
 Place = tuple[int, int, int]
@@ -32,7 +32,7 @@ class Sightings:
     """
 
     def __init__(self, recorder: Recorder, workload: Workload) -> None:
-        self._record = recorder.record
+        self._recorder = recorder
         self._is_group = isinstance(workload, Group)
         self._expected: Callable[[int], Any] = workload.expected
         if self._is_group:
@@ -75,11 +75,12 @@ class Sightings:
         if place is None:
             return
         try:
-            outcome = self._outcome(place, decode(payload))
+            description = decode(payload)
+            outcome = self._outcome(place, description)
         except Exception:  # whatever a serializer or an exception's own class raises  # noqa: BLE001
             self.note_undecodable(task_id, time_ns)
         else:
-            self._keep(task_id, place, time_ns, outcome)
+            self._keep(task_id, place, time_ns, outcome, description)
 
     def note_described(self, task_id: str, time_ns: int, description: Any) -> bool:
         """The same for a result that is decoded. False if its state is not final.
@@ -90,7 +91,7 @@ class Sightings:
         if place is None:
             return True
         outcome = self._outcome(place, description)
-        self._keep(task_id, place, time_ns, outcome)
+        self._keep(task_id, place, time_ns, outcome, description)
         return outcome is not None
 
     def note_undecodable(self, task_id: str, time_ns: int) -> None:
@@ -112,10 +113,20 @@ class Sightings:
         judge = judge_value if status == states.SUCCESS else judge_failure
         return judge(expected, description["result"])
 
-    def _keep(self, task_id: str, place: Place, time_ns: int, outcome: Outcome | None) -> None:
+    def _keep(
+        self,
+        task_id: str,
+        place: Place,
+        time_ns: int,
+        outcome: Outcome | None,
+        description: Any = None,
+    ) -> None:
         if outcome is None:
             return
         tag, unit, position = place
-        self._record(Kind.SEEN, id_bytes(task_id), time_ns, unit, position, outcome)
+        recorder = self._recorder
+        recorder.record(Kind.SEEN, id_bytes(task_id), time_ns, unit, position, outcome)
+        if outcome is Outcome.FAILED:
+            record_failure(recorder, unit, time_ns, description["result"])
         self._seen[tag].add(unit << 16 | position)
         self.seen += 1

@@ -10,7 +10,7 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, GroupResult
 
 from harness.probe.drawing import UNCHECKED, Failure
-from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields
+from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields, name_parts
 from harness.probe.ids import WHOLE, ident_maker, namer
 from harness.probe.recorder import Recorder
 from harness.probe.tracking import Looks, Tracking
@@ -92,6 +92,8 @@ class UnitRunner:
         except Exception as error:  # the task's own exception, of any type  # noqa: BLE001
             seen_ns = time.monotonic_ns()
             outcome = judge_failure(published.expected, error)
+            if outcome is Outcome.FAILED:
+                record_failure(self.recorder, published.unit, seen_ns, error)
         else:
             seen_ns = time.monotonic_ns()
             outcome = judge_value(published.expected, value)
@@ -106,10 +108,20 @@ class UnitRunner:
             self._record(Kind.STARTED_SEEN, ident, looks.started_seen_ns, unit)
         self._record(Kind.LOOKED, ident, seen_ns, unit, *looks_fields(looks.count))
 
-    def check(self, published: Published, outcome: Outcome) -> None:
-        """Record an outcome that was found after the measuring."""
+    def check(self, published: Published, outcome: Outcome, error: Any = None) -> None:
+        """Record an outcome that was found after the measuring, and what it failed with."""
         ident, position = id_bytes(published.result.id), _position(published.result)
-        self._record(Kind.CHECKED, ident, time.monotonic_ns(), published.unit, position, outcome)
+        now_ns = time.monotonic_ns()
+        self._record(Kind.CHECKED, ident, now_ns, published.unit, position, outcome)
+        if outcome is Outcome.FAILED:
+            record_failure(self.recorder, published.unit, now_ns, error)
+
+
+def record_failure(recorder: Recorder, unit: int, at_ns: int, error: Any) -> None:
+    """Record what a unit that was not meant to fail failed with. It may be no exception: a backend
+    hands out what it holds."""
+    for part, name in enumerate(name_parts(type(error).__name__)):
+        recorder.record(Kind.FAILURE, name, at_ns, unit, part)
 
 
 def _position(result: AsyncResult | GroupResult) -> int:

@@ -8,6 +8,7 @@ them the mean of all samples: the phases of a cell still add up to its total.
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ class Counts:
     """Blocks whose client could not keep up with the load's plan."""
     loss: Mapping[str, int]
     """Stage -> how many of the lost ones got that far; only stages that occur."""
+    failures: Mapping[str, int]
+    """Type of an exception -> how many of the failed ones' results held it."""
 
     @property
     def sound(self) -> bool:
@@ -330,4 +333,5 @@ def counts_of(blocks: Sequence[BlockRecord]) -> Counts:
         duplicated=sum(block.duplicated for block in blocks),
         client_limited=sum(block.client_limited for block in blocks),
         loss={stage: count for stage, count in stages.items() if count},
+        failures=sum((Counter(block.failures) for block in blocks), Counter()),
     )

@@ -39,10 +39,11 @@ def _row(cell: CellView, *, by_work: bool) -> Row:
 
 
 def _words(counts: Counts) -> str:
-    """How far the lost ones got, and whether the client kept up."""
+    """How far the lost ones got, what the failed ones raised, and whether the client kept up."""
     if not counts.blocks:
         return "not run"
     words = [f"{count:,} {STAGES[stage]}" for stage, count in counts.loss.items()]
+    words += [f"{count:,} {printable(name)}" for name, count in counts.failures.items()]
     if counts.client_limited:
         words.append("client-limited")
     if not words and not counts.sound:

@@ -239,6 +239,7 @@ def trouble_words(counts: Counts) -> str:
         "timed-out unit": counts.timed_out,
     }
     words = [_counted(count, noun) for noun, count in trouble.items() if count]
+    words += [f"{count:,} x {printable(name)}" for name, count in counts.failures.items()]
     if counts.lost:
         stages = ", ".join(f"{count} {STAGES[stage]}" for stage, count in counts.loss.items())
         words.insert(0, f"{counts.lost:,} lost" + (f" ({stages})" if stages else ""))

@@ -32,6 +32,7 @@ from harness.results.ledger import Final, Ledger
 from harness.results.merge import MISSING, Merged
 from harness.results.orphans import disconnects
 from harness.results.recovery import first_starts
+from harness.results.summary import duplicates
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -75,6 +76,8 @@ class Blame:
     """Kind of trouble -> which units have it."""
     extra: Numbers
     """Executions of each unit's tasks beyond their first."""
+    failures: Mapping[int, str]
+    """See `Merged`."""
     met: Sequence[Mask]
     """For each fault: the units that it held, that were where it was, or waited for it."""
 
@@ -93,9 +96,10 @@ class Blame:
         )
 
     def errors(self, index: int, refused: Refused) -> dict[str, int]:
-        """What publishing raised for the units that one fault is to blame for."""
-        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index))
-        reasons = (refused.reason.get(int(row)) for row in rows if int(row) in refused.at_ns)
+        """What publishing raised, or else the result held, of the failed units that one fault is to
+        blame for."""
+        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index)).tolist()
+        reasons = (refused.reason.get(row) or self.failures.get(row) for row in rows)
         return dict(Counter(reason or "unknown" for reason in reasons))
 
 
@@ -139,7 +143,7 @@ def blame(scene: Scene) -> Blame:
         | (waited[index] if _pauses(note) else False)
         for index, note in enumerate(scene.notes)
     ]
-    return Blame(by, has, extra, met)
+    return Blame(by, has, extra, merged.failures, met)
 
 
 def _pauses(note: FaultNote) -> bool:
@@ -147,8 +151,8 @@ def _pauses(note: FaultNote) -> bool:
 
 
 def _extra_executions(merged: Merged) -> Numbers:
-    beyond = np.maximum(merged.tasks.executions.astype(np.int64) - 1, 0)
-    extra: Numbers = beyond.reshape(-1, merged.tasks.per_unit).sum(axis=1)
+    surplus = duplicates(merged).astype(np.int64)
+    extra: Numbers = surplus.reshape(-1, merged.tasks.per_unit).sum(axis=1)
     return extra
 
 

@@ -64,7 +64,7 @@ class FaultRecord(Stored):
     trouble: Trouble = Trouble()
     """Of the units that it is to blame for."""
     errors: dict[str, int] = {}
-    """What publishing raised -> how often."""
+    """Of `failed`: what publishing raised, or the unit's result held -> how many units."""
     disturbed: bool | None = None
     """Whether the p99 ever left its usual level; None where that is not known."""
     first_back_s: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -73,6 +74,12 @@ class Ledger:
         """The counts of some of the units."""
         counts = np.bincount(self.final[chosen], minlength=len(Final))
         return Outcomes(**{final.name.lower(): int(counts[final]) for final in Final})
+
+    def failures(self, merged: Merged) -> dict[str, int]:
+        """Of the units that failed with a result and were not meant to: what they raised, where
+        that is known -> how many."""
+        failed = (self.final == Final.FAILED) & ~self.as_meant & ~merged.units.publish_failed
+        return dict(Counter(name for row, name in merged.failures.items() if failed[row]))
 
     def losses(self) -> LossReasons:
         """How far the lost units got."""

@@ -9,13 +9,14 @@ Times are CLOCK_MONOTONIC ns of one host; MISSING stands for "did not happen".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, Kind, Outcome
+from harness.probe.events import NAME_PART_BYTES, RAISED, Kind, Outcome, is_last_part, name_of
 from harness.probe.ids import WHOLE
 from harness.results.eventlog import Events, by_kind, chunks, logs_in
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
@@ -125,6 +126,9 @@ class Merged:
     unlock_looks: int | None = None
     """How often `celery.chord_unlock` looked for headers of measured chords; None if it did
     not."""
+    failures: Mapping[int, str] = field(default_factory=dict)
+    """Row of a unit -> type of the exception that its result held, of those that were not meant to
+    fail, as far as somebody saw it."""
 
     def task_ids(self) -> tuple[Halves, Halves]:
         """First and second half of each task's id. Computed at each call."""
@@ -228,6 +232,7 @@ class _Block:
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
         self._unlock_looks = 0
         self._looks: npt.NDArray[np.int64] | None = None
+        self._failures: dict[int, list[bytes]] = {}
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -243,6 +248,8 @@ class _Block:
             self._note_looks(events)
         elif kind == Kind.UNLOCKING:
             self._unlock_looks += int((self._places(events) >= 0).sum())
+        elif kind == Kind.FAILURE:
+            self._note_failures(events)
 
     def _note_looks(self, events: Events) -> None:
         rows = self._published.rows(events["unit"].astype(np.uint32))
@@ -250,6 +257,15 @@ class _Block:
             self._looks = np.full(len(self._published.unit), NOT_TOLD, dtype=np.int64)
         counts = events["flags"].astype(np.int64) << 16 | events["position"]  # see `looks_fields`
         self._looks[rows[rows >= 0]] = counts[rows >= 0]
+
+    def _note_failures(self, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        for row, event in zip(rows.tolist(), events, strict=True):
+            parts = self._failures.setdefault(row, [])
+            # Members of a group fail one by one: the first one's name stays.
+            whole = bool(parts) and is_last_part(parts[-1])
+            if row >= 0 and not whole and event["position"] == len(parts):
+                parts.append(event.tobytes()[:NAME_PART_BYTES])
 
     def _places(self, events: Events) -> Places:
         return self._published.places(
@@ -307,6 +323,7 @@ class _Block:
             release_ns=min(release, default=MISSING),
             tracked=self._tracked(),
             unlock_looks=self._unlock_looks or None,
+            failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
         )
 
     def _tracked(self) -> Tracked | None:

@@ -274,6 +274,9 @@ class BlockRecord(Stored):
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
     """Of `failed`: units that were meant to fail, and did so in just the expected way."""
+    failures: dict[str, int] = {}
+    """Units that failed though they were not meant to, by the type of the exception that their
+    result held. Those whose publishing raised are in the warning `publish_errors`."""
     duplicated: int = 0
     """Executions of a task beyond its first, but for those that it asked for itself."""
     retried: int = 0

@@ -73,6 +73,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
+        "failures": ledger.failures(merged),
         "duplicated": int(duplicates(merged).sum()),
         "retried": int(merged.tasks.retries.sum()),
         "loss": ledger.losses(),

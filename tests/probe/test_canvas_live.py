@@ -236,6 +236,10 @@ def test_a_step_that_raises(
             checked = talk.merged(tmp_path / "checked")
     assert (waited.units.seen == Outcome.FAILED).all()
     assert (checked.units.checked == Outcome.FAILED).all()
+    # get() raises what the first failed step did; the body's own result holds ChordError.
+    assert waited.failures == dict.fromkeys(range(2), "ValueError")
+    held = "ValueError" if (name, raises) == ("nested", "buy_milk") else "ChordError"
+    assert checked.failures == dict.fromkeys(range(2), held)
     executions = [*[1] * ran, *[0] * (tasks_of(name) - ran)]
     assert checked.tasks.executions.tolist() == executions * 2
     for merged in (waited, checked):

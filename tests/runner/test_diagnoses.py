@@ -132,6 +132,7 @@ def test_tasks_that_expire(site: Site) -> None:
     gone, whole = (cell.blocks[0] for cell in ended.record.cells)
     assert 0 < gone.outcomes.failed < 6
     assert gone.outcomes.ok + gone.outcomes.failed == 6
+    assert gone.failures == {"TaskRevokedError": gone.outcomes.failed}
     assert whole.outcomes.ok == 6
 
 

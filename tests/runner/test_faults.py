@@ -125,7 +125,8 @@ def test_pool_children_and_the_network(site: Site) -> None:
     child, slow, reset = block.faults
     assert child.target == "worker1, a pool process"
     assert (child.back_by_itself, child.trouble.lost) == (1, 0)
-    assert child.trouble.failed == 1  # WorkerLostError: it was killed in a task
+    assert child.trouble.failed == 1  # it was killed in a task
+    assert child.errors == block.failures == {"WorkerLostError": 1}
     assert slow.facts["rtt_s"] >= 0.02
     assert slow.trouble.unsound == 0
     assert slow.target == "clients to broker, workers to broker"
