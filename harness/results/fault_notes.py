@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+_FILE = "faults.json"
+"""Beside a block's event logs while it is measured; its content then stands in the record."""
+_PIDS = ("died", "mains", "pool", "started")
 
 
 @dataclass(frozen=True)
@@ -44,3 +50,23 @@ class FaultNote:
     def over_ns(self) -> int | None:
         """When nothing was broken by it any more: mended, or struck where nothing is to mend."""
         return self.mended_ns if self.mended_ns is not None else self.struck_ns
+
+
+def write_notes(events: Path, notes: Iterable[FaultNote]) -> None:
+    """Keep the notes beside the event logs, in case the harness is killed. OSError: a full disk."""
+    partial = events / f"{_FILE}.partial"
+    partial.write_text(json.dumps([asdict(note) for note in notes]), encoding="utf-8")
+    partial.replace(events / _FILE)
+
+
+def read_notes(events: Path) -> tuple[FaultNote, ...]:
+    """What `write_notes` kept; empty if nothing was broken, or if it is damaged."""
+    try:
+        kept = json.loads((events / _FILE).read_text(encoding="utf-8"))
+        return tuple(_note(**fields) for fields in kept)
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def _note(**fields: Any) -> FaultNote:
+    return FaultNote(**fields | {name: tuple(fields[name]) for name in _PIDS})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from harness.results.attribution import FOREVER
+from harness.results.fault_notes import read_notes
+from harness.results.faulted import aftermath, with_faults
 from harness.results.ledger import BlockEnd
 from harness.results.liveness import is_being_written
-from harness.results.load_phases import read_plan
+from harness.results.load_phases import Plan, read_plan
 from harness.results.merge import merge
 from harness.results.periodic import kept_schedule
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.shape import shape_of
-from harness.results.summary import digest
+from harness.results.summary import Digest, digest
 
 
 def salvaged(folder: Path, record: RunRecord) -> RunRecord:
@@ -29,11 +33,13 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
         index = record.order[number]
         cell = cells[index]
         block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell, record.seed)
-        merged = merge(block_folder / "events", shape.tasks_per_unit, grouped=shape.grouped)
-        kept = kept_schedule(block_folder / "events", cell.workload, merged)
+        events = block_folder / "events"
+        merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
+        kept = kept_schedule(events, cell.workload, merged)
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
         found = digest(merged, shape, end, plan)
         if found.fields["units"]:
+            fields = _with_faults(events, cell, found, plan)
             block = BlockRecord(
                 number=number,
                 cell=index,
@@ -42,10 +48,21 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
                 error=f"the run was {'killed' if killed else 'broken off'} in this block",
                 started_at="",
                 periodic=None if kept is None else kept[0],
-                **found.fields,
+                **fields,
             )
             cells[index] = cell.model_copy(update={"blocks": (*cell.blocks, block)})
     return record.model_copy(update={"cells": tuple(cells)})
+
+
+def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> dict[str, Any]:
+    """The block's fields with what had been broken in it by then. Whether promises were kept nobody
+    can say: what was on its way did not come to its end."""
+    notes, due_ns = read_notes(events), found.merged.units.due_ns
+    if not notes:
+        return found.fields
+    end_ns = min(int(due_ns.max()), max((phase.end_ns for phase in plan), default=FOREVER))
+    after = aftermath(events, found.merged, notes, (), end_ns)
+    return with_faults(found, after, cell.config, 0) | {"promises": ()}
 
 
 def _unfinished(folder: Path, record: RunRecord) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Any
 
@@ -204,3 +205,32 @@ def test_nothing_outlives_a_harness_that_is_killed_while_something_is_broken(sit
         assert len(family) >= 5
         running.kill(signal.SIGKILL)
     assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_what_a_killed_run_had_broken_is_reported(site: Site) -> None:
+    """SIGKILL of the harness once a worker was killed and started again. What became of units that
+    were on their way nobody can say, so no promise is judged."""
+    site.configuration(worker={"count": 2, "concurrency": 2})
+    site.scenario(
+        workloads=tasks(5),
+        loads=[{"load": "rate", "rate": 20}],
+        measure={"duration": "60s", "warmup": 0},
+        faults=[{"fault": "kill_worker", "at": "1.5s", "restart": "300ms"}],
+    )
+    with site.start("run", "scenarios/s.yaml") as running:
+        running.wait_event(Kind.FAULT, 4)
+        running.wait_event(Kind.SEEN, 60)
+        running.kill(signal.SIGKILL)
+        folder = running.ended().folder
+    text = site.harness("report", str(folder))
+    assert (text.code, text.stderr) == (ExitCode.PASS, "")
+    assert "worker killed (worker1)" in text.words
+    assert "promises" not in text.words
+    found = json.loads(site.harness("report", str(folder), "--format", "json").stdout)
+    (block,) = found["cells"][0]["blocks"]
+    (fault,) = block["faults"]
+    assert block["status"] == "partial"
+    assert fault["begin_at_s"] == pytest.approx(1.5, abs=0.2)
+    assert fault["mended_at_s"] >= fault["struck_at_s"] + 0.3
+    assert 0 < fault["watched_s"] < 60
+    assert block["outcomes"]["lost"] == 0

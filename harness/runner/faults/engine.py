@@ -21,7 +21,7 @@ from harness.clock import monotonic_ns
 from harness.errors import HarnessError
 from harness.probe.events import NO_ID, FaultStep, Kind
 from harness.probe.recorder import Recorder
-from harness.results.fault_notes import FaultNote
+from harness.results.fault_notes import FaultNote, write_notes
 from harness.runner.faults.planned import PlannedFault
 from harness.workers.process import Workers
 
@@ -128,6 +128,8 @@ class FaultEngine:
         self._main = MainThread(self._over)
         self._recorder = Recorder(str(events), "harness")
         self._recorder.open()
+        self._events = events
+        self._writing = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._runs: list[_Run] = []
         self.fallen: dict[int, str] = {}
@@ -153,7 +155,7 @@ class FaultEngine:
         if self._runs:
             return
         self._runs = [
-            _Run(armed, begin_ns, self._over, self._main, self._recorder) for armed in self._faults
+            _Run(armed, begin_ns, self._over, self._main, self._step) for armed in self._faults
         ]
         for run in self._runs:
             thread = threading.Thread(target=run.run, name="fault", daemon=True)
@@ -189,6 +191,13 @@ class FaultEngine:
         """What was done so far, earliest plan first."""
         return tuple(run.note() for run in self._runs)
 
+    def _step(self, number: int, step: FaultStep, at_ns: int) -> None:
+        """A fault has got so far: kept, whatever happens to the harness."""
+        self._recorder.record(Kind.FAULT, NO_ID, at_ns, number, int(step))
+        # A full disk is the guard's to report; the log, whose space is reserved, has the step.
+        with self._writing, suppress(OSError):
+            write_notes(self._events, self.notes)
+
     def close(self) -> None:
         """Begin nothing more, undo what is not undone. Idempotent."""
         self._over.set()
@@ -209,14 +218,14 @@ class _Run:
         begin_ns: int,
         over: threading.Event,
         main: MainThread,
-        recorder: Recorder,
+        keep: Callable[[int, FaultStep, int], None],
     ) -> None:
         self.armed = armed
         self.trouble = ""
         self._begin_ns = begin_ns
         self._over = over
         self._main = main
-        self._recorder = recorder
+        self._keep = keep
         self._deed = Deed()
         self._not_done = ""
         self._stamps: dict[FaultStep, int] = {}
@@ -279,5 +288,5 @@ class _Run:
     def _stamp(self, step: FaultStep) -> int:
         now_ns = monotonic_ns()
         self._stamps[step] = now_ns
-        self._recorder.record(Kind.FAULT, NO_ID, now_ns, self.armed.planned.number, int(step))
+        self._keep(self.armed.planned.number, step, now_ns)
         return now_ns
