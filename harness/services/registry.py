@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import cast
 
 from harness.services.base import Driver
-from harness.services.dynamodb import DynamodbDriver
-from harness.services.files import FilesystemDriver, SqliteDriver
-from harness.services.memcached import MemcachedDriver
-from harness.services.mysql import MysqlDriver
-from harness.services.postgresql import PostgresqlDriver
-from harness.services.rabbitmq import RabbitmqDriver
-from harness.services.redis import RedisDriver
-from harness.services.s3 import S3Driver
-from harness.services.sqs import SqsDriver
+
+_CLASSES: Mapping[str, str] = {
+    "redis": "redis.RedisDriver",
+    "rabbitmq": "rabbitmq.RabbitmqDriver",
+    "sqs": "sqs.SqsDriver",
+    "sqlite": "files.SqliteDriver",
+    "postgresql": "postgresql.PostgresqlDriver",
+    "mysql": "mysql.MysqlDriver",
+    "filesystem": "files.FilesystemDriver",
+    "memcached": "memcached.MemcachedDriver",
+    "dynamodb": "dynamodb.DynamodbDriver",
+    "s3": "s3.S3Driver",
+}
+"""Module of this package, and class."""
+
+
+class _Drivers(Mapping[str, Driver]):
+    """Imports a driver when it is asked for: botocore alone takes a tenth of a run's start."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Driver] = {}
+
+    def __getitem__(self, name: str) -> Driver:
+        if name not in self._made:
+            module, _, class_ = _CLASSES[name].partition(".")
+            found = getattr(import_module(f"{__package__}.{module}"), class_)
+            self._made[name] = cast(Driver, found())
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
 
 
 def drivers() -> Mapping[str, Driver]:
     """`service:` in a configuration -> its driver."""
-    every: tuple[Driver, ...] = (
-        RedisDriver(),
-        RabbitmqDriver(),
-        SqsDriver(),
-        SqliteDriver(),
-        PostgresqlDriver(),
-        MysqlDriver(),
-        FilesystemDriver(),
-        MemcachedDriver(),
-        DynamodbDriver(),
-        S3Driver(),
-    )
-    return {driver.name: driver for driver in every}
+    return _Drivers()

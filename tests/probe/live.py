@@ -24,7 +24,7 @@ from harness.probe.workloads import Group
 from harness.results.eventlog import Tail
 from harness.results.merge import Merged, merge
 
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 _ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}
 
 

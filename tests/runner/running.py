@@ -25,7 +25,7 @@ from harness.results.store import read_run
 from harness.workspace import MARK
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 _LOOK_S = 0.01
 
 
