@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, Row, Section, Table
-from harness.results.record import BlockRecord, Distribution, Periodic
+from harness.results.figures import Distribution
+from harness.results.periodic_record import Periodic
+from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration
 

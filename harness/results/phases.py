@@ -21,8 +21,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import PHASES
 from harness.results.merge import MISSING, Merged, Tasks, Times
-from harness.results.record import PHASES
 from harness.results.shape import Steps
 
 

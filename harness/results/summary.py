@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from harness.results.by_task import by_task
 from harness.results.canvas import canvas
+from harness.results.figures import Distribution
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.message_options import latencies_by_priority, lateness_ns
+from harness.results.own_task_record import OwnTaskRecord
 from harness.results.phases import Phases, phases
-from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
+from harness.results.record import RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.tracking import tracking
 from harness.stats.percentiles import describe

@@ -12,8 +12,9 @@ from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.continuing import check_resumable, refuse_unlike, taken_up
+from harness.results.environment_records import Server
 from harness.results.gates import MeasuredRun
-from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus, Server
+from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus
 from harness.results.salvage import salvaged
 from harness.results.shape import shape_of
 from harness.results.store import RunFolder, new_run_id, read_run
