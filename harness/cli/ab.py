@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import watching_options
+from harness.cli.options import share, watching_options
 
 if TYPE_CHECKING:
     from harness.scenario.models import Plan
@@ -44,16 +44,6 @@ _NOTHING_TOLD_APART = (
 )
 
 
-def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """0.05 from `5%`."""
-    from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
-
-    try:
-        return None if value is None else parse_share(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """(10, 30) from `10..30`, (12, 12) from `12`."""
     if value is None:
@@ -72,7 +62,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 @click.option(
     "--margin",
     metavar="SHARE",
-    callback=_share,
+    callback=share,
     help="Slowdown that is let pass. Default: the scenario's, else 5%.",
 )
 @click.option(

@@ -78,7 +78,7 @@ class Phases:
         return self._between(0, 5)
 
     def by_name(self) -> Iterator[tuple[str, Times]]:
-        """The phases with the names of `record.PHASES`, one at a time."""
+        """The phases with the names of `figures.PHASES`, one at a time."""
         for name, (first, last) in zip(PHASES, pairwise(range(len(self.moments_ns))), strict=True):
             yield name, self._between(first, last)
 
