@@ -54,7 +54,7 @@ class Process:
         self.name = name
         self.log = log
         self.create_time = create_time(popen.pid)
-        """Distinguishes the process from a later one with the same pid; see `pid_alive`."""
+        """Distinguishes the process from a later one with the same pid."""
 
     def __repr__(self) -> str:
         return f"Process({self.name!r}, pid={self.pid}, returncode={self.returncode})"
@@ -264,16 +264,6 @@ def create_time(pid: int) -> float:
         return psutil.Process(pid).create_time()
     except (OSError, psutil.NoSuchProcess, IndexError):
         return 0.0
-
-
-def pid_alive(pid: int, started: float) -> bool:
-    """Whether `pid` is still the process whose `create_time` was `started`; a zombie is not."""
-    if started == 0.0 or create_time(pid) != started:
-        return False
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def kill_marked(mark: str) -> list[int]:

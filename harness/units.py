@@ -67,6 +67,11 @@ def format_duration(seconds: float | None) -> str:
     return f"{_three(seconds * 1e6)} us"
 
 
+def format_milliseconds(milliseconds: float | None) -> str:
+    """The same for a figure that is kept in milliseconds."""
+    return format_duration(None if milliseconds is None else milliseconds / 1e3)
+
+
 def format_number(value: float | None) -> str:
     """Three significant digits, thousands separated; `-` for nothing."""
     return "-" if value is None else _three(value)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import watching_options
+from harness.cli.options import share, watching_options
+
+if TYPE_CHECKING:
+    from harness.scenario.models import Plan
 
 _EPILOG = """\b
 A REF is one of
@@ -40,16 +44,6 @@ _NOTHING_TOLD_APART = (
 )
 
 
-def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """0.05 from `5%`."""
-    from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
-
-    try:
-        return None if value is None else parse_share(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """(10, 30) from `10..30`, (12, 12) from `12`."""
     if value is None:
@@ -68,7 +62,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 @click.option(
     "--margin",
     metavar="SHARE",
-    callback=_share,
+    callback=share,
     help="Slowdown that is let pass. Default: the scenario's, else 5%.",
 )
 @click.option(
@@ -124,43 +118,35 @@ def command(scenario: Path, **options: Any) -> None:
     Exit code: 0 no regression, 1 a regression, a failed gate or a unit that did not end as it
     should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
     """
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
-    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.cli.ending import leave, show_report  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
-    from harness.report.registry import render  # noqa: PLC0415
-    from harness.runner.ab import (  # noqa: PLC0415
-        Effort,
-        Frame,
-        check_unlike,
-        nothing_told_apart,
-        paired_plan,
-        variant_of,
-    )
+    from harness.runner.ab import nothing_told_apart  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
 
     environ, project = dict(os.environ), Path.cwd()
-    base, head = (variant_of(options[side], project, environ) for side in ("base", "head"))
-    provider, force = options["provider"], options["force"]
-    if not force:
-        check_unlike(base, head)
-    plan = paired_plan(
-        Frame(scenario, options["configs"], options["sets"], provider, environ),
-        base,
-        head,
-        Effort(options["margin"], options["pairs"], options["minutes"]),
-    )
-    out = options["out"]
+    provider, out, force = options["provider"], options["out"], options["force"]
+    quiet, json_lines = options["quiet"], options["json_lines"]
+    plan = _plan(scenario, options, project, environ)
     compared = baseline_for(plan.scenario, options["baseline"], out)
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
-    with watching(quiet=options["quiet"], json_lines=options["json_lines"]) as listener:
+    with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, run_options, listener)
-    if not options["json_lines"]:
-        click.echo(render(record, folder.path, options["form"], terminal_look()), nl=False)
-    silent = options["quiet"] or options["json_lines"]
-    leave_report_files(record, folder.path, quiet=silent)
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines, form=options["form"])
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
-    for sentence in failures(record):
-        click.echo(sentence, err=True)
-    raise SystemExit(exit_code(record, strict=options["strict"]))
+    leave(record, strict=options["strict"])
+
+
+def _plan(
+    scenario: Path, options: Mapping[str, Any], project: Path, environ: Mapping[str, str]
+) -> Plan:
+    """Every cell of the scenario twice, as the two sides have it."""
+    from harness.runner import ab  # noqa: PLC0415 - `--help` stays fast
+
+    base, head = (ab.variant_of(options[side], project, environ) for side in ("base", "head"))
+    if not options["force"]:
+        ab.check_unlike(base, head)
+    frame = ab.Frame(scenario, options["configs"], options["sets"], options["provider"], environ)
+    effort = ab.Effort(options["margin"], options["pairs"], options["minutes"])
+    return ab.paired_plan(frame, base, head, effort)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.options import share
 from harness.errors import ExitCode, UsageError
-from harness.units import parse_share
+
+if TYPE_CHECKING:
+    from harness.results.comparison import ComparisonReport
+    from harness.results.record import RunRecord
 
 _EPILOG = """\b
 Examples:
@@ -15,13 +21,6 @@ Examples:
   harness compare latest --base worker.concurrency=2 --margin 10%
   harness compare 4f1a9c 77b02d --format md
 """
-
-
-def _share(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    try:
-        return None if text is None else parse_share(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.command("compare", epilog=_EPILOG)
@@ -36,7 +35,7 @@ def _share(_context: click.Context, _parameter: click.Parameter, text: str | Non
 @click.option(
     "--margin",
     metavar="SHARE",
-    callback=_share,
+    callback=share,
     help="Slowdown that is let pass. Default: the scenario's, else 5%.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
@@ -77,25 +76,12 @@ def command(
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import comparison_exit_code, regressions  # noqa: PLC0415
     from harness.report.comparing import Format, render  # noqa: PLC0415
-    from harness.results.compare import (  # noqa: PLC0415
-        DEFAULT_MARGIN,
-        compare_run,
-        compare_runs,
-    )
     from harness.results.salvage import salvaged  # noqa: PLC0415
     from harness.results.store import find_run, read_run  # noqa: PLC0415
 
     folders = [find_run(name, results) for name in (run, head) if name is not None]
     records = [salvaged(folder, read_run(folder)) for folder in folders]
-    if head is None:
-        report = compare_run(records[0], base=base, margin=margin)
-    elif base is not None:
-        raise UsageError(
-            "--base names a configuration of one run; two runs are compared as BASE HEAD"
-        )
-    else:
-        chosen = DEFAULT_MARGIN if margin is None else margin
-        report = compare_runs(*records, margin=chosen, force=force)
+    report = _compared(records, base, margin, force=force)
     shown: Format = form  # type: ignore[assignment] # click.Choice has checked it
     look = terminal_look()
     text = render(report, shown, look).encode(look.encoding, "backslashreplace")
@@ -103,3 +89,21 @@ def command(
     for sentence in regressions(report):
         click.echo(sentence, err=True)
     return comparison_exit_code(report, strict=strict)
+
+
+def _compared(
+    records: Sequence[RunRecord], base: str | None, margin: float | None, *, force: bool
+) -> ComparisonReport:
+    from harness.results.compare import (  # noqa: PLC0415 - `--help` stays fast
+        DEFAULT_MARGIN,
+        compare_run,
+        compare_runs,
+    )
+
+    if len(records) == 1:
+        return compare_run(records[0], base=base, margin=margin)
+    if base is not None:
+        raise UsageError(
+            "--base names a configuration of one run; two runs are compared as BASE HEAD"
+        )
+    return compare_runs(*records, margin=DEFAULT_MARGIN if margin is None else margin, force=force)

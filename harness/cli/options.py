@@ -8,6 +8,16 @@ from typing import Any
 import click
 
 
+def share(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Callback of an option: 0.05 from `5%`."""
+    from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
+
+    try:
+        return None if text is None else parse_share(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--quiet` and `--json-lines`, for every command that measures a scenario."""
     command = click.option(

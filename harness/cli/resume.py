@@ -36,7 +36,13 @@ Examples:
 @click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
 @watching_options
 def command(
-    run: str, results: Path, baseline: str | None, force: bool, strict: bool, **watched: bool
+    run: str,
+    results: Path,
+    baseline: str | None,
+    force: bool,
+    strict: bool,
+    quiet: bool,
+    json_lines: bool,
 ) -> None:
     """Go on with a RUN that was interrupted or killed, or that failed: measure what is missing.
 
@@ -46,11 +52,9 @@ def command(
     run began with, whatever has become of the files. Exit codes are those of `harness run`.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report import terminal_look  # noqa: PLC0415
-    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
-    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.cli.ending import leave, show_report  # noqa: PLC0415
+    from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
-    from harness.report.registry import render  # noqa: PLC0415
     from harness.results.store import find_run, read_run  # noqa: PLC0415
     from harness.runner.run import RunOptions, resume  # noqa: PLC0415
     from harness.runner.stored_plan import plan_of  # noqa: PLC0415
@@ -65,12 +69,7 @@ def command(
     options = RunOptions(
         provider, results, stored.seed, Path.cwd(), dict(os.environ), compared, force, pinned
     )
-    with watching(**watched) as listener:
+    with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = resume(path, options, listener)
-    if not watched["json_lines"]:
-        click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
-    silent = watched["quiet"] or watched["json_lines"]
-    leave_report_files(record, folder.path, quiet=silent)
-    for sentence in failures(record):
-        click.echo(sentence, err=True)
-    raise SystemExit(exit_code(record, strict=strict))
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines)
+    leave(record, strict=strict)

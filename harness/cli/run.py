@@ -90,12 +90,10 @@ def command(
     regression, 2 if something could not be run, 3 with --strict if a comparison is
     inconclusive, 130 if it was interrupted.
     """
-    from harness.affinity import ANYWHERE, parse  # noqa: PLC0415
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
-    from harness.cli.verdict import baseline_for, exit_code, failures  # noqa: PLC0415
+    from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.ending import leave, show_report  # noqa: PLC0415
+    from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
-    from harness.report.registry import render  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
     from harness.scenario.endpoints import Provider  # noqa: PLC0415
     from harness.scenario.loader import load_plan  # noqa: PLC0415
@@ -106,12 +104,8 @@ def command(
     pinned = parse(further["affinity"]) if further["affinity"] is not None else ANYWHERE
     compared = baseline_for(plan.scenario, further["baseline"], out)
     options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, further["force"], pinned)
-    with watching(quiet=further["quiet"], json_lines=further["json_lines"]) as listener:
+    quiet, json_lines = further["quiet"], further["json_lines"]
+    with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, options, listener)
-    if not further["json_lines"]:
-        click.echo(render(record, folder.path, "text", terminal_look()), nl=False)
-    silent = further["quiet"] or further["json_lines"]
-    leave_report_files(record, folder.path, quiet=silent)
-    for sentence in failures(record):
-        click.echo(sentence, err=True)
-    raise SystemExit(exit_code(record, strict=further["strict"]))
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines)
+    leave(record, strict=further["strict"])

@@ -10,14 +10,8 @@ from harness.report.cells import RunView
 from harness.report.escaping import spreadsheet_text
 from harness.report.look import Look
 from harness.report.wording import server_words
-from harness.results.record import (
-    PHASES,
-    BlockRecord,
-    CellRecord,
-    Distribution,
-    Outcomes,
-    RunRecord,
-)
+from harness.results.figures import PHASES, Distribution, Outcomes
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.scenario.wording import printable
 
 Value = str | float | None

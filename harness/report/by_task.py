@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.cells import CellView, RunView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.results.figures import Distribution
+from harness.results.own_task_record import OwnTaskRecord
 from harness.results.pooled import by_task_latencies, measured_blocks
-from harness.results.record import BlockRecord, Distribution, OwnTaskRecord
+from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.report.cells import Figures, RunView
-from harness.report.tables import NOT_APPLICABLE, Column, Table, table_of
-from harness.units import format_bytes, format_duration, format_number
+from harness.report.cells import RunView
+from harness.report.tables import Column, Table, median_if_any, table_of
+from harness.units import format_bytes, format_milliseconds, format_number
 
 
 def call_tables(view: RunView) -> tuple[Table, ...]:
@@ -17,24 +17,18 @@ def call_tables(view: RunView) -> tuple[Table, ...]:
     return () if found is None else (found,)
 
 
-def _figure(name: str, words: Callable[[float | None], str], head: str) -> Column:
-    def text(figures: Figures) -> str:
-        spread = figures.calls.get(name)
-        return NOT_APPLICABLE if spread is None else words(spread.median)
-
-    return Column(head, text, optional=True)
-
-
-def _ms(value: float | None) -> str:
-    return format_duration(None if value is None else value / 1e3)
+def _figure(name: str, words: Callable[[float], str], head: str) -> Column:
+    return Column(
+        head, median_if_any(lambda figures: figures.calls.get(name), words), optional=True
+    )
 
 
 _CALLS = (
     _figure("calls_per_s", format_number, "calls/s"),
     _figure("calls_per_task", format_number, "calls/ message"),
-    _figure("worker_cpu", _ms, "worker CPU"),
-    _figure("client_cpu", _ms, "client CPU"),
-    _figure("broker_cpu", _ms, "broker CPU"),
+    _figure("worker_cpu", format_milliseconds, "worker CPU"),
+    _figure("client_cpu", format_milliseconds, "client CPU"),
+    _figure("broker_cpu", format_milliseconds, "broker CPU"),
     _figure("commands", format_number, "commands"),
     _figure("bytes", format_bytes, "bytes"),
 )

@@ -13,15 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.results.figures import PHASES, Distribution, LossReasons
 from harness.results.pooled import PooledCell, measured_blocks
-from harness.results.record import (
-    PHASES,
-    BlockRecord,
-    CellRecord,
-    Distribution,
-    LossReasons,
-    RunRecord,
-)
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,8 @@ from harness.report.wording import (
     warning_sentence,
 )
 from harness.results.continuing import split_rounds
-from harness.results.record import (
-    BlockRecord,
-    CellRecord,
-    Environment,
-    RecordedWarning,
-    Resumption,
-)
+from harness.results.environment_records import Environment
+from harness.results.record import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.scenario.wording import printable
 from harness.units import format_bytes
 

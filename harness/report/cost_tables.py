@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.report.cells import Figures, RunView
-from harness.report.tables import NOT_APPLICABLE, Column, Table, table_of
+from harness.report.cells import RunView
+from harness.report.tables import Column, Table, median_if_any, table_of
 from harness.scenario.wording import listed, printable
-from harness.units import format_bytes, format_duration, format_number
+from harness.units import format_bytes, format_milliseconds, format_number
 
 
 def cost_tables(view: RunView) -> tuple[Table, ...]:
@@ -36,27 +36,21 @@ def _prices(view: RunView) -> str:
     return f" $/million: what a million tasks' requests would cost, at {whose} of {days}."
 
 
-def _figure(name: str, words: Callable[[float | None], str], head: str) -> Column:
-    def text(figures: Figures) -> str:
-        spread = figures.costs.get(name)
-        return NOT_APPLICABLE if spread is None else words(spread.median)
-
-    return Column(head, text, optional=True)
+def _figure(name: str, words: Callable[[float], str], head: str) -> Column:
+    return Column(
+        head, median_if_any(lambda figures: figures.costs.get(name), words), optional=True
+    )
 
 
-def _ms(value: float | None) -> str:
-    return format_duration(None if value is None else value / 1e3)
-
-
-def _count(value: float | None) -> str:
-    return format_number(value) if value is None else f"{value:,.0f}"
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
 
 
 _CPU = (
-    _figure("worker_cpu", _ms, "workers"),
-    _figure("client_cpu", _ms, "client"),
-    _figure("broker_cpu", _ms, "broker"),
-    _figure("backend_cpu", _ms, "backend"),
+    _figure("worker_cpu", format_milliseconds, "workers"),
+    _figure("client_cpu", format_milliseconds, "client"),
+    _figure("broker_cpu", format_milliseconds, "broker"),
+    _figure("backend_cpu", format_milliseconds, "backend"),
 )
 _MEMORY = (
     _figure("worker_rss", format_bytes, "workers"),

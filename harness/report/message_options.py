@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.report.cells import CellView, RunView
 from harness.report.tables import Row, Section, Table
+from harness.results.figures import Distribution
 from harness.results.pooled import PooledCell, measured_blocks
-from harness.results.record import Distribution
 from harness.scenario.wording import printable
 from harness.units import format_duration
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.wording import STOPPED_BY
-from harness.results.record import BlockRecord, LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 

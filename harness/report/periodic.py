@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, Row, Section, Table
-from harness.results.record import BlockRecord, Distribution, Periodic
+from harness.results.figures import Distribution
+from harness.results.periodic_record import Periodic
+from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
-from harness.units import format_duration
+from harness.units import format_duration, format_milliseconds
 
 _FIRES_HEAD = ("planned", "fires", "missed", "doubled", "slipped", "drift/h", "behind")
 _FIRES_NOTE = (
@@ -92,7 +94,7 @@ def _lateness(one: Periodic) -> tuple[str, ...]:
     return (
         *_quantiles(one.due_to_sent_s),
         *_quantiles(one.sent_to_started_s),
-        NOT_APPLICABLE if cpu_ms is None else format_duration(cpu_ms / 1e3),
+        NOT_APPLICABLE if cpu_ms is None else format_milliseconds(cpu_ms),
     )
 
 

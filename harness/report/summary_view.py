@@ -24,8 +24,9 @@ from harness.report.plots import bars, histogram, key_of, shares_bar
 from harness.report.tables import Table
 from harness.report.verdicts import verdict_tables
 from harness.report.wording import outcome_words
+from harness.results.figures import PHASES
 from harness.results.pooled import measured_blocks, total_latencies_ns
-from harness.results.record import PHASES, BlockRecord
+from harness.results.record import BlockRecord
 from harness.results.stored_timeline import stored_timeline
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number

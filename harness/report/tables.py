@@ -12,7 +12,7 @@ from itertools import groupby
 from harness.report.cells import CellView, Figures, RunView, Spread
 from harness.report.wording import outcome_words
 from harness.scenario.wording import printable
-from harness.units import format_duration, format_number
+from harness.units import format_duration, format_milliseconds, format_number
 
 NOT_APPLICABLE = ""
 MISSING = "-"
@@ -148,6 +148,19 @@ def _rows(cell: CellView, columns: Sequence[Column], by_work: bool) -> Iterable[
 # --- columns ------------------------------------------------------------------------------------
 
 
+def median_if_any(
+    figure: Callable[[Figures], Spread | None],
+    words: Callable[[float], str] = format_number,
+) -> Callable[[Figures], str]:
+    """The text of a column for a figure that only some kinds of cells have."""
+
+    def text(figures: Figures) -> str:
+        spread = figure(figures)
+        return NOT_APPLICABLE if spread is None else words(spread.median)
+
+    return text
+
+
 def _median(figure: Callable[[Figures], Spread | None]) -> Callable[[Figures], str]:
     def text(figures: Figures) -> str:
         spread = figure(figures)
@@ -193,11 +206,6 @@ def _mean(name: str) -> Callable[[Figures], str]:
     return text
 
 
-def _unlock_looks(figures: Figures) -> str:
-    spread = figures.looks.get("unlock_looks")
-    return NOT_APPLICABLE if spread is None else format_number(spread.median)
-
-
 def _schedule(figures: Figures) -> str:
     """Exactly zero says that nothing was planned ahead: no pacer, no delay of it."""
     return NOT_APPLICABLE if figures.mean_s.get("schedule") == 0 else _mean("schedule")(figures)
@@ -205,7 +213,7 @@ def _schedule(figures: Figures) -> str:
 
 def _cpu(figures: Figures) -> str:
     spread = figures.worker_cpu_ms_per_task
-    return format_duration(None if spread is None else spread.median / 1e3)
+    return format_milliseconds(None if spread is None else spread.median)
 
 
 def _outcome(figures: Figures) -> str:
@@ -282,7 +290,7 @@ _BESIDE = (
     ),
     Column(
         "unlock looks",
-        _unlock_looks,
+        median_if_any(lambda figures: figures.looks.get("unlock_looks")),
         optional=True,
         note="unlock looks: messages of Celery's chord_unlock per unit, where the result backend "
         "does not count the header.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.report.cells import Figures, RunView
-from harness.report.tables import NOT_APPLICABLE, Column, Table, table_of
-from harness.units import format_duration, format_number
+from harness.report.tables import NOT_APPLICABLE, Column, Table, median_if_any, table_of
+from harness.units import format_duration, format_milliseconds
 
 
 def tracking_tables(view: RunView) -> tuple[Table, ...]:
@@ -24,38 +24,26 @@ def _mean(name: str) -> Callable[[Figures], str]:
     return text
 
 
-def _looks(figures: Figures) -> str:
-    spread = figures.looks.get("looks")
-    return NOT_APPLICABLE if spread is None else format_number(spread.median)
-
-
-def _commands(figures: Figures) -> str:
-    spread = figures.costs.get("commands")
-    return NOT_APPLICABLE if spread is None else format_number(spread.median)
-
-
-def _client_cpu(figures: Figures) -> str:
-    spread = figures.costs.get("client_cpu")
-    return NOT_APPLICABLE if spread is None else format_duration(spread.median / 1e3)
-
-
-def _started_seen(figures: Figures) -> str:
-    spread = figures.looks.get("started_seen")
-    return NOT_APPLICABLE if spread is None else f"{spread.median:.0%}"
-
-
 _COLUMNS = (
     Column("learned late", _mean("learned_late")),
     Column("store call", _mean("store_call")),
-    Column("looks", _looks, optional=True),
+    Column("looks", median_if_any(lambda figures: figures.looks.get("looks")), optional=True),
     Column(
         "commands",
-        _commands,
+        median_if_any(lambda figures: figures.costs.get("commands")),
         optional=True,
         note="commands: of Redis per task, the broker's and the workers' among them.",
     ),
-    Column("client CPU", _client_cpu, optional=True),
-    Column("STARTED seen", _started_seen, optional=True),
+    Column(
+        "client CPU",
+        median_if_any(lambda figures: figures.costs.get("client_cpu"), format_milliseconds),
+        optional=True,
+    ),
+    Column(
+        "STARTED seen",
+        median_if_any(lambda figures: figures.looks.get("started_seen"), "{:.0%}".format),
+        optional=True,
+    ),
     Column(
         "started late",
         _mean("started_late"),

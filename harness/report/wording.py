@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.report.cells import Counts, RunView
 from harness.results.diagnoses import DIAGNOSES
-from harness.results.record import RunRecord, Server
+from harness.results.environment_records import Server
+from harness.results.record import RunRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration
 

@@ -115,39 +115,66 @@ def blame(scene: Scene) -> Blame:
         "duplicated": extra > 0,
         "late": _late(scene),
     }
-    held = [_held(scene, note) for note in scene.notes]
-    again = [_ran_again(scene, note) for note in scene.notes]
     spans = _spans(scene)
-    numbers = range(len(scene.notes))
-    touched = [_touched(scene, spans, index) for index in numbers]
-    waited = [_waited(scene, spans, index) for index in numbers]
-    vanished = [_vanished(scene, note) for note in scene.notes]
-    by = {}
-    for name in has:
-        chosen = np.full(len(extra), NOBODY, dtype=np.int64)
-        for index, mask in enumerate(waited if name == "late" else touched):
-            chosen[mask] = index  # a later one overwrites
-        for index, mask in enumerate(vanished if name == "lost" else ()):
-            chosen[mask & (chosen == NOBODY)] = index
-        # A second run is the first fault's that cut a run short; the other way round, of what was
-        # held twice only the last one can have lost it.
-        order = reversed(numbers) if name == "duplicated" else numbers
-        for index in order if name != "late" else ():
-            chosen[again[index] if name == "duplicated" else held[index]] = index
-        by[name] = chosen
-    met = [
-        held[index]
-        | again[index]
-        | touched[index]
-        | vanished[index]
-        | (waited[index] if _pauses(note) else False)
-        for index, note in enumerate(scene.notes)
-    ]
-    return Blame(by, has, extra, merged.failures, met)
+    found = [_evidence(scene, spans, index) for index in range(len(scene.notes))]
+    by = {name: _blamed(name, found, len(extra)) for name in has}
+    return Blame(by, has, extra, merged.failures, [one.met for one in found])
 
 
-def _pauses(note: FaultNote) -> bool:
-    return note.fault == "stop_worker"
+@dataclass(frozen=True)
+class _Evidence:
+    """What speaks for one fault: units, by how it had to do with them."""
+
+    held: Mask
+    ran_again: Mask
+    touched: Mask
+    waited: Mask
+    vanished: Mask
+    pauses: bool
+    """It did nothing but make units wait."""
+
+    @property
+    def met(self) -> Mask:
+        """All that it had to do with."""
+        met = self.held | self.ran_again | self.touched | self.vanished
+        return met | self.waited if self.pauses else met
+
+
+def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
+    note = scene.notes[index]
+    return _Evidence(
+        _held(scene, note),
+        _ran_again(scene, note),
+        _touched(scene, spans, index),
+        _waited(scene, spans, index),
+        _vanished(scene, note),
+        note.fault == "stop_worker",
+    )
+
+
+def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
+    """For each unit the fault that is to blame if it has this trouble. Of those that overwrite
+    each other the last one stays."""
+    chosen = np.full(units, NOBODY, dtype=np.int64)
+    faults = list(enumerate(found))
+    if trouble == "late":
+        for index, one in faults:
+            chosen[one.waited] = index
+        return chosen
+    for index, one in faults:
+        chosen[one.touched] = index
+    if trouble == "lost":
+        for index, one in faults:
+            chosen[one.vanished & (chosen == NOBODY)] = index
+    if trouble != "duplicated":
+        for index, one in faults:
+            chosen[one.held] = index
+        return chosen
+    # A second run is the first fault's that cut a run short; the other way round, of what was
+    # held twice only the last one can have lost it.
+    for index, one in reversed(faults):
+        chosen[one.ran_again] = index
+    return chosen
 
 
 def _extra_executions(merged: Merged) -> Numbers:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import Distribution
 from harness.results.ledger import Ledger
 from harness.results.merge import Merged
 from harness.results.mix import Mix
+from harness.results.own_task_record import OwnTaskRecord
 from harness.results.phases import Phases
-from harness.results.record import Distribution, OwnTaskRecord
 from harness.stats.percentiles import describe
 
 

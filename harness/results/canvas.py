@@ -7,9 +7,9 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import Distribution
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import Phases
-from harness.results.record import Distribution
 from harness.results.shape import BlockShape
 from harness.stats.percentiles import describe
 

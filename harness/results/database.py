@@ -23,7 +23,6 @@ _FETCHED_AT_A_TIME = 5_000
 _PARQUET = b"PAR1"
 _EXPLAIN = "EXPLAIN (FORMAT json) "
 _MAY_LIST = re.compile(r"\b(show|duckdb_\w+|information_schema)\b", re.IGNORECASE)
-_KEYS = ("run_id", "block")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.results.record import CellRecord, RunRecord, Server
+from harness.results.environment_records import Server
+from harness.results.record import CellRecord, RunRecord
 
 COMMIT = "commit"
 PACKAGE = "package "

@@ -114,18 +114,12 @@ def _fault_fields(
         recovery(units, level, (begin, note.struck_ns, _over_ns(note)), until)
         for note, begin, until in zip(notes, begins, untils, strict=True)
     ]
-    scene = Scene(
-        result.merged,
-        result.ledger,
-        found.handlings,
-        found.refused,
-        level,
-        notes,
-        [
-            _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
-            for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
-        ],
-    )
+    blame_until = [
+        _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
+        for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
+    ]
+    seen = found.handlings, found.refused
+    scene = Scene(result.merged, result.ledger, *seen, level, notes, blame_until)
     judged = blame(scene)
     records = [
         _judged(note, index, back, judged, found, result.merged)

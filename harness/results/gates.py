@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.results.comparison import GateResult
+from harness.results.figures import Distribution
 from harness.results.pooled import measured_blocks, pooled_distribution
-from harness.results.record import BlockRecord, CellRecord, Distribution, RunRecord
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.unlike import environment_differences
 from harness.scenario.gates import Gate, Measure, parse_gate
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.events import Outcome
+from harness.results.figures import LossReasons, Outcomes
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.phases import task_origins
-from harness.results.record import LossReasons, Outcomes
 from harness.results.shape import Steps
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.results.load_phases import BEHIND
-from harness.results.record import LoadPhaseRecord
+from harness.results.load_records import LoadPhaseRecord
 from harness.scenario.gates import Measure, parse_gate
 
 GROWTH_SHARE = 0.02

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import Distribution
 from harness.results.ledger import Ledger
+from harness.results.load_records import LoadPhaseRecord
 from harness.results.merge import MISSING, Merged
 from harness.results.phases import Phases
-from harness.results.record import Distribution, LoadPhaseRecord
 
 PLAN_FILE = "load-phases.json"
 """In a block's folder while it is measured; its content then stands in the record."""

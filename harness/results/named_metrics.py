@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.errors import UsageError
+from harness.results.figures import PHASES, Distribution
 from harness.results.metrics import COMPARED, Metric
-from harness.results.record import PHASES, BlockRecord, Distribution
+from harness.results.record import BlockRecord
 from harness.scenario.wording import did_you_mean, listed, shown
 
-DEFAULT_METRIC = "throughput"
 Unit = Literal["units/s", "tasks/s", "s", "ms/task", "bytes", "$/million tasks", "per task"]
 
 _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {

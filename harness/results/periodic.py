@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from harness.probe.events import Kind, UnitFlag
 from harness.results.eventlog import all_of_kind
+from harness.results.figures import Distribution
 from harness.results.merge import MISSING, Merged
-from harness.results.record import Distribution, Periodic, RecordedWarning
+from harness.results.periodic_record import Periodic
+from harness.results.record import RecordedWarning
 from harness.stats.percentiles import describe
 
 Times = npt.NDArray[np.int64]

@@ -21,8 +21,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import PHASES
 from harness.results.merge import MISSING, Merged, Tasks, Times
-from harness.results.record import PHASES
 from harness.results.shape import Steps
 
 
@@ -78,7 +78,7 @@ class Phases:
         return self._between(0, 5)
 
     def by_name(self) -> Iterator[tuple[str, Times]]:
-        """The phases with the names of `record.PHASES`, one at a time."""
+        """The phases with the names of `figures.PHASES`, one at a time."""
         for name, (first, last) in zip(PHASES, pairwise(range(len(self.moments_ns))), strict=True):
             yield name, self._between(first, last)
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import PHASES, Distribution
 from harness.results.pooled_options import pooled_lateness, pooled_priorities
-from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.stats.percentiles import describe
 
 if TYPE_CHECKING:

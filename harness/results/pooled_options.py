@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.record import BlockRecord, CellRecord, Distribution
+from harness.results.figures import Distribution
+from harness.results.record import BlockRecord, CellRecord
 from harness.results.shape import countdown_s_of, priorities_in_turn
 from harness.stats.percentiles import describe
 

@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from harness.results.comparison import ComparisonReport, GateResult
+from harness.results.environment_records import Environment, Server
 from harness.results.fault_records import FaultLevel, FaultRecord, PromiseRecord, Trouble
+from harness.results.figures import Distribution, LossReasons, Outcomes
+from harness.results.load_records import LoadPhaseRecord, Saturation
+from harness.results.own_task_record import OwnTaskRecord
+from harness.results.periodic_record import Periodic
 from harness.results.stored import Stored
 
 SCHEMA_VERSION = 1
@@ -17,54 +22,6 @@ SCHEMA_VERSION = 1
 RunStatus = Literal["running", "complete", "partial", "failed"]
 """`partial`: stopped by the user or a kill; `failed`: a block could not be run."""
 BlockStatus = Literal["complete", "partial", "failed"]
-PHASES = ("schedule", "queue", "dispatch", "run", "result")
-"""The phases of a unit, in order. They add up to its total latency."""
-
-
-class Distribution(Stored):
-    """A distribution of raw samples in seconds; percentiles by nearest rank.
-
-    All but `count` are None when there is no sample.
-    """
-
-    count: int
-    mean: float | None = None
-    min: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    max: float | None = None
-
-
-class Outcomes(Stored):
-    """The ledger: every published unit counts exactly once."""
-
-    ok: int = 0
-    failed: int = 0
-    """The task raised, or the unit could not be published."""
-    wrong: int = 0
-    """A result came back that is not the expected one."""
-    lost: int = 0
-    """Nothing runs it, nothing holds it, no result is there."""
-    timed_out: int = 0
-    """Its result came after the limit, or it was still on its way when the block ended."""
-
-    @property
-    def total(self) -> int:
-        """All published units."""
-        return self.ok + self.failed + self.wrong + self.lost + self.timed_out
-
-
-class LossReasons(Stored):
-    """How far the lost units got; adds up to `Outcomes.lost`."""
-
-    never_received: int = 0
-    received_not_started: int = 0
-    started_not_finished: int = 0
-    finished_not_stored: int = 0
-    stored_not_seen: int = 0
 
 
 class RecordedWarning(Stored):
@@ -72,132 +29,6 @@ class RecordedWarning(Stored):
 
     code: str
     data: dict[str, Any] = {}
-
-
-class LoadPhaseRecord(Stored):
-    """One phase of an open-loop load, or one step of a search for saturation.
-
-    A unit belongs to the phase in which it was due.
-    """
-
-    phase: str
-    """`warmup`, `steady`, `burst`, `ramp`, `drain`; `search` and `sustained` of a search."""
-    counted: bool
-    """Whether its units are in the block's figures. All units are in its ledger."""
-    begin_s: float
-    """After the begin of the first phase."""
-    duration_s: float
-    rate_per_s: float
-    to_per_s: float
-    """Where the rate ends, if it changes."""
-    planned: int
-    sent: int
-    sent_in_time: int
-    """Before the end of the phase."""
-    unsent: int = 0
-    """Due, and never sent."""
-    client_limited: bool = False
-    """More than 1 % of the units were not sent in time: the client is too slow for this rate."""
-    completed: int = 0
-    completed_per_s: float = 0.0
-    """Units, of whatever phase, that were completed during it."""
-    in_flight_at_end: int = 0
-    """Published and not over when the phase ended."""
-    latency_s: Distribution = Distribution(count=0)
-    phases_s: dict[str, Distribution] = {}
-    outcomes: Outcomes = Outcomes()
-
-
-class OwnTaskRecord(Stored):
-    """One of the user's own tasks in a block: the units that ran it."""
-
-    task: str
-    """Its name, or the one that the scenario gives it."""
-    units: int
-    completed: int = 0
-    """Of the units that are in the block's figures, those that ended as they were meant to."""
-    throughput_per_s: float | None = None
-    """The same per second of the block's window."""
-    latency_s: Distribution = Distribution(count=0)
-    run_s: Distribution = Distribution(count=0)
-    """The phase `run`: from the function's first call to its last return, retries included."""
-    outcomes: Outcomes = Outcomes()
-    failed_as_meant: int = 0
-    duplicated: int = 0
-    retried: int = 0
-    unchecked: bool = False
-    """Nothing was expected of its result but that it came."""
-
-
-class SaturationStep(Stored):
-    """One rate that was tried; its figures are in the load phase of the same index."""
-
-    rate_per_s: float
-    kept: bool
-    broken: tuple[str, ...] = ()
-    """The limits that it broke, as written, or `client`, `loss`, `growth`."""
-    growth: float = 0.0
-    """Units by which the number under way grew while it was tried."""
-    cores: dict[str, float] = {}
-    """Cores in use by `workers`, `client`, `broker`, `backend` and the whole `machine`."""
-    busiest: dict[str, float] = {}
-    """Of the same, the cores that the busiest single process used: 1 is all that it can."""
-    slots_busy: float | None = None
-    """Share of the workers' slots that were running task functions."""
-
-
-class Saturation(Stored):
-    """What a search found."""
-
-    rate_per_s: float | None = None
-    """The highest rate that kept the limits, tried again to confirm it; None if none did."""
-    broken_at_per_s: float | None = None
-    """The lowest rate that did not."""
-    limits: tuple[str, ...] = ()
-    stopped_by: str
-    """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
-    `time` where nothing broke before the search ended, `interrupt` where it was broken off."""
-    confirmed: bool = False
-    """Whether the highest rate kept the limits a second time."""
-    out_of_time: bool = False
-    """The search ended before it was as precise as asked for."""
-    steps: tuple[SaturationStep, ...] = ()
-
-
-class Periodic(Stored):
-    """How beat kept to its schedule. docs/measuring.md defines every word.
-
-    expected = fires + missed + slipped - doubled.
-    """
-
-    entries: int
-    expected: int = 0
-    """Moments of the plan in the measured time, over all entries."""
-    fires: int = 0
-    """Fires for these moments."""
-    missed: int = 0
-    """Moments without a fire, in a gap of at least one and a half intervals."""
-    doubled: int = 0
-    """Further fires for one moment, less than half an interval after the one before."""
-    slipped: int = 0
-    """Moments that drift alone has cost: the fires came regularly, but later and later."""
-    due_to_tick_s: Distribution = Distribution(count=0)
-    """Until beat noticed that an entry was due."""
-    due_to_sent_s: Distribution = Distribution(count=0)
-    """Until beat's publish call began."""
-    sent_to_started_s: Distribution = Distribution(count=0)
-    due_to_started_s: Distribution = Distribution(count=0)
-    drift_per_fire_s: float | None = None
-    """By how much an ordinary interval was longer than asked for. None for a crontab, and where no
-    interval was ordinary."""
-    drift_per_hour_s: float | None = None
-    behind_s: float | None = None
-    """At the end, against begin + n x interval: what all intervals were too long together, pauses
-    included. Mean over the entries."""
-    behind_max_s: float | None = None
-    """Of the entry that is behind most."""
-    beat_cpu_ms_per_fire: float | None = None
-    """Of `celery beat`; in a worker its CPU is the worker's."""
 
 
 class BlockRecord(Stored):
@@ -245,7 +76,7 @@ class BlockRecord(Stored):
     finished: then it is mostly the place in the queue."""
     latency_s: Distribution = Distribution(count=0)
     phases_s: dict[str, Distribution] = {}
-    """Per completed unit, along the path that decided when it ended: see PHASES."""
+    """Per completed unit, along the path that decided when it ended: see `figures.PHASES`."""
     calls_s: dict[str, Distribution] = {}
     """`publish_call` per unit and `store_call` per task: shown beside the phases, not summed."""
     canvas_s: dict[str, Distribution] = {}
@@ -351,41 +182,6 @@ class BlockRecord(Stored):
             return self.sound
         kept = all(promise.kept != "broken" for promise in self.promises)
         return self.unattributed.unsound == 0 and kept
-
-
-class Server(Stored):
-    """A server that took part. `address` holds no credentials."""
-
-    service: str
-    product: str
-    version: str
-    provider: str
-    emulator: bool
-    same_host: bool | None
-    address: str
-    detail: str = ""
-
-
-class Environment(Stored):
-    """Where the run took place."""
-
-    hostname: str
-    cpu: str
-    cores: int
-    """Cores this process may use."""
-    memory_bytes: int
-    kernel: str
-    python: str
-    packages: dict[str, str]
-    """Versions of celery, kombu and the client libraries in use."""
-    harness: str
-    git_commit: str | None
-    """Of the folder the harness was started in."""
-    git_dirty: bool | None
-    affinity: dict[str, str] = {}
-    """`client`, `broker`, `workers` -> the cores they were kept to, e.g. `0-1+3`."""
-    sched_autogroup: bool | None = None
-    """Whether Linux shares the cores by session, see docs/limits.md; None where it cannot."""
 
 
 class CellRecord(Stored):

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.results.figures import PHASES
 from harness.results.ledger import Final, Ledger, Stage
 from harness.results.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.merge import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.mix import Mix
 from harness.results.periodic import Fires
 from harness.results.phases import Phases
-from harness.results.record import PHASES
 from harness.results.timeline import Timeline
 
 UNITS_FILE = "units.parquet"

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from harness.results.by_task import by_task
 from harness.results.canvas import canvas
+from harness.results.figures import Distribution
 from harness.results.ledger import BlockEnd, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.message_options import latencies_by_priority, lateness_ns
+from harness.results.own_task_record import OwnTaskRecord
 from harness.results.phases import Phases, phases
-from harness.results.record import Distribution, OwnTaskRecord, RecordedWarning
+from harness.results.record import RecordedWarning
 from harness.results.shape import BlockShape
 from harness.results.tracking import tracking
 from harness.stats.percentiles import describe
@@ -47,48 +49,29 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
     )
     timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
     counted = counted_units(merged, plan)
-    completed_units = ledger.completed & counted
-    usable = timing.known & completed_units
+    completed = ledger.completed & counted
+    usable = timing.known & completed
     window = _window_ns(merged, timing, usable, counted, shape)
-    completed = int(completed_units.sum())
+    surplus = duplicates(merged)
     fields: dict[str, Any] = {
-        "units": len(merged.units.unit),
-        "tasks": len(merged.tasks),
-        "window_s": None if window is None else window / 1e9,
-        "throughput_per_s": _rate(completed, window),
-        "tasks_per_s": _rate(completed * merged.tasks.per_unit, window),
-        "publish_rate_per_s": _publish_rate(merged) if shape.held else None,
-        "latency_basis": "seen" if shape.watched else "finished",
-        "latency_s": _distribution(timing.total_ns[usable]),
-        "phases_s": _phase_distributions(timing, usable, shape),
-        "calls_s": _calls(merged),
-        "canvas_s": canvas(merged, timing, usable, shape),
+        **_rates(merged, int(completed.sum()), window, shape),
+        **_times(merged, timing, usable, shape),
+        **tracking(merged, usable),
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
-        **tracking(merged, usable),
-        "priorities_s": {
-            priority: _distribution(times)
-            for priority, times in latencies_by_priority(merged, timing, usable, shape)
-        },
-        "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "failures": ledger.failures(merged),
-        "duplicated": int(duplicates(merged).sum()),
+        "duplicated": int(surplus.sum()),
         "retried": int(merged.tasks.retries.sum()),
         "loss": ledger.losses(),
-        "negative_phases": _negative(timing, usable),
         **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
     }
     if shape.mix is not None:
-        surplus = duplicates(merged)
         figures = by_task(shape.mix, merged, ledger, timing, counted, surplus, window)
         fields["by_task"] = figures
-    warnings = [*_warnings(merged, ledger, timing, fields, shape)]
-    if shape.countdown_s:
-        data = {"countdown_s": shape.countdown_s}
-        warnings.append(RecordedWarning(code="countdown_in_latency", data=data))
-    return Digest(merged, ledger, timing, fields | {"warnings": tuple(warnings)})
+    warnings = tuple(_warnings(merged, ledger, timing, fields, shape))
+    return Digest(merged, ledger, timing, fields | {"warnings": warnings})
 
 
 def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
@@ -152,12 +135,45 @@ def _rate(count: int, window_ns: int | None) -> float | None:
     return None if not window_ns else count / (window_ns / 1e9)
 
 
+def _rates(
+    merged: Merged, completed: int, window_ns: int | None, shape: BlockShape
+) -> dict[str, Any]:
+    """How much there was, and how fast it was done."""
+    return {
+        "units": len(merged.units.unit),
+        "tasks": len(merged.tasks),
+        "window_s": None if window_ns is None else window_ns / 1e9,
+        "throughput_per_s": _rate(completed, window_ns),
+        "tasks_per_s": _rate(completed * merged.tasks.per_unit, window_ns),
+        "publish_rate_per_s": _publish_rate(merged) if shape.held else None,
+    }
+
+
 def _publish_rate(merged: Merged) -> float | None:
     units = merged.units
     done = units.published_ns != MISSING
     if not done.any():
         return None
     return _rate(int(done.sum()), int(units.published_ns[done].max() - units.publish_ns.min()))
+
+
+def _times(
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+) -> dict[str, Any]:
+    """How long units took, and what of them."""
+    return {
+        "latency_basis": "seen" if shape.watched else "finished",
+        "latency_s": _distribution(timing.total_ns[usable]),
+        "phases_s": _phase_distributions(timing, usable, shape),
+        "negative_phases": _negative(timing, usable),
+        "calls_s": _calls(merged),
+        "canvas_s": canvas(merged, timing, usable, shape),
+        "priorities_s": {
+            priority: _distribution(times)
+            for priority, times in latencies_by_priority(merged, timing, usable, shape)
+        },
+        "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
+    }
 
 
 def _phase_distributions(
@@ -211,6 +227,9 @@ def _warnings(
         yield from _of_own_tasks(merged, fields["by_task"], shape)
     if fields["negative_phases"]:
         yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
+    if shape.countdown_s:
+        data = {"countdown_s": shape.countdown_s}
+        yield RecordedWarning(code="countdown_in_latency", data=data)
 
 
 def _of_own_tasks(

@@ -71,7 +71,7 @@ def timeline(
 
     An interval that would give more than MOST_INTERVALS of them is widened.
     """
-    units, tasks = merged.units, merged.tasks
+    units = merged.units
     if not len(units.unit):
         return None
     ended_ns = timing.moments_ns[-1]
@@ -79,36 +79,57 @@ def timeline(
     begin_ns = int(min(units.due_ns.min(), units.publish_ns.min()))
     last_ns = int(max(units.publish_ns.max(), ended_ns.max(where=timing.known, initial=begin_ns)))
     interval_s = max(interval_s, (last_ns - begin_ns) / 1e9 / (MOST_INTERVALS - 1))
-    width_ns = round(interval_s * 1e9)
-    count = (last_ns - begin_ns) // width_ns + 1
-
-    def intervals(times: Numbers) -> Numbers:
-        # A worker that had a message before the first publish call began: clocks that disagree.
-        return np.clip((times - begin_ns) // width_ns, 0, count - 1)
-
-    def within(times: Numbers) -> Numbers:
-        return np.bincount(intervals(times), minlength=count).astype(np.int64)
-
-    sent = within(units.publish_ns)
-    published = within(units.publish_ns[~units.publish_failed])
-    received = tasks.received_ns[tasks.received_ns != MISSING]
-    origins_ns = task_origins(merged, sequential=sequential, steps=steps)
-    first_ones = in_steps(tasks.per_unit, sequential, steps)[0]
-    later = origins_ns[:, first_ones:]
+    spans = _Intervals.over(begin_ns, last_ns, round(interval_s * 1e9))
+    published = spans.counts(units.publish_ns[~units.publish_failed])
     return Timeline(
         begin_ns=begin_ns,
         interval_s=interval_s,
-        due=within(units.due_ns),
-        sent=sent,
-        completed=within(ended_ns[completed]),
-        under_way=np.cumsum(published - within(ended_ns[timing.known])),
-        waiting=np.cumsum(
-            published * first_ones + within(later[later != MISSING]) - within(received)
-        ),
+        due=spans.counts(units.due_ns),
+        sent=spans.counts(units.publish_ns),
+        completed=spans.counts(ended_ns[completed]),
+        under_way=np.cumsum(published - spans.counts(ended_ns[timing.known])),
+        waiting=_waiting(merged, published, spans, sequential=sequential, steps=steps),
         latency_ns=latencies_by_interval(
-            timing.total_ns[completed], intervals(ended_ns[completed]).astype(np.uint16), count
+            timing.total_ns[completed],
+            spans.holding(ended_ns[completed]).astype(np.uint16),
+            spans.count,
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Intervals:
+    """Equal intervals, one after the other."""
+
+    begin_ns: int
+    width_ns: int
+    count: int
+
+    @classmethod
+    def over(cls, begin_ns: int, last_ns: int, width_ns: int) -> _Intervals:
+        """As many as it takes for the last moment to be in one."""
+        return cls(begin_ns, width_ns, (last_ns - begin_ns) // width_ns + 1)
+
+    def holding(self, times_ns: Numbers) -> Numbers:
+        """The number of the interval in which each moment lies."""
+        # A worker that had a message before the first publish call began: clocks that disagree.
+        return np.clip((times_ns - self.begin_ns) // self.width_ns, 0, self.count - 1)
+
+    def counts(self, times_ns: Numbers) -> Numbers:
+        """How many of the moments each of them holds."""
+        return np.bincount(self.holding(times_ns), minlength=self.count).astype(np.int64)
+
+
+def _waiting(
+    merged: Merged, published: Numbers, spans: _Intervals, *, sequential: bool, steps: Steps
+) -> Numbers:
+    """Tasks that were published and not received at each interval's end. A unit's first ones are
+    published with it, later ones by the tasks before them."""
+    tasks = merged.tasks
+    first_ones = in_steps(tasks.per_unit, sequential, steps)[0]
+    later = task_origins(merged, sequential=sequential, steps=steps)[:, first_ones:]
+    came = published * first_ones + spans.counts(later[later != MISSING])
+    return np.cumsum(came - spans.counts(tasks.received_ns[tasks.received_ns != MISSING]))
 
 
 def latencies_by_interval(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.figures import Distribution
 from harness.results.merge import MISSING, Merged, Times
-from harness.results.record import Distribution
 from harness.stats.percentiles import describe
 
 

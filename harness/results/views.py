@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.results.catalog import StoredRun
-from harness.results.record import PHASES, BlockRecord, CellRecord, Distribution, RunRecord, Server
+from harness.results.environment_records import Server
+from harness.results.figures import PHASES, Distribution
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 
 
 @dataclass(frozen=True)

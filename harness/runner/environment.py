@@ -13,7 +13,7 @@ import psutil
 
 import harness
 from harness.affinity import ANYWHERE, Affinity
-from harness.results.record import Environment
+from harness.results.environment_records import Environment
 
 PACKAGES = (
     *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),

@@ -21,8 +21,8 @@ from harness.results.load_phases import (
     unsent_by_phase,
     write_plan,
 )
+from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.merge import MISSING, Merged, merge
-from harness.results.record import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.summary import Digest, digest, duplicates
 from harness.runner.drain import LOOK_S
 from harness.runner.events import Goal

@@ -12,14 +12,15 @@ from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.continuing import check_resumable, refuse_unlike, taken_up
+from harness.results.environment_records import Server
 from harness.results.gates import MeasuredRun
-from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus, Server
+from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus
 from harness.results.salvage import salvaged
 from harness.results.shape import shape_of
 from harness.results.store import RunFolder, new_run_id, read_run
 from harness.results.unlike import environment_differences, server_differences
 from harness.runner.adaptive import Budget
-from harness.runner.block import keep_logs, run_block
+from harness.runner.block import run_block
 from harness.runner.courier import Courier
 from harness.runner.disk import check_room
 from harness.runner.environment import fingerprint
@@ -39,6 +40,7 @@ from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
 from harness.runner.job import BlockJob
 from harness.runner.judging import judged
+from harness.runner.logs import keep_logs
 from harness.runner.order import interleaved
 from harness.runner.own_apps import check_apps, with_projects
 from harness.runner.preflight import check_descriptors, neighbours

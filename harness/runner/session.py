@@ -15,7 +15,7 @@ from harness.probe.events import NO_ID, Kind
 from harness.probe.recorder import Recorder
 from harness.results.fault_notes import FaultNote
 from harness.results.load_phases import PlannedPhase
-from harness.results.record import Saturation
+from harness.results.load_records import Saturation
 from harness.results.shape import BlockShape
 from harness.runner.costs import CostMeter, Costs
 from harness.runner.courier import Courier, silent

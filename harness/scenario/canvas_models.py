@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,8 +16,6 @@ Size = Annotated[int, Field(ge=1, le=10_000)]
 class _FanOut(WorkloadBase):
     """Several calls in one unit."""
 
-    main_field: ClassVar[str] = "size"
-    """Whose value is part of the workload's label."""
     payload_bytes: Payload = 0
     """Above 0, every call carries a string of that many bytes instead of a number."""
 

@@ -101,11 +101,6 @@ class Document:
         return self.spots[location]
 
 
-def location_of(dotted: str) -> Location:
-    """`workloads.0.size` -> ("workloads", "0", "size"): whether 0 is an index, the data tells."""
-    return tuple(dotted.split("."))
-
-
 def _put(data: Any, location: Location, value: Any) -> Any:
     """A copy of the data with one value replaced; what is not on the way is shared."""
     if not location:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,8 +15,6 @@ DEFAULT_INTERVAL_S = 0.1
 class TrackingWorkload(WorkloadBase):
     """`heavy_task(n)`, and a caller that asks for its state; a string must fail."""
 
-    main_field: ClassVar[str] = "wait"
-    """Whose value is part of the workload's label."""
     workload: Literal["tracking"]
     n: Annotated[int, Field(ge=0, le=1500)] | str = 20
     """As of `heavy_task`."""

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.ids import parsed
+from harness.results.figures import PHASES
 from harness.results.merge import MISSING
-from harness.results.record import PHASES
 from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S
 from harness.selftest.finding import Finding, within

@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.errors import ServiceError
 from harness.services.base import ServerInfo, Target
 from harness.services.local import is_this_host
-from harness.services.redaction import strip_credentials
+from harness.services.redaction import password_of, strip_credentials
 from harness.services.settings import expand
-from harness.services.sqs_emulators import ask_emulator
+from harness.services.sqs_emulators import FAKE_KEY, ask_emulator
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,11 @@ def external_url(url: str | None, service: str, what: str, environ: Mapping[str,
             "own, or the endpoint, http://host:port or https://host"
         )
     return found
+
+
+def secrets_in(url: str) -> tuple[str, ...]:
+    """What must not be shown of a URL. The key that emulators are told is no secret."""
+    return () if urlsplit(url).password == FAKE_KEY else password_of(url)
 
 
 def server_info(target: Target, access: Access, service: str, what: str, api: str) -> ServerInfo:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import DynamodbBackend, Provider
-from harness.services.aws import Access, code_of, external_url, server_info
+from harness.services.aws import Access, code_of, external_url, secrets_in, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -29,10 +29,9 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import LocalServer
-from harness.services.redaction import password_of
 from harness.services.results_only import TASK_KEY, ResultsNamespace
 from harness.services.settings import expand
-from harness.services.sqs_emulators import FAKE_KEY, emulator_part, launch_emulator, local_url
+from harness.services.sqs_emulators import emulator_part, launch_emulator, local_url
 from harness.workspace import Workspace
 
 _WHAT = "DynamoDB"
@@ -79,8 +78,7 @@ class DynamodbService:
         self._workspace = workspace
         self._server = server
         self._access = Access.of(target.url, target.region)
-        fake = self._access.secret == FAKE_KEY
-        self.secrets = () if fake else password_of(target.url)
+        self.secrets = secrets_in(target.url)
         with self._access.translated(_WHAT):
             self._client = self._access.client("dynamodb")
             self._client.list_tables(Limit=1)

@@ -24,10 +24,6 @@ _POLL_S = 0.01
 _GONE_S = 5.0
 
 
-class NotReadyError(Exception):
-    """The server does not answer yet; why, for the message if it never does."""
-
-
 @dataclass
 class LocalServer:
     """The processes of one private server."""
@@ -112,7 +108,11 @@ class LocalServer:
 
 
 class LocalLaunch(Generic[Up]):
-    """A private server on its way up; tries other ports when it lost the race for one."""
+    """A private server on its way up; tries other ports when it lost the race for one.
+
+    `connect` is tried until it raises no ServiceError: what the last one said goes into the
+    message if time runs out.
+    """
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class LocalLaunch(Generic[Up]):
             if server.listens():
                 try:
                     return self._connect(server)
-                except NotReadyError as error:
+                except ServiceError as error:
                     reason = str(error)
             time.sleep(_POLL_S)
         raise ServiceError(

@@ -29,11 +29,11 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.external import given_url, malformed
 from harness.services.labels import identifier
-from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports, is_this_host
-from harness.services.redaction import address_of, strip_credentials
+from harness.services.local import LocalLaunch, LocalServer, free_ports, is_this_host
+from harness.services.redaction import address_of
 from harness.services.results_only import TASK_KEY, ResultsNamespace
-from harness.services.settings import expand
 from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
 from harness.workspace import Workspace
 
@@ -77,28 +77,17 @@ class MemcachedDriver:
 
         def connect(server: LocalServer) -> Service:
             target = Target("local", f"memcached://127.0.0.1:{server.port}")
-            try:
-                return MemcachedService(target, surroundings.workspace, server)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            return MemcachedService(target, surroundings.workspace, server)
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
     def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
         endpoint = _own(endpoint)
-        if endpoint.url is None:
-            raise ServiceError(
-                "an external memcached needs its URL: say `url: memcached://${HOST}:11211` "
-                "in the configuration"
-            )
-        url = expand(endpoint.url, environ, where="the memcached URL")
+        url = given_url(endpoint.url, environ, self.name, "memcached://${HOST}:11211")
         parts = urlsplit(url)
         if parts.scheme not in {"memcached", "memcache"} or not parts.hostname or ";" in url:
-            raise ServiceError(
-                f"not a memcached URL: {strip_credentials(url)}. "
-                "It has the form memcached://host:port, of one server"
-            )
+            raise malformed(url, self.name, "memcached://host:port, of one server")
         return Target("external", url)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
@@ -268,14 +257,8 @@ def find_program(server: str, environ: Mapping[str, str]) -> Path:
 def _start(program: Path, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
     room = make_room("memcached", surroundings)
-    process = surroundings.workspace.spawn(
-        [*room.words, program, "-l", "127.0.0.1", "-p", str(port), "-U", "0"],
-        name="memcached",
-        log=surroundings.log_dir / f"{room.folder.name}.log",
-        env=dict(surroundings.environ),
-        cwd=room.folder,
-        cores=surroundings.cores,
-    )
+    words = ("-l", "127.0.0.1", "-p", str(port), "-U", "0")
+    process = room.spawn(program, *words, env=surroundings.environ)
     return LocalServer("memcached", (process,), port, grace_s=0.0, clear_away=room.close)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import secrets
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -25,9 +24,8 @@ from harness.services.base import (
     Target,
     Undo,
 )
-from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports
-from harness.services.redaction import strip_credentials
-from harness.services.settings import expand
+from harness.services.external import given_url, malformed
+from harness.services.local import LocalLaunch, LocalServer, free_ports
 from harness.services.sql import Cursor, SqlService, installed, undo_schema
 from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
 
@@ -165,27 +163,16 @@ class MysqlDriver:
             url = f"mysql://harness:{quote(password)}@127.0.0.1:{server.port}/"
             target = Target("local", url)
             detail = "its own defaults"
-            try:
-                return SqlService(Mysql(), target, surroundings.workspace, server, detail)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            return SqlService(Mysql(), target, surroundings.workspace, server, detail)
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
     def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
         endpoint = _own(endpoint)
-        if endpoint.url is None:
-            raise ServiceError(
-                "an external mysql needs its URL: say "
-                "`url: mysql://user:${PASSWORD}@host` in the configuration"
-            )
-        url = expand(endpoint.url, environ, where="the mysql URL")
+        url = given_url(endpoint.url, environ, self.name, "mysql://user:${PASSWORD}@host")
         if urlsplit(url).scheme not in _SCHEMES or not urlsplit(url).hostname:
-            raise ServiceError(
-                f"not a mysql URL: {strip_credentials(url)}. "
-                "It has the form mysql://user:password@host:port"
-            )
+            raise malformed(url, self.name, "mysql://user:password@host:port")
         return Target("external", url)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
@@ -218,17 +205,8 @@ def _start(programs: tuple[Path, Path], password: str, surroundings: Surrounding
         "first": room.write("first.sql", _FIRST.format(password=password)),
         "port": port,
     }
-    script = room.write(
-        "start.sh", _START.format(**{name: shlex.quote(str(word)) for name, word in words.items()})
-    )
-    process = surroundings.workspace.spawn(
-        [*room.words, "/bin/sh", script],
-        name="mysql",
-        log=surroundings.log_dir / f"{room.folder.name}.log",
-        env={**surroundings.environ, "HOME": str(room.folder), "TMPDIR": str(room.folder)},
-        cwd=room.folder,
-        cores=surroundings.cores,
-    )
+    script = room.write_script(_START, words)
+    process = room.spawn("/bin/sh", script, env=surroundings.environ)
     return LocalServer("mysql", (process,), port, grace_s=0.0, clear_away=room.close)
 
 

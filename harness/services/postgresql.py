@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import re
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,9 +25,8 @@ from harness.services.base import (
     Target,
     Undo,
 )
-from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports
-from harness.services.redaction import strip_credentials
-from harness.services.settings import expand
+from harness.services.external import given_url, malformed
+from harness.services.local import LocalLaunch, LocalServer, free_ports
 from harness.services.sql import Cursor, SqlService, installed, undo_schema
 from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
 
@@ -146,28 +144,19 @@ class PostgresqlDriver:
         def connect(server: LocalServer) -> Service:
             url = f"postgresql://harness:{quote(password)}@127.0.0.1:{server.port}/postgres"
             target = Target("local", url)
-            try:
-                return SqlService(Postgresql(), target, surroundings.workspace, server, detail)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            return SqlService(Postgresql(), target, surroundings.workspace, server, detail)
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
     def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
         endpoint = _own(endpoint)
-        if endpoint.url is None:
-            raise ServiceError(
-                "an external postgresql needs its URL: say "
-                "`url: postgresql://user:${PASSWORD}@host/database` in the configuration"
-            )
-        url = expand(endpoint.url, environ, where="the postgresql URL")
+        url = given_url(
+            endpoint.url, environ, self.name, "postgresql://user:${PASSWORD}@host/database"
+        )
         parts = urlsplit(url)
         if parts.scheme not in _SCHEMES or not parts.hostname or len(parts.path) < len("/d"):
-            raise ServiceError(
-                f"not a postgresql URL: {strip_credentials(url)}. "
-                "It has the form postgresql://user:password@host:port/database"
-            )
+            raise malformed(url, self.name, "postgresql://user:password@host:port/database")
         return Target("external", url)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
@@ -218,18 +207,9 @@ def _start(folder: Path, password: str, surroundings: Surroundings) -> LocalServ
         "password": room.write("password", password),
         "port": port,
     }
-    script = room.write(
-        "start.sh", _START.format(**{name: shlex.quote(str(word)) for name, word in words.items()})
-    )
+    script = room.write_script(_START, words)
     kept = {name: value for name, value in surroundings.environ.items() if name[:2] != "PG"}
-    process = surroundings.workspace.spawn(
-        [*room.words, "/bin/sh", script],
-        name="postgresql",
-        log=surroundings.log_dir / f"{room.folder.name}.log",
-        env={**kept, "HOME": str(room.folder), "TMPDIR": str(room.folder)},
-        cwd=room.folder,
-        cores=surroundings.cores,
-    )
+    process = room.spawn("/bin/sh", script, env=kept)
     # In order: killed, it would leave its segment of shared memory behind.
     return LocalServer("postgresql", (process,), port, grace_s=5.0, clear_away=room.close)
 

@@ -27,8 +27,9 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.external import given_url
 from harness.services.labels import identifier
-from harness.services.local import LocalLaunch, LocalServer, NotReadyError, is_this_host
+from harness.services.local import LocalLaunch, LocalServer, is_this_host
 from harness.services.rabbitmq_counters import CounterReader
 from harness.services.rabbitmq_management import Management
 from harness.services.rabbitmq_node import Node, answers_amqp, ready_timeout_s, start_node
@@ -70,14 +71,11 @@ class RabbitmqDriver:
 
         def connect(server: LocalServer) -> Service:
             if not answers_amqp(server.port):
-                raise NotReadyError("its AMQP port is open but does not answer a handshake")
+                raise ServiceError("its AMQP port is open but does not answer a handshake")
             node = nodes[server.main.pid]
             target = Target("local", node.url, node.management_url)
-            try:
-                counters = CounterReader(node.metrics_port)
-                return RabbitmqService(target, surroundings.workspace, server, counters)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            counters = CounterReader(node.metrics_port)
+            return RabbitmqService(target, surroundings.workspace, server, counters)
 
         return LocalLaunch(start, connect, timeout_s=ready_timeout_s())
 
@@ -85,12 +83,7 @@ class RabbitmqDriver:
         """The URLs of an external endpoint."""
         if not isinstance(endpoint, RabbitmqBroker):
             raise TypeError(f"not a rabbitmq endpoint: {endpoint.service}")
-        if endpoint.url is None:
-            raise ServiceError(
-                "an external rabbitmq needs its URL: say `url: amqp://user:${PASSWORD}@host:5672/` "
-                "in the configuration"
-            )
-        url = expand(endpoint.url, environ, where="the rabbitmq URL")
+        url = given_url(endpoint.url, environ, self.name, "amqp://user:${PASSWORD}@host:5672/")
         check_amqp_url(url)
         management = endpoint.management_url
         if management is not None:

@@ -50,10 +50,6 @@ class Management:
         """Remove a vhost with all that is in it. It may be gone already."""
         self._call("DELETE", f"/api/vhosts/{quote(name, safe='')}", missing_ok=True)
 
-    def vhosts(self) -> list[str]:
-        """Names of all vhosts."""
-        return [str(vhost["name"]) for vhost in self._call("GET", "/api/vhosts")]
-
     def message_counts(self, vhost: str) -> dict[str, int]:
         """What was published, delivered, acknowledged ... in a vhost since the server's start.
 

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,9 @@ _EPMD_S = 5.0
 _READY_S = 90.0
 _CONTROL_S = 60.0
 _WATERMARK = "0.4"
+"""Share of the machine's memory: the default that a node begins with."""
+_DISTRIBUTION = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+"""Between Erlang's nodes: over loopback alone, by the port mapper that was started for them."""
 
 
 @dataclass(frozen=True)
@@ -70,73 +73,84 @@ def start_node(surroundings: Surroundings) -> Node:
     user, password = "harness", secrets.token_urlsafe(24)
     _write_configuration(folder, (amqp, management, metrics), user, password)
     env = _environment(folder, surroundings.environ, mapper, distribution)
-    started: list[Process] = []
-    try:
-        _spawn(
-            started,
-            [epmd, "-port", str(mapper), "-address", "127.0.0.1"],
-            "epmd",
-            folder,
-            env,
-            surroundings,
-        )
-        _wait_for_port(started[0], mapper)
-        _spawn(started, [script], "node", folder, env, surroundings)
-    except BaseException:
-        for process in started:
-            process.kill()
-        raise
-
-    # The data is thrown away: an orderly stop takes 6 s with the management plugin.
-    def respawn() -> Process:
-        again: list[Process] = []
-        _spawn(again, [script], "node", folder, env, surroundings)
-        return again[0]
-
-    def limit_memory(limited: bool) -> None:
-        # At 0 the alarm is on whatever is used; 0.4 is the default that the node began with.
-        words = ("set_vm_memory_high_watermark", "0" if limited else _WATERMARK)
-        _control(words, script, folder, env, surroundings)
-
+    programs = _Programs(script, epmd, folder, env, surroundings)
     server = LocalServer(
         "rabbitmq",
-        tuple(started),
+        programs.start(mapper),
         amqp,
-        grace_s=0.0,
-        respawn=respawn,
-        limit_memory=limit_memory,
+        grace_s=0.0,  # the data is thrown away: an orderly stop takes 6 s with management
+        respawn=programs.node,
+        limit_memory=programs.limit_memory,
     )
     login = f"{user}:{password}@127.0.0.1"
     return Node(server, f"amqp://{login}:{amqp}/%2F", f"http://{login}:{management}", metrics)
 
 
-def _control(
-    words: Sequence[str],
-    script: Path,
-    folder: Path,
-    env: Mapping[str, str],
-    surroundings: Surroundings,
-) -> None:
-    """One command of rabbitmqctl, waited for. It takes half a second of CPU."""
-    (port,) = free_ports(1)
-    own = {
-        "RABBITMQ_CTL_ERL_ARGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
-        "RABBITMQ_CTL_DIST_PORT_MIN": str(port),
-        "RABBITMQ_CTL_DIST_PORT_MAX": str(port),
-    }
-    process = surroundings.workspace.spawn(
-        [script.with_name("rabbitmqctl"), "-n", env["RABBITMQ_NODENAME"], *words],
-        name=f"{folder.name}-control",
-        log=surroundings.log_dir / f"{folder.name}-control.log",
-        env={**env, **own},
-        cwd=folder,
-        cores=surroundings.cores,
-    )
-    try:
-        if not process.wait(_CONTROL_S) or process.returncode != 0:
-            raise ServiceError(f"rabbitmqctl {words[0]} failed:\n{process.log_tail(8)}")
-    finally:
-        process.kill()
+@dataclass(frozen=True)
+class _Programs:
+    """What runs for one node, in its folder and environment."""
+
+    script: Path
+    epmd: Path
+    folder: Path
+    env: Mapping[str, str] = field(repr=False)
+    surroundings: Surroundings
+
+    def start(self, mapper_port: int) -> tuple[Process, ...]:
+        """The port mapper, and the node that needs it. If this fails, neither is left."""
+        started: list[Process] = []
+        try:
+            words = ("-port", str(mapper_port), "-address", "127.0.0.1")
+            self._spawn("epmd", self.epmd, *words, on_spawn=started.append)
+            _wait_for_port(started[0], mapper_port)
+            self._spawn("node", self.script, on_spawn=started.append)
+        except BaseException:
+            for process in started:
+                process.kill()
+            raise
+        return tuple(started)
+
+    def node(self) -> Process:
+        """The node alone, on its old data: the port mapper has gone on."""
+        return self._spawn("node", self.script)
+
+    def limit_memory(self, limited: bool) -> None:
+        """At 0 the alarm is on whatever is used."""
+        self._control("set_vm_memory_high_watermark", "0" if limited else _WATERMARK)
+
+    def _control(self, command: str, *words: str) -> None:
+        """One command of rabbitmqctl, waited for. It takes half a second of CPU."""
+        (port,) = free_ports(1)
+        own = {
+            "RABBITMQ_CTL_ERL_ARGS": _DISTRIBUTION,
+            "RABBITMQ_CTL_DIST_PORT_MIN": str(port),
+            "RABBITMQ_CTL_DIST_PORT_MAX": str(port),
+        }
+        program, node = self.script.with_name("rabbitmqctl"), self.env["RABBITMQ_NODENAME"]
+        process = self._spawn("control", program, "-n", node, command, *words, further=own)
+        try:
+            if not process.wait(_CONTROL_S) or process.returncode != 0:
+                raise ServiceError(f"rabbitmqctl {command} failed:\n{process.log_tail(8)}")
+        finally:
+            process.kill()
+
+    def _spawn(
+        self,
+        role: str,
+        program: Path,
+        *words: str,
+        further: Mapping[str, str] | None = None,
+        on_spawn: Callable[[Process], None] | None = None,
+    ) -> Process:
+        return self.surroundings.workspace.spawn(
+            [program, *words],
+            name=f"{self.folder.name}-{role}",
+            log=self.surroundings.log_dir / f"{self.folder.name}-{role}.log",
+            env={**self.env, **(further or {})},
+            cwd=self.folder,
+            on_spawn=on_spawn,
+            cores=self.surroundings.cores,
+        )
 
 
 def ready_timeout_s() -> float:
@@ -152,25 +166,6 @@ def answers_amqp(port: int) -> bool:
             return connection.recv(1) == b"\x01"  # the method frame connection.start
     except OSError:
         return False
-
-
-def _spawn(
-    started: list[Process],
-    argv: list[str | Path],
-    role: str,
-    folder: Path,
-    env: Mapping[str, str],
-    surroundings: Surroundings,
-) -> None:
-    surroundings.workspace.spawn(
-        argv,
-        name=f"{folder.name}-{role}",
-        log=surroundings.log_dir / f"{folder.name}-{role}.log",
-        env=env,
-        cwd=folder,
-        on_spawn=started.append,
-        cores=surroundings.cores,
-    )
 
 
 def _wait_for_port(epmd: Process, port: int) -> None:
@@ -232,9 +227,7 @@ def _environment(
         "RABBITMQ_PID_FILE": str(folder / "pid"),
         "RABBITMQ_DIST_PORT": str(distribution),
         "RABBITMQ_ALLOW_INPUT": "1",  # the script then becomes the node instead of its parent
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-            "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
-        ),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {_DISTRIBUTION}",
         "ERL_EPMD_PORT": str(mapper),
         "ERL_CRASH_DUMP": "/dev/null",
     }

@@ -29,18 +29,17 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.external import given_url, malformed
 from harness.services.labels import identifier
 from harness.services.local import (
     LocalLaunch,
     LocalServer,
-    NotReadyError,
     is_this_host,
 )
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis_counters import CounterReader, OwnTraffic
 from harness.services.redis_server import DATABASES, find_binary, start_server
 from harness.services.results_only import TASK_KEY
-from harness.services.settings import expand
 from harness.services.tls import HINT, ca_of, redis_url
 from harness.workspace import Promise, Workspace
 
@@ -82,27 +81,17 @@ class RedisDriver:
             url = f"redis://:{password}@127.0.0.1:{server.port}/0"
             kept = "no persistence" if endpoint.persistence == "none" else "append-only file"
             detail = f"{'embedded' if embedded else binary.name}, {kept}"
-            try:
-                return RedisService(Target("local", url), surroundings.workspace, server, detail)
-            except ServiceError as error:
-                raise NotReadyError(str(error)) from error
+            return RedisService(Target("local", url), surroundings.workspace, server, detail)
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
     def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
         endpoint = _own(endpoint)
-        if endpoint.url is None:
-            raise ServiceError(
-                "an external redis needs its URL: say `url: redis://${REDIS_HOST}:6379/0` "
-                "in the configuration"
-            )
-        url = expand(endpoint.url, environ, where="the redis URL")
+        url = given_url(endpoint.url, environ, self.name, "redis://${REDIS_HOST}:6379/0")
         if urlsplit(url).scheme not in {"redis", "rediss"} or not urlsplit(url).hostname:
-            raise ServiceError(
-                f"not a redis URL: {strip_credentials(url)}. "
-                "It has the form redis://user:password@host:port/database (rediss:// for TLS)"
-            )
+            form = "redis://user:password@host:port/database (rediss:// for TLS)"
+            raise malformed(url, self.name, form)
         return Target("external", redis_url(url, ca_of(endpoint, url, "rediss")))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:

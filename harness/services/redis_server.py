@@ -83,16 +83,22 @@ def start_server(
             cores=surroundings.cores,
         )
 
-    def limit_memory(limited: bool) -> None:
-        settings = {"maxmemory-policy": "noeviction", "maxmemory": "1" if limited else "0"}
-        client = redis.Redis(port=port, password=password, socket_timeout=_CONFIGURE_S)
-        try:
-            with contextlib.closing(client):
-                for name, value in settings.items():
-                    client.config_set(name, value)
-        except (redis.RedisError, OSError) as error:
-            raise ServiceError(f"cannot set the memory limit of redis: {error}") from error
-
     return LocalServer(
-        "redis", (spawn(),), port, grace_s=2.0, respawn=spawn, limit_memory=limit_memory
+        "redis",
+        (spawn(),),
+        port,
+        grace_s=2.0,
+        respawn=spawn,
+        limit_memory=lambda limited: _limit_memory(port, password, limited),
     )
+
+
+def _limit_memory(port: int, password: str, limited: bool) -> None:
+    settings = {"maxmemory-policy": "noeviction", "maxmemory": "1" if limited else "0"}
+    client = redis.Redis(port=port, password=password, socket_timeout=_CONFIGURE_S)
+    try:
+        with contextlib.closing(client):
+            for name, value in settings.items():
+                client.config_set(name, value)
+    except (redis.RedisError, OSError) as error:
+        raise ServiceError(f"cannot set the memory limit of redis: {error}") from error

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import Provider, S3Backend
-from harness.services.aws import Access, code_of, external_url, server_info
+from harness.services.aws import Access, code_of, external_url, secrets_in, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -28,10 +28,9 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import LocalServer
-from harness.services.redaction import password_of
 from harness.services.results_only import TASK_KEY, ResultsNamespace
 from harness.services.settings import expand
-from harness.services.sqs_emulators import FAKE_KEY, emulator_part, launch_emulator, local_url
+from harness.services.sqs_emulators import emulator_part, launch_emulator, local_url
 from harness.workspace import Workspace
 
 _WHAT = "S3"
@@ -86,8 +85,7 @@ class S3Service:
         self._server = server
         self._bucket = target.options["bucket"]
         self._access = Access.of(target.url, target.region)
-        fake = self._access.secret == FAKE_KEY
-        self.secrets = () if fake else password_of(target.url)
+        self.secrets = secrets_in(target.url)
         with self._access.translated(_WHAT):
             self._client = self._access.client("s3")
             if target.provider != "external":

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from harness.errors import ServiceError
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import SqsBroker
-from harness.services.aws import Access, code_of, external_url, server_info
+from harness.services.aws import Access, code_of, external_url, secrets_in, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -30,7 +30,6 @@ from harness.services.labels import identifier
 from harness.services.local import (
     LocalServer,
 )
-from harness.services.redaction import password_of
 from harness.services.settings import expand
 from harness.services.sqs_emulators import FAKE_KEY, launch_emulator, local_url
 from harness.workspace import Promise, Workspace
@@ -94,8 +93,7 @@ class SqsService:
         self._workspace = workspace
         self._server = server
         self._access = Access.of(target.url, target.region)
-        fake = self._access.secret == FAKE_KEY
-        self.secrets = () if fake else password_of(target.url)
+        self.secrets = secrets_in(target.url)
         with self._access.translated("SQS"):
             self._client = self._access.client("sqs")
             self._client.list_queues(QueueNamePrefix=target.queue_name_prefix, MaxResults=1)

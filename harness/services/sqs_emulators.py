@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 
 from harness.environments import ensure_environment
+from harness.errors import ServiceError
 from harness.scenario.endpoints import Provider
 from harness.services.base import (
     AnyEndpoint,
@@ -20,7 +21,7 @@ from harness.services.base import (
     Surroundings,
     Target,
 )
-from harness.services.local import LocalLaunch, LocalServer, NotReadyError, free_ports
+from harness.services.local import LocalLaunch, LocalServer, free_ports
 
 EMULATOR_PINS: Mapping[str, tuple[str, ...]] = {
     "ministack": ("ministack==1.5.33",),
@@ -60,7 +61,7 @@ class _Emulator:
 
     def _answers(self, server: LocalServer) -> LocalServer:
         if not _get(f"http://127.0.0.1:{server.port}{self._health}")[0]:
-            raise NotReadyError("its page of health is not there")
+            raise ServiceError("its page of health is not there")
         return server
 
 

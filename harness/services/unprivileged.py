@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ServiceError
+from harness.processes import Process
 from harness.services.base import Surroundings
-from harness.workspace import Promise, Workspace, remove_folder, temporary_root
+from harness.workspace import Promise, remove_folder, temporary_root
 
 ROOM_PROMISE = "server-folder"
 
@@ -27,10 +29,12 @@ ROOM_PROMISE = "server-folder"
 class Room:
     """Where one server lives."""
 
+    name: str
+    """Of the server."""
     folder: Path
     words: tuple[str, ...]
     """What goes before its command line, so that it runs as the ordinary user."""
-    workspace: Workspace
+    surroundings: Surroundings
     promise: Promise | None
 
     def write(self, name: str, text: str) -> Path:
@@ -42,18 +46,35 @@ class Room:
         _give(path)
         return path
 
+    def write_script(self, template: str, words: Mapping[str, object]) -> Path:
+        """A shell script, from a template whose gaps the words fill, each quoted."""
+        quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
+        return self.write("start.sh", template.format(**quoted))
+
+    def spawn(self, *argv: str | Path, env: Mapping[str, str]) -> Process:
+        """The server, as the ordinary user; what programs keep at home is kept in the folder."""
+        surroundings = self.surroundings
+        return surroundings.workspace.spawn(
+            [*self.words, *argv],
+            name=self.name,
+            log=surroundings.log_dir / f"{self.folder.name}.log",
+            env={**env, "HOME": str(self.folder), "TMPDIR": str(self.folder)},
+            cwd=self.folder,
+            cores=surroundings.cores,
+        )
+
     def close(self) -> None:
         """Remove it. Idempotent."""
         remove_folder(self.folder)
         if self.promise is not None:
-            self.workspace.fulfil(self.promise)
+            self.surroundings.workspace.fulfil(self.promise)
 
 
 def make_room(name: str, surroundings: Surroundings) -> Room:
     """A fresh folder, and how to run a program in it as an ordinary user."""
     workspace = surroundings.workspace
     if os.geteuid() != 0:
-        return Room(workspace.folder(name), (), workspace, None)
+        return Room(name, workspace.folder(name), (), surroundings, None)
     setpriv = shutil.which("setpriv", path=surroundings.environ.get("PATH"))
     if setpriv is None:
         raise ServiceError(
@@ -71,7 +92,7 @@ def make_room(name: str, surroundings: Surroundings) -> Room:
         # A change of user takes the kernel's order to die with the harness away: give it again.
         *("--pdeathsig=KILL", "--"),
     )
-    return Room(folder, words, workspace, promise)
+    return Room(name, folder, words, surroundings, promise)
 
 
 def may_run(program: Path) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.results.compare import compare_run
-from harness.results.record import Distribution, RunRecord
+from harness.results.figures import Distribution
+from harness.results.record import RunRecord
 from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
 from harness.scenario.models import Plan

@@ -10,7 +10,8 @@ from harness.cli.verdict import comparison_exit_code, exit_code
 from harness.errors import UsageError
 from harness.results.compare import NOT_INTERLEAVED, compare_run, compare_runs
 from harness.results.comparison import Comparison, ComparisonReport
-from harness.results.record import BlockRecord, CellRecord, Outcomes, RecordedWarning, RunRecord
+from harness.results.figures import Outcomes
+from harness.results.record import BlockRecord, CellRecord, RecordedWarning, RunRecord
 from harness.runner.order import continued, interleaved
 from tests.compare.runs import BASE, HEAD, measured, ratio_run
 from tests.report.records import ENVIRONMENT, backlog_block, cell, run

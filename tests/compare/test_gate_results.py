@@ -9,8 +9,9 @@ import pytest
 from harness.cli.verdict import exit_code, failures
 from harness.errors import UsageError
 from harness.results.comparison import GateResult
+from harness.results.figures import Distribution, Outcomes
 from harness.results.gates import MeasuredRun, evaluate, failed_gates
-from harness.results.record import Distribution, Outcomes, RunRecord
+from harness.results.record import RunRecord
 from tests.report.records import ENVIRONMENT, backlog_block, block, cell, run, write_units
 
 NAME = "redis/add/closed-8"

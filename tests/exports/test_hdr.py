@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from harness.cli import cli
 from harness.report.exports.hdr import DIGITS, HIGHEST_NS, histogram_of
 from harness.report.registry import render
-from harness.results.record import BlockRecord, Distribution, RunRecord
+from harness.results.figures import Distribution
+from harness.results.record import BlockRecord, RunRecord
 from harness.results.store import RunFolder
 from tests.report import records
 

@@ -9,9 +9,9 @@ import pytest
 from harness.errors import UsageError
 from harness.results.baselines import set_baseline
 from harness.results.catalog import scan
+from harness.results.figures import Outcomes
 from harness.results.history import Question, history
 from harness.results.named_metrics import metric_named
-from harness.results.record import Outcomes
 from harness.results.store import RunFolder
 from tests.history.stores import (
     BASE,

@@ -15,9 +15,9 @@ import redis
 
 from harness.probe.events import Kind, Outcome
 from harness.results.eventlog import Tail
+from harness.results.figures import Outcomes
 from harness.results.ledger import BlockEnd, settle
 from harness.results.merge import MISSING, Merged
-from harness.results.record import Outcomes
 from tests.probe.live import Site, Talk, client, valkey, wait_for, worker
 
 POOLS = ("prefork", "threads", "gevent", "solo")

@@ -19,9 +19,9 @@ import redis
 
 from harness.probe.events import Kind, Outcome
 from harness.results.eventlog import Tail, all_of_kind
+from harness.results.figures import Outcomes
 from harness.results.ledger import BlockEnd, settle
 from harness.results.merge import Merged
-from harness.results.record import Outcomes
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.probe.test_live import new_site, settle_down

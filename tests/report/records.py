@@ -7,22 +7,10 @@ from typing import Any
 
 import duckdb
 
-from harness.results.record import (
-    PHASES,
-    BlockRecord,
-    CellRecord,
-    Distribution,
-    Environment,
-    LoadPhaseRecord,
-    LossReasons,
-    Outcomes,
-    RecordedWarning,
-    RunRecord,
-    RunStatus,
-    Saturation,
-    SaturationStep,
-    Server,
-)
+from harness.results.environment_records import Environment, Server
+from harness.results.figures import PHASES, Distribution, LossReasons, Outcomes
+from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record import BlockRecord, CellRecord, RecordedWarning, RunRecord, RunStatus
 
 VALKEY = Server(
     service="redis",

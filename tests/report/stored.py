@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from harness.results.record import BlockRecord, CellRecord, Distribution, RunRecord
+from harness.results.figures import Distribution
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.runner.depth import write as write_depth
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run

@@ -14,7 +14,8 @@ from harness.report.index.page import HEIGHT, WIDTH, page, sparkline
 from harness.results.catalog import scan
 from harness.results.compare import compare_run
 from harness.results.comparison import GateResult
-from harness.results.record import Outcomes, RunRecord
+from harness.results.figures import Outcomes
+from harness.results.record import RunRecord
 from tests.cli.project import harness
 from tests.compare.runs import ratio_run
 from tests.history.stores import levels, paired_run, plain_run, store, with_packages

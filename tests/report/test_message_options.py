@@ -10,8 +10,9 @@ import pytest
 
 from harness.report.cells import view_of
 from harness.report.message_options import message_option_tables
+from harness.results.figures import Distribution
 from harness.results.pooled import pooled
-from harness.results.record import BlockRecord, Distribution, RunRecord
+from harness.results.record import BlockRecord, RunRecord
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run
 

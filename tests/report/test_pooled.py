@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.results.figures import Distribution
 from harness.results.pooled import pooled
-from harness.results.record import BlockRecord, Distribution, RunRecord
+from harness.results.record import BlockRecord, RunRecord
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run, write_units
 

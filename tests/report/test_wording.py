@@ -19,7 +19,7 @@ from harness.report.wording import (
     warning_sentence,
 )
 from harness.results.diagnoses import DIAGNOSES
-from harness.results.record import LossReasons, Outcomes
+from harness.results.figures import LossReasons, Outcomes
 from tests.report.records import MINISTACK, RABBITMQ, VALKEY, block
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.results.figures import Distribution
 from harness.results.named_metrics import metric_named, unit_of
-from harness.results.record import BlockRecord, Distribution
+from harness.results.record import BlockRecord
 
 BLOCK = BlockRecord(
     number=0,

@@ -23,7 +23,7 @@ from harness.results.periodic import (
     kept_schedule,
     schedule_warnings,
 )
-from harness.results.record import Periodic
+from harness.results.periodic_record import Periodic
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -9,7 +9,7 @@ import pytest
 
 from harness.results.diagnoses import Evidence
 from harness.results.diagnoses.polling import CHORD_GET_ASKS_PARENTS
-from harness.results.record import Distribution
+from harness.results.figures import Distribution
 from harness.scenario.loader import load_plan
 from tests.runner.running import Ended, Site
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.results.figures import Distribution, Outcomes
 from harness.results.limits import broken_limits, stopped_by
-from harness.results.record import Distribution, LoadPhaseRecord, Outcomes
+from harness.results.load_records import LoadPhaseRecord
 from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from harness.probe.events import Kind
 from harness.results.eventlog import Tail
-from harness.results.record import BlockRecord, Periodic
+from harness.results.periodic_record import Periodic
+from harness.results.record import BlockRecord
 from tests.runner.running import Ended, Running, Site, outcomes_of, wait_for
 
 GONE_S = 15.0

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.results.activity import Activity
-from harness.results.record import RunRecord, Server
+from harness.results.environment_records import Server
+from harness.results.record import RunRecord
 from harness.runner.events import (
     BlockEnded,
     BlockStarts,

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from harness.results.record import BlockStatus, Outcomes, RunStatus
+from harness.results.figures import Outcomes
+from harness.results.record import BlockStatus, RunStatus
 from harness.runner.events import (
     BlockEnded,
     BlockStarts,

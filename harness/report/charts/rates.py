@@ -10,7 +10,8 @@ from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
 from harness.report.wording import STOPPED_BY
-from harness.results.record import BlockRecord, Saturation
+from harness.results.load_records import Saturation
+from harness.results.record import BlockRecord
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.wording import printable
 from harness.units import format_number

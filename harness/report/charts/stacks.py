@@ -18,7 +18,7 @@ from harness.report.charts.chart import (
     tooltip,
 )
 from harness.report.charts.groups import Group, groups
-from harness.results.record import PHASES
+from harness.results.figures import PHASES
 from harness.units import format_duration
 
 _MOST_ROWS = 30

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.look import Look
+from harness.results.figures import Distribution
 from harness.results.pooled import measured_blocks
-from harness.results.record import BlockRecord, Distribution
+from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
 
 Labels = Mapping[str, str]

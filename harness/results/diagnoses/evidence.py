@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.results.figures import Distribution
 from harness.results.merge import MISSING, Times
-from harness.results.record import Distribution
 from harness.results.summary import Digest
 from harness.scenario.configuration import Configuration
 from harness.scenario.load_models import Load

@@ -1,0 +1,188 @@
+"""What a block leaves: its record and the files beside it, made from what was measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.results import samples
+from harness.results.diagnoses import Evidence, diagnosed
+from harness.results.eventlog import versions_in
+from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
+from harness.results.ledger import BlockEnd
+from harness.results.load_phases import PLAN_FILE
+from harness.results.merge import Merged, merge
+from harness.results.periodic import Fires, kept_schedule, schedule_warnings
+from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
+from harness.results.summary import Digest, digest
+from harness.results.timeline import timeline
+from harness.runner import costs, depth, results_left
+from harness.runner.job import BlockJob
+from harness.runner.session import Measured
+
+
+def record_block(
+    job: BlockJob,
+    measured: Measured,
+    started_at: str,
+    isolation: Mapping[str, str],
+    redact: Callable[[str], str],
+) -> BlockRecord:
+    """Judge and time what the block's event logs tell, and write its samples; the event logs are
+    removed then. `redact` takes credentials out of what was said."""
+    versions = versions_in(job.events)
+    if len(versions) > 1:
+        measured = replace(measured, trouble=measured.trouble or _mixed(versions))
+    result = _digested(job, measured)
+    workload = job.cell.workload.model_dump()
+    kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
+    periodic, fires = kept or (None, None)
+    files = _write(job, measured, result, fires)
+    cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices)
+    shutil.rmtree(job.events)  # every stamp of it is in the samples now
+    (job.path / PLAN_FILE).unlink(missing_ok=True)
+    warnings = (
+        *result.fields["warnings"],
+        *diagnosed(Evidence(job.cell, result)),
+        *_warnings(measured, redact),
+        *costs.warnings(measured.costs),
+        *results_left.warnings(measured.left, redact),
+        *schedule_warnings(periodic),
+    )
+    return BlockRecord(
+        number=job.number,
+        cell=job.cell_index,
+        repetition=job.repetition,
+        status=_status(measured),
+        error=redact(measured.trouble),
+        started_at=started_at,
+        isolation=dict(isolation),
+        versions=versions[0] if versions else {},
+        periodic=periodic,
+        files=files,
+        **_observed(measured, _executions(result)),
+        **cost_fields,
+        **results_left.fields(measured.left),
+        **(result.fields | {"warnings": warnings}),
+    )
+
+
+def _digested(job: BlockJob, measured: Measured) -> Digest:
+    """The figures of the event logs, and of faults, if there were any."""
+    shape = job.shape
+    merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    end = BlockEnd(measured.waiting, measured.workers_alive, measured.cut_short)
+    after = _aftermath(job, measured, merged)
+    if after is None:
+        return digest(merged, shape, end, measured.plan)
+    end = with_orphans(end, merged, after, measured.left_unacknowledged)
+    result = digest(merged, shape, end, measured.plan)
+    config = job.cell.configuration.model_dump(mode="json")
+    held = measured.left_unacknowledged + measured.waiting
+    return replace(result, fields=with_faults(result, after, config, held))
+
+
+def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:
+    """What is to be known of the faults of a block, if it had any."""
+    if not measured.faults:
+        return None
+    load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
+    reasons = measured.publish_reasons
+    fallen = tuple(measured.fallen or ())
+    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns, fallen)
+
+
+def _write(
+    job: BlockJob, measured: Measured, result: Digest, fires: Fires | None
+) -> dict[str, str]:
+    """Write what the block leaves beside its record; by name, from the run's folder."""
+    mix = job.shape.mix
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix)
+    names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
+    seconds = timeline(
+        result.merged,
+        result.ledger,
+        result.phases,
+        sequential=job.shape.sequential,
+        steps=job.shape.steps,
+        interval_s=job.cell.measure.interval,
+    )
+    if seconds is not None:
+        samples.write_timeline(job.path, seconds)
+        names["timeline"] = samples.TIMELINE_FILE
+    if result.merged.tracked is not None:
+        samples.write_tracking(job.path, result.merged, result.merged.tracked)
+        names["tracking"] = samples.TRACKING_FILE
+    if fires is not None:
+        samples.write_fires(job.path, fires)
+        names["fires"] = samples.FIRES_FILE
+    if measured.costs is not None and measured.costs.depth:
+        depth.write(job.path, measured.costs.depth)
+        names["depth"] = depth.DEPTH_FILE
+    return {name: f"blocks/{job.path.name}/{file}" for name, file in names.items()}
+
+
+def _observed(measured: Measured, executions: int) -> dict[str, Any]:
+    """Fields of the record that were measured beside the event logs."""
+    return {
+        "worker_cpu_ms_per_task": _per_task_ms(measured.worker_cpu_ns, executions),
+        "client_cpu_ms_per_task": _per_task_ms(measured.client_cpu_ns, executions),
+        "worker_peak_rss_bytes": measured.worker_peak_rss_bytes,
+        "client_peak_rss_bytes": measured.client_peak_rss_bytes,
+        "depth_exact": measured.costs is None or measured.costs.depth_exact,
+        "saturation": measured.saturation,
+        "observer": dict(measured.observer or {}),
+        "network": dict(measured.network or {}),
+    }
+
+
+def _per_task_ms(cpu_ns: int | None, executions: int) -> float | None:
+    return None if cpu_ns is None or not executions else cpu_ns / 1e6 / executions
+
+
+def _executions(result: Digest) -> int:
+    return int(result.merged.tasks.executions.sum())
+
+
+def _status(measured: Measured) -> BlockStatus:
+    if measured.trouble:
+        return "failed"
+    return "partial" if measured.cut_short or measured.gave_up else "complete"
+
+
+def _mixed(versions: Sequence[Mapping[str, str]]) -> str:
+    names = sorted({name for one in versions for name in one})
+    differing = [name for name in names if len({one.get(name) for one in versions}) > 1]
+    words = (
+        f"{name} {' and '.join(one.get(name, 'none') for one in versions)}" for name in differing
+    )
+    return (
+        f"clients and workers of this block ran different software: {', '.join(words)}. "
+        "Somebody changed the environment while it ran: measure again"
+    )
+
+
+def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[RecordedWarning]:
+    warnings = []
+    if measured.gave_up:
+        warnings.append(RecordedWarning(code="gave_up"))
+    if measured.waiting:
+        warnings.append(RecordedWarning(code="left_in_queue", data={"messages": measured.waiting}))
+    if measured.left_unacknowledged:
+        data = {"messages": measured.left_unacknowledged}
+        warnings.append(RecordedWarning(code="left_unacknowledged", data=data))
+    if measured.observer_trouble:
+        said = redact(measured.observer_trouble)
+        warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
+    for said in (measured.fallen or {}).values():
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(said)}))
+    if measured.publish_errors:
+        warnings.append(
+            RecordedWarning(
+                code="publish_errors",
+                data={redact(reason): count for reason, count in measured.publish_errors.items()},
+            )
+        )
+    return warnings
