@@ -13,6 +13,8 @@ from harness.workspace import Workspace, open_workspace
 from tests.services.cases import LOCAL
 
 ROOT = Path(__file__).parent.parent
+# The files of a report take a second of processor time a run; few tests look at them, and say so.
+os.environ.setdefault("HARNESS_FILES", "0")
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,8 @@ def command(scenario: Path, **options: Any) -> None:
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, run_options, listener)
-    show_report(record, folder.path, quiet=quiet, json_lines=json_lines, form=options["form"])
+    files, form = options["files"], options["form"]
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines, files=files, form=form)
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     leave(record, strict=options["strict"])

@@ -14,16 +14,23 @@ if TYPE_CHECKING:
 
 
 def show_report(
-    record: RunRecord, folder: Path, *, quiet: bool, json_lines: bool, form: Format = "text"
+    record: RunRecord,
+    folder: Path,
+    *,
+    quiet: bool,
+    json_lines: bool,
+    files: bool,
+    form: Format = "text",
 ) -> None:
-    """Print the report, unless JSON lines took its place, and leave its files in `folder`."""
+    """Print the report, unless JSON lines took its place, and leave its `files` in `folder`."""
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
 
     if not json_lines:
         click.echo(render(record, folder, form, terminal_look()), nl=False)
-    leave_report_files(record, folder, quiet=quiet or json_lines)
+    if files:
+        leave_report_files(record, folder, quiet=quiet or json_lines)
 
 
 def leave(record: RunRecord, *, strict: bool) -> NoReturn:

@@ -19,7 +19,14 @@ def share(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 
 
 def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--quiet` and `--json-lines`, for every command that measures a scenario."""
+    """`--quiet`, `--json-lines` and `--files`, for every command that measures a scenario."""
+    command = click.option(
+        "--files/--no-files",
+        default=True,
+        envvar="HARNESS_FILES",
+        help="Whether to leave report.html and report.md in the run's folder, which takes a second "
+        "or two; harness report RUN --files makes them any time. HARNESS_FILES=0 says no as well.",
+    )(command)
     command = click.option(
         "--json-lines",
         is_flag=True,

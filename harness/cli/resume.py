@@ -43,6 +43,7 @@ def command(
     strict: bool,
     quiet: bool,
     json_lines: bool,
+    files: bool,
 ) -> None:
     """Go on with a RUN that was interrupted or killed, or that failed: measure what is missing.
 
@@ -71,5 +72,5 @@ def command(
     )
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = resume(path, options, listener)
-    show_report(record, folder.path, quiet=quiet, json_lines=json_lines)
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines, files=files)
     leave(record, strict=strict)

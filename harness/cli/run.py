@@ -28,6 +28,7 @@ class Further(TypedDict):
     strict: bool
     quiet: bool
     json_lines: bool
+    files: bool
 
 
 @click.command("run", epilog=_EPILOG)
@@ -107,5 +108,6 @@ def command(
     quiet, json_lines = further["quiet"], further["json_lines"]
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, options, listener)
-    show_report(record, folder.path, quiet=quiet, json_lines=json_lines)
+    files = further["files"]
+    show_report(record, folder.path, quiet=quiet, json_lines=json_lines, files=files)
     leave(record, strict=further["strict"])

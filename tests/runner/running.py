@@ -225,6 +225,8 @@ class Site:
             "TMPDIR": str(self.temporary),
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(self.modules))),
             "PYTHONDONTWRITEBYTECODE": "1",
+            # A second of processor time a run; test_quickstart and test_record look at them.
+            "HARNESS_FILES": "0",
         }
         return kept | own | self.environ
 

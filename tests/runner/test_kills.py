@@ -94,7 +94,7 @@ def test_a_kill_at_any_moment(site: Site, seed: int) -> None:
         measure={"units": 60, "warmup": 4, "blocks": 2, "timeout": "5s"},
     )
     kill = kill_of(seed)
-    with site.start("run", "scenarios/s.yaml", "--seed", str(seed)) as running:
+    with site.start("run", "scenarios/s.yaml", "--files", "--seed", str(seed)) as running:
         carry_out(kill, running)
         ports = listening_ports(site.family())
         wait_for(lambda: running.process.poll() is not None, f"{kill}: the end", ENDS_S)

@@ -11,7 +11,7 @@ from tests.runner.running import ROOT, Site
 def test_quickstart(site: Site) -> None:
     """As it is shipped, but for a quarter of the time."""
     scenario = ROOT / "scenarios" / "quickstart.yaml"
-    ended = site.run("--set", "measure.duration=500ms", scenario=scenario)
+    ended = site.run("--files", "--set", "measure.duration=500ms", scenario=scenario)
     assert ended.code == ExitCode.PASS, ended.stderr
     assert ended.record.status == "complete"
     assert [cell.name for cell in ended.record.cells] == [

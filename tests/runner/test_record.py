@@ -44,7 +44,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, list[Smoke], s
     scenario = str(ROOT / "scenarios" / "smoke.yaml")
     passwords: set[str] = set()
     with contextlib.ExitStack() as stack:
-        pair = [stack.enter_context(site.start("run", scenario)) for _ in range(2)]
+        starts = [site.start("run", "--files", scenario) for _ in range(2)]
+        pair = [stack.enter_context(start) for start in starts]
         for running in pair:
             running.wait_said("ready after")
         for configuration in site.temporary.glob("*/redis/redis.conf"):
