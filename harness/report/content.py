@@ -36,6 +36,8 @@ _SOFTWARE = ("celery", "kombu", "amqp", "redis")
 _ENDED = {"killed": "been killed", "interrupted": "been interrupted", "failed": "failed"}
 _PLACES = 4
 """Blocks of one cell that a warning names; the record has them all."""
+_CELLS = 8
+"""Cells that it names."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ def block_is_sound(block: BlockRecord) -> bool:
 
 
 def _cautions(view: RunView) -> Iterator[Caution]:
-    """One per code; of each cell the first blocks, and how many more there are."""
+    """One per code; its first cells, of each the first blocks, and how many more there are."""
     given: dict[str, list[str]] = {}
     for warning in view.record.warnings:
         detail = warning_detail(warning.code, warning.data)
@@ -241,7 +243,10 @@ def _cautions(view: RunView) -> Iterator[Caution]:
         for code, found in by_code.items():
             given.setdefault(code, []).append(_place(cell, found))
     for code, places in given.items():
-        yield Caution(warning_sentence(code), tuple(places))
+        shown = places[:_CELLS]
+        if len(places) > len(shown):
+            shown.append(f"... and {len(places) - len(shown)} more in run.json")
+        yield Caution(warning_sentence(code), tuple(shown))
 
 
 def _place(cell: CellView, found: Sequence[tuple[BlockRecord, RecordedWarning]]) -> str:

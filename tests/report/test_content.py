@@ -20,7 +20,7 @@ from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
 from harness.results.store import RunFolder, read_run
 from tests.report import records
-from tests.report.records import block, cell, run, spread_around
+from tests.report.records import block, cell, run, spread_around, warning
 
 
 def _view(record: RunRecord, being_written: bool | None = None) -> RunView:
@@ -158,3 +158,13 @@ def test_a_report_comes_from_disk_alone(tmp_path: Path) -> None:
     shown = json.loads(render(read_run(folder.path), folder.path, "json"))
     # Never an average of the blocks' own percentiles, which would be 51 ms.
     assert shown["cells"][0]["pooled"]["latency_s"]["p50"] == 0.002
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 30])
+def test_a_warning_of_many_cells_names_the_first_ones(count: int) -> None:
+    few = (warning("few_samples", units=20),)
+    cells = [cell(f"c{n}/add/closed-8", block(n, n, warnings=few)) for n in range(count)]
+    (caution,) = content_of(_view(run(*cells, planned=count))).cautions
+    named = [f"c{n}/add/closed-8" for n in range(min(count, 8))]
+    more = [f"... and {count - 8} more in run.json"] if count > 8 else []
+    assert [place.partition(": 20 units")[0] for place in caution.places] == named + more
