@@ -113,6 +113,8 @@ def _measure(
         with interrupts.deferred():
             measured = session.run()
         job.courier.stage("stopping")
+        if network is not None:
+            network_facts |= network.packets()
         measured = replace(measured, network=network_facts)
     waiting = space.broker.depth() or 0
     return replace(
