@@ -49,12 +49,17 @@ def netem(conditions: Conditions) -> list[str]:
     netem draws the delay evenly from both sides of a mean. There is always a rate: with one,
     packets keep their order under jitter, and only another one ends an earlier one.
     """
-    half_jitter_ns = round(conditions.jitter_s * 1e9 / 2)
-    delay_ns = round(conditions.delay_s * 1e9) + half_jitter_ns
-    words = ["netem", "limit", f"{_QUEUE_PACKETS}", "delay", f"{delay_ns}ns"]
-    words += [f"{half_jitter_ns}ns"] if half_jitter_ns else []
+    half_jitter_s = conditions.jitter_s / 2
+    words = ["netem", "limit", f"{_QUEUE_PACKETS}", "delay"]
+    words += [_in_us(conditions.delay_s + half_jitter_s)]
+    words += [_in_us(half_jitter_s)] if half_jitter_s else []
     words += ["loss", f"{conditions.loss * 100:.6f}%"] if conditions.loss else []
     return [*words, "rate", f"{8 * (conditions.bandwidth or _UNLIMITED)}bit"]
+
+
+def _in_us(time_s: float) -> str:
+    """The smallest unit that `tc` reads."""
+    return f"{time_s * 1e6:.3f}us"
 
 
 class BadNetwork:

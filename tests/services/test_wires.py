@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,10 +50,15 @@ else:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 
 
-def kernel_has_netem() -> str:
-    """Empty, or what `tc` says."""
-    asked = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem"]
+def said_of(discipline: Sequence[str]) -> str:
+    """What `tc` says of its words, in a namespace of their own; nothing if they are done."""
+    asked = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", *discipline]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stderr.strip()
+
+
+def kernel_has_netem() -> str:
+    """Empty, or what `tc` says instead."""
+    return said_of(["netem"])
 
 
 needs_netem = pytest.mark.skipif(
@@ -283,11 +288,14 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 
 
 def test_conditions_in_words_of_tc() -> None:
+    """Words that `tc` reads, whether the kernel then has a netem or not."""
     everything = Conditions(delay_s=0.0025, jitter_s=0.001, bandwidth=125_000, loss=0.015)
     assert " ".join(netem(everything)) == (
-        "netem limit 100000 delay 3000000ns 500000ns loss 1.500000% rate 1000000bit"
+        "netem limit 100000 delay 3000.000us 500.000us loss 1.500000% rate 1000000bit"
     )
-    assert " ".join(netem(Conditions())) == "netem limit 100000 delay 0ns rate 32000000000bit"
+    assert " ".join(netem(Conditions())) == "netem limit 100000 delay 0.000us rate 32000000000bit"
+    for conditions in (everything, Conditions()):
+        assert said_of(netem(conditions)) == kernel_has_netem()
 
 
 def test_a_proxy_loses_nothing(workspace: Workspace, tmp_path: Path) -> None:
