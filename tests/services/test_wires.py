@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ from harness.services.round_trips import round_trips_s
 from harness.services.wires import trouble
 from harness.workspace import Workspace
 from tests.services.cases import RABBITMQ, REDIS, target_of
+from tests.services.wiring import devices, missing_netem, namespaces, out_of_order, said_of
 
 LINK = "link"
 SLOW_TBF = ("tbf", "rate", "8mbit", "burst", "20kb", "latency", "2s")
@@ -50,19 +51,8 @@ else:
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
 
 
-def said_of(discipline: Sequence[str]) -> str:
-    """What `tc` says of its words, in a namespace of their own; nothing if they are done."""
-    asked = ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", *discipline]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stderr.strip()
-
-
-def kernel_has_netem() -> str:
-    """Empty, or what `tc` says instead."""
-    return said_of(["netem"])
-
-
 needs_netem = pytest.mark.skipif(
-    bool(kernel_has_netem()), reason=f"this kernel has no netem: {kernel_has_netem()}"
+    bool(missing_netem()), reason=f"this kernel has no netem: {missing_netem()}"
 )
 
 
@@ -87,10 +77,6 @@ def place_of(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def devices() -> set[str]:
-    return {name for _, name in socket.if_nameindex() if name.startswith("harness-")}
-
-
 def device_to(host: str) -> str:
     """Which device packets to an address leave through."""
     asked = ["ip", "route", "get", host]
@@ -103,22 +89,6 @@ def wait_until_gone(name: str) -> None:
     while name in devices():
         assert time.monotonic() < deadline, f"{name} is still there"
         time.sleep(0.01)
-
-
-def inside(network: BadNetwork) -> Path:
-    """`/proc/.../net` of the namespace that a thread of the network's process has."""
-    for task in Path(f"/proc/{network.pid}/task").iterdir():
-        if (task / "ns/net").readlink() != Path("/proc/self/ns/net").readlink():
-            return task / "net"
-    raise AssertionError("no thread has a namespace of its own")
-
-
-def out_of_order(netstat: Path) -> int:
-    """Segments that a namespace's TCP received before an earlier one."""
-    names, figures = (
-        line.split() for line in netstat.read_text().splitlines() if line.startswith("TcpExt:")
-    )
-    return int(dict(zip(names, figures, strict=True))["TCPOFOQueue"])
 
 
 @contextlib.contextmanager
@@ -280,7 +250,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         ]
         said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
         assert f"takes root, with CAP_{right.upper()}" in said
-    missing = kernel_has_netem()
+    missing = missing_netem()
     assert bool(trouble(here)) == bool(missing)
     if missing:
         assert trouble(here).startswith("the kernel has no netem (modprobe sch_netem); `tc` says:")
@@ -295,7 +265,7 @@ def test_conditions_in_words_of_tc() -> None:
     )
     assert " ".join(netem(Conditions())) == "netem limit 100000 delay 0.000us rate 32000000000bit"
     for conditions in (everything, Conditions()):
-        assert said_of(netem(conditions)) == kernel_has_netem()
+        assert said_of(netem(conditions)) == missing_netem()
 
 
 def test_a_proxy_loses_nothing(workspace: Workspace, tmp_path: Path) -> None:
@@ -366,4 +336,5 @@ def test_jitter_by_netem_keeps_the_order(network: BadNetwork, sink: socket.socke
         with server:
             network.set(LINK, Conditions(delay_s=0.001, jitter_s=0.02))
             sent_s(client, server, 500_000)
-    assert out_of_order(inside(network) / "netstat") == 0
+    (namespace,) = namespaces(network.pid)
+    assert out_of_order(namespace) == 0
