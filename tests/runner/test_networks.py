@@ -11,9 +11,9 @@ import pytest
 from harness.errors import ExitCode
 from harness.probe.events import Kind
 from tests.runner.running import Ended, Site, wait_for
-from tests.services.wiring import devices, missing_netem, wires_of
+from tests.services.wiring import devices, missing_netem, missing_wires, wires_of
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
+pytestmark = pytest.mark.skipif(bool(missing_wires()), reason=missing_wires())
 STAND_IN = r"""#!/bin/sh
 sed -E 's/root netem .* rate ([0-9]+bit)/root tbf rate \1 burst 64kb latency 2s/
   s/root netem .*/root tbf rate 1gbit burst 64kb latency 2s/' | REAL "$@"

@@ -32,7 +32,14 @@ from harness.services.round_trips import round_trips_s
 from harness.services.wires import trouble
 from harness.workspace import Workspace
 from tests.services.cases import RABBITMQ, REDIS, target_of
-from tests.services.wiring import devices, missing_netem, namespaces, out_of_order, said_of
+from tests.services.wiring import (
+    devices,
+    missing_netem,
+    missing_wires,
+    namespaces,
+    out_of_order,
+    said_of,
+)
 
 LINK = "link"
 SLOW_TBF = ("tbf", "rate", "8mbit", "burst", "20kb", "latency", "2s")
@@ -48,7 +55,7 @@ else:
     print("connected")
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
+pytestmark = pytest.mark.skipif(bool(missing_wires()), reason=missing_wires())
 
 
 needs_netem = pytest.mark.skipif(

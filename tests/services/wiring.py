@@ -21,6 +21,15 @@ def missing_netem() -> str:
     return said_of(["netem"])
 
 
+def missing_wires() -> str:
+    """Why nobody can make a namespace and a pair of devices here; nothing if one can."""
+    asked = ["unshare", "--net", "ip", "link", "add", "type", "veth"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stderr.strip()
+    except OSError as error:
+        return str(error)
+
+
 def devices() -> set[str]:
     """The host's ends of all wires, of every run on this machine."""
     return {name for _, name in socket.if_nameindex() if name.startswith("harness-")}
