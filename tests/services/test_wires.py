@@ -22,9 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
-from harness.errors import ServiceError
+from harness.errors import ClientError, ServiceError
 from harness.scenario.configuration import Configuration
 from harness.services.network import BadNetwork, Conditions, netem
 from harness.services.provide import Services
@@ -264,6 +265,17 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         assert missing in trouble(here)
 
 
+def test_a_network_that_cannot_be_made_leaves_no_process(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "PATH": str(tmp_path)}
+    with pytest.raises(ClientError, match="no `ip` on PATH"):
+        BadNetwork.start(environ, tmp_path, workspace, "netem")
+    assert "harness.services.proxy" not in {
+        word for child in psutil.Process().children() for word in child.cmdline()
+    }
+
+
 def test_conditions_in_words_of_tc() -> None:
     """Words that `tc` reads, whether the kernel then has a netem or not."""
     everything = Conditions(delay_s=0.0025, jitter_s=0.001, bandwidth=125_000, loss=0.015)
@@ -308,7 +320,7 @@ def test_a_handshake_by_netem_is_a_round_trip(network: BadNetwork, sink: socket.
     network.set(LINK, Conditions(delay_s=0.05))
     began = time.perf_counter()
     with socket.create_connection(place_of(url), timeout=10):
-        assert 0.1 <= time.perf_counter() - began < 0.2
+        assert 0.1 <= time.perf_counter() - began < 0.9
 
 
 @needs_netem
@@ -331,9 +343,9 @@ def test_bandwidth_by_netem_begins_and_ends(network: BadNetwork, sink: socket.so
         server, _ = sink.accept()
         with server:
             network.set(LINK, Conditions(bandwidth=1_000_000))
-            assert 0.3 <= sent_s(client, server, 300_000) < 3
+            assert 0.6 <= sent_s(client, server, 600_000) < 3
             network.set(LINK, Conditions())
-            assert sent_s(client, server, 300_000) < 0.3
+            assert sent_s(client, server, 600_000) < 0.6
 
 
 @needs_netem
