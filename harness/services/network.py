@@ -27,7 +27,7 @@ _PLAIN = {"redis": 6379, "amqp": 5672, "pyamqp": 5672}
 _QUEUE_PACKETS = 100_000
 """So long that netem drops nothing but what it was told to: TCP's windows are shorter."""
 _UNLIMITED = 4_000_000_000
-"""Bytes per second: the largest rate that netem keeps in 32 bits. See `netem`."""
+"""Bytes per second: about the largest rate that netem keeps in 32 bits. See `netem`."""
 
 
 @dataclass(frozen=True)
