@@ -20,7 +20,8 @@ Examples:
 def command(repair: bool) -> ExitCode:
     """Say what is installed, which servers would run, and how to get what is missing.
 
-    Starts no server. Exit code 2 if something is missing that the shipped scenarios need.
+    Starts no server; tries netem for a moment, on a link of its own. Exit code 2 if something is
+    missing that the shipped scenarios need.
     """
     from harness.services import doctor  # noqa: PLC0415 - `--help` stays fast
 

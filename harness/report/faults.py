@@ -91,11 +91,14 @@ def _fault_label(fault: FaultRecord) -> str:
     words = FAULTS.get(fault.fault, printable(fault.fault))
     parameters = fault.parameters
     details = [printable(fault.target)] if fault.target else []
+    details += ["by netem"] if parameters.get("by") == "netem" else []
     details += [
         f"{name} {format_duration(float(parameters[name]))}"
         for name in ("rtt", "jitter")
         if parameters.get(name)
     ]
+    if parameters.get("loss"):
+        details.append(f"{float(parameters['loss']) * 100:.4g}% lost")
     if "rtt_s" in fault.facts:
         details.append(f"measured {format_duration(fault.facts['rtt_s'])}")
     return f"{words} ({', '.join(details)})" if details else words

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, Row, Section, Table, row_label
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 
-_HEAD = ("asked", "measured", "direct", "p50", "round trips")
+_HEAD = ("by", "asked", "measured", "direct", "lost", "p50", "round trips")
 _NOTE = (
-    "asked: added round trip time. measured: the median round trip of the broker's own protocol "
-    "through this network, as a block began; direct: past it. round trips: by how many of them the "
-    "p50 grew, against the shortest one of the same configuration and load."
+    "by: a TCP proxy of the harness, or Linux' netem. asked: added round trip time, and the share "
+    "of packets to be lost each way. measured: the median round trip of the broker's own protocol "
+    "through this network, as a block began; direct: past it. lost: packets of all that were sent, "
+    "warming up and faults included; a proxy has none. round trips: by how many of them the p50 "
+    "grew, against the shortest one of the same configuration, load and kind of network."
 )
 
 
@@ -33,20 +36,47 @@ def network_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
 
 
 def _rows(group: Sequence[CellView]) -> Iterator[Row]:
-    base = min(group, key=lambda cell: _measured_s(cell) or 0.0)
     for cell in group:
         network = cell.blocks[0].network
+        alike = [other for other in group if _kind(other) == _kind(cell)]
+        base = min(alike, key=lambda other: _measured_s(other) or 0.0)
         yield Row(
             row_label(cell, by_work=True),
             (
-                format_duration(network.get("asked_rtt_s")),
+                printable(str(_asked(cell).get("by", "proxy"))),
+                _asked_words(network),
                 format_duration(_measured_s(cell)),
                 format_duration(network.get("direct_rtt_s")),
+                _lost(cell),
                 format_duration(_p50_s(cell)),
                 _round_trips(cell, base),
             ),
             flagged=cell.flagged,
         )
+
+
+def _asked(cell: CellView) -> Mapping[str, Any]:
+    """What the configuration says of it. Older records know no `by`: all were proxies then."""
+    return cell.record.config.get("network") or {}
+
+
+def _asked_words(network: Mapping[str, float]) -> str:
+    rtt, loss = format_duration(network.get("asked_rtt_s")), network.get("asked_loss", 0.0)
+    return f"{rtt}, {loss * 100:.4g}%" if loss else rtt
+
+
+def _kind(cell: CellView) -> dict[str, Any]:
+    """All but the round trip: a p50 that grows for another reason is not to be divided by it."""
+    return {name: value for name, value in _asked(cell).items() if name != "rtt"}
+
+
+def _lost(cell: CellView) -> str:
+    counted = [block.network for block in cell.blocks if "packets" in block.network]
+    packets = sum(network["packets"] for network in counted)
+    if not packets:
+        return NOT_APPLICABLE if _asked(cell).get("by", "proxy") == "proxy" else MISSING
+    lost = sum(network["lost_packets"] for network in counted)
+    return f"{lost / packets:.2%}"
 
 
 def _round_trips(cell: CellView, base: CellView) -> str:

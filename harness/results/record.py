@@ -156,7 +156,8 @@ class BlockRecord(Stored):
     promises: tuple[PromiseRecord, ...] = ()
     network: dict[str, float] = {}
     """Round trips of the broker's protocol through the network that the configuration asks for:
-    `rtt_s` (median, measured), `asked_rtt_s`, and `direct_rtt_s` past it."""
+    `rtt_s` (median, measured), `asked_rtt_s`, and `direct_rtt_s` past it. Of one by netem also
+    `asked_loss`, and of the whole block the `packets` that were sent and `lost_packets` of them."""
     warnings: tuple[RecordedWarning, ...] = ()
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""

@@ -94,6 +94,8 @@ def _measure(
         with interrupts.deferred():
             measured = session.run()
         job.courier.stage("stopping")
+        if network is not None:
+            network_facts |= network.packets()
     measured = replace(measured, network=network_facts)
     return _with_left_over(measured, job, space, logs, interrupts)
 

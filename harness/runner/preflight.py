@@ -1,15 +1,19 @@
-"""Looked at before a run: how many files a process may open here, and who else measures."""
+"""Looked at before a run: how many files a process may open here, whether networks can be made
+that it asks for, and who else measures."""
 
 from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import psutil
 
 from harness.errors import UsageError
 from harness.results.record import RecordedWarning
+from harness.scenario.faulty_loads import network_by
+from harness.scenario.models import Cell
+from harness.services import wires
 from harness.workspace import MARK
 
 _DESCRIPTORS = 256
@@ -23,6 +27,17 @@ def check_descriptors() -> None:
         raise UsageError(
             f"a process may open {soft} files here, and clients, workers and servers need "
             f"{_DESCRIPTORS} at least: say `ulimit -n 1024` in this shell, and run again"
+        )
+
+
+def check_networks(cells: Iterable[Cell], environ: Mapping[str, str]) -> None:
+    """UsageError if a cell's network is to be made by netem, and that cannot be done here."""
+    if all(network_by(cell.configuration, cell.load) == "proxy" for cell in cells):
+        return
+    if trouble := wires.trouble(environ):
+        raise UsageError(
+            f"network by: netem cannot be had here: {trouble}. Say by: proxy, which needs nothing "
+            "of that but cannot lose packets, or see `harness doctor`"
         )
 
 

@@ -43,7 +43,7 @@ from harness.runner.judging import judged
 from harness.runner.logs import keep_logs
 from harness.runner.order import interleaved
 from harness.runner.own_apps import check_apps, with_projects
-from harness.runner.preflight import check_descriptors, neighbours
+from harness.runner.preflight import check_descriptors, check_networks, neighbours
 from harness.runner.stored_plan import plan_of
 from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell, Plan
@@ -99,6 +99,7 @@ def _run(
     plan: Plan, options: RunOptions, listener: Listener, begun: tuple[Path, RunRecord] | None
 ) -> tuple[RunRecord, RunFolder]:
     check_descriptors()
+    check_networks(plan.cells, options.environ)
     with Interrupts() as interrupts, Courier(listener) as courier:
         if removed := tuple(sweep(options.environ)):
             courier.tell(Swept(removed))

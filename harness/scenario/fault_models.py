@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.scenario.fields import Duration, Frozen, Items, PositiveDuration
+from harness.units import parse_share
 
 Side = Literal["clients", "workers", "both"]
 """Whose connections go through the network that is disturbed."""
 Role = Literal["broker", "backend", "both"]
 """Where these connections lead."""
+Means = Literal["proxy", "netem"]
+"""Who makes connections slow: a TCP proxy of the harness, or Linux' netem, packet by packet."""
 MOST_FAULTS = 100
+_MOST_LOSS = 0.2
+
+
+def _sensible_loss(share: float) -> float:
+    if share > _MOST_LOSS:
+        raise ValueError("at most 20%: with more, TCP stands still, see fault black_hole")
+    return share
+
+
+Loss = Annotated[
+    float,
+    BeforeValidator(parse_share, json_schema_input_type=float | str),
+    AfterValidator(_sensible_loss),
+]
 
 
 class FaultBase(Frozen):
@@ -121,6 +138,24 @@ class FillBroker(FaultBase):
     duration: PositiveDuration
 
 
+class Slowness(Frozen):
+    """How slow, and who makes it so."""
+
+    by: Means = "proxy"
+    """`proxy`: a TCP proxy of the harness, anywhere; `netem`: Linux' own packets are delayed and
+    lost, which takes root and a kernel that has it."""
+    rtt: Duration = 0.0
+    """Added to every round trip, half each way. What it comes to is measured."""
+    jitter: Duration = 0.0
+    """Added to the delay of every piece of data (netem: of every packet): random, up to this. Order
+    is kept."""
+    bandwidth: Annotated[int, Field(ge=1024)] | None = None
+    """Bytes per second and direction that one connection gets; with netem, that all connections of
+    clients, or of workers, to one server share."""
+    loss: Loss = 0.0
+    """Share of the packets that is lost, each way: `1%` or 0.01. With netem only."""
+
+
 class NetworkFault(FaultBase):
     """About connections between clients, workers and servers."""
 
@@ -129,21 +164,16 @@ class NetworkFault(FaultBase):
     to: Role = "broker"
 
 
-class SlowNetwork(NetworkFault):
-    """More round trip time, jitter, less bandwidth."""
+class SlowNetwork(NetworkFault, Slowness):
+    """More round trip time, jitter, less bandwidth, lost packets; on top of the configuration's own
+    `network`."""
 
     fault: Literal["slow_network"]
-    rtt: Duration = 0.0
-    """Added to every round trip, half each way."""
-    jitter: Duration = 0.0
-    """Added to the delay of every piece of data: random, up to this. Order is kept."""
-    bandwidth: Annotated[int, Field(ge=1024)] | None = None
-    """Bytes per second and direction that one connection gets."""
 
     @model_validator(mode="after")
     def _slower(self) -> SlowNetwork:
-        if not self.rtt and not self.jitter and self.bandwidth is None:
-            raise ValueError("what is slow? give rtt, jitter or bandwidth")
+        if not any((self.rtt, self.jitter, self.bandwidth, self.loss)):
+            raise ValueError("what is slow? give rtt, jitter, bandwidth or loss")
         return self
 
 
@@ -177,15 +207,9 @@ Fault = Annotated[
 Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
 
 
-class Network(Frozen):
+class Network(Slowness):
     """The network between clients, workers and servers, for all the time of a block."""
 
-    rtt: Duration = 0.0
-    """Added to every round trip, half each way. What it comes to is measured."""
-    jitter: Duration = 0.0
-    """Added to the delay of every piece of data: random, up to this. Order is kept."""
-    bandwidth: Annotated[int, Field(ge=1024)] | None = None
-    """Bytes per second and direction that one connection gets."""
     side: Side = "both"
     """Whose connections."""
     to: Role = "broker"

@@ -10,9 +10,12 @@ from harness.scenario.endpoints import Endpoint, NoBackend, RpcBackend
 from harness.scenario.fault_models import (
     Fault,
     KillPoolChild,
+    Means,
     Network,
     NetworkFault,
     ServerFault,
+    Slowness,
+    SlowNetwork,
     WorkerFault,
 )
 from harness.scenario.fields import Frozen
@@ -21,6 +24,8 @@ from harness.scenario.load_models import Load, RateLoad
 Conflict = tuple[Location, str]
 LEVEL_S = 1.0
 """What is usual is measured before the first fault: at least for so long."""
+_MOST_NETEM_JITTER_S = 4.0
+"""Half of it is a signed number of 32 bits in the kernel, in nanoseconds."""
 _SERVERS = ("redis", "rabbitmq")
 """Brokers that can be stopped and started with their data."""
 
@@ -49,12 +54,21 @@ def uses_network(configuration: Configuration, load: Load) -> bool:
     return disturbed or configuration.network is not None
 
 
+def network_by(configuration: Configuration, load: Load) -> Means:
+    """Who makes the network of a block that uses one."""
+    slow = [fault for fault in faults_of(load) if isinstance(fault, SlowNetwork)]
+    return next((one.by for one in (configuration.network, *slow) if one is not None), "proxy")
+
+
 def network_conflicts(configuration: Configuration) -> list[Conflict]:
     """What cannot work with the configuration's own network."""
     if configuration.network is None:
         return []
     found = _network_conflict(configuration, configuration.network)
-    return [(("network",), found)] if found else []
+    conflicts: list[Conflict] = [(("network",), found)] if found else []
+    return conflicts + [
+        (("network", *place), message) for place, message in _means_conflicts(configuration.network)
+    ]
 
 
 def load_conflict(load: Load, faults: tuple[Fault, ...]) -> str:
@@ -81,6 +95,10 @@ def fault_conflicts(
             yield (index,), message
         if problem := _problem(configuration, fault):
             yield (index,), f"{fault.fault}: {problem}"
+        if isinstance(fault, SlowNetwork):
+            means = network_by(configuration, load)
+            for place, message in _means_conflicts(fault, means):
+                yield (index, *place), message
 
 
 def _problem(configuration: Configuration, fault: Fault) -> str:
@@ -155,3 +173,14 @@ def _network_conflict(configuration: Configuration, network: Network | NetworkFa
     if backend.service != "redis":
         return f"a backend of {backend.service} cannot be reached through a proxy: use to: broker"
     return ""
+
+
+def _means_conflicts(slow: Slowness, means: Means | None = None) -> Iterator[Conflict]:
+    """What its maker cannot do. `means`: who makes the block's network, if that is known."""
+    if slow.by == "proxy" and slow.loss:
+        yield ("loss",), "a proxy has no packets to lose: say by: netem, or leave loss out"
+    if slow.by == "netem" and slow.jitter > _MOST_NETEM_JITTER_S:
+        yield ("jitter",), f"netem has no jitter beyond {_MOST_NETEM_JITTER_S:g} s"
+    if means not in (None, slow.by):
+        message = f"a block has one network, and this one's is made by {means}: say by: {means}"
+        yield ("by",), message

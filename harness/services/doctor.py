@@ -23,7 +23,7 @@ from harness.environments import (
     kept_environments,
 )
 from harness.errors import ServiceError
-from harness.services import memcached, mysql
+from harness.services import memcached, mysql, wires
 from harness.services.postgresql import debian_programs, embedded_programs
 from harness.services.rabbitmq_node import find_epmd, find_server
 from harness.services.redis_server import embedded_binary
@@ -40,6 +40,7 @@ _PACKAGES = {
     "mariadb": "mariadb-server",
     "memcached": "memcached",
     "chromium": "chromium",
+    "iproute2": "iproute2",
 }
 """Name of a finding -> Debian's package."""
 _PYTHON_PACKAGES = {
@@ -89,6 +90,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found += [_postgresql(), _mariadb(environ), _memcached(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
     found += [_chromium(environ), _compose(environ)]
+    found += [_iproute2(environ), _netem(environ)]
     found.append(_environments(environ))
     found += [
         Finding("leftovers", False, False, note=sentence, fix="harness doctor --fix")
@@ -253,6 +255,26 @@ def _chromium(environ: Mapping[str, str]) -> Finding:
     if path is None:
         return Finding("chromium", False, False, note=use, fix="apt-get install chromium")
     return Finding("chromium", True, False, _first_number(_ask([path, "--version"], environ)), use)
+
+
+def _iproute2(environ: Mapping[str, str]) -> Finding:
+    use = "only for `network: {by: netem}`"
+    paths = [shutil.which(name, path=environ.get("PATH")) for name in ("ip", "tc")]
+    if paths[0] is None or paths[1] is None:
+        note = f"{use}; no ip or no tc on PATH (tc is in /sbin)"
+        return Finding("iproute2", False, False, note=note, fix="apt-get install iproute2")
+    version = _first_number(_ask([paths[0], "-V"], environ))
+    return Finding("iproute2", True, False, version, use)
+
+
+def _netem(environ: Mapping[str, str]) -> Finding:
+    """Tried: whether the kernel has it, and lets us, no file says."""
+    use = "for `network: {by: netem}`"
+    trouble = wires.trouble(environ)
+    if not trouble:
+        return Finding("netem", True, False, platform.release(), f"{use}; tried on a link")
+    load = "modprobe sch_netem" if "modprobe sch_netem" in trouble else None
+    return Finding("netem", False, False, note=f"only {use}; {trouble}", fix=load)
 
 
 def _environments(environ: Mapping[str, str]) -> Finding:

@@ -1,11 +1,17 @@
-"""A bad network, as a process: `python -m harness.services.proxy`
+"""A bad network, as a process: `python -m harness.services.proxy BY`
 
-TCP connections to its ports on loopback are led to a server, each direction with a delay, jitter,
-a bandwidth, or cut. It obeys commands, one JSON object per line on standard input, and answers each
-with one line on standard output, `{"done": NAME, ...}` or `{"error": TEXT}`:
+TCP connections to its ports are led to a server, each direction with a delay, jitter, a bandwidth,
+or cut. With BY `proxy` it listens on loopback and delays by itself what it passes on. With BY
+`netem` each link is a wire of its own (`harness.services.wires`): the kernel delays and loses the
+packets of its connections, handshake included, and this process only passes on what came through.
 
-- `open`: listen for `link`, to be led to `host` and `port`; answers the own `port`;
+It obeys commands, one JSON object per line on standard input, and answers each with one line on
+standard output, `{"done": NAME, ...}` or `{"error": TEXT}`:
+
+- `open`: listen for `link`, to be led to `host` and `port`; answers the own `host` and `port`;
 - `set`: from now on `link` has `delay_s` (one way), `jitter_s`, `bandwidth` (bytes/s or null);
+- `shape`: from now on packets of `link`, a wire, wait in a `discipline`: words of `tc`;
+- `count`: answers the `packets` that were sent into all wires, and how many of them were `lost`;
 - `cut`: `how` is `reset` (RST to all connections, and to new ones at once) or `hole` (nothing is
   passed on any more, and nobody told);
 - `join`: undo `cut`. What was held back in a hole is passed on, as TCP's repetitions would;
@@ -31,9 +37,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.services.wires import Wire, WireError, Wires
+
 _PIECE_BYTES = 64 * 1024
 _MOST_HELD_BYTES = 4 << 20
 """Of one direction of one connection; then its sender has to wait, as with a full TCP window."""
+_HELD_BEHIND_WIRE_BYTES = _PIECE_BYTES
+"""The same where nothing is to wait here: what a wire does not take, the sender is to know of."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: close with RST."""
 
@@ -49,9 +59,16 @@ class Link:
     bandwidth: int | None = None
     hole: bool = False
     resetting: bool = False
+    wire: Wire | None = None
+    """What its connections come through, if it is not loopback."""
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while it is no hole."""
     pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = field(default_factory=set)
+
+    @property
+    def most_held_bytes(self) -> int:
+        """Of one direction of a connection."""
+        return _MOST_HELD_BYTES if self.wire is None else _HELD_BEHIND_WIRE_BYTES
 
     def deadline_s(self, now_s: float, chance: random.Random) -> float:
         """When a piece of data that came now may leave."""
@@ -87,7 +104,7 @@ class Direction:
     async def _receive(self) -> None:
         while data := await self._reader.read(_PIECE_BYTES):
             self._put(data)
-            while self._held_bytes > _MOST_HELD_BYTES:
+            while self._held_bytes > self._link.most_held_bytes:
                 self._left.clear()
                 await self._left.wait()
         self._put(b"")
@@ -135,21 +152,28 @@ async def _until(moment_s: float) -> None:
 class Proxy:
     """All links of one block."""
 
-    def __init__(self) -> None:
+    def __init__(self, wires: Wires | None = None) -> None:
+        self._wires = wires
         self._links: dict[str, Link] = {}
         self._servers: list[asyncio.Server] = []
 
     async def open(self, link: str, host: str, port: int) -> dict[str, Any]:
-        """Listen on a free port of loopback."""
-        made = self._links[link] = Link(host, port)
+        """Listen on a free port of loopback, or at the end of a new wire."""
+        wire = None if self._wires is None else await asyncio.to_thread(self._wires.lay)
+        made = self._links[link] = Link(host, port, wire=wire)
         made.joined.set()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._lead(made, reader, writer)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        if self._wires is None or wire is None:
+            listening = socket.create_server(("127.0.0.1", 0))
+        else:
+            listening = self._wires.listen(wire)
+        server = await asyncio.start_server(connected, sock=listening)
         self._servers.append(server)
-        return {"port": server.sockets[0].getsockname()[1]}
+        own_host, own_port = listening.getsockname()
+        return {"host": own_host, "port": own_port}
 
     async def set(
         self, link: str, delay_s: float, jitter_s: float, bandwidth: int | None
@@ -158,6 +182,26 @@ class Proxy:
         made = self._links[link]
         made.delay_s, made.jitter_s, made.bandwidth = delay_s, jitter_s, bandwidth
         return {}
+
+    async def shape(self, link: str, discipline: list[str]) -> dict[str, Any]:
+        """From now on, both ways."""
+        wire = self._links[link].wire
+        if self._wires is None or wire is None:
+            raise WireError(f"{link} is no wire")
+        await asyncio.to_thread(self._wires.shape, wire, discipline)
+        return {}
+
+    async def count(self) -> dict[str, Any]:
+        """Of both directions of all wires."""
+        if self._wires is None:
+            return {"packets": 0, "lost": 0}
+        packets, lost = await asyncio.to_thread(self._wires.packets)
+        return {"packets": packets, "lost": lost}
+
+    def close(self) -> None:
+        """Take the wires away. What they led to is cut."""
+        if self._wires is not None:
+            self._wires.close()
 
     async def cut(self, link: str, how: str) -> dict[str, Any]:
         """Reset connections, or hold everything back."""
@@ -188,7 +232,8 @@ class Proxy:
             _reset(writer)
             return
         try:
-            # The handshake is the kernel's and comes at once; a real one takes a round trip.
+            # The handshake is the kernel's. On loopback it comes at once, and a real one takes a
+            # round trip; through a wire it is real.
             await asyncio.sleep(2 * link.delay_s)
             await link.joined.wait()
             far_reader, far_writer = await asyncio.open_connection(link.host, link.port)
@@ -226,8 +271,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _obey() -> None:
-    loop, proxy = asyncio.get_running_loop(), Proxy()
+async def _obey(proxy: Proxy) -> None:
+    loop = asyncio.get_running_loop()
     commands: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def listen() -> None:
@@ -241,6 +286,8 @@ async def _obey() -> None:
         name = command.pop("do")
         try:
             _answer({"done": name, **await getattr(proxy, name)(**command)})
+        except WireError as error:
+            _answer({"error": str(error)})
         except Exception as error:  # reported to the harness, which words it  # noqa: BLE001
             _answer({"error": f"{type(error).__name__}: {error}"})
 
@@ -250,14 +297,20 @@ def _answer(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
+def main(by: str) -> None:
     """Obey until told to exit."""
+    try:
+        proxy = Proxy(Wires(os.environ) if by == "netem" else None)
+    except WireError as error:
+        _answer({"error": str(error)})
+        os._exit(1)
     # epoll's time-outs are whole milliseconds, which would be added to every delay.
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_obey())
+    loop.run_until_complete(_obey(proxy))
+    proxy.close()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -52,7 +52,14 @@ SLOW = FaultRecord(
     number=2,
     fault="slow_network",
     target="workers to broker",
-    parameters={"rtt": 0.02, "duration": 1.0, "side": "workers", "to": "broker"},
+    parameters={
+        "rtt": 0.02,
+        "duration": 1.0,
+        "side": "workers",
+        "to": "broker",
+        "by": "netem",
+        "loss": 0.0,
+    },
     planned_at_s=16.0,
     begin_at_s=16.0,
     struck_at_s=16.1,
@@ -104,11 +111,18 @@ def faulty_block(number: int, cell_index: int, **changes: Any) -> BlockRecord:
 
 
 def faulty_run() -> RunRecord:
-    """One cell with faults, two with networks."""
+    """One cell with faults, two with networks by a proxy, two by netem that differ in loss."""
     near = {"asked_rtt_s": 0.0, "rtt_s": 0.0003, "direct_rtt_s": 0.0001}
     far = {"asked_rtt_s": 0.02, "rtt_s": 0.0213, "direct_rtt_s": 0.0001}
+    sent = {"asked_loss": 0.0, "packets": 12_000, "lost_packets": 0}
+    lossy = {"asked_loss": 0.01, "packets": 12_345, "lost_packets": 131}
+    config = {"name": "redis", "worker": {"pool": "prefork", "concurrency": 2, "count": 1}}
+    kept = {"config": config | {"network": {"by": "netem", "rtt": 0.02, "loss": 0.0}}}
+    lost = {"config": config | {"network": {"by": "netem", "rtt": 0.02, "loss": 0.01}}}
     return run(
         cell("redis/add/rate-25,faults=kill_worker+kill_broker", faulty_block(0, 0)),
         cell("redis[rtt=0ms]/add/closed-1", block(1, 1, network=near)),
         cell("redis[rtt=20ms]/add/closed-1", block(2, 2, network=far)),
+        cell("redis[loss=0%]/add/closed-1", block(3, 3, network=far | sent), **kept),
+        cell("redis[loss=1%]/add/closed-1", block(4, 4, network=far | lossy), **lost),
     )

@@ -16,7 +16,7 @@ from harness.report.look import Look
 from harness.results.fault_records import Trouble
 from harness.results.promises import ABOUT, promise_for
 from harness.results.record import RunRecord
-from tests.report.faulted import CONFIRMED, EARLY, faulty_block, faulty_run
+from tests.report.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
 from tests.report.records import cell, run
 from tests.results.made_blocks import CONFIG
 
@@ -34,10 +34,20 @@ def test_a_fault_is_told_with_what_it_did() -> None:
     assert "2 lost" in shown
     assert "1/1 new" in shown
     assert "OperationalError x 140" in shown
-    assert "rtt 20.0 ms, measured 21.2 ms" in shown
+    assert "slow network (workers to broker, by netem, rtt 20.0 ms, measured 21.2 ms)" in shown
     assert "as usual" in shown
     assert "not done, worker 1 does not run" in shown
     assert "unattributed" in shown
+
+
+def test_lost_packets_are_told() -> None:
+    """As asked for, beside a fault; as counted, in the table of networks."""
+    lossy = SLOW.model_copy(update={"parameters": SLOW.parameters | {"loss": 0.015}})
+    shown = words(run(cell("redis/add/rate-25", faulty_block(0, 0, faults=(lossy,)))))
+    assert "by netem, rtt 20.0 ms, 1.5% lost, measured 21.2 ms" in shown
+    networks = words(faulty_run()).partition("Networks")[2]
+    assert "redis[rtt=20ms] proxy 20.0 ms 21.3 ms 100 us 16.0 ms 0.00" in networks
+    assert "redis[loss=1%] netem 20.0 ms, 1% 21.3 ms 100 us 1.06% 16.0 ms" in networks
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from harness.runner.faults.planned import planned
 from harness.scenario.fault_models import KillWorker, StopWorker
-from harness.scenario.faulty_loads import faults_of
+from harness.scenario.faulty_loads import faults_of, network_by
 from tests.scenario.project import Project
 
 RATE = "loads: [{load: rate, rate: 50/s}]"
@@ -108,6 +108,66 @@ def test_the_network_is_an_axis(project: Project) -> None:
     project.change("matrix: {network.rtt: [0ms, 5ms]}")
     networks = [cell.configuration.network for cell in project.plan().cells]
     assert [network and network.rtt for network in networks] == [0.0, 0.005]
+
+
+NETWORK = "name: c\nbroker: {service: redis}\nbackend: {service: redis}\nnetwork: %s\n"
+
+
+def test_networks_by_netem_lose_packets(project: Project) -> None:
+    project.configuration(NETWORK % "{by: netem, rtt: 5ms}")
+    project.change("matrix: {network.loss: [0, 1%, 0.025]}")
+    networks = [cell.configuration.network for cell in project.plan().cells]
+    assert [network and network.loss for network in networks] == [0.0, 0.01, 0.025]
+    assert {network and network.by for network in networks} == {"netem"}
+
+
+@pytest.mark.parametrize(
+    ("network", "place", "words"),
+    [
+        ("{loss: 1%}", "4:17", "a proxy has no packets to lose: say by: netem"),
+        ("{by: netem, loss: 30%}", "4:28", "at most 20%"),
+        ("{by: netem, loss: some}", "4:28", "expected a share such as 5% or 0.05"),
+        ("{by: netem, jitter: 5s}", "4:30", "netem has no jitter beyond 4 s"),
+        ("{by: nettem}", "4:15", '"netem"'),
+    ],
+)
+def test_networks_that_cannot_be(project: Project, network: str, place: str, words: str) -> None:
+    project.configuration(NETWORK % network)
+    (problem,) = project.problems()
+    assert problem.startswith(f"configs/c.yaml:{place}: ")
+    assert words in problem
+
+
+def test_a_loss_on_an_axis_is_refused_where_it_stands(project: Project) -> None:
+    project.change("matrix: {network.loss: [0%, 2%]}")
+    (problem,) = project.problems()
+    assert problem.startswith("scenarios/s.yaml:6:29: a proxy has no packets to lose")
+
+
+@pytest.mark.parametrize(
+    ("network", "faults", "place", "words"),
+    [
+        ("{rtt: 1ms}", "by: netem, loss: 2%", "6:58", "made by proxy: say by: proxy"),
+        ("{by: netem}", "rtt: 5ms", "6:10", "made by netem: say by: netem"),
+        ("null", "loss: 2%", "6:60", "a proxy has no packets to lose"),
+    ],
+)
+def test_a_block_has_one_network(
+    project: Project, network: str, faults: str, place: str, words: str
+) -> None:
+    """The configuration's and the faults' are made by the same means."""
+    project.configuration(NETWORK % network)
+    fault = f"{{fault: slow_network, at: 2s, duration: 1s, {faults}}}"
+    (problem,) = with_faults(project, fault)
+    assert problem.startswith(f"{place}: ")
+    assert words in problem
+
+
+def test_loss_alone_is_slow(project: Project) -> None:
+    slow = "{fault: slow_network, at: 2s, duration: 1s, by: netem, loss: 2%}"
+    assert with_faults(project, f"{slow}, {{fault: black_hole, at: 4s, duration: 1s}}") == []
+    (cell,) = project.plan().cells
+    assert network_by(cell.configuration, cell.load) == "netem"
 
 
 def test_random_moments_come_from_the_seed() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from harness.services.doctor import Finding, examine, fix, requirements
+from tests.services.wiring import missing_netem, missing_wires
 
 EXTRA = "celery-config-bench[mysql]"
 
@@ -29,6 +30,9 @@ def test_what_this_machine_has(tmp_path: Path) -> None:
         assert found[name].usable, name
         assert found[name].version[0].isdigit(), name
         assert "127.0.0.1" in found[name].note
+    assert found["iproute2"].usable
+    assert found["iproute2"].version[0].isdigit()
+    assert found["netem"].usable == (not missing_wires() and not missing_netem())
     assert found["chromium"].usable
     assert found["chromium"].version[0].isdigit()
 
@@ -38,6 +42,9 @@ def test_what_is_missing_has_a_command(tmp_path: Path) -> None:
     assert found["redis-server"].fix == "apt-get install redis-server"
     assert found["chromium"].fix == "apt-get install chromium"
     assert not found["chromium"].required
+    assert found["iproute2"].fix == "apt-get install iproute2"
+    assert not found["netem"].usable
+    assert not found["netem"].required
     assert found["ministack"].fix == "harness doctor --fix"
     assert found["memcached"].fix == "apt-get install memcached"
     assert found["memcached"].required

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from harness.runner.faults.engine import Deed, MainThread
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import NoBackend, RpcBackend
 from harness.scenario.fault_models import BlackHole, Network, NetworkFault, SlowNetwork
-from harness.scenario.faulty_loads import faults_of, uses_network
+from harness.scenario.faulty_loads import faults_of, network_by, uses_network
 from harness.scenario.models import Cell
 from harness.services.network import BadNetwork, Conditions
 from harness.services.round_trips import round_trips_s
@@ -82,11 +82,22 @@ class BlockNetwork:
         if asked is None:
             return {}
         link = self.chosen(asked.side, asked.to)[0]
-        return {
+        loss = {"asked_loss": asked.loss} if asked.by == "netem" else {}
+        return loss | {
             "asked_rtt_s": asked.rtt,
             "rtt_s": statistics.median(round_trips_s(link.url, _ROUND_TRIPS)),
             "direct_rtt_s": statistics.median(round_trips_s(link.direct_url, _ROUND_TRIPS)),
         }
+
+    def packets(self) -> dict[str, float]:
+        """What has become of the packets so far: of all links, faults included. Empty with a
+        proxy, which sees none, and where they cannot be counted: that is no reason to lose what
+        was measured."""
+        if self._network.by == "proxy":
+            return {}
+        with self._lock, suppress(HarnessError):
+            return self._network.packets()
+        return {}
 
 
 def block_network(
@@ -112,7 +123,8 @@ def _opened(
     workspace: Workspace,
 ) -> Iterator[BlockNetwork]:
     asked = cell.configuration.network
-    with BadNetwork.start(environ, logs, workspace) as network:
+    by = network_by(cell.configuration, cell.load)
+    with BadNetwork.start(environ, logs, workspace, by) as network:
         links = []
         for side, role in _wanted(cell):
             name, url = f"{side} to {role}", str(direct[_URLS[role]])
@@ -141,7 +153,7 @@ def _roles(configuration: Configuration) -> tuple[str, ...]:
 def _usual(asked: Network | None, side: str, role: str) -> Conditions:
     if asked is None or asked.side not in (side, "both") or asked.to not in (role, "both"):
         return Conditions()
-    return Conditions(asked.rtt / 2, asked.jitter, asked.bandwidth)
+    return Conditions(asked.rtt / 2, asked.jitter, asked.bandwidth, asked.loss)
 
 
 # --- faults -------------------------------------------------------------------------------------
@@ -167,6 +179,7 @@ class NetworkSlowed:
                 delay_s=usual.delay_s + fault.rtt / 2,
                 jitter_s=usual.jitter_s + fault.jitter,
                 bandwidth=fault.bandwidth or usual.bandwidth,
+                loss=1 - (1 - usual.loss) * (1 - fault.loss),
             )
             self._network.set(link, slower)
         trips = round_trips_s(self._links[0].url, _DURING)
