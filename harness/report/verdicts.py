@@ -204,7 +204,7 @@ _FORMATS: dict[Kind, Callable[[float | None], str]] = {
 
 def gate_failure(one: GateResult) -> str:
     """`480/s, wanted > 500/s`, or why it could not be evaluated: a failed gate in one cell."""
-    if one.passed is None or one.limit is None:
+    if one.limit is None:
         return gate_words(one)
     try:
         comparator = parse_gate(one.gate).comparator

@@ -24,6 +24,10 @@ class _NoValue(Exception):  # noqa: N818 - not an error: a cell may have no such
     """Why a measure has no value in a cell."""
 
 
+class _Never(Exception):  # noqa: N818 - not an error: it may never have recovered
+    """Why no value holds: what was waited for did not happen."""
+
+
 @dataclass(frozen=True)
 class MeasuredRun:
     """A record with the folder that holds its samples."""
@@ -90,6 +94,8 @@ class _Evaluation:
             limit = _limit(gate, self._baseline(gate, cell) if gate.needs_baseline else None)
         except _NoValue as no_value:
             reason = str(no_value)
+        except _Never as never:
+            return GateResult(gate=gate.text, cell=cell.name, passed=False, reason=str(never))
         if value is None or limit is None:
             return GateResult(
                 gate=gate.text, cell=cell.name, passed=None, value=value, reason=reason or ""
@@ -145,6 +151,8 @@ def _measured(measure: Measure, cell: CellRecord, folder: Path) -> float:
     blocks = measured_blocks(cell)
     if not blocks:
         raise _NoValue("no block was measured")
+    if measure.metric in _RECOVERIES:
+        return max(_recoveries_s(measure.metric, blocks))
     if measure.function is not None:
         return _of_samples(measure.metric, measure.function, blocks, folder)
     figures = [
@@ -153,6 +161,21 @@ def _measured(measure: Measure, cell: CellRecord, folder: Path) -> float:
     if not figures:
         raise _NoValue(f"this cell has no {measure.metric}")
     return statistics.median(figures)
+
+
+def _recoveries_s(metric: str, blocks: Sequence[BlockRecord]) -> list[float]:
+    """Of every fault that was done. Raises _Never for one that nothing recovered from."""
+    found = []
+    for fault in [fault for block in blocks for fault in block.faults]:
+        value = getattr(fault, _RECOVERIES[metric])
+        if fault.begin_at_s is None or (metric == "recovery.p99" and fault.disturbed is None):
+            continue
+        if value is None:
+            raise _Never(f"not while it was watched, for {fault.watched_s:.3g} s")
+        found.append(value)
+    if not found:
+        raise _NoValue("no fault was done of which it is known")
+    return found
 
 
 def _of_samples(metric: str, function: str, blocks: Sequence[BlockRecord], folder: Path) -> float:
@@ -223,3 +246,6 @@ _FIGURES: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "dollars_per_million": lambda block: block.dollars_per_million_tasks,
 }
 """One figure per block; of several blocks the median."""
+
+_RECOVERIES = {"recovery.first": "first_back_s", "recovery.p99": "p99_back_s"}
+"""Fields of a fault's record; the longest of all faults counts."""

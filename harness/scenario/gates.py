@@ -49,6 +49,8 @@ METRICS: Mapping[str, GateMetric] = {
     "worker_memory": GateMetric("size"),
     "broker_memory": GateMetric("size"),
     "dollars_per_million": GateMetric("number"),
+    "recovery.first": GateMetric("duration"),
+    "recovery.p99": GateMetric("duration"),
     **{
         name: GateMetric("count")
         for name in (

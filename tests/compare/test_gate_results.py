@@ -8,7 +8,9 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.errors import UsageError
+from harness.report.verdicts import gate_failure
 from harness.results.comparison import GateResult
+from harness.results.fault_records import FaultRecord
 from harness.results.figures import Distribution, Outcomes
 from harness.results.gates import MeasuredRun, evaluate, failed_gates
 from harness.results.record import RunRecord
@@ -152,3 +154,53 @@ def test_a_baseline_without_the_cell(tmp_path: Path) -> None:
 def test_dividing_by_zero_is_said(tmp_path: Path) -> None:
     found = _gate("throughput > 1 / 0", _with_throughput(500), tmp_path)
     assert (found.passed, found.reason) == (None, "the limit divides by zero")
+
+
+def _fault(**fields: float | bool | None) -> FaultRecord:
+    known = {"planned_at_s": 2.0, "begin_at_s": 2.0, "disturbed": True, "watched_s": 12.5}
+    return FaultRecord.model_validate({"number": 0, "fault": "kill_worker", **known, **fields})
+
+
+@pytest.mark.parametrize(
+    ("faults", "text", "value", "passed", "reason"),
+    [
+        (
+            (_fault(p99_back_s=3.0), _fault(p99_back_s=4.5)),
+            "recovery.p99 < 4s",
+            4.5,
+            False,
+            "",
+        ),
+        ((_fault(first_back_s=0.25),), "recovery.first < 1s", 0.25, True, ""),
+        ((_fault(p99_back_s=0.0, disturbed=False),), "recovery.p99 < 1ms", 0.0, True, ""),
+        (
+            (_fault(p99_back_s=1.0), _fault(p99_back_s=None)),
+            "recovery.p99 < 60s",
+            None,
+            False,
+            "not while it was watched, for 12.5 s",
+        ),
+        (
+            (_fault(begin_at_s=None), _fault(disturbed=None)),
+            "recovery.p99 < 60s",
+            None,
+            None,
+            "no fault was done of which it is known",
+        ),
+        ((), "recovery.first < 60s", None, None, "no fault was done of which it is known"),
+    ],
+)
+def test_recovery(
+    faults: tuple[FaultRecord, ...],
+    text: str,
+    value: float | None,
+    passed: bool | None,
+    reason: str,
+    tmp_path: Path,
+) -> None:
+    """The longest of all blocks; what never recovered fails whatever the limit is."""
+    blocks = (block(0, 0, faults=faults[:1]), block(1, 0, faults=faults[1:]))
+    found = _gate(text, run(cell(NAME, *blocks)), tmp_path)
+    assert (found.value, found.passed, found.reason) == (value, passed, reason)
+    assert (found in failed_gates([found])) == (passed is not True)
+    assert reason in gate_failure(found)
