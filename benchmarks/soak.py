@@ -1,4 +1,4 @@
-"""One run for half an hour: three brokers, workers killed and stopped at random moments.
+"""One run for half an hour: three brokers, workers killed, stopped, shut down at random moments.
 
 Holds if every block was measured and every unit has an outcome, if nothing is left over, and if the
 memory of the harness itself is flat: the median of the last quarter at most 1.1 times that of the
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -40,11 +42,26 @@ BROKERS: dict[str, dict[str, object]] = {
         "settings": {"broker_transport_options": {"polling_interval": 0, "visibility_timeout": 5}},
     },
 }
-FAULTS = [
-    {"fault": "kill_worker", "between": ["1s", "2s"], "restart": "300ms", "worker": 1},
-    {"fault": "stop_worker", "between": ["3s", "4s"], "duration": "500ms", "worker": 2},
-    {"fault": "kill_pool_child", "between": ["5s", "6s"], "worker": 1},
-]
+LOADS = 30
+"""Different ones: each with faults and moments of its own."""
+FAULTS: dict[str, dict[str, object]] = {
+    "kill_worker": {"restart": "300ms"},
+    "shutdown_worker": {"restart": "300ms"},
+    "stop_worker": {"duration": "500ms"},
+    "kill_pool_child": {},
+}
+
+
+def load_of(number: int) -> dict[str, object]:
+    """A load with three faults, drawn for this number: any kind, to either worker."""
+    chance = random.Random(number)  # noqa: S311 - a moment, not a secret
+    faults = []
+    for earliest_s in (1, 3, 5):
+        kind = chance.choice(list(FAULTS))
+        at, worker = f"{chance.uniform(earliest_s, earliest_s + 1):.3f}s", chance.choice((1, 2))
+        faults.append({"fault": kind, "at": at, "worker": worker, **FAULTS[kind]})
+    # The rate tells the loads apart, which have to differ by more than their faults' moments.
+    return {"load": "rate", "rate": f"{10 + number / 100}/s", "faults": faults}
 
 
 def project(folder: Path) -> None:
@@ -57,9 +74,8 @@ def project(folder: Path) -> None:
         "name": "soak",
         "configurations": list(BROKERS),
         "workloads": [{"workload": "heavy_task", "n": 7}],
-        "loads": [{"load": "rate", "rate": "10/s"}],
-        "faults": FAULTS,
-        "measure": {"duration": "8s", "warmup": 8, "timeout": "15s", "blocks": 1000},
+        "loads": [load_of(number) for number in range(LOADS)],
+        "measure": {"duration": "8s", "warmup": 8, "timeout": "15s", "blocks": 30},
     }
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "soak.yaml").write_text(yaml.safe_dump(scenario))
@@ -94,16 +110,18 @@ def left_over(folder: Path) -> list[str]:
 def told(record: RunRecord) -> bool:
     """Print what each configuration went through; whether every unit has an outcome."""
     whole = True
-    for cell in record.cells:
-        blocks = [block for block in cell.blocks if block.status == "complete"]
-        failed = [block.error for block in cell.blocks if block.status == "failed"]
+    for name in BROKERS:
+        every = [b for cell in record.cells if cell.config["name"] == name for b in cell.blocks]
+        blocks = [block for block in every if block.status == "complete"]
+        failed = [block.error for block in every if block.status == "failed"]
         units = sum(block.units for block in blocks)
         ended = sum(block.outcomes.total for block in blocks)
-        names = ("ok", "failed", "wrong", "lost", "timed_out")
-        counts = {name: sum(getattr(b.outcomes, name) for b in blocks) for name in names}
+        outcomes = ("ok", "failed", "wrong", "lost", "timed_out")
+        counts = {one: sum(getattr(b.outcomes, one) for b in blocks) for one in outcomes}
         again = sum(block.duplicated for block in blocks)
+        kinds = Counter(fault.fault for block in blocks for fault in block.faults)
         print(
-            f"{cell.config['name']}: {len(blocks)} blocks, {units} units, {counts}, {again} twice"
+            f"{name}: {len(blocks)} blocks, {dict(kinds)}, {units} units, {counts}, {again} twice"
         )
         for reason in failed:
             print(f"  could not be measured: {reason}")
