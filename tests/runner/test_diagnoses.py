@@ -198,3 +198,28 @@ def test_a_chord_whose_backend_does_not_count(site: Site) -> None:
     assert (ended.block.unlock_looks_per_unit or 0) >= 1
     assert ended.block.duplicated == 0
     assert "foreign_tasks" not in {warning.code for warning in ended.block.warnings}
+
+
+def test_a_gevent_worker_and_heartbeats(site: Site) -> None:
+    site.configuration(broker={"service": "rabbitmq"}, worker={"pool": "gevent", "concurrency": 4})
+    site.scenario(
+        matrix={"settings.broker_heartbeat": [120, 0]}, measure={"units": 16, "warmup": 0}
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "gevent_heartbeat")
+    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
+    assert slow <= 12 < fast
+
+
+def test_a_gevent_worker_with_a_full_window(site: Site) -> None:
+    """Four callers, four slots: with a multiplier of 1 all that is taken fills the window."""
+    site.configuration(
+        worker={"pool": "gevent", "concurrency": 4}, settings={"task_acks_late": True}
+    )
+    site.scenario(
+        matrix={"settings.worker_prefetch_multiplier": [1, 2]}, measure={"units": 12, "warmup": 0}
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "gevent_full_window")
+    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
+    assert slow <= 4 < fast

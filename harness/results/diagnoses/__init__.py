@@ -15,6 +15,7 @@ from harness.results.diagnoses.delivery import (
     RPC_EVICTION,
 )
 from harness.results.diagnoses.evidence import Diagnosis, Evidence
+from harness.results.diagnoses.gevent import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT
 from harness.results.diagnoses.polling import (
     CHORD_GET_ASKS_PARENTS,
     GROUP_GET_FLOOR,
@@ -35,6 +36,8 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     EXPIRED_TASKS,
     RPC_EVICTION,
     NULLPOOL_DATABASE,
+    GEVENT_HEARTBEAT,
+    GEVENT_FULL_WINDOW,
 )
 
 
