@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import share, watching_options
+from harness.cli.options import margin_option, out_option, seed_option, watching_options
 
 if TYPE_CHECKING:
     from harness.scenario.models import Plan
@@ -59,12 +59,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option("--base", metavar="REF", multiple=True, required=True, help="What is compared with.")
 @click.option("--head", metavar="REF", multiple=True, required=True, help="What is judged.")
-@click.option(
-    "--margin",
-    metavar="SHARE",
-    callback=share,
-    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
-)
+@margin_option
 @click.option(
     "--pairs",
     metavar="MIN[..MAX]",
@@ -85,14 +80,8 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     help="As for `harness run`.",
 )
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="For both sides alike.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder in which the run's own folder is made.",
-)
-@click.option("--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random.")
+@out_option
+@seed_option
 @click.option(
     "--format",
     "form",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import share
+from harness.cli.options import margin_option, results_option, strict_option
 from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ Examples:
     help="Within one run: a configuration, an axis value (PATH=VALUE) or a variant. "
     "Default: the scenario's, else the first configuration.",
 )
-@click.option(
-    "--margin",
-    metavar="SHARE",
-    callback=share,
-    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
-)
-@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@margin_option
+@strict_option
 @click.option("--force", is_flag=True, help="Compare runs of unlike environments all the same.")
 @click.option(
     "--format",
@@ -47,13 +42,7 @@ Examples:
     default="text",
     show_default=True,
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
+@results_option
 def command(
     run: str,
     head: str | None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 
-def share(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+def _share(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
     """Callback of an option: 0.05 from `5%`."""
     from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
 
@@ -16,6 +17,39 @@ def share(_: click.Context, __: click.Parameter, text: str | None) -> float | No
         return None if text is None else parse_share(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+margin_option = click.option(
+    "--margin",
+    metavar="SHARE",
+    callback=_share,
+    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive."
+)
+baseline_option = click.option(
+    "--baseline",
+    metavar="NAME",
+    help="The stored run that `baseline` in gates means: see harness baseline list.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder in which the run's own folder is made.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random."
+)
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that holds the runs.",
+)
 
 
 def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import results_option
 from harness.errors import UsageError
 from harness.report.look import Look
 from harness.report.registry import FILE_PER_CELL, FORMATS, SEVERAL_FILES, Format, render
@@ -52,13 +53,7 @@ Example: harness report latest
     help="Write report.html, and report.md with images, into the run's folder, as a run does at "
     "its end.",
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
+@results_option
 def command(run: str, form: str, output: Path | None, files: bool, results: Path) -> None:
     """Show a stored RUN: its folder, its id, the unique end of its id, or `latest`.
 

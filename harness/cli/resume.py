@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import watching_options
+from harness.cli.options import baseline_option, results_option, strict_option, watching_options
 
 _EPILOG = """\b
 Examples:
@@ -18,22 +18,12 @@ Examples:
 
 @click.command("resume", epilog=_EPILOG)
 @click.argument("run", metavar="RUN")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
-@click.option(
-    "--baseline",
-    metavar="NAME",
-    help="The stored run that `baseline` in gates means: see harness baseline list.",
-)
+@results_option
+@baseline_option
 @click.option(
     "--force", is_flag=True, help="Go on although machine, software or servers have changed."
 )
-@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@strict_option
 @watching_options
 def command(
     run: str,

@@ -8,7 +8,13 @@ from typing import TypedDict, Unpack
 
 import click
 
-from harness.cli.options import watching_options
+from harness.cli.options import (
+    baseline_option,
+    out_option,
+    seed_option,
+    strict_option,
+    watching_options,
+)
 
 _EPILOG = """\b
 Examples:
@@ -52,19 +58,9 @@ class Further(TypedDict):
     multiple=True,
     help="Change one value of the scenario, or of all configurations (config.PATH). Repeatable.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder in which the run's own folder is made.",
-)
-@click.option("--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random.")
-@click.option(
-    "--baseline",
-    metavar="NAME",
-    help="The stored run that `baseline` in gates means: see harness baseline list.",
-)
+@out_option
+@seed_option
+@baseline_option
 @click.option(
     "--force", is_flag=True, help="Use a baseline that was measured in an unlike environment."
 )
@@ -74,7 +70,7 @@ class Further(TypedDict):
     help="Keep client, broker (all local servers) and workers to cores: "
     "client=0,broker=0,workers=1-3+5. Linux.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive.")
+@strict_option
 @watching_options
 def command(
     scenario: Path,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import results_option
+
 _EPILOG = """\b
 Example: harness show
          harness show 4f1a9c
@@ -14,13 +16,7 @@ Example: harness show
 
 @click.command("show", epilog=_EPILOG)
 @click.argument("run", metavar="[RUN]", required=False, default="latest")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
+@results_option
 def command(run: str, results: Path) -> None:
     """Show a stored RUN on one screen: its folder, its id, or the unique end of its id. Without
     RUN the newest one.

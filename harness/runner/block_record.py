@@ -127,8 +127,8 @@ def _write(
 def _observed(measured: Measured, executions: int) -> dict[str, Any]:
     """Fields of the record that were measured beside the event logs."""
     return {
-        "worker_cpu_ms_per_task": _per_task_ms(measured.worker_cpu_ns, executions),
-        "client_cpu_ms_per_task": _per_task_ms(measured.client_cpu_ns, executions),
+        "worker_cpu_ms_per_task": costs.ms_each(measured.worker_cpu_ns, executions),
+        "client_cpu_ms_per_task": costs.ms_each(measured.client_cpu_ns, executions),
         "worker_peak_rss_bytes": measured.worker_peak_rss_bytes,
         "client_peak_rss_bytes": measured.client_peak_rss_bytes,
         "depth_exact": measured.costs is None or measured.costs.depth_exact,
@@ -136,10 +136,6 @@ def _observed(measured: Measured, executions: int) -> dict[str, Any]:
         "observer": dict(measured.observer or {}),
         "network": dict(measured.network or {}),
     }
-
-
-def _per_task_ms(cpu_ns: int | None, executions: int) -> float | None:
-    return None if cpu_ns is None or not executions else cpu_ns / 1e6 / executions
 
 
 def _executions(result: Digest) -> int:

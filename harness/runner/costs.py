@@ -199,9 +199,9 @@ def fields(costs: Costs | None, executions: int, events: Path, prices: Prices) -
         return {}
     backend = costs.backend or ServerCost()
     found: dict[str, Any] = {
-        "broker_cpu_ms_per_task": _ms_each(costs.broker.cpu_ns, executions),
+        "broker_cpu_ms_per_task": ms_each(costs.broker.cpu_ns, executions),
         "broker_peak_rss_bytes": costs.broker.peak_rss_bytes,
-        "backend_cpu_ms_per_task": _ms_each(backend.cpu_ns, executions),
+        "backend_cpu_ms_per_task": ms_each(backend.cpu_ns, executions),
         "backend_peak_rss_bytes": backend.peak_rss_bytes,
     }
     if not executions:
@@ -244,5 +244,6 @@ def _standard(prices: Prices) -> float:
     return prices.sqs.standard_dollars_per_million
 
 
-def _ms_each(cpu_ns: int | None, executions: int) -> float | None:
+def ms_each(cpu_ns: int | None, executions: int) -> float | None:
+    """CPU time of one execution; None where it is not known, or nothing ran."""
     return None if cpu_ns is None or not executions else cpu_ns / 1e6 / executions

@@ -79,16 +79,10 @@ class OpenSession(Session):
             reply_to=self._reply_to,
         )
         left = [answer["unsent"] for answer in answers]
-        first = len(self._plan) - len(begun)
-        self._keep(
-            (
-                *self._plan[:first],
-                *(
-                    replace(phase, unsent=unsent_by_phase(left, index))
-                    for index, phase in enumerate(begun)
-                ),
-            )
+        over = (
+            replace(phase, unsent=unsent_by_phase(left, index)) for index, phase in enumerate(begun)
         )
+        self._keep((*self._plan[: len(self._plan) - len(begun)], *over))
         self.room.courier.stage("draining")
         self._sent += answers
         sent, shape = sum(answer["sent"] for answer in answers), self.room.shape

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,11 @@ def wait_ready(
     """
     deadline = time.monotonic() + limit_s
     tail = Tail(events)
-
-    def look(reached: Callable[[], bool]) -> None:
-        while not reached():
-            workers.check()
-            if time.monotonic() > deadline:
-                raise WorkerError(
-                    f"the workers were not ready within {limit_s:g} s "
-                    f"(measure.startup_timeout); {workers.log_tails()}"
-                )
-            time.sleep(_LOOK_S)
-            tail.refresh()
-
+    wait = partial(_wait, workers, tail, deadline, limit_s)
     _check_settings(clients.started(limit_s, workers.check)[0])
-    look(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
+    wait(lambda: tail.count(Kind.WORKER_READY) >= worker.count)
     if worker.pool == "prefork":
-        look(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
+        wait(lambda: tail.writers(Kind.PROCESS_READY) >= workers.pool_processes)
     probing = _Probing(workers, clients, tail, deadline, _HOLD_S + _ROUND_TRIPS * rtt_s)
     blind = environ.get(RECORDER_VARIABLE) == "off"
     sent = rounds = 0
@@ -70,7 +60,21 @@ def wait_ready(
         rounds += 1
         sent += probing.send()
         if not stores_results:
-            look(lambda: tail.count(Kind.FINISHED) >= sent)  # noqa: B023 - called at once
+            wait(lambda: tail.count(Kind.FINISHED) >= sent)  # noqa: B023 - called at once
+
+
+def _wait(
+    workers: Workers, tail: Tail, deadline: float, limit_s: float, reached: Callable[[], bool]
+) -> None:
+    while not reached():
+        workers.check()
+        if time.monotonic() > deadline:
+            raise WorkerError(
+                f"the workers were not ready within {limit_s:g} s "
+                f"(measure.startup_timeout); {workers.log_tails()}"
+            )
+        time.sleep(_LOOK_S)
+        tail.refresh()
 
 
 def _check_settings(started: Mapping[str, Any]) -> None:

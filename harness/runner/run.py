@@ -107,7 +107,8 @@ def _run(
             pythons = _pythons(plan, options, workspace, courier)
             record = planned(plan, options) if begun is None else begun[1]
             found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
-            record = record.model_copy(update={"warnings": found})
+            new = (one for one in found if one not in record.warnings)  # a resumed run has some
+            record = record.model_copy(update={"warnings": (*record.warnings, *new)})
             record, folder = _opened(record, options, None if begun is None else begun[0])
             courier.tell(RunPlanned(record, folder.path))
             with closing(folder):

@@ -11,14 +11,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import DynamodbBackend, Provider
 from harness.services.aws import Access, code_of, external_url, secrets_in, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
-    Counters,
     Launch,
     Namespace,
     Service,
@@ -29,7 +27,7 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import LocalServer
-from harness.services.results_only import TASK_KEY, ResultsNamespace
+from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
 from harness.services.settings import expand
 from harness.services.sqs_emulators import emulator_part, launch_emulator, local_url
 from harness.workspace import Workspace
@@ -70,30 +68,17 @@ class DynamodbDriver:
         return DynamodbService(target, surroundings.workspace, None)
 
 
-class DynamodbService:
+class DynamodbService(ResultsService):
     """One region of one account. Every block has a table."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
-        self.target = target
-        self._workspace = workspace
-        self._server = server
+        super().__init__(target, workspace, server)
         self._access = Access.of(target.url, target.region)
         self.secrets = secrets_in(target.url)
         with self._access.translated(_WHAT):
             self._client = self._access.client("dynamodb")
             self._client.list_tables(Limit=1)
         self.info = server_info(target, self._access, "dynamodb", _WHAT, "2012-08-10")
-
-    def pids(self) -> tuple[int, ...]:
-        """Of a local emulator."""
-        return self._server.pids() if self._server else ()
-
-    def counters(self) -> Counters | None:
-        """Nobody counts requests to DynamoDB."""
-        return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
 
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
@@ -108,10 +93,7 @@ class DynamodbService:
         access, client = self._access, self._client
         options = dict(self.target.options)
         table = f"{options.pop(_PREFIX_OPTION)}{identifier(label)}"
-        promised = None
-        if self.target.provider == "external":
-            payload = {"url": self.target.url, "region": self.target.region, "table": table}
-            promised = (self._workspace, self._workspace.promise(_TABLE_PROMISE, payload))
+        promised = self.promise(_TABLE_PROMISE, region=self.target.region, table=table)
         with access.translated(_WHAT):
             _create(client, table, options)
 
@@ -134,8 +116,7 @@ class DynamodbService:
     def close(self) -> None:
         """Stop a local emulator, close connections."""
         self._client.close()
-        if self._server is not None:
-            self._server.stop()
+        super().close()
 
 
 def _end(access: Access, table: str, options: Mapping[str, str]) -> CeleryEnd:

@@ -13,13 +13,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import MemcachedBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
-    Counters,
     Launch,
     Namespace,
     ServerInfo,
@@ -33,7 +31,7 @@ from harness.services.external import given_url, malformed
 from harness.services.labels import identifier
 from harness.services.local import LocalLaunch, LocalServer, free_ports, is_this_host
 from harness.services.redaction import address_of
-from harness.services.results_only import TASK_KEY, ResultsNamespace
+from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
 from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
 from harness.workspace import Workspace
 
@@ -95,13 +93,11 @@ class MemcachedDriver:
         return MemcachedService(target, surroundings.workspace, None)
 
 
-class MemcachedService:
+class MemcachedService(ResultsService):
     """One server. It knows neither databases nor passwords: every block has a key prefix."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
-        self.target = target
-        self._workspace = workspace
-        self._server = server
+        super().__init__(target, workspace, server)
         self.secrets: tuple[str, ...] = ()
         with _talking(target.url) as talk:
             version = talk.line(b"version").removeprefix(b"VERSION ").decode(errors="replace")
@@ -119,27 +115,13 @@ class MemcachedService:
             detail="64 MiB, its default" if server else "",
         )
 
-    def pids(self) -> tuple[int, ...]:
-        """Of a private server."""
-        return self._server.pids() if self._server else ()
-
-    def counters(self) -> Counters | None:
-        """None: it counts more than the traffic of one block, and without names."""
-        return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
-
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
     ) -> Namespace:
         """Keys under a prefix of the block's own."""
         del settings, endpoint  # none of them says where results are
         url, prefix = self.target.url, f"{_PREFIX}{identifier(label)}:"
-        promised = None
-        if self.target.provider == "external":
-            promise = self._workspace.promise(_KEYS_PROMISE, {"url": url, "prefix": prefix})
-            promised = (self._workspace, promise)
+        promised = self.promise(_KEYS_PROMISE, prefix=prefix)
         parts = urlsplit(url)
         end = CeleryEnd(
             f"cache+memcached://{parts.hostname}:{parts.port or _PORT}/",
@@ -158,11 +140,6 @@ class MemcachedService:
             remove=lambda: _remove(url, prefix),
             promised=promised,
         )
-
-    def close(self) -> None:
-        """Stop a private server."""
-        if self._server is not None:
-            self._server.stop()
 
 
 class _Talk:

@@ -10,14 +10,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import Provider, S3Backend
 from harness.services.aws import Access, code_of, external_url, secrets_in, server_info
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
     ComposePart,
-    Counters,
     Launch,
     Namespace,
     Service,
@@ -28,7 +26,7 @@ from harness.services.base import (
 )
 from harness.services.labels import identifier
 from harness.services.local import LocalServer
-from harness.services.results_only import TASK_KEY, ResultsNamespace
+from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
 from harness.services.settings import expand
 from harness.services.sqs_emulators import emulator_part, launch_emulator, local_url
 from harness.workspace import Workspace
@@ -76,13 +74,11 @@ class S3Driver:
         return S3Service(target, surroundings.workspace, None)
 
 
-class S3Service:
+class S3Service(ResultsService):
     """One bucket: the user's, or one in an emulator of ours."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
-        self.target = target
-        self._workspace = workspace
-        self._server = server
+        super().__init__(target, workspace, server)
         self._bucket = target.options["bucket"]
         self._access = Access.of(target.url, target.region)
         self.secrets = secrets_in(target.url)
@@ -104,17 +100,6 @@ class S3Service:
                 ) from error
             raise
 
-    def pids(self) -> tuple[int, ...]:
-        """Of a local emulator."""
-        return self._server.pids() if self._server else ()
-
-    def counters(self) -> Counters | None:
-        """Nobody counts requests to S3."""
-        return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
-
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
     ) -> Namespace:
@@ -122,15 +107,8 @@ class S3Service:
         del settings, endpoint  # none of them says where results are
         access, client, bucket = self._access, self._client, self._bucket
         prefix = f"{_PREFIX}{identifier(label)}/"
-        promised = None
-        if self.target.provider == "external":
-            payload = {
-                "url": self.target.url,
-                "region": self.target.region,
-                "bucket": bucket,
-                "prefix": prefix,
-            }
-            promised = (self._workspace, self._workspace.promise(_KEYS_PROMISE, payload))
+        region = self.target.region
+        promised = self.promise(_KEYS_PROMISE, region=region, bucket=bucket, prefix=prefix)
         settings = {
             "s3_bucket": bucket,
             "s3_base_path": prefix,
@@ -161,8 +139,7 @@ class S3Service:
     def close(self) -> None:
         """Stop a local emulator, close connections."""
         self._client.close()
-        if self._server is not None:
-            self._server.stop()
+        super().close()
 
 
 def _objects(client: BaseClient, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:

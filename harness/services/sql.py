@@ -9,11 +9,9 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
-    Counters,
     Namespace,
     ServerInfo,
     Stored,
@@ -22,7 +20,7 @@ from harness.services.base import (
 from harness.services.labels import SQL_PREFIX, sql_name
 from harness.services.local import LocalServer, is_this_host
 from harness.services.redaction import address_of, password_of, redact
-from harness.services.results_only import ResultsNamespace
+from harness.services.results_only import ResultsNamespace, ResultsService
 from harness.workspace import Workspace
 
 TASK_TABLE = "celery_taskmeta"
@@ -79,7 +77,7 @@ class Dialect(Protocol):
         ...
 
 
-class SqlService:
+class SqlService(ResultsService):
     """One server. Every block has a schema of its own, made before it and dropped after it."""
 
     def __init__(
@@ -90,10 +88,8 @@ class SqlService:
         server: LocalServer | None = None,
         detail: str = "",
     ) -> None:
+        super().__init__(target, workspace, server)
         self._dialect = dialect
-        self._workspace = workspace
-        self._server = server
-        self.target = target
         self.secrets = password_of(target.url)
         with asked(dialect, target.url) as cursor:
             product, version = dialect.facts(cursor)
@@ -109,27 +105,13 @@ class SqlService:
             detail=detail,
         )
 
-    def pids(self) -> tuple[int, ...]:
-        """Of a private server."""
-        return self._server.pids() if self._server else ()
-
-    def counters(self) -> Counters | None:
-        """None: what databases count is not comparable with anything else here."""
-        return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
-
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
     ) -> Namespace:
         """A schema of the block's own."""
         del endpoint  # one way for all
         dialect, url, name = self._dialect, self.target.url, sql_name(label)
-        promised = None
-        if self.target.provider == "external":
-            promise = self._workspace.promise(dialect.promise, {"url": url, "name": name})
-            promised = (self._workspace, promise)
+        promised = self.promise(dialect.promise, name=name)
         table = str((settings.get("database_table_names") or {}).get("task", TASK_TABLE))
         with asked(dialect, url) as cursor:
             dialect.create(cursor, name)
@@ -149,11 +131,6 @@ class SqlService:
             remove=remove,
             promised=promised,
         )
-
-    def close(self) -> None:
-        """Stop a private server."""
-        if self._server is not None:
-            self._server.stop()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import pytest
 from harness.affinity import ANYWHERE
 from harness.errors import ExitCode, RecordError
 from harness.probe.events import Kind
-from harness.results.record import RunRecord
+from harness.results.record import RecordedWarning, RunRecord
 from harness.results.store import RunFolder, read_run
 from harness.runner.environment import fingerprint
 from harness.runner.run import RunOptions, planned
@@ -74,9 +74,15 @@ def test_a_block_that_failed_is_tried_again(site: Site) -> None:
     site.module("broken", "raise RuntimeError('not yet')")
     assert site.run().code == ExitCode.USAGE
     site.module("broken", "")
+    (folder,) = site.results.iterdir()
+    stored = json.loads((folder / "run.json").read_text())
+    stored["warnings"] = [{"code": "other_runs", "data": {"runs": 7}}]
+    (folder / "run.json").write_text(json.dumps(stored))
     ended = resumed(site)
     assert ended.code == ExitCode.PASS, ended.stderr
     assert outcomes_of(ended.block) == {"ok": 20}
+    # What made the first figures doubtful still does.
+    assert ended.record.warnings == (RecordedWarning(code="other_runs", data={"runs": 7}),)
     (failed,) = ended.record.broken_off
     assert failed.status == "failed"
     assert ended.record.resumptions[0].after == "failed"
