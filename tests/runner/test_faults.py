@@ -169,6 +169,38 @@ def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
     assert list(site.temporary.iterdir()) == []
 
 
+def test_a_full_broker_refuses_or_blocks(site: Site) -> None:
+    """Redis says no to whoever publishes, and some units are refused. RabbitMQ reads nothing more
+    from them: with a full node no publish call returns, and all goes on afterwards."""
+    site.configuration("full-redis", backend=APART)
+    site.configuration("full-rabbitmq", broker={"service": "rabbitmq"})
+    ended = broken(
+        site,
+        {"fault": "fill_broker", "at": "1.5s", "duration": "1500ms"},
+        rate=20,
+        steps=1,
+        measure={"duration": "6s", "timeout": "30s"},
+        configurations=["full-redis", "full-rabbitmq"],
+    )
+    redis, rabbitmq = (of(ended, name) for name in ("full-redis", "full-rabbitmq"))
+    for block in (redis, rabbitmq):
+        (fault,) = block.faults
+        assert (fault.target, fault.trouble.lost, fault.trouble.duplicated) == ("broker", 0, 0)
+        assert fault.mended_at_s is not None
+        assert fault.mended_at_s - (fault.struck_at_s or 0.0) >= 1.5
+        assert fault.first_back_s is not None
+        assert block.unattributed is not None
+        assert block.unattributed.unsound == 0
+        assert block.promises[0].about == "memory"
+    (fault,) = redis.faults
+    assert fault.trouble.refused == fault.trouble.failed == sum(fault.errors.values()) > 0
+    (fault,) = rabbitmq.faults
+    assert (fault.trouble.failed, fault.errors) == (0, {})
+    assert fault.first_back_s is not None
+    assert fault.first_back_s >= 1.5
+    assert rabbitmq.promises[0].kept == "kept"
+
+
 def test_a_server_of_somebody_else_is_never_broken(site: Site, redis_server: OwnedRedis) -> None:
     """Also where only the command line says whose it is: before anything is measured."""
     site.environ["REDIS"] = redis_server.url
