@@ -169,6 +169,41 @@ def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
     assert list(site.temporary.iterdir()) == []
 
 
+def test_what_only_delays(site: Site) -> None:
+    """A worker stands still, another one is shut down warmly and started again, and nothing gets
+    through for a moment: all units are completed, once."""
+    site.configuration(broker={"service": "rabbitmq"}, worker={"count": 2, "concurrency": 2})
+    ended = broken(
+        site,
+        {"fault": "stop_worker", "at": "1.5s", "duration": "700ms", "worker": 1},
+        {"fault": "shutdown_worker", "at": "3s", "restart": "300ms", "worker": 2},
+        {"fault": "black_hole", "at": "6s", "duration": "600ms", "side": "workers"},
+        rate=20,
+        steps=5,
+        measure={"duration": "9s", "timeout": "30s"},
+    )
+    block = ended.block
+    assert block.status == "complete", block.error
+    assert block.sound
+    assert ended.code == ExitCode.PASS, ended.words
+    stopped, shut, hole = block.faults
+    assert (stopped.target, shut.target) == ("worker1", "worker2")
+    assert hole.target == "workers to broker"
+    for fault, seconds in ((stopped, 0.7), (shut, 0.3), (hole, 0.6)):
+        assert fault.trouble.unsound == 0
+        assert fault.mended_at_s is not None
+        assert fault.struck_at_s is not None
+        assert fault.mended_at_s - fault.struck_at_s >= seconds
+    # What the stopped one had taken waited for it, whatever the other one did meanwhile.
+    assert stopped.trouble.late >= 1
+    assert (stopped.workers, stopped.back_by_itself, stopped.back_restarted) == (1, 1, 0)
+    assert (shut.workers, shut.back_by_itself, shut.back_restarted) == (1, 0, 1)
+    assert hole.back_by_itself == 2
+    assert all(promise.kept in ("kept", "untested") for promise in block.promises)
+    about_workers = [one.promise for one in block.promises if one.about != "network"]
+    assert set(about_workers) == {"only_delays"}
+
+
 def test_a_full_broker_refuses_or_blocks(site: Site) -> None:
     """Redis says no to whoever publishes, and some units are refused. RabbitMQ reads nothing more
     from them: with a full node no publish call returns, and all goes on afterwards."""
