@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import NAME_PART_BYTES, RAISED, Kind, Outcome, is_last_part, name_of
+from harness.probe.events import RAISED, Kind, Outcome, is_last_part, name_of
 from harness.probe.ids import WHOLE
-from harness.results.eventlog import Events, by_kind, chunks, logs_in
+from harness.results.eventlog import Events, by_kind, chunks, ident_of, logs_in
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
 MISSING = np.iinfo(np.int64).min
@@ -265,7 +265,7 @@ class _Block:
             # Members of a group fail one by one: the first one's name stays.
             whole = bool(parts) and is_last_part(parts[-1])
             if row >= 0 and not whole and event["position"] == len(parts):
-                parts.append(event.tobytes()[:NAME_PART_BYTES])
+                parts.append(ident_of(event))
 
     def _places(self, events: Events) -> Places:
         return self._published.places(

@@ -26,6 +26,7 @@ def test_numbers_are_fixed() -> None:
         "SEEN": 11,
         "CHECKED": 12,
         "RETRIED": 13,
+        "FAILURE": 14,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,
