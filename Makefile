@@ -13,7 +13,7 @@ run: $(VENV)/.ready
 
 ## All tests, against real servers; installs what is missing (apt as root or by sudo).
 test: $(VENV)/.ready-dev servers
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(PYTEST_WORKERS)
 
 ## Format, lint, types, layers, and that docs, schemas and examples are current.
 check: $(VENV)/.ready-dev

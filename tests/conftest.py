@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
+from tests.scheduling import Scheduling, place_of
 from tests.services.cases import LOCAL
 
 ROOT = Path(__file__).parent.parent
@@ -17,42 +19,14 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("HARNESS_FILES", "0")
 
 
-_FIRST = (
-    "tests/compare/test_live.py",
-    "tests/selftest/test_live.py",
-    "tests/runner/test_schedule.py",
-    "tests/ab/",
-    "tests/runner/",
-    "tests/environments/",
-    "tests/axes/",
-    "tests/own_tasks/",
-    "tests/backends/",
-    "tests/pytest_plugin/",
-    "tests/docs/",
-    "tests/watching/",
-)
-"""What takes longest comes first, so that no worker is left alone with it at the end."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones first; and what shares a fixture of a module runs in one process, or each process
-    would set it up anew (`--dist loadgroup`)."""
-    for item in items:
-        if "module" in _scopes_of(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: _place_of(item.nodeid))
+    """Alike in every process."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
-def _scopes_of(item: pytest.Item) -> set[str]:
-    """Of the fixtures that a test uses."""
-    info = getattr(item, "_fixtureinfo", None)
-    definitions = {} if info is None else info.name2fixturedefs
-    return {one.scope for several in definitions.values() for one in several}
-
-
-def _place_of(nodeid: str) -> int:
-    begins = (place for place, words in enumerate(_FIRST) if nodeid.startswith(words))
-    return next(begins, len(_FIRST))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Whatever `--dist` says."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
