@@ -11,8 +11,10 @@ PYTEST_WORKERS ?= 4
 run: $(VENV)/.ready
 	$(BIN)/harness run scenarios/quickstart.yaml
 
+# Compiled first: where PYTHONDONTWRITEBYTECODE is set, each of a thousand processes would do it.
 ## All tests, against real servers; installs what is missing (apt as root or by sudo).
 test: $(VENV)/.ready-dev servers
+	$(BIN)/python -m compileall -q harness tests
 	$(BIN)/pytest -n $(PYTEST_WORKERS)
 
 ## Format, lint, types, layers, and that docs, schemas and examples are current.
