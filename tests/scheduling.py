@@ -1,4 +1,5 @@
-"""Which process runs which test: the longest first, and a module's fixtures set up once.
+"""Which process runs which test, and when: the longest first, the others mixed, and a module's
+fixtures set up once.
 
 pytest-xdist's own groups (`--dist loadgroup`) do nothing under pytest 9.2, which derives a test's
 id anew.
@@ -8,31 +9,30 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no stubs
 
 ROOT = Path(__file__).parent.parent
-_FIRST = (
+_LONG = (
     "tests/compare/test_live.py",
     "tests/selftest/test_live.py",
-    "tests/runner/test_schedule.py",
-    "tests/ab/",
-    "tests/runner/",
-    "tests/environments/",
-    "tests/axes/",
-    "tests/own_tasks/",
-    "tests/backends/",
-    "tests/pytest_plugin/",
-    "tests/docs/",
-    "tests/watching/",
+    "tests/runner/test_schedule.py::test_a_crontab",
+    "tests/ab/test_live.py",
+    "tests/environments/test_live.py",
+    "tests/runner/test_faults.py",
+    "tests/runner/test_tutorial.py",
+    "tests/runner/test_quickstart.py",
+    "tests/axes/test_runs.py",
 )
-"""What takes longest begins first, so that no process is left alone with it at the end."""
+"""Half a minute each and more: first, so that no process is left alone with one at the end."""
 
 
-def place_of(nodeid: str) -> int:
-    """In the order of tests."""
-    begins = (place for place, words in enumerate(_FIRST) if nodeid.startswith(words))
-    return next(begins, len(_FIRST))
+def place_of(nodeid: str) -> tuple[int, int]:
+    """In the order of tests. Behind the long ones they are mixed, alike each time: while those that
+    run workers wait, others compute."""
+    begins = (place for place, words in enumerate(_LONG) if nodeid.startswith(words))
+    return next(begins, len(_LONG)), crc32(nodeid.encode())
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
