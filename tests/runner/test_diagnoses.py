@@ -212,12 +212,15 @@ def test_a_gevent_worker_and_heartbeats(site: Site) -> None:
 
 
 def test_a_gevent_worker_with_a_full_window(site: Site) -> None:
-    """Four callers, four slots: with a multiplier of 1 all that is taken fills the window."""
+    """With a multiplier of 1 the tasks that run fill the window, and others wait in the queue."""
     site.configuration(
-        worker={"pool": "gevent", "concurrency": 4}, settings={"task_acks_late": True}
+        worker={"pool": "gevent", "concurrency": 2}, settings={"worker_prefetch_multiplier": 1}
     )
     site.scenario(
-        matrix={"settings.worker_prefetch_multiplier": [1, 2]}, measure={"units": 12, "warmup": 0}
+        matrix={"settings.task_acks_late": [True, False]},
+        workloads=[{"workload": "heavy_task", "n": 7, "sleep": "10ms"}],
+        loads=[{"load": "closed", "in_flight": 8}],
+        measure={"units": 10, "warmup": 0},
     )
     ended = site.run()
     assert_told_of_the_first_only(ended, "gevent_full_window")
