@@ -9,7 +9,8 @@ from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section
 from harness.results.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.results.gates import failed_gates
 from harness.results.record import RunRecord
-from harness.scenario.gates import GateSyntaxError, Kind, parse_gate
+from harness.scenario.gate_words import Kind
+from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.wording import printable
 from harness.units import format_bytes, format_duration, format_number
 

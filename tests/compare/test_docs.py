@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.results.metrics import COMPARED
 from harness.scenario.compare_models import Compare, PairBudget
-from harness.scenario.gates import FUNCTIONS, METRICS, UNITS, parse_gate
+from harness.scenario.gate_words import FUNCTIONS, METRICS, UNITS
+from harness.scenario.gates import parse_gate
 from harness.scenario.loader import load_plan
 from harness.stats.paired import FEWEST_PAIRS, confidence_of
 

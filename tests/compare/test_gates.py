@@ -8,15 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.scenario.gates import (
-    COMPARATORS,
-    FUNCTIONS,
-    METRICS,
-    UNITS,
-    GateSyntaxError,
-    Measure,
-    parse_gate,
-)
+from harness.scenario.gate_words import COMPARATORS, FUNCTIONS, METRICS, UNITS
+from harness.scenario.gates import GateSyntaxError, Measure, parse_gate
 from tests.scenario.project import Project, make_project
 
 
