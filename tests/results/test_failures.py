@@ -22,18 +22,9 @@ from harness.probe.events import (
 )
 from harness.results.ledger import BlockEnd
 from harness.results.merge import Merged, merge
-from harness.results.shape import BlockShape
 from harness.results.summary import digest
 from tests.results.histories import ident_of
-
-SHAPE = BlockShape(
-    sequential=False,
-    grouped=False,
-    watched=True,
-    held=False,
-    stores_results=True,
-    tasks_per_unit=1,
-)
+from tests.results.made_blocks import SHAPE
 
 
 class Told:
