@@ -123,6 +123,13 @@ _EMPTY = """() => [...document.querySelectorAll('.chart')].filter((chart) => {
 }).map((chart) => chart.dataset.chart)"""
 
 
+_GROWN = """() => [...document.querySelectorAll('.chart')].map((chart) => [
+  chart.dataset.chart, parseFloat(chart.style.minHeight),
+  chart.querySelector('svg').getBoundingClientRect().height,
+]).filter(([, kept, used]) => used > kept || used < kept - 20)"""
+"""Charts that do not fit into the room that was kept for them, or that leave much of it."""
+
+
 @pytest.mark.parametrize("name", [*RUNS, "reference"])
 def test_charts_are_drawn_and_the_page_fits(
     browser: Browser, pages: Callable[[str], Path], name: str
@@ -139,6 +146,8 @@ def _fits(page: Page, name: str, size: tuple[int, int]) -> None:
     assert page.locator(".chart svg").count() == charts
     assert charts or name in ("older", "partial")
     assert page.evaluate(_EMPTY) == []
+    # Else the page jumps while charts are drawn, and a click lands elsewhere.
+    assert page.evaluate(_GROWN) == []
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]
     wider = page.evaluate("[...document.querySelectorAll('.chart svg')].filter((one) => "
                               "one.getBoundingClientRect().right > innerWidth).length")  # fmt: skip

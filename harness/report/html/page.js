@@ -27,18 +27,13 @@
       config: themes[theme()], tooltip: { disableDefaultStyle: true },
     });
     drawn.set(place, embedded);
-    const result = await embedded;
-    place.style.minHeight = "";
-    return result;
+    return embedded;
   }
 
   async function undraw(place) {
     const embedded = drawn.get(place);
     drawn.delete(place);
-    if (embedded) {
-      place.style.minHeight = place.offsetHeight + "px";
-      (await embedded).finalize();
-    }
+    if (embedded) (await embedded).finalize();
   }
 
   const failed = (place) => (error) => {

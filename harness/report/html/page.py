@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness import __version__
 from harness.report.answers import answers
 from harness.report.cells import RunView
-from harness.report.charts.chart import SCHEMA, Chart, Gallery
+from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec
 from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
 from harness.report.content import Content, content_of
@@ -38,8 +38,8 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
 }
 """Gallery -> begins of the titles of tables that stand with it. All others stand by themselves."""
 _SHOWN_ANSWERS = 6
-_AXES = 110
-"""Pixels that axes and a legend take; a guess that keeps the page from jumping."""
+_AXIS, _LEGEND_BESIDE, _LEGEND_BELOW, _LEGEND_LINE = 50, 27, 22, 21
+"""Pixels below a chart: its axis; a legend on one line; else the legend's margin and each line."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,25 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "key": chart.key,
         "title": chart.title,
         "note": chart.note,
-        "height": chart.spec["height"] + _AXES,
+        "height": _room(chart.spec),
         "json": _json(body),
     }
+
+
+def _room(spec: Spec) -> int:
+    """Pixels to keep for a chart that is drawn later: else the page jumps under a reader's hand,
+    and a click lands elsewhere."""
+    height = spec["height"] + _AXIS
+    for layer in spec.get("layer", ()):
+        color = layer.get("encoding", {}).get("color", {})
+        legend = color.get("legend")
+        if legend:
+            beside = legend.get("direction") == "horizontal"
+            lines = len(color["scale"]["domain"])
+            return int(
+                height + (_LEGEND_BESIDE if beside else _LEGEND_BELOW + _LEGEND_LINE * lines)
+            )
+    return int(height)
 
 
 def _environment() -> Environment:
