@@ -17,6 +17,7 @@ Metrics (--metric):
   latency.total.QUANTILE, phase.NAME.QUANTILE, call.publish.QUANTILE, call.store.QUANTILE
   canvas.NAME.QUANTILE (hop, member_spread, join, fan_out, join_delay)
   tracking.NAME.QUANTILE (learned_late, started_late)
+  periodic.NAME.QUANTILE (due_to_tick, due_to_sent, sent_to_started, due_to_started)
   with QUANTILE one of mean, min, p50, p90, p95, p99, p999, max
 
 \b

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.results.comparison import GateResult
-from harness.results.figures import Distribution
 from harness.results.pooled import measured_blocks, pooled_distribution
 from harness.results.record import BlockRecord, CellRecord, RunRecord
+from harness.results.spreads import spread_of
 from harness.results.unlike import environment_differences
 from harness.scenario.gates import Gate, Measure, parse_gate
 
@@ -180,7 +180,7 @@ def _recoveries_s(metric: str, blocks: Sequence[BlockRecord]) -> list[float]:
 
 def _of_samples(metric: str, function: str, blocks: Sequence[BlockRecord], folder: Path) -> float:
     """Of the samples of all blocks together: a mean of percentiles is no percentile."""
-    found = [one for block in blocks if (one := _distribution(metric, block)) and one.count]
+    found = [one for block in blocks if (one := spread_of(block, metric)) and one.count]
     if not found:
         raise _NoValue(f"this cell has no samples of {metric}")
     if len(found) == 1:
@@ -204,13 +204,6 @@ def _known(value: float | None) -> float:
     if value is None:
         raise _NoValue("the record lacks this figure")
     return value
-
-
-def _distribution(metric: str, block: BlockRecord) -> Distribution | None:
-    group, _, name = metric.partition(".")
-    if group == "phase":
-        return block.phases_s.get(name)
-    return block.calls_s.get(f"{name}_call") if group == "call" else block.latency_s
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.results.figures import PHASES, Distribution
+from harness.results.figures import Distribution
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord
+from harness.results.spreads import SPREADS, spread_of
 from harness.scenario.wording import did_you_mean, listed, shown
 
 Unit = Literal["units/s", "tasks/s", "s", "ms/task", "bytes", "$/million tasks", "per task"]
@@ -27,14 +28,9 @@ _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
     "dollars_per_million": ("dollars_per_million_tasks", False, "$/million tasks"),
 }
 """Name -> field of the block, whether more is better, unit."""
-_SPREADS = (
-    *("latency.total", *(f"phase.{name}" for name in PHASES), "call.publish", "call.store"),
-    *(f"canvas.{name}" for name in ("hop", "member_spread", "join", "fan_out", "join_delay")),
-    *(f"tracking.{name}" for name in ("learned_late", "started_late")),
-)
 _QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
 _TRAFFIC = "traffic."
-METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in _SPREADS))
+METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in SPREADS))
 """What `metric_named` knows; QUANTILE is one of mean, min, p50 ... max."""
 
 
@@ -50,14 +46,14 @@ def metric_named(name: str) -> Metric:
         which = name.removeprefix(_TRAFFIC)
         return Metric(name, lambda block: block.traffic.get(which), more_is_better=False)
     spread, _, quantile = name.rpartition(".")
-    if spread in _SPREADS and quantile in _QUANTILES:
+    if spread in SPREADS and quantile in _QUANTILES:
         return Metric(
             name,
             lambda block: _quantile(block, spread, quantile),
             more_is_better=False,
             needs_watching=spread == "latency.total",
         )
-    every = [*_PLAIN, *(f"{spread}.{quantile}" for spread in _SPREADS for quantile in _QUANTILES)]
+    every = [*_PLAIN, *(f"{spread}.{quantile}" for spread in SPREADS for quantile in _QUANTILES)]
     raise UsageError(
         f"no metric {shown(name)}{did_you_mean(name, every)}; there are: {listed(METRIC_WORDS)}, "
         f"with QUANTILE one of {listed(_QUANTILES)}"
@@ -77,13 +73,6 @@ def _number(block: BlockRecord, field: str) -> float | None:
 
 
 def _quantile(block: BlockRecord, spread: str, quantile: str) -> float | None:
-    group, _, name = spread.partition(".")
-    found: Distribution | None = {
-        "latency": {"total": block.latency_s},
-        "phase": block.phases_s,
-        "call": {call.removesuffix("_call"): times for call, times in block.calls_s.items()},
-        "canvas": block.canvas_s,
-        "tracking": block.tracking_s,
-    }[group].get(name)
+    found = spread_of(block, spread)
     value: float | None = None if found is None else getattr(found, quantile)
     return value
