@@ -288,4 +288,7 @@ def _measured_time(fires: Fires, merged: Merged, every_ns: int | None) -> tuple[
     end_ns = merged.measure_end_ns
     if end_ns == MISSING:
         end_ns = max(merged.measure_begin_ns, int(fires.tick_ns.max(initial=0)))
+    if every_ns is not None and fires.measured.any():
+        # Cut short, it may end between a fire and the moment that the fire is nearest to.
+        end_ns = max(end_ns, int(fires.point_ns[fires.measured].max()) + 1)
     return merged.measure_begin_ns, end_ns, end_ns + (every_ns or 0) // 2

@@ -212,12 +212,21 @@ def test_a_fire_that_nobody_started(tmp_path: Path) -> None:
 
 
 def test_a_harness_that_was_killed_has_told_no_end(tmp_path: Path) -> None:
-    """Then the last fire is the end."""
+    """Then the last fire's moment is the last one."""
     log = Log(tmp_path, end_ns=None)
     log.scheduled()
     for n in range(1, 6):
         log.fire(START + n * SECOND)
-    assert counts(log.read(EVERY_SECOND)[0]) == (3, 3, 0, 0, 0)
+    assert counts(log.read(EVERY_SECOND)[0]) == (4, 4, 0, 0, 0)
+
+
+def test_cut_short_before_the_moment_of_its_last_fire(tmp_path: Path) -> None:
+    """Each unit of the ledger is a fire: the one at 4.6 s is nearest to 5 s, behind the end."""
+    log = Log(tmp_path, end_ns=START + 4800 * MS)
+    log.scheduled()
+    for n in range(1, 5):
+        log.fire(START + (1000 + 1200 * (n - 1)) * MS)
+    assert counts(log.read(EVERY_SECOND)[0]) == (4, 3, 0, 0, 1)
 
 
 MINUTES = [START + n * 60 * SECOND for n in (1, 2, 3, 4)]

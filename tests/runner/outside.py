@@ -16,7 +16,7 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 import redis
 
 from harness.services.base import Target
-from tests.runner.running import Site
+from tests.runner.running import PATIENCE_S, Site
 from tests.services.cases import inventory, management_get
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -79,7 +79,10 @@ class OwnedRedis:
 
             def watch() -> None:
                 while True:
-                    line: bytes = monitor.connection.read_response(disable_decoding=True)
+                    line: bytes = monitor.connection.read_response(
+                        disable_decoding=True,
+                        timeout=PATIENCE_S,  # a worker boots before it stores anything
+                    )
                     # Arguments are written as C strings, which Python's literals are, too.
                     words = [ast.literal_eval(f"b{w}") for w in _QUOTED.findall(line.decode())]
                     if end.encode() in words:

@@ -97,8 +97,10 @@ def test_redis_commands_are_those_that_celery_sends(pinned: tuple[Ended, object]
             name.removeprefix("redis.command."): round(count * UNITS)
             for name, count in block.traffic.items()
         }
-        for command in ("lpush", "setex", "publish", "hset", "hdel"):
+        for command in ("lpush", "setex", "hset", "hdel"):
             assert each[command] == UNITS, (cell.name, command, block.traffic)
+        # Now and then a worker says that it is alive.
+        assert UNITS <= each["publish"] <= UNITS + 10, (cell.name, block.traffic)
         assert not {"llen", "hlen", "info", "flushdb"} & set(each)
         assert not {"hello", "auth", "select", "client|setinfo"} & set(each), "nobody connects"
         commands = [n for name, n in block.traffic.items() if name.startswith("redis.command.")]
