@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from harness.report.charts.theme import DARK, LIGHT
 from harness.report.html.page import as_html
 from harness.report.look import Look
 from harness.report.registry import view_stored
@@ -273,6 +274,42 @@ def test_printing_shows_every_chart(browser: Browser, pages: Callable[[str], Pat
         assert page.locator("details.cell:not([open])").count() == 0
         # The first print waits for the charts as the second does, which finds them drawn.
         assert abs(len(page.pdf()) - len(printed)) < len(printed) / 50
+
+
+_INK = """() => [...new Set([...document.querySelectorAll('.chart .role-axis-label text')]
+  .map((one) => one.getAttribute('fill')))]"""
+
+
+def test_paper_is_light_whatever_the_screen_is(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("reference"), scheme="dark") as page:
+        page.locator("[data-chart=throughput-0]").scroll_into_view_if_needed()
+        page.locator("[data-chart=throughput-0] svg").wait_for()
+        assert page.evaluate(_INK) == [DARK["axis"]["labelColor"]]
+        page.emulate_media(media="print")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.locator("[data-chart=cpu-0] svg").wait_for()
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(31, 35, 40)"
+        assert page.evaluate(_INK) == [LIGHT["axis"]["labelColor"]]
+        page.emulate_media(media="screen")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        page.locator("[data-chart=throughput-0]").scroll_into_view_if_needed()
+        page.wait_for_function(
+            "ink => document.querySelector('[data-chart=throughput-0] .role-axis-label text')"
+            "?.getAttribute('fill') === ink",
+            arg=DARK["axis"]["labelColor"],
+        )
+
+
+@pytest.mark.parametrize("name", ["reference", "losses", "compared", "open-loop"])
+def test_no_table_is_wider_than_the_paper(
+    browser: Browser, pages: Callable[[str], Path], name: str
+) -> None:
+    a4_without_margins = 718
+    with opened(browser, pages(name), (a4_without_margins, 900)) as page:
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") == a4_without_margins
 
 
 def test_without_scripts_all_words_are_there(
