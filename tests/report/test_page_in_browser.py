@@ -20,6 +20,7 @@ from harness.report.charts.theme import DARK, LIGHT
 from harness.report.html.page import as_html
 from harness.report.look import Look
 from harness.report.registry import view_stored
+from harness.results.figures import Outcomes
 from harness.results.record import RunRecord
 from harness.results.store import read_run
 from tests.cli.project import ROOT
@@ -68,8 +69,21 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return page
 
 
+def long_named_run(folder: Path) -> RunRecord:
+    """Names and marks that no phone has room for on one line."""
+    made = sampled_run(folder, variants=2, works=1, blocks=3)
+    lossy = made.cells[0]
+    outcomes = Outcomes(ok=190, failed=1, wrong=2, lost=4, timed_out=3)
+    blocks = [one.model_copy(update={"outcomes": outcomes}) for one in lossy.blocks]
+    name = "a-broker-with-a-name/work0/rate-warmup-steady-burst-ramp-drain"
+    renamed = lossy.model_copy(update={"name": name, "blocks": tuple(blocks)})
+    return made.model_copy(update={"cells": (renamed, made.cells[1])})
+
+
 def _reported(name: str, folder: Path) -> Path:
-    if name == "fifty":
+    if name == "long":
+        record = long_named_run(folder)
+    elif name == "fifty":
         # Long enough for every curve to have as many points as it may.
         record = sampled_run(folder, variants=5, works=10, blocks=3, units=1300, every_ns=100 * MS)
     elif name == "reference":
@@ -131,7 +145,7 @@ _GROWN = """() => [...document.querySelectorAll('.chart')].map((chart) => [
 """Charts that do not fit into the room that was kept for them, or that leave much of it."""
 
 
-@pytest.mark.parametrize("name", [*RUNS, "reference"])
+@pytest.mark.parametrize("name", [*RUNS, "reference", "long"])
 def test_charts_are_drawn_and_the_page_fits(
     browser: Browser, pages: Callable[[str], Path], name: str
 ) -> None:
@@ -170,6 +184,20 @@ def test_the_first_screen_holds_question_answer_and_verdicts(
         box = table.bounding_box()
         assert box is not None
         assert box["y"] + 120 < DESKTOP[1]
+
+
+def test_marks_and_figures_are_not_cut_off_on_a_phone(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("long"), PHONE) as page:
+        _draw_all(page)
+        for chart in ("throughput-0", "phases-0", "percentiles-watched-0"):
+            lines = page.locator(f"[data-chart={chart}] tspan").all_text_contents()
+            said = " ".join(lines)
+            assert "! 12 lost, ! 6 wrong, ! 3 failed, ! 9 timed out" in said, chart
+            assert "…" not in said
+            if chart == "throughput-0":
+                assert re.search(r"timed out: [\d.]+/s \([\d.]+ to [\d.]+, 3 blocks\)", said)
 
 
 def test_losses_are_marked_in_words(browser: Browser, pages: Callable[[str], Path]) -> None:

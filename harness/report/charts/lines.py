@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.charts.chart import Spec, tooltip
+from harness.report.charts.chart import Spec, tooltip, wrapped
 from harness.report.charts.theme import DASHES, SHAPES
 
 HOVER = "hover"
@@ -15,7 +16,10 @@ HOVER = "hover"
 def series_channels(labels: Sequence[str]) -> Spec:
     """Colour, dash and shape of each series; one legend for all."""
     # A dashed line in its colour; a symbol that is itself drawn in dashes could not be read.
-    legend = {"symbolType": "stroke", "symbolSize": 500}
+    legend: Spec = {"symbolType": "stroke", "symbolSize": 500}
+    lines = {label: wrapped(label) for label in labels}
+    if any("\n" in text for text in lines.values()):
+        legend["labelExpr"] = f"split(({json.dumps(lines)})[datum.label], '\\n')"
     return {
         "color": _channel(labels) | {"legend": legend},
         "strokeDash": _channel(labels, list(DASHES)) | {"legend": legend},
