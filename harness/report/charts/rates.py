@@ -129,14 +129,20 @@ def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def _chart(curve: _Curve) -> Chart:
-    x: Spec = {"field": "sent", "type": "quantitative", "axis": {"title": _X_TITLE, "tickCount": 6}}
-    y = log_axis("ms", "latency")
+    # Room at both ends for the words on a point.
+    x: Spec = {
+        "field": "sent",
+        "type": "quantitative",
+        "scale": {"padding": 26, "nice": False},
+        "axis": {"title": _X_TITLE, "tickCount": 6},
+    }
+    y = log_axis("ms", "latency", [*(row["ms"] for row in curve.rows), curve.limit_ms])
     layer = lines_and_points("rates", _QUANTILES, x, y, _HEADS)
     data = {"rates": Columns.of(curve.rows)}
     if any(row["broke"] for row in curve.rows):
         layer.append(_broken(x, y))
     if curve.limit_ms is not None:
-        data["limit"] = Columns.of([{"ms": curve.limit_ms, "text": "limit"}])
+        data["limit"] = Columns.of([{"ms": curve.limit_ms, "text": f"limit {curve.limit_ms:g} ms"}])
         layer += _limit(y)
     if curve.found is not None:
         data["found"] = Columns.of([{"sent": curve.found, "text": "highest rate kept"}])
@@ -171,6 +177,6 @@ def _found(x: Spec) -> list[Spec]:
          "encoding": {"x": x}},
         {"data": {"name": "found"},
          "mark": {"type": "text", "style": "soft-text", "align": "right", "baseline": "top",
-                  "dx": -5, "dy": 2},
+                  "dx": -5, "dy": 12},
          "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text", "type": "nominal"}}},
     ]  # fmt: skip
