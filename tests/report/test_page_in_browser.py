@@ -200,6 +200,32 @@ def test_marks_and_figures_are_not_cut_off_on_a_phone(
                 assert re.search(r"timed out: [\d.]+/s \([\d.]+ to [\d.]+, 3 blocks\)", said)
 
 
+def test_verdicts_are_not_cut_off_on_a_phone(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("compared"), PHONE) as page:
+        _draw_all(page)
+        chart = page.locator("[data-chart=ratios-0]")
+        said = " ".join(chart.locator("text, tspan").all_text_contents())
+        assert "REGRESSION" in said
+        assert "…" not in said
+
+
+def test_a_long_name_leaves_room_for_its_figures(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    region = "[aria-label=Results]"
+    whole = f"document.querySelector('{region}').scrollWidth"
+    with opened(browser, pages("open-loop"), DESKTOP) as page:
+        seen = page.evaluate(f"document.querySelector('{region}').clientWidth")
+        assert page.evaluate(whole) == seen
+    with opened(browser, pages("open-loop"), PHONE) as page:
+        figure = page.locator(f"{region} tbody td").nth(1)
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] < PHONE[0]
+
+
 def test_losses_are_marked_in_words(browser: Browser, pages: Callable[[str], Path]) -> None:
     with opened(browser, pages("losses")) as page:
         chart = page.locator("[data-chart=throughput-0]")

@@ -13,7 +13,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 Value = str | float | int | bool | None
 Spec = dict[str, Any]
 _ROW_HEIGHT, _LINE_HEIGHT = 44, 15
-_LABEL_WIDTH = 46
+_LABEL_WIDTH, _BOLD_WIDTH = 53, 45
 """Letters of a label that a phone has room for; a longer one takes several lines."""
 
 FAINT_IF_EMULATED: Spec = {"condition": {"test": "datum.emulated", "value": 0.55}, "value": 1}
@@ -96,9 +96,10 @@ class Rows:
     """Of the longest label."""
 
     @classmethod
-    def of(cls, labels: Sequence[str]) -> Rows:
-        """High enough for each of these labels."""
-        return cls(len(labels), max((wrapped(one).count("\n") + 1 for one in labels), default=1))
+    def of(cls, rows: Sequence[Mapping[str, Value]]) -> Rows:
+        """High enough for the `lines` of each of these."""
+        counts = [str(row["lines"]).count("\n") + 1 for row in rows]
+        return cls(len(rows), max(counts, default=1))
 
     @property
     def height(self) -> int:
@@ -120,10 +121,10 @@ class Rows:
         return _ROW_HEIGHT + _LINE_HEIGHT * (self.lines - 1)
 
 
-def wrapped(label: str) -> str:
+def wrapped(label: str, *, bold: bool = False) -> str:
     """In lines that a phone has room for, or its end is cut off: marks such as `! 4 lost`, and
     the figure itself."""
-    return "\n".join(textwrap.wrap(label, _LABEL_WIDTH))
+    return "\n".join(textwrap.wrap(label, _BOLD_WIDTH if bold else _LABEL_WIDTH))
 
 
 def rows_axis(count: int) -> Spec:

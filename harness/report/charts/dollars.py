@@ -30,16 +30,11 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
         for index, member in enumerate(group.members):
             dollars = member.cell.figures.costs["dollars"].median
             text = f"{member.label}: ${dollars:,.2f} per million tasks"
-            labels.append(
-                {
-                    "row": index,
-                    "label": text,
-                    "lines": wrapped(text),
-                    "flagged": member.cell.flagged,
-                }
-            )
+            flagged = member.cell.flagged
+            lines = wrapped(text, bold=flagged)
+            labels.append({"row": index, "label": text, "lines": lines, "flagged": flagged})
             rows.append({"row": index, "cell": member.label, "dollars": dollars})
-        room = Rows.of([str(one["label"]) for one in labels])
+        room = Rows.of(labels)
         axis = {"title": "dollars per million tasks", "tickCount": 6}
         yield Chart(
             key=f"dollars-{group.key}",

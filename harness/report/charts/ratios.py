@@ -65,7 +65,7 @@ def _chart(
         f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
         "across the mean. A regression has its whole bar left of the dashed margin.",
         spec=_spec(
-            Rows.of([str(row["label"]) for row in rows]),
+            Rows.of(rows),
             ratios,
             intervals=any(row["low"] for row in rows),
         ),
@@ -85,12 +85,13 @@ def _row(number: int, one: Comparison) -> Row:
         interval = f"{one.low:.3f} to {one.high:.3f}"
     words = verdict_words(one)
     unsound = "! " if one.unsound else ""
+    flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
     label = f"{unsound}{one.metric}: {one.ratio:.3f} ({interval}), {words}"
     return {
         "row": number,
         "label": label,
-        "lines": wrapped(label),
-        "flagged": bool(one.unsound) or (one.judged and one.verdict == "regression"),
+        "lines": wrapped(label, bold=flagged),
+        "flagged": flagged,
         "ratio": one.ratio,
         "low": one.low,
         "high": one.high,

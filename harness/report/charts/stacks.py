@@ -106,9 +106,9 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
     labels: list[dict[str, Value]] = []
     for index, (member, total) in enumerate(zip(group.members, totals, strict=True)):
         words = f"{member.label}: {format_duration(total / 1e3)}"
-        labels.append(
-            {"row": index, "label": words, "lines": wrapped(words), "flagged": member.cell.flagged}
-        )
+        flagged = member.cell.flagged
+        lines = wrapped(words, bold=flagged)
+        labels.append({"row": index, "label": words, "lines": lines, "flagged": flagged})
         rows += [
             {"row": index, "cell": member.label, "part": name, "order": stack.parts.index(name),
              "emulated": member.cell.record.emulated, "ms": value, "share": 100 * value / total}
@@ -123,9 +123,7 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
         key=f"{stack.key}-{key}{group.key}",
         title=f"{group.title}: {kind} by {stack.part}, {good}",
         note=stack.note + note,
-        spec=_spec(
-            stack, used, Rows.of([str(one["label"]) for one in labels]), heads, shares=shares
-        ),
+        spec=_spec(stack, used, Rows.of(labels), heads, shares=shares),
         data={
             "parts": Columns.of([row for row in rows if row["part"] in used]),
             "cells": Columns.of(labels),

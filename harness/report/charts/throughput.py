@@ -79,7 +79,7 @@ def _summary(index: int, member: Member) -> Row:
     return {
         "row": index,
         "label": label,
-        "lines": wrapped(label),
+        "lines": wrapped(label, bold=member.cell.flagged),
         "flagged": member.cell.flagged,
         "median": spread.median,
         "low": found.low if found else None,
@@ -92,7 +92,7 @@ def _short(found: Estimate | None) -> str:
     """As few words as fit above a row on a phone."""
     if found is None or found.low is None or found.high is None:
         blocks = found.pairs if found else 0
-        return "one block, no interval" if blocks == 1 else f"{blocks} blocks, no interval"
+        return f"{blocks} {'block' if blocks == 1 else 'blocks'}, no interval"
     return f"{format_number(found.low)} to {format_number(found.high)}, {found.pairs} blocks"
 
 
@@ -119,7 +119,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
     if scale["type"] == "linear":
         ends = [float(row["high"] or 0) for row in rows]
         scale["domainMax"] = max(*rates, min(max(ends), _ROOM * max(rates)))
-    room = Rows.of([str(row["label"]) for row in rows])
+    room = Rows.of(rows)
     y = rows_axis(room.count)
     return {
         "height": room.height,
