@@ -296,7 +296,9 @@ def test_values_can_be_read_by_hovering_and_as_a_table(
         table.wait_for()
         assert table.locator("th").all_inner_texts()[1].startswith("phase")
         assert table.locator("tbody tr").count() == 16
-        assert "totals beside the names" in str(chart.get_attribute("aria-label"))
+        assert "shorter totals, beside the names, are better" in str(
+            chart.get_attribute("aria-label")
+        )
 
 
 def test_light_and_dark(browser: Browser, pages: Callable[[str], Path]) -> None:

@@ -118,7 +118,7 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
     used = [name for name in stack.parts if any(row["part"] == name and row["ms"] for row in rows)]
     heads = {"cell": "cell", "part": stack.part, "ms": f"{stack.what}, ms", "share": "share, %"}
     kind = f"shares of the {stack.what}" if shares else stack.what
-    good = "totals beside the names" if shares else stack.good
+    good = "shorter totals, beside the names, are better" if shares else stack.good
     return Chart(
         key=f"{stack.key}-{key}{group.key}",
         title=f"{group.title}: {kind} by {stack.part}, {good}",
