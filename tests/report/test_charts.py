@@ -9,6 +9,7 @@ from typing import Any
 import altair
 import pytest
 
+from harness.report.answers import answers
 from harness.report.cells import RunView, view_of
 from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
@@ -270,6 +271,47 @@ def test_a_search_shows_each_rate_its_limit_and_what_was_found() -> None:
     assert [row["broke"] for row in rows] == [False] * 5 + [True] * 2
     assert _rows(chart, "limit") == [{"ms": 250.0, "text": "limit 250 ms"}]
     assert _rows(chart, "found")[0]["sent"] == 238
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"out_of_time": True}, ", the time was up before the search was done"),
+        ({"confirmed": False, "out_of_time": False}, ", not confirmed by a second try"),
+    ],
+)
+def test_the_answer_of_a_search_says_what_it_does_not_rest_on(
+    changes: dict[str, Any], words: str
+) -> None:
+    made = records.open_loop_run()
+    cells = list(made.cells)
+    (one,) = cells[1].blocks
+    assert one.saturation is not None
+    found = one.model_copy(update={"saturation": one.saturation.model_copy(update=changes)})
+    cells[1] = cells[1].model_copy(update={"blocks": (found,)})
+    record = made.model_copy(update={"cells": tuple(cells)})
+    said = [sentence.text for answer in answers(_view(record)) for sentence in answer.sentences]
+    (searched,) = [text for text in said if text.startswith("highest rate")]
+    assert searched.startswith("highest rate that kept the limits (p99(latency.total) < 250ms): ")
+    assert searched.endswith(words)
+    assert words in _chart(record, "rates-1").note
+
+
+def test_a_search_that_found_no_rate_is_flagged_as_in_the_table() -> None:
+    flagged = [one.about for one in answers(_view(records.open_loop_run())) if one.flagged]
+    assert "redis/heavy_task-50/saturate" in flagged
+
+
+def test_titles_over_time_say_what_is_good() -> None:
+    folder = ROOT / "results/reference"
+    assert all(chart.title.endswith(" better") for chart in _charts(read_run(folder), folder))
+
+
+def test_a_paced_cell_over_time_says_what_is_good(tmp_path: Path) -> None:
+    made = sampled_run(tmp_path, variants=1, works=1, blocks=1)
+    paced = made.cells[0].model_copy(update={"load": {"load": "rate"}})
+    chart = _chart(made.model_copy(update={"cells": (paced,)}), "rate-0", tmp_path)
+    assert chart.title.endswith("units per second, completed close to due is better")
 
 
 def test_cells_at_several_rates_are_one_curve() -> None:

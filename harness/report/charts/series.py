@@ -87,7 +87,7 @@ def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> C
     y = {"field": "value", "type": "quantitative", "axis": {"title": "units per second",
          "tickCount": 5}}  # fmt: skip
     labels = ["completed", *(["due"] if planned else [])]
-    good = "completed follows due" if planned else "higher and even is better"
+    good = "completed close to due is better" if planned else "higher and even is better"
     heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
     return _chart(f"rate-{index}", f"{cell_title(cell)}: units per second, {good}", about, rows, y,
                   labels, heads, timed)  # fmt: skip
