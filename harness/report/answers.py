@@ -14,7 +14,7 @@ from harness.report.cells import CellView, RunView
 from harness.report.charts.groups import marks_of
 from harness.report.intervals import block_values, interval_of, interval_words
 from harness.report.verdicts import gate_failure, pair_words, verdict_words
-from harness.report.wording import STOPPED_BY
+from harness.report.wording import stopped_words
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.gates import failed_gates
 from harness.scenario.wording import printable
@@ -115,11 +115,14 @@ def _searched(cell: CellView) -> Iterator[Sentence]:
         found = block.saturation
         if found is None:
             continue
-        rate = "no rate kept the limits"
+        limits = printable(", ".join(found.limits))
+        rate = f"no rate kept the limits ({limits})"
         if found.rate_per_s:
-            rate = f"highest rate that kept the limits: {format_number(found.rate_per_s)} units/s"
-        stopped = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
-        yield Sentence(f"{rate}, stopped by {stopped}")
+            rate = (
+                f"highest rate that kept the limits ({limits}): "
+                f"{format_number(found.rate_per_s)} units/s"
+            )
+        yield Sentence(f"{rate}, {stopped_words(found)}", flagged=not found.rate_per_s)
 
 
 def _figures(cell: CellView) -> Iterator[Sentence]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
-from harness.report.wording import STOPPED_BY
+from harness.report.wording import stopped_words
 from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
@@ -69,17 +69,12 @@ def _title(cell: CellView, block: BlockRecord) -> str:
 
 
 def _answer(cell: CellView, block: BlockRecord, found: Saturation) -> Row:
-    words = f"stopped by {STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))}"
-    if found.out_of_time:
-        words += ", the time was up before the search was done"
-    elif found.rate_per_s is not None and not found.confirmed:
-        words += ", not confirmed by a second try"
     return Row(
         _title(cell, block),
         (
             f"{format_number(found.rate_per_s)}/s" if found.rate_per_s else "none",
             f"{format_number(found.broken_at_per_s)}/s" if found.broken_at_per_s else MISSING,
-            words,
+            stopped_words(found),
         ),
         flagged=found.rate_per_s is None,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from harness.report.cells import Counts, RunView
 from harness.results.diagnoses import DIAGNOSES
 from harness.results.environment_records import Server
+from harness.results.load_records import Saturation
 from harness.results.record import RunRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration
@@ -203,6 +204,17 @@ STOPPED_BY = {
     "interrupt": "an interrupt, so the search is not done",
 }
 """What stopped a search for saturation. A comma is where a narrow table may break it."""
+
+
+def stopped_words(found: Saturation) -> str:
+    """What stopped it, and what its answer does not rest on."""
+    words = f"stopped by {STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))}"
+    if found.out_of_time:
+        return f"{words}, the time was up before the search was done"
+    if found.rate_per_s is not None and not found.confirmed:
+        return f"{words}, not confirmed by a second try"
+    return words
+
 
 STAGES = {
     "never_received": "never received by a worker",

@@ -25,7 +25,11 @@ NINES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
 _PER_DECADE = 12
 """Points of a percentile curve from one nine to the next."""
 _STEPS = 100
-"""Points of a distribution."""
+"""Points of a distribution; the last of its steps has ten, or all that is slower than p99 would be
+a flat line, which is read as a gap."""
+_FIRST = (0.01, 0.03, 0.1)
+"""Further points of a percentile curve: a straight line from the lowest sample to p17 would say
+that a sixth of the units lies between."""
 _MOST_INTERVALS, _FEWEST_INTERVALS, _PER_INTERVAL = 60, 4, 20
 """An interval should hold some units, or a rate is a comb of single ones."""
 _MOST_STORED = 60
@@ -144,15 +148,18 @@ def percentile_curve(ordered_ns: Numbers) -> Curve:
     be the highest sample for want of others: 100 samples have a p99, no p99.9."""
     count = len(ordered_ns)
     nines = np.arange(0, 3 * _PER_DECADE + 1) / _PER_DECADE
-    shares = sorted({*(1 - 10.0**-nines).round(6).tolist(), *NINES})
+    shares = sorted({*(1 - 10.0**-nines).round(6).tolist(), *_FIRST, *NINES})
     known = [share for share in shares if share <= 1 - 1 / count + 1e-9] if count else []
     return _curve(ordered_ns, known)
 
 
 def distribution_curve(ordered_ns: Numbers) -> Curve:
-    """From the lowest sample to the highest, in even steps."""
-    shares = [step / _STEPS for step in range(_STEPS + 1)] if len(ordered_ns) else []
-    return _curve(ordered_ns, shares)
+    """From the lowest sample to the highest, in even steps, and the last of them in ten."""
+    if not len(ordered_ns):
+        return _curve(ordered_ns, [])
+    even = [step / _STEPS for step in range(_STEPS)]
+    tail = [1 - step / _STEPS / 10 for step in range(9, -1, -1)]
+    return _curve(ordered_ns, [*even, *(round(share, 6) for share in tail)])
 
 
 def _curve(ordered_ns: Numbers, shares: Sequence[float]) -> Curve:

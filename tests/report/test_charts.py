@@ -9,9 +9,11 @@ from typing import Any
 import altair
 import pytest
 
+from harness.report.answers import answers
 from harness.report.cells import RunView, view_of
 from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
+from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
 from harness.results.compare import compare_run
 from harness.results.record import RunRecord
@@ -50,7 +52,7 @@ def compared_run(ratio: float) -> RunRecord:
 
 def test_one_block_is_a_point_without_an_interval() -> None:
     (row,) = _rows(_chart(run(cell("redis/add/closed-8", block(0, 0))), "throughput"), "cells")
-    assert row["label"] == "add/closed-8: 500/s (one block, no interval)"
+    assert row["label"] == "add/closed-8: 500/s (1 block, no interval)"
     assert (row["median"], row["low"], row["high"]) == (500.0, None, None)
 
 
@@ -223,13 +225,93 @@ def test_a_cell_over_time(tmp_path: Path) -> None:
     assert {(row["t"], row["value"]) for row in depth if "queue" in row["series"]} == {(1.0, 3)}
 
 
+@pytest.mark.parametrize(
+    ("values", "domain", "ticks"),
+    [
+        # Half a per cent is a flat line, and the axis says so.
+        ([493.0, 496.0], [349.66, 699.32], [350, 400, 450, 500, 600]),
+        ([6.0, 550.0], [5.6604, 583.0], [10, 20, 50, 100, 200, 500]),
+        ([None, 0.0, 16.0], [11.314, 22.627], [12, 14, 16, 18, 20]),
+    ],
+)
+def test_a_logarithmic_axis_is_no_magnifying_glass(
+    values: list[float | None], domain: list[float], ticks: list[float]
+) -> None:
+    axis = log_axis("ms", "latency", values)
+    assert axis["scale"]["domain"] == pytest.approx(domain, rel=1e-3)
+    assert axis["axis"]["values"] == ticks
+    assert "domain" not in log_axis("ms", "latency", [])["scale"]
+
+
+def test_the_charts_of_a_cell_have_one_time_axis() -> None:
+    """Of the reference run: a closed load of two seconds, and a backlog of less than one."""
+    folder = ROOT / "results/reference"
+    record = read_run(folder)
+    index = next(n for n, one in enumerate(record.cells) if one.name == "redis/add/closed-8")
+    ends = []
+    for kind in ("rate", "latency", "under-way"):
+        chart = _chart(record, f"{kind}-{index}", folder)
+        lines = next(one for one in chart.spec["layer"] if one["data"]["name"] == "series")
+        begin, end = lines["encoding"]["x"]["scale"]["domain"]
+        assert begin == 0
+        assert max(float(row["t"]) for row in _rows(chart, "series")) <= end + 1e-3
+        ends.append(end)
+    assert ends[0] == ends[1] == ends[2] == pytest.approx(2.0, abs=0.1)
+    # Nothing was seen of what the backlog held before it was over.
+    keys = [chart.key for chart in _charts(record, folder)]
+    backlog = next(n for n, one in enumerate(record.cells) if one.name == "redis/add/backlog")
+    assert f"rate-{backlog}" in keys
+    assert f"under-way-{backlog}" not in keys
+
+
 def test_a_search_shows_each_rate_its_limit_and_what_was_found() -> None:
     chart = _chart(records.open_loop_run(), "rates-1")
     rows = [row for row in _rows(chart, "rates") if row["series"] == "p99"]
     assert [row["sent"] for row in rows] == [50, 100, 200, 238, 238, 283, 400]
     assert [row["broke"] for row in rows] == [False] * 5 + [True] * 2
-    assert _rows(chart, "limit") == [{"ms": 250.0, "text": "limit"}]
+    assert _rows(chart, "limit") == [{"ms": 250.0, "text": "limit 250 ms"}]
     assert _rows(chart, "found")[0]["sent"] == 238
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"out_of_time": True}, ", the time was up before the search was done"),
+        ({"confirmed": False, "out_of_time": False}, ", not confirmed by a second try"),
+    ],
+)
+def test_the_answer_of_a_search_says_what_it_does_not_rest_on(
+    changes: dict[str, Any], words: str
+) -> None:
+    made = records.open_loop_run()
+    cells = list(made.cells)
+    (one,) = cells[1].blocks
+    assert one.saturation is not None
+    found = one.model_copy(update={"saturation": one.saturation.model_copy(update=changes)})
+    cells[1] = cells[1].model_copy(update={"blocks": (found,)})
+    record = made.model_copy(update={"cells": tuple(cells)})
+    said = [sentence.text for answer in answers(_view(record)) for sentence in answer.sentences]
+    (searched,) = [text for text in said if text.startswith("highest rate")]
+    assert searched.startswith("highest rate that kept the limits (p99(latency.total) < 250ms): ")
+    assert searched.endswith(words)
+    assert words in _chart(record, "rates-1").note
+
+
+def test_a_search_that_found_no_rate_is_flagged_as_in_the_table() -> None:
+    flagged = [one.about for one in answers(_view(records.open_loop_run())) if one.flagged]
+    assert "redis/heavy_task-50/saturate" in flagged
+
+
+def test_titles_over_time_say_what_is_good() -> None:
+    folder = ROOT / "results/reference"
+    assert all(chart.title.endswith(" better") for chart in _charts(read_run(folder), folder))
+
+
+def test_a_paced_cell_over_time_says_what_is_good(tmp_path: Path) -> None:
+    made = sampled_run(tmp_path, variants=1, works=1, blocks=1)
+    paced = made.cells[0].model_copy(update={"load": {"load": "rate"}})
+    chart = _chart(made.model_copy(update={"cells": (paced,)}), "rate-0", tmp_path)
+    assert chart.title.endswith("units per second, completed close to due is better")
 
 
 def test_cells_at_several_rates_are_one_curve() -> None:
@@ -283,7 +365,7 @@ def test_titles_say_what_is_good_and_axes_have_a_unit(name: str) -> None:
     charts = list(_charts(ALL[name]()))
     assert len({chart.key for chart in charts}) == len(charts)
     for chart in charts:
-        assert chart.title.endswith((" is better", "totals beside the names")), chart.title
+        assert chart.title.endswith((" is better", " are better")), chart.title
         for title in _axis_titles(chart.spec):
             assert any(unit in title for unit in ("second", "ms", "%", "percentile", "ratio",
                                                   "dollars", "units")), title  # fmt: skip

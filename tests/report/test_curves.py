@@ -45,7 +45,22 @@ def test_no_samples_no_curve() -> None:
 def test_a_distribution_goes_from_the_lowest_to_the_highest_sample() -> None:
     curve = distribution_curve(np.array([1, 2, 3, 4], dtype=np.int64) * MS)
     assert (curve.values_s[0], curve.values_s[50], curve.values_s[-1]) == (0.001, 0.002, 0.004)
-    assert len(curve.shares) == 101
+    assert len(curve.shares) == 110
+
+
+def test_what_is_slower_than_p99_is_no_flat_line() -> None:
+    ordered = np.arange(1, 1001, dtype=np.int64) * MS
+    curve = distribution_curve(ordered)
+    slow = [value for value in curve.values_s if value >= 0.99]
+    assert slow == pytest.approx([n / 1000 for n in range(990, 1001)])
+    assert list(curve.shares) == sorted(curve.shares)
+
+
+def test_the_fastest_units_are_told_from_the_lowest_sample() -> None:
+    ordered = np.array([1, *[500] * 32], dtype=np.int64) * MS
+    curve = percentile_curve(ordered)
+    assert [value for share, value in zip(curve.shares, curve.values_s, strict=True)
+            if 0.03 < share < 0.2] == pytest.approx([0.5, 0.5])  # fmt: skip
 
 
 def test_a_block_over_time_counts_every_unit_once(tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def test_hostile_names_stay_names() -> None:
     for svg in made.images.values():
         root = ElementTree.fromstring(svg)  # noqa: S314 - written by ourselves
         assert {one.tag for one in root.iter()} <= {
-            f"{SVG}{tag}" for tag in ("svg", "title", "g", "rect", "path", "text", "line", "defs",
-                                      "clipPath")
+            f"{SVG}{tag}" for tag in ("svg", "title", "g", "rect", "path", "text", "tspan", "line",
+                                      "defs", "clipPath")
         }  # fmt: skip
 
 

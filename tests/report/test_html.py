@@ -189,7 +189,8 @@ def _themes() -> dict[str, dict[str, str]]:
     found = {}
     for selector, body in blocks:
         name = "dark" if "dark" in selector else "not light" if "not" in selector else "light"
-        found[name] = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", body))
+        if colors := re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", body):
+            found[name] = dict(colors)
     return found
 
 

@@ -159,6 +159,11 @@ def test_dots_that_rest_on_losses_are_marked(tmp_path: Path) -> None:
     found = _page(store(tmp_path / "results", [bad, plain_run(1, 500)]))
     assert found.count("circle", **{"class": "bad"}) == 4  # one dot in each metric's line
     assert found.count("circle") == 8
+    # Not by its colour alone: larger and hollow, and in words.
+    sizes = {a.get("class"): a["r"] for tag, a in found.tags if tag == "circle"}
+    assert sizes == {"bad": "3", None: "2.5"}
+    labels = [a["aria-label"] or "" for tag, a in found.tags if tag == "svg"]
+    assert all("; 1 with units that did not end as they were meant to" in one for one in labels)
 
 
 def test_hostile_names_are_only_text(tmp_path: Path) -> None:
@@ -196,6 +201,14 @@ def test_what_can_be_operated_is_a_native_control(tmp_path: Path) -> None:
     assert found.count("summary") == 1
     assert found.count("svg", role="img") == 4
     assert all(a.get("aria-label") for tag, a in found.tags if tag == "svg")
+
+
+def test_landmarks_and_what_scrolls_can_be_reached(tmp_path: Path) -> None:
+    found = _page(store(tmp_path / "results", [plain_run(0, 500)]))
+    assert found.count("main") == 1
+    scrolling = [a for tag, a in found.tags if a.get("class") == "scroll"]
+    assert len(scrolling) == 2
+    assert all(a.get("tabindex") == "0" and a.get("aria-label") for a in scrolling)
 
 
 def test_two_hundred_runs_take_a_second_or_two(tmp_path: Path) -> None:

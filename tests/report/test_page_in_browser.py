@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from harness.report.charts.theme import DARK, LIGHT
 from harness.report.html.page import as_html
 from harness.report.look import Look
 from harness.report.registry import view_stored
+from harness.results.figures import Outcomes
 from harness.results.record import RunRecord
 from harness.results.store import read_run
 from tests.cli.project import ROOT
@@ -67,8 +69,21 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return page
 
 
+def long_named_run(folder: Path) -> RunRecord:
+    """Names and marks that no phone has room for on one line."""
+    made = sampled_run(folder, variants=2, works=1, blocks=3)
+    lossy = made.cells[0]
+    outcomes = Outcomes(ok=190, failed=1, wrong=2, lost=4, timed_out=3)
+    blocks = [one.model_copy(update={"outcomes": outcomes}) for one in lossy.blocks]
+    name = "a-broker-with-a-name/work0/rate-warmup-steady-burst-ramp-drain"
+    renamed = lossy.model_copy(update={"name": name, "blocks": tuple(blocks)})
+    return made.model_copy(update={"cells": (renamed, made.cells[1])})
+
+
 def _reported(name: str, folder: Path) -> Path:
-    if name == "fifty":
+    if name == "long":
+        record = long_named_run(folder)
+    elif name == "fifty":
         # Long enough for every curve to have as many points as it may.
         record = sampled_run(folder, variants=5, works=10, blocks=3, units=1300, every_ns=100 * MS)
     elif name == "reference":
@@ -130,7 +145,7 @@ _GROWN = """() => [...document.querySelectorAll('.chart')].map((chart) => [
 """Charts that do not fit into the room that was kept for them, or that leave much of it."""
 
 
-@pytest.mark.parametrize("name", [*RUNS, "reference"])
+@pytest.mark.parametrize("name", [*RUNS, "reference", "long"])
 def test_charts_are_drawn_and_the_page_fits(
     browser: Browser, pages: Callable[[str], Path], name: str
 ) -> None:
@@ -169,6 +184,46 @@ def test_the_first_screen_holds_question_answer_and_verdicts(
         box = table.bounding_box()
         assert box is not None
         assert box["y"] + 120 < DESKTOP[1]
+
+
+def test_marks_and_figures_are_not_cut_off_on_a_phone(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("long"), PHONE) as page:
+        _draw_all(page)
+        for chart in ("throughput-0", "phases-0", "percentiles-watched-0"):
+            lines = page.locator(f"[data-chart={chart}] tspan").all_text_contents()
+            said = " ".join(lines)
+            assert "! 12 lost, ! 6 wrong, ! 3 failed, ! 9 timed out" in said, chart
+            assert "…" not in said
+            if chart == "throughput-0":
+                assert re.search(r"timed out: [\d.]+/s \([\d.]+ to [\d.]+, 3 blocks\)", said)
+
+
+def test_verdicts_are_not_cut_off_on_a_phone(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("compared"), PHONE) as page:
+        _draw_all(page)
+        chart = page.locator("[data-chart=ratios-0]")
+        said = " ".join(chart.locator("text, tspan").all_text_contents())
+        assert "REGRESSION" in said
+        assert "…" not in said
+
+
+def test_a_long_name_leaves_room_for_its_figures(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    region = "[aria-label=Results]"
+    whole = f"document.querySelector('{region}').scrollWidth"
+    with opened(browser, pages("open-loop"), DESKTOP) as page:
+        seen = page.evaluate(f"document.querySelector('{region}').clientWidth")
+        assert page.evaluate(whole) == seen
+    with opened(browser, pages("open-loop"), PHONE) as page:
+        figure = page.locator(f"{region} tbody td").nth(1)
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] < PHONE[0]
 
 
 def test_losses_are_marked_in_words(browser: Browser, pages: Callable[[str], Path]) -> None:
@@ -241,7 +296,9 @@ def test_values_can_be_read_by_hovering_and_as_a_table(
         table.wait_for()
         assert table.locator("th").all_inner_texts()[1].startswith("phase")
         assert table.locator("tbody tr").count() == 16
-        assert "totals beside the names" in str(chart.get_attribute("aria-label"))
+        assert "shorter totals, beside the names, are better" in str(
+            chart.get_attribute("aria-label")
+        )
 
 
 def test_light_and_dark(browser: Browser, pages: Callable[[str], Path]) -> None:
@@ -273,6 +330,42 @@ def test_printing_shows_every_chart(browser: Browser, pages: Callable[[str], Pat
         assert page.locator("details.cell:not([open])").count() == 0
         # The first print waits for the charts as the second does, which finds them drawn.
         assert abs(len(page.pdf()) - len(printed)) < len(printed) / 50
+
+
+_INK = """() => [...new Set([...document.querySelectorAll('.chart .role-axis-label text')]
+  .map((one) => one.getAttribute('fill')))]"""
+
+
+def test_paper_is_light_whatever_the_screen_is(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    with opened(browser, pages("reference"), scheme="dark") as page:
+        page.locator("[data-chart=throughput-0]").scroll_into_view_if_needed()
+        page.locator("[data-chart=throughput-0] svg").wait_for()
+        assert page.evaluate(_INK) == [DARK["axis"]["labelColor"]]
+        page.emulate_media(media="print")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.locator("[data-chart=cpu-0] svg").wait_for()
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(31, 35, 40)"
+        assert page.evaluate(_INK) == [LIGHT["axis"]["labelColor"]]
+        page.emulate_media(media="screen")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        page.locator("[data-chart=throughput-0]").scroll_into_view_if_needed()
+        page.wait_for_function(
+            "ink => document.querySelector('[data-chart=throughput-0] .role-axis-label text')"
+            "?.getAttribute('fill') === ink",
+            arg=DARK["axis"]["labelColor"],
+        )
+
+
+@pytest.mark.parametrize("name", ["reference", "losses", "compared", "open-loop"])
+def test_no_table_is_wider_than_the_paper(
+    browser: Browser, pages: Callable[[str], Path], name: str
+) -> None:
+    a4_without_margins = 718
+    with opened(browser, pages(name), (a4_without_margins, 900)) as page:
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") == a4_without_margins
 
 
 def test_without_scripts_all_words_are_there(

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import (
-    ROW_HEIGHT,
     Chart,
     Columns,
+    Rows,
     Value,
     row_labels,
     rows_axis,
     tooltip,
+    wrapped,
 )
 from harness.report.charts.groups import groups
 from harness.scenario.wording import listed, printable
@@ -29,8 +30,11 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
         for index, member in enumerate(group.members):
             dollars = member.cell.figures.costs["dollars"].median
             text = f"{member.label}: ${dollars:,.2f} per million tasks"
-            labels.append({"row": index, "label": text, "flagged": member.cell.flagged})
+            flagged = member.cell.flagged
+            lines = wrapped(text, bold=flagged)
+            labels.append({"row": index, "label": text, "lines": lines, "flagged": flagged})
             rows.append({"row": index, "cell": member.label, "dollars": dollars})
+        room = Rows.of(labels)
         axis = {"title": "dollars per million tasks", "tickCount": 6}
         yield Chart(
             key=f"dollars-{group.key}",
@@ -38,14 +42,14 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
             note="What AWS would bill for the requests that were counted, at the prices of "
             f"{_days(group.members[0].cell)}; an emulator asks nothing for them.",
             spec={
-                "height": ROW_HEIGHT * len(rows),
+                "height": room.height,
                 "layer": [
-                    *row_labels("cells", len(rows)),
+                    *row_labels("cells", room),
                     {
                         "data": {"name": "dollars"},
-                        "mark": {"type": "bar", "yOffset": 9, "height": 14},
+                        "mark": {"type": "bar", "yOffset": room.marks_at, "height": 14},
                         "encoding": {
-                            "y": rows_axis(len(rows)),
+                            "y": rows_axis(room.count),
                             "x": {"field": "dollars", "type": "quantitative", "axis": axis},
                             "tooltip": tooltip(_HEADS),
                         },

@@ -54,7 +54,7 @@ def percentile_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> It
             key=f"percentiles-{kind}-{group.key}",
             title=f"{group.title}: {what} by percentile, lower is better",
             note=f"{note} A line ends at the last percentile that its samples can tell.",
-            spec=_percentile_spec([member.label for member in group.members], what),
+            spec=_percentile_spec([member.label for member in group.members], what, rows),
             data={"percentiles": Columns.of(rows)},
             shown="percentiles",
             heads={"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"},
@@ -71,7 +71,7 @@ def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> 
             for share, value_s in _points(curves[member.cell.name])
         ]
         heads = {"series": "cell", "ms": f"{what}, ms", "share": "share of units, %"}
-        x = log_axis("ms", what)
+        x = log_axis("ms", what, (row["ms"] for row in rows))
         y = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]},
              "axis": {"title": "share of units, %"}}  # fmt: skip
         labels = [member.label for member in group.members]
@@ -133,7 +133,7 @@ def _percent(share: float) -> str:
     return f"p{100 * share:.5g}"
 
 
-def _percentile_spec(labels: Sequence[str], what: str) -> Spec:
+def _percentile_spec(labels: Sequence[str], what: str, rows: Sequence[Row]) -> Spec:
     heads = {"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"}
     ticks = {round(_nines(share), 4): words for share, words in _NAMED.items()}
     words = " : ".join(f"datum.value < {at + 0.1} ? '{text}'" for at, text in ticks.items())
@@ -144,6 +144,6 @@ def _percentile_spec(labels: Sequence[str], what: str) -> Spec:
         "axis": {"title": "percentile, each nine stretched alike",
                  "values": list(ticks), "labelExpr": f"{words} : ''"},
     }  # fmt: skip
-    y = log_axis("ms", what)
+    y = log_axis("ms", what, (row["ms"] for row in rows))
     layer = lines_and_points("percentiles", labels, x, y, heads, seen="datum.named")
     return {"height": 280, "layer": layer}

@@ -9,7 +9,7 @@ from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
-from harness.report.wording import STOPPED_BY
+from harness.report.wording import stopped_words
 from harness.results.load_records import Saturation
 from harness.results.record import BlockRecord
 from harness.scenario.gates import GateSyntaxError, parse_gate
@@ -59,15 +59,14 @@ def _searched(index: int, cell: CellView, block: BlockRecord, found: Saturation)
         for step, phase in zip(found.steps, block.load_phases, strict=False)
         for quantile in _QUANTILES
     ]  # fmt: skip
-    stopped = STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))
     answer = f"{format_number(found.rate_per_s)}/s" if found.rate_per_s else "no rate"
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
     return _Curve(
         key=f"rates-{index}-{block.number}",
         title=f"{cell_title(cell)}{several}: latency by rate, low for longer is better",
-        note=f"{answer} kept the limits ({printable(', '.join(found.limits))}), stopped by "
-        f"{stopped}. Each point is a rate that was tried; latency counts from the moment a unit "
-        "was due.",
+        note=f"{answer} kept the limits ({printable(', '.join(found.limits))}), "
+        f"{stopped_words(found)}. Each point is a rate that was tried; latency counts from the "
+        "moment a unit was due.",
         rows=_ordered(rows),
         found=found.rate_per_s,
         limit_ms=_latency_limit_ms(found.limits),
@@ -129,14 +128,20 @@ def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def _chart(curve: _Curve) -> Chart:
-    x: Spec = {"field": "sent", "type": "quantitative", "axis": {"title": _X_TITLE, "tickCount": 6}}
-    y = log_axis("ms", "latency")
+    # Room at both ends for the words on a point.
+    x: Spec = {
+        "field": "sent",
+        "type": "quantitative",
+        "scale": {"padding": 26, "nice": False},
+        "axis": {"title": _X_TITLE, "tickCount": 6},
+    }
+    y = log_axis("ms", "latency", [*(row["ms"] for row in curve.rows), curve.limit_ms])
     layer = lines_and_points("rates", _QUANTILES, x, y, _HEADS)
     data = {"rates": Columns.of(curve.rows)}
     if any(row["broke"] for row in curve.rows):
         layer.append(_broken(x, y))
     if curve.limit_ms is not None:
-        data["limit"] = Columns.of([{"ms": curve.limit_ms, "text": "limit"}])
+        data["limit"] = Columns.of([{"ms": curve.limit_ms, "text": f"limit {curve.limit_ms:g} ms"}])
         layer += _limit(y)
     if curve.found is not None:
         data["found"] = Columns.of([{"sent": curve.found, "text": "highest rate kept"}])
@@ -169,8 +174,10 @@ def _found(x: Spec) -> list[Spec]:
     return [
         {"data": {"name": "found"}, "mark": {"type": "rule", "style": "soft"},
          "encoding": {"x": x}},
-        {"data": {"name": "found"},
-         "mark": {"type": "text", "style": "soft-text", "align": "right", "baseline": "top",
-                  "dx": -5, "dy": 2},
-         "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text", "type": "nominal"}}},
+        # On a halo, as the limit's line and those of latency may run through it.
+        *({"data": {"name": "found"},
+           "mark": {"type": "text", "style": style, "fontSize": 11, "align": "right",
+                    "baseline": "top", "dx": -5, "dy": 12, "aria": False},
+           "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text", "type": "nominal"}}}
+          for style in ("halo", "soft-text")),
     ]  # fmt: skip

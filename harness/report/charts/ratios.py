@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.charts.chart import (
-    ROW_HEIGHT,
     Chart,
     Columns,
+    Rows,
     Spec,
     Value,
     row_labels,
     rows_axis,
     tooltip,
+    wrapped,
 )
 from harness.report.verdicts import pair_words, verdict_words
 from harness.results.compare import pair_ratios
@@ -63,7 +64,11 @@ def _chart(
         note="A dot is a pair of neighbouring blocks; above 1 is better, also for latency and CPU. "
         f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
         "across the mean. A regression has its whole bar left of the dashed margin.",
-        spec=_spec(len(rows), ratios, intervals=any(row["low"] for row in rows)),
+        spec=_spec(
+            Rows.of(rows),
+            ratios,
+            intervals=any(row["low"] for row in rows),
+        ),
         data={
             "comparisons": Columns.of(rows),
             "pairs": Columns.of(dots),
@@ -80,10 +85,13 @@ def _row(number: int, one: Comparison) -> Row:
         interval = f"{one.low:.3f} to {one.high:.3f}"
     words = verdict_words(one)
     unsound = "! " if one.unsound else ""
+    flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
+    label = f"{unsound}{one.metric}: {one.ratio:.3f} ({interval}), {words}"
     return {
         "row": number,
-        "label": f"{unsound}{one.metric}: {one.ratio:.3f} ({interval}), {words}",
-        "flagged": bool(one.unsound) or (one.judged and one.verdict == "regression"),
+        "label": label,
+        "lines": wrapped(label, bold=flagged),
+        "flagged": flagged,
         "ratio": one.ratio,
         "low": one.low,
         "high": one.high,
@@ -92,18 +100,18 @@ def _row(number: int, one: Comparison) -> Row:
     }
 
 
-def _spec(count: int, ratios: Sequence[float], *, intervals: bool) -> Spec:
+def _spec(rows: Rows, ratios: Sequence[float], *, intervals: bool) -> Spec:
     # The axis is for what was measured: an interval of two pairs may reach anywhere.
     domain = [min(ratios) / 1.08, max(ratios) * 1.08]
     scale = {"type": "log", "domain": domain, "nice": False}
-    y = rows_axis(count)
+    y = rows_axis(rows.count)
 
     def x(field: str) -> Spec:
         axis = {"title": "ratio, log scale; above 1 is better", "tickCount": 5, "format": ".3~r"}
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
     return {
-        "height": ROW_HEIGHT * count,
+        "height": rows.height,
         "layer": [
             {"data": {"name": "lines"},
              "transform": [{"filter": "datum.text === 'no change'"}],
@@ -112,22 +120,22 @@ def _spec(count: int, ratios: Sequence[float], *, intervals: bool) -> Spec:
              "transform": [{"filter": "datum.text === 'margin'"}],
              "mark": {"type": "rule", "style": "limit", "aria": False},
              "encoding": {"x": x("x")}},
-            *row_labels("comparisons", count),
-            *([_interval_bar(y, x("low"))] if intervals else []),
+            *row_labels("comparisons", rows),
+            *([_interval_bar(y, x("low"), rows)] if intervals else []),
             {"data": {"name": "pairs"},
-             "mark": {"type": "point", "yOffset": 9, "opacity": 0.75},
+             "mark": {"type": "point", "yOffset": rows.marks_at, "opacity": 0.75},
              "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_PAIR)}},
             {"data": {"name": "comparisons"},
-             "mark": {"type": "tick", "yOffset": 9, "thickness": 3, "size": 20},
+             "mark": {"type": "tick", "yOffset": rows.marks_at, "thickness": 3, "size": 20},
              "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_HEADS)}},
         ],
     }  # fmt: skip
 
 
-def _interval_bar(y: Spec, low: Spec) -> Spec:
+def _interval_bar(y: Spec, low: Spec, rows: Rows) -> Spec:
     return {
         "data": {"name": "comparisons"},
         "transform": [{"filter": "isValid(datum.low)"}],
-        "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
+        "mark": {"type": "rule", "style": "interval", "yOffset": rows.marks_at, "clip": True},
         "encoding": {"y": y, "x": low, "x2": {"field": "high"}, "tooltip": tooltip(_HEADS)},
     }

@@ -31,6 +31,11 @@ class _Timed:
     block: BlockRecord
     series: Series
 
+    @property
+    def end_s(self) -> float:
+        """When its last unit was over, or due."""
+        return self.series.interval_s * len(self.series.at_s)
+
 
 def blocks_drawn(cells: int) -> int:
     """How many blocks of a cell are drawn over time, of a run of that many cells."""
@@ -82,7 +87,7 @@ def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> C
     y = {"field": "value", "type": "quantitative", "axis": {"title": "units per second",
          "tickCount": 5}}  # fmt: skip
     labels = ["completed", *(["due"] if planned else [])]
-    good = "completed follows due" if planned else "higher and even is better"
+    good = "completed close to due is better" if planned else "higher and even is better"
     heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
     return _chart(f"rate-{index}", f"{cell_title(cell)}: units per second, {good}", about, rows, y,
                   labels, heads, timed)  # fmt: skip
@@ -97,7 +102,7 @@ def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) 
     if not any(row["value"] for row in rows):
         return None
     what = "place in the queue" if cell.backlog else "latency"
-    y = log_axis("value", what)
+    y = log_axis("value", what, (row["value"] for row in rows))
     heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
     title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
     return _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
@@ -111,8 +116,10 @@ def _under_way(
     waiting = "in the broker's queue" + ("" if exact else " (its estimate)")
     for one in timed:
         stored = samples.under_way(one.block)
-        if stored is not None:
-            rows += [_row(one, "under way", at, n)
+        # The end of a single interval is when all was over: it says nothing of the time before.
+        if stored is not None and len(stored.units) > 1:
+            # The last interval is cut short by the end of the block.
+            rows += [_row(one, "under way", min(at, one.end_s), n)
                      for at, n in zip(stored.at_s, stored.units, strict=True)]  # fmt: skip
         rows += [
             _row(one, waiting, at, depth)
@@ -143,7 +150,10 @@ def _chart(
     key: str, title: str, note: str, rows: Sequence[Row], y: Spec, labels: Sequence[str],
     heads: Mapping[str, str], timed: Sequence[_Timed],
 ) -> Chart:  # fmt: skip
-    x = {"field": "t", "type": "quantitative", "axis": {"title": _TIME, "tickCount": 6}}
+    # The charts of a cell stand beside each other: all of them from the first unit to the last.
+    end_s = max([*(one.end_s for one in timed), *(float(row["t"] or 0) for row in rows)])
+    x = {"field": "t", "type": "quantitative", "scale": {"domain": [0, float(f"{end_s:.5g}")]},
+         "axis": {"title": _TIME, "tickCount": 6}}  # fmt: skip
     few = len(rows) <= 40
     layer = lines_and_points("series", labels, x, y, heads, detail="block",
                              seen="true" if few else None)  # fmt: skip

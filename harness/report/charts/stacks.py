@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from harness.report.cells import CellView
 from harness.report.charts.chart import (
     FAINT_IF_EMULATED,
-    ROW_HEIGHT,
     Chart,
     Columns,
+    Rows,
     Spec,
     Value,
     row_labels,
     rows_axis,
     tooltip,
+    wrapped,
 )
 from harness.report.charts.groups import Group, groups
 from harness.results.figures import PHASES
@@ -105,7 +106,9 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
     labels: list[dict[str, Value]] = []
     for index, (member, total) in enumerate(zip(group.members, totals, strict=True)):
         words = f"{member.label}: {format_duration(total / 1e3)}"
-        labels.append({"row": index, "label": words, "flagged": member.cell.flagged})
+        flagged = member.cell.flagged
+        lines = wrapped(words, bold=flagged)
+        labels.append({"row": index, "label": words, "lines": lines, "flagged": flagged})
         rows += [
             {"row": index, "cell": member.label, "part": name, "order": stack.parts.index(name),
              "emulated": member.cell.record.emulated, "ms": value, "share": 100 * value / total}
@@ -115,12 +118,12 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
     used = [name for name in stack.parts if any(row["part"] == name and row["ms"] for row in rows)]
     heads = {"cell": "cell", "part": stack.part, "ms": f"{stack.what}, ms", "share": "share, %"}
     kind = f"shares of the {stack.what}" if shares else stack.what
-    good = "totals beside the names" if shares else stack.good
+    good = "shorter totals, beside the names, are better" if shares else stack.good
     return Chart(
         key=f"{stack.key}-{key}{group.key}",
         title=f"{group.title}: {kind} by {stack.part}, {good}",
         note=stack.note + note,
-        spec=_spec(stack, used, len(labels), heads, shares=shares),
+        spec=_spec(stack, used, Rows.of(labels), heads, shares=shares),
         data={
             "parts": Columns.of([row for row in rows if row["part"] in used]),
             "cells": Columns.of(labels),
@@ -131,18 +134,19 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
 
 
 def _spec(
-    stack: _Stack, used: Sequence[str], count: int, heads: Mapping[str, str], *, shares: bool
+    stack: _Stack, used: Sequence[str], rows: Rows, heads: Mapping[str, str], *, shares: bool
 ) -> Spec:
     title = f"share of the {stack.what}, %" if shares else f"{stack.what}, ms"
     return {
-        "height": ROW_HEIGHT * count,
+        "height": rows.height,
         "layer": [
-            *row_labels("cells", count),
+            *row_labels("cells", rows),
             {
                 "data": {"name": "parts"},
-                "mark": {"type": "bar", "yOffset": 9, "height": _BAR, "style": "segment"},
+                "mark": {"type": "bar", "yOffset": rows.marks_at, "height": _BAR,
+                         "style": "segment"},
                 "encoding": {
-                    "y": rows_axis(count),
+                    "y": rows_axis(rows.count),
                     "x": {
                         "field": "share" if shares else "ms", "type": "quantitative",
                         "stack": "zero", "axis": {"title": title, "tickCount": 6},

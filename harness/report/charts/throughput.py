@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.report.cells import CellView
 from harness.report.charts.chart import (
     HOLLOW_IF_EMULATED,
-    ROW_HEIGHT,
     Chart,
     Columns,
+    Rows,
     Spec,
     Value,
     row_labels,
     rows_axis,
     tooltip,
+    wrapped,
     x_axis,
 )
 from harness.report.charts.groups import Group, Member, groups, is_paced
@@ -74,9 +75,11 @@ def _summary(index: int, member: Member) -> Row:
     assert spread is not None  # noqa: S101 - chosen by it
     found = _interval(member.cell)
     words = _short(found)
+    label = f"{member.label}: {format_number(spread.median)}/s ({words})"
     return {
         "row": index,
-        "label": f"{member.label}: {format_number(spread.median)}/s ({words})",
+        "label": label,
+        "lines": wrapped(label, bold=member.cell.flagged),
         "flagged": member.cell.flagged,
         "median": spread.median,
         "low": found.low if found else None,
@@ -89,7 +92,7 @@ def _short(found: Estimate | None) -> str:
     """As few words as fit above a row on a phone."""
     if found is None or found.low is None or found.high is None:
         blocks = found.pairs if found else 0
-        return "one block, no interval" if blocks == 1 else f"{blocks} blocks, no interval"
+        return f"{blocks} {'block' if blocks == 1 else 'blocks'}, no interval"
     return f"{format_number(found.low)} to {format_number(found.high)}, {found.pairs} blocks"
 
 
@@ -116,16 +119,17 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
     if scale["type"] == "linear":
         ends = [float(row["high"] or 0) for row in rows]
         scale["domainMax"] = max(*rates, min(max(ends), _ROOM * max(rates)))
-    count = len(rows)
-    y = rows_axis(count)
+    room = Rows.of(rows)
+    y = rows_axis(room.count)
     return {
-        "height": ROW_HEIGHT * count,
+        "height": room.height,
         "layer": [
-            *row_labels("cells", count),
-            *([_interval_bar(y, scale)] if any(row["low"] for row in rows) else []),
+            *row_labels("cells", room),
+            *([_interval_bar(y, scale, room)] if any(row["low"] for row in rows) else []),
             {
                 "data": {"name": "blocks"},
-                "mark": {"type": "point", "style": "dot", "yOffset": 9, "opacity": 0.75},
+                "mark": {"type": "point", "style": "dot", "yOffset": room.marks_at,
+                         "opacity": 0.75},
                 "encoding": {
                     "y": y,
                     "x": {"field": "rate", "type": "quantitative", "scale": scale,
@@ -141,7 +145,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
             },
             {
                 "data": {"name": "cells"},
-                "mark": {"type": "tick", "yOffset": 9, "thickness": 3, "size": 20},
+                "mark": {"type": "tick", "yOffset": room.marks_at, "thickness": 3, "size": 20},
                 "encoding": {
                     "y": y,
                     "x": {"field": "median", "type": "quantitative", "scale": scale},
@@ -152,11 +156,11 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
     }  # fmt: skip
 
 
-def _interval_bar(y: Spec, scale: Spec) -> Spec:
+def _interval_bar(y: Spec, scale: Spec, room: Rows) -> Spec:
     return {
         "data": {"name": "cells"},
         "transform": [{"filter": "isValid(datum.low)"}],
-        "mark": {"type": "rule", "style": "interval", "yOffset": 9, "clip": True},
+        "mark": {"type": "rule", "style": "interval", "yOffset": room.marks_at, "clip": True},
         "encoding": {
             "y": y,
             "x": {"field": "low", "type": "quantitative", "scale": scale},

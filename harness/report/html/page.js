@@ -3,7 +3,11 @@
   const themes = JSON.parse(document.getElementById("themes").textContent);
   const root = document.documentElement;
   const media = window.matchMedia("(prefers-color-scheme: dark)");
-  const theme = () => root.dataset.theme || (media.matches ? "dark" : "light");
+  let printing = false;
+  const theme = () => {
+    if (printing) return "light";
+    return root.dataset.theme || (media.matches ? "dark" : "light");
+  };
   const drawn = new Map();
 
   // --- charts: drawn when they are about to be seen -------------------------------------------
@@ -52,8 +56,17 @@
     document.querySelectorAll("details.cell").forEach((one) => { one.open = true; });
     await Promise.all(places.map((place) => draw(place).catch(failed(place))));
   }
-  window.addEventListener("beforeprint", drawAll);
   window.harnessDrawAll = drawAll;
+  window.addEventListener("beforeprint", () => {
+    const dark = theme() === "dark";
+    printing = true;
+    if (dark) [...drawn.keys()].forEach(undraw);  // they are forgotten at once, and drawn anew
+    drawAll();
+  });
+  window.addEventListener("afterprint", () => {
+    printing = false;
+    if (theme() === "dark") redraw();
+  });
 
   async function redraw() {
     for (const place of [...drawn.keys()]) {

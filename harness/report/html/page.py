@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness import __version__
 from harness.report.answers import answers
 from harness.report.cells import RunView
-from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec
+from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec, wrapped
 from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
 from harness.report.content import Content, content_of
@@ -38,8 +38,9 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
 }
 """Gallery -> begins of the titles of tables that stand with it. All others stand by themselves."""
 _SHOWN_ANSWERS = 6
-_AXIS, _LEGEND_BESIDE, _LEGEND_BELOW, _LEGEND_LINE = 50, 27, 22, 21
-"""Pixels below a chart: its axis; a legend on one line; else the legend's margin and each line."""
+_AXIS, _LEGEND_BESIDE, _LEGEND_BELOW, _LEGEND_LINE, _LEGEND_SECOND_LINE = 50, 27, 22, 21, 14
+"""Pixels below a chart: its axis; a legend on one line; else the legend's margin, each name, and
+each further line of a name."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +182,10 @@ def _room(spec: Spec) -> int:
         legend = color.get("legend")
         if legend:
             beside = legend.get("direction") == "horizontal"
-            lines = len(color["scale"]["domain"])
-            return int(
-                height + (_LEGEND_BESIDE if beside else _LEGEND_BELOW + _LEGEND_LINE * lines)
-            )
+            names = color["scale"]["domain"]
+            more = sum(wrapped(name).count("\n") for name in names)
+            below = _LEGEND_BELOW + _LEGEND_LINE * len(names) + _LEGEND_SECOND_LINE * more
+            return int(height + (_LEGEND_BESIDE if beside else below))
     return int(height)
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from harness.report.index.overview import Dot, Line, Overview
 
-WIDTH, HEIGHT = 160, 32
+WIDTH, HEIGHT = 110, 32
 _EDGE = 3
 
 
