@@ -35,6 +35,8 @@ baseline_option = click.option(
 )
 out_option = click.option(
     "--out",
+    "--results",
+    "out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("results"),
     show_default=True,
@@ -45,6 +47,8 @@ seed_option = click.option(
 )
 results_option = click.option(
     "--results",
+    "--store",
+    "results",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("results"),
     show_default=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -19,6 +20,20 @@ HEAVY = {"celery", "kombu", "pydantic", "numpy", "duckdb", "rich", "redis", "bot
 def test_version() -> None:
     result = harness("--version")
     assert (result.returncode, result.stdout) == (0, f"harness {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in cli.SUBCOMMANDS if name not in ("check", "selftest", "doctor", "schema")],
+)
+def test_the_folder_of_runs_has_one_name_everywhere(name: str) -> None:
+    """Some call it `--out` or `--store` as well."""
+    command = importlib.import_module(cli.SUBCOMMANDS[name].module).command
+    parts = command.commands.values() if isinstance(command, click.Group) else [command]
+    folders = {"--out", "--store", "--results"}
+    for part in parts:
+        named = [set(option.opts) & folders for option in part.params]
+        assert all("--results" in names for names in named if names), part.name
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
