@@ -285,7 +285,8 @@ def test_values_can_be_read_by_hovering_and_as_a_table(
         chart.scroll_into_view_if_needed()
         bar = chart.locator(".mark-rect path").first
         bar.wait_for()
-        assert "phase: " in str(bar.get_attribute("aria-label"))
+        said = str(bar.get_attribute("aria-label"))
+        assert re.fullmatch(r"cell: \S+, phase: queue, [^:]+, ms: [\d.]+, share, %: [\d.]+", said)
         bar.hover()
         tip = page.locator("#vg-tooltip-element.visible")
         tip.wait_for()

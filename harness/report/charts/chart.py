@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,9 +177,16 @@ def x_axis(title: str, values: Sequence[float], **more: Any) -> tuple[Spec, str]
     return {"type": "linear", "zero": True, "nice": True, **more}, title
 
 
-def tooltip(heads: Mapping[str, str]) -> list[Spec]:
-    """The values of a row, each with its heading."""
-    return [{"field": field, "title": title} for field, title in heads.items()]
+def told(heads: Mapping[str, str]) -> Spec:
+    """Channels that tell the values of a row, each with its heading: to who points at it, and to
+    a screen reader, which else would read the names of internal fields."""
+    words = (
+        f"{json.dumps(f'{title}: ')} + datum[{json.dumps(field)}]" for field, title in heads.items()
+    )
+    return {
+        "tooltip": [{"field": field, "title": title} for field, title in heads.items()],
+        "description": {"value": {"expr": " + ', ' + ".join(words)}},
+    }
 
 
 def _short(value: Value) -> Value:

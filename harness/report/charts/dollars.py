@@ -12,7 +12,7 @@ from harness.report.charts.chart import (
     Value,
     row_labels,
     rows_axis,
-    tooltip,
+    told,
     wrapped,
 )
 from harness.report.charts.groups import groups
@@ -51,7 +51,7 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
                         "encoding": {
                             "y": rows_axis(room.count),
                             "x": {"field": "dollars", "type": "quantitative", "axis": axis},
-                            "tooltip": tooltip(_HEADS),
+                            **told(_HEADS),
                         },
                     },
                 ],

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.report.charts.chart import Spec, Value, tooltip, wrapped
+from harness.report.charts.chart import Spec, Value, told, wrapped
 from harness.report.charts.theme import DASHES, SHAPES
 
 _LEAST_SPAN = 2.0
@@ -83,7 +83,7 @@ def lines_and_points(
             "data": {"name": data},
             "transform": [{"filter": known}],
             "mark": {"type": "point", "opacity": 0, "size": 120},
-            "encoding": {**point, "tooltip": tooltip(heads)},
+            "encoding": {**point, **told(heads)},
         },
     ]
 

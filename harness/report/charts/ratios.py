@@ -12,7 +12,7 @@ from harness.report.charts.chart import (
     Value,
     row_labels,
     rows_axis,
-    tooltip,
+    told,
     wrapped,
 )
 from harness.report.verdicts import pair_words, verdict_words
@@ -124,10 +124,10 @@ def _spec(rows: Rows, ratios: Sequence[float], *, intervals: bool) -> Spec:
             *([_interval_bar(y, x("low"), rows)] if intervals else []),
             {"data": {"name": "pairs"},
              "mark": {"type": "point", "yOffset": rows.marks_at, "opacity": 0.75},
-             "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_PAIR)}},
+             "encoding": {"y": y, "x": x("ratio"), **told(_PAIR)}},
             {"data": {"name": "comparisons"},
              "mark": {"type": "tick", "yOffset": rows.marks_at, "thickness": 3, "size": 20},
-             "encoding": {"y": y, "x": x("ratio"), "tooltip": tooltip(_HEADS)}},
+             "encoding": {"y": y, "x": x("ratio"), **told(_HEADS)}},
         ],
     }  # fmt: skip
 
@@ -137,5 +137,5 @@ def _interval_bar(y: Spec, low: Spec, rows: Rows) -> Spec:
         "data": {"name": "comparisons"},
         "transform": [{"filter": "isValid(datum.low)"}],
         "mark": {"type": "rule", "style": "interval", "yOffset": rows.marks_at, "clip": True},
-        "encoding": {"y": y, "x": low, "x2": {"field": "high"}, "tooltip": tooltip(_HEADS)},
+        "encoding": {"y": y, "x": low, "x2": {"field": "high"}, **told(_HEADS)},
     }

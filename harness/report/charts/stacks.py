@@ -15,7 +15,7 @@ from harness.report.charts.chart import (
     Value,
     row_labels,
     rows_axis,
-    tooltip,
+    told,
     wrapped,
 )
 from harness.report.charts.groups import Group, groups
@@ -159,7 +159,7 @@ def _spec(
                     },
                     "fillOpacity": FAINT_IF_EMULATED,
                     "order": {"field": "order", "type": "quantitative"},
-                    "tooltip": tooltip(heads),
+                    **told(heads),
                 },
             },
         ],

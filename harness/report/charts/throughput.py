@@ -14,7 +14,7 @@ from harness.report.charts.chart import (
     Value,
     row_labels,
     rows_axis,
-    tooltip,
+    told,
     wrapped,
     x_axis,
 )
@@ -140,7 +140,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
                                   "range": ["circle", "triangle-up", "cross"]},
                     },
                     "fillOpacity": HOLLOW_IF_EMULATED,
-                    "tooltip": tooltip(_BLOCK),
+                    **told(_BLOCK),
                 },
             },
             {
@@ -149,7 +149,7 @@ def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
                 "encoding": {
                     "y": y,
                     "x": {"field": "median", "type": "quantitative", "scale": scale},
-                    "tooltip": tooltip(_SUMMARY),
+                    **told(_SUMMARY),
                 },
             },
         ],
@@ -165,6 +165,6 @@ def _interval_bar(y: Spec, scale: Spec, room: Rows) -> Spec:
             "y": y,
             "x": {"field": "low", "type": "quantitative", "scale": scale},
             "x2": {"field": "high"},
-            "tooltip": tooltip(_SUMMARY),
+            **told(_SUMMARY),
         },
     }
