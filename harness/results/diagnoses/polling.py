@@ -17,7 +17,9 @@ _FLOOR_S = 0.45
 _LEAST_SHARE = 0.25
 _PUSHING = ("redis", "rpc", "none")
 _ASKING_S = 0.05
-"""A result phase below this is what a result takes in any case."""
+"""A result phase below this is what a result takes in any case ..."""
+_ASKING_POLLED_S = 0.6
+"""... and on a backend that cannot push below this: there `get()` itself sleeps half a second."""
 _LEAST_POLL_S = 0.2
 """A result that is looked for every 0.5 s is found a quarter of a second late on average."""
 
@@ -134,7 +136,9 @@ def _chord_get_asks_parents(evidence: Evidence) -> Data | None:
     workload, result = evidence.workload, evidence.figure("phases_s", "result")
     if not isinstance(workload, ChordWorkload | NestedWorkload) or not workload.follow_parents:
         return None
-    if isinstance(evidence.load, ClosedLoad) and result and result.p50 and result.p50 >= _ASKING_S:
+    pushed = evidence.configuration.backend.service in _PUSHING
+    least_s = _ASKING_S if pushed else _ASKING_POLLED_S
+    if isinstance(evidence.load, ClosedLoad) and result and result.p50 and result.p50 >= least_s:
         return {"result_p50_s": result.p50, "size": workload.size}
     return None
 
