@@ -160,6 +160,9 @@ def test_the_window_of_somebody_elses_app_is_not_known(multiplier: int | None) -
     )
     found = told(hoarded(), ADD, worker, "redis", settings=settings)["prefetch_hoarding"]
     assert found["window"] == (multiplier or 4)
+    unlimited = {"worker_prefetch_multiplier": 0}
+    found = told(hoarded(), ADD, worker, "redis", settings=unlimited)["prefetch_hoarding"]
+    assert "window" not in found
 
 
 @pytest.mark.parametrize(("own", "told_so"), [(True, True), (False, False)])

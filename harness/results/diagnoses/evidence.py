@@ -60,8 +60,10 @@ class Evidence:
 
     @property
     def told_window(self) -> Data:
-        """The same for a warning's data; nothing where an app of the user's own decides it."""
-        return {"window": self.window} if self.decides("worker_prefetch_multiplier") else {}
+        """The same for a warning's data; nothing where an app of the user's own decides it, or
+        where there is no limit (a multiplier of 0)."""
+        known = self.decides("worker_prefetch_multiplier") and self.window > 0
+        return {"window": self.window} if known else {}
 
     def decides(self, name: str) -> bool:
         """Whether a setting is what the configuration says, or else Celery's default. An app of
