@@ -18,6 +18,7 @@ from celery import Celery, Task, signals
 from celery.app.defaults import NAMESPACES, flatten
 
 from harness.probe.app_variables import SHELL_VARIABLE
+from harness.probe.inherited import pass_on, watch_binding
 
 _BROKER_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
@@ -56,6 +57,7 @@ def build(spec: Mapping[str, Any]) -> Celery:
     app = load(spec["app"])
     guard(settings.get("broker_url", ""), settings.get("result_backend"))  # it may have set them
     ready(app)
+    settings = {**settings, **accepting(app, settings)}
     measured = {part["task"] for part in spec["workload"]["parts"]}
     stores_results: bool = spec["stores_results"]
 
@@ -63,6 +65,7 @@ def build(spec: Mapping[str, Any]) -> Celery:
         overrule(app, settings, stores_results=stores_results)
 
     rule()
+    pass_on(app, settings)
     _rule_tasks(app, measured, stores_results=stores_results)
     # Its own code may set things later: in these signals, or by a config_from_object.
     app.on_after_configure.connect(rule, weak=False)
@@ -92,6 +95,7 @@ def guard(broker_url: str, backend_url: str | None) -> None:
 
 def load(named: Mapping[str, str]) -> Celery:
     """Import the app from its project's folder. NoAppError, or whatever its code raises."""
+    watch_binding()
     os.chdir(named["project"])
     # In front, where `celery -A` has the current folder; what runs by now is loaded already.
     sys.path.insert(0, named["project"])
@@ -129,6 +133,21 @@ def ready(app: Celery) -> None:
     len(app.conf)
     app.finalize()
     app.loader.import_default_modules()
+
+
+def accepting(app: Celery, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What consumers have to accept besides what the app's own do: the serializers that `settings`
+    name. Its tasks may go on to use theirs."""
+    used = [settings[name] for name in _SERIALIZERS if settings.get(name)]
+    found = {}
+    for name in ("accept_content", "result_accept_content"):
+        own = app.conf[name]
+        if name not in settings and own is not None and not set(used) <= set(own):
+            found[name] = list(dict.fromkeys([*own, *used]))
+    return found
+
+
+_SERIALIZERS = ("task_serializer", "result_serializer", "event_serializer")
 
 
 def overrule(app: Celery, settings: Mapping[str, Any], *, stores_results: bool) -> None:

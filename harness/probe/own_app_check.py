@@ -23,6 +23,7 @@ from harness.probe import own_app
 from harness.probe.answers import answer, keep_output_apart
 from harness.probe.app_variables import load_spec
 from harness.probe.drawing import Arguments
+from harness.probe.inherited import options_of_its_own
 from harness.probe.own_tasks import task_of
 
 _TRIED_UNITS = range(3)
@@ -53,7 +54,7 @@ def _found(app: Celery, spec: Mapping[str, Any]) -> dict[str, Any]:
     if complaints:
         return {"error": "\n".join(f"the app {name}: {one}" for one in complaints)}
     measured = {part["task"] for part in parts}
-    return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app)}
+    return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app, measured)}
 
 
 def _complaints(app: Celery, parts: list[dict[str, Any]], seed: int) -> Iterator[str]:
@@ -84,13 +85,16 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _kept(app: Celery) -> dict[str, Any]:
-    """Settings of the app's own that hold unless the cell says otherwise. Only plain values: what
-    a text says might be a secret."""
+def _kept(app: Celery, measured: set[str]) -> dict[str, Any]:
+    """Settings of the app's own that hold unless the cell says otherwise, and options of measured
+    tasks that hold whatever it says. Only plain values: what a text says might be a secret."""
+    own = own_app.own_settings(app)
+    found = {name: value for name, value in own.items() if name not in own_app.RESET}
+    for name in sorted(measured):
+        found |= {f"{o} of {name}": value for o, value in options_of_its_own(app.tasks[name])}
     return {
         name: value if isinstance(value, bool | int | float) else "..."
-        for name, value in own_app.own_settings(app).items()
-        if name not in own_app.RESET
+        for name, value in found.items()
     }
 
 

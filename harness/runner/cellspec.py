@@ -55,6 +55,8 @@ def write(
     }
     if isinstance(heavy, OwnTaskWorkload):
         spec |= own_app(heavy, interpreter.project or Path.cwd(), seed)
+        if "accept_content" not in cell.configuration.settings:  # it was only added to: see own_app
+            spec["settings"] = {k: v for k, v in settings.items() if k != "accept_content"}
     write_private(path, spec)
 
 

@@ -114,7 +114,9 @@ def installation_conflicts(configuration: Configuration) -> list[Conflict]:
         return []
     conflicts = list(content_installation(configuration.settings))
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
-        conflicts.append((("worker", "pool"), "pool gevent needs gevent: pip install gevent"))
+        message = "pool gevent needs gevent, not installed here: "
+        message += "pip install 'celery-config-bench[gevent]'"
+        conflicts.append((("worker", "pool"), message))
     backend = configuration.backend.service
     row = BACKENDS[backend]
     missing = [name for name in row.modules if importlib.util.find_spec(name) is None]

@@ -12,7 +12,8 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.document import Document, Location
-from harness.scenario.wording import did_you_mean, shown, yaml_1_1_hint
+from harness.scenario.secrets import variables
+from harness.scenario.wording import did_you_mean, listed, shown, yaml_1_1_hint
 
 _BROKER = 'the harness makes it from "broker:"'
 _BACKEND = 'the harness makes it from "backend:"'
@@ -171,6 +172,15 @@ _ALSO: Mapping[str, tuple[type, ...]] = {
     "task_default_priority": (int,),
     "task_default_rate_limit": (int, float),
 }
+_KINDS_OF_QUEUE = ("classic", "quorum")
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "task_default_queue_type": _KINDS_OF_QUEUE,
+    "task_create_missing_queue_type": _KINDS_OF_QUEUE,
+    "broker_native_delayed_delivery_queue_type": _KINDS_OF_QUEUE,
+    "task_default_delivery_mode": ("persistent", "transient"),
+}
+"""Texts that mean something. Of another kind of queue Celery silently makes a classic one, and a
+cell would bear the name of what was not measured."""
 
 
 @cache
@@ -244,7 +254,18 @@ def _type_problem(name: str, value: Any) -> str | None:
     else:
         usable = isinstance(value, accepted)
     hint = yaml_1_1_hint(value) if option.type == "bool" else ""
-    return None if usable else f"{name}: expected {what}, not {shown(value)}{hint}"
+    if not usable:
+        return f"{name}: expected {what}, not {shown(value)}{hint}"
+    return _word_problem(name, value)
+
+
+def _word_problem(name: str, value: Any) -> str | None:
+    words = _WORDS.get(name)
+    if words is None or not isinstance(value, str) or value in words or variables(value):
+        return None
+    return (
+        f"{name}: expected one of {listed(words)}, not {shown(value)}{did_you_mean(value, words)}"
+    )
 
 
 def _option_problems(

@@ -124,6 +124,7 @@ def test_what_was_overruled_is_said(site: Site) -> None:
         "task_annotations": "...",
         "task_track_started": True,
         "worker_prefetch_multiplier": 2,
+        "serializer of trap.tasks.elsewhere": "...",
     }
     assert "overruled broker_read_url" in ended.words
 

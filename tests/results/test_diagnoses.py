@@ -23,6 +23,8 @@ from harness.scenario.configuration import Configuration, Worker
 from harness.scenario.endpoints import RabbitmqBroker, RedisBroker
 from harness.scenario.load_models import ClosedLoad
 from harness.scenario.models import Cell, Measure
+from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import AddWorkload, GroupWorkload
 from tests.results.histories import History, Task, Unit, ident_of
 
@@ -43,6 +45,7 @@ def told(
     backend: str,
     *,
     broker: Any = None,
+    settings: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Code -> data of every diagnosis of a block with these units.
 
@@ -69,7 +72,7 @@ def told(
             name="c",
             broker=broker or RedisBroker(service="redis"),
             backend=named,
-            settings={},
+            settings=settings or {},
             worker=worker,
         ),
         workload=workload,
@@ -94,6 +97,7 @@ def adds(seen_after_ms: int, *, store_ms: int = 1) -> list[Unit]:
 
 
 ADD = AddWorkload(workload="add")
+DIAGNOSES_BY_CODE = {one.code: one for one in DIAGNOSES}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +124,56 @@ def test_databases_outside_prefork(backend: str, pool: Any, told_so: bool) -> No
 def test_a_get_that_polls(backend: str, seen_after_ms: int, told_so: bool) -> None:
     found = told(adds(seen_after_ms), ADD, Worker(), backend)
     assert ("polled_get" in found) is told_so
+
+
+@pytest.mark.parametrize(("wait", "told_so"), [("get", True), ("interval", False), ("busy", False)])
+def test_a_caller_that_sleeps_an_interval_of_its_own(wait: Any, told_so: bool) -> None:
+    workload = TrackingWorkload(workload="tracking", wait=wait)
+    assert ("polled_get" in told(adds(300), workload, Worker(), "sqlite")) is told_so
+
+
+def hoarded() -> list[Unit]:
+    """Two tasks of a second on one worker, one after the other; the other worker has nothing."""
+    second = 1000 * MS
+    units = []
+    for number in range(2):
+        begin, end = number * second + 2 * MS, (number + 1) * second
+        task = Task(ident_of(number, 0), [MS], [begin], [(end, False)], [end], [end + MS])
+        unit = Unit(number, UnitFlag.MEASURED, 1, [task], published=2, seen=Outcome.OK)
+        unit.seen_at = end + 2 * MS
+        units.append(unit)
+    return units
+
+
+@pytest.mark.parametrize("multiplier", [None, 3])
+def test_the_window_of_somebody_elses_app_is_not_known(multiplier: int | None) -> None:
+    """Its own configuration may say another multiplier than Celery's default."""
+    own = OwnTaskWorkload(workload="task", app="shop", task="shop.resize")
+    settings = {} if multiplier is None else {"worker_prefetch_multiplier": multiplier}
+    worker = Worker(count=2, concurrency=1)
+    found = told(hoarded(), own, worker, "redis", settings=settings)["prefetch_hoarding"]
+    assert found.get("window") == multiplier
+    assert (
+        DIAGNOSES_BY_CODE["prefetch_hoarding"]
+        .detail(found)
+        .endswith("of the time" if multiplier is None else "window 3")
+    )
+    found = told(hoarded(), ADD, worker, "redis", settings=settings)["prefetch_hoarding"]
+    assert found["window"] == (multiplier or 4)
+    unlimited = {"worker_prefetch_multiplier": 0}
+    found = told(hoarded(), ADD, worker, "redis", settings=unlimited)["prefetch_hoarding"]
+    assert "window" not in found
+
+
+@pytest.mark.parametrize(("own", "told_so"), [(True, True), (False, False)])
+def test_somebody_elses_tasks_may_acknowledge_late(own: bool, told_so: bool) -> None:
+    """The configuration says nothing of it, and it shows in what ran twice."""
+    workload = OwnTaskWorkload(workload="task", app="shop", task="shop.resize") if own else ADD
+    units = hoarded()
+    units[1].tasks[0].started.append(500 * MS)
+    options = {"broker_transport_options": {"visibility_timeout": 0.5}}
+    found = told(units, workload, Worker(), "redis", settings=options)
+    assert ("late_ack_beyond_visibility" in found) is told_so
 
 
 @pytest.mark.parametrize(

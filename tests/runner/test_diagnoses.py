@@ -138,21 +138,24 @@ def test_tasks_that_expire(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workload", "load", "result_s", "warned"),
+    ("workload", "load", "backend", "result_s", "warned"),
     [
-        ({"workload": "chord"}, "closed", 0.06, True),
-        ({"workload": "nested"}, "closed", 0.06, True),
-        ({"workload": "chord"}, "closed", 0.04, False),
-        ({"workload": "chord", "follow_parents": False}, "closed", 0.06, False),
-        ({"workload": "chord"}, {"load": "rate", "rate": 5}, 0.06, False),
-        ({"workload": "group"}, "closed", 0.06, False),
+        ({"workload": "chord"}, "closed", "redis", 0.06, True),
+        ({"workload": "nested"}, "closed", "redis", 0.06, True),
+        ({"workload": "chord"}, "closed", "redis", 0.04, False),
+        ({"workload": "chord"}, "closed", "sqlite", 0.06, False),  # get() slept
+        ({"workload": "chord"}, "closed", "sqlite", 0.7, True),
+        ({"workload": "chord", "follow_parents": False}, "closed", "redis", 0.06, False),
+        ({"workload": "chord"}, {"load": "rate", "rate": 5}, "redis", 0.06, False),
+        ({"workload": "group"}, "closed", "redis", 0.06, False),
     ],
 )
 def test_callers_that_ask_for_a_whole_header(
-    site: Site, workload: dict[str, Any], load: Any, result_s: float, warned: bool
+    site: Site, workload: dict[str, Any], load: Any, backend: str, result_s: float, warned: bool
 ) -> None:
     """By figures made up, because how long the asking takes is the machine's affair; that it
     happens is seen in test_canvas."""
+    site.configuration(backend={"service": backend})
     site.scenario(workloads=[workload], loads=[load])
     (cell,) = load_plan(site.folder / "scenarios" / "s.yaml").cells
     result = Distribution(count=10, p50=result_s)

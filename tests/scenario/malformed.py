@@ -133,6 +133,17 @@ ADDED: Cases = (
         ["4:31: nobody would accept yaml: add it to result_accept_content"],
     ),
     (
+        "settings: {task_default_queue_type: qorum}",
+        [
+            '4:37: task_default_queue_type: expected one of classic, quorum, not "qorum"'
+            ' (did you mean "quorum"?)'
+        ],
+    ),
+    (
+        "settings: {task_default_delivery_mode: durable}",
+        ['4:40: task_default_delivery_mode: expected one of persistent, transient, not "durable"'],
+    ),
+    (
         "settings: {task_serializer: msgpac}",
         ['4:29: task_serializer: unknown "msgpac" (did you mean "msgpack"?)'],
     ),

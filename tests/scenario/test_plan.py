@@ -452,7 +452,8 @@ def test_a_pool_that_is_not_installed(project: Project, monkeypatch: pytest.Monk
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert project.problems() == []
     assert project.problems(environ={}) == [
-        "configs/c.yaml:4:16: pool gevent needs gevent: pip install gevent"
+        "configs/c.yaml:4:16: pool gevent needs gevent, not installed here: "
+        "pip install 'celery-config-bench[gevent]'"
     ]
 
 

@@ -67,7 +67,7 @@ ETA_BEYOND_VISIBILITY = Diagnosis(
 def _late_ack_beyond_visibility(evidence: Evidence) -> Data | None:
     visibility_s, run = _visibility_s(evidence), evidence.figure("phases_s", "run")
     duplicated = evidence.digest.fields["duplicated"]
-    late = evidence.setting("task_acks_late", False) is True
+    late = evidence.may_acknowledge_late
     if not late or visibility_s is None or not duplicated or run is None or run.max is None:
         return None
     if run.max <= visibility_s:

@@ -14,6 +14,7 @@ from harness.results.summary import Digest
 from harness.scenario.configuration import Configuration
 from harness.scenario.load_models import Load
 from harness.scenario.models import Cell
+from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.workload_models import Workload
 
 Data = dict[str, Any]
@@ -56,6 +57,25 @@ class Evidence:
         """Messages that one worker process takes at once: its prefetch window."""
         multiplier = self.setting("worker_prefetch_multiplier", 4)
         return int(self.configuration.worker.concurrency * multiplier)
+
+    @property
+    def told_window(self) -> Data:
+        """The same for a warning's data; nothing where an app of the user's own decides it, or
+        where there is no limit (a multiplier of 0)."""
+        known = self.decides("worker_prefetch_multiplier") and self.window > 0
+        return {"window": self.window} if known else {}
+
+    def decides(self, name: str) -> bool:
+        """Whether a setting is what the configuration says, or else Celery's default. An app of
+        the user's own may have another value, and its tasks may have theirs."""
+        own = isinstance(self.workload, OwnTaskWorkload)
+        return not own or name in self.configuration.settings
+
+    @property
+    def may_acknowledge_late(self) -> bool:
+        """Whether tasks may be acknowledged when they are over."""
+        own = isinstance(self.workload, OwnTaskWorkload)
+        return own or self.setting("task_acks_late", False) is True
 
     def setting(self, name: str, default: Any) -> Any:
         """A Celery setting, or Celery's default, which the caller knows."""

@@ -68,14 +68,14 @@ GEVENT_HEARTBEAT = Diagnosis(
 def _gevent_full_window(evidence: Evidence) -> Data | None:
     """Pauses of two seconds in which messages waited."""
     queue = evidence.figure("phases_s", "queue")
-    late = evidence.setting("task_acks_late", False) is True
+    late = evidence.may_acknowledge_late
     if not _gevent(evidence, "redis") or not late or queue is None or queue.max is None:
         return None
     gaps_s, (low_s, high_s) = _gaps_s(evidence), _DRAIN_S
     pauses = int(((gaps_s >= low_s) & (gaps_s <= high_s)).sum())
     if pauses < 2 or queue.max < low_s:
         return None
-    return {"pauses": pauses, "window": evidence.window}
+    return {"pauses": pauses, **evidence.told_window}
 
 
 GEVENT_FULL_WINDOW = Diagnosis(
@@ -93,5 +93,7 @@ GEVENT_FULL_WINDOW = Diagnosis(
         "threads has an event hub."
     ),
     find=_gevent_full_window,
-    detail=lambda data: f"{data['pauses']} pauses, window {data['window']}",
+    detail=lambda data: (
+        f"{data['pauses']} pauses" + (f", window {data['window']}" if "window" in data else "")
+    ),
 )

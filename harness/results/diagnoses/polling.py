@@ -8,7 +8,7 @@ from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.merge import MISSING, Times
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.load_models import ClosedLoad
-from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import GroupWorkload
 from harness.units import format_duration
 
@@ -17,7 +17,9 @@ _FLOOR_S = 0.45
 _LEAST_SHARE = 0.25
 _PUSHING = ("redis", "rpc", "none")
 _ASKING_S = 0.05
-"""A result phase below this is what a result takes in any case."""
+"""A result phase below this is what a result takes in any case ..."""
+_ASKING_POLLED_S = 0.6
+"""... and on a backend that cannot push below this: there `get()` itself sleeps half a second."""
 _LEAST_POLL_S = 0.2
 """A result that is looked for every 0.5 s is found a quarter of a second late on average."""
 
@@ -43,11 +45,7 @@ def _sqs_polling(evidence: Evidence) -> Data | None:
     share = float(slept_ns[idle].sum()) / max(span_ns, 1)
     if share < _LEAST_SHARE:
         return None
-    data = {"polling_interval_s": interval_s, "slept_share": share}
-    known = "worker_prefetch_multiplier" in evidence.configuration.settings
-    if known or not isinstance(evidence.workload, OwnTaskWorkload):  # which may say it itself
-        data["window"] = evidence.window
-    return data
+    return {"polling_interval_s": interval_s, "slept_share": share, **evidence.told_window}
 
 
 def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -109,6 +107,9 @@ GROUP_GET_FLOOR = Diagnosis(
 def _polled_get(evidence: Evidence) -> Data | None:
     result = evidence.figure("phases_s", "result")
     polled = evidence.configuration.backend.service not in _PUSHING
+    workload = evidence.workload
+    if isinstance(workload, TrackingWorkload) and workload.wait != "get":
+        return None  # it sleeps its own interval, or not at all
     if not isinstance(evidence.load, ClosedLoad) or not polled or not result or not result.p50:
         return None
     return {"result_p50_s": result.p50} if result.p50 >= _LEAST_POLL_S else None
@@ -135,7 +136,9 @@ def _chord_get_asks_parents(evidence: Evidence) -> Data | None:
     workload, result = evidence.workload, evidence.figure("phases_s", "result")
     if not isinstance(workload, ChordWorkload | NestedWorkload) or not workload.follow_parents:
         return None
-    if isinstance(evidence.load, ClosedLoad) and result and result.p50 and result.p50 >= _ASKING_S:
+    pushed = evidence.configuration.backend.service in _PUSHING
+    least_s = _ASKING_S if pushed else _ASKING_POLLED_S
+    if isinstance(evidence.load, ClosedLoad) and result and result.p50 and result.p50 >= least_s:
         return {"result_p50_s": result.p50, "size": workload.size}
     return None
 

@@ -33,7 +33,7 @@ def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     share = idle_s * 1e9 / max(int(moments[-1] - moments[0]), 1)
     if share < _LEAST_SHARE or idle_s < _LEAST_S:
         return None
-    return {"idle_s": idle_s, "share": share, "window": evidence.window}
+    return {"idle_s": idle_s, "share": share, **evidence.told_window}
 
 
 PREFETCH_HOARDING = Diagnosis(
@@ -51,8 +51,8 @@ PREFETCH_HOARDING = Diagnosis(
     ),
     find=_prefetch_hoarding,
     detail=lambda data: (
-        f"{format_duration(data['idle_s'])}, {data['share']:.0%} of the time, window "
-        f"{data['window']}"
+        f"{format_duration(data['idle_s'])}, {data['share']:.0%} of the time"
+        + (f", window {data['window']}" if "window" in data else "")
     ),
 )
 
