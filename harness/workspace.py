@@ -211,6 +211,21 @@ def dead_workspaces(environ: Mapping[str, str]) -> Iterator[list[DeadWorkspace]]
         yield found
 
 
+def living_workspaces(root: Path) -> Iterator[Path]:
+    """Folders of this user whose owner lives: somebody holds their lock. Changes nothing."""
+    for path in root.glob(f"{_prefix()}*"):
+        try:
+            descriptor = os.open(path / "owner.json", os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            yield path
+        finally:
+            os.close(descriptor)
+
+
 def temporary_root(environ: Mapping[str, str]) -> Path:
     """Where workspaces live."""
     return Path(environ.get("TMPDIR") or tempfile.gettempdir())

@@ -126,6 +126,9 @@ class _Evidence:
     """What speaks for one fault: units, by how it had to do with them."""
 
     held: Mask
+    passed_on: Mask
+    """Held, and not to the end of it: a worker that stood still goes on, and what a dead one had
+    another one may have received since. A later fault may have had it then."""
     ran_again: Mask
     touched: Mask
     waited: Mask
@@ -142,13 +145,16 @@ class _Evidence:
 
 def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
     note = scene.notes[index]
+    pauses = note.fault == "stop_worker"
+    held = _held(scene, note)
     return _Evidence(
-        _held(scene, note),
+        held,
+        held & (pauses | _received_elsewhere(scene, note)),
         _ran_again(scene, note),
         _touched(scene, spans, index),
         _waited(scene, spans, index),
         _vanished(scene, note),
-        note.fault == "stop_worker",
+        pauses,
     )
 
 
@@ -162,13 +168,13 @@ def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
             chosen[one.waited] = index
         return chosen
     for index, one in faults:
-        chosen[one.touched] = index
+        chosen[one.touched | one.passed_on] = index
     if trouble == "lost":
         for index, one in faults:
             chosen[one.vanished & (chosen == NOBODY)] = index
     if trouble != "duplicated":
         for index, one in faults:
-            chosen[one.held] = index
+            chosen[one.held & ~one.passed_on] = index
         return chosen
     # A second run is the first fault's that cut a run short; the other way round, of what was
     # held twice only the last one can have lost it.
@@ -274,8 +280,17 @@ def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
     return found
 
 
+def _received_elsewhere(scene: Scene, note: FaultNote) -> Mask:
+    """Units with a task that another process received once the fault was done."""
+    received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.struck_ns or FOREVER
+    others = ~np.isin(received.pid, [*note.died, *note.mains])
+    found = np.zeros(len(scene.merged.tasks), dtype=bool)
+    found[received.place[others & (received.time_ns > since_ns)]] = True
+    return scene.merged.tasks.some(found)
+
+
 def _ran_again(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that was begun by the fault's processes, or by any worker that lost its
+    """Units with a task that was begun by the fault's processes, or by a worker that lost its
     connection by it, and was started once more afterwards."""
     tasks, all_ = scene.merged.tasks, scene.handlings
     found = np.zeros(len(tasks), dtype=bool)
@@ -283,8 +298,10 @@ def _ran_again(scene: Scene, note: FaultNote) -> Mask:
         return tasks.some(found)
     until = note.over_ns or FOREVER
     before = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns <= until))
-    if not disconnects(note.fault):
-        before = before.chosen(np.isin(before.pid, [*note.died, *note.mains, *note.pool]))
+    pids = {*note.died, *note.mains, *note.pool}
+    if disconnects(note.fault):  # whole workers, of which the note may have main processes only
+        pids |= {child for child, parent in all_.parents.items() if parent in note.mains}
+    before = before.chosen(np.isin(before.pid, sorted(pids)))
     # A second start within one process is the broker's doing as well: only the order counts.
     after = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns > note.begin_ns))
     restarted = after.chosen(tasks.executions[after.place] > 1)

@@ -43,7 +43,9 @@ def orphans(
         if note.begin_ns is None or not disconnects(note.fault):
             continue
         before = handlings.time_ns[index] <= (note.over_ns or note.begin_ns)
-        forgotten |= (handlings.kind[index] == Kind.RECEIVED) & before
+        # Of the workers that it was about: the others kept their connection.
+        theirs = np.isin(handlings.pid[index], note.mains)
+        forgotten |= (handlings.kind[index] == Kind.RECEIVED) & before & theirs
     found[held] = dead | forgotten
     return found
 

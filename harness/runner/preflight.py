@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import psutil
 
@@ -14,7 +15,7 @@ from harness.results.record import RecordedWarning
 from harness.scenario.faulty_loads import network_by
 from harness.scenario.models import Cell
 from harness.services import wires
-from harness.workspace import MARK
+from harness.workspace import MARK, living_workspaces
 
 _DESCRIPTORS = 256
 """The harness, a client or a worker uses up to 60 with default loads."""
@@ -44,7 +45,10 @@ def check_networks(cells: Iterable[Cell], environ: Mapping[str, str]) -> None:
 def others_measuring(own: str) -> int:
     """How many other runs of the harness are under way on this machine, as far as this user may
     see. `own` is the path of the workspace that is not counted."""
-    return len(set(_marks()) - {own})
+    # Between two blocks a run has but its servers, and Redis overwrites its own environment for a
+    # title: the lock of a workspace shows such a run too, where both use the same TMPDIR.
+    beside = {str(path) for path in living_workspaces(Path(own).parent)}
+    return len((set(_marks()) | beside) - {own})
 
 
 def neighbours(workspace: str) -> tuple[RecordedWarning, ...]:

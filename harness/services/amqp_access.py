@@ -12,7 +12,7 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 from kombu.connection import Connection
 
 from harness.errors import ServiceError
-from harness.services.redaction import address_of, strip_credentials
+from harness.services.redaction import address_of, strip_credentials, strip_url
 from harness.services.tls import HINT, amqp_options
 
 _CONNECT_S = 5.0
@@ -78,7 +78,7 @@ def check_amqp_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in {"amqp", "amqps", "pyamqp"} or not parts.hostname:
         raise ServiceError(
-            f"not an AMQP URL: {strip_credentials(url)}. "
+            f"not an AMQP URL: {strip_url(url)}. "
             "It has the form amqp://user:password@host:5672/vhost (amqps:// for TLS)"
         )
     if named := [key for key, _ in parse_qsl(parts.query) if key.startswith("ssl")]:

@@ -14,8 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.errors import ServiceError
 from harness.services.base import ServerInfo, Target
+from harness.services.external import readable
 from harness.services.local import is_this_host
-from harness.services.redaction import password_of, strip_credentials
+from harness.services.redaction import password_of, strip_credentials, strip_url
 from harness.services.settings import expand
 from harness.services.sqs_emulators import FAKE_KEY, ask_emulator
 
@@ -97,9 +98,10 @@ def code_of(error: ClientError) -> str:
 def external_url(url: str | None, service: str, what: str, environ: Mapping[str, str]) -> str:
     """The URL of an external endpoint; without one, Amazon's own."""
     found = expand(url or f"{service}://", environ, where=f"the {service} URL")
+    readable(found, f"a URL for {what}")
     if urlsplit(found).scheme not in {service, "http", "https"}:
         raise ServiceError(
-            f"not a URL for {what}: {strip_credentials(found)}. It is {service}:// for Amazon's "
+            f"not a URL for {what}: {strip_url(found)}. It is {service}:// for Amazon's "
             "own, or the endpoint, http://host:port or https://host"
         )
     return found

@@ -27,7 +27,7 @@ from harness.services.base import (
     Target,
     Undo,
 )
-from harness.services.external import given_url
+from harness.services.external import given_url, readable
 from harness.services.labels import identifier
 from harness.services.local import LocalLaunch, LocalServer, is_this_host
 from harness.services.rabbitmq_counters import CounterReader
@@ -88,6 +88,7 @@ class RabbitmqDriver:
         management = endpoint.management_url
         if management is not None:
             management = expand(management, environ, where="management_url")
+            readable(management, "a management URL")
         return Target("external", url, management, ca=ca_of(endpoint, url, "amqps"))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:

@@ -26,6 +26,17 @@ def strip_credentials(text: str) -> str:
     return _QUERY.sub(rf"\g<key>{_MASK}", _USERINFO.sub(rf"\g<scheme>{_MASK}@", text))
 
 
+def strip_url(url: str) -> str:
+    """What may be shown of a URL that perhaps is none: nothing before its last `@`, where a
+    password may be that was not percent-encoded, and nothing of query and fragment."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or "@" in scheme:
+        scheme, separator, rest = "", "", url
+    _, at, place = rest.rpartition("@")
+    login = f"{_MASK}@" if at else ""
+    return f"{scheme}{separator}{login}{re.split('[?#]', place)[0]}"
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` without the secrets, however they are written in it, and without credentials in
     URLs."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from harness.errors import ServiceError
 from harness.scenario.endpoints import TlsEndpoint
-from harness.services.redaction import strip_credentials
+from harness.services.redaction import strip_url
 
 _REQUIRED = "required"
 HINT = "if its certificate is signed by an authority of your own, say `ca: FILE` beside `url:`"
@@ -23,7 +23,7 @@ def ca_of(endpoint: TlsEndpoint, url: str, scheme: str) -> str | None:
         return None
     if urlsplit(url).scheme != scheme:
         raise ServiceError(
-            f"`ca:` is for {scheme}:// only, and the URL is {strip_credentials(url)}: change one"
+            f"`ca:` is for {scheme}:// only, and the URL is {strip_url(url)}: change one"
         )
     path = Path(endpoint.ca).expanduser().absolute()
     try:

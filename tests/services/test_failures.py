@@ -111,6 +111,39 @@ def test_mistakes_of_an_endpoint(reach: Reach, broker: Any, words: str) -> None:
     assert words in failure(reach, configuration(broker))
 
 
+ENDPOINTS: dict[str, Callable[[str], Any]] = {
+    "redis": lambda rest: redis(provider="external", url=f"redis://{rest}/0"),
+    "rabbitmq": lambda rest: rabbitmq(url=f"amqp://{rest}/"),
+    "management": lambda rest: rabbitmq(url="amqp://h/", management_url=f"http://{rest}/"),
+    "sqs": lambda rest: sqs(url=f"http://{rest}"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDPOINTS)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        # A password that was not percent-encoded ends the part that user and host stand in.
+        f":a/{WRONG}@127.0.0.1:1",
+        f":a#{WRONG}@127.0.0.1:1",
+        f":a?{WRONG}@127.0.0.1:1",
+        f":12/{WRONG}@127.0.0.1:1",
+        f"u:12/{WRONG}@127.0.0.1:1",
+        f"u:a@b/{WRONG}@127.0.0.1:1",
+        f"u:[{WRONG}@127.0.0.1:1",
+        f"u:{WRONG}@127.0.0.1:port",
+        f"u:{WRONG}@127.0.0.1:65536",
+        f"u:{WRONG}@[::1",
+    ],
+)
+def test_a_url_that_cannot_be_taken_apart(reach: Reach, kind: str, rest: str) -> None:
+    """One sentence, no ValueError, and no piece of the password, wherever it was torn."""
+    message = failure(reach, configuration(ENDPOINTS[kind](rest)))
+    assert " URL" in message
+    assert "not a" in message
+    assert WRONG[:4] not in message
+
+
 def test_rpc_does_not_work_on_sqs(reach: Reach) -> None:
     broken = Configuration(
         name="broken", broker=SqsBroker(service="sqs"), backend=RpcBackend(service="rpc")

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.workspace import dead_workspaces, open_workspace
+from harness.runner.preflight import others_measuring
+from harness.workspace import dead_workspaces, living_workspaces, open_workspace
 
 
 @pytest.fixture
@@ -149,3 +150,15 @@ def test_no_journal_breaks_the_sweep(environ: dict[str, str], entries: list[byte
         for name in ("journal.jsonl", "owner.json"):
             (path / name).unlink()
         path.rmdir()
+
+
+def test_who_lives_is_seen_though_none_of_its_processes_shows(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Between blocks a run has no process with its mark: Redis overwrites its own environment."""
+    orphan(environ)
+    with open_workspace(environ) as own, open_workspace(environ) as other:
+        assert set(living_workspaces(tmp_path)) == {own.path, other.path}
+        # Of the machine's other runs, which may come and go, nothing is known here.
+        assert others_measuring(str(own.path)) >= 1
+    assert list(living_workspaces(tmp_path)) == []

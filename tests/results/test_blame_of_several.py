@@ -1,0 +1,82 @@
+"""Which of several faults is to blame, where more than one had to do with a unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.results.made_blocks import CHILD, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
+from tests.results.test_faults import KILL, steady
+
+LATE = {"task_acks_late": True}
+OTHER_KILL: dict[str, Any] = {"died": (OTHER_MAIN, OTHER_CHILD), "mains": (OTHER_MAIN,)}
+
+
+def test_a_worker_that_stood_still_did_not_cut_short_what_another_ran(tmp_path: Path) -> None:
+    """A long task of the other worker, which is killed later: that kill's, and no promise of the
+    pause is broken."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    long = block.unit(2.5)
+    block.receive(long, 2.51, other=True)
+    block.run(long, 2.52, None, other=True)
+    steady(block, 4.0, 10)
+    block.receive(long, 8.0)
+    block.run(long, 8.01, 8.02)
+    block.see(long, 8.03)
+    pause = note("stop_worker", 3.0, 3.5, pool=(CHILD,))
+    kill = note("kill_worker", 5.0, number=1, **OTHER_KILL)
+    read = block.read(tmp_path, pause, kill, settings=LATE)
+    assert read.outcome(long) == "ok"
+    assert [fault.trouble.duplicated for fault in read.fields["faults"]] == [0, 1]
+    assert [promise.kept for promise in read.fields["promises"]] == ["untested", "kept"]
+
+
+def test_what_a_worker_held_while_it_stood_still_is_the_brokers_that_lost_it(
+    tmp_path: Path,
+) -> None:
+    """The pause ended nothing: the broker that was killed afterwards took the message along."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    held = block.unit(2.99)
+    block.receive(held, 2.995)
+    steady(block, 5.0, 10)
+    pause = note("stop_worker", 3.0, 3.5, pool=(CHILD,))
+    broker = note("kill_broker", 3.6, 4.0, number=1)
+    read = block.read(tmp_path, pause, broker)
+    assert read.outcome(held) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == [0, 1]
+    assert "broken" not in [promise.kept for promise in read.fields["promises"]]
+    alone = block.read(tmp_path, pause)
+    assert alone.fault.trouble.lost == 1
+
+
+def test_what_was_delivered_again_is_no_longer_the_first_kills(tmp_path: Path) -> None:
+    """Held by a worker that was killed, received by another one, lost with the broker."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    held = block.unit(2.9)
+    block.receive(held, 2.91)
+    block.run(held, 2.95, None)
+    steady(block, 3.1, 6.5, other=True)
+    block.receive(held, 6.4, other=True)
+    steady(block, 8.0, 10, other=True)
+    kill = note("kill_worker", 3.0, **KILL)
+    broker = note("kill_broker", 6.5, 7.0, number=1, mains=(OTHER_MAIN,))
+    read = block.read(tmp_path, kill, broker, settings=LATE)
+    assert read.outcome(held) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == [0, 1]
+    alone = block.read(tmp_path, kill, settings=LATE)
+    assert alone.fault.trouble.lost + alone.fault.trouble.timed_out == 1
+
+
+def test_what_the_other_worker_has_is_not_forgotten(tmp_path: Path) -> None:
+    """Only the one that stood still lost its connection, and with it what it had not begun."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    forgotten, waiting = block.unit(2.9), block.unit(2.9)
+    block.receive(forgotten, 2.91)
+    block.receive(waiting, 2.91, other=True)
+    steady(block, 3.6, 10)
+    read = block.read(tmp_path, note("stop_worker", 3.0, 3.5, pool=(CHILD,)))
+    assert [read.outcome(unit) for unit in (forgotten, waiting)] == ["lost", "timed_out"]
