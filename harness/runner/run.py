@@ -122,7 +122,9 @@ def _run(
                 except BaseException:
                     execution.end("failed")
                     raise
-    return execution.record, folder
+    # What is printed and left as files is what `harness report` will say: an interrupt may have
+    # left a block in its event logs only.
+    return salvaged(folder.path, execution.record), folder
 
 
 class _Execution:

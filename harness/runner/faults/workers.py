@@ -121,12 +121,14 @@ class PoolChildKill:
             raise NothingToBreakError(f"worker {self._number} has no pool process, none is ready")
         chosen = self._busy(children) or children
         pid = self._chance.choice(chosen)
+        try:
+            child = psutil.Process(pid)
+            child.kill()
+        except psutil.NoSuchProcess as error:  # as `worker_max_tasks_per_child` has it
+            raise NothingToBreakError(f"pool process {pid} ended by itself just then") from error
         deed.died = (pid,)
         deed.target += ", a pool process"
-        with suppress(ProcessLookupError):
-            child = psutil.Process(pid)
-            os.kill(pid, signal.SIGKILL)
-            psutil.wait_procs([child], timeout=_GONE_S)
+        psutil.wait_procs([child], timeout=_GONE_S)
 
     def mend(self, deed: Deed, main: MainThread) -> None:
         """Nothing: Celery starts another one by itself."""
