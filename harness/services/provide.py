@@ -115,6 +115,9 @@ class Services:
                 backend = backend_service.open_namespace(label, own, endpoint)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
+            if isinstance(configuration.backend, RpcBackend):
+                # Through the broker, whatever else its server could keep results as.
+                backend_end = CeleryEnd("rpc://")
             broker_end = broker.broker()
             settings = block_settings(configuration, broker_end, backend_end, self._environ)
             isolation = {"broker": broker.isolation}

@@ -49,6 +49,22 @@ def test_the_floor_of_group_get(site: Site, collect: str, warned: bool) -> None:
     assert ("group.get() waits half a second" in ended.words) is warned
 
 
+def test_rpc_through_redis_has_no_such_floor(site: Site) -> None:
+    """Its results are messages, though the Redis server beside them could keep them, too."""
+    site.configuration(backend={"service": "rpc"})
+    site.scenario(
+        workloads=[{"workload": "group", "size": 1}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 6, "warmup": 1},
+    )
+    ended = site.run()
+    assert ended.code == 0, ended.stderr
+    assert ended.block.outcomes.ok == 6
+    join = ended.block.canvas_s["join"].p50
+    assert join is not None
+    assert join < 0.4
+
+
 def test_the_polling_of_sqs(site: Site) -> None:
     """Also without it, messages wait: for the emulator, and for each other."""
     site.configuration(broker={"service": "sqs"})

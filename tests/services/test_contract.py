@@ -18,6 +18,7 @@ from celery import Celery
 from kombu.connection import Connection
 
 from harness.processes import Process, spawn
+from harness.scenario.endpoints import RpcBackend
 from harness.services.provide import BlockSpace, Services
 from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, target_of
 
@@ -123,6 +124,15 @@ def test_blocks_do_not_see_each_other(case: Case, label: str) -> None:
         publish(app, 2)
         until(lambda: one.broker.depth() == 2)
         assert other.broker.depth() == 0
+
+
+def test_rpc_is_rpc_whatever_else_the_brokers_server_can_keep(local: Services, label: str) -> None:
+    """A Redis server would do as a result backend of its own."""
+    for number, case in enumerate((LOCAL[0], RABBITMQ)):
+        configuration = case.model_copy(update={"backend": RpcBackend(service="rpc")})
+        with local.open_block(configuration, f"{label}-{number}") as space, client(space) as app:
+            assert space.settings["result_backend"] == "rpc://"
+            assert type(app.backend).__name__ == "RPCBackend"
 
 
 def test_messages_of_every_priority_count(local: Services, label: str) -> None:
