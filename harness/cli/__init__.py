@@ -156,14 +156,21 @@ def _printable_lines(message: str) -> str:
 
 def bug(error: Exception) -> int:
     """One line on the terminal, the traceback in a file, or on the terminal with HARNESS_DEBUG."""
-    text = "".join(traceback.format_exception(error))
+    from harness.services.redaction import strip_credentials  # noqa: PLC0415 - see above
+
+    text = strip_credentials("".join(traceback.format_exception(error)))
+    message = f"harness: this is a bug: {type(error).__name__}: {strip_credentials(str(error))}"
     if os.environ.get("HARNESS_DEBUG"):
         click.echo(text, err=True)
         return int(ExitCode.USAGE)
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="harness-bug-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-    message = f"harness: this is a bug: {type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="harness-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as no_file:
+        click.echo(f"{text}\n{message}\nPlease report it with the traceback above", err=True)
+        click.echo(f"harness: it could not be left in a file: {no_file}", err=True)
+        return int(ExitCode.USAGE)
     click.echo(f"{message}\nPlease report it with the traceback in {file.name}", err=True)
     return int(ExitCode.USAGE)

@@ -13,8 +13,13 @@ from harness.results.handlings import Handlings
 from harness.results.merge import MISSING, Merged
 
 Mask = npt.NDArray[np.bool_]
-_DISCONNECTING = ("broker", "network", "stop_worker", "black_hole")
-"""Parts of the names of faults after which a worker connects anew."""
+_DISCONNECTING = frozenset(
+    (
+        *("restart_broker", "kill_broker", "fill_broker"),
+        *("reset_network", "black_hole", "stop_worker"),
+    )
+)
+"""Faults after which a worker connects anew. A slow network keeps its connections."""
 
 
 def orphans(
@@ -52,7 +57,7 @@ def orphans(
 
 def disconnects(fault: str) -> bool:
     """Whether workers lose their connection to the broker by a fault of this kind."""
-    return any(part in fault for part in _DISCONNECTING)
+    return fault in _DISCONNECTING
 
 
 def without_kept(

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"<>]+@")
+_NAMES = "passw|pwd|secret|token|key|auth|credential|signature"
 _QUERY = re.compile(
-    r"(?P<key>[?&;][^=&\s'\"<>]*(?:passw|pwd|secret|token|key)[^=&\s'\"<>]*=)[^&\s'\"<>]+",
+    rf"(?P<key>[?&;#][^=&\s'\"<>]*(?:{_NAMES})[^=&\s'\"<>]*=)[^&\s'\"<>]+",
     re.IGNORECASE,
 )
-_SECRET_KEY = re.compile(r"passw|pwd|secret|token|key", re.IGNORECASE)
-_NO_SECRET = frozenset({"global_keyprefix", "ssl_keyfile", "ssl_key", "sslkey"})
-"""Parameters of URLs whose names look like a secret's: a prefix, and paths of files."""
+_SECRET_KEY = re.compile(_NAMES, re.IGNORECASE)
+_NO_SECRET = frozenset(
+    {"global_keyprefix", "ssl_keyfile", "ssl_key", "sslkey", "auth_plugin", "auth_plugin_map"}
+)
+"""Parameters of URLs whose names look like a secret's: a prefix, paths of files, plugins."""
 _MASK = "***"
 _SHORTEST = 4
 """A shorter secret would mask half of any text; inside a URL it is masked all the same."""
@@ -53,7 +56,7 @@ def password_of(url: str) -> tuple[str, ...]:
     found = [unquote(parts.password)] if parts.password else []
     found += [
         value
-        for key, value in parse_qsl(parts.query)
+        for key, value in [*parse_qsl(parts.query), *parse_qsl(parts.fragment)]
         if _SECRET_KEY.search(key) and key not in _NO_SECRET
     ]
     return tuple(dict.fromkeys(found))

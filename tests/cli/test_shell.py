@@ -147,6 +147,20 @@ def test_a_bug_leaves_its_traceback_in_a_file(
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_a_bug_without_room_for_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then it stands on the terminal; passwords of URLs nowhere."""
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    monkeypatch.delenv("HARNESS_DEBUG", raising=False)
+    with_command(monkeypatch, ZeroDivisionError("at redis://:pw-4711@h/0"))
+    assert cli.exit_code_of(["check"]) == ExitCode.USAGE
+    message = capsys.readouterr().err
+    assert "Traceback" in message
+    assert "this is a bug: ZeroDivisionError: at redis://***@h/0" in message
+    assert "pw-4711" not in message
+
+
 def test_a_bug_with_debugging_on_shows_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.results.made_blocks import CHILD, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
 from tests.results.test_faults import KILL, steady
 
@@ -80,3 +82,16 @@ def test_what_the_other_worker_has_is_not_forgotten(tmp_path: Path) -> None:
     steady(block, 3.6, 10)
     read = block.read(tmp_path, note("stop_worker", 3.0, 3.5, pool=(CHILD,)))
     assert [read.outcome(unit) for unit in (forgotten, waiting)] == ["lost", "timed_out"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"), [("reset_network", "lost"), ("slow_network", "timed_out")]
+)
+def test_a_slow_network_makes_no_worker_forget(tmp_path: Path, fault: str, outcome: str) -> None:
+    """A worker that has to connect anew throws away what it had received and not begun."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    held = block.unit(2.99)
+    block.receive(held, 2.995)
+    steady(block, 5.0, 10)
+    assert block.read(tmp_path, note(fault, 3.0, 3.5)).outcome(held) == outcome

@@ -88,6 +88,10 @@ URLS = st.sampled_from(
         "rediss://host/?ssl_cert_reqs=required&password={}&db=3",
         "sqs://?aws_secret_access_key={}",
         "postgresql://u:{}@h/d?sslpassword={}",
+        "redis://host/0?auth={}",
+        "https://queue.example/q?X-Amz-Signature={}&x=1",
+        "redis://host/0?x=1#password={}",
+        "amqp://host/v?credential={}",
     )
 )
 PRINTED: st.SearchStrategy[Callable[[str], str]] = st.sampled_from(
