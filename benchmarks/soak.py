@@ -1,9 +1,10 @@
-"""One run for half an hour: three brokers, workers killed, stopped, shut down at random moments.
+"""One run for half an hour: three brokers, and faults at random moments.
 
-Holds if every block was measured and every unit has an outcome, if nothing is left over, and if the
-memory of the harness itself is flat: the median of the last quarter at most 1.1 times that of the
-second one, when everything has been loaded once. What the faults cost is not judged: see
-docs/faults.md. SOAK_MINUTES shortens it.
+Workers are killed, stopped, shut down; the Redis that has the results is killed and restarted, the
+way to it cut and slowed. Holds if every block was measured and every unit has an outcome, if
+nothing is left over, and if the memory of the harness itself is flat: the median of the last
+quarter at most 1.1 times that of the second one, when everything has been loaded once. What the
+faults cost is not judged: see docs/faults.md. SOAK_MINUTES shortens it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ENDS_S = 180.0
 WORKERS = {"concurrency": 2, "count": 2}
 REDIS = {"service": "redis"}
 BROKERS: dict[str, dict[str, object]] = {
-    "redis": {"broker": REDIS, "backend": REDIS},
+    "redis": {"broker": REDIS, "backend": {**REDIS, "apart": True}},
     "rabbitmq": {"broker": {"service": "rabbitmq"}, "backend": REDIS},
     "sqs": {
         "broker": {"service": "sqs"},
@@ -44,22 +45,36 @@ BROKERS: dict[str, dict[str, object]] = {
 }
 LOADS = 30
 """Different ones: each with faults and moments of its own."""
-FAULTS: dict[str, dict[str, object]] = {
+OF_WORKERS: dict[str, dict[str, object]] = {
     "kill_worker": {"restart": "300ms"},
     "shutdown_worker": {"restart": "300ms"},
     "stop_worker": {"duration": "500ms"},
     "kill_pool_child": {},
 }
+OF_THE_BACKEND: dict[str, dict[str, object]] = {
+    "restart_backend": {"down": "300ms"},
+    "kill_backend": {"down": "300ms"},
+    "reset_network": {"duration": "300ms", "to": "backend"},
+    "black_hole": {"duration": "500ms", "to": "backend"},
+    "slow_network": {"duration": "1s", "rtt": "20ms", "jitter": "5ms", "to": "backend"},
+}
+"""All have a Redis for results. Of their brokers only two can be restarted, or be cut off."""
 
 
 def load_of(number: int) -> dict[str, object]:
-    """A load with three faults, drawn for this number: any kind, to either worker."""
+    """A load with three faults, drawn for this number: any kind, to either worker; in every other
+    load the second one strikes the backend, or the way to it."""
     chance = random.Random(number)  # noqa: S311 - a moment, not a secret
-    faults = []
+    faults: list[dict[str, object]] = []
     for earliest_s in (1, 3, 5):
-        kind = chance.choice(list(FAULTS))
-        at, worker = f"{chance.uniform(earliest_s, earliest_s + 1):.3f}s", chance.choice((1, 2))
-        faults.append({"fault": kind, "at": at, "worker": worker, **FAULTS[kind]})
+        at = f"{chance.uniform(earliest_s, earliest_s + 1):.3f}s"
+        if earliest_s == 3 and number % 2:
+            kind = chance.choice(list(OF_THE_BACKEND))
+            faults.append({"fault": kind, "at": at, **OF_THE_BACKEND[kind]})
+            continue
+        kind = chance.choice(list(OF_WORKERS))
+        worker = chance.choice((1, 2))
+        faults.append({"fault": kind, "at": at, "worker": worker, **OF_WORKERS[kind]})
     # The rate tells the loads apart, which have to differ by more than their faults' moments.
     return {"load": "rate", "rate": f"{10 + number / 100}/s", "faults": faults}
 
