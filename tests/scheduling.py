@@ -21,6 +21,7 @@ _LONG = (
     "tests/ab/test_live.py",
     "tests/environments/test_live.py",
     "tests/runner/test_faults.py",
+    "tests/runner/test_diagnoses.py::test_more_results",
     "tests/runner/test_tutorial.py",
     "tests/runner/test_quickstart.py",
     "tests/axes/test_runs.py",

@@ -153,6 +153,44 @@ def test_tasks_that_expire(site: Site) -> None:
     assert whole.outcomes.ok == 6
 
 
+LAST_FIRST = """
+from itertools import count
+from celery.result import AsyncResult
+calls = count(1)
+def then(self, callback, on_error=None, weak=False):
+    if next(calls) == 8200:
+        self.get(timeout=60)
+AsyncResult.then = then
+"""
+"""A client that has registered no result, and asks for the last one first."""
+
+
+def test_more_results_than_an_rpc_client_buffers(site: Site) -> None:
+    site.module("sitecustomize", LAST_FIRST)
+    site.configuration(backend={"service": "rpc"})
+    site.scenario(loads=["backlog"], measure={"units": 8200, "warmup": 0, "timeout": "100s"})
+    ended = site.run()
+    assert ended.code == 1, ended.stderr
+    outcomes = ended.block.outcomes
+    assert 1 <= outcomes.lost <= 7, "all but 8192, and the one that it asked for"
+    assert outcomes.ok == 8200 - outcomes.lost
+    (found,) = (one for one in ended.block.warnings if one.code == "rpc_eviction")
+    assert found.data == {"units": outcomes.lost, "tasks": 8200}
+    assert "thrown away by the client that waited for them" in ended.words
+
+
+def test_a_caller_that_asks_for_a_whole_header(site: Site) -> None:
+    site.scenario(
+        matrix={"workload.follow_parents": [True, False]},
+        workloads=[{"workload": "chord", "size": 400}],
+        loads=[{"load": "closed", "in_flight": 1}],
+        measure={"units": 3, "warmup": 1},
+    )
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "chord_get_asks_parents")
+    assert "header of 400" in ended.words
+
+
 @pytest.mark.parametrize(
     ("workload", "load", "backend", "result_s", "warned"),
     [
@@ -169,8 +207,7 @@ def test_tasks_that_expire(site: Site) -> None:
 def test_callers_that_ask_for_a_whole_header(
     site: Site, workload: dict[str, Any], load: Any, backend: str, result_s: float, warned: bool
 ) -> None:
-    """By figures made up, because how long the asking takes is the machine's affair; that it
-    happens is seen in test_canvas."""
+    """Where the line is, by figures made up: how long the asking takes is the machine's affair."""
     site.configuration(backend={"service": backend})
     site.scenario(workloads=[workload], loads=[load])
     (cell,) = load_plan(site.folder / "scenarios" / "s.yaml").cells
