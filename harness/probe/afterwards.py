@@ -14,7 +14,7 @@ from celery.result import AsyncResult
 
 from harness.probe.events import Outcome
 from harness.probe.rows import Rows, is_database
-from harness.probe.units import Published, UnitRunner, judge_failure, judge_value, results_of
+from harness.probe.units import Published, UnitRunner, judge_failure, results_of
 
 _BATCH = 500
 
@@ -38,7 +38,7 @@ def check_all(app: Celery, units: UnitRunner, waiting: Iterable[Published], limi
     if is_database(app.backend):
         _fetch_rows(app, pending)
     for published in pending:
-        units.check(published, *_outcome(app, published, deadline))
+        units.check(published, *_outcome(app, units, published, deadline))
 
 
 def _fetch_rows(app: Celery, pending: list[Published]) -> None:
@@ -55,7 +55,9 @@ def _fetch_rows(app: Celery, pending: list[Published]) -> None:
         rows.close()
 
 
-def _outcome(app: Celery, published: Published, deadline: float) -> tuple[Outcome, Any]:
+def _outcome(
+    app: Celery, units: UnitRunner, published: Published, deadline: float
+) -> tuple[Outcome, Any]:
     """How the unit ended, and what it raised if it failed."""
     values = []
     for result in results_of(published.result):
@@ -66,7 +68,7 @@ def _outcome(app: Celery, published: Published, deadline: float) -> tuple[Outcom
             return judge_failure(published.expected, value), value
         values.append(value)
     is_group = published.result.__class__.__name__ == "GroupResult"
-    return judge_value(published.expected, values if is_group else values[0]), None
+    return units.judge(published, values if is_group else values[0]), None
 
 
 def _settled(app: Celery, result: AsyncResult, deadline: float) -> tuple[str, Any]:

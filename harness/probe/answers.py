@@ -7,6 +7,9 @@ import os
 import sys
 from typing import Any
 
+WRONG_RESULT = "harness: wrong result of "
+"""How a line of the log (standard error) begins that tells of a wrong result, see `mismatches`."""
+
 _stream = [sys.stdout]
 
 

@@ -19,10 +19,11 @@ from celery import Celery, signals, states
 from celery.app.task import Task
 from celery.app.trace import task_has_custom
 from celery.exceptions import TaskPredicate
+from celery.worker.consumer import Consumer
 
 from harness.probe import sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
-from harness.probe.events import NO_ID, RAISED, Kind, id_bytes
+from harness.probe.events import NO_ID, RAISED, REFUSALS, Kind, id_bytes
 from harness.probe.recorder import Recorder
 from harness.probe.software import versions
 
@@ -56,6 +57,52 @@ def to_worker(app: Celery, events: str) -> None:
             recorder.record(Kind.RECEIVED, id_bytes(request.id), time.monotonic_ns())
 
     signals.task_received.connect(received, weak=False)
+    _watch_refusals(recorder)
+
+
+def _watch_refusals(recorder: Recorder) -> None:
+    """Messages that Celery throws away unread: `task_received` is never sent for them."""
+
+    def refused(message: Any, reason: int) -> None:
+        recorder.record(Kind.REFUSED, _id_of(message), time.monotonic_ns(), 0, reason)
+
+    def rejected(message: Any, exc: BaseException | None, **_: Any) -> None:
+        refused(message, _NO_TASK_MESSAGE if exc is None else _reason_of(exc))
+
+    def unknown(message: Any, **_: Any) -> None:
+        refused(message, _NOT_REGISTERED)
+
+    signals.task_rejected.connect(rejected, weak=False)
+    signals.task_unknown.connect(unknown, weak=False)
+    # No signal tells of what cannot be decoded.
+    on_decode_error: Callable[[Any, Any, Exception], Any] = Consumer.on_decode_error
+
+    @functools.wraps(on_decode_error)
+    def undecodable(self: Any, message: Any, exc: Exception) -> Any:
+        value = on_decode_error(self, message, exc)
+        refused(message, _reason_of(exc))
+        return value
+
+    Consumer.on_decode_error = undecodable
+
+
+_NOT_REGISTERED = REFUSALS.index("NotRegistered")
+_NO_TASK_MESSAGE = REFUSALS.index("no task message")
+
+
+def _reason_of(error: BaseException) -> int:
+    """Its number in REFUSALS: that of the error's class, or of one that it is a kind of."""
+    names = (one.__name__ for one in type(error).__mro__)
+    return next((REFUSALS.index(name) for name in names if name in REFUSALS), 0)
+
+
+def _id_of(message: Any) -> bytes:
+    """The task's id; messages of protocol 1 have it inside, and as their correlation id, too."""
+    for where, name in ((message.headers, "id"), (message.properties, "correlation_id")):
+        found = where.get(name) if isinstance(where, Mapping) else None
+        if isinstance(found, str):
+            return id_bytes(found)
+    return NO_ID
 
 
 def _connect(recorder: Recorder) -> None:

@@ -58,6 +58,9 @@ class Kind(IntEnum):
     FAILURE = 14
     """Client or observer: what a unit that was not meant to fail raised. `id` holds 16 bytes of the
     name of the exception's type, `position` which 16 of them, from 0; see `name_parts`."""
+    REFUSED = 15
+    """Worker's main process: a message arrived, and Celery refused to make a task of it. `position`
+    is the number of its reason in REFUSALS; `id` is empty where the message names none."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21
@@ -136,6 +139,13 @@ SQS_REQUESTS = (
     *("CreateQueue", "DeleteQueue", "PurgeQueue"),
 )
 """Kinds of request by the number that REQUEST and ANSWER hold. New ones go to the end."""
+
+REFUSALS = (
+    *("unknown reason", "ContentDisallowed", "InvalidTaskError", "DecodeError"),
+    *("NotRegistered", "no task message"),
+)
+"""Why a worker refuses a message, by the number that REFUSED holds: what Celery raised, an unknown
+task, and what is no message of Celery's. New ones go to the end."""
 
 MOST_LOOKS = (1 << 24) - 1
 

@@ -32,6 +32,10 @@ class OwnTasks:
         """Index of the part of the mix that the unit runs."""
         return self._table[unit % len(self._table)]
 
+    def task_name(self, part: int) -> str:
+        """Name of the task that a part of the mix runs."""
+        return str(self._tasks[part].name)
+
     def publish(self, unit: int, name: Any, producer: Any = None) -> AsyncResult:
         """The user's own call."""
         part = self.part(unit)

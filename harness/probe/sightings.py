@@ -10,6 +10,7 @@ from celery import states
 
 from harness.probe.events import Kind, Outcome, id_bytes
 from harness.probe.ids import namer, parsed
+from harness.probe.mismatches import Mismatches
 from harness.probe.recorder import Recorder
 from harness.probe.units import judge_failure, judge_value, record_failure
 from harness.probe.workloads import Group, Workload
@@ -33,6 +34,8 @@ class Sightings:
 
     def __init__(self, recorder: Recorder, workload: Workload) -> None:
         self._recorder = recorder
+        self._workload = workload
+        self._mismatches = Mismatches()
         self._is_group = isinstance(workload, Group)
         self._expected: Callable[[int], Any] = workload.expected
         if self._is_group:
@@ -99,6 +102,7 @@ class Sightings:
         place = self.wanted(task_id)
         if place is not None:
             self.undecodable += 1
+            self._mismatches.note_undecodable(self._workload, place[1])
             self._keep(task_id, place, time_ns, Outcome.WRONG)
 
     def _outcome(self, place: Place, description: Any) -> Outcome | None:
@@ -110,8 +114,13 @@ class Sightings:
         expected = self._expected(unit)
         if self._is_group:
             expected = expected[position]
-        judge = judge_value if status == states.SUCCESS else judge_failure
-        return judge(expected, description["result"])
+        found = description["result"]
+        if status != states.SUCCESS:
+            return judge_failure(expected, found)
+        outcome = judge_value(expected, found)
+        if outcome is Outcome.WRONG:
+            self._mismatches.note(self._workload, unit, expected, found)
+        return outcome
 
     def _keep(
         self,

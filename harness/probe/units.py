@@ -12,6 +12,7 @@ from celery.result import AsyncResult, GroupResult
 from harness.probe.drawing import UNCHECKED, Failure
 from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes, looks_fields, name_parts
 from harness.probe.ids import WHOLE, ident_maker, namer
+from harness.probe.mismatches import Mismatches
 from harness.probe.recorder import Recorder
 from harness.probe.tracking import Looks, Tracking
 from harness.probe.workloads import OneOf, Workload
@@ -49,6 +50,7 @@ class UnitRunner:
         self._counting = threading.Lock()
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
+        self._mismatches = Mismatches()
 
     def publish(
         self, unit: int, workload: Workload, flags: UnitFlag, due_ns: int | None = None
@@ -96,11 +98,19 @@ class UnitRunner:
                 record_failure(self.recorder, published.unit, seen_ns, error)
         else:
             seen_ns = time.monotonic_ns()
-            outcome = judge_value(published.expected, value)
+            outcome = self.judge(published, value)
         ident, position = id_bytes(published.result.id), _position(published.result)
         self._record(Kind.SEEN, ident, seen_ns, published.unit, position, outcome)
         if isinstance(published.workload, Tracking):
             self._record_looks(ident, seen_ns, published.unit, published.workload.looks())
+        return outcome
+
+    def judge(self, published: Published, value: Any) -> Outcome:
+        """OK or WRONG; the first wrong result of each task is told in the log."""
+        expected = published.expected
+        outcome = judge_value(expected, value)
+        if outcome is Outcome.WRONG:
+            self._mismatches.note(published.workload, published.unit, expected, value)
         return outcome
 
     def _record_looks(self, ident: bytes, seen_ns: int, unit: int, looks: Looks) -> None:

@@ -211,7 +211,7 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
                 yield Trouble(_where(cell, block), _said("cut short", block.error))
             if (block.units or block.status != "failed") and not block_is_sound(block):
                 words = trouble_words(counts_of([block]))
-                yield Trouble(_where(cell, block), (words,))
+                yield Trouble(_where(cell, block), (words, *map(printable, block.mismatches)))
 
 
 def _said(what: str, error: str) -> tuple[str, ...]:

@@ -61,6 +61,12 @@ WARNINGS: Mapping[str, Warned] = {
         "same queue, and its work is in the workers' CPU time.",
         _number("tasks", "task"),
     ),
+    "refused_messages": Warned(
+        "Workers received messages and refused them, so these tasks were never run. "
+        "ContentDisallowed: a task has a serializer of its own that accept_content does not name. "
+        "The workers' logs say more.",
+        lambda data: f"{_counted(sum(data.values()), 'message')}: {_by_name(data)}",
+    ),
     "side_tasks": Warned(
         "Your tasks published further ones, which ran in the same queue beside the measured units. "
         "They count in no outcome, and their work is in the workers' CPU time.",
@@ -218,6 +224,7 @@ def stopped_words(found: Saturation) -> str:
 
 STAGES = {
     "never_received": "never received by a worker",
+    "refused_by_worker": "refused by a worker",
     "received_not_started": "received but never started",
     "started_not_finished": "started but never finished",
     "finished_not_stored": "finished but result not stored",

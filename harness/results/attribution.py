@@ -248,11 +248,11 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
 
 
 def _vanished(scene: Scene, note: FaultNote) -> Mask:
-    """Units published by the time that a worker was gone, and never received by any: their message
-    left the broker and did not arrive. It was on its way to the worker, or in its hands and not yet
-    looked at."""
+    """Units published by the time that a worker was gone, and never received or refused by any:
+    their message left the broker and did not arrive. It was on its way to the worker, or in its
+    hands and not yet looked at."""
     tasks = scene.merged.tasks
-    never = tasks.some(tasks.received_ns == MISSING)
+    never = tasks.some((tasks.received_ns == MISSING) & (tasks.refused_ns == MISSING))
     vanished: Mask = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
     return vanished & (scene.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
 

@@ -48,6 +48,7 @@ class LossReasons(Stored):
     """How far the lost units got; adds up to `Outcomes.lost`."""
 
     never_received: int = 0
+    refused_by_worker: int = 0
     received_not_started: int = 0
     started_not_finished: int = 0
     finished_not_stored: int = 0

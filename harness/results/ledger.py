@@ -30,10 +30,11 @@ class Stage(IntEnum):
     """How far a unit's least advanced task got, of those whose turn had come."""
 
     NEVER_RECEIVED = 0
-    RECEIVED_NOT_STARTED = 1
-    STARTED_NOT_FINISHED = 2
-    FINISHED_NOT_STORED = 3
-    STORED_NOT_SEEN = 4
+    REFUSED_BY_WORKER = 1
+    RECEIVED_NOT_STARTED = 2
+    STARTED_NOT_FINISHED = 3
+    FINISHED_NOT_STORED = 4
+    STORED_NOT_SEEN = 5
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ def _told(
 class _Open:
     """Units for whose end nobody vouches. Shape of all but the last: (units, tasks per unit)."""
 
+    refused_ns: Times
     received_ns: Times
     started_ns: Times
     finished_ns: Times
@@ -164,6 +166,7 @@ class _Open:
             return stamps.reshape(-1, tasks.per_unit)[rows]
 
         return _Open(
+            refused_ns=chosen(tasks.refused_ns),
             received_ns=chosen(tasks.received_ns),
             started_ns=chosen(tasks.started_ns),
             finished_ns=chosen(tasks.finished_ns),
@@ -179,7 +182,9 @@ class _Open:
         not_started = self.started_ns == MISSING
         stage[self.finished_ns == MISSING] = Stage.STARTED_NOT_FINISHED
         stage[not_started] = Stage.RECEIVED_NOT_STARTED
-        stage[not_started & (self.received_ns == MISSING)] = Stage.NEVER_RECEIVED
+        never = not_started & (self.received_ns == MISSING)
+        stage[never] = Stage.REFUSED_BY_WORKER
+        stage[never & (self.refused_ns == MISSING)] = Stage.NEVER_RECEIVED
         return stage
 
     def furthest(self, task_stage: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
@@ -207,7 +212,8 @@ class _Open:
         on_its_way = (running & end.workers_alive & ~orphaned) | _queued(
             published, self.origin_ns, end.waiting
         )
-        gone = (published | running | (task_stage == Stage.FINISHED_NOT_STORED)) & ~on_its_way
+        over = (task_stage == Stage.FINISHED_NOT_STORED) | (task_stage == Stage.REFUSED_BY_WORKER)
+        gone = (published | running | over) & ~on_its_way
         held: npt.NDArray[np.bool_] = on_its_way.any(axis=1) & ~gone.any(axis=1)
         return held
 

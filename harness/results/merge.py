@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, Kind, Outcome, is_last_part, name_of
+from harness.probe.events import RAISED, REFUSALS, Kind, Outcome, is_last_part, name_of
 from harness.probe.ids import WHOLE
 from harness.results.eventlog import Events, by_kind, chunks, ident_of, logs_in
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
@@ -57,6 +57,8 @@ class Tasks:
     """Tasks of the measured units, sorted by unit and position: `per_unit` of each unit."""
 
     per_unit: int
+    refused_ns: Times
+    """When a worker refused the message."""
     received_ns: Times
     started_ns: Times
     finished_ns: Times
@@ -130,6 +132,9 @@ class Merged:
     """Row of a unit -> type of the exception that its result held, of those that were not meant to
     fail, as far as somebody saw it."""
 
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Why workers refused messages, whoever published them and for whatever -> how many."""
+
     def task_ids(self) -> tuple[Halves, Halves]:
         """First and second half of each task's id. Computed at each call."""
         units, tasks = self.units, self.tasks
@@ -159,7 +164,7 @@ def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
 
 _TASK_KINDS = (
     *(Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED),
-    Kind.STORING_STARTED,
+    *(Kind.STORING_STARTED, Kind.REFUSED),
 )
 _UNIT_KINDS = (
     *(Kind.DUE, Kind.PUBLISHED, Kind.PUBLISH_FAILED, Kind.SEEN, Kind.CHECKED),
@@ -233,6 +238,7 @@ class _Block:
         self._unlock_looks = 0
         self._looks: npt.NDArray[np.int64] | None = None
         self._failures: dict[int, list[bytes]] = {}
+        self._refused: dict[int, list[tuple[Halves, Halves]]] = {}
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -276,6 +282,10 @@ class _Block:
         hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
         places = self._published.places(hi, lo)
         mine = places >= 0
+        if kind == Kind.REFUSED:
+            for reason in np.unique(events["position"]).tolist():
+                with_it = events["position"] == reason
+                self._refused.setdefault(reason, []).append((hi[with_it], lo[with_it]))
         if kind == Kind.STARTED:
             np.add.at(self._executions, places[mine], np.int32(1))
             foreign = places == FOREIGN
@@ -323,6 +333,7 @@ class _Block:
             release_ns=min(release, default=MISSING),
             tracked=self._tracked(),
             unlock_looks=self._unlock_looks or None,
+            refusals={_refusal(one): _messages(parts) for one, parts in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
         )
 
@@ -372,6 +383,7 @@ class _Block:
         kinds = self._of_tasks
         return Tasks(
             per_unit=self._published.per_unit,
+            refused_ns=kinds[Kind.REFUSED].times(),
             received_ns=kinds[Kind.RECEIVED].times(),
             started_ns=kinds[Kind.STARTED].times(),
             finished_ns=kinds[Kind.FINISHED].times(),
@@ -381,6 +393,17 @@ class _Block:
             executions=self._executions,
             retries=self._retries,
         )
+
+
+def _refusal(number: int) -> str:
+    return REFUSALS[number if number < len(REFUSALS) else 0]
+
+
+def _messages(parts: list[tuple[Halves, Halves]]) -> int:
+    """How many messages were refused: a broker may deliver one again, and each without an id counts
+    as one of its own."""
+    unnamed = sum(int(((hi == 0) & (lo == 0)).sum()) for hi, lo in parts)
+    return _different(parts) - (unnamed > 0) + unnamed
 
 
 def _different(parts: list[tuple[Halves, Halves]]) -> int:

@@ -108,6 +108,9 @@ class BlockRecord(Stored):
     failures: dict[str, int] = {}
     """Units that failed though they were not meant to, by the type of the exception that their
     result held. Those whose publishing raised are in the warning `publish_errors`."""
+    mismatches: tuple[str, ...] = ()
+    """Of each task that had a wrong result the first one: what was expected, what came instead.
+    Shortened, as the logs of clients and observer have it."""
     duplicated: int = 0
     """Executions of a task beyond its first, but for those that it asked for itself."""
     retried: int = 0

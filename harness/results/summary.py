@@ -212,6 +212,8 @@ def _warnings(
         yield RecordedWarning(code="few_samples", data={"units": completed})
     if merged.foreign_tasks and shape.mix is None:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
+    if merged.refusals:
+        yield RecordedWarning(code="refused_messages", data=dict(merged.refusals))
     if fields.get("client_limited"):
         limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
         worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)

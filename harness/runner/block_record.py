@@ -20,6 +20,7 @@ from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
 from harness.runner import costs, depth, results_left
 from harness.runner.job import BlockJob
+from harness.runner.logs import mismatches_in
 from harness.runner.session import Measured
 
 
@@ -61,6 +62,7 @@ def record_block(
         isolation=dict(isolation),
         versions=versions[0] if versions else {},
         periodic=periodic,
+        mismatches=mismatches_in(job.path / "logs"),
         files=files,
         **_observed(measured, _executions(result)),
         **cost_fields,

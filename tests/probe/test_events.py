@@ -8,7 +8,15 @@ from hashlib import blake2b
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.events import RECORD_BYTES, SQS_REQUESTS, Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.events import (
+    RECORD_BYTES,
+    REFUSALS,
+    SQS_REQUESTS,
+    Kind,
+    Outcome,
+    UnitFlag,
+    id_bytes,
+)
 
 
 def test_numbers_are_fixed() -> None:
@@ -27,6 +35,7 @@ def test_numbers_are_fixed() -> None:
         "CHECKED": 12,
         "RETRIED": 13,
         "FAILURE": 14,
+        "REFUSED": 15,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,
@@ -47,6 +56,10 @@ def test_numbers_are_fixed() -> None:
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
     ]
     assert [int(outcome) for outcome in Outcome] == [0, 1, 2, 3, 4, 5]
+    assert list(REFUSALS) == [
+        *("unknown reason", "ContentDisallowed", "InvalidTaskError", "DecodeError"),
+        *("NotRegistered", "no task message"),
+    ]
     assert SQS_REQUESTS[:4] == ("Other", "SendMessage", "ReceiveMessage", "DeleteMessage")
     assert len(SQS_REQUESTS) == len(set(SQS_REQUESTS)) == 15
     assert (UnitFlag.MEASURED, UnitFlag.WARMUP, UnitFlag.PROBE) == (0, 1, 2)

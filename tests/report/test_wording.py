@@ -62,6 +62,11 @@ def test_a_sentence_is_one_and_says_something(code: str) -> None:
         ("negative_phases", {"queue": 2, "result": 1}, "2 x queue, 1 x result"),
         ("publish_errors", {"OSError: gone": 3}, "3 x OSError: gone"),
         (
+            "refused_messages",
+            {"ContentDisallowed": 3, "DecodeError": 1},
+            "4 messages: 3 x ContentDisallowed, 1 x DecodeError",
+        ),
+        (
             "sqs_polling",
             {"window": 8, "polling_interval_s": 1},
             "window 8, polling_interval 1.00 s",

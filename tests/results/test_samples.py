@@ -294,6 +294,6 @@ def test_any_history_reads_back(history: History) -> None:
 
 def test_every_stage_has_a_name() -> None:
     assert [stage.name.lower() for stage in Stage] == [
-        *("never_received", "received_not_started", "started_not_finished"),
+        *("never_received", "refused_by_worker", "received_not_started", "started_not_finished"),
         *("finished_not_stored", "stored_not_seen"),
     ]
