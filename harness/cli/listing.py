@@ -74,6 +74,7 @@ def _yes(able: bool) -> str:
 
 _EXPIRY: Mapping[str, str] = {
     "server": "server",
+    "rabbitmq": "RabbitMQ; on Redis nobody",
     "cleanup": "celery beat",
     "ttl": "server, by ttl",
     "never": "nobody",

@@ -202,7 +202,11 @@ def _wrap_store(app: Celery, recorder: Recorder) -> None:
             return store(self, task_id, result, state, *args, **kwargs)
         ident = id_bytes(task_id)
         record(Kind.STORING, ident, now())
-        value = store(self, task_id, result, state, *args, **kwargs)
+        try:
+            value = store(self, task_id, result, state, *args, **kwargs)
+        except Exception:
+            record(Kind.UNSTORED, ident, now())
+            raise
         record(Kind.STORED, ident, now())
         return value
 

@@ -61,6 +61,9 @@ class Kind(IntEnum):
     REFUSED = 15
     """Worker's main process: a message arrived, and Celery refused to make a task of it. `position`
     is the number of its reason in REFUSALS; `id` is empty where the message names none."""
+    UNSTORED = 16
+    """Worker's pool: the backend call of STORING raised. Whether Celery calls it again, further
+    stamps say."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21

@@ -16,9 +16,9 @@ _FIRES_HEAD = ("planned", "fires", "missed", "doubled", "slipped", "drift/h", "b
 _FIRES_NOTE = (
     "planned = fires + missed + slipped - doubled. missed: no fire for one and a half intervals. "
     "doubled: two fires for one moment. slipped: fires came regularly, but each a little later, "
-    "which cost one in the end. drift/h: what ordinary intervals are too long in an hour. behind: "
-    "what all intervals of the measured time were too long together, pauses included; of the entry "
-    "that is behind most."
+    "which cost one in the end. drift/h: what ordinary intervals are too long in an hour, from 30 "
+    "of them per entry on. behind: what all intervals of the measured time were too long together, "
+    "pauses included; of the entry that is behind most."
 )
 _LATE_HEAD = (
     *("sent p50", "sent p99", "sent max", "started p50", "started p99", "started max"),

@@ -271,12 +271,14 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
 
 
 def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
-    """Tasks whose last stamp by a moment is one of these processes', and not that of their end."""
+    """Tasks whose last stamp by a moment is one of these processes', and not that of their end: the
+    result was stored, or the backend refused it."""
     before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
     last = before.last_by_task()
     found = last >= 0
     index = last[found]
-    found[found] = np.isin(before.pid[index], pids) & (before.kind[index] != Kind.STORED)
+    over = np.isin(before.kind[index], (Kind.STORED, Kind.UNSTORED))
+    found[found] = np.isin(before.pid[index], pids) & ~over
     return found
 
 

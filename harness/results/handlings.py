@@ -17,7 +17,7 @@ from harness.probe.events import Kind
 from harness.results.eventlog import by_kind, chunks, identity_of, logs_in
 from harness.results.published import Published, published_in
 
-KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
+KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.UNSTORED)
 Numbers = npt.NDArray[np.int64]
 
 

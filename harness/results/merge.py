@@ -62,6 +62,7 @@ class Tasks:
     received_ns: Times
     started_ns: Times
     finished_ns: Times
+    """Of a task that raised: when its failure began to be stored, if that was earlier."""
     storing_ns: Times
     stored_ns: Times
     raised: Truths
@@ -381,15 +382,20 @@ class _Block:
 
     def _tasks(self) -> Tasks:
         kinds = self._of_tasks
+        started_ns = kinds[Kind.STARTED].times()
+        finished_ns = kinds[Kind.FINISHED].times()
+        storing_ns = kinds[Kind.STORING].times()
+        raised = kinds[Kind.FINISHED].marks() != 0
+        _end_by_storing(raised, started_ns, finished_ns, storing_ns)
         return Tasks(
             per_unit=self._published.per_unit,
             refused_ns=kinds[Kind.REFUSED].times(),
             received_ns=kinds[Kind.RECEIVED].times(),
-            started_ns=kinds[Kind.STARTED].times(),
-            finished_ns=kinds[Kind.FINISHED].times(),
-            storing_ns=kinds[Kind.STORING].times(),
+            started_ns=started_ns,
+            finished_ns=finished_ns,
+            storing_ns=storing_ns,
             stored_ns=kinds[Kind.STORED].times(),
-            raised=kinds[Kind.FINISHED].marks() != 0,
+            raised=raised,
             executions=self._executions,
             retries=self._retries,
         )
@@ -404,6 +410,20 @@ def _messages(parts: list[tuple[Halves, Halves]]) -> int:
     as one of its own."""
     unnamed = sum(int(((hi == 0) & (lo == 0)).sum()) for hi, lo in parts)
     return _different(parts) - (unnamed > 0) + unnamed
+
+
+def _end_by_storing(
+    raised: Truths, started_ns: Times, finished_ns: Times, storing_ns: Times
+) -> None:
+    """A failure is over when its storing begins, at the latest. At a hard time limit the worker's
+    main process stores it and then kills the child, whose stamp of the end is that of its death.
+    A storing before the start is of something else, and stamps that contradict each other stay."""
+    rows = np.flatnonzero(raised)
+    if not len(rows):
+        return
+    started, finished, storing = (one[rows] for one in (started_ns, finished_ns, storing_ns))
+    late = (storing != MISSING) & (storing < finished) & (storing >= started)
+    finished_ns[rows[late]] = storing[late]
 
 
 def _different(parts: list[tuple[Halves, Halves]]) -> int:

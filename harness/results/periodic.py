@@ -26,6 +26,9 @@ Times = npt.NDArray[np.int64]
 NO_POINT = np.iinfo(np.int64).min
 _CRONTAB_TOLERANCE_NS = 30_000_000_000
 """Half of the least time between two moments of a crontab."""
+FEWEST_INTERVALS = 30
+"""Of each entry, for a drift per hour. All entries share one beat, so that a hundred of them with
+four intervals each are four samples, not four hundred; one late round would become minutes."""
 
 
 @dataclass(frozen=True)
@@ -217,13 +220,14 @@ def periodic(
         for name in ("expected", "fires", "missed", "doubled")
     }
     ordinary_ns = sum(one.ordinary_ns for one in kept)
+    enough = ordinary >= FEWEST_INTERVALS * plans.schedule.entries
     return Periodic(
         entries=plans.schedule.entries,
         **counts,
         slipped=counts["expected"] - counts["fires"] - counts["missed"] + counts["doubled"],
         **_lateness(fires, merged),
         drift_per_fire_s=too_long_ns / ordinary / 1e9 if ordinary else None,
-        drift_per_hour_s=too_long_ns / ordinary_ns * 3600 if ordinary else None,
+        drift_per_hour_s=too_long_ns / ordinary_ns * 3600 if enough else None,
         behind_s=sum(behind_ns) / len(behind_ns) / 1e9 if behind_ns else None,
         behind_max_s=max(behind_ns) / 1e9 if behind_ns else None,
         beat_cpu_ms_per_fire=beat_cpu_ns / fired / 1e6

@@ -33,6 +33,7 @@ class Periodic(Stored):
     """By how much an ordinary interval was longer than asked for. None for a crontab, and where no
     interval was ordinary."""
     drift_per_hour_s: float | None = None
+    """The same by the hour. None, too, with fewer than 30 ordinary intervals per entry."""
     behind_s: float | None = None
     """At the end, against begin + n x interval: what all intervals were too long together, pauses
     included. Mean over the entries."""

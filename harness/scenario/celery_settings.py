@@ -146,6 +146,23 @@ TRANSPORT_OPTIONS: Mapping[str, frozenset[str]] = {
 """Documented transport options (kombu 5.7). Transports take others too, so an unknown option is
 an error only if it looks like a misspelt known one."""
 
+AMOUNTS = frozenset(
+    (
+        *("visibility_timeout", "unacked_mutex_expire", "polling_interval", "wait_time_seconds"),
+        *("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout"),
+        *("health_check_interval", "max_connections"),
+        *("max_retries", "interval_start", "interval_step", "interval_max"),
+    )
+)
+SWITCHES = frozenset(
+    (
+        *("ack_emulation", "fanout_patterns", "socket_keepalive", "retry_on_timeout"),
+        *("confirm_publish", "is_secure", "supports_fanout", "sqs_base64_encoding"),
+    )
+)
+"""What kombu computes with, and what it only asks for its truth, so that any text switches it on.
+`fanout_prefix` is in neither: it may be a text. Options not named are not checked."""
+
 _NEAR_MISS = 0.85
 _NUMBER = (int, float)
 _TYPES: Mapping[object, tuple[tuple[type, ...], str]] = {
@@ -181,6 +198,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 """Texts that mean something. Of another kind of queue Celery silently makes a classic one, and a
 cell would bear the name of what was not measured."""
+_NOT_NEGATIVE = ("worker_prefetch_multiplier",)
+"""Below zero the worker would ask its broker for an impossible window."""
 
 
 @cache
@@ -256,6 +275,8 @@ def _type_problem(name: str, value: Any) -> str | None:
     hint = yaml_1_1_hint(value) if option.type == "bool" else ""
     if not usable:
         return f"{name}: expected {what}, not {shown(value)}{hint}"
+    if name in _NOT_NEGATIVE and value is not None and value < 0:
+        return f"{name}: expected {what}, 0 or more, not {shown(value)}"
     return _word_problem(name, value)
 
 
@@ -272,9 +293,11 @@ def _option_problems(
     document: Document, place: Location, options: dict[str, Any], service: str
 ) -> list[Problem]:
     problems = []
-    for name in options:
+    for name, value in options.items():
         if message := _option_problem(str(place[-1]), name, service):
             problems.append(document.key_mark((*place, name)).problem(message))
+        elif message := _option_value_problem(str(place[-1]), name, value, service):
+            problems.append(document.value_mark((*place, name)).problem(message))
     return problems
 
 
@@ -286,3 +309,18 @@ def _option_problem(setting: str, name: str, service: str) -> str | None:
         return None
     guess = did_you_mean(name, known, cutoff=_NEAR_MISS)
     return f"unknown transport option {shown(name)}{guess}" if guess else None
+
+
+def _option_value_problem(setting: str, name: str, value: Any, service: str) -> str | None:
+    known = TRANSPORT_OPTIONS.get(service, frozenset())
+    if setting != "broker_transport_options" or name not in known or value is None:
+        return None
+    if isinstance(value, str) and variables(value):
+        return None  # what it holds is not known before the run
+    if name in AMOUNTS:
+        number = isinstance(value, _NUMBER) and not isinstance(value, bool)
+        if not number or not value >= 0:  # so that .nan is none
+            return f"{name}: expected a number, 0 or more, not {shown(value)}"
+    if name in SWITCHES and not isinstance(value, bool):
+        return f"{name}: expected true or false, not {shown(value)}{yaml_1_1_hint(value)}"
+    return None

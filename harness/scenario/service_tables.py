@@ -12,10 +12,11 @@ from typing import Literal
 
 from harness.scenario.load_models import Publish
 
-Expiry = Literal["server", "cleanup", "ttl", "never", ""]
-"""Who removes a result that is older than `result_expires`: the `server` by itself; Celery's
-`backend_cleanup`, which `celery beat` sends once a day; the server by a `ttl` of its own, whatever
-`result_expires` says; or nobody."""
+Expiry = Literal["server", "rabbitmq", "cleanup", "ttl", "never", ""]
+"""Who removes a result that is older than `result_expires`: the `server` by itself; the broker, if
+it is `rabbitmq` (a reply queue on Redis is a list without a TTL); Celery's `backend_cleanup`, which
+`celery beat` sends once a day; the server by a `ttl` of its own, whatever `result_expires` says;
+or nobody."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ BACKENDS: Mapping[str, BackendAbilities] = {
         delivery="push",
         # On SQS Celery's consumer of results fails: its channel has no connection to wait on.
         brokers=("rabbitmq", "redis"),
-        expiry="server",
+        expiry="rabbitmq",
     ),
     "sqlite": BackendAbilities(
         expiry="cleanup",

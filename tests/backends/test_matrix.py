@@ -39,6 +39,10 @@ QUICKLY = {
     # Ten workers poll one emulator: let them wait in its long polls.
     "sqs": {"broker_transport_options": {"wait_time_seconds": 5, "polling_interval": 0.05}},
 }
+SERVERLESS: dict[str, RpcBackend | NoBackend] = {
+    "rpc": RpcBackend(service="rpc"),
+    "none": NoBackend(service="none"),
+}
 PRODUCT = 608281864034267560872252163321295376887552831379210240000000000
 GREETING = "Здравствуй, Пётр 1Первый!"  # noqa: RUF001 - Russian, and meant so
 TEXT = "Сейчас будет ошибка"
@@ -75,38 +79,42 @@ def pair(
     broker: str, backend: str, local: Services, stores: Services, folder: Path
 ) -> Iterator[Pair]:
     """Namespaces on both servers, and a worker on its way up."""
-    label = f"matrix-{uuid.uuid4().hex[:10]}"
-    owner = OWNERS[broker]
     with contextlib.ExitStack() as stack:
-        space = stack.enter_context(
-            contextlib.closing(
-                local.of(owner)[0].open_namespace(label, QUICKLY[broker], owner.broker)
-            )
-        )
-        environ: dict[str, str] = {}
-        end = None
-        own: Any = {"rpc": RpcBackend(service="rpc"), "none": NoBackend(service="none")}.get(
-            backend
-        )
-        if own is None:
-            configuration = CONFIGURATIONS[backend]
-            service = stores.of(configuration)[1]
-            endpoint = configuration.backend
-            assert service is not None
-            assert not isinstance(endpoint, RpcBackend | NoBackend)
-            opened = service.open_namespace(label, QUICKLY[broker], endpoint)
-            end, own = stack.enter_context(contextlib.closing(opened)).backend(), endpoint
-            environ = dict(end.environ)
-        told = Configuration(
-            name="pair", broker=owner.broker, backend=own, settings=QUICKLY[broker]
-        )
-        settings = block_settings(told, space.broker(), end, {})
-        if backend == "rpc":
-            settings["result_backend"] = "rpc://"
+        settings, environ = stack.enter_context(told(broker, backend, local, stores))
         (folder / "events").mkdir(parents=True)
         site = Site(folder, settings)
         process = stack.enter_context(started(site, environ))
         yield Pair(backend, site, environ, process)
+
+
+@contextlib.contextmanager
+def told(
+    broker: str, backend: str, local: Services, stores: Services
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Settings and variables of clients and workers. Where results need no server of their own
+    they are those of a block; the others' servers are not the brokers' and are put together."""
+    label = f"matrix-{uuid.uuid4().hex[:10]}"
+    owner, quickly = OWNERS[broker].broker, QUICKLY[broker]
+    if backend in SERVERLESS:
+        forced = refusal(broker, backend) is not None  # then no block can be opened
+        own = SERVERLESS["none" if forced else backend]
+        whole = Configuration(name="pair", broker=owner, backend=own, settings=quickly)
+        with local.open_block(whole, label) as space:
+            extra = {"result_backend": f"{backend}://"} if forced else {}
+            yield {**space.settings, **extra}, dict(space.environ)
+        return
+    endpoint: Any = CONFIGURATIONS[backend].backend
+    service = stores.of(CONFIGURATIONS[backend])[1]
+    assert service is not None
+    with (
+        contextlib.closing(
+            local.of(OWNERS[broker])[0].open_namespace(label, quickly, owner)
+        ) as space,
+        contextlib.closing(service.open_namespace(label, quickly, endpoint)) as store,
+    ):
+        end = store.backend()
+        whole = Configuration(name="pair", broker=owner, backend=endpoint, settings=quickly)
+        yield block_settings(whole, space.broker(), end, {}), dict(end.environ)
 
 
 @contextlib.contextmanager

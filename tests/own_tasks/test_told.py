@@ -47,7 +47,10 @@ def client_log(ended: Ended, name: str = "client.log") -> str:
 
 def test_refused_messages_are_named(site: Site) -> None:
     """They are lost, but nobody can say that no worker received them."""
-    mix = [{"task": "told.pickled", "args": [1], "expect": 1}, {"task": "told.half", "args": [2]}]
+    mix: list[dict[str, Any]] = [
+        {"task": "told.pickled", "args": [1], "expect": 1},
+        {"task": "told.half", "args": [2]},
+    ]
     ended = own(site, mix, {"load": "backlog"}, units=6)
     assert ended.code in (0, 1), ended.stderr
     block = ended.block
@@ -63,7 +66,7 @@ def test_refused_messages_are_named(site: Site) -> None:
 
 
 def test_wrong_results_are_shown(site: Site) -> None:
-    mix = [
+    mix: list[dict[str, Any]] = [
         {"task": "told.half", "args": [2], "expect": 1},
         {"task": "told.login", "args": [7], "expect": {"mapping": {"n": [7, ""], "text": ""}}},
     ]

@@ -22,7 +22,7 @@ class Strange(ContentDisallowed):
     """A class of its own of a later kombu."""
 
 
-class Consuming(Consumer):
+class Consuming(Consumer):  # type: ignore[misc]  # Celery has no types
     """Only as far as a message's way goes."""
 
     def __init__(self, raised: Exception | None = None) -> None:
@@ -31,7 +31,7 @@ class Consuming(Consumer):
         self.event_dispatcher = None
         self._maximum_prefetch_restored = True
         self.strategies = {} if raised is None else {"t": MagicMock(side_effect=raised)}
-        self.on_task_message = set()
+        self.on_task_message: set[Any] = set()
 
 
 @pytest.fixture

@@ -121,6 +121,16 @@ def raised(task: Task) -> bool:
     return any(how for at, how in task.finished if at == first)
 
 
+def finished_at(task: Task) -> int:
+    """Its first end; a failure that somebody else began to store before that was over then."""
+    first = min(at for at, _ in task.finished)
+    if raised(task) and task.storing:
+        storing = min(task.storing)
+        if not task.started or storing >= min(task.started):
+            return min(first, storing)
+    return first
+
+
 def stored_late(unit: Unit) -> bool:
     """All results were stored, one of them when the client had looked already."""
     looked_at = checked(unit)[0]
@@ -144,7 +154,7 @@ def origin_of(history: History, unit: Unit, place: int) -> int | None:
     before = [unit.tasks[other] for other in steps_of(history)[step - 1]]
     if not all(task.finished for task in before):
         return None
-    return max(min(task.finished)[0] for task in before)
+    return max(finished_at(task) for task in before)
 
 
 def touched(task: Task) -> bool:
@@ -197,7 +207,7 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
         return None, None, None
     received = [min(task.received) for task in tasks]
     started = [min(task.started) for task in tasks]
-    finished = [min(task.finished)[0] for task in tasks]
+    finished = [finished_at(task) for task in tasks]
     path = [
         max(places, key=lambda place: (finished[place], -place)) for places in steps_of(history)
     ]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.results.made_blocks import CHILD, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
+from harness.probe.events import Kind
+from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
 from tests.results.test_faults import KILL, steady
 
 LATE = {"task_acks_late": True}
@@ -95,3 +96,23 @@ def test_a_slow_network_makes_no_worker_forget(tmp_path: Path, fault: str, outco
     block.receive(held, 2.995)
     steady(block, 5.0, 10)
     assert block.read(tmp_path, note(fault, 3.0, 3.5)).outcome(held) == outcome
+
+
+@pytest.mark.parametrize(("call", "blamed"), [(Kind.UNSTORED, [1, 0]), (None, [0, 1])])
+def test_a_result_that_the_backend_refused_is_in_nobodys_hand(
+    tmp_path: Path, call: Kind | None, blamed: list[int]
+) -> None:
+    """The pool process that had it runs other tasks since; a warm shutdown finds it at one of
+    them. A call that never came back was in its hand."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    refused = block.unit(3.05)
+    block.receive(refused, 3.06)
+    for kind in (Kind.STARTED, Kind.FINISHED, Kind.STORING, *([call] if call else [])):
+        block.stamp(CHILD, kind, refused, 3.08)
+    steady(block, 4.0, 10)
+    backend = note("kill_backend", 3.0, 3.5)
+    shutdown = note("shutdown_worker", 5.0, number=1, died=(MAIN, CHILD), mains=(MAIN,))
+    read = block.read(tmp_path, backend, shutdown)
+    assert read.outcome(refused) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == blamed

@@ -109,7 +109,7 @@ def test_on_time(tmp_path: Path) -> None:
     """Fires before and behind the measured time are none of it."""
     one = every_second(tmp_path, REGULAR)
     assert counts(one) == (10, 10, 0, 0, 0)
-    assert (one.drift_per_fire_s, one.drift_per_hour_s) == (0, 0)
+    assert one.drift_per_fire_s == 0
     assert (one.behind_s, one.behind_max_s) == (0, 0)
 
 
@@ -124,8 +124,25 @@ def test_drift_is_no_miss(tmp_path: Path) -> None:
     assert counts(one) == (19, 18, 0, 0, 1)
     assert warned(one) == {}
     assert one.drift_per_fire_s == pytest.approx(0.030)
-    assert one.drift_per_hour_s == pytest.approx(0.030 / 1.030 * 3600)
     assert one.behind_s == pytest.approx(18 * 0.030)
+
+
+@pytest.mark.parametrize(("fires", "told"), [(29, False), (30, True)])
+@pytest.mark.parametrize("entries", [1, 5])
+def test_drift_per_hour_needs_intervals(
+    tmp_path: Path, fires: int, told: bool, entries: int
+) -> None:
+    """Thirty of each entry: five entries with six each share one beat, and are six samples."""
+    log = Log(tmp_path, START + 500 * MS, START + round((fires + 0.5) * 1010 * MS))
+    for entry in range(entries):
+        log.scheduled(entry)
+        for n in range(1, fires + 1):
+            log.fire(START + 1010 * n * MS, entry=entry)
+    one, _ = log.read(EVERY_SECOND, entries=entries)
+    assert counts(one) == (fires * entries, fires * entries, 0, 0, 0)
+    assert one.drift_per_fire_s == pytest.approx(0.010)
+    hour_s = 0.010 / 1.010 * 3600
+    assert one.drift_per_hour_s == (pytest.approx(hour_s) if told else None)
 
 
 def test_a_pause(tmp_path: Path) -> None:

@@ -23,7 +23,15 @@ from harness.results.phases import phases
 from harness.results.shape import BlockShape
 from harness.results.summary import digest
 from tests.results.histories import History, Look, Task, Unit, histories, ident_of
-from tests.results.reference import Verdict, checked, foreign_tasks, raised, seen, verdicts
+from tests.results.reference import (
+    Verdict,
+    checked,
+    finished_at,
+    foreign_tasks,
+    raised,
+    seen,
+    verdicts,
+)
 
 ENDS = st.builds(
     BlockEnd,
@@ -59,8 +67,8 @@ def test_merge_gives_back_what_happened(history: History) -> None:
         assert ((int(hi[place]) << 64) | int(lo[place])).to_bytes(16, "big") == task.ident
         assert merged.tasks.received_ns[place] == min(task.received, default=MISSING)
         assert merged.tasks.started_ns[place] == min(task.started, default=MISSING)
-        ends = [at for at, _ in task.finished]
-        assert merged.tasks.finished_ns[place] == min(ends, default=MISSING)
+        end = finished_at(task) if task.finished else MISSING
+        assert merged.tasks.finished_ns[place] == end
         assert merged.tasks.storing_ns[place] == min(task.storing, default=MISSING)
         assert merged.tasks.stored_ns[place] == min(task.stored, default=MISSING)
         assert merged.tasks.executions[place] == len(task.started)
@@ -229,6 +237,23 @@ def test_a_result_stored_after_the_last_look_is_late(stored: int, outcome: str) 
     task.received, task.started, task.finished, task.stored = [1], [2], [(3, False)], [stored]
     ledger = settle(simple([unit]), BlockEnd(), sequential=False, stores_results=True)
     assert outcomes_of(ledger) == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("raised", "storing", "end"),
+    [
+        (True, 8, 8),  # a hard time limit: stored by the main process, then the child was killed
+        (True, 12, 10),
+        (True, 3, 10),  # before the start: of something else
+        (False, 8, 10),
+    ],
+)
+def test_a_failure_is_over_when_its_storing_begins(raised: bool, storing: int, end: int) -> None:
+    unit = idle_unit(0, 1)
+    task = unit.tasks[0]
+    task.received, task.started, task.finished = [4], [5], [(10, raised)]
+    task.storing, task.stored = [storing], [storing + 1]
+    assert simple([unit]).tasks.finished_ns.tolist() == [end]
 
 
 @pytest.mark.parametrize("waiting", range(13))

@@ -254,6 +254,21 @@ ADDED: Cases = (
         ['4:39: unknown transport option "visibilty_timeout" (did you mean "visibility_timeout"?)'],
     ),
     (
+        "settings: {worker_prefetch_multiplier: -1}",
+        ["4:40: worker_prefetch_multiplier: expected a whole number, 0 or more, not -1"],
+    ),
+    (
+        "settings: {broker_transport_options: {visibility_timeout: abc}}",
+        ['4:59: visibility_timeout: expected a number, 0 or more, not "abc"'],
+    ),
+    (
+        "settings: {broker_transport_options: {polling_interval: -0.1, socket_keepalive: on}}",
+        [
+            "4:57: polling_interval: expected a number, 0 or more, not -0.1",
+            '4:81: socket_keepalive: expected true or false, not "on": that is text in YAML 1.2',
+        ],
+    ),
+    (
         "settings: {broker_transport_options: {global_keyprefix: x}}",
         [
             "4:39: global_keyprefix may not be set here: the harness names it, to find and remove it after the block"
@@ -568,6 +583,10 @@ SCENARIOS: Cases = (
     (
         "matrix: {settings.task_ack_late: [true]}",
         ['6:10: Celery has no setting "task_ack_late" (did you mean "task_acks_late"?)'],
+    ),
+    (
+        "matrix: {settings.broker_transport_options.polling_interval: [1, abc]}",
+        ['6:66: polling_interval: expected a number, 0 or more, not "abc"'],
     ),
     (
         "matrix: {settings.task_acks_late: [true, sometimes]}",

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from celery.app.defaults import DEFAULTS, SETTING_KEYS
 
-from harness.scenario.celery_settings import OWNED, OWNED_OPTIONS, settings_problems
+from harness.scenario.celery_settings import (
+    AMOUNTS,
+    OWNED,
+    OWNED_OPTIONS,
+    SWITCHES,
+    TRANSPORT_OPTIONS,
+    settings_problems,
+)
 from harness.scenario.document import Document, Mark, Spot
 
 HERE = Mark("f", 1, 1)
@@ -77,3 +84,41 @@ def test_transport_options_belong_to_a_broker() -> None:
     expected = 'unknown transport option "poling_interval" (did you mean "polling_interval"?)'
     assert complaints(typo, "sqs") == [expected]
     assert complaints(typo, "rabbitmq") == []
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "value", "told"),
+    [
+        ("redis", "visibility_timeout", True, "a number, 0 or more, not true"),
+        ("redis", "visibility_timeout", "30", 'a number, 0 or more, not "30"'),
+        ("redis", "socket_timeout", float("nan"), "a number, 0 or more, not NaN"),
+        ("sqs", "wait_time_seconds", -1, "a number, 0 or more, not -1"),
+        ("sqs", "polling_interval", [1], "a number, 0 or more, not a list"),
+        ("rabbitmq", "confirm_publish", "abc", 'true or false, not "abc"'),
+        ("rabbitmq", "confirm_publish", 1, "true or false, not 1"),
+    ],
+)
+def test_values_of_transport_options(service: str, name: str, value: Any, told: str) -> None:
+    settings = {"broker_transport_options": {name: value}}
+    assert complaints(settings, service) == [f"{name}: expected {told}"]
+
+
+@pytest.mark.parametrize(
+    ("service", "options"),
+    [
+        ("redis", {"visibility_timeout": 0, "polling_interval": 0.05, "socket_timeout": None}),
+        ("redis", {"visibility_timeout": float("inf"), "fanout_prefix": "/{db}."}),
+        ("redis", {"visibility_timeout": "${SECONDS}", "socket_keepalive": "${SWITCH}"}),
+        ("redis", {"confirm_publish": "not this transport's"}),
+        ("rabbitmq", {"confirm_publish": False, "max_retries": None, "login_method": "PLAIN"}),
+    ],
+)
+def test_values_that_transports_take(service: str, options: dict[str, Any]) -> None:
+    assert complaints({"broker_transport_options": options}, service) == []
+
+
+def test_every_checked_option_is_one() -> None:
+    """A name that no transport knows would never be checked."""
+    known = frozenset().union(*TRANSPORT_OPTIONS.values())
+    assert known >= AMOUNTS | SWITCHES
+    assert not AMOUNTS & SWITCHES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.cli.listing import TOPICS
 from harness.scenario.celery_settings import OWNED_OPTIONS
 from harness.scenario.configuration import Configuration, Worker
 from harness.scenario.endpoints import Backend, Broker
@@ -25,6 +26,21 @@ def test_examples_load(project: Project) -> None:
     project.change("configurations: [example]")
     cells = load_plan(project.scenario).cells
     assert len(cells) == 4 * (2 + 2 + 1)
+
+
+def test_the_table_of_backends_says_who_removes_what_has_expired() -> None:
+    """In the words of `harness list backends`, but for articles and marks."""
+    head, *rows = TOPICS["backends"]()
+    column = list(head).index("EXPIRED BY")
+    listed = {row[0]: row[column] for row in rows}
+    (table,) = re.findall(r"expired results are removed by .*?\n\n", TEXT, re.DOTALL)
+    cells = [line.split("|") for line in table.splitlines()[2:] if line]
+    documented = {cell[1].strip(" `"): cell[5].replace("`", "").strip() for cell in cells}
+    plain = {
+        name: text.removeprefix("the ").removesuffix(" alone") for name, text in documented.items()
+    }
+    assert plain == listed
+    assert listed["rpc"] == "RabbitMQ; on Redis nobody"
 
 
 def test_every_field_is_documented() -> None:
