@@ -36,6 +36,7 @@ def test_numbers_are_fixed() -> None:
         "RETRIED": 13,
         "FAILURE": 14,
         "REFUSED": 15,
+        "UNSTORED": 16,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,
