@@ -179,7 +179,12 @@ def test_tasks_that_hang_and_results_that_nobody_can_read(site: Site) -> None:
     ended = site.run()
     assert time.monotonic() - began_s < 55
     assert ended.code == ExitCode.REGRESSION
-    assert outcomes_of(ended.block) == {"ok": 17, "failed": 2, "timed_out": 1}
+    # Celery raises for the rubbish where it looks for the result, and once more in a later get()
+    # where it had been announced as well: which comes first is chance.
+    rubbish = ended.block.failures.get("DecodeError", 0)
+    assert rubbish in (1, 2)
+    assert ended.block.failures == {"EncodeError": 1, "DecodeError": rubbish}
+    assert outcomes_of(ended.block) == {"ok": 18 - rubbish, "failed": 1 + rubbish, "timed_out": 1}
     assert list(site.temporary.iterdir()) == []
 
 
