@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.sql import echo, store_option, table
+from harness.cli.options import store_option
+from harness.cli.sql import echo, table
 from harness.errors import UsageError
 from harness.results.baselines import read_baselines, remove_baseline, set_baseline
 from harness.results.store import RUN_FILE

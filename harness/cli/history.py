@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.sql import store_option
+from harness.cli.options import store_option
 
 _LONGEST = 365
 """The permutations of a longer series take half a minute."""

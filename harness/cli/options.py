@@ -45,15 +45,22 @@ out_option = click.option(
 seed_option = click.option(
     "--seed", type=click.IntRange(0), help="Seed of the blocks' order. Default: random."
 )
-results_option = click.option(
-    "--results",
-    "--store",
-    "results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
+
+
+def _folder_of_runs(parameter: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--results",
+        "--store",
+        parameter,
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("results"),
+        show_default=True,
+        help="Folder that holds the runs.",
+    )
+
+
+results_option = _folder_of_runs("results")
+store_option = _folder_of_runs("store")
 
 
 def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:

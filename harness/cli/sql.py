@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from harness.cli.options import store_option
 from harness.errors import UsageError
 from harness.report.escaping import spreadsheet_text
 from harness.results.catalog import Skipped, scan
@@ -45,17 +46,6 @@ def _late(table: str) -> bool:
 def _column(column: Column) -> str:
     type_ = column.type.partition("(")[0]
     return f"{column.name:24} {type_:10} {column.meaning}"
-
-
-store_option = click.option(
-    "--store",
-    "--results",
-    "store",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that holds the runs.",
-)
 
 
 @click.command("sql", epilog=_epilog())

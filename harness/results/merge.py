@@ -18,10 +18,12 @@ import numpy.typing as npt
 
 from harness.probe.events import RAISED, REFUSALS, Kind, Outcome, is_last_part, name_of
 from harness.probe.ids import WHOLE
+from harness.results.earliest import NO_STAMP, Earliest
 from harness.results.eventlog import Events, by_kind, chunks, ident_of, logs_in
+from harness.results.noted_ids import NotedIds
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
-MISSING = np.iinfo(np.int64).min
+MISSING = NO_STAMP
 NOT_TOLD = -1
 Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.uint8]
@@ -184,42 +186,6 @@ _BY_SEVERITY = np.array(
 """What a group is when its members ended differently: the worst of them, the last in this row."""
 _SEVERITY = np.zeros(256, dtype=np.uint8)
 _SEVERITY[_BY_SEVERITY] = np.arange(len(_BY_SEVERITY))
-_NOT_YET = np.iinfo(np.int64).max
-
-
-class _Earliest:
-    """The earliest time stamp of each row, and the mark that came with it: the highest, if
-    several came at that time. So the order in which logs are read decides nothing."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self.noted = False
-        """There is a stamp. Until then nothing is allocated."""
-
-    def note(self, rows: Places, at_ns: Times, marks: Flags | None = None) -> None:
-        if not self.noted:
-            self.noted = True
-            self._times = np.full(self._rows, _NOT_YET, dtype=np.int64)
-            self._marks = np.zeros(self._rows if marks is not None else 0, dtype=np.uint8)
-        if marks is None:
-            np.minimum.at(self._times, rows, at_ns)
-            return
-        before = self._times[rows]
-        np.minimum.at(self._times, rows, at_ns)
-        now = self._times[rows]
-        self._marks[rows[now < before]] = 0
-        first = at_ns == now
-        np.maximum.at(self._marks, rows[first], marks[first])
-
-    def times(self) -> Times:
-        """The stamps, MISSING where none came. To be called once."""
-        if not self.noted:
-            return np.broadcast_to(np.int64(MISSING), self._rows)
-        self._times[self._times == _NOT_YET] = MISSING
-        return self._times
-
-    def marks(self) -> Flags:
-        return self._marks if self.noted else np.broadcast_to(np.uint8(0), self._rows)
 
 
 class _Block:
@@ -229,17 +195,17 @@ class _Block:
         units, tasks = len(published.unit), len(published.unit) * published.per_unit
         self._published = published
         self._grouped = grouped
-        self._of_tasks = {kind: _Earliest(tasks) for kind in _TASK_KINDS}
-        self._of_units = {kind: _Earliest(units) for kind in _UNIT_KINDS}
-        self._of_members = _Earliest(tasks)
+        self._of_tasks = {kind: Earliest(tasks) for kind in _TASK_KINDS}
+        self._of_units = {kind: Earliest(units) for kind in _UNIT_KINDS}
+        self._of_members = Earliest(tasks)
         self._executions = np.zeros(tasks, dtype=np.int32)
         self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
-        self._strangers: list[tuple[Halves, Halves]] = []
+        self._strangers = NotedIds()
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
         self._unlock_looks = 0
         self._looks: npt.NDArray[np.int64] | None = None
         self._failures: dict[int, list[bytes]] = {}
-        self._refused: dict[int, list[tuple[Halves, Halves]]] = {}
+        self._refused: dict[str, NotedIds] = {}
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -286,12 +252,12 @@ class _Block:
         if kind == Kind.REFUSED:
             for reason in np.unique(events["position"]).tolist():
                 with_it = events["position"] == reason
-                self._refused.setdefault(reason, []).append((hi[with_it], lo[with_it]))
+                why = REFUSALS[reason if reason < len(REFUSALS) else 0]
+                self._refused.setdefault(why, NotedIds()).note(hi[with_it], lo[with_it])
         if kind == Kind.STARTED:
             np.add.at(self._executions, places[mine], np.int32(1))
             foreign = places == FOREIGN
-            if foreign.any():
-                self._strangers.append((hi[foreign], lo[foreign]))
+            self._strangers.note(hi[foreign], lo[foreign])
         marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
         self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
 
@@ -328,13 +294,13 @@ class _Block:
             units=self._units(),
             tasks=self._tasks(),
             tags=self._published.tags,
-            foreign_tasks=_different(self._strangers),
+            foreign_tasks=self._strangers.different(),
             measure_begin_ns=min(begin, default=MISSING),
             measure_end_ns=max(end, default=MISSING),
             release_ns=min(release, default=MISSING),
             tracked=self._tracked(),
             unlock_looks=self._unlock_looks or None,
-            refusals={_refusal(one): _messages(parts) for one, parts in self._refused.items()},
+            refusals={why: ids.messages() for why, ids in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
         )
 
@@ -401,17 +367,6 @@ class _Block:
         )
 
 
-def _refusal(number: int) -> str:
-    return REFUSALS[number if number < len(REFUSALS) else 0]
-
-
-def _messages(parts: list[tuple[Halves, Halves]]) -> int:
-    """How many messages were refused: a broker may deliver one again, and each without an id counts
-    as one of its own."""
-    unnamed = sum(int(((hi == 0) & (lo == 0)).sum()) for hi, lo in parts)
-    return _different(parts) - (unnamed > 0) + unnamed
-
-
 def _end_by_storing(
     raised: Truths, started_ns: Times, finished_ns: Times, storing_ns: Times
 ) -> None:
@@ -424,13 +379,3 @@ def _end_by_storing(
     started, finished, storing = (one[rows] for one in (started_ns, finished_ns, storing_ns))
     late = (storing != MISSING) & (storing < finished) & (storing >= started)
     finished_ns[rows[late]] = storing[late]
-
-
-def _different(parts: list[tuple[Halves, Halves]]) -> int:
-    """How many different ids there are. Exact: both halves count."""
-    if not parts:
-        return 0
-    hi, lo = (np.concatenate(halves) for halves in zip(*parts, strict=True))
-    order = np.lexsort((lo, hi))
-    hi, lo = hi[order], lo[order]
-    return 1 + int(((hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])).sum())
