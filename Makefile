@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 6
 
 .PHONY: run test check format servers bench kills soak docs clean
 
@@ -15,7 +15,7 @@ run: $(VENV)/.ready
 ## All tests, against real servers; installs what is missing (apt as root or by sudo).
 test: $(VENV)/.ready-dev servers
 	$(BIN)/python -m compileall -q harness tests
-	$(BIN)/pytest -n $(PYTEST_WORKERS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --durations=20
 
 ## Format, lint, types, layers, and that docs, schemas and examples are current.
 check: $(VENV)/.ready-dev

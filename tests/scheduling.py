@@ -7,11 +7,13 @@ id anew.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from zlib import crc32
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no stubs
+from xdist.workermanage import WorkerController  # type: ignore[import-untyped] # as above
 
 ROOT = Path(__file__).parent.parent
 _LONG = (
@@ -29,6 +31,12 @@ _LONG = (
 """Half a minute each and more: first, so that no process is left alone with one at the end."""
 
 
+HOSTS = 2
+"""So many processes hold the session's servers, of which a RabbitMQ node boots for seven seconds of
+processor time; tests that need them go there as long as there are others for the rest."""
+_NEEDS_SERVERS = re.compile(r"\b(Services|OwnedRedis|OwnedRabbitmq|Case)\b")
+
+
 def place_of(nodeid: str) -> tuple[int, int]:
     """In the order of tests. Behind the long ones they are mixed, alike each time: while those that
     run workers wait, others compute."""
@@ -40,11 +48,28 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
     """Tests go one by one to whoever is free; those of a module with fixtures of its own together,
     for each process would set them up anew."""
 
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """The next unit in turn that suits a process goes to it."""
+        is_host = self.nodes.index(node) < HOSTS
+        suits = (unit for unit in self.workqueue if needs_servers(unit) == is_host)
+        if (unit := next(suits, None)) is not None:
+            self.workqueue.move_to_end(unit, last=False)
+        super()._assign_work_unit(node)
+
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
         return module if _shares_fixtures(module) else nodeid
 
 
-@cache
+def needs_servers(unit: str) -> bool:
+    """Whether a module, or the module of a test, speaks of the session's servers."""
+    return bool(_NEEDS_SERVERS.search(_text_of(unit.partition("::")[0])))
+
+
 def _shares_fixtures(module: str) -> bool:
-    return 'scope="module"' in (ROOT / module).read_text(encoding="utf-8")
+    return 'scope="module"' in _text_of(module)
+
+
+@cache
+def _text_of(module: str) -> str:
+    return (ROOT / module).read_text(encoding="utf-8")

@@ -30,8 +30,7 @@ if os.environ["HARNESS_ROLE"] == "worker":
 
 def _ended(site: Site, *words: str) -> Ended:
     with site.start(*words) as running:
-        stdout, _ = running.process.communicate(timeout=PATIENCE_S)
-        return Ended(running.process.returncode, stdout, running.stderr, site.results)
+        return running.ended(PATIENCE_S)
 
 
 @pytest.fixture

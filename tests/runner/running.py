@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from harness.results.eventlog import Tail
 from harness.results.record import BlockRecord, RunRecord
 from harness.results.store import read_run
 from harness.workspace import MARK
+from tests.runner.forked import Command
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150.0
@@ -81,7 +80,7 @@ class Ended:
 class Running:
     """A `harness` command under way."""
 
-    process: subprocess.Popen[str]
+    process: Command
     site: Site
     _said: Path
 
@@ -124,8 +123,8 @@ class Running:
 
     def ended(self, patience_s: float = PATIENCE_S) -> Ended:
         """Wait for its end."""
-        stdout, _ = self.process.communicate(timeout=patience_s)
-        return Ended(self.process.returncode, stdout, self.stderr, self.site.results)
+        code = self.process.wait(patience_s)
+        return Ended(code, self.process.stdout, self.stderr, self.site.results)
 
 
 @dataclass(frozen=True)
@@ -174,22 +173,12 @@ class Site:
         """Start `harness ARGUMENTS`; killed when the context ends, if it still runs."""
         number = len(list(self.folder.glob("stderr-*")))
         said = self.folder / f"stderr-{number}"
-        with (
-            said.open("w", encoding="utf-8") as stderr,
-            subprocess.Popen(
-                [sys.executable, "-m", "harness", *arguments],
-                cwd=self.folder,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            ) as process,
-        ):
-            try:
-                yield Running(process, self, said)
-            finally:
-                process.kill()
+        said.touch()
+        process = Command(arguments, self.folder, self.environment(), said)
+        try:
+            yield Running(process, self, said)
+        finally:
+            process.kill()
 
     def run(self, *arguments: str, scenario: str | Path = "scenarios/s.yaml") -> Ended:
         """`harness run SCENARIO ARGUMENTS`, to its end."""

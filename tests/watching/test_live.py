@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jsonschema
-import psutil
 import pytest
 
 from harness.results.store import read_run
@@ -235,11 +234,14 @@ def test_every_event_and_field_is_documented() -> None:
 
 
 def test_json_lines_whose_reader_left_do_not_end_the_measurement(site: Site) -> None:
-    with site.start("run", "scenarios/s.yaml", "--json-lines") as running:
-        assert running.process.stdout is not None
-        running.process.stdout.readline()
-        running.process.stdout.close()
-        psutil.Process(running.process.pid).wait(PATIENCE_S)
+    command = [sys.executable, "-m", "harness", "run", "scenarios/s.yaml", "--json-lines"]
+    with subprocess.Popen(
+        command, cwd=site.folder, env=site.environment(), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(PATIENCE_S)
     assert read_run(_run_of(site)).status == "complete"
 
 
