@@ -24,7 +24,7 @@ from harness.results.series import Point, Series, series_of
 from harness.results.views import scenario_name
 from harness.scenario.pairing import UnknownBaseError, default_base, paired_cells
 from harness.scenario.wording import did_you_mean, listed, shown
-from harness.stats.changepoints import Method, method, method_words
+from harness.stats.changepoints import METHOD
 
 DEFAULT_LAST = 100
 _AB_SUFFIX = "-ab"
@@ -98,15 +98,14 @@ def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> H
         _collect(run, collection)
     if not collection.points:
         raise UsageError(_no_value(collection))
-    chosen = method() if nominate else None
-    series = _in_order_of(runs[-1].record, collection, chosen)
+    series = _in_order_of(runs[-1].record, collection, nominate=nominate)
     return History(
         question=question,
         reference=collection.reference,
         references=_references(runs[-1].record),
         series=series,
         left_out=(*collection.left_out, *_beside(catalog, question.scenario)),
-        method=method_words(chosen) if chosen else "",
+        method=METHOD if nominate else "",
     )
 
 
@@ -276,7 +275,7 @@ def work_of(cell: CellRecord) -> str:
 
 
 def _in_order_of(
-    newest: RunRecord, collection: _Collection, chosen: Method | None
+    newest: RunRecord, collection: _Collection, *, nominate: bool
 ) -> tuple[Series, ...]:
     """Cells as in the newest run; of several series of one cell the newest first."""
     places = {cell.name: place for place, cell in enumerate(newest.cells)}
@@ -286,7 +285,8 @@ def _in_order_of(
     entries.sort(key=lambda entry: entry[2][-1].run.started_at, reverse=True)
     entries.sort(key=lambda entry: places.get(entry[0], len(places)))
     return tuple(
-        _series(cell, machine, points, collection, chosen) for cell, machine, points in entries
+        _series(cell, machine, points, collection, nominate=nominate)
+        for cell, machine, points in entries
     )
 
 
@@ -295,9 +295,16 @@ def _series(
     machine: str,
     points: Sequence[Point],
     collection: _Collection,
-    chosen: Method | None,
+    *,
+    nominate: bool,
 ) -> Series:
     metric, last = collection.question.metric, collection.question.last
     if len(points) > last:
         collection.leave_out(f"{cell}: the {len(points) - last} oldest points (--last {last})")
-    return series_of(cell, machine, points[-last:], chosen, more_is_better=metric.more_is_better)
+    return series_of(
+        cell,
+        machine,
+        points[-last:],
+        nominate=nominate,
+        more_is_better=metric.more_is_better,
+    )

@@ -9,7 +9,7 @@ from harness.results.facts import difference_words, differences, facts_of, softw
 from harness.results.record import CellRecord, RunRecord
 from harness.results.reruns import Measured, Rerun, not_varied, reruns, run_again
 from harness.scenario.wording import listed
-from harness.stats.changepoints import ChangePoint, Method, change_points, shortest_series
+from harness.stats.changepoints import SHORTEST_SERIES, ChangePoint, change_points
 
 _REFERENCE = "reference's "
 _REACH = 2
@@ -76,23 +76,23 @@ def series_of(
     cell: str,
     machine: str,
     points: Sequence[Point],
-    chosen: Method | None,
     *,
+    nominate: bool,
     more_is_better: bool,
 ) -> Series:
-    """A series with its nominated changes. `more_is_better` is said of absolute values; without a
-    method no change is looked for."""
+    """A series with its nominated changes. `more_is_better` is said of absolute values; without
+    `nominate` no change is looked for."""
     newest = points[-1].reference
     rising_is_better = newest is not None or more_is_better
     values = [point.value for point in points]
-    changes = change_points(values, chosen=chosen) if chosen else ()
+    changes = change_points(values) if nominate else ()
     return Series(
         cell=cell,
         machine=machine,
         reference=None if newest is None else _reference_words(newest),
         points=tuple(points),
         nominations=tuple(_nomination(change, points, rising_is_better) for change in changes),
-        notes=tuple(_notes(points, chosen)) if chosen else (),
+        notes=tuple(_notes(points)) if nominate else (),
     )
 
 
@@ -106,11 +106,10 @@ def _reference_words(cell: CellRecord) -> str:
     )
 
 
-def _notes(points: Sequence[Point], chosen: Method) -> Iterator[str]:
-    shortest = shortest_series(chosen)
-    if len(points) < shortest:
+def _notes(points: Sequence[Point]) -> Iterator[str]:
+    if len(points) < SHORTEST_SERIES:
         count = "1 point" if len(points) == 1 else f"{len(points)} points"
-        yield f"{count}: too few to look for changes, which takes {shortest}"
+        yield f"{count}: too few to look for changes, which takes {SHORTEST_SERIES}"
     references = [(point.run, point.reference) for point in points if point.reference is not None]
     if references:
         first, newest = (software_of(*references[place]) for place in (0, -1))

@@ -1,37 +1,32 @@
 """Where the level of a series changed: candidates for a paired re-run, never verdicts.
 
-Apache Otava's algorithm where its library is importable; otherwise E-divisive means with its
-permutation test, here. A change that either nominates has to last and to matter: see `Limits`.
+E-divisive means with a permutation test. A change that it nominates has to last and to matter: see
+`Limits`.
 
 Sources: Matteson and James, A Nonparametric Approach for Multiple Change Point Analysis of
-Multivariate Data, JASA 109 (2014), arXiv:1306.4933. Fleming, Kołaczkowski et al., Hunter: Using
-Change Point Detection to Hunt for Performance Regressions, ICPE 2023, arXiv:2301.03034 (the
-algorithm of Otava). Besag and Clifford, Sequential Monte Carlo p-values, Biometrika 78 (1991).
+Multivariate Data, JASA 109 (2014), arXiv:1306.4933. Besag and Clifford, Sequential Monte Carlo
+p-values, Biometrika 78 (1991).
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Method = Literal["otava", "e-divisive"]
 
 _PERMUTATIONS = 499
 _ENOUGH_EXCEEDANCES = 25
 """That many of 499 as extreme as the candidate: p cannot fall below 0.05 any more."""
 _BATCH_CELLS = 500_000
 """Permutations are drawn so many at a time that their sums fill about 4 MB a piece."""
-_OTAVA = "otava.analysis"
-_OTAVA_WINDOW = 50
-_OTAVA_LEVEL = 0.001
+SHORTEST_SERIES = 12
+"""In shorter ones nothing can be found. Of n points, k of them after a change, the permutation test
+gives at best p = 2 / C(n, k): with 3 after it, 12 is the first n where that is below 0.01."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +38,7 @@ class Limits:
     magnitude: float = 0.05
     """Relative difference of the medians of the two sides."""
     level: float = 0.01
-    """Of E-divisive's permutation test. Otava's t test keeps its own default, 0.001: its
-    level is per candidate, the permutation test's is for the whole series."""
+    """Of the permutation test, for the whole series."""
 
 
 @dataclass(frozen=True)
@@ -66,37 +60,14 @@ class ChangePoint:
 
 
 DEFAULT_LIMITS = Limits()
-_SHORTEST: Mapping[Method, int] = {"otava": 6, "e-divisive": 12}
-"""Otava needs its two sides. Of n points, k of them after a change, the permutation test gives at
-best p = 2 / C(n, k): with 3 after it, n = 12 is the first length where that is below 0.01."""
-
-
-def method() -> Method:
-    """The one that `change_points` uses here."""
-    try:
-        importlib.import_module(_OTAVA)
-    except ImportError:
-        return "e-divisive"
-    return "otava"
-
-
-def method_words(chosen: Method) -> str:
-    """Name and settings, for a report."""
-    if chosen == "otava":
-        return f"{_otava_words()}, p < {_OTAVA_LEVEL}"
-    return f"E-divisive means, {_PERMUTATIONS} permutations, p <= {DEFAULT_LIMITS.level}"
-
-
-def shortest_series(chosen: Method) -> int:
-    """In shorter ones nothing can be found."""
-    return _SHORTEST[chosen]
+METHOD = f"E-divisive means, {_PERMUTATIONS} permutations, p <= {DEFAULT_LIMITS.level}"
+"""Name and settings, for a report."""
 
 
 def change_points(
     values: Sequence[float],
     limits: Limits = DEFAULT_LIMITS,
     *,
-    chosen: Method | None = None,
     seed: int = 0,
 ) -> tuple[ChangePoint, ...]:
     """The changes of level in a series of positive values, oldest first.
@@ -107,14 +78,10 @@ def change_points(
     series = np.asarray(values, dtype=np.float64)
     if not (np.isfinite(series) & (series > 0)).all():
         raise ValueError("change points need positive values")
-    chosen = chosen or method()
-    if len(series) < max(2 * limits.points, shortest_series(chosen)):
+    if len(series) < max(2 * limits.points, SHORTEST_SERIES):
         return ()
-    if chosen == "otava":
-        found = _otava(series, limits)
-    else:
-        # A change is a ratio: in logarithms a doubling and a halving are equally far.
-        found = _e_divisive(np.log(series), limits, np.random.default_rng(seed))
+    # A change is a ratio: in logarithms a doubling and a halving are equally far.
+    found = _e_divisive(np.log(series), limits, np.random.default_rng(seed))
     return _lasting(series, found, limits)
 
 
@@ -145,32 +112,6 @@ def _lengths(total: int, kept: dict[int, float]) -> list[int]:
     edges = [0, *kept, total]
     sizes = [end - begin for begin, end in pairwise(edges)]
     return [min(one, two) for one, two in pairwise(sizes)]
-
-
-# --- Apache Otava -------------------------------------------------------------------------------
-
-
-def _otava_words() -> str:
-    try:
-        return f"Apache Otava {importlib.metadata.version('apache-otava')}"
-    except importlib.metadata.PackageNotFoundError:  # on the path, but not installed
-        return "Apache Otava"
-
-
-def _otava(series: Floats, limits: Limits) -> dict[int, float]:
-    """Index of each change -> p-value, as Otava has them."""
-    # A module that is no dependency: without types, and imported only where it is installed.
-    analysis: Any = importlib.import_module(_OTAVA)
-    points, _ = analysis.compute_change_points(
-        series.tolist(),  # Otava 0.8 does not cut its windows out of an array, only of a list
-        window_len=_OTAVA_WINDOW,
-        max_pvalue=_OTAVA_LEVEL,
-        min_magnitude=limits.magnitude,
-    )
-    return {int(point.index): float(point.stats.pvalue) for point in points}
-
-
-# --- E-divisive means ---------------------------------------------------------------------------
 
 
 def _e_divisive(series: Floats, limits: Limits, rng: np.random.Generator) -> dict[int, float]:
