@@ -21,10 +21,11 @@ class OwnTasks:
     tasks_per_unit = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        """`parts` and `seed` of the cell spec. LookupError for a task the app does not have."""
+        """`parts`, each with its options, and `seed` of the cell spec. LookupError for a task that
+        the app does not have."""
         self._tasks = [task_of(current_app, part["task"]) for part in spec["parts"]]
         self._arguments = [Arguments(part, spec["seed"]) for part in spec["parts"]]
-        self._options = Options(spec)
+        self._options = [Options(part) for part in spec["parts"]]
         self._table = table([part["weight"] for part in spec["parts"]], spec["seed"])
         self.round_units = len(self._table)
 
@@ -41,7 +42,7 @@ class OwnTasks:
         part = self.part(unit)
         args, kwargs = self._arguments[part].of(unit)
         task = self._tasks[part]
-        options = self._options.of(unit)
+        options = self._options[part].of(unit)
         return task.apply_async(args, kwargs, task_id=name(unit, 0), producer=producer, **options)
 
     def result(self, unit: int, name: Any) -> AsyncResult:

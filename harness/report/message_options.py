@@ -60,18 +60,21 @@ def _priorities(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
 
 def _lateness(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
     name = printable(cell.name) + _emulated(cell)
+    blocks = [block for block in measured_blocks(cell.record) if block.lateness_s.count]
     if pooled is not None and pooled.lateness_s is not None:
         yield _row(name, pooled.lateness_s)
-        return
-    blocks = [block for block in measured_blocks(cell.record) if block.lateness_s.count]
     for block in blocks:
         which = f", block {block.number}" if len(blocks) > 1 else ""
-        yield _row(f"{name}{which}", block.lateness_s)
+        if pooled is None or pooled.lateness_s is None:
+            yield _row(f"{name}{which}", block.lateness_s)
+        waited = [task for task in block.by_task if task.lateness_s.count]
+        for task in waited if len(waited) > 1 else ():
+            yield _row(f"{task.task}{which}", task.lateness_s, part=True)
 
 
-def _row(label: str, times_s: Distribution) -> Row:
+def _row(label: str, times_s: Distribution, *, part: bool = False) -> Row:
     figures = (format_duration(getattr(times_s, name)) for name in _PERCENTILES)
-    return Row(printable(label), (f"{times_s.count:,}", *figures))
+    return Row(printable(label), (f"{times_s.count:,}", *figures), part=part)
 
 
 def _emulated(cell: CellView) -> str:

@@ -8,14 +8,15 @@ import numpy.typing as npt
 from harness.results.figures import Distribution
 from harness.results.ledger import Ledger
 from harness.results.merge import Merged
-from harness.results.mix import Mix
+from harness.results.message_options import lateness_ns
 from harness.results.own_task_record import OwnTaskRecord
 from harness.results.phases import Phases
+from harness.results.shape import BlockShape
 from harness.stats.percentiles import describe
 
 
 def by_task(
-    mix: Mix,
+    shape: BlockShape,
     merged: Merged,
     ledger: Ledger,
     timing: Phases,
@@ -23,8 +24,11 @@ def by_task(
     surplus: npt.NDArray[np.int32],
     window_ns: int | None,
 ) -> tuple[OwnTaskRecord, ...]:
-    """The figures of each task of the mix. `counted`: units that are in the block's figures;
+    """The figures of each task of a mix. `counted`: units that are in the block's figures;
     `surplus`: executions that count as duplicates, of each task."""
+    mix = shape.mix
+    if mix is None:
+        return ()
     parts = mix.parts(merged.units.unit)
     found = []
     for index, label in enumerate(mix.labels):
@@ -39,6 +43,7 @@ def by_task(
                 throughput_per_s=completed / (window_ns / 1e9) if window_ns else None,
                 latency_s=_distribution(timing.total_ns[usable]),
                 run_s=_distribution(timing.run_ns[usable]),
+                lateness_s=_distribution(lateness_ns(merged, usable, shape)),
                 outcomes=ledger.outcomes_of(mine),
                 failed_as_meant=int((ledger.as_meant & mine).sum()),
                 duplicated=int(surplus[mine].sum()),

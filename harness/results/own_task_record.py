@@ -19,6 +19,8 @@ class OwnTaskRecord(Stored):
     latency_s: Distribution = Distribution(count=0)
     run_s: Distribution = Distribution(count=0)
     """The phase `run`: from the function's first call to its last return, retries included."""
+    lateness_s: Distribution = Distribution(count=0)
+    """Start less ETA, where it was asked to run later."""
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
     duplicated: int = 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harness.results.figures import Distribution
 from harness.results.record import BlockRecord, CellRecord
-from harness.results.shape import countdown_s_of, priorities_in_turn
+from harness.results.shape import countdowns_s_of, priorities_in_turn
 from harness.stats.percentiles import describe
 
 if TYPE_CHECKING:
@@ -49,20 +49,25 @@ def pooled_lateness(
     blocks: Sequence[BlockRecord],
 ) -> Distribution | None:
     """Start less ETA of all blocks' tasks; None without a countdown, or if samples are missing."""
-    countdown_ns = int(countdown_s_of(cell) * 1e9)
-    if not countdown_ns or not paths:
+    countdowns_ns = {label: int(one * 1e9) for label, one in countdowns_s_of(cell).items()}
+    if not any(countdowns_ns.values()) or not paths:
         return None
+    # Only files of the user's own tasks say which task a unit ran.
+    labelled = None not in countdowns_ns
+    which = "list_position($labels, unit.task)" if labelled else "1"
     first = "AND position = 0" if cell.workload["workload"] == "chain" else ""
     query = (
-        "SELECT task.started_ns - unit.publish_ns - $countdown_ns "  # noqa: S608 - made of constants
+        "SELECT started_ns - publish_ns - countdown_ns FROM (SELECT task.started_ns, "  # noqa: S608 - made of constants
+        f"unit.publish_ns, list_extract($countdowns_ns, {which}) AS countdown_ns "
         "FROM read_parquet($tasks) AS task JOIN "
         f"(SELECT * FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL) AS unit "
-        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL {first}"
+        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL {first}) "
+        "WHERE countdown_ns > 0"
     )
-    found = [
-        _column(database, query, units=units, tasks=tasks, countdown_ns=countdown_ns)
-        for units, tasks in paths
-    ]
+    values: dict[str, Any] = {"countdowns_ns": list(countdowns_ns.values())}
+    if labelled:
+        values["labels"] = list(countdowns_ns)
+    found = [_column(database, query, units=units, tasks=tasks, **values) for units, tasks in paths]
     lateness = _described(found)
     whole = lateness.count == sum(block.lateness_s.count for block in blocks)
     return lateness if whole else None

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.results.mix import WORKLOAD, Mix
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.mix import WORKLOAD, Mix, countdown_s
 from harness.results.record import CellRecord
 
 Steps = tuple[int, ...]
@@ -49,7 +52,13 @@ class BlockShape:
     priorities: tuple[int, ...] = ()
     """Units bear these in turn, by their number; empty where all are alike."""
     countdown_s: float = 0.0
-    """How long tasks were asked to wait before they run."""
+    """How long tasks were asked to wait before they run; in a mix the longest."""
+
+    def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """For each unit's number how long its tasks were asked to wait; 0 where they were not."""
+        if self.mix is not None:
+            return self.mix.countdowns_ns(units)
+        return np.full(len(units), int(self.countdown_s * 1e9), dtype=np.int64)
 
 
 def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
@@ -69,7 +78,7 @@ def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
         calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
         mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
         priorities=priorities_in_turn(cell),
-        countdown_s=countdown_s_of(cell),
+        countdown_s=max(countdowns_s_of(cell).values()),
     )
 
 
@@ -79,10 +88,12 @@ def priorities_in_turn(cell: CellRecord) -> tuple[int, ...]:
     return priorities if len(priorities) > 1 else ()
 
 
-def countdown_s_of(cell: CellRecord) -> float:
-    """How long its tasks were asked to wait."""
-    countdown_s: float | None = (cell.workload.get("options") or {}).get("countdown")
-    return countdown_s or 0.0
+def countdowns_s_of(cell: CellRecord) -> dict[str | None, float]:
+    """How long its tasks were asked to wait: by the label of each part of a mix, else None."""
+    if cell.workload["workload"] != WORKLOAD:
+        return {None: countdown_s(cell.workload)}
+    parts = Mix.of(cell.workload, seed=0)  # labels do not depend on it
+    return dict(zip(parts.labels, parts.countdowns_s, strict=True))
 
 
 def _is_watched(load: dict[str, Any]) -> bool:

@@ -68,7 +68,7 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
     }
     if shape.mix is not None:
-        figures = by_task(shape.mix, merged, ledger, timing, counted, surplus, window)
+        figures = by_task(shape, merged, ledger, timing, counted, surplus, window)
         fields["by_task"] = figures
     warnings = tuple(_warnings(merged, ledger, timing, fields, shape))
     return Digest(merged, ledger, timing, fields | {"warnings": warnings})

@@ -62,15 +62,16 @@ def write(
 
 def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, Any]:
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
-    parts = [part.model_dump() for part in workload.parts]
-    options = workload.options.model_dump()
+    parts = [
+        part.model_dump() | {"options": options.model_dump()}
+        for part, options in zip(workload.parts, workload.message_options, strict=True)
+    ]
     return {
         "app": {"name": workload.app, "project": str(project.absolute())},
         "workload": {
             "workload": workload.workload,
             "parts": parts,
             "seed": seed,
-            "options": options,
         },
     }
 

@@ -26,7 +26,7 @@ def plan_of(record: RunRecord) -> Plan:
     """
     try:
         return Plan(
-            scenario=Scenario.model_validate_json(json.dumps(record.scenario)),
+            scenario=_scenario(record.scenario),
             source=record.source,
             cells=tuple(map(_cell, record.cells)),
         )
@@ -39,12 +39,26 @@ def plan_of(record: RunRecord) -> Plan:
         ) from error
 
 
+def _scenario(stored: dict[str, Any]) -> Scenario:
+    workloads = list(map(_without_unset, stored["workloads"]))
+    return Scenario.model_validate_json(json.dumps({**stored, "workloads": workloads}))
+
+
+def _without_unset(workload: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a mix once had loads and a measure too, which nobody read."""
+    if not workload.get("mix"):
+        return workload
+    spent = ("loads", "measure")
+    mix = [{k: v for k, v in part.items() if k not in spent} for part in workload["mix"]]
+    return {**workload, "mix": mix}
+
+
 def _cell(stored: CellRecord) -> Cell:
     return Cell(
         name=stored.name,
         configuration=Configuration.model_validate_json(json.dumps(stored.config)),
         axes=stored.axes,
-        workload=_parsed(_WORKLOAD, stored.workload),
+        workload=_parsed(_WORKLOAD, _without_unset(stored.workload)),
         load=_parsed(_LOAD, stored.load),
         measure=Measure.model_validate_json(json.dumps(stored.measure)),
     )

@@ -41,9 +41,14 @@ class MessageOptions(Frozen):
     def _sensible(self) -> MessageOptions:
         if self.priority is not None and len(set(self.priority)) < len(self.priority):
             raise ValueError("priority names a number twice: units take them in turn")
-        if self.countdown and self.expires and self.expires <= self.countdown:
+        if self.expire_first:
             raise ValueError("tasks would expire before their countdown is over")
         return self
+
+    @property
+    def expire_first(self) -> bool:
+        """Whether tasks would expire before their countdown is over."""
+        return bool(self.countdown and self.expires and self.expires <= self.countdown)
 
     @property
     def in_turn(self) -> bool:
@@ -64,3 +69,17 @@ class MessageOptions(Frozen):
             for name, value in shown.items()
             if value is not None and f"options.{name}" not in said
         ]
+
+
+class PartOptions(MessageOptions):
+    """What the units of one entry of a mix give to `apply_async`."""
+
+    @model_validator(mode="after")
+    def _one_priority(self) -> PartOptions:
+        if self.in_turn:
+            raise ValueError("an entry of a mix has one priority: make an entry for each")
+        return self
+
+    def above(self, whole: MessageOptions) -> MessageOptions:
+        """These, and where they say nothing those of the whole mix."""
+        return whole.model_copy(update=self.model_dump(exclude_none=True))

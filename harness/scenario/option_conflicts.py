@@ -19,12 +19,29 @@ def option_conflicts(
     configuration: Configuration, workload: Workload, load: Load, measure: Measure
 ) -> Iterator[tuple[Location, str]]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
-    options = workload.options
-    where: Location = ("workload", "options")
     if isinstance(workload, PeriodicWorkload):
-        if options != MessageOptions():
-            yield where, "beat publishes these messages, without options: remove them"
+        if workload.options != MessageOptions():
+            message = "beat publishes these messages, without options: remove them"
+            yield ("workload", "options"), message
         return
+    for where, options in _options_of(workload):
+        yield from _conflicts(configuration, where, options, load, measure)
+
+
+def _options_of(workload: Workload) -> Iterator[tuple[Location, MessageOptions]]:
+    """Each kind of message, and where its options stand."""
+    yield ("workload", "options"), workload.options
+    for index, part in enumerate(getattr(workload, "mix", None) or ()):
+        yield ("workload", "mix", index, "options"), part.options
+
+
+def _conflicts(
+    configuration: Configuration,
+    where: Location,
+    options: MessageOptions,
+    load: Load,
+    measure: Measure,
+) -> Iterator[tuple[Location, str]]:
     for message in _priority_problems(configuration, options):
         yield (*where, "priority"), message
     if options.countdown is not None and options.countdown >= measure.timeout:

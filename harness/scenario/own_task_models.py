@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from harness.probe.drawing import EXPECTATIONS, EXPRESSIONS
-from harness.scenario.fields import Items, Name, NonEmptyItems
+from harness.scenario.fields import Frozen, Items, Name, NonEmptyItems
+from harness.scenario.message_options import MessageOptions, PartOptions
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.workload_base import WorkloadBase
 
@@ -229,8 +230,8 @@ AppName = Annotated[
 # --- the workload -------------------------------------------------------------------------------
 
 
-class Part(WorkloadBase):
-    """One task of a mix."""
+class Part(Frozen):
+    """One task of a mix. Loads and measure are the whole mix's."""
 
     task: TaskName
     """By the name under which the app knows it."""
@@ -242,6 +243,8 @@ class Part(WorkloadBase):
     """What its result has to be, type and all; without it, only that it succeeds."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many of the mix's units run it, in proportion to the others' weights."""
+    options: PartOptions = PartOptions()
+    """Of its messages only; what stands here wins over the options of the whole mix."""
 
     @property
     def label(self) -> str:
@@ -276,6 +279,7 @@ class OwnTaskWorkload(WorkloadBase):
         given = {"args", "kwargs", "expect"} & self.model_fields_set
         if self.mix is not None and any(getattr(self, name) != _default(name) for name in given):
             raise ValueError("in a mix, args, kwargs and expect belong to its entries")
+        _check_options(self.options, self.mix or ())
         labels = [part.label for part in self.parts]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -291,6 +295,11 @@ class OwnTaskWorkload(WorkloadBase):
         return (Part(task=task, args=self.args, kwargs=self.kwargs, expect=self.expect),)
 
     @property
+    def message_options(self) -> tuple[MessageOptions, ...]:
+        """Of each part: the mix's own, and above them what the part says."""
+        return tuple(part.options.above(self.options) for part in self.parts)
+
+    @property
     def short_name(self) -> str:
         """What cells are called by: the last words of the tasks' names, as far as there is room."""
         words = [part.name or part.task.rpartition(".")[2] for part in self.parts]
@@ -299,6 +308,21 @@ class OwnTaskWorkload(WorkloadBase):
         while shown > 1 and len(_label(kind, words, shown)) > _MOST_LABEL:
             shown -= 1
         return _label(kind, words, shown)[:_MOST_LABEL]
+
+
+def _check_options(options: MessageOptions, parts: Iterable[Part]) -> None:
+    """ValueError where those of a part and of the whole mix do not go together."""
+    for part in parts:
+        if options.in_turn and part.options.priority is not None:
+            raise ValueError(
+                f"{shown(part.label)} has a priority, and the mix has several in turn: give each "
+                "entry its own"
+            )
+        if part.options.above(options).expire_first:
+            raise ValueError(
+                f"{shown(part.label)} would expire before its countdown is over: one of the two "
+                "is the mix's"
+            )
 
 
 _MOST_LABEL = 40

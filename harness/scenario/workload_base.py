@@ -15,3 +15,8 @@ class WorkloadBase(Frozen):
     measure: MeasureOverride = MeasureOverride()
     options: MessageOptions = MessageOptions()
     """Priority, countdown and expiry of each message."""
+
+    @property
+    def message_options(self) -> tuple[MessageOptions, ...]:
+        """Those of each kind of unit; only a mix has several."""
+        return (self.options,)

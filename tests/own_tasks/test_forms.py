@@ -121,6 +121,7 @@ def test_editors_mark_mistakes(project: Project, line: str) -> None:
 
 ARGUMENT_KEYS = "value, choice, range, text, unit, list, mapping"
 EXPECT_KEYS = "value, unit, list, mapping, argument, sum, product, concat, raises, unchecked"
+PART_KEYS = "task, name, args, kwargs, expect, weight, options"
 INSTEAD = "A mapping that is itself the value: {value: {...}}"
 
 
@@ -137,6 +138,38 @@ INSTEAD = "A mapping that is itself the value: {value: {...}}"
         ("mix: [{task: u}, {task: u}]", ['3:13: "u" stands here twice: give each a "name:"']),
         ("mix: [{task: u, weight: 0}]", ["3:71: must be at least 1, not 0"]),
         ("mix: [{weight: 1}]", ['3:53: missing key "task"']),
+        (
+            "mix: [{task: u, loads: [closed]}, {task: v, measure: {units: 3}}]",
+            [
+                f'3:63: unknown key "loads"; known here: {PART_KEYS}',
+                f'3:91: unknown key "measure"; known here: {PART_KEYS}',
+            ],
+        ),
+        (
+            "mix: [{task: u, options: {prioritty: 3}}]",
+            ['3:73: unknown key "prioritty" (did you mean "priority"?)'],
+        ),
+        (
+            "mix: [{task: u, options: {priority: [1, 2]}}]",
+            ["3:63: an entry of a mix has one priority: make an entry for each"],
+        ),
+        (
+            "mix: [{task: u, options: {priority: 3}}, {task: v}], options: {priority: [1, 2]}",
+            ['3:13: "u" has a priority, and the mix has several in turn: give each entry its own'],
+        ),
+        (
+            "mix: [{task: u, options: {countdown: 5s}}], options: {expires: 5s}",
+            ['3:13: "u" would expire before its countdown is over: one of the two is the mix\'s'],
+        ),
+        (
+            "mix: [{task: v, options: {countdown: 40s, message_groups: 2, priority: 12}}]",
+            [
+                "3:84: a unit waits 40 s before it runs, and the timeout is 30 s: raise "
+                "measure.timeout",
+                "3:105: message groups are of SQS: remove them",
+                "3:118: on Redis a priority lies between 0 (first) and 9, not 12",
+            ],
+        ),
         ("task: 'a b'", ["3:53: expected the name of a task, such as shop.tasks.resize"]),
         ("task: t, args: 5", ["3:62: expected a list, not 5"]),
         (

@@ -102,3 +102,54 @@ def test_annotations_of_the_configuration(site: Site) -> None:
     other = [*own[:4], "700/s", "msgpack"]
     settings = {"task_annotations": {"plain": {"rate_limit": "700/s"}}}
     ran(site, {"plain": other, "shared": own}, settings=settings)
+
+
+SEEN = """\
+from celery import Celery
+
+app = Celery("seen")
+
+
+@app.task(bind=True)
+def asked(self, n):
+    request = self.request
+    priority = (request.delivery_info or {}).get("priority")
+    return {"late": request.eta is not None, "expires": bool(request.expires), "at": priority}
+"""
+
+
+def asked(name: str, expect: dict[str, Any], **options: Any) -> dict[str, Any]:
+    part = {"task": "seen.asked", "name": name, "args": [{"unit": True}]}
+    return {**part, "expect": {"value": expect}, "options": options}
+
+
+def test_each_part_of_a_mix_has_message_options_of_its_own(site: Site) -> None:
+    """What the task itself sees of them, and how late each part's tasks were."""
+    (site.folder / "seen.py").write_text(SEEN, encoding="utf-8")
+    site.configuration()
+    mix = [
+        asked("now", {"late": False, "expires": True, "at": 6}, priority=6),
+        asked("later", {"late": True, "expires": True, "at": 0}, countdown="1s"),
+        asked("last", {"late": True, "expires": True, "at": 0}, countdown="2s"),
+    ]
+    workload = {"app": "seen", "mix": mix, "options": {"expires": "20s"}}
+    measure = {"units": 12, "warmup": 0, "blocks": 2}
+    site.scenario(workloads=[{"workload": workload}], loads=["backlog"], measure=measure)
+    ended = site.run()
+    assert ended.code == ExitCode.PASS, ended.stderr + ended.stdout
+    for block in ended.record.cells[0].blocks:
+        _, later, last = block.by_task
+        assert [one.units for one in block.by_task] == [4, 4, 4]
+        assert [one.lateness_s.count for one in block.by_task] == [0, 4, 4]
+        assert block.lateness_s.count == 8
+        for one in (later, last):
+            # From the ETA of another part it would be a second more or less.
+            assert 0 <= (one.lateness_s.min or 0.0) < 0.9
+        countdowns = [w.data for w in block.warnings if w.code == "countdown_in_latency"]
+        assert countdowns == [{"countdown_s": 2.0}]
+    lines = ended.stdout.splitlines()
+    assert {"later, block 0", "later, block 1", "last, block 0", "last, block 1"} <= {
+        line[:20].strip() for line in lines
+    }
+    pooled = [line.split() for line in lines if "  16  " in line]
+    assert len(pooled) == 1, ended.stdout

@@ -143,6 +143,16 @@ def test_a_stored_plan_is_the_plan(scenario: Path, tmp_path: Path) -> None:
     assert plan_of(read_run(folder.path)) == plan
 
 
+def test_a_plan_whose_mixes_had_loads_and_a_measure(tmp_path: Path) -> None:
+    """Entries of a mix had them once, unset: such a run can still be completed."""
+    plan = load_plan(ROOT / "examples/shop/scenarios/shop.yaml")
+    record = planned(plan, RunOptions(None, tmp_path, 1, ROOT, {}))
+    stored = json.loads(record.model_dump_json())
+    for workload in [*stored["scenario"]["workloads"], *(c["workload"] for c in stored["cells"])]:
+        workload["mix"] = [{**one, "loads": None, "measure": {}} for one in workload["mix"]]
+    assert plan_of(RunRecord.model_validate(stored)) == plan
+
+
 def test_a_plan_of_another_version_is_one_clear_error(tmp_path: Path) -> None:
     plan = load_plan(ROOT / "scenarios/smoke.yaml")
     record = planned(plan, RunOptions(None, tmp_path, 1, ROOT, {}))

@@ -24,7 +24,7 @@ def _visibility_s(evidence: Evidence) -> float | None:
 
 
 def _eta_beyond_visibility(evidence: Evidence) -> Data | None:
-    countdown_s = evidence.workload.options.countdown or 0.0
+    countdown_s = max(one.countdown or 0.0 for one in evidence.workload.message_options)
     visibility_s = _visibility_s(evidence)
     duplicated = evidence.digest.fields["duplicated"]
     if visibility_s is None or countdown_s <= visibility_s or not duplicated:
@@ -95,9 +95,10 @@ LATE_ACK_BEYOND_VISIBILITY = Diagnosis(
 
 def _expired_tasks(evidence: Evidence) -> Data | None:
     """Failed units none of whose tasks was ever started, though they were published."""
-    expires_s = evidence.workload.options.expires
-    if expires_s is None:
+    asked = [one.expires for one in evidence.workload.message_options if one.expires is not None]
+    if not asked:
         return None
+    expires_s = min(asked)
     merged, ledger = evidence.digest.merged, evidence.digest.ledger
     started = merged.tasks.some(merged.tasks.started_ns != MISSING)
     gone = (ledger.final == Final.FAILED) & ~started & ~merged.units.publish_failed

@@ -14,7 +14,8 @@ _LEAST_S = 0.1
 def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     """Time in which received tasks waited for a slot while some slots were free."""
     alone = evidence.configuration.worker.count == 1  # its own free slots get a task at once
-    if alone or evidence.workload.options.countdown:  # held on purpose
+    held = any(one.countdown for one in evidence.workload.message_options)
+    if alone or held:  # on purpose
         return None
     received, started = evidence.times("received"), evidence.times("started")
     finished = evidence.times("finished")
