@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypedDict, Unpack
 
@@ -35,6 +35,7 @@ _KILL_S = 5.0
 _TAIL_BYTES = 64 * 1024
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_S = 0.01
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 # Loaded here and not between fork and exec, where taking the loader's lock could deadlock.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -266,6 +267,38 @@ def create_time(pid: int) -> float:
         return 0.0
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process still does anything. A zombie does not: it has ended, and only its parent
+    has not asked how. Where the parent is a container's PID 1, it may never ask."""
+    try:
+        return process.is_running() and process.status() not in _ENDED
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # somebody else's
+        return True
+
+
+def pid_lives(pid: int) -> bool:
+    """The same of whatever process has that id now."""
+    try:
+        return is_alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_ended(processes: Iterable[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait for processes to end, whoever's children they are; those that still live after the time.
+
+    (psutil's own `wait_procs` waits for zombies until somebody reaps them.)
+    """
+    deadline = time.monotonic() + timeout_s
+    alive = [process for process in processes if is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        alive = [process for process in alive if is_alive(process)]
+    return alive
+
+
 def kill_marked(mark: str) -> list[int]:
     """SIGKILL every process whose environment holds `mark` (`NAME=value`); returns their pids.
 
@@ -276,10 +309,11 @@ def kill_marked(mark: str) -> list[int]:
     killed = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(name) == value:
+            own = process.pid == os.getpid()
+            if not own and process.environ().get(name) == value and is_alive(process):
                 process.kill()  # psutil compares start times first
                 killed.append(process)
-    psutil.wait_procs(killed, timeout=_KILL_S)
+    wait_ended(killed, _KILL_S)
     return [process.pid for process in killed]
 
 
@@ -314,7 +348,7 @@ def _pidfd(pid: int, reaped: bool) -> Iterator[int]:
 
 
 def _group_lives(group: int) -> bool:
-    """Whether a process group has a member that is more than a zombie of somebody else's."""
+    """Whether a process group has a living member."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -323,6 +357,6 @@ def _group_lives(group: int) -> bool:
         return True
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+            if os.getpgid(process.pid) == group and is_alive(process):
                 return True
     return False

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from harness.errors import HarnessError
 from harness.probe.events import Kind
+from harness.processes import pid_lives
 from harness.results.eventlog import Tail
 from harness.services.base import Namespace
 
@@ -100,8 +99,7 @@ class Drain:
         """Whether a living process is inside a task's function."""
         started, finished = map(self._tail.count_by_pid, (Kind.STARTED, Kind.FINISHED))
         return any(
-            count > finished.get(pid, 0) and psutil.pid_exists(pid)
-            for pid, count in started.items()
+            count > finished.get(pid, 0) and pid_lives(pid) for pid, count in started.items()
         )
 
     def _held(self, *, unacknowledged: bool) -> bool:

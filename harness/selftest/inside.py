@@ -16,6 +16,7 @@ import psutil
 from harness.errors import HarnessError
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 from harness.probe.events import Kind
+from harness.processes import is_alive
 from harness.results.eventlog import Tail
 
 _LOOK_S = 0.02
@@ -83,7 +84,7 @@ class Inside:
         found = []
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error, OSError):
-                if process.environ().get(ROLE_VARIABLE) == role:
+                if process.environ().get(ROLE_VARIABLE) == role and is_alive(process):
                     found.append(process)
         return sorted(found, key=lambda process: process.create_time())
 
@@ -110,7 +111,8 @@ class Inside:
 
 def _stands(process: psutil.Process) -> bool:
     try:
-        return process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        stopped = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        return process.status() in stopped or not is_alive(process)
     except psutil.Error:
         return True
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import psutil
 
 from harness.errors import ServiceError
-from harness.processes import Process
+from harness.processes import Process, wait_ended
 
 Up = TypeVar("Up")
 """What stands for a server that is ready, as a rule its Service."""
@@ -100,7 +100,7 @@ class LocalServer:
                 descendants.append(psutil.Process(pid))
         for process in reversed(self.processes):
             process.stop(self.grace_s) if self.grace_s else process.kill()
-        for left in psutil.wait_procs(descendants, timeout=_GONE_S)[1]:
+        for left in wait_ended(descendants, _GONE_S):
             with contextlib.suppress(psutil.Error):
                 left.kill()
         if self.clear_away is not None:

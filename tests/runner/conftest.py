@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from harness.processes import wait_ended
 from harness.services.provide import Services
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import Site, make_site
@@ -21,7 +22,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     """A project. Whatever a test does in it, no process of it is left at the end."""
     made = make_site(tmp_path)
     yield made
-    _, alive = psutil.wait_procs(made.family(), timeout=10)
+    alive = wait_ended(made.family(), 10)
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()

@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from harness.probe.events import Kind
+from harness.processes import is_alive
 from harness.results.eventlog import Tail
 from harness.results.record import BlockRecord, RunRecord
 from harness.results.store import read_run
@@ -196,7 +197,7 @@ class Site:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 mark = process.environ().get(MARK, "")
-                if mark.startswith(f"{self.temporary}/"):
+                if mark.startswith(f"{self.temporary}/") and is_alive(process):
                     found.append(process)
         return found
 
@@ -206,7 +207,7 @@ class Site:
         for process in list(found.values()):
             with contextlib.suppress(psutil.Error):
                 found |= {child.pid: child for child in process.children(recursive=True)}
-        return list(found.values())
+        return list(filter(is_alive, found.values()))
 
     def environment(self) -> dict[str, str]:
         kept = {name: v for name, v in os.environ.items() if not name.startswith("HARNESS_")}

@@ -6,11 +6,11 @@ import json
 import signal
 from typing import Any
 
-import psutil
 import pytest
 
 from harness.errors import ExitCode
 from harness.probe.events import Kind
+from harness.processes import wait_ended
 from harness.results.record import BlockRecord
 from tests.runner.outside import OwnedRedis
 from tests.runner.running import Ended, Site
@@ -271,7 +271,7 @@ def test_nothing_outlives_a_harness_that_is_killed_while_something_is_broken(sit
         family = site.family()
         assert len(family) >= 5
         running.kill(signal.SIGKILL)
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert wait_ended(family, 10) == []
 
 
 def test_what_a_killed_run_had_broken_is_reported(site: Site) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.probe.events import Kind
+from harness.processes import wait_ended
 from harness.results.record import BlockRecord
 from harness.services.sweep import sweep
 from harness.workspace import MARK
@@ -54,15 +55,12 @@ def foreign(redis_server: OwnedRedis) -> Iterator[None]:
 
 def nothing_left(site: Site) -> None:
     """The run is over: no process, and TMPDIR is as empty as it was."""
-    _, alive = psutil.wait_procs(site.processes(), timeout=GONE_S)
-    assert not alive
+    assert wait_ended(site.processes(), GONE_S) == []
     assert list(site.temporary.iterdir()) == []
 
 
 def has_worker(site: Site) -> bool:
-    return any(
-        "worker" in process.cmdline() for process in site.processes() if process.is_running()
-    )
+    return any("worker" in process.cmdline() for process in site.processes())
 
 
 def every_unit_has_an_outcome(ended: Ended, block: BlockRecord) -> None:
@@ -243,8 +241,7 @@ def killed(running: Running) -> None:
     running.kill(signal.SIGKILL)
     assert running.process.wait(GONE_S) == -signal.SIGKILL
     assert family
-    _, alive = psutil.wait_procs(family, timeout=GONE_S)
-    assert not alive
+    assert wait_ended(family, GONE_S) == []
     wait_for(lambda: running.site.processes() == [], "the end of what was just being started")
     assert all(map(is_refused, ports))
 

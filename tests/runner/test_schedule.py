@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from harness.probe.events import Kind
+from harness.processes import wait_ended
 from harness.results.eventlog import Tail
 from harness.results.periodic_record import Periodic
 from harness.results.record import BlockRecord
@@ -138,8 +139,7 @@ def test_nothing_outlives_a_killed_harness(site: Site, through: str) -> None:
         family = site.family()
         running.kill(signal.SIGKILL)
         ended = running.ended()
-    _, alive = psutil.wait_procs(family, timeout=GONE_S)
-    assert not alive
+    assert wait_ended(family, GONE_S) == []
     again = site.harness("report", str(ended.folder))
     assert "INTERRUPTED" in again.stdout
     assert "Schedules: fires against the plan" in again.stdout

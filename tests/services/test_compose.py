@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from harness.errors import ServiceError
-from harness.processes import spawn
+from harness.processes import is_alive, spawn, wait_ended
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import RedisBackend, RedisBroker
 from harness.services.provide import Services, provide
@@ -104,11 +104,11 @@ def test_the_sweep_takes_a_killed_runs_project_down(
     (state,) = [path for path in tmp_path.iterdir() if len(path.name) == len("harness-") + 12]
     server = psutil.Process(int(state.read_text()))
     process.kill()
-    assert server.is_running()
+    assert is_alive(server)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert "removed compose-project" in sweep(environ)[0]
-    assert psutil.wait_procs([server], timeout=DEADLINE_S)[1] == []
+    assert wait_ended([server], DEADLINE_S) == []
     assert sweep(environ) == []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.processes import Process, spawn
+from harness.processes import Process, spawn, wait_ended
 from harness.scenario.configuration import Configuration
 from harness.scenario.endpoints import RedisBackend, RedisBroker
 from harness.services.provide import Services
@@ -60,8 +60,7 @@ def test_no_process_survives_the_harness(tmp_path: Path) -> None:
         assert len(children) >= 4
         os.kill(process.pid, signal.SIGKILL)  # the leader alone, not its group
         assert process.wait(DEADLINE_S)
-        _, alive = psutil.wait_procs(children, timeout=DEADLINE_S)
-        assert not alive
+        assert wait_ended(children, DEADLINE_S) == []
         assert Path(facts["folder"]).is_dir()
         assert len(leftovers(environ)) == 1
         assert sweep(environ) == [f"removed the folder of a dead run ({facts['folder']})"]

@@ -6,13 +6,23 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from harness.processes import Process, SpawnError, create_time, kill_marked, spawn
+from harness.processes import (
+    Process,
+    SpawnError,
+    create_time,
+    is_alive,
+    kill_marked,
+    pid_lives,
+    spawn,
+    wait_ended,
+)
 
 DEADLINE_S = 10.0
 FAMILY = """
@@ -36,6 +46,13 @@ print(child.pid, flush=True)
 time.sleep(600)
 """
 
+NEGLECTFUL = """
+import subprocess, time
+child = subprocess.Popen(["true"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
 
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., Process]:
@@ -44,7 +61,11 @@ def python(tmp_path: Path) -> Callable[..., Process]:
             [sys.executable, "-c", code, *words],
             name="child",
             log=tmp_path / "child.log",
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+                "TEST_FOLDER": str(tmp_path),
+            },
             stdout=subprocess.PIPE,
         )
 
@@ -86,7 +107,7 @@ def test_descendants_go_with_the_leader(python: Callable[..., Process]) -> None:
     process = python(FAMILY)
     child = psutil.Process(int(line(process)))
     process.stop()
-    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+    assert wait_ended([child], DEADLINE_S) == []
 
 
 def test_leftovers_of_a_leader_that_died_are_killed(python: Callable[..., Process]) -> None:
@@ -94,9 +115,23 @@ def test_leftovers_of_a_leader_that_died_are_killed(python: Callable[..., Proces
     child = psutil.Process(int(line(process)))
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait(DEADLINE_S)
-    assert child.is_running()
+    assert is_alive(child)
     process.stop()
-    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+    assert wait_ended([child], DEADLINE_S) == []
+
+
+def test_a_zombie_is_nobody(python: Callable[..., Process], tmp_path: Path) -> None:
+    """It has ended; its parent, like many a container's PID 1, never asks how."""
+    parent = python(NEGLECTFUL)
+    zombie = psutil.Process(int(line(parent)))
+    deadline = time.monotonic() + DEADLINE_S
+    while zombie.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+    assert psutil.pid_exists(zombie.pid)
+    assert (is_alive(zombie), pid_lives(zombie.pid), wait_ended([zombie], 0)) == (False, False, [])
+    leader = psutil.Process(parent.pid)
+    assert (is_alive(leader), wait_ended([leader, zombie], 0)) == (True, [leader])
+    assert kill_marked(f"TEST_FOLDER={tmp_path}") == [parent.pid]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux'")
@@ -104,7 +139,7 @@ def test_a_child_dies_with_its_parent(python: Callable[..., Process], tmp_path: 
     parent = python(GRANDPARENT, str(tmp_path / "grandchild.log"))
     child = psutil.Process(int(line(parent)))
     os.kill(parent.pid, signal.SIGKILL)
-    assert psutil.wait_procs([child], timeout=DEADLINE_S)[1] == []
+    assert wait_ended([child], DEADLINE_S) == []
     parent.kill()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from harness.probe.events import Kind
+from harness.processes import wait_ended
 from harness.results.eventlog import Tail
 from harness.runner.faults.engine import Deed, FaultError, MainThread, NothingToBreakError
 from harness.scenario.fault_models import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
@@ -128,7 +129,7 @@ class PoolChildKill:
             raise NothingToBreakError(f"pool process {pid} ended by itself just then") from error
         deed.died = (pid,)
         deed.target += ", a pool process"
-        psutil.wait_procs([child], timeout=_GONE_S)
+        wait_ended([child], _GONE_S)
 
     def mend(self, deed: Deed, main: MainThread) -> None:
         """Nothing: Celery starts another one by itself."""
