@@ -20,7 +20,7 @@ from harness.environments import (
 )
 from harness.errors import UsageError
 from harness.runner.revisions import find_revision, source_of
-from harness.scenario.celery_sets import requirements, title
+from harness.scenario.celery_sets import cannot_run, requirements, title
 from harness.scenario.configuration import CelerySet, Configuration
 from harness.workspace import Workspace
 
@@ -33,6 +33,13 @@ _REVISION_ADVICE = (
     "package index is needed the first time only"
 )
 _IMPORT_S = 60.0
+_LOOK = """
+from importlib.metadata import distributions
+for one in distributions():
+    if one.name.lower() in ("celery", "kombu", "billiard"):
+        print(f"{one.name}=={one.version}", flush=True)
+import celery
+"""
 IMPORTING = ("imports", "include")
 """Celery settings that name modules of the user's."""
 
@@ -99,21 +106,31 @@ def _order(
 
 
 def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -> None:
-    command = [str(python), "-I", "-c", "import celery"]
+    """Of a revision, whose requirements nobody has read before pip did."""
+    done = subprocess.Popen(
+        [str(python), "-I", "-c", _LOOK],
+        env=dict(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        subprocess.run(
-            command, env=dict(environ), capture_output=True, check=True, timeout=_IMPORT_S
-        )
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise UsageError(
-            f"{title(celery)}: what its requirements install cannot import celery ({lines[-1]}). "
-            "Name celery in the requirements.txt or pyproject.toml of that revision"
-        ) from error
+        said, errors = done.communicate(timeout=_IMPORT_S)
     except subprocess.TimeoutExpired as error:
         raise BuildError(
             f"{title(celery)}: importing celery took more than {_IMPORT_S:g} s in {python}"
         ) from error
+    finally:
+        done.kill()
+    refused = [why for why in map(cannot_run, said.split()) if why is not None]
+    if refused:
+        raise UsageError(f"{title(celery)}: {'; '.join(refused)}")
+    if done.returncode != 0:
+        lines = errors.strip().splitlines() or ["no reason given"]
+        raise UsageError(
+            f"{title(celery)}: what its requirements install cannot import celery ({lines[-1]}). "
+            "Name celery in the requirements.txt or pyproject.toml of that revision"
+        )
 
 
 def _probe_alone(workspace: Workspace) -> Path:

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Mapping
 
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
+from harness.scenario.celery_sets import refusals
 from harness.scenario.configuration import Configuration
 from harness.scenario.content import content_conflicts, content_installation
 from harness.scenario.document import Location
@@ -111,7 +112,7 @@ def stores_results(configuration: Configuration) -> bool:
 def installation_conflicts(configuration: Configuration) -> list[Conflict]:
     """What this Python lacks for a configuration to run."""
     if configuration.celery is not None:  # an environment of its own brings what it needs
-        return []
+        return [(("celery", field), message) for field, message in refusals(configuration.celery)]
     conflicts = list(content_installation(configuration.settings))
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
         message = "pool gevent needs gevent, not installed here: "

@@ -103,8 +103,17 @@ def test_no_such_revision(tmp_path: Path) -> None:
         find_revision("HEAD", tmp_path / "bare", outside)
 
 
-def test_a_revision_without_celery_is_a_clear_error(tmp_path: Path) -> None:
-    make_repository(tmp_path / "project", {"requirements.txt": "packaging\n"})
+UNUSABLE = {
+    "packaging": "revision main: what its requirements install cannot import celery",
+    "celery==4.4.7": "revision main: celery==4.4.7 does not run on Python 3.",
+}
+
+
+@pytest.mark.parametrize("required", UNUSABLE)
+def test_a_revision_without_a_celery_that_runs_is_a_clear_error(
+    tmp_path: Path, required: str
+) -> None:
+    make_repository(tmp_path / "project", {"requirements.txt": f"{required}\n"})
     configuration = Configuration(
         name="c",
         broker=RedisBroker(service="redis"),
@@ -119,4 +128,4 @@ def test_a_revision_without_celery_is_a_clear_error(tmp_path: Path) -> None:
             environ=ENVIRON,
             building=list[str]().append,
         )
-    assert "revision main: what its requirements install cannot import celery" in str(caught.value)
+    assert UNUSABLE[required] in str(caught.value)

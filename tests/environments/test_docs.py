@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.report.layers import layer_sentence
 from harness.results.comparison import LayerPath, LayerStep, StepVerdict
-from harness.scenario.celery_sets import KNOWN
+from harness.scenario.celery_sets import FLOORS, KNOWN
 from harness.scenario.loader import check_file
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,13 @@ def test_the_table_of_versions_is_that_of_the_code() -> None:
     rows = dict(re.findall(r"^\| (\d\S+) \| (kombu .*) \|$", TEXT, re.MULTILINE))
     pins = {version: [pin.replace("==", " ") for pin in one.pins] for version, one in KNOWN.items()}
     assert {version: words.split(", ") for version, words in rows.items()} == pins
+
+
+def test_the_table_of_pythons_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| (\w+) \| (\S+) \| (\d)\.(\d+) and newer \|$", TEXT, re.MULTILINE)
+    assert [(name, version, (int(x), int(y))) for name, version, x, y in rows] == [
+        (floor.library, floor.version, floor.python) for floor in FLOORS
+    ]
 
 
 def test_the_yaml_is_valid(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenario.celery_sets import KNOWN, requirements, title
+from harness.scenario.celery_sets import HERE, KNOWN, Python, refusals, requirements, title
 from harness.scenario.configuration import CelerySet, Configuration
 from harness.scenario.configuration import Worker as WorkerModel
 from harness.scenario.endpoints import RedisBackend, RedisBroker, SqsBroker
 from tests.scenario.project import Project, make_project
+
+PYTHONS: tuple[Python, ...] = ((3, 11), (3, 12), (3, 13), (3, 14))
 
 
 def configuration(**changes: object) -> Configuration:
@@ -24,7 +26,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_the_tutorials_version_brings_the_libraries_of_its_time() -> None:
-    assert requirements(CelerySet(version="5.3.1"), configuration()) == (
+    assert requirements(CelerySet(version="5.3.1"), configuration(), (3, 11)) == (
         "packaging",
         "redis==4.6.0",
         "celery==5.3.1",
@@ -33,6 +35,87 @@ def test_the_tutorials_version_brings_the_libraries_of_its_time() -> None:
         "vine==5.0.0",
         "billiard==4.1.0",
     )
+
+
+def test_where_these_do_not_run_the_oldest_that_do_take_their_place() -> None:
+    """Each tried with a worker: see FLOORS. The rest stays what it was."""
+    on = {
+        python: requirements(CelerySet(version="5.3.1"), configuration(), python)
+        for python in PYTHONS
+    }
+    of_its_time = set(on[3, 11])
+    assert set(on[3, 12]) - of_its_time == {"kombu==5.3.3"}
+    assert set(on[3, 13]) - of_its_time == {"kombu==5.3.3", "billiard==4.2.1"}
+    assert on[3, 14] == on[3, 13]
+    assert "billiard==4.2.1" in requirements(CelerySet(version="5.4.0"), configuration(), (3, 13))
+    newest = {
+        requirements(CelerySet(version="5.7.0"), configuration(), python) for python in PYTHONS
+    }
+    assert len(newest) == 1
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("version", list(KNOWN))
+def test_every_known_version_runs_on_every_python(version: str, python: Python) -> None:
+    known = CelerySet(version=version)
+    assert refusals(known, python) == []
+    pins = tuple(pin for pin in requirements(known, configuration(), python) if "==" in pin)
+    assert refusals(CelerySet(pins=pins), python) == []
+
+
+REFUSED = {
+    "celery==5.2.7": ("take 5.3.0 or newer (5.3.1, ", "or run the harness under Python 3.11"),
+    "celery<5.3": ("take 5.3.0 or newer",),
+    "billiard==4.1.0": ("take billiard==4.2.1 or newer, or leave", "under Python 3.12"),
+    "billiard<4.2": ("_acquireLock",),
+    "billiard<=4.2.0": ("_acquireLock",),
+    "billiard~=4.1.0": ("_acquireLock",),
+    "billiard==4.1.*": ("_acquireLock",),
+    "Billiard>=4,<4.2.1": ("_acquireLock",),
+}
+ADMITTED = (
+    *("billiard==4.2.1", "billiard~=4.2.0", "billiard==4.*", "billiard>=4.1", "billiard<5"),
+    *(
+        "billiard<=4.2.1",
+        "billiard!=4.3",
+        "billiard",
+        "celery==5.3",
+        "celery==5.7.0",
+        "kombu==5.3.1",
+    ),
+)
+
+
+@pytest.mark.parametrize("pin", list(REFUSED))
+def test_what_cannot_run_is_refused_and_says_what_can(pin: str) -> None:
+    pins = (pin,) if "celery" in pin else ("celery==5.3.1", pin)
+    ((field, message),) = refusals(CelerySet(pins=pins), (3, 13))
+    assert field == "pins"
+    assert message.startswith(f"{pin} does not run on Python 3.13: ")
+    assert all(words in message for words in REFUSED[pin]), message
+    if "billiard" in pin:
+        assert refusals(CelerySet(pins=pins), (3, 12)) == []
+
+
+@pytest.mark.parametrize("pin", ADMITTED)
+def test_what_may_run_is_not(pin: str) -> None:
+    pins = (pin,) if "celery" in pin else ("celery==5.3.1", pin)
+    assert refusals(CelerySet(pins=pins), (3, 13)) == []
+
+
+def test_a_celery_for_no_python_of_ours_names_none() -> None:
+    ((_, message),) = refusals(CelerySet(version="4.4.7"), (3, 13))
+    assert "celery==4.4.7 does not run on Python 3.13" in message
+    assert "run the harness under" not in message
+
+
+def test_refused_before_anything_is_built(project: Project) -> None:
+    """With the other problems of the plan, at its place in the file."""
+    project.change('matrix: {celery: ["4.4.7", "5.7.0"]}')
+    (problem,) = project.problems(environ={})
+    here = ".".join(map(str, HERE))
+    assert problem.startswith("scenarios/")
+    assert f"celery==4.4.7 does not run on Python {here}" in problem
 
 
 @pytest.mark.parametrize("version", list(KNOWN))
