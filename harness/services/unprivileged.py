@@ -2,7 +2,8 @@
 
 The harness' private folder is closed to everybody else. When the harness runs as root, such a
 server gets a folder beside it that belongs to an ordinary user, removed when the server stops,
-and by the next run if this one is killed.
+and by the next run if this one is killed. Programs below a folder that this user cannot pass, as
+those of a checkout in root's home, are copied into it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ from harness.services.base import Surroundings
 from harness.workspace import Promise, remove_folder, temporary_root
 
 ROOM_PROMISE = "server-folder"
+_USER = "nobody"
+_ALL_PASS = 0o001
+_ALL_READ = 0o444
+
+
+class OutOfReachError(ServiceError):
+    """A program is here, but the ordinary user who is to run it cannot get at it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,25 @@ class Room:
         quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
         return self.write("start.sh", template.format(**quoted))
 
+    def bring(self, base: Path, parts: Sequence[str]) -> Path:
+        """Copies of files and folders below `base`, for the server's user to run; their new base.
+
+        Parts that are not there are left out.
+        """
+        target = self.folder / "programs"
+        for source in (base / part for part in parts):
+            copy = target / source.relative_to(base)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, copy)
+            elif source.exists():
+                shutil.copy2(source, copy)
+        for path in (target, *target.rglob("*")):  # where the installer's umask was strict
+            mode = path.stat().st_mode
+            runs = 0o111 if path.is_dir() or mode & 0o100 else 0
+            path.chmod(mode | _ALL_READ | runs)
+        return target
+
     def spawn(self, *argv: str | Path, env: Mapping[str, str]) -> Process:
         """The server, as the ordinary user; what programs keep at home is kept in the folder."""
         surroundings = self.surroundings
@@ -70,23 +97,23 @@ class Room:
             self.surroundings.workspace.fulfil(self.promise)
 
 
-def make_room(name: str, surroundings: Surroundings) -> Room:
-    """A fresh folder, and how to run a program in it as an ordinary user."""
+def make_room(name: str, surroundings: Surroundings, *, brings: bool = False) -> Room:
+    """A fresh folder, and how to run a program in it as an ordinary user.
+
+    `brings`: programs will be copied there.
+    """
     workspace = surroundings.workspace
     if os.geteuid() != 0:
         return Room(name, workspace.folder(name), (), surroundings, None)
-    setpriv = shutil.which("setpriv", path=surroundings.environ.get("PATH"))
-    if setpriv is None:
-        raise ServiceError(
-            f"{name} does not run as root, and there is no `setpriv` to run it as somebody else: "
-            "install util-linux, or run the harness as an ordinary user"
-        )
+    setpriv = _setpriv(surroundings.environ)
     # The name is written down before the folder is there.
-    folder = _open_root(surroundings) / f"{_prefix()}{name}-{os.urandom(6).hex()}"
+    folder = (
+        _open_root(surroundings.environ, brings=brings) / f"{_prefix()}{name}-{os.urandom(6).hex()}"
+    )
     promise = workspace.promise(ROOM_PROMISE, {"path": str(folder)})
     folder.mkdir(mode=0o700)
     _give(folder)
-    user = pwd.getpwnam("nobody")
+    user = pwd.getpwnam(_USER)
     words = (
         *(setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
         # A change of user takes the kernel's order to die with the harness away: give it again.
@@ -97,9 +124,36 @@ def make_room(name: str, surroundings: Surroundings) -> Room:
 
 def may_run(program: Path) -> bool:
     """Whether the user of a room can execute a program, wherever it lies."""
+    return os.access(program, os.X_OK) and closed_by(program) is None
+
+
+def closed_by(program: Path) -> Path | None:
+    """What keeps a room's user from a program that is here: a folder above it, or itself."""
     if os.geteuid() != 0:
-        return os.access(program, os.X_OK)
-    return program.is_file() and _open_to_all((program, *program.parents))
+        return None  # the user is who looks
+    program = program.absolute()
+    lying = program.resolve()
+    above = (*reversed(program.parents), *reversed(lying.parents), lying)
+    return next((path for path in above if not path.stat().st_mode & _ALL_PASS), None)
+
+
+def check_room(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
+    """That `make_room` will find what it needs. Raises OutOfReachError; changes nothing."""
+    if os.geteuid() == 0:
+        try:
+            _setpriv(environ)
+            _open_root(environ, brings=brings)
+        except ServiceError as error:
+            raise OutOfReachError(f"as root, {name} is run by the user {_USER}: {error}") from error
+
+
+def out_of_reach(program: Path) -> OutOfReachError:
+    """For a program that `closed_by` names something of, and that cannot be copied."""
+    closed = closed_by(program)
+    return OutOfReachError(
+        f"as root, {program} is run by the user {_USER}, who cannot pass {closed}: "
+        f"`chmod o+x {closed}`, install it elsewhere, or run the harness as an ordinary user"
+    )
 
 
 def undo_room(payload: Mapping[str, Any]) -> None:
@@ -117,25 +171,33 @@ def _prefix() -> str:
 
 def _give(path: Path) -> None:
     if os.geteuid() == 0:
-        user = pwd.getpwnam("nobody")
+        user = pwd.getpwnam(_USER)
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _open_root(surroundings: Surroundings) -> Path:
-    """A folder for temporary files that everybody can pass through."""
-    for root in _roots(surroundings.environ):
-        if root.is_dir() and _open_to_all((root, *root.parents)):
+def _setpriv(environ: Mapping[str, str]) -> str:
+    setpriv = shutil.which("setpriv", path=environ.get("PATH"))
+    if setpriv is None:
+        raise ServiceError(
+            "there is no `setpriv` to run a server as somebody else: install util-linux, or run "
+            "the harness as an ordinary user"
+        )
+    return setpriv
+
+
+def _open_root(environ: Mapping[str, str], *, brings: bool) -> Path:
+    """A folder for temporary files that everybody can pass through, and run programs in."""
+    for root in _roots(environ):
+        usable = root.is_dir() and closed_by(root) is None
+        if usable and not (brings and os.statvfs(root).f_flag & os.ST_NOEXEC):
             return root
+    programs = " and run programs in" if brings else ""
     raise ServiceError(
-        "no folder for temporary files that an ordinary user can reach: run the harness as an "
-        "ordinary user, or point TMPDIR at one"
+        f"no folder for temporary files that an ordinary user can reach{programs}: run the harness "
+        "as an ordinary user, or point TMPDIR at one"
     )
 
 
 def _roots(environ: Mapping[str, str]) -> Iterator[Path]:
     yield temporary_root(environ).absolute()
     yield from map(Path, ("/tmp", "/var/tmp", tempfile.gettempdir()))  # noqa: S108 - as root
-
-
-def _open_to_all(paths: Sequence[Path]) -> bool:
-    return all(path.stat().st_mode & 0o001 for path in paths)
