@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 6
+PYTEST_ARGS ?=
 
-.PHONY: run test check format servers bench kills soak docs clean
+.PHONY: run test test-debian12 test-debian13 check format servers bench kills soak docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -15,7 +16,11 @@ run: $(VENV)/.ready
 ## All tests, against real servers; installs what is missing (apt as root or by sudo).
 test: $(VENV)/.ready-dev servers
 	$(BIN)/python -m compileall -q harness tests
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --durations=20
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --durations=20 $(PYTEST_ARGS)
+
+## All tests on the other generation, in a folder made by debootstrap; as root. PYTEST_ARGS="-k redis" selects.
+test-debian12 test-debian13:
+	tests/on_debian.sh $(if $(filter %13,$@),trixie,bookworm)
 
 ## Format, lint, types, layers, and that docs, schemas and examples are current.
 check: $(VENV)/.ready-dev
