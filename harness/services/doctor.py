@@ -101,15 +101,23 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
     """Install what can be installed; yields one sentence before and after each step.
 
     Debian packages go through apt-get, as root or by sudo. Their own servers are *not*
-    started, neither now nor at boot: see `apt_install`. Raises ServiceError if a step fails.
+    started, neither now nor at boot: see `apt_install`. Raises ServiceError if a step fails
+    without which something that ships with the harness cannot run.
     """
     # What is here but out of reach, no installing brings nearer: it has no command.
     missing = {finding.name for finding in findings if not finding.usable and finding.fix}
     packages = [package for name, package in _PACKAGES.items() if name in missing]
     if packages:
         yield f"installing {' '.join(packages)} with apt-get; their own servers stay off"
-        apt_install(packages, environ)
-        yield f"installed {' '.join(packages)}"
+        try:
+            apt_install(packages, environ)
+        except ServiceError as error:
+            required = {finding.name for finding in findings if finding.required}
+            if required & missing & _PACKAGES.keys():
+                raise
+            yield f"left out, since nothing that ships needs it: {error}"
+        else:
+            yield f"installed {' '.join(packages)}"
     wanted = [_EXTRAS[name] for name in _EXTRAS if name in missing]
     if _EMBEDDED_POSTGRESQL in missing:
         wanted.append(f"{_OWN_NAME}[postgresql]")
@@ -273,9 +281,9 @@ def _chromium(environ: Mapping[str, str]) -> Finding:
 
 def _iproute2(environ: Mapping[str, str]) -> Finding:
     use = "only for `network: {by: netem}`"
-    paths = [shutil.which(name, path=environ.get("PATH")) for name in ("ip", "tc")]
+    paths = [wires.find_tool(name, environ) for name in ("ip", "tc")]
     if paths[0] is None or paths[1] is None:
-        note = f"{use}; no ip or no tc on PATH (tc is in /sbin)"
+        note = f"{use}; no ip or no tc on PATH"
         return Finding("iproute2", False, False, note=note, fix="apt-get install iproute2")
     version = _first_number(_ask([paths[0], "-V"], environ))
     return Finding("iproute2", True, False, version, use)

@@ -185,10 +185,17 @@ def trouble(environ: Mapping[str, str]) -> str:
     return done.stdout.strip()
 
 
+def find_tool(name: str, environ: Mapping[str, str]) -> str | None:
+    """A program on PATH, or in the `sbin` beside a `bin` of it, where Debian has `tc`."""
+    folders = environ.get("PATH", "").split(os.pathsep)
+    beside = [f"{one.removesuffix('bin')}sbin" for one in folders if one.endswith("/bin")]
+    return shutil.which(name, path=os.pathsep.join([*folders, *beside]))
+
+
 def _tool(name: str, environ: Mapping[str, str]) -> str:
-    path = shutil.which(name, path=environ.get("PATH", ""))
+    path = find_tool(name, environ)
     if path is None:
-        raise WireError(f"there is no `{name}` on PATH: apt-get install iproute2 (it is in /sbin)")
+        raise WireError(f"there is no `{name}` on PATH: apt-get install iproute2")
     return path
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
+from harness.errors import ServiceError
 from harness.services.doctor import Finding, examine, fix, requirements
 from tests.services.wiring import missing_netem, missing_wires
 
@@ -50,6 +52,28 @@ def test_what_is_missing_has_a_command(tmp_path: Path) -> None:
     assert found["memcached"].required
     assert not found["docker compose"].usable
     assert found["docker compose"].fix
+
+
+def test_an_ordinary_path_leads_to_the_tools_of_the_system(tmp_path: Path) -> None:
+    """Debian has `tc` in /usr/sbin only, which no ordinary user's PATH has."""
+    for name in ("bin", "sbin"):
+        (tmp_path / name).mkdir()
+    for name in ("bin/ip", "sbin/tc"):
+        (tmp_path / name).write_text("#!/bin/sh\necho ip utility, iproute2-6.1.0\n")
+        (tmp_path / name).chmod(0o755)
+    environ = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    found = by_name(environ)["iproute2"]
+    assert (found.usable, found.version) == (True, "6.1.0")
+
+
+def test_what_is_not_required_may_stay_away(tmp_path: Path) -> None:
+    """Without apt-get, as without root and sudo: only what is required ends the command."""
+    environ = {"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    found = by_name(environ)
+    said = list(fix([found["chromium"], found["iproute2"]], environ))
+    assert said[-1].startswith("left out, since nothing that ships needs it: no apt-get here")
+    with pytest.raises(ServiceError, match="install memcached and chromium by your system's own"):
+        list(fix([found["chromium"], found["memcached"]], environ))
 
 
 def test_leftovers_are_shown_and_swept(tmp_path: Path) -> None:
