@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -78,6 +79,28 @@ def test_what_cannot_be_installed(tmp_path: Path, files: Mapping[str, str], mess
     make_repository(tmp_path / "project", files)
     with pytest.raises(BuildError, match=message):
         words_of(tmp_path / "project", tmp_path / "target")
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_links_within_are_kept_and_links_outside_refused(
+    tmp_path: Path, filters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by a Python whose tarfile knows no filters, as Debian 12's."""
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    project = tmp_path / "project"
+    make_repository(project, {"requirements.txt": "celery", "a/b.txt": ""})
+    for link in ("inside", "outside"):
+        (project / "a" / link).symlink_to({"inside": "../requirements.txt"}.get(link, "../../x"))
+        git(project, "add", f"a/{link}")
+        git(project, "commit", "--quiet", "-m", link)
+        target = tmp_path / link
+        if link == "inside":
+            assert words_of(project, target) == ("-r", "requirements.txt")
+            assert (target / "a/inside").read_text() == "celery"
+        else:
+            with pytest.raises(BuildError, match=r"cannot unpack commit \w+: a/outside links to"):
+                words_of(project, target)
 
 
 def test_a_project_in_a_folder_of_its_repository(tmp_path: Path) -> None:
