@@ -20,6 +20,8 @@ class Usage:
     """User and system time of all processes alive, and of those already reaped."""
     peak_rss_bytes: int
     """Sum of each living process' own peak; pages they share count in each."""
+    grown_bytes: int = 0
+    """By how much that sum grew since an earlier reading; 0 of a reading alone."""
 
 
 def usage(roots: Sequence[int]) -> Usage:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from celery import Celery, signals, states
@@ -20,8 +20,9 @@ from celery.app.task import Task
 from celery.app.trace import task_has_custom
 from celery.exceptions import TaskPredicate
 from celery.worker.consumer import Consumer
+from celery.worker.consumer.gossip import Gossip
 
-from harness.probe import sqs_requests
+from harness.probe import connections, receptions, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import NO_ID, RAISED, REFUSALS, Kind, id_bytes
 from harness.probe.recorder import Recorder
@@ -52,12 +53,17 @@ def to_worker(app: Celery, events: str) -> None:
     _wrap_unlock(app.tasks[_UNLOCK], recorder)
     _wrap_store(app, recorder)
 
-    def received(request: Any, **_: Any) -> None:
+    def received(sender: Any, request: Any, **_: Any) -> None:
         if request.name not in not_units:
-            recorder.record(Kind.RECEIVED, id_bytes(request.id), time.monotonic_ns())
+            at_ns = time.monotonic_ns()
+            limit_ms, which = receptions.time_limit(sender, request)
+            flags = receptions.flags(sender, request)
+            recorder.record(Kind.RECEIVED, id_bytes(request.id), at_ns, limit_ms, which, flags)
 
     signals.task_received.connect(received, weak=False)
     _watch_refusals(recorder)
+    connections.watch(recorder)
+    _watch_chatter(recorder)
 
 
 def _watch_refusals(recorder: Recorder) -> None:
@@ -103,6 +109,24 @@ def _id_of(message: Any) -> bytes:
         if isinstance(found, str):
             return id_bytes(found)
     return NO_ID
+
+
+def _watch_chatter(recorder: Recorder) -> None:
+    """Record what a worker tells other workers and hears from them."""
+    record, now = recorder.record, time.monotonic_ns
+
+    def sent(**_: Any) -> None:
+        record(Kind.HEARTBEAT, NO_ID, now())
+
+    signals.heartbeat_sent.connect(sent, weak=False)
+    on_message: Callable[..., Any] = Gossip.on_message
+
+    @functools.wraps(on_message)
+    def heard(self: Any, prepare: Any, message: Any) -> Any:
+        record(Kind.GOSSIP, NO_ID, now())
+        return on_message(self, prepare, message)
+
+    Gossip.on_message = heard
 
 
 def _connect(recorder: Recorder) -> None:
@@ -180,10 +204,22 @@ def _wrap_unlock(task: Task, recorder: Recorder) -> None:
     def measured(group_id: str, callback: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         body = callback.get("options", {}).get("task_id")
         if body is not None:
-            record(Kind.UNLOCKING, id_bytes(body), now())
+            looks = task.request.retries
+            record(Kind.UNLOCKING, id_bytes(body), now(), looks)
+            for member in _ids_in(kwargs.get("result")) if not looks else ():
+                record(Kind.HEADER, id_bytes(member), now())
         return run(group_id, callback, *args, **kwargs)
 
     task.run = measured
+
+
+def _ids_in(results: Any) -> Iterator[str]:
+    """Ids of a header's tasks, as `chord_unlock` is given them: ((id, parent), children) each. A
+    group among them has no result of its own."""
+    for whole in results or ():
+        (task_id, _), children = whole if len(whole) == 2 else ((None, None), None)
+        if children is None and isinstance(task_id, str):
+            yield task_id
 
 
 def _wrap_store(app: Celery, recorder: Recorder) -> None:

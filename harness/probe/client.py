@@ -30,7 +30,15 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import afterwards, loads, pacer, publishing, schedules, sqs_requests
+from harness.probe import (
+    afterwards,
+    connections,
+    loads,
+    pacer,
+    publishing,
+    schedules,
+    sqs_requests,
+)
 from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
@@ -60,6 +68,7 @@ class Client:
         self._recorder = Recorder(spec["events"], "client", versions=versions())
         self._recorder.open()
         sqs_requests.count(self._recorder, spec["settings"].get("broker_url", ""))
+        connections.watch(self._recorder)
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))

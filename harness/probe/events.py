@@ -38,7 +38,8 @@ class Kind(IntEnum):
     the different things that publishing raised in this client; 0 where that is not known."""
     # 5 named the tasks of a unit before ids did. It stays unused: old logs still hold it.
     RECEIVED = 6
-    """Worker's main process: the message arrived."""
+    """Worker's main process: the message arrived. `flags` is a Reception. `unit` is the time limit
+    that its task has, in ms, and `position` a Limit that says which; 0 without one."""
     STARTED = 7
     """Worker's pool: the task's function is called."""
     FINISHED = 8
@@ -87,7 +88,7 @@ class Kind(IntEnum):
     """Client: a moment that a crontab names, of the measured time."""
     UNLOCKING = 60
     """Worker's pool: `celery.chord_unlock` looks whether a header is done, because the backend
-    does not count; `id` is that of the chord's body."""
+    does not count; `id` is that of the chord's body. `unit` is how often it looked before."""
     STORING_STARTED = 61
     """Worker's pool: the backend call for the state STARTED begins (`task_track_started`)."""
     STARTED_SEEN = 62
@@ -95,9 +96,40 @@ class Kind(IntEnum):
     LOOKED = 63
     """Client: it waited for the unit by asking for its state. `position` and `flags` hold how
     often, see `looks_fields`."""
+    HEADER = 64
+    """Worker's pool: at the first look for a chord's header, one record for each task of it. `id`
+    is that task's; the UNLOCKING before it in the same log names the chord."""
     FAULT = 70
     """Harness: a planned fault has got so far. `unit` is its number in the plan, from 0, and
     `position` a FaultStep."""
+
+    CONNECTED = 80
+    """Client and worker: a connection to the broker is opened, to publish or to consume."""
+    POOL_WAITED = 81
+    """Client and worker: somebody got a producer out of Celery's pool. `unit` is how long that
+    took, in microseconds. Only what took a millisecond is recorded."""
+    HEARTBEAT = 82
+    """Worker's main process: it sends an event of its own, for other workers and monitors."""
+    GOSSIP = 83
+    """Worker's main process: an event of a worker arrived, its own among them."""
+
+
+class Reception(IntFlag):
+    """Why a message that arrived may have to wait in the worker, in the flags of RECEIVED."""
+
+    ETA = 1
+    """It is not to be run before a time that it names."""
+    LIMITED = 2
+    """Its task has a rate limit."""
+    REDELIVERED = 4
+    """The broker says that it was delivered before."""
+
+
+class Limit(IntEnum):
+    """Which time limit it is that would end a task first, in the position of RECEIVED."""
+
+    HARD = 1
+    SOFT = 2
 
 
 class Outcome(IntEnum):

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.results import samples
 from harness.results.diagnoses import Evidence, diagnosed
+from harness.results.diagnoses.clues import clues_in
 from harness.results.eventlog import versions_in
 from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.ledger import BlockEnd
@@ -42,11 +43,14 @@ def record_block(
     periodic, fires = kept or (None, None)
     files = _write(job, measured, result, fires)
     cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices)
+    evidence = Evidence(
+        job.cell, result, job.shape, clues_in(job.events), measured.worker_grown_bytes
+    )
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
     warnings = (
         *result.fields["warnings"],
-        *diagnosed(Evidence(job.cell, result)),
+        *diagnosed(evidence),
         *_warnings(measured, redact),
         *costs.warnings(measured.costs),
         *results_left.warnings(measured.left, redact),

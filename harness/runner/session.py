@@ -53,6 +53,8 @@ class Measured:
     worker_cpu_ns: int | None = None
     client_cpu_ns: int | None = None
     worker_peak_rss_bytes: int | None = None
+    worker_grown_bytes: int | None = None
+    """By how much that peak grew while it was measured."""
     client_peak_rss_bytes: int | None = None
     publish_errors: Mapping[str, int] | None = None
     plan: tuple[PlannedPhase, ...] = ()
@@ -162,8 +164,8 @@ class Session:
         cut_short = self.interrupts.requested
         # What a dead worker and its pool had used is known to nobody any more. And when the user
         # ends a load that nobody watches, workers still run tasks that no reading covers.
-        known = alive and self.workers.undisturbed
-        known = known and (self.room.shape.watched or not cut_short)
+        whole = alive and self.workers.undisturbed
+        known = whole and (self.room.shape.watched or not cut_short)
         faults = self.room.faults
         return Measured(
             trouble=self._trouble,
@@ -176,9 +178,8 @@ class Session:
             publish_reasons=loaded.publish_reasons,
             worker_cpu_ns=loaded.usage.cpu_ns if known else None,
             client_cpu_ns=loaded.client_cpu_ns,
-            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes
-            if alive and self.workers.undisturbed
-            else None,
+            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if whole else None,
+            worker_grown_bytes=loaded.usage.grown_bytes if whole else None,
             client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
             publish_errors=loaded.publish_errors,
             plan=loaded.plan,
@@ -274,7 +275,8 @@ def quiet_s(cell: Cell, shape: BlockShape) -> float:
 
 def since(before: Usage, after: Usage) -> Usage:
     """What was used between two readings."""
-    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes)
+    grown_bytes = after.peak_rss_bytes - before.peak_rss_bytes
+    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes, grown_bytes)
 
 
 def added_up(answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -13,7 +13,9 @@ from harness.probe.events import (
     REFUSALS,
     SQS_REQUESTS,
     Kind,
+    Limit,
     Outcome,
+    Reception,
     UnitFlag,
     id_bytes,
 )
@@ -51,12 +53,19 @@ def test_numbers_are_fixed() -> None:
         "STORING_STARTED": 61,
         "STARTED_SEEN": 62,
         "LOOKED": 63,
+        "HEADER": 64,
         "FAULT": 70,
+        "CONNECTED": 80,
+        "POOL_WAITED": 81,
+        "HEARTBEAT": 82,
+        "GOSSIP": 83,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
     ]
     assert [int(outcome) for outcome in Outcome] == [0, 1, 2, 3, 4, 5]
+    assert {one.name: int(one) for one in Reception} == {"ETA": 1, "LIMITED": 2, "REDELIVERED": 4}
+    assert {one.name: int(one) for one in Limit} == {"HARD": 1, "SOFT": 2}
     assert list(REFUSALS) == [
         *("unknown reason", "ContentDisallowed", "InvalidTaskError", "DecodeError"),
         *("NotRegistered", "no task message"),

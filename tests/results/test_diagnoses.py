@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from harness.probe.events import Outcome, UnitFlag
 from harness.probe.ids import WHOLE
 from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
+from harness.results.diagnoses.clues import clues_in
 from harness.results.ledger import BlockEnd
 from harness.results.merge import merge
+from harness.results.mix import Mix
 from harness.results.shape import BlockShape
 from harness.results.summary import digest
 from harness.scenario.configuration import Configuration, Worker
@@ -26,7 +29,7 @@ from harness.scenario.models import Cell, Measure
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import AddWorkload, GroupWorkload
-from tests.results.histories import History, Task, Unit, ident_of
+from tests.results.histories import History, Record, Task, Unit, ident_of
 
 ROOT = Path(__file__).parents[2]
 MS = 1_000_000
@@ -46,18 +49,26 @@ def told(
     *,
     broker: Any = None,
     settings: dict[str, Any] | None = None,
+    others: Sequence[Record] = (),
+    known: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Code -> data of every diagnosis of a block with these units.
 
     Backends that this version does not have yet, or does not need to start, are a name only.
+    `others` are further records of the event log, `known` are clues instead of those in it, and
+    by how much the workers' memory grew.
     """
     grouped = isinstance(workload, GroupWorkload)
     per_unit = workload.size if isinstance(workload, GroupWorkload) else 1
     named: Any = SimpleNamespace(service=backend)
     history = History(False, True, list(units), [], 0, 1, 0, per_unit, grouped)
+    history.others = list(others)
     with tempfile.TemporaryDirectory() as folder:
         history.write(Path(folder))
         merged = merge(Path(folder), per_unit, grouped=grouped)
+        known = dict(known or {})
+        grown_bytes = known.pop("grown_bytes", None)
+        clues = replace(clues_in(Path(folder)), **known)
     shape = BlockShape(
         sequential=False,
         grouped=grouped,
@@ -65,6 +76,8 @@ def told(
         held=False,
         stores_results=True,
         tasks_per_unit=per_unit,
+        mix=Mix.of(workload.model_dump(), 0) if isinstance(workload, OwnTaskWorkload) else None,
+        countdown_s=workload.options.countdown or 0.0,
     )
     cell = Cell.model_construct(
         name="x",
@@ -79,7 +92,8 @@ def told(
         load=ClosedLoad(load="closed"),
         measure=Measure(units=1),
     )
-    found = diagnosed(Evidence(cell, digest(merged, shape, BlockEnd())))
+    digested = digest(merged, shape, BlockEnd())
+    found = diagnosed(Evidence(cell, digested, shape, clues, grown_bytes))
     return {warning.code: warning.data for warning in found}
 
 

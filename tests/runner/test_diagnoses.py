@@ -213,7 +213,7 @@ def test_callers_that_ask_for_a_whole_header(
     (cell,) = load_plan(site.folder / "scenarios" / "s.yaml").cells
     result = Distribution(count=10, p50=result_s)
     measured: Any = SimpleNamespace(fields={"canvas_s": {}, "phases_s": {"result": result}})
-    found = CHORD_GET_ASKS_PARENTS.find(Evidence(cell, measured))
+    found = CHORD_GET_ASKS_PARENTS.find(Evidence(cell, measured, measured))
     assert found == ({"result_p50_s": result_s, "size": 10} if warned else None)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.ledger import Final
 from harness.results.merge import MISSING
+from harness.results.summary import duplicates
+from harness.scenario.endpoints import SqsBroker
 from harness.units import format_duration
 
 _VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}
@@ -89,6 +91,112 @@ LATE_ACK_BEYOND_VISIBILITY = Diagnosis(
     find=_late_ack_beyond_visibility,
     detail=lambda data: _beyond_words(
         f"longest run {format_duration(data['run_max_s'])}", {**data}
+    ),
+)
+
+
+def _reserved_beyond_visibility(evidence: Evidence) -> Data | None:
+    """Tasks that ran twice, waited for their turn longer than the limit, and ran for less."""
+    visibility_s, tasks = _visibility_s(evidence), evidence.merged.tasks
+    if visibility_s is None:
+        return None
+    ran_ns = np.where(
+        (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING),
+        tasks.finished_ns - tasks.started_ns,
+        0,
+    )
+    reserved_ns = np.where(tasks.started_ns != MISSING, tasks.started_ns - tasks.received_ns, 0)
+    reserved_ns[tasks.received_ns == MISSING] = 0
+    held_ns = reserved_ns + ran_ns if evidence.may_acknowledge_late else reserved_ns
+    waited = ~np.repeat(evidence.countdowns_ns > 0, tasks.per_unit)  # held until their ETA
+    limit_ns = visibility_s * 1e9
+    twice = duplicates(evidence.merged) > 0
+    found = waited & twice & (held_ns >= limit_ns) & (ran_ns < limit_ns)
+    if not found.any():
+        return None
+    return {
+        "tasks": int(found.sum()),
+        "duplicated": int(duplicates(evidence.merged)[found].sum()),
+        "reserved_s": float(reserved_ns[found].max()) / 1e9,
+        "run_s": float(ran_ns[found].max()) / 1e9,
+        "visibility_timeout_s": visibility_s,
+        **evidence.told_window,
+    }
+
+
+RESERVED_BEYOND_VISIBILITY = Diagnosis(
+    code="reserved_beyond_visibility",
+    looks_at="Redis and SQS: duplicate executions of tasks that waited in a worker longer than "
+    "visibility_timeout though each run was shorter",
+    sentence="Tasks ran more than once, because they waited too long in a worker before they ran.",
+    cause=(
+        "A worker takes concurrency x worker_prefetch_multiplier messages in advance, and none is "
+        "acknowledged before its task begins (with task_acks_late: ends). What waits behind "
+        "others longer than visibility_timeout is delivered again (kombu/transport/redis.py, "
+        "QoS.restore_visible; on SQS the service itself), and runs again."
+    ),
+    advice=(
+        "Set worker_prefetch_multiplier to 1 (and worker_disable_prefetch on Redis), and "
+        "broker_transport_options.visibility_timeout above the longest task times "
+        "(worker_prefetch_multiplier + 1)."
+    ),
+    find=_reserved_beyond_visibility,
+    detail=lambda data: (
+        f"{data['tasks']} tasks, {data['duplicated']} duplicate executions, "
+        f"reserved for up to {format_duration(data['reserved_s'])} before they ran, longest run "
+        f"{format_duration(data['run_s'])}, "
+        f"visibility_timeout {format_duration(data['visibility_timeout_s'])}"
+        + (f", window {data['window']}" if "window" in data else "")
+    ),
+)
+
+
+def _fifo_groups_overlap(evidence: Evidence) -> Data | None:
+    """Tasks of one message group that ran side by side, or not in the order of their sending."""
+    groups = evidence.workload.options.message_groups or 1
+    broker = evidence.configuration.broker
+    if not isinstance(broker, SqsBroker) or not broker.fifo:
+        return None
+    tasks, units = evidence.merged.tasks, evidence.merged.units
+    ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
+    group = np.repeat(units.unit % groups, tasks.per_unit)[ran]
+    sent_ns = np.repeat(units.publish_ns, tasks.per_unit)[ran]
+    started_ns, finished_ns = tasks.started_ns[ran], tasks.finished_ns[ran]
+    order = np.lexsort((started_ns, group))
+    group, sent_ns = group[order], sent_ns[order]
+    started_ns, finished_ns = started_ns[order], finished_ns[order]
+    same = group[1:] == group[:-1]
+    beside = int((same & (started_ns[1:] < finished_ns[:-1])).sum())
+    before = int((same & (sent_ns[1:] < sent_ns[:-1])).sum())
+    pairs = int(same.sum())
+    if beside + before < max(2, _LEAST_OUT_OF_TURN * pairs):
+        return None
+    return {"overlaps": beside, "out_of_order": before, "pairs": pairs, "groups": int(groups)}
+
+
+_LEAST_OUT_OF_TURN = 0.02
+
+FIFO_GROUPS_OVERLAP = Diagnosis(
+    code="fifo_groups_overlap",
+    looks_at="SQS FIFO queues: tasks of one message group that ran side by side, or not in the "
+    "order in which they were sent",
+    sentence="Tasks of one message group did not run one after the other.",
+    cause=(
+        "SQS holds a group's next messages back until the ones that were delivered are deleted. "
+        "Celery deletes a message when its task begins, and takes up to ten of a group in one "
+        "request, which the pool runs side by side (celery/worker/request.py, "
+        "Request.on_accepted; kombu/transport/SQS.py, Channel._get_bulk)."
+    ),
+    advice=(
+        "Where the order matters, run such a queue with workers of concurrency 1, "
+        "worker_prefetch_multiplier 1 and task_acks_late; where it does not, give each task a "
+        "message group of its own, which also lets more run at once."
+    ),
+    find=_fifo_groups_overlap,
+    detail=lambda data: (
+        f"{data['groups']} message group{'s' if data['groups'] > 1 else ''}: of {data['pairs']} "
+        f"pairs of neighbours {data['overlaps']} overlapped and {data['out_of_order']} changed "
+        "places"
     ),
 )
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from harness.probe.ids import MOST_UNITS
+from harness.results.diagnoses.clues import Clues
 from harness.results.figures import Distribution
-from harness.results.merge import MISSING, Times
+from harness.results.merge import MISSING, Merged, Times
+from harness.results.published import Halves
+from harness.results.shape import BlockShape
 from harness.results.summary import Digest
 from harness.scenario.configuration import Configuration
 from harness.scenario.load_models import Load
@@ -20,6 +25,8 @@ from harness.scenario.workload_models import Workload
 Data = dict[str, Any]
 """What a finding adds for one block; plain values, stored with the warning."""
 
+_NUMBER = np.int64(MOST_UNITS - 1)
+"""Of the bits of a task's id the ones that hold its unit's number."""
 DATABASES = ("sqlite", "postgresql", "mysql")
 """Result backends that Celery reaches through SQLAlchemy."""
 
@@ -30,6 +37,11 @@ class Evidence:
 
     cell: Cell
     digest: Digest
+    shape: BlockShape
+    clues: Clues = field(default_factory=Clues)
+    """What only diagnoses ask of the event logs."""
+    worker_grown_bytes: int | None = None
+    """By how much the peak memory of the workers grew while it was measured; None if unknown."""
 
     @property
     def configuration(self) -> Configuration:
@@ -85,6 +97,65 @@ class Evidence:
     def transport_option(self, name: str, default: Any) -> Any:
         """One of `broker_transport_options`, or kombu's default."""
         return self.setting("broker_transport_options", {}).get(name, default)
+
+    @property
+    def merged(self) -> Merged:
+        """Its stamps."""
+        return self.digest.merged
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """From the first measured unit's publication to the last that happened to one."""
+        units, tasks = self.merged.units, self.merged.tasks
+        ends = (units.publish_ns, units.seen_ns, tasks.received_ns, tasks.finished_ns)
+        last = max(int(one.max(initial=MISSING)) for one in ends)
+        begin = int(units.publish_ns.min(initial=np.iinfo(np.int64).max))
+        return min(begin, last), last
+
+    def within(self, times_ns: Times) -> Times:
+        """Those of some times that lie between these two."""
+        begin, end = self.span_ns
+        return times_ns[(times_ns >= begin) & (times_ns <= end)]
+
+    @property
+    def parts(self) -> npt.NDArray[np.int64]:
+        """For each unit the number of its task in the mix; all 0 where there is no mix."""
+        units = self.merged.units.unit
+        return np.zeros_like(units) if self.shape.mix is None else self.shape.mix.parts(units)
+
+    def label(self, part: int) -> str:
+        """What a part is called."""
+        return self.workload.workload if self.shape.mix is None else self.shape.mix.labels[part]
+
+    @property
+    def countdowns_ns(self) -> Times:
+        """How long each unit was asked to wait."""
+        found: Times = self.shape.countdowns_ns(self.merged.units.unit)
+        return found
+
+    @property
+    def ready_ns(self) -> Times:
+        """When each unit was to be run, at the earliest: published, and its countdown over, and
+        the workers let go."""
+        units = self.merged.units
+        ready: Times = units.publish_ns + self.countdowns_ns
+        return np.maximum(ready, self.merged.release_ns) if self.shape.held else ready
+
+    def rows(self, hi: Halves, lo: Halves) -> npt.NDArray[np.int64]:
+        """Unit of each task, whose id is given in two halves; -1 for those of no measured unit."""
+        known, number = self.merged.units.unit, (lo >> np.uint64(32)).astype(np.int64) & _NUMBER
+        if not len(known):
+            return np.full(len(lo), -1, dtype=np.int64)
+        row = np.minimum(np.searchsorted(known, number), len(known) - 1)
+        mine = np.isin(hi, self.merged.tags) & (known[row] == number)
+        return np.where(mine, row, -1)
+
+    def places(self, hi: Halves, lo: Halves) -> npt.NDArray[np.int64]:
+        """The same of each task's place in `Merged.tasks`."""
+        row, per_unit = self.rows(hi, lo), self.merged.tasks.per_unit
+        position = (lo >> np.uint64(16)).astype(np.int64) & 0xFFFF
+        mine = (row >= 0) & (position < per_unit)
+        return np.where(mine, row * per_unit + position, -1)
 
     def figure(self, field: str, name: str) -> Distribution | None:
         """A distribution of the block's record, if it has samples: `phases_s`, `queue`."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from harness.probe.events import Kind
+from harness.results.diagnoses.clues import Unlocked
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.merge import MISSING, Times
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
@@ -129,6 +133,77 @@ POLLED_GET = Diagnosis(
     ),
     find=_polled_get,
     detail=lambda data: f"median result phase {format_duration(data['result_p50_s'])}",
+)
+
+
+def _endless_chord(evidence: Evidence) -> Data | None:
+    """Chords that were looked at again and again, though nothing of their headers is under way."""
+    stuck = [one for one in evidence.clues.unlocked if _is_endless(evidence, one)]
+    if not stuck:
+        return None
+    unstored = sum(
+        Kind.FINISHED in events and Kind.STORED not in events
+        for one in stuck
+        for events in _events_of(evidence, one)
+    )
+    return {
+        "chords": len(stuck),
+        "looks": sum(len(one.looks_ns) for one in stuck),
+        "for_s": max(one.looks_ns[-1] - one.looks_ns[0] for one in stuck) / 1e9,
+        "header_unstored": unstored,
+        "header_never_came": sum(
+            not events for one in stuck for events in _events_of(evidence, one)
+        ),
+    }
+
+
+def _events_of(evidence: Evidence, chord: Unlocked) -> list[Mapping[int, int]]:
+    return [evidence.clues.chord_events.get(ident, {}) for ident in chord.header]
+
+
+def _is_endless(evidence: Evidence, chord: Unlocked) -> bool:
+    """Whether the last looks could find nothing new, and never will."""
+    clues, members = evidence.clues, _events_of(evidence, chord)
+    if len(chord.looks_ns) < _FEWEST_LOOKS or not members or clues.chord_events.get(chord.body):
+        return False  # the body was called, or failed
+    looks_ns = np.array(chord.looks_ns[-_FEWEST_LOOKS:])
+    if max((at for one in members for at in one.values()), default=0) > looks_ns[0]:
+        return False
+    if any(one and Kind.FINISHED not in one and Kind.STORED not in one for one in members):
+        return False  # in a worker yet
+    if any(Kind.FINISHED in one and Kind.STORED not in one for one in members):
+        return True
+    # Steps of a chain that come before the header's task are in no message of the chord: they
+    # are over if one of them may have failed, and nothing at all runs.
+    running = np.searchsorted(clues.began_ns, looks_ns) - np.searchsorted(clues.ended_ns, looks_ns)
+    failed = MISSING < clues.last_raised_ns < looks_ns[0]
+    return failed and bool((running <= 0).any()) and not all(members)
+
+
+_FEWEST_LOOKS = 3
+
+ENDLESS_CHORD = Diagnosis(
+    code="endless_chord",
+    looks_at="chords on backends that do not count: chord_unlock looked again and again, while "
+    "nothing of the header was under way",
+    sentence="Celery looks for a chord's header for ever, which can never be complete.",
+    cause=(
+        "On a backend that does not count, celery.chord_unlock asks for the header's results and "
+        "comes again every result_chord_retry_interval (1 s), without an end, until all are there "
+        "(celery/app/builtins.py, add_unlock_chord_task). A header task with ignore_result stores "
+        "none, and one behind a step of a chain that failed never runs."
+    ),
+    advice=(
+        "Give no task of a header ignore_result, put no chain that may fail into one (or catch "
+        "its errors), or use a backend that counts (redis, memcached): there a failure ends the "
+        "chord."
+    ),
+    find=_endless_chord,
+    detail=lambda data: (
+        f"{data['chords']} chord{'s' if data['chords'] > 1 else ''}, {data['looks']} looks in "
+        f"{format_duration(data['for_s'])}; of the headers {data['header_unstored']} tasks ran "
+        f"and stored no result, {data['header_never_came']} never came"
+    ),
 )
 
 

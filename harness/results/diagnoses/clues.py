@@ -1,0 +1,312 @@
+"""What event logs hold beside the stamps of units: only diagnoses ask for it.
+
+Few records are of these kinds, so they are read into arrays of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.probe.events import RAISED, Kind, Reception
+from harness.results.eventlog import EVENT, Events, by_kind, chunks, identity_of, logs_in, of_kind
+from harness.results.merge import MISSING, Times
+
+_NO_EVENTS = np.empty(0, dtype=EVENT)
+_NO_TIMES: Times = np.empty(0, dtype=np.int64)
+_WAITING = int(Reception.ETA | Reception.LIMITED)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Messages that a worker took though their tasks were not to run at once; one entry each, in
+    the order of their arrival."""
+
+    events: Events = field(default_factory=_NO_EVENTS.copy)
+    """As they were recorded when they arrived; `flags` is a Reception."""
+    started_ns: Times = field(default_factory=_NO_TIMES.copy)
+    """When their task ran for the first time after that; MISSING if it did not."""
+    worker: npt.NDArray[np.int64] = field(default_factory=_NO_TIMES.copy)
+    """Number of the worker that took them."""
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    @property
+    def received_ns(self) -> Times:
+        """When they arrived."""
+        return self.events["time_ns"].astype(np.int64)
+
+    def only(self, which: npt.NDArray[np.bool_]) -> Held:
+        """Some of them."""
+        return Held(self.events[which], self.started_ns[which], self.worker[which])
+
+    def because_of(self, why: Reception, but: Reception) -> Held:
+        """Those that had to wait for one reason, and not for another."""
+        flags = self.events["flags"]
+        return self.only(((flags & why) != 0) & ((flags & but) == 0))
+
+    def halves(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """Both halves of their ids, see `Merged.task_ids`."""
+        return self.events["hi"].astype(np.uint64), self.events["lo"].astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process of a prefork pool."""
+
+    pid: int
+    worker_pid: int
+    ready_ns: int
+    """When it was initialised; MISSING if it never was."""
+    tasks: int
+    """Functions that it called."""
+    last_ns: int
+    """The last that it recorded."""
+    cut: bytes
+    """Id of the task that it began and did not end; empty if it ended what it began."""
+
+
+@dataclass(frozen=True)
+class Unlocked:
+    """A chord whose header `celery.chord_unlock` looked at."""
+
+    body: bytes
+    looks_ns: tuple[int, ...]
+    header: frozenset[bytes]
+
+
+@dataclass(frozen=True)
+class Clues:
+    """Of one block."""
+
+    held: Held = field(default_factory=Held)
+    began_ns: Times = field(default_factory=_NO_TIMES.copy)
+    """When any execution began, in order; empty where nothing was held."""
+    ended_ns: Times = field(default_factory=_NO_TIMES.copy)
+    """And when any ended."""
+    limited: Events = field(default_factory=_NO_EVENTS.copy)
+    """RECEIVED of tasks that have a time limit."""
+    children: tuple[Child, ...] = ()
+    moments: dict[int, Times] = field(default_factory=dict)
+    """Sorted times of CONNECTED, HEARTBEAT, GOSSIP and others that name no task; those of workers
+    and clients together."""
+    client_moments: dict[int, Times] = field(default_factory=dict)
+    """The same of clients only."""
+    pool_waits: Events = field(default_factory=_NO_EVENTS.copy)
+    """POOL_WAITED of clients."""
+    unlocked: tuple[Unlocked, ...] = ()
+    chord_events: dict[bytes, dict[int, int]] = field(default_factory=dict)
+    """Of each body and each header task of such chords: kind of event -> when it was last."""
+    last_raised_ns: int = MISSING
+    """When a task raised for the last time; only where chords were looked at."""
+
+
+_OF_TASKS = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED)
+_MOMENTS = (Kind.CONNECTED, Kind.HEARTBEAT, Kind.GOSSIP)
+_OF_CHORDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
+
+
+def clues_in(folder: Path) -> Clues:
+    """Read all event logs in `folder`."""
+    reading = _Reading()
+    for number, path in enumerate(logs_in(folder)):
+        reading.read(number, path)
+    held, unlocked = reading.held(), reading.unlocked()
+    executions = _executions(folder, held) if len(held) or unlocked else _Executions()
+    return Clues(
+        held=replace(held, started_ns=executions.of_held_ns),
+        began_ns=executions.began_ns,
+        ended_ns=executions.ended_ns,
+        limited=_joined(reading.limited),
+        children=tuple(reading.children),
+        moments={kind: _times(parts) for kind, parts in reading.moments.items()},
+        client_moments={kind: _times(parts) for kind, parts in reading.client_moments.items()},
+        pool_waits=_joined(reading.pool_waits),
+        unlocked=unlocked,
+        chord_events=_events_of(folder, unlocked),
+        last_raised_ns=executions.last_raised_ns,
+    )
+
+
+class _Reading:
+    """Takes logs one after the other."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, Events]] = []
+        self.limited: list[Events] = []
+        self.children: list[Child] = []
+        self.moments: dict[int, list[Events]] = defaultdict(list)
+        self.client_moments: dict[int, list[Events]] = defaultdict(list)
+        self.pool_waits: list[Events] = []
+        self._looks: dict[bytes, list[int]] = defaultdict(list)
+        self._headers: dict[bytes, set[bytes]] = defaultdict(set)
+
+    def read(self, number: int, path: Path) -> None:
+        identity = identity_of(path)
+        role = identity.get("role", "")
+        life = _Life(identity)
+        for chunk in chunks(path):
+            kinds = dict(by_kind(chunk))
+            if Kind.RECEIVED in kinds:
+                self._note_received(number, kinds[Kind.RECEIVED])
+            for kind in _MOMENTS:
+                if kind in kinds:
+                    self.moments[kind].append(kinds[kind].copy())
+                    if role == "client":
+                        self.client_moments[kind].append(kinds[kind].copy())
+            if role == "client" and Kind.POOL_WAITED in kinds:
+                self.pool_waits.append(kinds[Kind.POOL_WAITED].copy())
+            if Kind.UNLOCKING in kinds:
+                self._note_looks(chunk)
+            if role == "child":
+                life.note(chunk)
+        if role == "child":
+            self.children.append(life.over())
+
+    def _note_received(self, number: int, events: Events) -> None:
+        waiting = (events["flags"] & _WAITING) != 0
+        if waiting.any():
+            self._held.append((number, events[waiting].copy()))
+        limited = events["unit"] != 0
+        if limited.any():
+            self.limited.append(events[limited].copy())
+
+    def _note_looks(self, chunk: Events) -> None:
+        body = b""
+        for event in chunk[np.isin(chunk["kind"], (Kind.UNLOCKING, Kind.HEADER))]:
+            if event["kind"] == Kind.UNLOCKING:
+                body = _ident(event)
+                self._looks[body].append(int(event["time_ns"]))
+            elif body:
+                self._headers[body].add(_ident(event))
+
+    def unlocked(self) -> tuple[Unlocked, ...]:
+        return tuple(
+            Unlocked(body, tuple(sorted(looks)), frozenset(self._headers.get(body, ())))
+            for body, looks in self._looks.items()
+        )
+
+    def held(self) -> Held:
+        events = _joined([events for _, events in self._held])
+        worker = np.repeat(
+            np.array([number for number, _ in self._held], dtype=np.int64),
+            [len(events) for _, events in self._held],
+        )
+        order = np.argsort(events["time_ns"], kind="stable")
+        started_ns = np.full(len(events), MISSING, dtype=np.int64)
+        return Held(events[order], started_ns, worker[order])
+
+
+class _Life:
+    """One pool process, chunk by chunk."""
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        self._pid, self._worker_pid = int(identity.get("pid", 0)), int(identity.get("ppid", 0))
+        self._ready_ns, self._last_ns, self._tasks = MISSING, 0, 0
+        self._cut = b""
+
+    def note(self, chunk: Events) -> None:
+        written = chunk[chunk["kind"] != 0]
+        if not len(written):
+            return
+        ready = written["time_ns"][written["kind"] == Kind.PROCESS_READY]
+        if len(ready) and self._ready_ns == MISSING:
+            self._ready_ns = int(ready[0])
+        self._last_ns = max(self._last_ns, int(written["time_ns"].max()))
+        self._tasks += int((written["kind"] == Kind.STARTED).sum())
+        of_tasks = written[np.isin(written["kind"], _OF_TASKS)]
+        if len(of_tasks):
+            last = of_tasks[-1]
+            self._cut = _ident(last) if last["kind"] == Kind.STARTED else b""
+
+    def over(self) -> Child:
+        return Child(
+            self._pid, self._worker_pid, self._ready_ns, self._tasks, self._last_ns, self._cut
+        )
+
+
+@dataclass(frozen=True)
+class _Executions:
+    """Of all tasks: when they began and ended, in order."""
+
+    of_held_ns: Times = field(default_factory=_NO_TIMES.copy)
+    """The first start after each arrival of a held message: a task may arrive several times."""
+    began_ns: Times = field(default_factory=_NO_TIMES.copy)
+    ended_ns: Times = field(default_factory=_NO_TIMES.copy)
+    last_raised_ns: int = MISSING
+
+
+def _executions(folder: Path, held: Held) -> _Executions:
+    of_held, began, ended = [], [], []
+    for path in logs_in(folder):
+        for chunk in chunks(path):
+            begun = of_kind(chunk, Kind.STARTED)
+            began.append(begun["time_ns"].astype(np.int64))
+            of_held.append(begun[np.isin(begun["lo"], held.events["lo"])].copy())
+            over = chunk[np.isin(chunk["kind"], (Kind.FINISHED, Kind.RETRIED))]
+            ended.append(over[["time_ns", "flags", "kind"]].copy())
+    over = np.concatenate(ended)
+    raised = over["time_ns"][(over["kind"] == Kind.FINISHED) & ((over["flags"] & RAISED) != 0)]
+    return _Executions(
+        of_held_ns=_next_start(held.events, _joined(of_held)),
+        began_ns=np.sort(np.concatenate(began)),
+        ended_ns=np.sort(over["time_ns"].astype(np.int64)),
+        last_raised_ns=int(raised.max(initial=MISSING)),
+    )
+
+
+def _next_start(received: Events, began: Events) -> Times:
+    if not len(received):
+        return _NO_TIMES
+    both = np.concatenate([received, began])
+    idents = np.stack([both["hi"].astype(np.uint64), both["lo"].astype(np.uint64)], axis=1)
+    _, task = np.unique(idents, axis=0, return_inverse=True)
+    task = task.reshape(-1)
+    times = both["time_ns"].astype(np.int64) - int(both["time_ns"].min())
+    keys = task * (int(times.max()) + 1) + times
+    wanted, starts = keys[: len(received)], np.sort(keys[len(received) :])
+    found = np.searchsorted(starts, wanted)
+    there = found < len(starts)
+    span = int(times.max()) + 1
+    next_key = starts[np.minimum(found, max(len(starts) - 1, 0))] if len(starts) else wanted * 0
+    same = there & (next_key // span == task[: len(received)])
+    begin_ns = int(both["time_ns"].min())
+    started: Times = np.where(same, next_key % span + begin_ns, MISSING)
+    return started
+
+
+def _events_of(folder: Path, chords: tuple[Unlocked, ...]) -> dict[bytes, dict[int, int]]:
+    found: dict[bytes, dict[int, int]] = {
+        ident: {} for one in chords for ident in (one.body, *one.header)
+    }
+    if not found:
+        return found
+    halves = np.array([int.from_bytes(ident[8:], "big") for ident in found], dtype=np.uint64)
+    for path in logs_in(folder):
+        for chunk in chunks(path):
+            some = chunk[np.isin(chunk["kind"], _OF_CHORDS)]
+            for event in some[np.isin(some["lo"].astype(np.uint64), halves)]:
+                of_one = found.get(_ident(event))
+                if of_one is not None:
+                    kind = int(event["kind"])
+                    of_one[kind] = max(of_one.get(kind, 0), int(event["time_ns"]))
+    return found
+
+
+def _ident(event: np.void) -> bytes:
+    return int(event["hi"]).to_bytes(8, "big") + int(event["lo"]).to_bytes(8, "big")
+
+
+def _joined(parts: list[Events]) -> Events:
+    return np.concatenate([_NO_EVENTS, *parts])
+
+
+def _times(parts: list[Events]) -> Times:
+    found: Times = np.sort(_joined(parts)["time_ns"].astype(np.int64))
+    return found

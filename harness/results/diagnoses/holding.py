@@ -1,0 +1,239 @@
+"""Messages that a worker takes and does not run: they wait for their time or for their turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.probe.events import Reception
+from harness.results.diagnoses.clues import Held
+from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
+from harness.results.merge import MISSING, Times
+from harness.units import format_bytes, format_duration
+
+_LEAST_SHARE = 0.1
+_LEAST_S = 0.3
+_FELT_S = 0.1
+"""A unit that waited longer than this waited because of it."""
+_MANY = 500
+"""Messages that one worker holds, below which their memory is no matter."""
+_LEAST_GROWN_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class _Blocked:
+    """Time in which messages waited for a worker that had a free slot, and a full window."""
+
+    seconds: float
+    share: float
+    units: int
+    longest_s: float
+
+    @property
+    def data(self) -> Data:
+        return {
+            "blocked_s": self.seconds,
+            "share": self.share,
+            "waiting_units": self.units,
+            "longest_wait_s": self.longest_s,
+        }
+
+
+def _level(moments: Times, rising: Times, falling: Times) -> npt.NDArray[np.int64]:
+    """How many are in between at each moment."""
+    up = np.searchsorted(np.sort(rising), moments, side="right")
+    down = np.searchsorted(np.sort(falling), moments, side="right")
+    level: npt.NDArray[np.int64] = up.astype(np.int64) - down
+    return level
+
+
+def _blocked(evidence: Evidence, held: Held, concerned: npt.NDArray[np.bool_]) -> _Blocked | None:
+    """What the units concerned waited for workers whose windows the held messages filled."""
+    _, end_ns = evidence.span_ns
+    tasks, published = evidence.merged.tasks, ~evidence.merged.units.publish_failed
+    first_ns = tasks.received_ns.reshape(-1, tasks.per_unit)[:, 0]
+    taken_ns = np.where(first_ns == MISSING, end_ns, first_ns)
+    ready_ns = evidence.ready_ns
+    concerned = concerned & published & (taken_ns > ready_ns)
+    if not concerned.any() or not len(held) or evidence.window <= 0:
+        return None
+    ready_ns, taken_ns = ready_ns[concerned], taken_ns[concerned]
+    gone_ns = np.where(held.started_ns == MISSING, end_ns, held.started_ns)
+    began_ns, ended_ns = evidence.clues.began_ns, evidence.clues.ended_ns
+    moments = np.unique(
+        np.concatenate([ready_ns, taken_ns, held.received_ns, gone_ns, began_ns, ended_ns])
+    )
+    running = _level(moments, began_ns, ended_ns)
+    holding = _level(moments, held.received_ns, gone_ns)
+    blocked = (
+        (_level(moments, ready_ns, taken_ns) > 0)
+        & (running < evidence.slots)
+        & (holding > 0)
+        & (holding + running >= evidence.window * evidence.configuration.worker.count)
+    )
+    lengths_ns = np.diff(moments) * blocked[:-1]
+    until_ns = np.concatenate([[0], np.cumsum(lengths_ns)])
+    waited_ns = (
+        until_ns[np.searchsorted(moments, taken_ns)] - until_ns[np.searchsorted(moments, ready_ns)]
+    )
+    begin_ns, _ = evidence.span_ns
+    seconds = float(lengths_ns.sum()) / 1e9
+    found = _Blocked(
+        seconds=seconds,
+        share=seconds * 1e9 / max(end_ns - begin_ns, 1),
+        units=int((waited_ns >= _FELT_S * 1e9).sum()),
+        longest_s=float(waited_ns.max()) / 1e9,
+    )
+    enough = found.seconds >= _LEAST_S and found.share >= _LEAST_SHARE
+    return found if enough and found.units else None
+
+
+def _blocked_words(data: Data) -> str:
+    return (
+        f"{data['waiting_units']} units waited up to {format_duration(data['longest_wait_s'])} "
+        "beside free slots"
+        + (f", window {data['window']}" if "window" in data else "")
+        + f", {data['share']:.0%} of the time"
+    )
+
+
+def _rate_limit_starves(evidence: Evidence) -> Data | None:
+    """Units without a limit waited while the window was full of such with one."""
+    limited = evidence.clues.held.because_of(Reception.LIMITED, but=Reception(0))
+    if not len(limited):
+        return None
+    parts, rows = evidence.parts, evidence.rows(*limited.halves())
+    theirs = np.unique(parts[rows[rows >= 0]])
+    found = _blocked(evidence, limited, ~np.isin(parts, theirs))
+    if found is None:
+        return None
+    labels = [evidence.label(part) for part in theirs.tolist()]
+    return {"limited": labels, **found.data, **evidence.told_window}
+
+
+RATE_LIMIT_STARVES = Diagnosis(
+    code="rate_limit_starves",
+    looks_at="tasks with a rate_limit that a worker holds: time in which others waited in the "
+    "queue beside free slots",
+    sentence="Tasks waited in the queue because tasks with a rate limit filled the worker.",
+    cause=(
+        "A worker takes a rate-limited task like any other, and keeps it, unacknowledged, until "
+        "its turn; each takes a place of the prefetch window (concurrency x "
+        "worker_prefetch_multiplier), and nothing else is taken while it is full "
+        "(celery/worker/consumer/consumer.py, Consumer._limit_task)."
+    ),
+    advice=(
+        "Give rate-limited tasks a queue and a worker of their own (task_routes), or limit how "
+        "fast they are published."
+    ),
+    find=_rate_limit_starves,
+    detail=lambda data: (
+        f"{', '.join(data['limited']) or 'tasks that tasks published'}: {_blocked_words({**data})}"
+    ),
+)
+
+
+def _eta_fills_window(evidence: Evidence) -> Data | None:
+    """Units waited while the window was full of messages that waited for their ETA."""
+    held = evidence.clues.held.because_of(Reception.ETA, but=Reception.LIMITED)
+    limit = evidence.setting("worker_eta_task_limit", None)
+    if not len(held) or not (limit or _is_static(evidence)):
+        return None
+    found = _blocked(evidence, held, np.ones(len(evidence.parts), dtype=np.bool_))
+    if found is None or (limit and not _is_static(evidence) and _peak(evidence, held) < limit):
+        return None
+    limits = {} if limit is None else {"eta_task_limit": limit}
+    return {"held": len(held), **found.data, **evidence.told_window, **limits}
+
+
+def _is_static(evidence: Evidence) -> bool:
+    """Whether the window may be one that cannot grow: that of a quorum queue."""
+    if evidence.configuration.broker.service != "rabbitmq":
+        return False
+    kind = evidence.setting("task_default_queue_type", "classic")
+    return kind == "quorum" or not evidence.decides("task_default_queue_type")
+
+
+ETA_FILLS_WINDOW = Diagnosis(
+    code="eta_fills_window",
+    looks_at="RabbitMQ's quorum queues, or worker_eta_task_limit: time in which tasks waited in "
+    "the queue beside free slots, while workers held messages with an ETA",
+    sentence="Tasks waited in the queue because tasks with an ETA filled the worker.",
+    cause=(
+        "A worker takes a message with an ETA (countdown, retry) and keeps it, unacknowledged, "
+        "until then. For each it raises its prefetch window by one, but not on quorum queues, "
+        "which know no global QoS (celery/worker/consumer/tasks.py, Tasks.qos_global), and not "
+        "beyond worker_eta_task_limit."
+    ),
+    advice=(
+        "On quorum queues set task_default_exchange_type: topic: then Celery delays messages in "
+        "the broker (native delayed delivery), which it does not with a direct exchange. "
+        "Elsewhere raise worker_eta_task_limit, or give such tasks a queue and worker of their own."
+    ),
+    find=_eta_fills_window,
+    detail=lambda data: (
+        f"{data['held']} messages with an ETA were held: {_blocked_words({**data})}"
+        + (
+            f", worker_eta_task_limit {data['eta_task_limit']}"
+            if data.get("eta_task_limit")
+            else ""
+        )
+    ),
+)
+
+
+def _peak(evidence: Evidence, held: Held) -> int:
+    """How many of them were held at once, at most."""
+    _, end_ns = evidence.span_ns
+    gone_ns = np.where(held.started_ns == MISSING, end_ns, held.started_ns)
+    return int(_level(held.received_ns, held.received_ns, gone_ns).max(initial=0))
+
+
+def _eta_hoard(evidence: Evidence) -> Data | None:
+    """One worker held very many messages with an ETA, and grew meanwhile."""
+    held, grown = (
+        evidence.clues.held.because_of(Reception.ETA, but=Reception(0)),
+        (evidence.worker_grown_bytes),
+    )
+    if not len(held) or grown is None or grown < _LEAST_GROWN_BYTES:
+        return None
+    workers = np.unique(held.worker)
+    peaks = [_peak(evidence, held.only(held.worker == worker)) for worker in workers]
+    if max(peaks) < max(_MANY, 10 * evidence.window):
+        return None
+    return {
+        "held": max(peaks),
+        "all": len(held),
+        "workers": evidence.configuration.worker.count,
+        "grown_bytes": grown,
+        "bytes_each": grown / sum(peaks),
+        **evidence.told_window,
+    }
+
+
+ETA_HOARD = Diagnosis(
+    code="eta_hoard",
+    looks_at="messages with an ETA: how many one worker held at once, and by how much the memory "
+    "of the workers grew",
+    sentence="A worker filled its memory with tasks that waited for their ETA.",
+    cause=(
+        "A worker takes every message with an ETA as soon as it comes and raises its prefetch "
+        "window by one for each, without an end unless worker_eta_task_limit sets one "
+        "(celery/worker/strategy.py, increment_eventually; celery/worker/consumer/tasks.py). "
+        "Whoever is first takes them all, and when it dies all are delivered again."
+    ),
+    advice=(
+        "Set worker_eta_task_limit to what a worker may hold; better, keep distant tasks in a "
+        "database until they are due, or use quorum queues with a topic exchange (native delayed "
+        "delivery)."
+    ),
+    find=_eta_hoard,
+    detail=lambda data: (
+        f"{data['held']} messages at once of {data['all']} in one of {data['workers']} workers, "
+        f"memory grew by {format_bytes(data['grown_bytes'])}, "
+        f"{format_bytes(data['bytes_each'])} each"
+        + (f", window {data['window']}" if "window" in data else "")
+    ),
+)

@@ -1,0 +1,186 @@
+"""What becomes of a pool's processes, and limits that are to end what runs in them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from harness.probe.events import Limit
+from harness.results.diagnoses.clues import Child
+from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
+from harness.results.merge import MISSING, Times
+from harness.units import format_duration
+
+_LEAST_LATE_S = 0.1
+_LEAST_LATE_SHARE = 0.1
+"""By how much a run has to exceed its limit: nobody is stopped at once."""
+_FEWEST_REPLACED = 3
+_LEAST_SHARE = 0.25
+_POISONED = 3
+"""Processes that such tasks took along: fewer may be chance."""
+
+
+def _poison_task(evidence: Evidence) -> Data | None:
+    """Tasks that came back after they had taken a pool process along, and took another one."""
+    cut = Counter(child.cut for child in evidence.clues.children if child.cut)
+    poison = {ident: times for ident, times in cut.items() if times > 1}
+    if sum(poison.values()) < _POISONED:
+        return None
+    return {
+        "tasks": sorted({_name(evidence, ident) for ident in poison}),
+        "messages": len(poison),
+        "processes": sum(poison.values()),
+        "most": max(poison.values()),
+    }
+
+
+def _name(evidence: Evidence, ident: bytes) -> str:
+    """What a task is called by its id; empty where another task published it."""
+    halves = (np.array([int.from_bytes(half, "big")], np.uint64) for half in (ident[:8], ident[8:]))
+    (row,) = evidence.rows(*halves).tolist()
+    return evidence.label(int(evidence.parts[row])) if row >= 0 else ""
+
+
+POISON_TASK = Diagnosis(
+    code="poison_task",
+    looks_at="pool processes that ended in the middle of a task: the same message took several",
+    sentence="A task that kills its process came back again and again.",
+    cause=(
+        "With reject_on_worker_lost (and acks_late) Celery puts the message of a task back whose "
+        "process was lost, and counts nothing: what kills its process whenever it runs (out of "
+        "memory, a crash in C) does so for ever (celery/worker/request.py, Request.on_failure)."
+    ),
+    advice=(
+        "Turn reject_on_worker_lost off, or put an end to it: x-delivery-limit of a quorum queue, "
+        "maxReceiveCount and a dead-letter queue on SQS, or count deliveries in the task."
+    ),
+    find=_poison_task,
+    detail=lambda data: (
+        f"{', '.join(name or 'a task that a task published' for name in data['tasks'])}: "
+        f"{data['messages']} message{'s' if data['messages'] > 1 else ''} took "
+        f"{data['processes']} processes, one of them {data['most']}"
+    ),
+)
+
+
+# --- time limits --------------------------------------------------------------------------------
+
+
+def _time_limit_ignored(evidence: Evidence) -> Data | None:
+    """Runs that went on beyond the limit that their task had."""
+    pool, limited = evidence.configuration.worker.pool, evidence.clues.limited
+    if pool == "prefork" or not len(limited):
+        return None
+    place = evidence.places(limited["hi"].astype(np.uint64), limited["lo"].astype(np.uint64))
+    limited, place = limited[place >= 0], place[place >= 0]
+    tasks = evidence.merged.tasks
+    known = (tasks.started_ns[place] != MISSING) & (tasks.finished_ns[place] != MISSING)
+    limited, place = limited[known], place[known]
+    ran_s = (tasks.finished_ns[place] - tasks.started_ns[place]) / 1e9
+    limit_s = limited["unit"] / 1000
+    beyond = ran_s > limit_s * (1 + _LEAST_LATE_SHARE) + _LEAST_LATE_S
+    if not beyond.any():
+        return None
+    worst = int(np.argmax(np.where(beyond, ran_s, 0)))
+    return {
+        "pool": pool,
+        "limit": "soft" if limited["position"][worst] == Limit.SOFT else "hard",
+        "limit_s": float(limit_s[worst]),
+        "longest_s": float(ran_s[worst]),
+        "tasks": len(np.unique(place[beyond])),
+    }
+
+
+TIME_LIMIT_IGNORED = Diagnosis(
+    code="time_limit_ignored",
+    looks_at="pools other than prefork: runs that were longer than the time limit of their task",
+    sentence="Tasks ran on beyond their time limit, which this pool does not enforce.",
+    cause=(
+        "Only prefork has processes to signal and to kill: threads and solo take no notice of "
+        "time limits (celery/concurrency/thread.py, solo.py), gevent knows no soft limit, and "
+        "keeps a hard one only where the task yields (celery/concurrency/gevent.py, "
+        "apply_timeout)."
+    ),
+    advice=(
+        "Use the prefork pool where a limit has to hold; elsewhere give each call that may hang "
+        "a timeout of its own."
+    ),
+    find=_time_limit_ignored,
+    detail=lambda data: (
+        f"pool {data['pool']}, {data['tasks']} tasks beyond a {data['limit']} limit of "
+        f"{format_duration(data['limit_s'])}, the longest {format_duration(data['longest_s'])}"
+    ),
+)
+
+
+# --- processes that are replaced ----------------------------------------------------------------
+
+
+def _gaps(children: Sequence[Child], slots: int) -> Iterator[tuple[Child, int, int]]:
+    """Of one worker: each process that made room, from its last record to when the next one was
+    ready."""
+    ready = sorted(child.ready_ns for child in children if child.ready_ns != MISSING)
+    gone = sorted(children, key=lambda child: child.last_ns)
+    for child, ready_ns in zip(gone, ready[slots:], strict=False):
+        yield child, child.last_ns, max(ready_ns, child.last_ns)
+
+
+def _children_replaced(evidence: Evidence) -> Data | None:
+    """Time that slots lacked a process while tasks waited."""
+    of_worker: dict[int, list[Child]] = defaultdict(list)
+    for child in evidence.clues.children:
+        of_worker[child.worker_pid].append(child)
+    begin_ns, end_ns = evidence.span_ns
+    slots = evidence.configuration.worker.concurrency
+    gaps = [
+        (child, max(left, begin_ns), min(ready, end_ns))
+        for children in of_worker.values()
+        for child, left, ready in _gaps(children, slots)
+        if ready > begin_ns and left < end_ns and not child.cut
+    ]
+    if len(gaps) < _FEWEST_REPLACED:
+        return None
+    lacked_ns = sum(right - left for _, left, right in gaps if _waiting(evidence, left, right))
+    share = lacked_ns / max((end_ns - begin_ns) * evidence.slots, 1)
+    if share < _LEAST_SHARE:
+        return None
+    return {
+        "replaced": len(gaps),
+        "tasks_each": float(np.median([child.tasks for child, _, _ in gaps])),
+        "gap_s": float(np.median([right - left for _, left, right in gaps])) / 1e9,
+        "share": share,
+    }
+
+
+def _waiting(evidence: Evidence, left_ns: int, right_ns: int) -> bool:
+    """Whether a unit that was ready waited for its start in the middle of this time."""
+    middle = np.array([(left_ns + right_ns) // 2])
+    ready: Times = np.sort(evidence.ready_ns)
+    begun = np.searchsorted(evidence.times("started"), middle, side="right")
+    all_tasks = np.searchsorted(ready, middle, side="right") * evidence.merged.tasks.per_unit
+    return bool((all_tasks > begun).all())
+
+
+CHILDREN_REPLACED = Diagnosis(
+    code="children_replaced",
+    looks_at="prefork: time in which slots had no process, because one had ended in good order "
+    "and the next was not ready, while tasks waited",
+    sentence="Much of the time went into replacing pool processes.",
+    cause=(
+        "With worker_max_tasks_per_child or worker_max_memory_per_child a process ends after so "
+        "much, and the pool forks and initialises another one, which takes as long as very many "
+        "short tasks (billiard/pool.py, Pool._maintain_pool)."
+    ),
+    advice=(
+        "Raise worker_max_tasks_per_child (some hundreds still bound a leak), or "
+        "worker_max_memory_per_child to more than a fresh process takes."
+    ),
+    find=_children_replaced,
+    detail=lambda data: (
+        f"{data['replaced']} processes replaced after {data['tasks_each']:g} tasks each, "
+        f"{format_duration(data['gap_s'])} without one every time, {data['share']:.0%} of what "
+        "the slots could have run"
+    ),
+)

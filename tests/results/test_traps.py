@@ -1,0 +1,481 @@
+"""Traps told from records made by hand: where the line is, and what stays silent beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.probe.events import NO_ID, RAISED, Kind, Limit, Outcome, Reception, UnitFlag
+from harness.probe.recorder import Recorder
+from harness.results.diagnoses.clues import Child, Held, Unlocked, clues_in
+from harness.results.eventlog import EVENT, Events
+from harness.results.merge import MISSING, Times
+from harness.results.mix import Mix
+from harness.scenario.configuration import Worker
+from harness.scenario.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
+from harness.scenario.message_options import MessageOptions
+from harness.scenario.own_task_models import OwnTaskWorkload, Part
+from harness.scenario.workload_models import AddWorkload
+from tests.results.histories import Record, Task, Unit, ident_of
+from tests.results.test_diagnoses import ADD, MS, told
+
+S = 1000 * MS
+ONE_SLOT = Worker(concurrency=1)
+
+
+def unit(number: int, sent: int, received: int, started: int, ended: int) -> Unit:
+    """An add, by its times in ms."""
+    begin, end = started * MS, ended * MS
+    task = Task(ident_of(number, 0), [received * MS], [begin], [(end, False)], [end], [end + MS])
+    made = Unit(number, UnitFlag.MEASURED, sent * MS, [task], published=sent * MS + 1)
+    made.seen, made.seen_at = Outcome.OK, end + 2 * MS
+    return made
+
+
+def events(kind: Kind, *times_ms: float, unit: int = 0) -> Events:
+    made = np.zeros(len(times_ms), dtype=EVENT)
+    made["kind"], made["unit"] = kind, unit
+    made["time_ns"] = [int(one * MS) for one in times_ms]
+    return made
+
+
+def times(*times_ms: float) -> Times:
+    return events(Kind.CONNECTED, *times_ms)["time_ns"].astype(np.int64)
+
+
+# --- reserved messages --------------------------------------------------------------------------
+
+
+def in_a_row(run_ms: int, *, twice: bool = True) -> list[Unit]:
+    """Four tasks that one slot runs one after the other; the last one runs once more."""
+    units = [unit(place, 1, 2, 3 + place * run_ms, 3 + (place + 1) * run_ms) for place in range(4)]
+    if twice:
+        units[-1].tasks[0].started.append(units[-1].tasks[0].finished[0][0] + 10 * MS)
+        units[-1].tasks[0].received.append(units[-1].tasks[0].started[0] + 10 * MS)
+    return units
+
+
+@pytest.mark.parametrize(
+    ("case", "told_so"),
+    [
+        ({}, True),
+        ({"late": True}, True),
+        ({"twice": False}, False),
+        ({"visibility_s": 5.0}, False),  # something else delivered it twice
+        ({"broker": RabbitmqBroker(service="rabbitmq")}, False),
+        ({"broker": SqsBroker(service="sqs")}, True),
+        ({"visibility_s": 0.4}, False),  # each run is longer by itself
+        ({"countdown_s": 1.0}, False),  # that has a diagnosis of its own
+    ],
+)
+def test_reserved_beyond_the_visibility_timeout(case: dict[str, Any], told_so: bool) -> None:
+    options = {"visibility_timeout": case.get("visibility_s", 1.0)}
+    settings = {"broker_transport_options": options, "task_acks_late": case.get("late", False)}
+    workload = ADD.model_copy(update={"options": MessageOptions(countdown=case.get("countdown_s"))})
+    found = told(
+        in_a_row(500, twice=case.get("twice", True)),
+        workload,
+        ONE_SLOT,
+        "redis",
+        broker=case.get("broker"),
+        settings=settings,
+    )
+    assert ("reserved_beyond_visibility" in found) is told_so
+    if told_so:
+        assert found["reserved_beyond_visibility"] == {
+            "tasks": 1,
+            "duplicated": 1,
+            "reserved_s": 1.501,
+            "run_s": 0.5,
+            "visibility_timeout_s": 1.0,
+            "window": 4,
+        }
+
+
+# --- messages that are held ---------------------------------------------------------------------
+
+MIX = OwnTaskWorkload(
+    workload="task", app="shop", mix=(Part(task="shop.slow"), Part(task="shop.quick"))
+)
+
+
+def held_and_waiting(flags: Reception, held: int = 4, until_ms: int = 2000) -> dict[str, Any]:
+    """Units of `shop.slow` that a worker holds for two seconds; one of `shop.quick` waits for as
+    long in the queue. Records of the event log."""
+    parts = Mix.of(MIX.model_dump(), 0).parts(np.arange(64))
+    slow, quick = np.flatnonzero(parts == 0)[:held], int(np.flatnonzero(parts == 1)[0])
+    units = [unit(number, 1, 2, until_ms, until_ms + 1) for number in slow.tolist()]
+    units.append(unit(quick, 10, until_ms + 1, until_ms + 2, until_ms + 3))
+    records: list[Record] = []
+    for one in units[:-1]:
+        one.tasks[0].received.clear()
+        records.append((Kind.RECEIVED, one.tasks[0].ident, 2 * MS, 0, 0, int(flags)))
+    return {"units": sorted(units, key=lambda one: one.number), "others": records}
+
+
+@pytest.mark.parametrize(
+    ("made", "settings", "told_so"),
+    [
+        (held_and_waiting(Reception.LIMITED), {}, True),
+        (held_and_waiting(Reception.LIMITED | Reception.ETA), {}, True),
+        (held_and_waiting(Reception.ETA), {}, False),
+        (held_and_waiting(Reception.LIMITED, held=3), {}, False),  # there was room
+        (held_and_waiting(Reception.LIMITED), {"worker_prefetch_multiplier": 0}, False),
+        (held_and_waiting(Reception.LIMITED, until_ms=200), {}, False),
+    ],
+)
+def test_rate_limits_that_starve_others(
+    made: dict[str, Any], settings: dict[str, Any], told_so: bool
+) -> None:
+    found = told(made["units"], MIX, ONE_SLOT, "redis", settings=settings, others=made["others"])
+    assert ("rate_limit_starves" in found) is told_so
+    if told_so:
+        data = found["rate_limit_starves"]
+        assert data["limited"] == ["shop.slow"]
+        assert data["waiting_units"] == 1
+        assert data["longest_wait_s"] == pytest.approx(1.99, abs=0.01)
+
+
+QUORUM = {"task_default_queue_type": "quorum"}
+RABBITMQ = RabbitmqBroker(service="rabbitmq")
+
+
+@pytest.mark.parametrize(
+    ("broker", "settings", "flags", "told_so"),
+    [
+        (RABBITMQ, QUORUM, Reception.ETA, True),
+        (RABBITMQ, {}, Reception.ETA, True),  # the app itself may say it
+        (RABBITMQ, {"task_default_queue_type": "classic"}, Reception.ETA, False),
+        (RABBITMQ, QUORUM, Reception(0), False),
+        (RABBITMQ, QUORUM, Reception.ETA | Reception.LIMITED, False),
+        (RedisBroker(service="redis"), {}, Reception.ETA, False),
+        (RedisBroker(service="redis"), {"worker_eta_task_limit": 4}, Reception.ETA, True),
+        (RedisBroker(service="redis"), {"worker_eta_task_limit": 5}, Reception.ETA, False),
+    ],
+)
+def test_etas_that_fill_a_window(
+    broker: Any, settings: dict[str, Any], flags: Reception, told_so: bool
+) -> None:
+    made = held_and_waiting(flags)
+    found = told(
+        made["units"],
+        MIX,
+        ONE_SLOT,
+        "redis",
+        broker=broker,
+        settings=settings,
+        others=made["others"],
+    )
+    assert ("eta_fills_window" in found) is told_so
+    if told_so:
+        assert found["eta_fills_window"]["held"] == 4
+        assert found["eta_fills_window"]["waiting_units"] == 1
+
+
+def hoard(count: int, workers: int = 1) -> Held:
+    received = events(Kind.RECEIVED, *range(1, count + 1))
+    received["flags"] = Reception.ETA
+    started_ns = np.full(count, 5 * S, dtype=np.int64)
+    return Held(received, started_ns, np.arange(count) % workers)
+
+
+@pytest.mark.parametrize(
+    ("held", "grown_mib", "told_so"),
+    [
+        (hoard(600), 12, True),
+        (hoard(1200, workers=2), 24, True),
+        (hoard(400), 12, False),
+        (hoard(900, workers=2), 12, False),
+        (hoard(600), 1, False),
+        (hoard(600), None, False),
+    ],
+)
+def test_etas_that_fill_the_memory(held: Held, grown_mib: int | None, told_so: bool) -> None:
+    grown = None if grown_mib is None else grown_mib * 2**20
+    units = [unit(0, 1, 2, 5000, 5001)]
+    found = told(units, ADD, ONE_SLOT, "redis", known={"held": held, "grown_bytes": grown})
+    assert ("eta_hoard" in found) is told_so
+    if told_so:
+        assert found["eta_hoard"]["held"] == 600
+        assert found["eta_hoard"]["bytes_each"] == 20 * 2**20 / 1000
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def child(pid: int, ready_ms: int, last_ms: int, tasks: int = 1, cut: bytes = b"") -> Child:
+    return Child(pid, 1, ready_ms * MS, tasks, last_ms * MS, cut)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "told_so"),
+    [((0, 0, 0), True), ((0, 0, 1, 1), True), ((0, 1, 2, 3), False), ((0, 0), False), ((), False)],
+)
+def test_tasks_that_take_their_process_along(cuts: tuple[int, ...], told_so: bool) -> None:
+    units = [unit(number, 1, 2, 3, 4) for number in range(4)]
+    children = tuple(
+        child(place, 0, 10 + place, cut=ident_of(number, 0)) for place, number in enumerate(cuts)
+    )
+    found = told(units, MIX, ONE_SLOT, "redis", known={"children": children})
+    assert ("poison_task" in found) is told_so
+    if told_so:
+        assert found["poison_task"]["processes"] == len(cuts)
+        assert found["poison_task"]["messages"] == len(set(cuts))
+        assert set(found["poison_task"]["tasks"]) <= {"shop.slow", "shop.quick"}
+
+
+def test_a_poison_task_that_a_task_published() -> None:
+    strange = tuple(child(place, 0, 10, cut=bytes(range(16))) for place in range(3))
+    found = told([unit(0, 1, 2, 3, 4)], MIX, ONE_SLOT, "redis", known={"children": strange})
+    assert found["poison_task"]["tasks"] == [""]
+
+
+@pytest.mark.parametrize(
+    ("pool", "limit_ms", "which", "told_so"),
+    [
+        ("threads", 1000, Limit.HARD, True),
+        ("solo", 1000, Limit.SOFT, True),
+        ("gevent", 1000, Limit.SOFT, True),
+        ("prefork", 1000, Limit.HARD, False),
+        ("threads", 1950, Limit.HARD, False),  # nobody is stopped at once
+        ("threads", 0, 0, False),
+    ],
+)
+def test_time_limits_that_a_pool_does_not_keep(
+    pool: Any, limit_ms: int, which: int, told_so: bool
+) -> None:
+    one = unit(0, 1, 2, 3, 2003)
+    one.tasks[0].received.clear()
+    others: list[Record] = [(Kind.RECEIVED, ident_of(0, 0), 2 * MS, limit_ms, which, 0)]
+    found = told([one], ADD, Worker(pool=pool), "redis", others=others)
+    assert ("time_limit_ignored" in found) is told_so
+    if told_so:
+        data = found["time_limit_ignored"]
+        assert (data["limit"], data["limit_s"]) == (Limit(which).name.lower(), 1.0)
+        assert (data["longest_s"], data["tasks"]) == (2.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("gap_ms", "sent_at_once", "cut", "told_so"),
+    [
+        (300, True, b"", True),
+        (50, True, b"", False),
+        (300, False, b"", False),  # nobody waited for them
+        (300, True, ident_of(0, 0), False),  # they were killed
+    ],
+)
+def test_processes_that_are_replaced(
+    gap_ms: int, sent_at_once: bool, cut: bytes, told_so: bool
+) -> None:
+    """Five tasks of 400 ms, each in a process of its own."""
+    round_ms = 400 + gap_ms
+    starts = [10 + place * round_ms for place in range(5)]
+    units = [
+        unit(place, 1 if sent_at_once else begin - 2, begin - 1, begin, begin + 400)
+        for place, begin in enumerate(starts)
+    ]
+    children = tuple(child(place, at - 1, at + 400, cut=cut) for place, at in enumerate(starts))
+    found = told(units, ADD, ONE_SLOT, "redis", known={"children": children})
+    assert ("children_replaced" in found) is told_so
+    if told_so:
+        data = found["children_replaced"]
+        assert (data["replaced"], data["tasks_each"]) == (4, 1)
+        assert data["gap_s"] == pytest.approx(0.299)
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("opened", "told_so"), [(40, True), (20, True), (19, False), (10, False)])
+def test_connections_for_each_message(opened: int, told_so: bool) -> None:
+    """Ten are what a pool may open; those before the measuring do not count."""
+    units = [unit(number, 10 + number, 60, 61, 62) for number in range(40)]
+    moments = {Kind.CONNECTED: times(*([1] * 50), *range(10, 10 + opened))}
+    found = told(units, ADD, ONE_SLOT, "redis", known={"client_moments": moments})
+    assert ("connection_per_publish" in found) is told_so
+    if told_so:
+        assert found["connection_per_publish"]["connections"] == opened
+
+
+@pytest.mark.parametrize(
+    ("waits", "waited_ms", "opened", "told_so"),
+    [(20, 30, 0, True), (20, 10, 0, False), (5, 100, 0, False), (20, 30, 20, False)],
+)
+def test_callers_that_wait_for_a_connection(
+    waits: int, waited_ms: int, opened: int, told_so: bool
+) -> None:
+    """Of publish calls that took 40 ms each."""
+    units = [unit(number, 10, 60, 61, 62) for number in range(20)]
+    for one in units:
+        one.published = 50 * MS
+    waited = events(Kind.POOL_WAITED, *([45] * waits), unit=waited_ms * 1000)
+    known = {"pool_waits": waited, "client_moments": {Kind.CONNECTED: times(*([20] * opened))}}
+    found = told(units, ADD, ONE_SLOT, "redis", known=known, settings={"broker_pool_limit": 1})
+    assert ("pool_wait" in found) is told_so
+    if told_so:
+        assert found["pool_wait"] == {
+            "calls": 20,
+            "share": pytest.approx(0.75),
+            "longest_s": 0.03,
+            "limit": 1,
+        }
+
+
+@pytest.mark.parametrize(
+    ("count", "heard", "tasks", "told_so"),
+    [(4, 40, 4, True), (1, 40, 4, False), (4, 10, 4, False), (4, 40, 20, False)],
+)
+def test_workers_that_talk_about_themselves(
+    count: int, heard: int, tasks: int, told_so: bool
+) -> None:
+    units = [unit(number, 1, 2, 3, 9000) for number in range(tasks)]
+    moments = {
+        Kind.HEARTBEAT: times(*range(100, 110)),
+        Kind.GOSSIP: times(*range(100, 100 + heard)),
+    }
+    worker = Worker(concurrency=1, count=count)
+    found = told(units, ADD, worker, "redis", known={"moments": moments})
+    assert ("worker_chatter" in found) is told_so
+    if told_so:
+        data = found["worker_chatter"]
+        assert (data["sent"], data["heard"], data["task_messages"]) == (10, 40, 2 * tasks)
+
+
+# --- chords -------------------------------------------------------------------------------------
+
+BODY, FIRST, SECOND = (bytes([number] * 16) for number in (1, 2, 3))
+RAN: dict[int, int] = {Kind.RECEIVED: 10, Kind.STARTED: 11, Kind.FINISHED: 12}
+STORED: dict[int, int] = {**RAN, Kind.STORED: 13}
+LATE: dict[int, int] = {**RAN, Kind.FINISHED: 250}
+
+
+@pytest.mark.parametrize(
+    ("looks", "first", "body", "raised", "running", "told_so"),
+    [
+        (3, RAN, {}, MISSING, False, True),  # it stores no result
+        (2, RAN, {}, MISSING, False, False),
+        (3, STORED, {}, MISSING, False, False),  # the next look finds it
+        (3, LATE, {}, MISSING, False, False),  # it has only just ended
+        (3, RAN, {Kind.STORED: 400}, MISSING, False, False),  # the chord failed
+        (3, {Kind.RECEIVED: 10}, {}, 5, False, False),  # a worker holds it
+        (3, {}, {}, 5, False, True),  # it never came, and something before it failed
+        (3, {}, {}, 5, True, False),  # something before it may be running yet
+        (3, {}, {}, MISSING, False, False),  # nothing failed
+    ],
+)
+def test_chords_without_an_end(
+    looks: int,
+    first: dict[int, int],
+    body: dict[int, int],
+    raised: int,
+    running: bool,
+    told_so: bool,
+) -> None:
+    known = {
+        "unlocked": (
+            Unlocked(BODY, tuple(range(100, 100 * looks + 1, 100)), frozenset((FIRST, SECOND))),
+        ),
+        "chord_events": {BODY: body, FIRST: first, SECOND: STORED},
+        "last_raised_ns": raised,
+        "began_ns": np.array([1, 50] if running else [1]),
+        "ended_ns": np.array([5]),
+    }
+    found = told([unit(0, 1, 2, 3, 4)], ADD, ONE_SLOT, "sqlite", known=known)
+    assert ("endless_chord" in found) is told_so
+    if told_so:
+        data = found["endless_chord"]
+        assert (data["chords"], data["looks"]) == (1, 3)
+        assert data["header_unstored"] == (1 if first else 0)
+        assert data["header_never_came"] == (0 if first else 1)
+
+
+# --- message groups -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "fifo", "overlap", "told_so"),
+    [
+        (1, True, True, True),
+        (None, True, True, True),  # kombu puts all into one
+        (1, True, False, False),
+        (4, True, True, False),  # each in a group of its own
+        (1, False, True, False),
+    ],
+)
+def test_message_groups(groups: int | None, fifo: bool, overlap: bool, told_so: bool) -> None:
+    step_ms = 50 if overlap else 110
+    units = [
+        unit(number, 1 + number, 9, 10 + number * step_ms, 110 + number * step_ms)
+        for number in range(4)
+    ]
+    workload = AddWorkload(workload="add", options=MessageOptions(message_groups=groups))
+    broker = SqsBroker(service="sqs", fifo=fifo)
+    found = told(units, workload, Worker(concurrency=4), "redis", broker=broker)
+    assert ("fifo_groups_overlap" in found) is told_so
+    if told_so:
+        assert found["fifo_groups_overlap"] == {
+            "overlaps": 3,
+            "out_of_order": 0,
+            "pairs": 3,
+            "groups": 1,
+        }
+
+
+def test_a_message_group_out_of_order() -> None:
+    """One after the other, and not as they were sent."""
+    units = [unit(number, 9 - number, 9, 10 + number * 9, 15 + number * 9) for number in range(4)]
+    broker = SqsBroker(service="sqs", fifo=True)
+    found = told(units, ADD, Worker(concurrency=1), "redis", broker=broker)
+    assert found["fifo_groups_overlap"]["out_of_order"] == 3
+    assert found["fifo_groups_overlap"]["overlaps"] == 0
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def test_clues_of_event_logs(tmp_path: Path) -> None:
+    """A message that arrives twice, and a chord that is looked at; what was not held is not."""
+    twice, once = ident_of(1, 0), ident_of(2, 0)
+    recorder = Recorder(str(tmp_path), "worker")
+    for at in (10, 30):
+        recorder.record(Kind.RECEIVED, twice, at, 0, 0, Reception.ETA)
+        recorder.record(Kind.STARTED, twice, at + 5)
+        recorder.record(Kind.RETRIED, twice, at + 6)
+    recorder.record(Kind.RECEIVED, once, 11, 2000, Limit.SOFT, Reception.REDELIVERED)
+    recorder.record(Kind.STARTED, once, 12)
+    recorder.record(Kind.FINISHED, once, 13, 0, 0, RAISED)
+    recorder.record(Kind.RECEIVED, twice, 50, 0, 0, Reception.LIMITED)
+    for looks in range(2):
+        recorder.record(Kind.UNLOCKING, BODY, 60 + looks, looks)
+        for member in (once, SECOND) if not looks else ():
+            recorder.record(Kind.HEADER, member, 60)
+    recorder.record(Kind.GOSSIP, NO_ID, 70)
+    recorder.close()
+    dying = Recorder(str(tmp_path), "child")
+    dying.record(Kind.PROCESS_READY, NO_ID, 5)
+    dying.record(Kind.STARTED, once, 20)
+    dying.close()
+    clues = clues_in(tmp_path)
+    assert clues.held.received_ns.tolist() == [10, 30, 50]
+    assert clues.held.started_ns.tolist() == [15, 35, MISSING]
+    assert len(clues.held.because_of(Reception.ETA, but=Reception.LIMITED)) == 2
+    assert clues.limited["unit"].tolist() == [2000]
+    assert clues.began_ns.tolist() == [12, 15, 20, 35]
+    assert clues.ended_ns.tolist() == [13, 16, 36]
+    assert clues.last_raised_ns == 13
+    assert [(one.looks_ns, one.header) for one in clues.unlocked] == [
+        ((60, 61), frozenset((once, SECOND)))
+    ]
+    assert clues.chord_events[once] == {Kind.RECEIVED: 11, Kind.STARTED: 20, Kind.FINISHED: 13}
+    assert clues.chord_events[SECOND] == {}
+    assert clues.moments[Kind.GOSSIP].tolist() == [70]
+    (died,) = clues.children
+    assert (died.ready_ns, died.tasks, died.last_ns, died.cut) == (5, 1, 20, once)
+
+
+def test_a_block_without_any_of_it(tmp_path: Path) -> None:
+    assert clues_in(tmp_path).unlocked == ()
+    assert len(clues_in(tmp_path).held) == 0
