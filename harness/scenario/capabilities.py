@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
-from harness.scenario.celery_sets import refusals
+from harness.scenario.celery_sets import celery_version, refusals
 from harness.scenario.configuration import Configuration
 from harness.scenario.content import content_conflicts, content_installation
 from harness.scenario.document import Location
@@ -33,6 +33,7 @@ from harness.scenario.schedules import schedule_conflicts
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.wording import did_you_mean, listed, shown
+from harness.scenario.worker_options import worker_option_problems
 from harness.scenario.workload_models import (
     AddWorkload,
     ChainWorkload,
@@ -45,34 +46,11 @@ Conflict = tuple[Location, str]
 """Where in the YAML, and what cannot work there."""
 
 
-_OWNED_WORDS: Mapping[str, str] = {
-    "-A": "--app",
-    "--app": "--app",
-    "-b": "--broker",
-    "--broker": "--broker",
-    "--result-backend": "--result-backend",
-    "-c": "--concurrency",
-    "--concurrency": "--concurrency",
-    "-P": "--pool",
-    "--pool": "--pool",
-    "-Q": "--queues",
-    "--queues": "--queues",
-    "-n": "--hostname",
-    "--hostname": "--hostname",
-    "-f": "--logfile",
-    "--logfile": "--logfile",
-    "-D": "--detach",
-    "--detach": "--detach",
-    "--pidfile": "--pidfile",
-    "-B": "--beat",
-    "--beat": "--beat",
-}
-
-
 def configuration_conflicts(
-    configuration: Configuration, provider: Provider | None
+    configuration: Configuration, provider: Provider | None, *, own_app: bool = False
 ) -> list[Conflict]:
-    """What cannot work within one configuration. `provider` is the command line's, if any."""
+    """What cannot work within one configuration. `provider` is the command line's, if any;
+    `own_app`: an app of the user's own may add options to the worker's."""
     conflicts = _endpoint_conflicts(configuration, provider)
     broker, backend = configuration.broker.service, configuration.backend.service
     if reason := refusal(broker, backend):
@@ -81,11 +59,9 @@ def configuration_conflicts(
     if worker.pool == "solo" and worker.concurrency != 1:
         where: Location = ("worker", "concurrency")
         conflicts.append((where, 'pool solo runs one task at a time: set "concurrency: 1"'))
-    for index, word in enumerate(worker.options):
-        flag = word.split("=", 1)[0]
-        if long := _OWNED_WORDS.get(flag if flag.startswith("--") else flag[:2]):
-            message = f"the harness itself decides {long}: remove {shown(flag)}"
-            conflicts.append((("worker", "options", index), message))
+    version = celery_version(configuration.celery)
+    found = worker_option_problems(worker.options, version, of_own_apps=own_app)
+    conflicts += [(("worker", "options", index), message) for index, message in found]
     conflicts += content_conflicts(configuration.settings)
     conflicts += _isolation_conflicts(configuration, provider)
     conflicts += network_conflicts(configuration)
@@ -144,21 +120,6 @@ def cell_conflicts(
 ) -> list[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
     conflicts: list[Conflict] = []
-    backend = BACKENDS[configuration.backend.service]
-    who = f'configuration "{configuration.name}"'
-    ignored = configuration.settings.get("task_ignore_result") is True
-    without = "task_ignore_result" if ignored else f"backend {configuration.backend.service}"
-    if watched(load) and (ignored or not backend.results):
-        instead = "results: afterwards" if isinstance(load, OpenLoad) else "load backlog"
-        message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
-        conflicts.append((("load", "load"), message))
-    if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):
-        message = f"a group's results are joined, and {who} has {without}: use another backend"
-        conflicts.append((("workload", "workload"), message))
-    if isinstance(workload, ChordWorkload | NestedWorkload) and (ignored or not backend.chords):
-        message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
-        fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
-        conflicts.append((("workload", "workload"), f"{message}: use backend {fit}"))
     if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
         message = f"tracking is about callers that wait, and in load {load.load} nobody does"
         conflicts.append((("load", "load"), f"{message}: use load closed"))
@@ -168,8 +129,6 @@ def cell_conflicts(
     elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
-    if reason := results_left_conflict(configuration, measure.results_left):
-        conflicts.append((("load", "load"), reason))
     conflicts += _publish_conflicts(configuration, workload, load)
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
@@ -177,6 +136,40 @@ def cell_conflicts(
     conflicts += schedule_conflicts(configuration, workload, load, measure)
     conflicts += option_conflicts(configuration, workload, load, measure)
     return conflicts
+
+
+def nothing_stored(configuration: Configuration) -> tuple[Location, str]:
+    """Where a configuration that stores no results says so, and why it is one."""
+    if configuration.settings.get("task_ignore_result") is True:
+        return ("settings", "task_ignore_result"), "task_ignore_result"
+    return ("backend", "service"), f"backend {configuration.backend.service}"
+
+
+def result_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> Iterator[Conflict]:
+    """What of one cell needs results that nobody stores; locations as of `cell_conflicts`."""
+    if reason := results_left_conflict(configuration, measure.results_left):
+        yield ("load", "load"), reason
+    service = configuration.backend.service
+    backend, who = BACKENDS[service], f'configuration "{configuration.name}"'
+    ignored = configuration.settings.get("task_ignore_result") is True
+    without = "task_ignore_result" if ignored else f"backend {service}"
+    if watched(load) and (ignored or not backend.results):
+        instead = "results: afterwards"
+        if not isinstance(load, OpenLoad):
+            instead = f"load backlog, or load rate with {instead}"
+        message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
+        yield ("load", "load"), message
+    place: Location = ("workload", "workload")
+    instead = "leave task_ignore_result out, or this workload" if ignored else ""
+    if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):
+        message = f"a group's results are joined, and {who} has {without}"
+        yield place, f"{message}: {instead or 'use another backend'}"
+    if isinstance(workload, ChordWorkload | NestedWorkload) and (ignored or not backend.chords):
+        message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
+        fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
+        yield place, f"{message}: {instead or f'use backend {fit}'}"
 
 
 def _limit_conflicts(load: Load) -> list[Conflict]:
@@ -231,14 +224,47 @@ def _publish_conflicts(
 
 
 def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
-    broker = configuration.broker.service
+    """A payload that cannot get through: as large on the way as it is at least."""
+    broker, settings = configuration.broker.service, configuration.settings
     limit = BROKERS[broker].max_message_bytes
-    payload = getattr(workload, "payload_bytes", 0)
-    size = getattr(workload, "largest_message_bytes", payload)
-    if limit is None or size <= limit:
+    if limit is None or settings.get("task_compression"):
         return []
-    message = f"{broker} takes messages of at most {limit} bytes"
-    return [(("workload", "payload_bytes"), message)]
+    # kombu's virtual transports write the body in base64, its SQS the whole message once more.
+    options = settings.get("broker_transport_options", {})
+    again = not isinstance(options, Mapping) or options.get("sqs_base64_encoding", True) is True
+    factor = (4 / 3) ** (1 + again)
+    conflicts: list[Conflict] = []
+    for place, size in _payloads(workload):
+        if size * factor > limit:
+            message = (
+                f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {broker}, "
+                f"base64 included, and it takes {limit:,} at most: send up to "
+                f"{int(limit / factor) // 1000 * 1000:,}"
+            )
+            conflicts.append((place, message))
+    return conflicts
+
+
+def _payloads(workload: Workload) -> Iterator[tuple[Location, int]]:
+    """Bytes that a unit's largest message carries at least, and where the file says so."""
+    if not isinstance(workload, OwnTaskWorkload):
+        payload = getattr(workload, "payload_bytes", 0)
+        yield ("workload", "payload_bytes"), getattr(workload, "largest_message_bytes", payload)
+        return
+    for index, part in enumerate(workload.parts):
+        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
+        sized = [
+            (place, one["text"])
+            for place, one in (*((("args",), a) for a in part.args), *_named(part.kwargs))
+            if isinstance(one, Mapping) and "text" in one
+        ]
+        for place, size in sized:
+            yield (*within, *place), size
+
+
+def _named(kwargs: Mapping[str, object]) -> Iterator[tuple[Location, object]]:
+    for name, value in kwargs.items():
+        yield ("kwargs", name), value
 
 
 def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:

@@ -116,6 +116,15 @@ def requirements(
     return tuple((_by_name(_clients(configuration)) | named).values())
 
 
+def celery_version(celery: CelerySet | None) -> str | None:
+    """Which Celery it is, where the file says so: by its version, or by a pin of just one."""
+    if celery is None or celery.version is not None:
+        return None if celery is None else celery.version
+    pinned = _by_name(celery.pins).get("celery")
+    exact = [one for one in Requirement(pinned).specifier if one.operator == "=="] if pinned else []
+    return exact[0].version if len(exact) == 1 and exact[0].version[:1].isdigit() else None
+
+
 def _companions(version: str, python: Python) -> tuple[str, ...]:
     if version in KNOWN:
         return companions(version, python)

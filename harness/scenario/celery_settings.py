@@ -1,7 +1,7 @@
-"""Celery settings of a configuration, checked against Celery's own table.
+"""Celery settings of a configuration: which names there are, in which version.
 
-The table knows names and rough types. Where its type says less than Celery accepts, `_ALSO`
-widens it: this module must never be stricter than the Celery it measures.
+Names are those of Celery's own table and those that its code asks for beside it; what they may
+hold, `setting_values` knows.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from functools import cache
 from typing import Any
 
 from harness.errors import Problem
+from harness.probe.celery_sources import installed
+from harness.scenario.celery_since import minor_of, since
 from harness.scenario.document import Document, Location
-from harness.scenario.secrets import variables
-from harness.scenario.wording import did_you_mean, listed, shown, yaml_1_1_hint
+from harness.scenario.setting_values import inner_problems, value_problem
+from harness.scenario.transport_options import SETTING as TRANSPORT_SETTING
+from harness.scenario.transport_options import TRANSPORT_OPTIONS
+from harness.scenario.wording import did_you_mean, shown
 
 _BROKER = 'the harness makes it from "broker:"'
 _BACKEND = 'the harness makes it from "backend:"'
@@ -42,6 +46,7 @@ OWNED: Mapping[str, str] = {
             "cache_backend",
             "database_url",
             "database_table_schemas",
+            "dynamodb_endpoint_url",
             "s3_access_key_id",
             "s3_base_path",
             "s3_bucket",
@@ -77,143 +82,27 @@ OWNED: Mapping[str, str] = {
 }
 """Settings that the harness must own, and why: a configuration may not set them."""
 
-OWNED_OPTIONS: Mapping[tuple[str, str], str] = {
-    ("broker_transport_options", "global_keyprefix"): _NAMES,
-    ("broker_transport_options", "predefined_queues"): _QUEUE,
-    ("broker_transport_options", "queue_name_prefix"): 'set "queue_name_prefix:" under "broker:"',
-    ("broker_transport_options", "region"): 'set "region:" under "broker:"',
-    ("result_backend_transport_options", "global_keyprefix"): _NAMES,
-}
-"""The same for single options inside a setting."""
-
-TRANSPORT_OPTIONS: Mapping[str, frozenset[str]] = {
-    "redis": frozenset(
-        (
-            "sep",
-            "ack_emulation",
-            "unacked_key",
-            "unacked_index_key",
-            "unacked_mutex_key",
-            "unacked_mutex_expire",
-            "visibility_timeout",
-            "unacked_restore_limit",
-            "unacked_restore_interval",
-            "unacked_restore_throttle",
-            "fanout_prefix",
-            "fanout_patterns",
-            "socket_timeout",
-            "socket_connect_timeout",
-            "socket_keepalive",
-            "socket_keepalive_options",
-            "queue_order_strategy",
-            "max_connections",
-            "health_check_interval",
-            "retry_on_timeout",
-            "priority_steps",
-            "client_name",
-            "polling_interval",
-        )
-    ),
-    "rabbitmq": frozenset(
-        (
-            "confirm_publish",
-            "max_retries",
-            "interval_start",
-            "interval_step",
-            "interval_max",
-            "read_timeout",
-            "write_timeout",
-            "login_method",
-            "client_properties",
-        )
-    ),
-    "sqs": frozenset(
-        (
-            "polling_interval",
-            "wait_time_seconds",
-            "visibility_timeout",
-            "is_secure",
-            "port",
-            "predefined_exchanges",
-            "supports_fanout",
-            "sqs_base64_encoding",
-            "queue_tags",
-            "fetch_message_attributes",
-            "sts_role_arn",
-        )
-    ),
-}
-"""Documented transport options (kombu 5.7). Transports take others too, so an unknown option is
-an error only if it looks like a misspelt known one."""
-
-AMOUNTS = frozenset(
-    (
-        *("visibility_timeout", "unacked_mutex_expire", "polling_interval", "wait_time_seconds"),
-        *("socket_timeout", "socket_connect_timeout", "read_timeout", "write_timeout"),
-        *("health_check_interval", "max_connections"),
-        *("max_retries", "interval_start", "interval_step", "interval_max"),
-    )
-)
-SWITCHES = frozenset(
-    (
-        *("ack_emulation", "fanout_patterns", "socket_keepalive", "retry_on_timeout"),
-        *("confirm_publish", "is_secure", "supports_fanout", "sqs_base64_encoding"),
-    )
-)
-"""What kombu computes with, and what it only asks for its truth, so that any text switches it on.
-`fanout_prefix` is in neither: it may be a text. Options not named are not checked."""
-
-_NEAR_MISS = 0.85
-_NUMBER = (int, float)
-_TYPES: Mapping[object, tuple[tuple[type, ...], str]] = {
-    "int": ((int,), "a whole number"),
-    int: ((int,), "a whole number"),
-    "float": (_NUMBER, "a number"),
-    "bool": ((bool,), "true or false"),
-    "string": ((str,), "text"),
-    "str": ((str,), "text"),
-    "bytes": ((str,), "text"),
-    "dict": ((dict,), "a mapping"),
-    "tuple": ((list,), "a list"),
-    "list": ((list,), "a list"),
-}
-_ALSO: Mapping[str, tuple[type, ...]] = {
-    "broker_heartbeat": (float,),
-    "broker_heartbeat_checkrate": (float,),  # an int in the table, whose default is 3.0
-    "broker_use_ssl": (dict,),
-    "cassandra_port": (int,),
-    "imports": (str,),
-    "include": (str,),
-    "redis_backend_use_ssl": (bool,),
-    "task_default_delivery_mode": (int,),  # text in the table, whose default is 2
-    "task_default_priority": (int,),
-    "task_default_rate_limit": (int, float),
-}
-_KINDS_OF_QUEUE = ("classic", "quorum")
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "task_default_queue_type": _KINDS_OF_QUEUE,
-    "task_create_missing_queue_type": _KINDS_OF_QUEUE,
-    "broker_native_delayed_delivery_queue_type": _KINDS_OF_QUEUE,
-    "task_default_delivery_mode": ("persistent", "transient"),
-}
-"""Texts that mean something. Of another kind of queue Celery silently makes a classic one, and a
-cell would bear the name of what was not measured."""
-_NOT_NEGATIVE = ("worker_prefetch_multiplier",)
-"""Below zero the worker would ask its broker for an impossible window."""
-
 
 @cache
 def known_settings() -> Mapping[str, Any]:
-    """Every setting of the installed Celery by its lower-case name, as Celery's `Option`."""
+    """Every setting of the installed Celery's table by its lower-case name, as its `Option`."""
     from celery.app.defaults import NAMESPACES, flatten  # noqa: PLC0415 - 0.2 s, so late
 
     return dict(flatten(NAMESPACES))
 
 
-def settings_problems(document: Document, location: Location, service: object) -> list[Problem]:
+def is_setting(name: str) -> bool:
+    """Whether the installed Celery knows it, in its table or where its code asks for it."""
+    return name in known_settings() or name in installed().settings
+
+
+def settings_problems(
+    document: Document, location: Location, service: object, version: str | None = None
+) -> list[Problem]:
     """What is wrong with the settings at a location of a configuration.
 
     `service` is the broker's, as the document has it: it decides which transport options exist.
+    `version` is Celery's, where it is not the one installed.
     """
     settings = document.get(location)
     if not isinstance(settings, dict):
@@ -221,23 +110,34 @@ def settings_problems(document: Document, location: Location, service: object) -
     problems = []
     for name, value in settings.items():
         place = (*location, name)
-        if message := _name_problem(name):
+        if message := _name_problem(name, service, version):
             problems.append(document.key_mark(place).problem(message))
-        elif message := _type_problem(name, value):
+        elif message := value_problem(name, value, known_settings().get(name)):
             problems.append(document.value_mark(place).problem(message))
-        elif isinstance(value, dict):
-            problems += _option_problems(document, place, value, str(service))
+        else:
+            found = inner_problems(name, value, str(service), known_settings())
+            for below, message, of_key in found:
+                mark = document.key_mark if of_key else document.value_mark
+                problems.append(mark((*place, *below)).problem(message))
     return problems
 
 
-def _name_problem(name: str) -> str | None:
+def _name_problem(name: str, service: object, version: str | None) -> str | None:
     if reason := OWNED.get(name):
         return f"{name} may not be set: {reason}"
-    known = known_settings()
-    if name in known:
+    first = since(name)
+    if version is not None and first is not None and minor_of(version) < first:
+        return (
+            f"celery {version} has no setting {name}: it came with {first[0]}.{first[1]}, and an "
+            "older one would ignore it"
+        )
+    if name in known_settings() or first is not None or is_setting(name):
         return None
     if new := _new_name(name):
         return f"{shown(name)} is an old name: write {new}"
+    if name in TRANSPORT_OPTIONS.get(str(service), ()):
+        return f"{name} is an option of the transport: put it under {TRANSPORT_SETTING}"
+    known = {*known_settings(), *installed().settings}
     return f"Celery has no setting {shown(name)}{did_you_mean(name, known)}"
 
 
@@ -257,70 +157,3 @@ def _new_names() -> Mapping[str, str]:
         for name, option in known_settings().items()
         for pattern in option.old
     }
-
-
-def _type_problem(name: str, value: Any) -> str | None:
-    option = known_settings()[name]
-    if option.type not in _TYPES:
-        return None
-    accepted, what = _TYPES[option.type]
-    accepted += _ALSO.get(name, ())
-    if value is None:
-        # Celery reads null as "off" or "no limit" for all but its switches.
-        usable = option.type != "bool" or option.default is None
-    elif isinstance(value, bool):
-        usable = bool in accepted
-    else:
-        usable = isinstance(value, accepted)
-    hint = yaml_1_1_hint(value) if option.type == "bool" else ""
-    if not usable:
-        return f"{name}: expected {what}, not {shown(value)}{hint}"
-    if name in _NOT_NEGATIVE and value is not None and value < 0:
-        return f"{name}: expected {what}, 0 or more, not {shown(value)}"
-    return _word_problem(name, value)
-
-
-def _word_problem(name: str, value: Any) -> str | None:
-    words = _WORDS.get(name)
-    if words is None or not isinstance(value, str) or value in words or variables(value):
-        return None
-    return (
-        f"{name}: expected one of {listed(words)}, not {shown(value)}{did_you_mean(value, words)}"
-    )
-
-
-def _option_problems(
-    document: Document, place: Location, options: dict[str, Any], service: str
-) -> list[Problem]:
-    problems = []
-    for name, value in options.items():
-        if message := _option_problem(str(place[-1]), name, service):
-            problems.append(document.key_mark((*place, name)).problem(message))
-        elif message := _option_value_problem(str(place[-1]), name, value, service):
-            problems.append(document.value_mark((*place, name)).problem(message))
-    return problems
-
-
-def _option_problem(setting: str, name: str, service: str) -> str | None:
-    if reason := OWNED_OPTIONS.get((setting, name)):
-        return f"{name} may not be set here: {reason}"
-    known = TRANSPORT_OPTIONS.get(service, frozenset())
-    if setting != "broker_transport_options" or name in known:
-        return None
-    guess = did_you_mean(name, known, cutoff=_NEAR_MISS)
-    return f"unknown transport option {shown(name)}{guess}" if guess else None
-
-
-def _option_value_problem(setting: str, name: str, value: Any, service: str) -> str | None:
-    known = TRANSPORT_OPTIONS.get(service, frozenset())
-    if setting != "broker_transport_options" or name not in known or value is None:
-        return None
-    if isinstance(value, str) and variables(value):
-        return None  # what it holds is not known before the run
-    if name in AMOUNTS:
-        number = isinstance(value, _NUMBER) and not isinstance(value, bool)
-        if not number or not value >= 0:  # so that .nan is none
-            return f"{name}: expected a number, 0 or more, not {shown(value)}"
-    if name in SWITCHES and not isinstance(value, bool):
-        return f"{name}: expected true or false, not {shown(value)}{yaml_1_1_hint(value)}"
-    return None

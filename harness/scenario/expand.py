@@ -18,7 +18,12 @@ from harness.scenario.axes import (
     in_work,
     short_names,
 )
-from harness.scenario.capabilities import cell_conflicts
+from harness.scenario.capabilities import (
+    cell_conflicts,
+    nothing_stored,
+    result_conflicts,
+    stores_results,
+)
 from harness.scenario.cell_names import load_label, value_word, workload_label
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
@@ -41,6 +46,9 @@ from harness.scenario.workload_models import (
 )
 
 MAX_CELLS = 10_000
+_MOST_NAMED = 3
+_MANY = 3
+"""Places that need results: fewer are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,7 @@ def cells(
             message = f"{len(work.pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
             problems.append(document.key_mark(("workloads",)).problem(message))
             return ()
+        _add_result_conflicts(one, work, problems)
         for pair in work.pairs:
             pair.add_conflicts(one.configuration, work.document, problems)
             name = f"{one.variant.label}/{pair.label(of_work)}"
@@ -218,13 +227,16 @@ class _Pair:
         units, rate = self.measure.units, self.load.rate
         return units / rate if units is not None and rate is not None else None
 
+    def place(self, location: Location) -> Location:
+        """In the scenario: conflicts begin with `workload` or `load`."""
+        starts = {"workload": self.workload_location, "load": self.load_location}
+        return (*starts[str(location[0])], *location[1:])
+
     def add_conflicts(
         self, configuration: Configuration, document: Document, problems: list[Problem]
     ) -> None:
-        starts = {"workload": self.workload_location, "load": self.load_location}
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
-            location = (*starts[str(place[0])], *place[1:])
-            problems.append(document.value_mark(location).problem(message))
+            problems.append(document.value_mark(self.place(place)).problem(message))
         for place, message in fault_conflicts(configuration, self.load, self._length_s()):
             location = (*self.faults_location, *place)
             problems.append(document.value_mark(location).problem(message))
@@ -243,6 +255,33 @@ class _Pair:
             load=self.load,
             measure=self.measure,
         )
+
+
+def _add_result_conflicts(one: Resolved, work: _Work, problems: list[Problem]) -> None:
+    """What needs results that are not there. Where nothing is stored at all and several places
+    need something, it is one problem: the configuration's."""
+    found = [
+        (pair.place(place), message, pair.label(()))
+        for pair in work.pairs
+        for place, message in result_conflicts(
+            one.configuration, pair.workload, pair.load, pair.measure
+        )
+    ]
+    several = len({(place, message) for place, message, _ in found}) >= _MANY
+    if stores_results(one.configuration) or not several:
+        problems += [work.document.value_mark(at).problem(message) for at, message, _ in found]
+        return
+    cells = list(dict.fromkeys(label for _, _, label in found))
+    shown_cells = ", ".join(cells[:_MOST_NAMED]) + (", ..." if len(cells) > _MOST_NAMED else "")
+    where, why = nothing_stored(one.configuration)
+    problems.append(
+        one.variant.document.value_mark(where).problem(
+            f"with {why} no results are stored, and {len(cells)} of the scenario's "
+            f"{len(work.pairs)} cells need them: {shown_cells}. Leave this configuration out, or "
+            "measure single tasks and chains by load backlog, or by load rate with results: "
+            "afterwards, with results_left: ignore"
+        )
+    )
 
 
 def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> Iterator[_Pair]:

@@ -14,6 +14,7 @@ from harness.scenario.capabilities import (
     installation_conflicts,
     unused_urls,
 )
+from harness.scenario.celery_sets import celery_version
 from harness.scenario.celery_settings import settings_problems
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, Mark, Spot
@@ -62,7 +63,7 @@ def load_plan(
     document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
     scenario = _validated(Scenario, document, problems)
-    check = _ConfigurationCheck(environ, provider)
+    check = _ConfigurationCheck(environ, provider, own_app=_names_an_app(document))
     configurations = _configurations(path, document, bool(only), changes, check, problems)
     resolved = expand.variants(document, configurations, check, problems)
     cells = expand.cells(scenario, document, resolved, problems) if scenario is not None else ()
@@ -142,16 +143,19 @@ class _ConfigurationCheck:
 
     environ: Mapping[str, str] | None
     provider: Provider | None
+    own_app: bool = False
+    """Whether the scenario runs an app of the user's own, which may know more than Celery."""
 
     def __call__(self, document: Document, problems: list[Problem]) -> Configuration | None:
         before = len(problems)
         configuration = _validated(Configuration, document, problems)
         service = document.get(("broker", "service"))
-        problems += settings_problems(document, ("settings",), service)
+        version = None if configuration is None else celery_version(configuration.celery)
+        problems += settings_problems(document, ("settings",), service, version)
         problems += secret_problems(document)
         if configuration is None:
             return None
-        conflicts = configuration_conflicts(configuration, self.provider)
+        conflicts = configuration_conflicts(configuration, self.provider, own_app=self.own_app)
         if self.environ is not None:
             conflicts += installation_conflicts(configuration)
             unused = unused_urls(configuration, self.provider)
@@ -235,6 +239,13 @@ def _read_at(path: Path, mark: Mark, problems: list[Problem]) -> Document | None
         problems.append(mark.problem(f"there is no file {shown_path(path)}"))
         return None
     return read_document(path, problems)
+
+
+def _names_an_app(scenario: Document) -> bool:
+    entries = scenario.get(("workloads",))
+    return any(
+        isinstance(e, dict) and "app" in e for e in (entries if isinstance(entries, list) else ())
+    )
 
 
 def _exists(path: Path) -> bool:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.app.defaults import DEFAULTS, SETTING_KEYS
+from celery.bin.worker import worker
 
-from harness.scenario.celery_settings import (
+from harness.probe.celery_sources import installed, understood_by
+from harness.scenario.celery_settings import OWNED, settings_problems
+from harness.scenario.celery_since import since
+from harness.scenario.document import Document, Mark, Spot
+from harness.scenario.transport_options import (
     AMOUNTS,
-    OWNED,
     OWNED_OPTIONS,
     SWITCHES,
     TRANSPORT_OPTIONS,
-    settings_problems,
 )
-from harness.scenario.document import Document, Mark, Spot
+from harness.scenario.worker_options import worker_option_problems
 
 HERE = Mark("f", 1, 1)
 
@@ -59,7 +63,7 @@ def test_what_celery_takes_beyond_its_table(name: str, value: Any) -> None:
 
 
 def test_owned_settings_exist_in_celery_or_would_be_reported_anyway() -> None:
-    assert set(OWNED) <= SETTING_KEYS
+    assert set(OWNED) <= SETTING_KEYS | installed().settings
     assert {setting for setting, _ in OWNED_OPTIONS} <= SETTING_KEYS
 
 
@@ -122,3 +126,191 @@ def test_every_checked_option_is_one() -> None:
     known = frozenset().union(*TRANSPORT_OPTIONS.values())
     assert known >= AMOUNTS | SWITCHES
     assert not AMOUNTS & SWITCHES
+
+
+# --- what Celery's code asks for, and since when -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("result_backend_thread_safe", True),
+        ("redis_client_name", "bench"),
+        ("redis_backend_health_check_interval", 30),
+        ("redis_backend_credential_provider", "shop.credentials:Provider"),
+        ("gcs_threadpool_maxsize", 4),
+    ],
+)
+def test_what_celerys_code_asks_for_beside_its_table(name: str, value: Any) -> None:
+    assert name not in SETTING_KEYS
+    assert complaints({name: value}) == []
+
+
+def test_a_typo_of_them_is_told_with_the_right_name() -> None:
+    expected = 'Celery has no setting "redis_clent_name" (did you mean "redis_client_name"?)'
+    assert complaints({"redis_clent_name": "x"}) == [expected]
+    expected = 'result_backend_thread_safe: expected true or false, not "yes"'
+    assert complaints({"result_backend_thread_safe": "yes"}) == [
+        f"{expected}: that is text in YAML 1.2"
+    ]
+
+
+def test_the_source_says_what_celery_says_of_itself() -> None:
+    """Read without importing: every setting of the table, every option of the command."""
+    assert installed().settings >= SETTING_KEYS
+    options = {word for option in worker.params for word in option.opts}
+    assert installed().worker_options == options - {"--help"}
+
+
+def test_a_source_of_ones_own(tmp_path: Path) -> None:
+    for name, text in {
+        "app/defaults.py": "NAMESPACES = Namespace(timezone=Option(), beat=Namespace("
+        "__old__=OLD, schedule=Option({})))",
+        "bin/worker.py": "@click.option('-Z', '--zeal', is_flag=True)\ndef worker(): pass",
+        "bin/base.py": "params = [DaemonOption(('-f', '--logfile'), help='-x')]",
+        "backends/redis.py": "_get = app.conf.get\n_get('redis_colour')\nself.app.conf.get('a_b')\n"
+        "conf['broker_mood']\nconf.task_pace\nconf.find_option()\nother.get('no_such')\n"
+        "getattr(app.conf, 'event_tone')\nclass T:\n    from_config = (('x', 'task_x'),)",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = understood_by(tmp_path)
+    assert found.settings == {
+        *("timezone", "beat_schedule", "redis_colour", "a_b", "broker_mood", "task_pace"),
+        *("event_tone", "task_x"),
+    }
+    assert found.worker_options == {"-Z", "--zeal", "-f", "--logfile"}
+
+
+def test_an_older_celery_has_fewer_settings() -> None:
+    document = Document(
+        {"settings": {"worker_eta_task_limit": 5, "redis_client_name": "x"}}, {(): Spot(HERE, HERE)}
+    )
+    told = [one.message for one in settings_problems(document, ("settings",), "redis", "5.5.3")]
+    assert told == [
+        f"celery 5.5.3 has no setting {name}: it came with 5.6, and an older one would ignore it"
+        for name in ("worker_eta_task_limit", "redis_client_name")
+    ]
+    assert settings_problems(document, ("settings",), "redis", "5.6.0") == []
+    assert since("task_acks_late") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"visibility_timeout": 60},
+            "visibility_timeout is an option of the transport: put it under "
+            "broker_transport_options",
+        ),
+        (
+            {"task_default_rate_limit": "10/q"},
+            'task_default_rate_limit: expected a rate such as 10/s, 100/m or 500/h, not "10/q"',
+        ),
+        (
+            {"task_annotations": {"*": {"rate_limit": "ten"}}},
+            'rate_limit: expected a rate such as 10/s, 100/m or 500/h, not "ten"',
+        ),
+        (
+            {"task_annotations": {"*": {"prioritty": 3}}},
+            'tasks have no attribute "prioritty" (did you mean "priority"?)',
+        ),
+        (
+            {"task_annotations": [{"t": {"acks_late": "yes"}}]},
+            'acks_late: expected true or false, not "yes": that is text in YAML 1.2',
+        ),
+        (
+            {"task_annotations": {"t": {"acks_late": "yes"}}},
+            'acks_late: expected true or false, not "yes": that is text in YAML 1.2',
+        ),
+        (
+            {"timezone": "Europe/Belin"},
+            'timezone: there is no "Europe/Belin" (did you mean "Europe/Berlin"?)',
+        ),
+        (
+            {"task_queue_max_priority": 300},
+            "task_queue_max_priority: expected a whole number, 0 to 255, not 300",
+        ),
+        (
+            {"worker_max_tasks_per_child": 0},
+            "worker_max_tasks_per_child: expected a whole number, 1 or more, not 0",
+        ),
+        (
+            {"task_publish_retry_policy": {"max_retrys": 3}},
+            'kombu has no retry option "max_retrys" (did you mean "max_retries"?)',
+        ),
+        (
+            {"task_default_exchange_type": "topc"},
+            'task_default_exchange_type: expected one of direct, topic, fanout, headers, not "topc"'
+            ' (did you mean "topic"?)',
+        ),
+        (
+            {"broker_transport_options": {"queue_order_strategy": "prioritty"}},
+            "queue_order_strategy: expected one of round_robin, priority, sorted, not "
+            '"prioritty" (did you mean "priority"?)',
+        ),
+    ],
+)
+def test_what_would_fail_only_when_it_runs(settings: dict[str, Any], told: str) -> None:
+    assert complaints(settings) == [told]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "most"),
+    [
+        ("wait_time_seconds", 30, 20),
+        ("visibility_timeout", 50_000, 43_200),
+        ("wait_time_seconds", 1.5, 20),
+    ],
+)
+def test_what_aws_would_refuse(name: str, value: float, most: int) -> None:
+    settings = {"broker_transport_options": {name: value}}
+    told = f"{name}: SQS takes whole seconds, 0 to {most}, not {value}"
+    assert complaints(settings, "sqs") == [told]
+    assert complaints(settings, "redis") == []
+
+
+@pytest.mark.parametrize(
+    ("settings"),
+    [
+        {"task_annotations": {"*": {"rate_limit": "10/m", "my_own": 3, "max_retries": None}}},
+        {"task_annotations": {"t": {"rate_limit": 5}}},
+        {"timezone": "Asia/Tokyo", "task_default_exchange_type": "x-delayed-message"},
+        {"task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.5}},
+        {"broker_transport_options": {"queue_order_strategy": "shop.order:Mine"}},
+    ],
+)
+def test_values_that_run(settings: dict[str, Any]) -> None:
+    assert complaints(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--prefetch-multiplierr=1"],
+            'celery worker has no option "--prefetch-multiplierr" (did you mean '
+            '"--prefetch-multiplier"?)',
+        ),
+        (["--qqq"], 'celery worker has no option "--qqq"'),
+        (["--without-gossip=1"], '--without-gossip takes no value: leave "1" out'),
+        (["--max-tasks-per-child"], "--max-tasks-per-child needs a value"),
+        (["--max-tasks-per-child", "many"], "--max-tasks-per-child: 'many' is not a valid integer"),
+        (["--max-tasks-per-child=0"], "--max-tasks-per-child: must be at least 1, not 0"),
+        (["-Ofare"], "-O: 'fare' is not one of 'default', 'fair'"),
+        (["--autoscale=4,x"], '--autoscale: expected "MOST,LEAST" processes, not "4,x"'),
+        (["--time-limit 3"], 'one word for each entry: write "--time-limit=3"'),
+        (["fair"], 'celery worker has no use for "fair": options begin with - or --'),
+        (["--disable-prefetch"], "celery 5.5.3 has no option --disable-prefetch: it came with 5.6"),
+    ],
+)
+def test_words_that_celery_worker_would_not_take(words: list[str], told: str) -> None:
+    version = "5.5.3" if words == ["--disable-prefetch"] else None
+    good = ["--without-gossip", "-O", "fair", "--autoscale", "4,1", "-E"]
+    found = [*worker_option_problems([*good, *words], version, of_own_apps=False)]
+    assert found == [(len(good), told)]
+
+
+def test_an_app_may_have_worker_options_of_its_own() -> None:
+    assert [*worker_option_problems(["--shop-colour"], None, of_own_apps=True)] == []
+    assert len([*worker_option_problems(["--without-gosip"], None, of_own_apps=True)]) == 1

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 from harness.cli.listing import TOPICS
-from harness.scenario.celery_settings import OWNED_OPTIONS
 from harness.scenario.configuration import Configuration, Worker
 from harness.scenario.endpoints import Backend, Broker
 from harness.scenario.fields import Frozen
 from harness.scenario.load_models import Load, LoadPhase, kinds
 from harness.scenario.loader import load_plan
 from harness.scenario.models import Measure, Scenario
+from harness.scenario.transport_options import OWNED_OPTIONS
 from harness.scenario.workload_models import Workload
 from tests.scenario.project import Project
 

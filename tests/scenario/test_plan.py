@@ -290,7 +290,8 @@ def test_without_results_only_a_backlog_of_single_tasks_works(project: Project) 
     who = 'configuration "c" has backend none'
     assert project.problems() == [
         f"scenarios/s.yaml:3:18: a group's results are joined, and {who}: use another backend",
-        f"scenarios/s.yaml:4:9: closed load waits for results, and {who}: use load backlog",
+        f"scenarios/s.yaml:4:9: closed load waits for results, and {who}: use load "
+        "backlog, or load rate with results: afterwards",
     ]
     project.change("workloads: [add, chain]")
     project.change("loads: [backlog]")
@@ -338,7 +339,8 @@ def test_a_payload_that_sqs_does_not_take(project: Project) -> None:
     project.configuration("name: c\nbroker: {service: sqs}\nbackend: {service: redis}\n")
     project.change("workloads: [{workload: add, payload_bytes: 2000000}]")
     assert project.problems() == [
-        "scenarios/s.yaml:3:44: sqs takes messages of at most 1048576 bytes"
+        "scenarios/s.yaml:3:44: 2,000,000 bytes are a message of 3,555,556 bytes or more on sqs, "
+        "base64 included, and it takes 1,048,576 at most: send up to 589,000"
     ]
 
 
@@ -464,3 +466,41 @@ def test_frozen(project: Project) -> None:
     assert isinstance(plan.scenario, Scenario)
     with pytest.raises(InvalidInput):
         project.plan("measure.units=0")
+
+
+# --- one cause, one problem ---------------------------------------------------------------------
+
+
+def test_no_results_at_all_is_one_problem(project: Project) -> None:
+    project.configuration("name: c\nbroker: {service: redis}\nbackend: {service: none}\n")
+    project.change("workloads: [add, group, chord, {workload: add, payload_bytes: 5}]")
+    project.change("loads: [closed, backlog]")
+    (problem,) = project.problems()
+    assert problem == (
+        "configs/c.yaml:3:20: with backend none no results are stored, and 6 of the scenario's 8 "
+        "cells need them: add/closed-8, group-2/closed-8, group-2/backlog, .... Leave this "
+        "configuration out, or measure single tasks and chains by load backlog, or by load rate "
+        "with results: afterwards, with results_left: ignore"
+    )
+    project.configuration(CONFIGURATION)
+    project.change("matrix: {settings.task_ignore_result: [false, true]}")
+    (problem,) = project.problems()
+    assert problem.startswith(
+        "scenarios/s.yaml:6:47: with task_ignore_result no results are stored"
+    )
+
+
+def test_the_size_on_sqs_is_that_of_the_whole_message(project: Project) -> None:
+    """Bodies are written in base64 twice, compressed ones are not foreseen, args count as well."""
+    text = "name: c\nbroker: {service: sqs}\nbackend: {service: redis}\n"
+    for size, fits in ((589_000, True), (590_000, False)):
+        project.configuration(text)
+        project.change(f"workloads: [{{workload: add, payload_bytes: {size}}}]")
+        assert (project.problems() == []) == fits
+        own = f"{{app: a, task: t, args: [1, {{text: {size}}}]}}"
+        project.change(f"workloads: [{{workload: {own}}}]")
+        assert (project.problems() == []) == fits
+    plain = f"{text}settings: {{broker_transport_options: {{sqs_base64_encoding: false}}}}\n"
+    for other in (plain, f"{text}settings: {{task_compression: gzip}}\n"):
+        project.configuration(other)
+        assert project.problems() == []
