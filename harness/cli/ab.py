@@ -26,7 +26,8 @@ A REF is one of
 What a revision changes: the packages that its requirements.txt (or else its pyproject.toml or
 setup.py) installs, so its Celery, kombu and client libraries; and its own modules, if the
 configuration's settings.imports names one for the workers to load. What is measured is the
-scenario's workload; the project's own tasks are not run. Scenario and configurations are read
+scenario's workload: with workload task, the project's own tasks as each revision has them.
+Scenario and configurations are read
 from the folder as it is, uncommitted changes of the project are not part of any revision.
 
 \b

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput, UsageError
 from harness.results.diagnoses import DIAGNOSES
@@ -16,6 +19,7 @@ from harness.scenario.message_options import MessageOptions
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.workload_models import Workload
 
+_MOST_WIDE = 46
 _INVALID = "(invalid: see harness check)"
 
 
@@ -118,7 +122,7 @@ def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
         fields = model.model_fields
         name = fields[key].annotation.__args__[0]  # type: ignore[union-attr] # a Literal of one
         shown = [
-            f"{field}={'-' if info.default in (None, MessageOptions()) else info.default}"
+            _default(field, info)
             for field, info in fields.items()
             if field not in (key, "loads", "measure")
         ]
@@ -126,11 +130,31 @@ def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
         yield name, " ".join(shown), sentence.replace("`", "")
 
 
+def _default(field: str, info: FieldInfo) -> str:
+    """`size=2`; `app` alone where it has to be given, `x=-` where it may be left out."""
+    if info.is_required():
+        return field
+    if info.default in (None, MessageOptions(), {"unchecked": True}, {}, ()):
+        return f"{field}=-"
+    words = info.default if isinstance(info.default, tuple) else (info.default,)
+    return f"{field}={','.join(map(str, words))}"
+
+
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, two spaces between them."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    """Columns as wide as their widest cell, two spaces between them; long cells are wrapped."""
+    wrapped = [
+        [
+            textwrap.wrap(cell, _MOST_WIDE, break_long_words=False, break_on_hyphens=False) or [""]
+            for cell in row
+        ]
         for row in rows
+    ]
+    widths = [
+        max(len(line) for cell in column for line in cell) for column in zip(*wrapped, strict=True)
+    ]
+    lines = (
+        "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
+        for row in wrapped
+        for parts in zip_longest(*row, fillvalue="")
     )
     return "\n".join(lines)

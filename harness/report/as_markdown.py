@@ -18,13 +18,13 @@ def as_markdown(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rende
     return markdown_of(content_of(view))
 
 
-def markdown_of(content: Content, inserted: Iterable[str] = ()) -> str:
-    """A report, or the part of one that is to be shown. `inserted`: lines of Markdown between the
-    facts and the tables."""
-    return "\n".join(_lines(content, inserted)) + "\n"
+def markdown_of(content: Content, answers: Iterable[str] = (), charts: Iterable[str] = ()) -> str:
+    """A report, or the part of one that is to be shown. `answers` and `charts`: lines of Markdown
+    between the facts and the tables. What went wrong and warnings stand before charts."""
+    return "\n".join(_lines(content, [*answers], [*charts])) + "\n"
 
 
-def _lines(content: Content, inserted: Iterable[str]) -> Iterator[str]:
+def _lines(content: Content, answers: list[str], charts: list[str]) -> Iterator[str]:
     if content.state:
         yield from (f"> {FLAG} **{markdown_text(content.state)}**", "")
     yield from (f"### {markdown_text(content.title)}", "")
@@ -32,14 +32,17 @@ def _lines(content: Content, inserted: Iterable[str]) -> Iterator[str]:
         yield from (markdown_text(content.question), "")
     for name, value in content.facts:
         yield f"- {markdown_code(name)}: {markdown_text(value)}"
-    yield from inserted
+    yield from answers
+    if charts:
+        yield from (*_troubles(content), *_cautions(content))
+    yield from charts
     for table in content.tables:
         yield ""
         yield from _table(table)
     for remark in content.remarks:
         yield from ("", markdown_text(remark))
-    yield from _troubles(content)
-    yield from _cautions(content)
+    if not charts:
+        yield from (*_troubles(content), *_cautions(content))
     if content.folder:
         yield from ("", f"Run folder: {markdown_code(content.folder)}")
 

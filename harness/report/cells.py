@@ -20,12 +20,27 @@ from harness.results.record import BlockRecord, CellRecord, RunRecord
 
 @dataclass(frozen=True)
 class Spread:
-    """One figure over blocks."""
+    """One figure over blocks. Compared with a number, its median is: `throughput_per_s > 10`."""
 
     median: float
     lowest: float
     highest: float
     blocks: int
+
+    def __float__(self) -> float:
+        return self.median
+
+    def __lt__(self, other: float | Spread) -> bool:
+        return self.median < float(other)
+
+    def __le__(self, other: float | Spread) -> bool:
+        return self.median <= float(other)
+
+    def __gt__(self, other: float | Spread) -> bool:
+        return self.median > float(other)
+
+    def __ge__(self, other: float | Spread) -> bool:
+        return self.median >= float(other)
 
 
 @dataclass(frozen=True)

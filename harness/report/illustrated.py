@@ -37,15 +37,12 @@ def illustrated(view: RunView, images_in: str) -> Illustrated:
     drawn = [gallery for gallery in galleries(view) if not gallery.folded and gallery.charts]
     every = [chart for gallery in drawn for chart in gallery.charts]
     chosen = {chart.key for chart in _spread(drawn)}
-    lines = [
-        *_answers(answers(view)),
-        *(line for gallery in drawn for line in _gallery(gallery, chosen, images_in)),
-    ]
+    lines = [line for gallery in drawn for line in _gallery(gallery, chosen, images_in)]
     if len(chosen) < len(every):
         left_out = len(every) - len(chosen)
         lines += ["", f"{left_out} more charts are in report.html, and all of them over time."]
     images = {f"{chart.key}.svg": svg_of(chart) for chart in every if chart.key in chosen}
-    return Illustrated(markdown_of(content_of(view), lines), images)
+    return Illustrated(markdown_of(content_of(view), _answers(answers(view)), lines), images)
 
 
 def svg_of(chart: Chart, width: int = WIDTH) -> str:

@@ -53,7 +53,7 @@ def load_plan(
     """
     problems: list[Problem] = []
     changes = parse_changes(sets, problems)
-    document = read_document(path, problems)
+    document = _read_scenario(path, problems)
     if document is None:
         raise InvalidInput(problems)
     document = _with_only(document, only)
@@ -73,6 +73,21 @@ def load_plan(
     if problems or scenario is None:
         raise InvalidInput(_distinct(problems))
     return Plan(scenario=scenario, source=str(path), cells=cells)
+
+
+def _read_scenario(path: Path, problems: list[Problem]) -> Document | None:
+    """The file; where there is none, with the one that was probably meant."""
+    if _exists(path):
+        return read_document(path, problems)
+    folder = Path("scenarios")
+    known = [str(one) for one in yaml_files(folder)] if folder.is_dir() else []
+    named = [one for one in known if path.stem == Path(one).stem]
+    guess = f' (did you mean "{named[0]}"?)' if named else did_you_mean(str(path), known)
+    message = f"there is no such file{guess}"
+    if not guess:
+        message += "; `harness list scenarios` shows which there are"
+    problems.append(Mark(shown_path(path), 1, 1).problem(message))
+    return None
 
 
 def load_configuration(path: Path, *, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -187,9 +202,9 @@ def _configurations(
     usable: dict[str, Document] = {}
     base = Path() if from_command_line else scenario_path.parent
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        mark = scenario.value_mark(("configurations", index))
         if not isinstance(entry, str):
             continue  # reported with the scenario's own types
-        mark = scenario.value_mark(("configurations", index))
         path = _find(entry, base, _folders(scenario_path), mark, problems)
         document = None if path is None else _read_at(path, mark, problems)
         if path is None or document is None:

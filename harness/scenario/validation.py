@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import Problem
 from harness.scenario.document import Document, Location, Mark
+from harness.scenario.transport_options import TRANSPORT_OPTIONS
 from harness.scenario.wording import did_you_mean, listed, shown, yaml_1_1_hint
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -148,6 +149,8 @@ def _int(found: _Found) -> str:
 
 def _string(found: _Found) -> str:
     value = found.details["input"]
+    if isinstance(value, dict) and found.location[:1] == ("configurations",):
+        return "a configuration is a file of its own: write it to configs/, and name it here"
     hint = ": put it in quotes" if isinstance(value, bool | int | float) else ""
     return _expected("text")(found) + hint
 
@@ -166,8 +169,17 @@ def _extra(found: _Found) -> str:
     known = list(found.owners[0].model_fields)
     if found.location[:-1] == () and "settings" in known and _is_celery_setting(key):
         return f'{shown(key)} is a Celery setting: put it under "settings:"'
+    if "settings" in known and key in _transport_options():
+        return (
+            f"{shown(key)} is an option of the transport: put it under "
+            '"settings: {broker_transport_options: ...}"'
+        )
     guess = did_you_mean(key, known)
     return f"unknown key {shown(key)}{guess or '; known here: ' + listed(known)}"
+
+
+def _transport_options() -> frozenset[str]:
+    return frozenset().union(*TRANSPORT_OPTIONS.values())
 
 
 def _is_celery_setting(key: str) -> bool:

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from harness.cli.report_files import leave_report_files
 from harness.errors import ExitCode, RecordError
-from harness.report.cells import view_of
+from harness.report.cells import Spread, view_of
 from harness.report.files import write_files
 from harness.report.html import libraries as module
 from harness.report.illustrated import MOST_IMAGES, illustrated
@@ -229,3 +229,19 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert module.libraries().startswith("(()=>{")
     assert len(bundled) == 1
+
+
+def test_warnings_stand_before_charts(tmp_path: Path) -> None:
+    text = illustrated(view_of(records.troubled_run(), tmp_path, {}), "report").text
+    charts = text.index("<img" if "<img" in text else "![")
+    assert text.index("**What went wrong**") < charts
+    assert text.index("**Warnings**") < charts
+    assert text.count("**Warnings**") == 1
+
+
+def test_a_figure_over_blocks_compares_with_a_number() -> None:
+    spread = Spread(median=12.0, lowest=8.0, highest=20.0, blocks=3)
+    assert spread > 10
+    assert spread >= 12
+    assert not spread < 12
+    assert spread <= Spread(median=12.5, lowest=1.0, highest=13.0, blocks=3)

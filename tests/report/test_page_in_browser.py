@@ -333,6 +333,24 @@ def test_printing_shows_every_chart(browser: Browser, pages: Callable[[str], Pat
         assert abs(len(page.pdf()) - len(printed)) < len(printed) / 50
 
 
+def test_a_picture_of_the_whole_page_shows_every_chart(
+    browser: Browser, pages: Callable[[str], Path]
+) -> None:
+    """Nobody scrolls before a screenshot: what is not folded away is drawn all the same."""
+    unfolded = (
+        "[...document.querySelectorAll('.chart')]"
+        ".filter((one) => !one.closest('details:not([open])'))"
+    )
+    with opened(browser, pages("reference")) as page:
+        complete = f"{unfolded}.every((one) => one.querySelector('svg'))"
+        page.evaluate(
+            "() => new Promise((done) => { const look = () => { "
+            f"if ({complete}) done(); else setTimeout(look, 50); }}; look(); }})"
+        )
+        assert page.evaluate(f"{unfolded}.length") > 3
+        assert page.evaluate("window.scrollY") == 0
+
+
 _INK = """() => [...new Set([...document.querySelectorAll('.chart .role-axis-label text')]
   .map((one) => one.getAttribute('fill')))]"""
 

@@ -156,6 +156,13 @@ ADDED: Cases = (
         "task_acks_late: true",
         ['4:1: "task_acks_late" is a Celery setting: put it under "settings:"'],
     ),
+    (
+        "visibility_timeout: 60",
+        [
+            '4:1: "visibility_timeout" is an option of the transport: put it under "settings:'
+            ' {broker_transport_options: ...}"'
+        ],
+    ),
     ("description: 3.5", ["4:14: expected text, not 3.5: put it in quotes"]),
     ("worker: 4", ['4:9: expected a mapping ("key: value" lines), not 4']),
     (
@@ -399,6 +406,10 @@ SCENARIOS: Cases = (
     ("configurations: [cc]", ['2:18: no configuration "cc" in configs (did you mean "c"?)']),
     ("configurations: [c, c]", ['2:21: a second configuration with the name "c"']),
     ("configurations: [nowhere/x.yaml]", ["2:18: there is no file scenarios/nowhere/x.yaml"]),
+    (
+        "configurations: [{broker: {service: redis}}]",
+        ["2:18: a configuration is a file of its own: write it to configs/, and name it here"],
+    ),
     ("configurations: [5]", ["2:18: expected text, not 5: put it in quotes"]),
     ('configurations: ["a\\u001bb"]', ['2:18: no configuration "a\\u001bb" in configs']),
     ("workloads: []", ["3:12: needs at least one entry"]),

@@ -504,3 +504,17 @@ def test_the_size_on_sqs_is_that_of_the_whole_message(project: Project) -> None:
     for other in (plain, f"{text}settings: {{task_compression: gzip}}\n"):
         project.configuration(other)
         assert project.problems() == []
+
+
+def test_a_scenario_that_is_not_there_hints_at_the_one_meant(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    for named, hint in (
+        ("s", '(did you mean "scenarios/s.yaml"?)'),
+        ("scenario/s.yml", '(did you mean "scenarios/s.yaml"?)'),
+        ("zzzzzzzzzzzz", "; `harness list scenarios` shows which there are"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            load_plan(Path(named))
+        assert hint in str(caught.value)

@@ -52,6 +52,17 @@
   }, { rootMargin: "400px" });
   places.forEach((place) => seen.observe(place));
 
+  // The rest while there is nothing else to do, so that a picture of the whole page is complete. What
+  // is folded away waits until it is opened, or printed.
+  const idle = window.requestIdleCallback || ((next) => setTimeout(next, 50));
+  async function drawRest() {
+    for (const place of places.filter((one) => !one.closest("details:not([open])"))) {
+      await new Promise((resolve) => { idle(resolve); });
+      if (!drawn.has(place)) await draw(place).catch(failed(place));
+    }
+  }
+  drawRest();
+
   async function drawAll() {
     document.querySelectorAll("details.cell").forEach((one) => { one.open = true; });
     await Promise.all(places.map((place) => draw(place).catch(failed(place))));
@@ -74,6 +85,7 @@
       seen.unobserve(place);
       seen.observe(place);
     }
+    drawRest();
   }
 
   // --- themes ------------------------------------------------------------------------------------
