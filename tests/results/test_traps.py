@@ -227,6 +227,37 @@ def test_tasks_that_take_their_process_along(cuts: tuple[int, ...], told_so: boo
         assert set(found["poison_task"]["tasks"]) <= {"shop.slow", "shop.quick"}
 
 
+@pytest.mark.parametrize(("hold_s", "told_so"), [(3.0, True), (0.5, False)])
+def test_a_retry_beyond_the_visibility_timeout(hold_s: float, told_so: bool) -> None:
+    """Nobody asked for a countdown but the task itself, when it asked to be run again."""
+    one = unit(0, 1, 2, 3, 4)
+    again = (5 + int(hold_s * 1000)) * MS
+    one.tasks[0].started += [again, again + 9 * MS]
+    others: list[Record] = [
+        (Kind.RETRIED, ident_of(0, 0), 4 * MS, 0, 0, 0),
+        (Kind.RECEIVED, ident_of(0, 0), 5 * MS, 0, 0, int(Reception.ETA)),
+    ]
+    settings = {"broker_transport_options": {"visibility_timeout": 2}}
+    found = told([one], ADD, ONE_SLOT, "redis", settings=settings, others=others)
+    assert ("eta_beyond_visibility" in found) is told_so
+
+
+@pytest.mark.parametrize(("times_back", "told_so"), [(5, True), (4, False)])
+def test_messages_that_are_put_back(times_back: int, told_so: bool) -> None:
+    """By Reject(requeue=True): each execution ends in a way of its own."""
+    one = unit(0, 1, 2, 3, 400)
+    others: list[Record] = []
+    for place in range(times_back):
+        at = (10 + place * 5) * MS
+        others.append((Kind.RETRIED, ident_of(0, 0), at, 0, 0, 0))
+        others.append((Kind.RECEIVED, ident_of(0, 0), at + 1, 0, 0, int(Reception.REDELIVERED)))
+        others.append((Kind.STARTED, ident_of(0, 0), at + 2, 0, 0, 0))
+    found = told([one], MIX, ONE_SLOT, "redis", others=others)
+    assert ("poison_task" in found) is told_so
+    if told_so:
+        assert (found["poison_task"]["put_back"], found["poison_task"]["processes"]) == (5, 0)
+
+
 def test_a_poison_task_that_a_task_published() -> None:
     strange = tuple(child(place, 0, 10, cut=bytes(range(16))) for place in range(3))
     found = told([unit(0, 1, 2, 3, 4)], MIX, ONE_SLOT, "redis", known={"children": strange})
@@ -347,47 +378,51 @@ def test_workers_that_talk_about_themselves(
 # --- chords -------------------------------------------------------------------------------------
 
 BODY, FIRST, SECOND = (bytes([number] * 16) for number in (1, 2, 3))
-RAN: dict[int, int] = {Kind.RECEIVED: 10, Kind.STARTED: 11, Kind.FINISHED: 12}
-STORED: dict[int, int] = {**RAN, Kind.STORED: 13}
-LATE: dict[int, int] = {**RAN, Kind.FINISHED: 250}
+RAN: dict[int, int] = {Kind.RECEIVED: 10 * MS, Kind.STARTED: 11 * MS, Kind.FINISHED: 12 * MS}
+STORED: dict[int, int] = {**RAN, Kind.STORED: 13 * MS}
+LATE: dict[int, int] = {**RAN, Kind.FINISHED: 2600 * MS}
 
 
 @pytest.mark.parametrize(
-    ("looks", "first", "body", "raised", "running", "told_so"),
+    ("looks", "first", "body", "raised_ms", "running", "told_so"),
     [
-        (3, RAN, {}, MISSING, False, True),  # it stores no result
-        (2, RAN, {}, MISSING, False, False),
-        (3, STORED, {}, MISSING, False, False),  # the next look finds it
-        (3, LATE, {}, MISSING, False, False),  # it has only just ended
-        (3, RAN, {Kind.STORED: 400}, MISSING, False, False),  # the chord failed
+        (3, RAN, {}, None, False, True),  # it stores no result
+        (1, RAN, {}, None, False, True),
+        (3, STORED, {}, None, False, False),  # the next look finds it
+        (3, LATE, {}, None, False, False),  # it has only just ended
+        (3, RAN, {Kind.STORED: 400}, None, False, False),  # the chord failed
         (3, {Kind.RECEIVED: 10}, {}, 5, False, False),  # a worker holds it
         (3, {}, {}, 5, False, True),  # it never came, and something before it failed
+        (1, {}, {}, 5, False, False),
+        (3, {}, {}, 2500, False, False),  # it failed only just now
         (3, {}, {}, 5, True, False),  # something before it may be running yet
-        (3, {}, {}, MISSING, False, False),  # nothing failed
+        (3, {}, {}, None, False, False),  # nothing failed
     ],
 )
 def test_chords_without_an_end(
     looks: int,
     first: dict[int, int],
     body: dict[int, int],
-    raised: int,
+    raised_ms: int | None,
     running: bool,
     told_so: bool,
 ) -> None:
     known = {
         "unlocked": (
-            Unlocked(BODY, tuple(range(100, 100 * looks + 1, 100)), frozenset((FIRST, SECOND))),
+            Unlocked(
+                BODY, tuple(place * S for place in range(1, looks + 1)), frozenset((FIRST, SECOND))
+            ),
         ),
         "chord_events": {BODY: body, FIRST: first, SECOND: STORED},
-        "last_raised_ns": raised,
-        "began_ns": np.array([1, 50] if running else [1]),
+        "last_raised_ns": MISSING if raised_ms is None else raised_ms * MS,
+        "began_ns": np.array([1, 50 * MS] if running else [1]),
         "ended_ns": np.array([5]),
     }
     found = told([unit(0, 1, 2, 3, 4)], ADD, ONE_SLOT, "sqlite", known=known)
     assert ("endless_chord" in found) is told_so
     if told_so:
         data = found["endless_chord"]
-        assert (data["chords"], data["looks"]) == (1, 3)
+        assert (data["chords"], data["looks"]) == (1, looks)
         assert data["header_unstored"] == (1 if first else 0)
         assert data["header_never_came"] == (0 if first else 1)
 

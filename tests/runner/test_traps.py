@@ -13,8 +13,18 @@ import signal
 import time
 
 from celery import Celery, chord
+from celery.exceptions import Reject
 
 app = Celery("trapped")
+
+
+def tries(what):
+    """How often this was called, over all processes."""
+    with open(os.environ["TRAP_NOTES"] + what, "a+") as file:
+        file.write("x")
+        file.flush()
+        file.seek(0)
+        return len(file.read())
 
 
 @app.task(rate_limit="2/s")
@@ -27,23 +37,19 @@ def quick(number):
     return number
 
 
-@app.task(bind=True)
-def comes_again(self, number):
-    if self.request.retries == 0:
-        raise self.retry(countdown=4)
-    return number
-
-
 @app.task(acks_late=True, reject_on_worker_lost=True)
 def poison(number):
     """Kills its process the first few times."""
-    with open(os.environ["TRAP_DEATHS"], "a+") as file:
-        file.write("x")
-        file.flush()
-        file.seek(0)
-        deaths = len(file.read())
-    if deaths <= 3:
+    if tries("deaths") <= 3:
         os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@app.task(acks_late=True)
+def rejected(number):
+    """Gives its message back the first few times."""
+    if tries("rejections") <= 6:
+        raise Reject("not yet", requeue=True)
     return number
 
 
@@ -95,7 +101,7 @@ BACKLOG = ["backlog"]
 
 def test_tasks_of_an_app(site: Site) -> None:
     """A rate limit, a task that kills its process, a chord that can never be complete."""
-    site.environ["TRAP_DEATHS"] = str(site.folder / "deaths")
+    site.environ["TRAP_NOTES"] = str(site.folder / "notes-")
     site.configuration(
         backend={"service": "sqlite"},
         worker={"pool": "prefork", "concurrency": 2},
@@ -116,6 +122,7 @@ def test_tasks_of_an_app(site: Site) -> None:
             own(site, {"task": "trapped.limited"}, quick, loads=[fast]),
             own(site, {**quick, "name": "a"}, {**quick, "name": "b"}, loads=[fast]),
             own(site, {"task": "trapped.poison"}, loads=BACKLOG, measure={"units": 1}),
+            own(site, {"task": "trapped.rejected"}, loads=BACKLOG, measure={"units": 1}),
             own(site, {**chords["ignored"], "expect": 1}, **slowly),
             own(site, {**chords["kept"], "expect": 1}, **slowly),
         ],
@@ -132,8 +139,16 @@ def test_tasks_of_an_app(site: Site) -> None:
             "tasks": ["trapped.poison"],
             "messages": 1,
             "processes": 3,
+            "put_back": 0,
             "most": 3,
-        }
+        },
+        ("c", "trapped.rejected"): {
+            "tasks": ["trapped.rejected"],
+            "messages": 1,
+            "processes": 0,
+            "put_back": 6,
+            "most": 6,
+        },
     }
     ((cell, chord),) = where(ended, "endless_chord").items()
     assert cell == ("c", "ignored")

@@ -92,6 +92,8 @@ class Clues:
     """And when any ended."""
     limited: Events = field(default_factory=_NO_EVENTS.copy)
     """RECEIVED of tasks that have a time limit."""
+    redelivered: Events = field(default_factory=_NO_EVENTS.copy)
+    """RECEIVED of messages that had been delivered before."""
     children: tuple[Child, ...] = ()
     moments: dict[int, Times] = field(default_factory=dict)
     """Sorted times of CONNECTED, HEARTBEAT, GOSSIP and others that name no task; those of workers
@@ -124,6 +126,7 @@ def clues_in(folder: Path) -> Clues:
         began_ns=executions.began_ns,
         ended_ns=executions.ended_ns,
         limited=_joined(reading.limited),
+        redelivered=_joined(reading.redelivered),
         children=tuple(reading.children),
         moments={kind: _times(parts) for kind, parts in reading.moments.items()},
         client_moments={kind: _times(parts) for kind, parts in reading.client_moments.items()},
@@ -140,6 +143,7 @@ class _Reading:
     def __init__(self) -> None:
         self._held: list[tuple[int, Events]] = []
         self.limited: list[Events] = []
+        self.redelivered: list[Events] = []
         self.children: list[Child] = []
         self.moments: dict[int, list[Events]] = defaultdict(list)
         self.client_moments: dict[int, list[Events]] = defaultdict(list)
@@ -176,6 +180,9 @@ class _Reading:
         limited = events["unit"] != 0
         if limited.any():
             self.limited.append(events[limited].copy())
+        again = (events["flags"] & Reception.REDELIVERED) != 0
+        if again.any():
+            self.redelivered.append(events[again].copy())
 
     def _note_looks(self, chunk: Events) -> None:
         body = b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.probe.events import Reception
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.ledger import Final
 from harness.results.merge import MISSING
@@ -26,7 +27,8 @@ def _visibility_s(evidence: Evidence) -> float | None:
 
 
 def _eta_beyond_visibility(evidence: Evidence) -> Data | None:
-    countdown_s = max(one.countdown or 0.0 for one in evidence.workload.message_options)
+    asked_s = max(one.countdown or 0.0 for one in evidence.workload.message_options)
+    countdown_s = max(asked_s, _longest_hold_s(evidence))
     visibility_s = _visibility_s(evidence)
     duplicated = evidence.digest.fields["duplicated"]
     if visibility_s is None or countdown_s <= visibility_s or not duplicated:
@@ -38,6 +40,13 @@ def _eta_beyond_visibility(evidence: Evidence) -> Data | None:
     }
 
 
+def _longest_hold_s(evidence: Evidence) -> float:
+    """How long a worker held a message for its ETA: a retry's, too."""
+    held = evidence.clues.held.because_of(Reception.ETA, but=Reception.LIMITED)
+    lengths_ns = (held.started_ns - held.received_ns)[held.started_ns != MISSING]
+    return float(lengths_ns.max(initial=0)) / 1e9
+
+
 def _beyond_words(wait: str, data: Data) -> str:
     return (
         f"{wait}, visibility_timeout {format_duration(data['visibility_timeout_s'])}, "
@@ -47,7 +56,7 @@ def _beyond_words(wait: str, data: Data) -> str:
 
 ETA_BEYOND_VISIBILITY = Diagnosis(
     code="eta_beyond_visibility",
-    looks_at="Redis and SQS: duplicate executions of tasks whose countdown is longer than "
+    looks_at="Redis and SQS: duplicate executions where a countdown, or a retry's, is longer than "
     "visibility_timeout",
     sentence="Tasks ran more than once, because their ETA lies beyond the visibility timeout.",
     cause=(

@@ -164,23 +164,29 @@ def _events_of(evidence: Evidence, chord: Unlocked) -> list[Mapping[int, int]]:
 def _is_endless(evidence: Evidence, chord: Unlocked) -> bool:
     """Whether the last looks could find nothing new, and never will."""
     clues, members = evidence.clues, _events_of(evidence, chord)
-    if len(chord.looks_ns) < _FEWEST_LOOKS or not members or clues.chord_events.get(chord.body):
+    if not members or clues.chord_events.get(chord.body):
         return False  # the body was called, or failed
-    looks_ns = np.array(chord.looks_ns[-_FEWEST_LOOKS:])
-    if max((at for one in members for at in one.values()), default=0) > looks_ns[0]:
-        return False
     if any(one and Kind.FINISHED not in one and Kind.STORED not in one for one in members):
         return False  # in a worker yet
-    if any(Kind.FINISHED in one and Kind.STORED not in one for one in members):
+    over_ns = chord.looks_ns[-1] - int(_STORED_WITHIN_S * 1e9)
+    if any(Kind.STORED not in one and 0 < one.get(Kind.FINISHED, 0) < over_ns for one in members):
         return True
+    if len(chord.looks_ns) < _FEWEST_LOOKS or all(members):
+        return False
     # Steps of a chain that come before the header's task are in no message of the chord: they
-    # are over if one of them may have failed, and nothing at all runs.
+    # are over if one of them may have failed, and nothing at all runs or waits in a worker.
+    looks_ns = np.array(chord.looks_ns[-_FEWEST_LOOKS:])
     running = np.searchsorted(clues.began_ns, looks_ns) - np.searchsorted(clues.ended_ns, looks_ns)
-    failed = MISSING < clues.last_raised_ns < looks_ns[0]
-    return failed and bool((running <= 0).any()) and not all(members)
+    latest_ns = max((at for one in members for at in one.values()), default=MISSING)
+    failed = MISSING < clues.last_raised_ns < looks_ns[0] and latest_ns < looks_ns[0]
+    waits = bool((clues.held.started_ns == MISSING).any())
+    return failed and not waits and bool((running <= 0).any())
 
 
-_FEWEST_LOOKS = 3
+_STORED_WITHIN_S = 0.5
+"""A result that is not there so long after its task's end was never to be stored."""
+_FEWEST_LOOKS = 2
+"""Of a header some task of which never came."""
 
 ENDLESS_CHORD = Diagnosis(
     code="endless_chord",
@@ -191,7 +197,8 @@ ENDLESS_CHORD = Diagnosis(
         "On a backend that does not count, celery.chord_unlock asks for the header's results and "
         "comes again every result_chord_retry_interval (1 s), without an end, until all are there "
         "(celery/app/builtins.py, add_unlock_chord_task). A header task with ignore_result stores "
-        "none, and one behind a step of a chain that failed never runs."
+        "none, and in some versions one behind a step of a chain that failed has none either "
+        "(celery issues 2725, 9674)."
     ),
     advice=(
         "Give no task of a header ignore_result, put no chain that may fail into one (or catch "

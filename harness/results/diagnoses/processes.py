@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,22 +19,40 @@ _LEAST_LATE_SHARE = 0.1
 """By how much a run has to exceed its limit: nobody is stopped at once."""
 _FEWEST_REPLACED = 3
 _LEAST_SHARE = 0.25
+_PUT_BACK = 5
+"""Times that a message came back: fewer may be meant, to let another worker try."""
 _POISONED = 3
 """Processes that such tasks took along: fewer may be chance."""
 
 
 def _poison_task(evidence: Evidence) -> Data | None:
-    """Tasks that came back after they had taken a pool process along, and took another one."""
+    """Tasks that came back after they had taken a pool process along, and took another one; and
+    such as were put back by what they raised, several times."""
     cut = Counter(child.cut for child in evidence.clues.children if child.cut)
     poison = {ident: times for ident, times in cut.items() if times > 1}
     if sum(poison.values()) < _POISONED:
+        poison = {}
+    put_back = _put_back(evidence)
+    if not poison and not put_back:
         return None
+    parts = [evidence.parts[place // evidence.merged.tasks.per_unit] for place in put_back]
+    names = {_name(evidence, ident) for ident in poison} | {*map(evidence.label, parts)}
     return {
-        "tasks": sorted({_name(evidence, ident) for ident in poison}),
-        "messages": len(poison),
+        "tasks": sorted(names),
+        "messages": len(poison) + len(put_back),
         "processes": sum(poison.values()),
-        "most": max(poison.values()),
+        "put_back": sum(put_back.values()),
+        "most": max((*poison.values(), *put_back.values())),
     }
+
+
+def _put_back(evidence: Evidence) -> dict[int, int]:
+    """Place of each task that gave its message back several times, and how often it came again."""
+    again = evidence.clues.redelivered
+    place = evidence.places(again["hi"].astype(np.uint64), again["lo"].astype(np.uint64))
+    came = np.bincount(place[place >= 0], minlength=len(evidence.merged.tasks))
+    often = np.flatnonzero((came >= _PUT_BACK) & (evidence.merged.tasks.retries >= _PUT_BACK))
+    return {int(one): int(came[one]) for one in often}
 
 
 def _name(evidence: Evidence, ident: bytes) -> str:
@@ -43,25 +62,35 @@ def _name(evidence: Evidence, ident: bytes) -> str:
     return evidence.label(int(evidence.parts[row])) if row >= 0 else ""
 
 
+def _poison_words(data: Mapping[str, Any]) -> str:
+    names = ", ".join(name or "a task that a task published" for name in data["tasks"])
+    count = data["messages"]
+    parts = [f"{data['processes']} processes lost"] if data["processes"] else []
+    parts += [f"put back {data['put_back']} times"] if data["put_back"] else []
+    return (
+        f"{names}: {count} message{'s' if count > 1 else ''}, {' and '.join(parts)}; "
+        f"one of them {data['most']} times"
+    )
+
+
 POISON_TASK = Diagnosis(
     code="poison_task",
-    looks_at="pool processes that ended in the middle of a task: the same message took several",
-    sentence="A task that kills its process came back again and again.",
+    looks_at="the same message ran several times and each time took its pool process along, or "
+    "was put back by what it raised",
+    sentence="A task that cannot succeed came back again and again.",
     cause=(
         "With reject_on_worker_lost (and acks_late) Celery puts the message of a task back whose "
         "process was lost, and counts nothing: what kills its process whenever it runs (out of "
-        "memory, a crash in C) does so for ever (celery/worker/request.py, Request.on_failure)."
+        "memory, a crash in C) does so for ever (celery/worker/request.py, Request.on_failure). "
+        "The same holds for Reject(requeue=True)."
     ),
     advice=(
-        "Turn reject_on_worker_lost off, or put an end to it: x-delivery-limit of a quorum queue, "
-        "maxReceiveCount and a dead-letter queue on SQS, or count deliveries in the task."
+        "Turn reject_on_worker_lost off, retry with max_retries instead of Reject, or put an end "
+        "to it in the broker: x-delivery-limit of a quorum queue, maxReceiveCount and a "
+        "dead-letter queue on SQS."
     ),
     find=_poison_task,
-    detail=lambda data: (
-        f"{', '.join(name or 'a task that a task published' for name in data['tasks'])}: "
-        f"{data['messages']} message{'s' if data['messages'] > 1 else ''} took "
-        f"{data['processes']} processes, one of them {data['most']}"
-    ),
+    detail=_poison_words,
 )
 
 
