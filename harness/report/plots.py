@@ -65,7 +65,7 @@ def key_of(names: Sequence[str], encoding: str = "utf-8") -> Mapping[str, str]:
 def histogram(samples: npt.NDArray[np.int64], bins: int) -> tuple[list[int], float, float]:
     """How many samples lie in each of `bins` steps between the lowest and the highest one, each
     step as many times as long as the one before; and these two. All samples count."""
-    low, high = float(max(1, samples.min())), float(max(1, samples.max()))
+    low, high = float(max(1, int(samples.min()))), float(max(1, int(samples.max())))
     if low == high:
         return [len(samples)], low, high
     edges = np.geomspace(low, high, bins + 1)
