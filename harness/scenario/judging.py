@@ -16,11 +16,14 @@ from harness.scenario.wording import shown
 
 def gate_problems(document: Document, path: Path) -> list[Problem]:
     """Everything wrong with the gates. A position points into the text of the gate."""
-    gates = document.get(("gates",)) or ()
+    stated = document.get(("gates",))
+    gates = stated if isinstance(stated, list) else ()
     problems: list[Problem] = []
     seen: set[str] = set()
     for index, text in enumerate(gates):
         mark = document.value_mark(("gates", index))
+        if not isinstance(text, str):
+            continue  # reported with the scenario's own types
         if text in seen:
             problems.append(mark.problem(f"the gate {shown(text)} stands here twice"))
         seen.add(text)

@@ -25,7 +25,7 @@ from harness.scenario.overrides import Change, changed, parse_changes
 from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
-from harness.scenario.validation import Model, validate
+from harness.scenario.validation import Model, validate, without_unknown_keys
 from harness.scenario.wording import did_you_mean, printable, shown
 from harness.scenario.yaml12 import read_document, shown_path
 
@@ -63,13 +63,18 @@ def load_plan(
     document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
     scenario = _validated(Scenario, document, problems)
+    problems += gate_problems(document, path)
+    document = without_unknown_keys(Scenario, document)
+    # With a key that nobody knows the rest can be judged all the same.
+    readable = scenario or validate(Scenario, document, [])
     check = _ConfigurationCheck(environ, provider, own_app=_names_an_app(document))
+    before = len(problems)
     configurations = _configurations(path, document, bool(only), changes, check, problems)
     resolved = expand.variants(document, configurations, check, problems)
-    cells = expand.cells(scenario, document, resolved, problems) if scenario is not None else ()
-    if scenario is not None:
-        problems += gate_problems(document, path)
-        problems += [] if problems else base_problems(document, scenario, cells)
+    all_there = len(problems) == before  # else the base may be one of those that are not
+    cells = expand.cells(readable, document, resolved, problems) if readable is not None else ()
+    if readable is not None and cells and all_there:
+        problems += base_problems(document, readable, cells)
     if problems or scenario is None:
         raise InvalidInput(_distinct(problems))
     return Plan(scenario=scenario, source=str(path), cells=cells)

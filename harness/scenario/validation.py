@@ -34,6 +34,16 @@ def validate(model: type[Model], document: Document, problems: list[Problem]) ->
     return None
 
 
+def without_unknown_keys(model: type[BaseModel], document: Document) -> Document:
+    """The document as far as its own keys go: what else is wrong can then be looked for. Keys
+    deeper inside stay, for what they should have said decides what the rest means."""
+    known = set(model.model_fields)
+    for key in document.data if isinstance(document.data, dict) else ():
+        if key not in known:
+            document = document.without((key,))
+    return document
+
+
 @dataclass(frozen=True)
 class _Found:
     """One of pydantic's errors, its location translated to the file's."""

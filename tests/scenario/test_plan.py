@@ -518,3 +518,35 @@ def test_a_scenario_that_is_not_there_hints_at_the_one_meant(
         with pytest.raises(InvalidInput) as caught:
             load_plan(Path(named))
         assert hint in str(caught.value)
+
+
+def test_problems_of_all_layers_at_once(project: Project) -> None:
+    """An unknown key hides no bad gate, no bad base and no workload that cannot work."""
+    project.configuration("name: c\nbroker: {service: redis}\nbackend: {service: rpc}\n")
+    project.change("workloads: [chord]")
+    project.change("colour: blue")
+    project.change("matrix: {worker.count: [1, 2]}")
+    project.change('gates: ["p99(latency.totl) < 1s"]')
+    project.change("compare: {base: worker.count=3}")
+    found = project.problems()
+    assert [one.split(":")[1] for one in found] == ["3", "6", "8", "9"]
+    for one, words in zip(
+        found,
+        ("a chord waits", 'unknown key "colour"', "latency.totl", "worker.count=3"),
+        strict=True,
+    ):
+        assert words in one
+
+
+def test_gates_are_read_where_nothing_else_is(project: Project) -> None:
+    project.change("measure: {unitz: 5}")
+    project.change('gates: ["p99(latency.totl) < 1s", 5]')
+    assert [one.split(":")[1] for one in project.problems()] == ["5", "6", "6"]
+
+
+def test_a_base_that_cannot_be_read_is_no_unknown_one(project: Project) -> None:
+    project.configuration(CONFIGURATION.replace("name: c", "name: d") + "worker: {count: 0}\n", "d")
+    project.change("configurations: [c, d]")
+    project.change("compare: {base: d}")
+    (problem,) = project.problems()
+    assert problem.startswith("configs/d.yaml:4:17: must be at least 1")
