@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.report.fault_words import because_words, promise_words
-from harness.report.verdicts import gate_failure
+from harness.report.verdicts import gate_failure, where_words
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
 from harness.results.record import RunRecord
@@ -50,11 +50,13 @@ def _was_interrupted(record: RunRecord) -> bool:
 
 
 def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> ExitCode:
-    """1 for a regression, 3 with `strict` where there is no verdict, else 0."""
+    """1 for a regression, 3 with `strict` where there is no verdict, else 0. An emulator gives
+    none, and lacks none."""
     verdicts = {one.verdict for one in report.judged}
     if "regression" in verdicts:
         return ExitCode.REGRESSION
-    if strict and (not verdicts or "inconclusive" in verdicts):
+    nothing = not verdicts and not any(one.emulated for one in report.comparisons)
+    if strict and (nothing or "inconclusive" in verdicts):
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASS
 
@@ -86,10 +88,9 @@ def regressions(report: ComparisonReport) -> Iterator[str]:
     """One sentence per regression."""
     for one in report.judged:
         if one.verdict == "regression" and one.ratio is not None:
-            where = f"{printable(one.head)} against {printable(one.base)}"
             low, high = (f"{end:.3f}" for end in (one.low or 0, one.high or 0))
             found = f"ratio {one.ratio:.3f}, interval {low} to {high}"
-            yield f"REGRESSION: {where}: {one.metric}: {found}"
+            yield f"REGRESSION: {where_words(one)}: {one.metric}: {found}"
 
 
 def baseline_for(scenario: Scenario, named: str | None, results: Path) -> MeasuredRun | None:

@@ -16,6 +16,7 @@ from harness.report.exports.rounds import exported_name, troubles_of
 from harness.report.verdicts import gate_failure, gate_words, verdict_words
 from harness.report.wording import state_sentence
 from harness.results.comparison import Comparison, GateResult
+from harness.results.emulators import labelled
 from harness.results.gates import failed_gates
 from harness.results.pooled import pooled
 from harness.results.record import RunRecord
@@ -101,13 +102,14 @@ class HarnessRun:
         """Gates and comparisons without a result, which fail nothing: a line for each."""
         failed = failed_gates(self.record.gates)
         gates = (
-            f"{printable(gate.cell)}: gate {printable(gate.gate)}: {gate_words(gate)}"
+            f"{labelled(gate.cell, emulated=gate.emulated)}: "
+            f"gate {printable(gate.gate)}: {gate_words(gate)}"
             for gate in self.record.gates
-            if gate.passed is None and gate not in failed
+            if (gate.passed is None or not gate.judged) and gate not in failed
         )
         report = self.record.comparison
         verdicts = (
-            f"{printable(one.head)}: {_verdict(one)}"
+            f"{labelled(one.head, emulated=one.head_emulated)}: {_verdict(one)}"
             for one in (report.judged if report else ())
             if one.verdict == "inconclusive"
         )
@@ -131,7 +133,8 @@ class HarnessRun:
 
 def _verdict(one: Comparison) -> str:
     ratio = "" if one.ratio is None else f", ratio {one.ratio:.3f}"
-    return f"{one.metric} against {printable(one.base)}: {verdict_words(one)}{ratio}"
+    base = labelled(one.base, emulated=one.base_emulated)
+    return f"{one.metric} against {base}: {verdict_words(one)}{ratio}"
 
 
 def measure(

@@ -16,6 +16,7 @@ from harness.report.intervals import block_values, interval_of, interval_words
 from harness.report.verdicts import gate_failure, pair_words, verdict_words
 from harness.report.wording import stopped_words
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
+from harness.results.emulators import cell_label, labelled
 from harness.results.gates import failed_gates
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
@@ -67,7 +68,8 @@ def answers(view: RunView) -> tuple[Answer, ...]:
 
 def _gate(one: GateResult) -> Answer:
     text = f"gate {printable(one.gate)}: {gate_failure(one)}"
-    return Answer(printable(one.cell), (Sentence(text, "FAILED", flagged=True),))
+    about = labelled(one.cell, emulated=one.emulated)
+    return Answer(about, (Sentence(text, "FAILED", flagged=True),))
 
 
 # --- of comparisons -----------------------------------------------------------------------------
@@ -77,10 +79,10 @@ def _compared(report: ComparisonReport) -> Iterator[Answer]:
     by_cells: dict[tuple[str, str], list[Comparison]] = {}
     for one in report.comparisons:
         by_cells.setdefault((one.base, one.head), []).append(one)
-    for (base, head), found in by_cells.items():
+    for found in by_cells.values():
         confidence = f"{100 * found[0].confidence:.3g} % intervals"
         yield Answer(
-            pair_words(base, head),
+            pair_words(found[0]),
             tuple(map(_ratio_sentence, found)),
             f"{confidence} over {found[0].pairs} pairs of blocks; above 1 is better",
         )
@@ -90,7 +92,7 @@ def _ratio_sentence(one: Comparison) -> Sentence:
     metric = _METRICS.get(one.metric, printable(one.metric))
     flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
     if one.ratio is None:
-        return Sentence(f"{metric}: no pair has this figure", verdict_words(one), flagged)
+        return Sentence(f"{metric}: no ratio", verdict_words(one), flagged)
     interval = "no interval"
     if one.low is not None and one.high is not None:
         interval = f"{one.low:.3f} to {one.high:.3f}"
@@ -102,8 +104,7 @@ def _ratio_sentence(one: Comparison) -> Sentence:
 
 
 def _measured(cell: CellView) -> Answer:
-    emulator = " (emulator)" if cell.record.emulated else ""
-    about = ", ".join([printable(cell.name) + emulator, *marks_of(cell)])
+    about = ", ".join([cell_label(cell.record), *marks_of(cell)])
     found = list(_searched(cell)) or list(_figures(cell)) or [Sentence("nothing was measured")]
     if cell.flagged:
         found = [Sentence(one.text, flagged=True) for one in found]

@@ -9,6 +9,7 @@ from harness.report.content import Content, content_of
 from harness.report.escaping import markdown_block, markdown_code, markdown_text
 from harness.report.look import Look
 from harness.report.tables import OUTCOME, Row, Table
+from harness.results.emulators import WORD
 
 FLAG = "⚠️"
 
@@ -70,7 +71,7 @@ def _row(row: Row) -> str:
 
 
 def _label(label: str) -> str:
-    name, emulator, _ = label.partition(" (emulator)")
+    name, emulator, _ = label.partition(f" {WORD}")
     return markdown_code(name) + emulator
 
 

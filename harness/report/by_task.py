@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.cells import CellView, RunView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.results.emulators import cell_label
 from harness.results.figures import Distribution
 from harness.results.own_task_record import OwnTaskRecord
 from harness.results.pooled import by_task_latencies, measured_blocks
@@ -32,7 +33,7 @@ def by_task_tables(view: RunView) -> tuple[Table, ...]:
 
 
 def _title(cell: CellView) -> str:
-    return printable(cell.name) + (" (emulator)" if cell.record.emulated else "")
+    return cell_label(cell.record)
 
 
 def _rows(cell: CellView, view: RunView) -> Iterator[Row]:

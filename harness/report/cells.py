@@ -127,6 +127,7 @@ COSTS: Mapping[str, Figure] = {
     "deliveries": _traffic("rabbitmq.deliveries"),
     "acks": _traffic("rabbitmq.acks"),
     "requests": _traffic("sqs.requests"),
+    "billed": _traffic("sqs.billed_requests"),
     "bytes": _traffic(".bytes_in", ".bytes_out"),
     "dollars": lambda block: block.dollars_per_million_tasks,
     "results_stored": lambda block: block.results_stored,

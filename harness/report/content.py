@@ -25,6 +25,7 @@ from harness.report.wording import (
     warning_sentence,
 )
 from harness.results.continuing import split_rounds
+from harness.results.emulators import cell_label
 from harness.results.environment_records import Environment
 from harness.results.record import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.scenario.wording import printable
@@ -272,7 +273,7 @@ def _where(cell: CellView, block: BlockRecord) -> str:
 
 
 def _cell_name(cell: CellView) -> str:
-    return printable(cell.name) + (" (emulator)" if cell.record.emulated else "")
+    return cell_label(cell.record)
 
 
 def _is_only_block(cell: CellView) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.report.cells import RunView
 from harness.report.tables import Column, Table, median_if_any, table_of
+from harness.results.record import BlockRecord
 from harness.scenario.wording import listed, printable
 from harness.units import format_bytes, format_milliseconds, format_number
 
@@ -24,16 +25,25 @@ def cost_tables(view: RunView) -> tuple[Table, ...]:
 def _prices(view: RunView) -> str:
     """Of which day the dollars are. An emulator asks nothing for a request: AWS would."""
     priced = [
-        block.prices_date
+        block
         for cell in view.cells
         for block in cell.blocks
         if block.dollars_per_million_tasks is not None
     ]
     if not priced:
         return ""
-    days = listed(dict.fromkeys(map(printable, priced)))
-    whose = "the scenario's prices" if view.record.scenario.get("prices") else "AWS list prices"
-    return f" $/million: what a million tasks' requests would cost, at {whose} of {days}."
+    return f" $/million: what a million tasks' billed requests cost, at {price_words(priced)}."
+
+
+def price_words(blocks: Sequence[BlockRecord]) -> str:
+    """Whose prices dollars rest on, and of which day: `prices of 2026-06-13 (my contract)`."""
+    priced = [block for block in blocks if block.dollars_per_million_tasks is not None]
+    words = [
+        f"prices of {block.prices_date}"
+        + (f" ({block.prices_source})" if block.prices_source else "")
+        for block in priced
+    ]
+    return printable(listed(dict.fromkeys(words)))
 
 
 def _figure(name: str, words: Callable[[float], str], head: str) -> Column:
@@ -64,6 +74,7 @@ _TRAFFIC = (
     _figure("deliveries", format_number, "deliveries"),
     _figure("acks", format_number, "acks"),
     _figure("requests", format_number, "requests"),
+    _figure("billed", format_number, "billed"),
     _figure("bytes", format_bytes, "bytes"),
     _figure("dollars", format_number, "$/million"),
 )
@@ -85,5 +96,6 @@ _LEFT_NOTE = (
 )
 _TRAFFIC_NOTE = (
     "Per executed task. commands: of Redis. publishes, deliveries, acks: messages of RabbitMQ. "
-    "requests: to SQS, repeated attempts too. bytes: to and from broker and backend."
+    "requests: to SQS, repeated attempts too. billed: as SQS would count them, each further 64 KiB "
+    "of a payload (or what the prices say) as one more. bytes: to and from broker and backend."
 )

@@ -8,6 +8,7 @@ from typing import Any
 from harness.report.cells import CellView
 from harness.report.fault_words import FAULTS, KEPT, because_words, promise_words
 from harness.report.tables import MISSING, OUTCOME, Row, Section, Table
+from harness.results.emulators import cell_label
 from harness.results.fault_records import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
@@ -44,7 +45,7 @@ def fault_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
         if block.faults
     ]
     promised = tuple(
-        Section(f"{printable(cell.name)}{_emulator(cell)}", tuple(_promise_rows(cell.blocks)))
+        Section(f"{cell_label(cell.record)}", tuple(_promise_rows(cell.blocks)))
         for cell in broken
         if any(block.promises for block in cell.blocks)
     )
@@ -59,11 +60,7 @@ def _title(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
     level = block.fault_level or FaultLevel()
     usual = f", p99 before: {format_duration(level.p99_s)}"
-    return f"{printable(cell.name)}{_emulator(cell)}{several}{usual}"
-
-
-def _emulator(cell: CellView) -> str:
-    return " (emulator)" if cell.record.emulated else ""
+    return f"{cell_label(cell.record)}{several}{usual}"
 
 
 def _rows(block: BlockRecord) -> Iterator[Row]:

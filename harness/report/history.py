@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from harness.report.escaping import spreadsheet_text
 from harness.report.look import Look
+from harness.results.emulators import labelled
 from harness.results.history import History
 from harness.results.named_metrics import unit_of
 from harness.results.series import Nomination, Point, Series
@@ -82,8 +83,8 @@ def _advice(history: History) -> str:
 
 def _series(history: History, series: Series, look: Look) -> list[str]:
     count = len(series.points)
-    emulated = " (emulator)" if any(point.cell.emulated for point in series.points) else ""
-    lines = [f"{printable(series.cell)}{emulated}: {count} {'run' if count == 1 else 'runs'}"]
+    name = labelled(series.cell, emulated=series.emulated)
+    lines = [f"{name}: {count} {'run' if count == 1 else 'runs'}"]
     if series.reference is not None:
         lines.append(_wrapped(f"ratio to {series.reference}", look))
     lines.append(
@@ -241,7 +242,7 @@ def _series_dict(series: Series) -> dict[str, Any]:
         "cell": series.cell,
         "machine": series.machine,
         "reference": series.reference,
-        "emulated": any(point.cell.emulated for point in series.points),
+        "emulated": series.emulated,
         "points": [_point_dict(point) for point in series.points],
         "nominations": [_nomination_dict(found) for found in series.nominations],
         "notes": list(series.notes),
@@ -298,7 +299,7 @@ def _point_row(history: History, series: Series, point: Point) -> Mapping[str, o
         "values": _kind(history),
         "unit": None if history.reference is not None else unit_of(history.question.metric),
         "reference": series.reference,
-        "cell": series.cell,
+        "cell": labelled(series.cell, emulated=series.emulated),
         "machine": series.machine,
         **_point_dict(point),
         "sound": "yes" if point.sound else "no",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.report.cells import CellView, RunView
 from harness.report.tables import Row, Section, Table
+from harness.results.emulators import cell_label
 from harness.results.figures import Distribution
 from harness.results.pooled import PooledCell, measured_blocks
 from harness.scenario.wording import printable
@@ -28,7 +29,7 @@ def message_option_tables(view: RunView) -> tuple[Table, ...]:
     samples are missing."""
     head = ("units", *_PERCENTILES)
     by_cell = [
-        Section(printable(cell.name) + _emulated(cell), tuple(rows))
+        Section(cell_label(cell.record), tuple(rows))
         for index, cell in enumerate(view.cells)
         if (rows := list(_priorities(cell, view.pooled.get(index))))
     ]
@@ -59,7 +60,7 @@ def _priorities(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
 
 
 def _lateness(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
-    name = printable(cell.name) + _emulated(cell)
+    name = cell_label(cell.record)
     blocks = [block for block in measured_blocks(cell.record) if block.lateness_s.count]
     if pooled is not None and pooled.lateness_s is not None:
         yield _row(name, pooled.lateness_s)
@@ -75,7 +76,3 @@ def _lateness(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
 def _row(label: str, times_s: Distribution, *, part: bool = False) -> Row:
     figures = (format_duration(getattr(times_s, name)) for name in _PERCENTILES)
     return Row(printable(label), (f"{times_s.count:,}", *figures), part=part)
-
-
-def _emulated(cell: CellView) -> str:
-    return " (emulator)" if cell.record.emulated else ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.wording import stopped_words
+from harness.results.emulators import cell_label
 from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
@@ -64,8 +65,7 @@ def _limits(saturation: Saturation) -> str:
 
 def _title(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
-    emulator = " (emulator)" if cell.record.emulated else ""
-    return f"{printable(cell.name)}{emulator}{several}"
+    return f"{cell_label(cell.record)}{several}"
 
 
 def _answer(cell: CellView, block: BlockRecord, found: Saturation) -> Row:

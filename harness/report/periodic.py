@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, Row, Section, Table
+from harness.results.emulators import labelled
 from harness.results.figures import Distribution
 from harness.results.periodic_record import Periodic
 from harness.results.record import BlockRecord
-from harness.scenario.wording import printable
 from harness.units import format_duration, format_milliseconds
 
 _FIRES_HEAD = ("planned", "fires", "missed", "doubled", "slipped", "drift/h", "behind")
@@ -64,9 +64,8 @@ def _table(
 
 def _label(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
-    emulator = " (emulator)" if cell.record.emulated else ""
-    name = printable(cell.name).removesuffix("/schedule")
-    return f"{name}{emulator}{several}"
+    name = labelled(cell.name.removesuffix("/schedule"), emulated=cell.record.emulated)
+    return f"{name}{several}"
 
 
 def _is_unsound(one: Periodic) -> bool:

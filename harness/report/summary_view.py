@@ -24,6 +24,7 @@ from harness.report.plots import bars, histogram, key_of, shares_bar
 from harness.report.tables import Table
 from harness.report.verdicts import verdict_tables
 from harness.report.wording import outcome_words
+from harness.results.emulators import labelled
 from harness.results.figures import PHASES
 from harness.results.pooled import measured_blocks, total_latencies_ns
 from harness.results.record import BlockRecord
@@ -68,8 +69,8 @@ def _below(content: Content) -> Content:
 def _cell(cell: CellView, folder: Path, look: Look) -> Iterator[Text]:
     figures, blocks = cell.figures, measured_blocks(cell.record)
     mark = FLAG if cell.flagged else " "
-    emulated = " (emulator)" if cell.record.emulated else ""
-    words = f"{printable(cell.work or cell.variant)}{emulated}: {outcome_words(figures.counts)}"
+    name = labelled(cell.work or cell.variant, emulated=cell.record.emulated)
+    words = f"{name}: {outcome_words(figures.counts)}"
     for number, line in enumerate(_wrapped(words, look.width - 2)):
         yield Text(f"{mark if not number else ' '} {line}", "bold red" if cell.flagged else "bold")
     if blocks:

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from harness.report.cells import CellView, Figures, RunView, Spread
 from harness.report.wording import outcome_words
+from harness.results.emulators import labelled
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_milliseconds, format_number
 
@@ -93,8 +94,8 @@ def tables(view: RunView) -> tuple[Table, ...]:
 
 def row_label(cell: CellView, *, by_work: bool) -> str:
     """The part of the cell's name that its section does not say. Emulators are called so."""
-    label = printable(cell.variant if by_work or not cell.work else cell.work)
-    return f"{label} (emulator)" if cell.record.emulated else label
+    label = cell.variant if by_work or not cell.work else cell.work
+    return labelled(label, emulated=cell.record.emulated)
 
 
 def table_of(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from harness.report.layers import layers_table
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.results.compare import SHOWN_ONLY
 from harness.results.comparison import Comparison, ComparisonReport, GateResult, GroupMean
+from harness.results.emulators import NOT_JUDGED, labelled
 from harness.results.gates import failed_gates
 from harness.results.record import RunRecord
 from harness.scenario.gate_words import Kind
@@ -73,26 +75,30 @@ def comparison_tables(report: ComparisonReport) -> tuple[Table, ...]:
 
 def comparison_table(report: ComparisonReport) -> Table:
     """A section per pair of cells, a row per metric; geometric means where there are several."""
-    by_cells: dict[tuple[str, str], list[Comparison]] = {}
+    by_cells: dict[str, list[Comparison]] = {}
     for one in report.comparisons:
-        by_cells.setdefault((one.base, one.head), []).append(one)
+        by_cells.setdefault(_pair_title(one), []).append(one)
     sections = [
-        Section(_pair_title(base, head), tuple(map(_comparison_row, found)))
-        for (base, head), found in by_cells.items()
+        Section(title, tuple(map(_comparison_row, found))) for title, found in by_cells.items()
     ]
-    groups: dict[tuple[str, str], list[GroupMean]] = {}
+    groups: dict[str, list[GroupMean]] = {}
     for group in report.groups:
-        groups.setdefault((group.base, group.head), []).append(group)
-    for (base, head), means in groups.items():
-        title = f"{_pair_title(base, head)}: geometric mean of {means[0].cells} cells"
+        groups.setdefault(_pair_title(group), []).append(group)
+    for pair, means in groups.items():
+        title = f"{pair}: geometric mean of {means[0].cells} cells"
         sections.append(Section(title, tuple(map(_mean_row, means))))
-    title = f"Compared with {printable(report.base)}: {verdict_counts(report)}"
+    ones = report.comparisons
+    base = labelled(report.base, emulated=bool(ones) and all(one.base_emulated for one in ones))
+    title = f"Compared with {base}: {verdict_counts(report)}"
     return Table(title, _HEAD, tuple(sections), _comparison_note(report))
 
 
 def verdict_counts(report: ComparisonReport) -> str:
-    """`1 regression, 1 improved, 5 no change, 1 inconclusive`."""
-    counts = {word: sum(one.verdict == word for one in report.judged) for word in _VERDICTS}
+    """`1 regression, 1 improved, 5 no change, 1 inconclusive`; beside these what had no pairs or
+    figures that a verdict could rest on."""
+    decided = [one for one in report.judged if not (one.verdict == "inconclusive" and one.reason)]
+    counts = {word: sum(one.verdict == word for one in decided) for word in _VERDICTS}
+    counts["without a verdict"] = len(report.judged) - len(decided)
     words = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
     return ", ".join(words) or "nothing was judged"
 
@@ -101,8 +107,11 @@ def _mean_row(mean: GroupMean) -> Row:
     return Row(mean.metric, (_ratio(mean.ratio), *(NOT_APPLICABLE,) * (len(_HEAD) - 1)))
 
 
-def _pair_title(base: str, head: str) -> str:
-    return printable(head if base == head else f"{head} against {base}")
+def _pair_title(one: Comparison | GroupMean) -> str:
+    head = labelled(one.head, emulated=one.head_emulated)
+    if one.base == one.head and one.base_emulated == one.head_emulated:
+        return head
+    return f"{head} against {labelled(one.base, emulated=one.base_emulated)}"
 
 
 def _comparison_row(one: Comparison) -> Row:
@@ -117,33 +126,42 @@ def _comparison_row(one: Comparison) -> Row:
     return Row(one.metric, (*figures, finds, verdict_words(one)), flagged=flagged)
 
 
-def pair_words(base: str, head: str) -> str:
+def pair_words(one: Comparison) -> str:
     """`add/closed-8: rabbitmq against redis` where only the configuration differs."""
-    if base == head:
-        return printable(head)
-    (one, *work), (other, *same) = base.rsplit("/", 2), head.rsplit("/", 2)
-    if work and work == same:
-        return printable(f"{'/'.join(work)}: {other} against {one}")
-    return printable(f"{head} against {base}")
+    (base, *work), (head, *same) = one.base.rsplit("/", 2), one.head.rsplit("/", 2)
+    if one.base != one.head and work and work == same:
+        base = labelled(base, emulated=one.base_emulated)
+        head = labelled(head, emulated=one.head_emulated)
+        return f"{printable('/'.join(work))}: {head} against {base}"
+    return _pair_title(one)
+
+
+def where_words(one: Comparison) -> str:
+    """`sqs/add/closed-8 (emulator) against redis/add/closed-8`."""
+    head = labelled(one.head, emulated=one.head_emulated)
+    return f"{head} against {labelled(one.base, emulated=one.base_emulated)}"
 
 
 def verdict_words(one: Comparison) -> str:
     """`inconclusive, 1 outlier`. A comma is where a narrow table may break it."""
     words = _VERDICTS[one.verdict] if one.judged else "not judged"
-    if one.verdict == "inconclusive" and one.judged and one.reason:
-        words += f": {printable(one.reason)}"
-    counted = [
-        (one.outliers, "outlier"),
-        (one.unsound, "unsound pair"),
-        (one.dropped, "pair left out"),
-    ]
+    if one.verdict == "inconclusive" and one.reason and one.reason != SHOWN_ONLY:
+        words = f"{'no verdict' if one.judged else words}: {printable(one.reason)}"
+    counted = [(one.outliers, "outlier"), (one.unsound, "unsound pair")]
     remarks = [_counted(count, noun) for count, noun in counted if count]
+    if one.dropped:
+        remarks.append(_left_out(one))
     return ", ".join([words, *remarks])
 
 
+def _left_out(one: Comparison) -> str:
+    """`2 pairs left out: 1 without one good unit`."""
+    words = f"{_counted(one.dropped, 'pair')} left out"
+    reasons = [f"{count} {printable(reason)}" for reason, count in one.left_out.items()]
+    return f"{words}: {' + '.join(reasons)}" if reasons else words
+
+
 def _counted(count: int, noun: str) -> str:
-    if noun == "pair left out":
-        return f"{count} {'pair' if count == 1 else 'pairs'} left out"
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
@@ -176,22 +194,34 @@ def gates_table(results: Sequence[GateResult]) -> Table:
         )
         for gate, found in by_gate.items()
     )
-    missed = len({gate for gate, _ in failed})
-    title = f"Gates: {len(by_gate) - missed} of {len(by_gate)} hold"
+    title = f"Gates: {gate_counts(results)}"
     return Table(title, ("value", "limit", OUTCOME), sections, _GATES_NOTE)
+
+
+def gate_counts(results: Sequence[GateResult]) -> str:
+    """`2 of 3 hold`; those that are judged in no cell are said beside them."""
+    judged = {one.gate for one in results if one.judged}
+    failed = {one.gate for one in failed_gates(results)}
+    words = [f"{len(judged) - len(failed)} of {len(judged)} hold"] if judged else []
+    others = len({one.gate for one in results}) - len(judged)
+    return ", ".join([*words, *([f"{others} not judged"] if others else [])])
 
 
 def _gate_row(one: GateResult, *, flagged: bool) -> Row:
     cells = (_in_units(one.gate, one.value), _in_units(one.gate, one.limit), gate_words(one))
-    return Row(printable(one.cell), cells, flagged=flagged)
+    return Row(labelled(one.cell, emulated=one.emulated), cells, flagged=flagged)
 
 
 def gate_words(one: GateResult) -> str:
-    """`holds`, `FAILED`, or why it could not be evaluated."""
+    """`holds`, `FAILED`, why it could not be evaluated, or that it fails nothing."""
+    reason = printable(one.reason)
     if one.passed is None:
-        return f"not evaluated: {printable(one.reason)}"
+        return f"{'not evaluated' if one.judged else 'not judged'}: {reason}"
+    if not one.judged:
+        words = f"not judged: {NOT_JUDGED if one.emulated else reason}"
+        return words if one.passed else f"{words}, would fail"
     words = "holds" if one.passed else "FAILED"
-    return f"{words} ({printable(one.reason)})" if one.reason else words
+    return f"{words} ({reason})" if one.reason else words
 
 
 _FORMATS: dict[Kind, Callable[[float | None], str]] = {

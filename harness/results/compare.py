@@ -7,6 +7,7 @@ identical code measured AAA BBB on a shared machine gave ratio 0.60 with p = 0.0
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +15,9 @@ from itertools import pairwise
 from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
+from harness.results.comparability import unfit_pair, unlike_rates
 from harness.results.comparison import Comparison, ComparisonReport, GroupMean
+from harness.results.emulators import marked
 from harness.results.layers import layer_paths
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
@@ -34,6 +37,7 @@ from harness.stats.paired import (
 
 DEFAULT_MARGIN = 0.05
 NOT_INTERLEAVED = "not interleaved"
+SHOWN_ONLY = "shown beside the others, not judged"
 Pair = tuple[BlockRecord, BlockRecord]
 """A block of the base cell and one of the head cell."""
 
@@ -47,6 +51,8 @@ class _Cells:
     pairs: tuple[Pair, ...]
     dropped: int
     interleaved: bool
+    left_out: Mapping[str, int]
+    """Why further pairs do not count -> how many of them."""
 
 
 def compare_run(
@@ -169,11 +175,11 @@ def _by_repetition(record: RunRecord, one: int, other: int) -> _Cells:
     ours = {block.repetition: block for block in base.blocks}
     theirs = {block.repetition: block for block in head.blocks}
     both = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
-    pairs = tuple(pair for pair in both if all(block.status == "complete" for block in pair))
+    pairs, left_out = _sound(both)
     # A base goes on beside its undecided heads: what it has beyond this head is no lost pair.
     planned = min(record.order.count(one), record.order.count(other))
     begun = sum(repetition < planned for repetition in ours.keys() | theirs.keys())
-    return _Cells(base, head, pairs, begun - len(pairs), is_interleaved(pairs))
+    return _Cells(base, head, pairs, begun - len(pairs), is_interleaved(pairs), left_out)
 
 
 def _by_order(base: CellRecord, head: CellRecord) -> _Cells:
@@ -185,9 +191,16 @@ def _by_order(base: CellRecord, head: CellRecord) -> _Cells:
         ]
         for cell in (base, head)
     ]
-    pairs = tuple(zip(*sides, strict=False))
+    pairs, left_out = _sound([(one, other) for one, other in zip(*sides, strict=False)])
     dropped = max(len(base.blocks), len(head.blocks)) - len(pairs)
-    return _Cells(base, head, tuple((one, other) for one, other in pairs), dropped, False)
+    return _Cells(base, head, pairs, dropped, False, left_out)
+
+
+def _sound(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], dict[str, int]]:
+    """Those on which a verdict can rest, and why the others are left out."""
+    reasons = [unfit_pair(*pair) for pair in pairs]
+    sound = tuple(pair for pair, reason in zip(pairs, reasons, strict=True) if not reason)
+    return sound, dict(Counter(filter(None, reasons)))
 
 
 def is_interleaved(pairs: Sequence[Pair]) -> bool:
@@ -228,15 +241,23 @@ def _judged(frame: ComparisonReport, cells: Sequence[_Cells]) -> ComparisonRepor
 
 def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
     """Of each variant over its workloads and loads, where it has several of them."""
-    groups: dict[tuple[str, str, str], list[float]] = {}
+    groups: dict[tuple[str, str, str], list[Comparison]] = {}
     for one in found:
         if one.ratio is not None:
             key = (_variant(one.base), _variant(one.head), one.metric)
-            groups.setdefault(key, []).append(one.ratio)
-    for (base, head, metric), ratios in groups.items():
-        mean = geometric_mean(ratios)
-        if mean is not None and len(ratios) > 1:
-            yield GroupMean(base=base, head=head, metric=metric, cells=len(ratios), ratio=mean)
+            groups.setdefault(key, []).append(one)
+    for (base, head, metric), ones in groups.items():
+        mean = geometric_mean([one.ratio for one in ones if one.ratio is not None])
+        if mean is not None and len(ones) > 1:
+            yield GroupMean(
+                base=base,
+                head=head,
+                metric=metric,
+                cells=len(ones),
+                ratio=mean,
+                base_emulated=any(one.base_emulated for one in ones),
+                head_emulated=any(one.head_emulated for one in ones),
+            )
 
 
 def _variant(cell: str) -> str:
@@ -244,17 +265,16 @@ def _variant(cell: str) -> str:
 
 
 def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]:
-    unsound = sum(
-        not all(block.sound and not block.client_limited for block in pair) for pair in cells.pairs
-    )
+    unsound = sum(not all(block.sound for block in pair) for pair in cells.pairs)
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
         ratios = _log_ratios(cells.pairs, metric)
         confidence = confidence_of(frame.looks)
         found = estimate(ratios, confidence=confidence, margin=frame.margin)
-        reason = _no_verdict(found, cells, metric)
-        yield Comparison(
+        other_rates = unlike_rates(metric, *_sides(cells.pairs))
+        reason = _no_verdict(found, cells, metric) or other_rates
+        one = Comparison(
             base=cells.base.name,
             head=cells.head.name,
             metric=metric.name,
@@ -262,11 +282,13 @@ def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]
             verdict="inconclusive" if reason else direction(found, margin=frame.margin),
             unsound=unsound,
             dropped=cells.dropped + len(cells.pairs) - len(ratios),
-            judged=metric.judged,
+            left_out=dict(cells.left_out),
+            judged=metric.judged and not other_rates,
             reason=reason,
             wilcoxon_p=wilcoxon_p(ratios),
             **_fields(found),
         )
+        yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
 
 
 def _fields(found: Estimate) -> Mapping[str, float | int | None]:
@@ -277,7 +299,7 @@ def _log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:
     ratios = []
     for one, other in pairs:
         base, head = metric.figure(one), metric.figure(other)
-        if base and head and base > 0 and head > 0:
+        if base and head and 0 < base < math.inf and 0 < head < math.inf:
             ratios.append(math.log(head / base if metric.more_is_better else base / head))
     return ratios
 
@@ -292,27 +314,33 @@ def pair_ratios(record: RunRecord, one: Comparison) -> tuple[float, ...]:
     return tuple(math.exp(ratio) for ratio in _log_ratios(cells.pairs, metric))
 
 
-def _evidence(pairs: Sequence[Pair], metric: Metric) -> list[float] | None:
-    """Log ratios that a verdict may rest on; None if these blocks are not interleaved."""
-    return _log_ratios(pairs, metric) if is_interleaved(pairs) else None
+def _evidence(pairs: Sequence[Pair], metric: Metric) -> tuple[list[float], str]:
+    """Log ratios of pairs, and why no verdict may rest on them; empty if one may."""
+    interleaved = is_interleaved(pairs)
+    reason = unlike_rates(metric, *_sides(pairs)) if interleaved else NOT_INTERLEAVED
+    return _log_ratios(pairs, metric), reason
 
 
 def _no_verdict(found: Estimate, cells: _Cells, metric: Metric) -> str:
     """Why nothing can be concluded from these pairs, whatever their figures are."""
     if not metric.judged:
-        return "shown beside the others, not judged"
-    if not cells.interleaved:
+        return SHOWN_ONLY
+    if cells.pairs and not cells.interleaved:
         return NOT_INTERLEAVED
     if not found.pairs:
-        return "no pair has this figure"
+        return "no pair has this figure" if cells.pairs or not cells.left_out else "no sound pair"
     if found.pairs < FEWEST_PAIRS:
         return f"{found.pairs} pairs, fewer than {FEWEST_PAIRS} carry no verdict"
     return ""
 
 
+def _sides(pairs: Sequence[Pair]) -> tuple[list[BlockRecord], list[BlockRecord]]:
+    return [one for one, _ in pairs], [other for _, other in pairs]
+
+
 def _with_discovery_control(found: list[Comparison]) -> list[Comparison]:
     """Fill in q; a change that is not told from chance among so many is no finding."""
-    family = [one for one in found if one.judged and one.p_value is not None]
+    family = [one for one in found if one.judged and one.p_value is not None and not one.reason]
     values = false_discovery([one.p_value for one in family if one.p_value is not None])
     adjusted = dict(zip(map(id, family), values, strict=True))
     return [_controlled(one, adjusted.get(id(one)), len(family)) for one in found]

@@ -42,17 +42,27 @@ class Comparison(Stored):
     outliers: int = 0
     """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
     unsound: int = 0
-    """Pairs one of whose blocks had lost, wrong, failed or duplicated units, or a client that was
-    too slow for the load."""
+    """Pairs, among those that count, one of whose blocks had a few lost, wrong, failed or
+    duplicated units."""
     reason: str = ""
     """Why there is no verdict, in words, where there can be none."""
     smallest_regression: float | None = None
     """The smallest slowdown that this many pairs of this spread could have called a regression,
     beyond the margin (power 80 %)."""
     dropped: int = 0
-    """Repetitions of which one side has no figure: a block failed, or was cut short."""
+    """Repetitions that do not count: one side has no figure, or no verdict can rest on it."""
+    left_out: dict[str, int] = {}
+    """Of these, by reason, pairs whose blocks no verdict can rest on: see `comparability`."""
     judged: bool = True
     """False: shown beside the others, and no reason to fail."""
+    base_emulated: bool = False
+    """The base ran on an emulator: nothing judges the comparison."""
+    head_emulated: bool = False
+
+    @property
+    def emulated(self) -> bool:
+        """Whether either side ran on an emulator."""
+        return self.base_emulated or self.head_emulated
 
 
 class GroupMean(Stored):
@@ -65,6 +75,8 @@ class GroupMean(Stored):
     cells: int
     """Over how many pairs of cells; 2 or more."""
     ratio: float
+    base_emulated: bool = False
+    head_emulated: bool = False
 
 
 StepVerdict = Literal["slower", "faster", "no_change", "inconclusive"]
@@ -153,3 +165,7 @@ class GateResult(Stored):
     """The left side, in base units (seconds, per second, counts)."""
     limit: float | None = None
     reason: str = ""
+    emulated: bool = False
+    """The cell ran on an emulator."""
+    judged: bool = True
+    """False: shown, and no reason to fail: of an emulator, or figures that cannot be compared."""

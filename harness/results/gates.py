@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.results.comparability import unlike_rates
 from harness.results.comparison import GateResult
+from harness.results.emulators import NOT_JUDGED, marked_gate
+from harness.results.named_metrics import metric_named
 from harness.results.pooled import measured_blocks, pooled_distribution
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.spreads import spread_of
@@ -22,6 +25,10 @@ _RELATIVE_ERROR = 1e-12
 
 class _NoValue(Exception):  # noqa: N818 - not an error: a cell may have no such figure
     """Why a measure has no value in a cell."""
+
+
+class _NotComparable(Exception):  # noqa: N818 - not an error: two figures may be of unlike things
+    """Why a figure and its baseline's say nothing about each other."""
 
 
 class _Never(Exception):  # noqa: N818 - not an error: it may never have recovered
@@ -69,10 +76,15 @@ def check_baseline(gates: Sequence[Gate], *, given: bool) -> None:
 
 
 def failed_gates(results: Sequence[GateResult]) -> tuple[GateResult, ...]:
-    """Those that do not hold, and those of a gate that could be evaluated in no cell at all."""
+    """Those that do not hold, and those of a gate that could be evaluated in no cell at all.
+
+    What is not judged, as an emulator's figures, fails nothing.
+    """
     evaluated = {result.gate for result in results if result.passed is not None}
     return tuple(
-        result for result in results if result.passed is False or result.gate not in evaluated
+        result
+        for result in results
+        if result.judged and (result.passed is False or result.gate not in evaluated)
     )
 
 
@@ -87,6 +99,10 @@ class _Evaluation:
 
     def result(self, gate: Gate, cell: CellRecord) -> GateResult:
         """What became of one gate in one cell."""
+        found = self._found(gate, cell)
+        return marked_gate(found) if cell.emulated else found
+
+    def _found(self, gate: Gate, cell: CellRecord) -> GateResult:
         value = reason = None
         limit: float | None = None
         try:
@@ -96,6 +112,15 @@ class _Evaluation:
             reason = str(no_value)
         except _Never as never:
             return GateResult(gate=gate.text, cell=cell.name, passed=False, reason=str(never))
+        except _NotComparable as unlike:
+            return GateResult(
+                gate=gate.text,
+                cell=cell.name,
+                passed=None,
+                value=value,
+                reason=str(unlike),
+                judged=False,
+            )
         if value is None or limit is None:
             return GateResult(
                 gate=gate.text, cell=cell.name, passed=None, value=value, reason=reason or ""
@@ -120,9 +145,21 @@ class _Evaluation:
         if not same:
             raise _NoValue(f"the baseline {self.baseline.record.run_id} has no such cell")
         try:
-            return _measured(gate.measure, same[0], self.baseline.folder)
+            value = _measured(gate.measure, same[0], self.baseline.folder)
         except _NoValue as error:
             raise _NoValue(f"in the baseline: {error}") from error
+        self._compare(gate.measure.metric, same[0], cell)
+        return value
+
+    def _compare(self, metric: str, base: CellRecord, cell: CellRecord) -> None:
+        """Raises _NotComparable for figures of an emulator, and costs per task at other rates."""
+        if base.emulated or cell.emulated:
+            raise _NotComparable(NOT_JUDGED)
+        if metric in _COSTS:
+            cost = metric_named(metric)
+            reason = unlike_rates(cost, measured_blocks(base), measured_blocks(cell))
+            if reason:
+                raise _NotComparable(reason)
 
 
 def _limit(gate: Gate, baseline: float | None) -> float:
@@ -130,6 +167,8 @@ def _limit(gate: Gate, baseline: float | None) -> float:
         limit = gate.limit_at(baseline)
     except ZeroDivisionError:
         raise _NoValue("the limit divides by zero") from None
+    except OverflowError:
+        raise _NoValue("the limit is beyond all numbers") from None
     if not math.isfinite(limit):
         raise _NoValue("the limit is beyond all numbers")
     return limit
@@ -160,7 +199,7 @@ def _measured(measure: Measure, cell: CellRecord, folder: Path) -> float:
     ]
     if not figures:
         raise _NoValue(f"this cell has no {measure.metric}")
-    return statistics.median(figures)
+    return _known(statistics.median(figures))
 
 
 def _recoveries_s(metric: str, blocks: Sequence[BlockRecord]) -> list[float]:
@@ -203,6 +242,8 @@ def _of_samples(metric: str, function: str, blocks: Sequence[BlockRecord], folde
 def _known(value: float | None) -> float:
     if value is None:
         raise _NoValue("the record lacks this figure")
+    if not math.isfinite(value):
+        raise _NoValue("the record's figure is no number")
     return value
 
 
@@ -239,6 +280,9 @@ _FIGURES: Mapping[str, Callable[[BlockRecord], float | None]] = {
     "dollars_per_million": lambda block: block.dollars_per_million_tasks,
 }
 """One figure per block; of several blocks the median."""
+
+_COSTS = ("worker_cpu", "client_cpu", "broker_cpu", "backend_cpu", "dollars_per_million")
+"""Costs of one task, which depend on the rate: against a baseline they need like rates."""
 
 _RECOVERIES = {"recovery.first": "first_back_s", "recovery.p99": "p99_back_s"}
 """Fields of a fault's record; the longest of all faults counts."""

@@ -301,10 +301,4 @@ def _series(
     metric, last = collection.question.metric, collection.question.last
     if len(points) > last:
         collection.leave_out(f"{cell}: the {len(points) - last} oldest points (--last {last})")
-    return series_of(
-        cell,
-        machine,
-        points[-last:],
-        nominate=nominate,
-        more_is_better=metric.more_is_better,
-    )
+    return series_of(cell, machine, points[-last:], nominate=nominate, metric=metric)

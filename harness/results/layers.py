@@ -8,11 +8,14 @@ and over the same repetitions the exchanges multiply to the whole difference.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from harness.results.comparability import unfit
 from harness.results.comparison import LayerPath, LayerStep, StepVerdict
+from harness.results.emulators import NOT_JUDGED
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord
 from harness.scenario.pairing import axis_word
@@ -35,8 +38,8 @@ _USED_WITH = {
 }
 """Client library -> services that it talks to: with others it is installed, and idle."""
 
-Evidence = Callable[[Sequence[tuple[BlockRecord, BlockRecord]], Metric], list[float] | None]
-"""Log ratios of pairs of blocks; None where the pairs are not interleaved."""
+Evidence = Callable[[Sequence[tuple[BlockRecord, BlockRecord]], Metric], tuple[list[float], str]]
+"""Log ratios of pairs of blocks, and why nothing can be said of them; empty if something can."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +140,19 @@ def _measured(way: tuple[_Exchange, ...], looks: int, evidence: Evidence) -> Ite
             evidence(list(zip(one, other, strict=True)), metric)
             for one, other in (*pairwise(blocks), (blocks[0], blocks[-1]))
         ]
+        if any(cell.emulated for cell in cells):
+            found = [(ratios, NOT_JUDGED) for ratios, _ in found]
         error_shared = confidence_of(looks * len(way))
         steps = tuple(
-            _step(exchange.layer, exchange.changes, ratios, error_shared)
-            for exchange, ratios in zip(way, found, strict=False)
+            _step(exchange.layer, exchange.changes, *told, error_shared)
+            for exchange, told in zip(way, found, strict=False)
         )
         yield LayerPath(
             base=cells[0].name,
             head=cells[-1].name,
             metric=metric.name,
             steps=steps,
-            whole=_step("", (), found[-1], confidence_of(looks)),
+            whole=_step("", (), *found[-1], confidence_of(looks)),
         )
 
 
@@ -157,7 +162,7 @@ def _common_blocks(cells: Sequence[CellRecord], metric: Metric) -> list[list[Blo
         {
             block.repetition: block
             for block in cell.blocks
-            if block.status == "complete" and (metric.figure(block) or 0) > 0
+            if not unfit(block) and 0 < (metric.figure(block) or 0) < math.inf
         }
         for cell in cells
     ]
@@ -166,11 +171,11 @@ def _common_blocks(cells: Sequence[CellRecord], metric: Metric) -> list[list[Blo
 
 
 def _step(
-    layer: str, changes: tuple[str, ...], ratios: list[float] | None, confidence: float
+    layer: str, changes: tuple[str, ...], ratios: list[float], reason: str, confidence: float
 ) -> LayerStep:
-    found = estimate(ratios or (), confidence=confidence, margin=0.0)
-    enough = found.pairs >= FEWEST_PAIRS
-    reason = "not interleaved" if ratios is None else "" if enough else f"{found.pairs} pairs only"
+    found = estimate(ratios, confidence=confidence, margin=0.0)
+    if not reason and found.pairs < FEWEST_PAIRS:
+        reason = f"{found.pairs} pairs only"
     return LayerStep(
         layer=layer,
         changes=changes,

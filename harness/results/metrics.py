@@ -19,6 +19,8 @@ class Metric:
     """False: shown, but no verdict rests on it."""
     needs_watching: bool = False
     """Says nothing in a backlog, where latency is the place in the queue."""
+    per_task: bool = False
+    """A cost of one task, which depends on the rate: see `comparability`."""
 
     def applies(self, cell: CellRecord) -> bool:
         """Whether the figure means something in this cell."""
@@ -41,6 +43,11 @@ COMPARED = (
         judged=False,
         needs_watching=True,
     ),
-    Metric("worker_cpu", lambda block: block.worker_cpu_ms_per_task, more_is_better=False),
+    Metric(
+        "worker_cpu",
+        lambda block: block.worker_cpu_ms_per_task,
+        more_is_better=False,
+        per_task=True,
+    ),
 )
 """In the order of reports. CPU per task moves far less under a noisy neighbour than the rest."""

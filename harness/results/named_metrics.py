@@ -28,6 +28,7 @@ _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
     "dollars_per_million": ("dollars_per_million_tasks", False, "$/million tasks"),
 }
 """Name -> field of the block, whether more is better, unit."""
+_PER_TASK: tuple[Unit, ...] = ("ms/task", "$/million tasks")
 _QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
 _TRAFFIC = "traffic."
 METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in SPREADS))
@@ -40,11 +41,18 @@ def metric_named(name: str) -> Metric:
         if known.name == name:
             return known
     if name in _PLAIN:
-        field, more_is_better, _ = _PLAIN[name]
-        return Metric(name, lambda block: _number(block, field), more_is_better=more_is_better)
+        field, more_is_better, unit = _PLAIN[name]
+        return Metric(
+            name,
+            lambda block: _number(block, field),
+            more_is_better=more_is_better,
+            per_task=unit in _PER_TASK,
+        )
     if name.startswith(_TRAFFIC) and name != _TRAFFIC:
         which = name.removeprefix(_TRAFFIC)
-        return Metric(name, lambda block: block.traffic.get(which), more_is_better=False)
+        return Metric(
+            name, lambda block: block.traffic.get(which), more_is_better=False, per_task=True
+        )
     spread, _, quantile = name.rpartition(".")
     if spread in SPREADS and quantile in _QUANTILES:
         return Metric(

@@ -134,9 +134,11 @@ class BlockRecord(Stored):
     """Per execution, e.g. `redis.commands`, `redis.command.lpush`, `rabbitmq.acks`,
     `sqs.requests.SendMessage`; `bytes_in` and `bytes_out` as the server sees them."""
     dollars_per_million_tasks: float | None = None
-    """What SQS' requests would cost at the prices of `prices_date`."""
+    """What SQS' billed requests would cost at the prices of `prices_date`."""
     prices_date: str = ""
     """The day of the table of prices."""
+    prices_source: str = ""
+    """Who says so, as the table of prices has it."""
     periodic: Periodic | None = None
     """Of a schedule only."""
     depth_exact: bool = True
@@ -206,7 +208,10 @@ class CellRecord(Stored):
     @property
     def emulated(self) -> bool:
         """Whether any of its servers is an emulator."""
-        return any(server.emulator for server in self.servers.values())
+        return any(
+            server.emulator or "emulator" in server.product.lower()
+            for server in self.servers.values()
+        )
 
 
 class Resumption(Stored):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.results.comparability import unlike_rates
 from harness.results.facts import difference_words, differences, facts_of, software_of
-from harness.results.record import CellRecord, RunRecord
+from harness.results.metrics import Metric
+from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.reruns import Measured, Rerun, not_varied, reruns, run_again
 from harness.scenario.wording import listed
 from harness.stats.changepoints import SHORTEST_SERIES, ChangePoint, change_points
@@ -67,6 +69,14 @@ class Series:
     notes: tuple[str, ...] = ()
 
     @property
+    def emulated(self) -> bool:
+        """Whether a point of it, or what it is a ratio to, is an emulator's."""
+        return any(
+            point.cell.emulated or (point.reference is not None and point.reference.emulated)
+            for point in self.points
+        )
+
+    @property
     def values(self) -> tuple[float, ...]:
         """Those of its points."""
         return tuple(point.value for point in self.points)
@@ -78,22 +88,48 @@ def series_of(
     points: Sequence[Point],
     *,
     nominate: bool,
-    more_is_better: bool,
+    metric: Metric,
 ) -> Series:
-    """A series with its nominated changes. `more_is_better` is said of absolute values; without
-    `nominate` no change is looked for."""
+    """A series with its nominated changes; without `nominate` no change is looked for."""
     newest = points[-1].reference
-    rising_is_better = newest is not None or more_is_better
+    rising_is_better = newest is not None or metric.more_is_better
     values = [point.value for point in points]
-    changes = change_points(values) if nominate else ()
+    changes, with_rate = [], []
+    for change in change_points(values) if nominate else ():
+        reason = _came_with_rate(change, points, metric)
+        if reason:
+            with_rate.append(f"{_levels(change)}: not nominated, {metric.name} {reason}")
+        else:
+            changes.append(change)
     return Series(
         cell=cell,
         machine=machine,
         reference=None if newest is None else _reference_words(newest),
         points=tuple(points),
         nominations=tuple(_nomination(change, points, rising_is_better) for change in changes),
-        notes=tuple(_notes(points)) if nominate else (),
+        notes=(*_notes(points), *with_rate) if nominate else (),
     )
+
+
+def _levels(change: ChangePoint) -> str:
+    """`1.2 -> 1.6`."""
+    return f"{change.before:.4g} -> {change.after:.4g}"
+
+
+def _came_with_rate(change: ChangePoint, points: Sequence[Point], metric: Metric) -> str:
+    """A cost per task moves with the rate, of the cell or of its reference: no change then."""
+    before, after = points[change.index - 1], points[change.index]
+    sides = [(before.cell, after.cell), (before.reference, after.reference)]
+    reasons = (
+        unlike_rates(metric, _whole(one), _whole(other))
+        for one, other in sides
+        if one is not None and other is not None
+    )
+    return next(filter(None, reasons), "")
+
+
+def _whole(cell: CellRecord) -> list[BlockRecord]:
+    return [block for block in cell.blocks if block.status == "complete"]
 
 
 def _reference_words(cell: CellRecord) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import RecordError
+from harness.results.emulators import with_emulators
 from harness.results.liveness import is_being_written
 from harness.results.record import SCHEMA_VERSION, RunRecord
 
@@ -153,7 +154,7 @@ def read_run(folder: Path) -> RunRecord:
                 f"{path}: written by a newer harness (schema {version}, this one reads up to "
                 f"{SCHEMA_VERSION}); upgrade the harness to read it"
             )
-        return RunRecord.model_validate(stored)
+        return with_emulators(RunRecord.model_validate(stored))
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:

@@ -208,7 +208,7 @@ def _warnings(
     shape: BlockShape,
 ) -> Iterator[RecordedWarning]:
     completed = int(ledger.completed.sum())
-    if completed < FEW_SAMPLES:
+    if 0 < completed < FEW_SAMPLES:  # of none there is no p99
         yield RecordedWarning(code="few_samples", data={"units": completed})
     if merged.foreign_tasks and shape.mix is None:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})

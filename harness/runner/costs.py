@@ -213,6 +213,7 @@ def fields(costs: Costs | None, executions: int, events: Path, prices: Prices) -
         each = prices.sqs.fifo_dollars_per_million if costs.fifo else _standard(prices)
         found["dollars_per_million_tasks"] = requests.billed / executions * each
         found["prices_date"] = prices.date
+        found["prices_source"] = prices.source
     found["traffic"] = {name: total / executions for name, total in sorted(totals.items())}
     return found
 

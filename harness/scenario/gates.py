@@ -113,7 +113,20 @@ def parse_gate(text: str) -> Gate:
     kind = _kind(limit, measure)
     if not _fits(kind, measure):
         raise GateSyntaxError(_unit_message(measure, kind), _first_column(limit))
-    return Gate(text, measure, comparator.text, limit)
+    gate = Gate(text, measure, comparator.text, limit)
+    if not gate.needs_baseline:
+        _check_number(gate)
+    return gate
+
+
+def _check_number(gate: Gate) -> None:
+    """A limit that is a number of its own has to be one."""
+    try:
+        finite = math.isfinite(gate.limit_at(None))
+    except ZeroDivisionError as error:
+        raise GateSyntaxError("the limit divides by zero", _first_column(gate.limit)) from error
+    if not finite:
+        raise GateSyntaxError("the limit is beyond all numbers", _first_column(gate.limit))
 
 
 # --- tokens -------------------------------------------------------------------------------------

@@ -36,6 +36,6 @@ class Prices(Frozen):
     date: Annotated[str, AfterValidator(_calendar_day)]
     """`2026-06-13`: stands beside every sum in a report."""
     source: str = ""
-    """Where they are from."""
+    """Who says so, in a few words or as a link: stands beside the day in every report."""
     region: str = ""
     sqs: SqsPrices

@@ -90,7 +90,7 @@ def test_what_was_not_interleaved_is_marked_in_every_format(form: Format) -> Non
         assert "not interleaved" in text
     else:
         assert "NOT INTERLEAVED" in text.splitlines()[0]
-        assert "inconclusive: not interleaved" in text
+        assert "no verdict: not interleaved" in text
     assert "REGRESSION " not in text
 
 

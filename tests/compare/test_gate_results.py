@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.results.fault_records import FaultRecord
 from harness.results.figures import Distribution, Outcomes
 from harness.results.gates import MeasuredRun, evaluate, failed_gates
 from harness.results.record import RunRecord
+from harness.scenario.gates import GateSyntaxError, parse_gate
 from tests.report.records import ENVIRONMENT, backlog_block, block, cell, run, write_units
 
 NAME = "redis/add/closed-8"
@@ -151,9 +153,23 @@ def test_a_baseline_without_the_cell(tmp_path: Path) -> None:
     assert "has no such cell" in found.reason
 
 
-def test_dividing_by_zero_is_said(tmp_path: Path) -> None:
-    found = _gate("throughput > 1 / 0", _with_throughput(500), tmp_path)
-    assert (found.passed, found.reason) == (None, "the limit divides by zero")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("throughput > 1 / 0", "the limit divides by zero"),
+        ("throughput > 1 / (2 - 2)", "the limit divides by zero"),
+        ("p99(latency.total) < 1e308s * 1e308", "the limit is beyond all numbers"),
+    ],
+)
+def test_a_limit_that_is_no_number_is_refused_before_anything_runs(text: str, said: str) -> None:
+    with pytest.raises(GateSyntaxError, match=said):
+        parse_gate(text)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_figure_that_is_no_number_is_not_evaluated(value: float, tmp_path: Path) -> None:
+    found = _gate("throughput > 1", _with_throughput(value), tmp_path)
+    assert (found.passed, found.reason) == (None, "the record's figure is no number")
 
 
 def _fault(**fields: float | bool | None) -> FaultRecord:

@@ -209,7 +209,7 @@ def test_cpu_by_process_and_dollars() -> None:
     assert set(parts.values()) == {1.5, 1.25, 2.5, 0.25}
     dollars = _chart(record, "dollars")
     assert _rows(dollars, "dollars")[0]["dollars"] == 0.9
-    assert "an emulator asks nothing for them" in dollars.note
+    assert "An emulator asks nothing for them" in dollars.note
     assert "2026-06-13" in dollars.note
 
 

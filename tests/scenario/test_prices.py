@@ -26,7 +26,7 @@ def test_the_table_that_comes_along() -> None:
     assert (prices.date, prices.region, prices.source) == (
         "2026-06-13",
         "us-east-1",
-        "https://aws.amazon.com/sqs/pricing/",
+        "as three articles quoted them, not checked with aws.amazon.com/sqs/pricing",
     )
     assert prices.sqs == SqsPrices(
         standard_dollars_per_million=0.4, fifo_dollars_per_million=0.5, chunk_bytes=65536

@@ -16,7 +16,7 @@ from harness.report.charts.chart import (
     wrapped,
 )
 from harness.report.charts.groups import groups
-from harness.scenario.wording import listed, printable
+from harness.report.cost_tables import price_words
 
 _HEADS = {"cell": "cell", "dollars": "$ per million tasks"}
 _MOST_ROWS = 30
@@ -39,8 +39,8 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
         yield Chart(
             key=f"dollars-{group.key}",
             title=f"{group.title}: dollars per million tasks, shorter is better",
-            note="What AWS would bill for the requests that were counted, at the prices of "
-            f"{_days(group.members[0].cell)}; an emulator asks nothing for them.",
+            note="What the requests that were counted would cost: those that are billed, at "
+            f"{price_words(group.members[0].cell.blocks)}. An emulator asks nothing for them.",
             spec={
                 "height": room.height,
                 "layer": [
@@ -64,8 +64,3 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
 
 def _costs(cell: CellView) -> Sequence[str]:
     return tuple(cell.figures.costs)
-
-
-def _days(cell: CellView) -> str:
-    days = (printable(block.prices_date) for block in cell.blocks if block.prices_date)
-    return listed(dict.fromkeys(days)) or "an unknown day"

@@ -35,16 +35,8 @@ def ratio_charts(record: RunRecord) -> Iterator[Chart]:
     for one in report.comparisons:
         if one.ratio is not None:
             by_cells.setdefault((one.base, one.head), []).append(one)
-    for index, ((base, head), found) in enumerate(by_cells.items()):
-        marks = ""
-        if any(_emulated(record, name) for name in (base, head)):
-            marks = " (emulator)"
-        yield _chart(index, f"{pair_words(base, head)}{marks}", record, report, found)
-
-
-def _emulated(record: RunRecord, name: str) -> bool:
-    """Whether the cell of that name ran on an emulator."""
-    return any(cell.emulated for cell in record.cells if cell.name == name)
+    for index, found in enumerate(by_cells.values()):
+        yield _chart(index, pair_words(found[0]), record, report, found)
 
 
 def _chart(

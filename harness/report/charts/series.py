@@ -10,6 +10,7 @@ from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import is_paced, marks_of
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import Samples, Series
+from harness.results.emulators import cell_label
 from harness.results.pooled import measured_blocks
 from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
@@ -60,8 +61,7 @@ def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tu
 
 def cell_title(cell: CellView) -> str:
     """Its name and what has to be known of it."""
-    emulator = " (emulator)" if cell.record.emulated else ""
-    return ", ".join([printable(cell.name) + emulator, *marks_of(cell)])
+    return ", ".join([cell_label(cell.record), *marks_of(cell)])
 
 
 def _about(cell: CellView, timed: Sequence[_Timed]) -> str:

@@ -22,9 +22,16 @@ from harness.report.exports.rounds import (
     warning_codes_of,
 )
 from harness.report.look import Look
-from harness.report.verdicts import gate_failure, verdict_cautions, verdict_words
+from harness.report.verdicts import (
+    gate_failure,
+    gate_words,
+    verdict_cautions,
+    verdict_words,
+    where_words,
+)
 from harness.report.wording import outcome_words, server_words, state_sentence, warning_sentence
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
+from harness.results.emulators import labelled
 from harness.results.gates import failed_gates
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
@@ -130,8 +137,11 @@ def _gate_cases(gates: tuple[GateResult, ...]) -> Iterator[Case]:
     for gate in gates:
         result: Result = "passed" if gate.passed else "failure" if gate in failed else "skipped"
         words = f"holds: {gate_failure(gate)}" if gate.passed else gate_failure(gate)
+        if not gate.judged:
+            result, words = "skipped", f"{gate_words(gate)}: {gate_failure(gate)}"
         message = "" if result == "passed" else words
-        yield Case(f"{gate.gate} [{gate.cell}]", result, message, (gate.gate, words))
+        where = labelled(gate.cell, emulated=gate.emulated)
+        yield Case(f"{gate.gate} [{where}]", result, message, (gate.gate, words))
 
 
 def _verdict_cases(report: ComparisonReport | None) -> Iterator[Case]:
@@ -142,7 +152,7 @@ def _verdict_cases(report: ComparisonReport | None) -> Iterator[Case]:
         result, words, ratio = _verdict_result(one), verdict_words(one), _ratio_words(one)
         body = (words, ratio, *_beside(one), *cautions)
         message = "" if result == "passed" else "; ".join([f"{words} ({ratio})", *_beside(one)][:2])
-        yield Case(f"{one.metric} [{one.head} against {one.base}]", result, message, body)
+        yield Case(f"{one.metric} [{where_words(one)}]", result, message, body)
 
 
 def _verdict_result(one: Comparison) -> Result:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import RecordError
 from harness.report.cells import CellView, RunView
 from harness.report.wording import server_words, trouble_words, warning_sentence
+from harness.results.emulators import cell_label
 from harness.results.pooled import measured_blocks
 from harness.scenario.wording import printable
 
@@ -37,7 +38,7 @@ def rounds_of(cell: CellView) -> tuple[Round, ...]:
 
 def exported_name(cell: CellView) -> str:
     """The cell's name, fit for one line. An emulator is called one, also in a tool's history."""
-    return printable(cell.name) + (" (emulator)" if cell.record.emulated else "")
+    return cell_label(cell.record)
 
 
 def remarks_of(cell: CellView) -> tuple[str, ...]:
@@ -107,7 +108,7 @@ def details_of(cell: CellView) -> dict[str, Any]:
         "blocks_planned": cell.planned,
         "blocks": [_block_details(cell, index) for index in range(len(cell.blocks))],
         "throughput_per_s": figures.throughput_per_s and asdict(figures.throughput_per_s),
-        "latency_basis": "finished" if cell.backlog else "seen",
+        "latency_basis": "finished" if cell.unwatched else "seen",
         "latency_s": None if latency is None else latency.model_dump(mode="json"),
         "mean_s": dict(figures.mean_s),
         "worker_cpu_ms_per_task": figures.worker_cpu_ms_per_task

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from harness.errors import RecordError, UsageError
 from harness.report.cells import CellView, Spread, counts_of, view_of
-from harness.report.verdicts import verdict_counts
+from harness.report.verdicts import gate_counts, verdict_counts
 from harness.report.wording import outcome_words
 from harness.results.catalog import Catalog, StoredRun
+from harness.results.emulators import cell_label, labelled
 from harness.results.facts import facts_of
 from harness.results.gates import failed_gates
 from harness.results.history import History, Question, history, work_of
@@ -47,6 +48,14 @@ class CellLine:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What gates or comparisons say, in words."""
+
+    words: str
+    flagged: bool
+
+
+@dataclass(frozen=True)
 class RunLine:
     """One run."""
 
@@ -56,10 +65,11 @@ class RunLine:
     scenario: str
     question: str
     status: str
-    verdict: str
-    flagged: bool
+    verdicts: tuple[Verdict, ...]
     blocks: int
     ledger: str
+    flagged: bool
+    """A block failed, or units did not end as they were meant to."""
     software: str
     commit: str
     links: tuple[tuple[str, str], ...]
@@ -155,8 +165,8 @@ def _run_line(run: StoredRun, page_folder: Path) -> RunLine:
         scenario=printable(scenario_name(record)) or "-",
         question=printable(str(record.scenario.get("question") or "")),
         status=_status(run),
-        verdict=_verdict(record),
-        flagged=any(cell.flagged for cell in cells) or _failed(record),
+        verdicts=tuple(_verdicts(record)),
+        flagged=any(cell.flagged for cell in cells),
         blocks=len(record.blocks),
         ledger=outcome_words(counts),
         software=printable(listed(software)),
@@ -173,22 +183,12 @@ def _status(run: StoredRun) -> str:
     return "running" if alive else "killed" if alive is False else "running or killed"
 
 
-def _verdict(record: RunRecord) -> str:
-    words = []
+def _verdicts(record: RunRecord) -> Iterator[Verdict]:
+    """The mark stands before what failed, and before nothing else."""
     if record.gates:
-        held = len({gate.gate for gate in record.gates}) - len(
-            {gate.gate for gate in failed_gates(record.gates)}
-        )
-        words.append(f"{held} of {len({gate.gate for gate in record.gates})} gates hold")
-    if record.comparison is not None:
-        words.append(verdict_counts(record.comparison))
-    return printable(listed(words))
-
-
-def _failed(record: RunRecord) -> bool:
-    compared = record.comparison.judged if record.comparison else ()
-    regressed = any(one.verdict == "regression" for one in compared)
-    return regressed or bool(failed_gates(record.gates)) or record.status == "failed"
+        yield Verdict(f"gates: {gate_counts(record.gates)}", bool(failed_gates(record.gates)))
+    for words in verdict_counts(record.comparison).split(", ") if record.comparison else ():
+        yield Verdict(printable(words), "regression" in words)
 
 
 def _links(folder: Path, page_folder: Path) -> Iterator[tuple[str, str]]:
@@ -203,7 +203,7 @@ def _links(folder: Path, page_folder: Path) -> Iterator[tuple[str, str]]:
 def _cell_line(cell: CellView) -> CellLine:
     figures, blocks = cell.figures, [one for one in cell.blocks if one.status != "failed"]
     return CellLine(
-        name=printable(cell.name) + (" (emulator)" if cell.record.emulated else ""),
+        name=cell_label(cell.record),
         rate=_median(figures.throughput_per_s),
         p50=_range([block.latency_s.p50 for block in blocks]),
         p99=_range([block.latency_s.p99 for block in blocks]),
@@ -262,7 +262,7 @@ def _row(by_metric: Mapping[str, Series]) -> SeriesRow:
     """Series of one cell, one amount of work and one machine."""
     one = max(by_metric.values(), key=lambda series: len(series.points))
     return SeriesRow(
-        cell=printable(one.cell),
+        cell=labelled(one.cell, emulated=one.emulated),
         work=_extent(one.points[-1].cell),
         machine=printable(one.machine),
         reference=printable(one.reference or ""),
