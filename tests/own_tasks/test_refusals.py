@@ -38,15 +38,15 @@ def test_an_exception_in_the_users_modules(site: Site) -> None:
     files = {"shop/celery.py": APP + "app.config_from_object('shop.settings')\n"}
     files["shop/settings.py"] = settings
     ended = refused(site, files)
-    assert ended.stderr == (
+    # Where Python points to within a line differs from version to version.
+    lines = ended.stderr.splitlines(keepends=True)
+    assert "".join(line for line in lines if line.strip("~^ \n")) == (
         "the app shop.celery:app could not be imported:\n"
         "Traceback (most recent call last):\n"
         f'  File "{site.folder}/shop/settings.py", line 3, in <module>\n'
         "    url = read('SHOP_URL')\n"
-        "          ^^^^^^^^^^^^^^^^\n"
         f'  File "{site.folder}/shop/settings.py", line 2, in read\n'
         "    return {}[name]\n"
-        "           ~~^^^^^^\n"
         "KeyError: 'SHOP_URL'\n"
     )
 
