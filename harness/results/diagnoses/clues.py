@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.events import RAISED, Kind, Reception
-from harness.results.eventlog import EVENT, Events, by_kind, chunks, identity_of, logs_in, of_kind
+from harness.results.eventlog import EVENT, Events, chunks, ident_of, identity_of, logs_in, of_kind
 from harness.results.merge import MISSING, Times
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
@@ -109,7 +109,9 @@ class Clues:
     """When a task raised for the last time; only where chords were looked at."""
 
 
-_OF_TASKS = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED)
+_KINDS = 256
+_IS_OF_TASKS = np.zeros(_KINDS, dtype=np.bool_)
+_IS_OF_TASKS[[Kind.STARTED, Kind.FINISHED, Kind.RETRIED]] = True
 _MOMENTS = (Kind.CONNECTED, Kind.HEARTBEAT, Kind.GOSSIP)
 _OF_CHORDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
 
@@ -156,42 +158,44 @@ class _Reading:
         role = identity.get("role", "")
         life = _Life(identity)
         for chunk in chunks(path):
-            kinds = dict(by_kind(chunk))
-            if Kind.RECEIVED in kinds:
-                self._note_received(number, kinds[Kind.RECEIVED])
-            for kind in _MOMENTS:
-                if kind in kinds:
-                    self.moments[kind].append(kinds[kind].copy())
-                    if role == "client":
-                        self.client_moments[kind].append(kinds[kind].copy())
-            if role == "client" and Kind.POOL_WAITED in kinds:
-                self.pool_waits.append(kinds[Kind.POOL_WAITED].copy())
-            if Kind.UNLOCKING in kinds:
+            counts = np.bincount(chunk["kind"], minlength=_KINDS)
+            if counts[Kind.RECEIVED]:
+                self._note_received(number, chunk)
+            for kind in filter(counts.__getitem__, _MOMENTS):
+                found = of_kind(chunk, kind)
+                self.moments[kind].append(found)
+                if role == "client":
+                    self.client_moments[kind].append(found)
+            if role == "client" and counts[Kind.POOL_WAITED]:
+                self.pool_waits.append(of_kind(chunk, Kind.POOL_WAITED))
+            if counts[Kind.UNLOCKING] or counts[Kind.HEADER]:
                 self._note_looks(chunk)
             if role == "child":
-                life.note(chunk)
+                life.note(chunk, int(counts[Kind.STARTED]))
         if role == "child":
             self.children.append(life.over())
 
-    def _note_received(self, number: int, events: Events) -> None:
-        waiting = (events["flags"] & _WAITING) != 0
+    def _note_received(self, number: int, chunk: Events) -> None:
+        received = chunk["kind"] == Kind.RECEIVED
+        flags = chunk["flags"]
+        waiting = received & ((flags & _WAITING) != 0)
         if waiting.any():
-            self._held.append((number, events[waiting].copy()))
-        limited = events["unit"] != 0
-        if limited.any():
-            self.limited.append(events[limited].copy())
-        again = (events["flags"] & Reception.REDELIVERED) != 0
+            self._held.append((number, chunk[waiting]))
+        again = received & ((flags & Reception.REDELIVERED) != 0)
         if again.any():
-            self.redelivered.append(events[again].copy())
+            self.redelivered.append(chunk[again])
+        limited = received & (chunk["unit"] != 0)
+        if limited.any():
+            self.limited.append(chunk[limited])
 
     def _note_looks(self, chunk: Events) -> None:
         body = b""
         for event in chunk[np.isin(chunk["kind"], (Kind.UNLOCKING, Kind.HEADER))]:
             if event["kind"] == Kind.UNLOCKING:
-                body = _ident(event)
+                body = ident_of(event)
                 self._looks[body].append(int(event["time_ns"]))
             elif body:
-                self._headers[body].add(_ident(event))
+                self._headers[body].add(ident_of(event))
 
     def unlocked(self) -> tuple[Unlocked, ...]:
         return tuple(
@@ -218,19 +222,17 @@ class _Life:
         self._ready_ns, self._last_ns, self._tasks = MISSING, 0, 0
         self._cut = b""
 
-    def note(self, chunk: Events) -> None:
-        written = chunk[chunk["kind"] != 0]
-        if not len(written):
-            return
-        ready = written["time_ns"][written["kind"] == Kind.PROCESS_READY]
+    def note(self, chunk: Events, starts: int) -> None:
+        kinds = chunk["kind"]
+        self._tasks += starts
+        self._last_ns = max(self._last_ns, int(chunk["time_ns"].max(initial=0)))
+        ready = np.flatnonzero(kinds == Kind.PROCESS_READY)
         if len(ready) and self._ready_ns == MISSING:
-            self._ready_ns = int(ready[0])
-        self._last_ns = max(self._last_ns, int(written["time_ns"].max()))
-        self._tasks += int((written["kind"] == Kind.STARTED).sum())
-        of_tasks = written[np.isin(written["kind"], _OF_TASKS)]
+            self._ready_ns = int(chunk["time_ns"][ready[0]])
+        of_tasks = np.flatnonzero(_IS_OF_TASKS[kinds])
         if len(of_tasks):
-            last = of_tasks[-1]
-            self._cut = _ident(last) if last["kind"] == Kind.STARTED else b""
+            last = chunk[of_tasks[-1]]
+            self._cut = ident_of(last) if last["kind"] == Kind.STARTED else b""
 
     def over(self) -> Child:
         return Child(
@@ -299,15 +301,11 @@ def _events_of(folder: Path, chords: tuple[Unlocked, ...]) -> dict[bytes, dict[i
         for chunk in chunks(path):
             some = chunk[np.isin(chunk["kind"], _OF_CHORDS)]
             for event in some[np.isin(some["lo"].astype(np.uint64), halves)]:
-                of_one = found.get(_ident(event))
+                of_one = found.get(ident_of(event))
                 if of_one is not None:
                     kind = int(event["kind"])
                     of_one[kind] = max(of_one.get(kind, 0), int(event["time_ns"]))
     return found
-
-
-def _ident(event: np.void) -> bytes:
-    return int(event["hi"]).to_bytes(8, "big") + int(event["lo"]).to_bytes(8, "big")
 
 
 def _joined(parts: list[Events]) -> Events:
