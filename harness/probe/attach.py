@@ -22,21 +22,15 @@ from celery.exceptions import TaskPredicate
 from celery.worker.consumer import Consumer
 from celery.worker.consumer.gossip import Gossip
 
-from harness.probe import connections, receptions, sqs_requests
+from harness.probe import connections, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import NO_ID, RAISED, REFUSALS, Kind, id_bytes
 from harness.probe.recorder import Recorder
+from harness.probe.side_tasks import is_celerys_own
 from harness.probe.software import versions
 
 _PR_SET_PDEATHSIG = 1
 _UNLOCK = "celery.chord_unlock"
-_CALLERS = frozenset({"celery.map", "celery.starmap"})
-"""Celery's own tasks that run a user's calls: a unit's messages are theirs."""
-
-
-def _is_celerys_own(name: str) -> bool:
-    """Whether a task of that name is housekeeping, and part of no unit."""
-    return name.startswith("celery.") and name not in _CALLERS
 
 
 def to_worker(app: Celery, events: str) -> None:
@@ -46,10 +40,11 @@ def to_worker(app: Celery, events: str) -> None:
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
         return
-    not_units = frozenset(filter(_is_celerys_own, app.tasks))
-    for name, task in app.tasks.items():
-        if name not in not_units:
-            _wrap(task, recorder)
+    not_units = frozenset(filter(is_celerys_own, app.tasks))
+    numbers = {name: at for at, name in enumerate(sorted(app.tasks), 1) if name not in not_units}
+    for name, number in numbers.items():
+        _wrap(app.tasks[name], recorder, number)
+    side_tasks.watch(recorder, numbers)
     _wrap_unlock(app.tasks[_UNLOCK], recorder)
     _wrap_store(app, recorder)
 
@@ -148,11 +143,11 @@ def _connect(recorder: Recorder) -> None:
     signals.worker_ready.connect(worker_ready, weak=False)
 
 
-def _wrap(task: Task, recorder: Recorder) -> None:
+def _wrap(task: Task, recorder: Recorder, number: int) -> None:
     """Wrap what Celery calls: `run`, or `__call__` where the task's class has one of its own,
     which may do anything: repeat what failed, or answer from a cache."""
     if not task_has_custom(task, "__call__"):
-        task.run = _measured(task, task.run, recorder)
+        task.run = _measured(task, task.run, recorder, number)
         return
     call = type(task).__call__
 
@@ -162,7 +157,8 @@ def _wrap(task: Task, recorder: Recorder) -> None:
         if request is None or request.called_directly or vars(request).get(_CALLED):
             return call(self, *args, **kwargs)  # as a plain function, by itself or another task
         setattr(request, _CALLED, True)
-        return _measured(self, functools.partial(call, self), recorder)(*args, **kwargs)
+        run = functools.partial(call, self)
+        return _measured(self, run, recorder, number)(*args, **kwargs)
 
     # A task's class is its own: Celery makes one for each function.
     type(task).__call__ = called
@@ -171,7 +167,9 @@ def _wrap(task: Task, recorder: Recorder) -> None:
 _CALLED = "_harness_called"
 
 
-def _measured(task: Task, run: Callable[..., Any], recorder: Recorder) -> Callable[..., Any]:
+def _measured(
+    task: Task, run: Callable[..., Any], recorder: Recorder, number: int
+) -> Callable[..., Any]:
     record, now = recorder.record, time.monotonic_ns
 
     @functools.wraps(run)
@@ -180,7 +178,7 @@ def _measured(task: Task, run: Callable[..., Any], recorder: Recorder) -> Callab
         if task_id is None:  # called as a plain function by another task
             return run(*args, **kwargs)
         ident = id_bytes(task_id)
-        record(Kind.STARTED, ident, now())
+        record(Kind.STARTED, ident, now(), number)
         try:
             value = run(*args, **kwargs)
         except TaskPredicate:

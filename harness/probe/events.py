@@ -41,7 +41,7 @@ class Kind(IntEnum):
     """Worker's main process: the message arrived. `flags` is a Reception. `unit` is the time limit
     that its task has, in ms, and `position` a Limit that says which; 0 without one."""
     STARTED = 7
-    """Worker's pool: the task's function is called."""
+    """Worker's pool: the task's function is called. `unit` is the task's number, see TASK."""
     FINISHED = 8
     """Worker's pool: the function returned, or raised (flag RAISED)."""
     STORING = 9
@@ -65,6 +65,13 @@ class Kind(IntEnum):
     UNSTORED = 16
     """Worker's pool: the backend call of STORING raised. Whether Celery calls it again, further
     stamps say."""
+    TASK = 17
+    """Worker's main process: the task with the number `unit`, from 1, has this name. `id` holds 16
+    bytes of it, `position` which 16 of them, from 0; see `name_parts`."""
+    SPAWNED = 18
+    """Worker: a task publishes one that is none of a unit, a side task. The time is that from which
+    it may run, later than now where it has an ETA. `unit` is the number that TASK names, 0 for a
+    task that the worker does not know; `flags` is 1 where it has an ETA."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21
@@ -193,13 +200,14 @@ def looks_fields(count: int) -> tuple[int, int]:
 
 
 _MOST_NAME_BYTES = 63
+MOST_TASK_NAME_BYTES = 255
 NAME_PART_BYTES = 16
 
 
-def name_parts(name: str) -> list[bytes]:
-    """A name as FAILURE records hold it: 16 bytes each, the last one with a zero behind the name's
-    end. Cut off at 63 bytes."""
-    encoded = name.encode("utf-8", "replace")[:_MOST_NAME_BYTES] + b"\0"
+def name_parts(name: str, most_bytes: int = _MOST_NAME_BYTES) -> list[bytes]:
+    """A name as FAILURE and TASK records hold it: 16 bytes each, the last one with a zero behind
+    the name's end. Cut off at `most_bytes`."""
+    encoded = name.encode("utf-8", "replace")[:most_bytes] + b"\0"
     return [
         encoded[at : at + NAME_PART_BYTES].ljust(NAME_PART_BYTES, b"\0")
         for at in range(0, len(encoded), NAME_PART_BYTES)
@@ -218,6 +226,12 @@ def is_last_part(part: bytes) -> bool:
 
 RAISED = 1
 """In the flags of FINISHED: the function raised."""
+
+
+def names_a_unit(ident: bytes) -> bool:
+    """Whether an id is of the kind that clients and beat give (see `probe.ids`): a UUID of
+    version 8. Celery's own are of version 4."""
+    return ident[6] >> 4 == 8
 
 
 def id_bytes(task_id: str) -> bytes:

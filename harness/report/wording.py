@@ -15,7 +15,7 @@ from harness.results.environment_records import Server
 from harness.results.load_records import Saturation
 from harness.results.record import RunRecord
 from harness.scenario.wording import printable
-from harness.units import format_duration
+from harness.units import format_duration, format_number
 
 Data = Mapping[str, Any]
 
@@ -32,6 +32,22 @@ class Warned:
 
 def _number(key: str, noun: str) -> Callable[[Data], str]:
     return lambda data: _counted(data[key], noun)
+
+
+def _unfinished(tasks: Mapping[str, Data]) -> str:
+    """`shop.tasks.resize was run again 705 times (1 message)`."""
+    words = []
+    for name, one in tasks.items():
+        parts = []
+        if again := one["executions"] - one["messages"]:
+            messages = _counted(one["messages"], "message")
+            parts.append(f"was run again {_counted(again, 'time')} ({messages})")
+        elif one["executions"]:
+            parts.append(f"was run {_counted(one['executions'], 'time')}")
+        if one["never_run"]:
+            parts.append(f"{_counted(one['never_run'], 'message')} of other tasks not run")
+        words.append(f"{printable(name)} {', '.join(parts)}")
+    return "; ".join(words) or "no task of a worker's: units that were not received"
 
 
 def _by_name(data: Data) -> str:
@@ -131,6 +147,17 @@ WARNINGS: Mapping[str, Warned] = {
     "gave_up": Warned(
         "Nothing came back any more, so the load was ended early: figures cover what was done "
         "until then."
+    ),
+    "out_of_time": Warned(
+        "The block was ended at its bound, the longest that its plan allows. These tasks were "
+        "still under way.",
+        lambda data: f"after {format_number(data['bound_s'])} s: {_unfinished(data['tasks'])}",
+    ),
+    "never_at_rest": Warned(
+        "Something was still under way when the last unit had had its time (measure.timeout), and "
+        "was not waited for any longer. Work that goes on for ever, or comes due later, is cut "
+        "off; raise measure.timeout to see more of it.",
+        lambda data: _unfinished(data["tasks"]),
     ),
     "left_in_queue": Warned(
         "Messages still waited in the queue when the block ended. They were removed with it, and "

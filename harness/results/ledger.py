@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
@@ -95,14 +96,21 @@ def settle(
     sequential: bool,
     stores_results: bool,
     steps: Steps = (),
+    timeout_s: float = math.inf,
+    watched: bool = True,
 ) -> Ledger:
     """Judge every measured unit. `sequential` and `steps`: see `phases.phases`.
 
     What the client saw counts first, then what it found afterwards; where no results are stored,
     that its tasks ran to their end. A unit without a result is `timed_out` while something still
     holds it (the queue, a live worker) or when its result was only late, and `lost` otherwise.
+
+    Late is what took more than `timeout_s`: from the moment it was due, or from the release of a
+    backlog, until its result was seen or, where nobody `watched`, its last task had finished.
     """
     final, as_meant = _told(merged, stores_results=stores_results)
+    ended_well = (final == Final.OK) | (final == Final.FAILED)
+    final[ended_well & _late(merged, timeout_s, watched=watched)] = Final.TIMED_OUT
     silent = np.flatnonzero(final == Final.LOST)
     open_ = _Open.of(merged, silent, task_origins(merged, sequential=sequential, steps=steps))
     task_stage = open_.task_stages(stores_results=stores_results)
@@ -113,6 +121,15 @@ def settle(
     stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
     stage[silent] = open_.furthest(task_stage)
     return Ledger(final, as_meant & (final == Final.FAILED), stage)
+
+
+def _late(merged: Merged, timeout_s: float, *, watched: bool) -> npt.NDArray[np.bool_]:
+    units, tasks = merged.units, merged.tasks
+    finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit).max(axis=1, initial=MISSING)
+    over_ns = units.seen_ns if watched else finished_ns
+    began_ns = units.due_ns if merged.release_ns == MISSING else merged.release_ns
+    late: npt.NDArray[np.bool_] = (over_ns != MISSING) & (over_ns - began_ns > timeout_s * 1e9)
+    return late
 
 
 def _of_rows(

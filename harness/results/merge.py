@@ -20,7 +20,7 @@ from harness.probe.events import RAISED, REFUSALS, Kind, Outcome, is_last_part, 
 from harness.probe.ids import WHOLE
 from harness.results.earliest import NO_STAMP, Earliest
 from harness.results.eventlog import Events, by_kind, chunks, ident_of, logs_in
-from harness.results.noted_ids import NotedIds
+from harness.results.noted_ids import NotedIds, SideEnds
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
 MISSING = NO_STAMP
@@ -122,10 +122,13 @@ class Merged:
     tags: Halves
     """Of each client: the first half of its tasks' ids."""
     foreign_tasks: int
-    """Tasks that were started though no client of the block published them."""
+    """Tasks that were started though no client of the block published them, since the first
+    measured unit was published."""
     measure_begin_ns: int
     measure_end_ns: int
     release_ns: int
+    side_end_ns: int = MISSING
+    """When the last of them ended, but for those that were to run later (with an ETA)."""
     tracked: Tracked | None = None
     """Of units whose callers asked for their state."""
     unlock_looks: int | None = None
@@ -201,6 +204,8 @@ class _Block:
         self._executions = np.zeros(tasks, dtype=np.int32)
         self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
         self._strangers = NotedIds()
+        self._first_ns = int(published.publish_ns.min(initial=np.iinfo(np.int64).max))
+        self._side = SideEnds()
         self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
         self._unlock_looks = 0
         self._looks: npt.NDArray[np.int64] | None = None
@@ -213,6 +218,8 @@ class _Block:
             self._note_tasks(Kind(kind), events)
         elif kind == Kind.RETRIED:
             self._note_retries(events)
+        elif kind == Kind.SPAWNED:
+            self._side.spawned(events)
         elif kind in self._of_units:
             self._note_units(Kind(kind), events)
         elif kind in self._moments:
@@ -256,8 +263,10 @@ class _Block:
                 self._refused.setdefault(why, NotedIds()).note(hi[with_it], lo[with_it])
         if kind == Kind.STARTED:
             np.add.at(self._executions, places[mine], np.int32(1))
-            foreign = places == FOREIGN
+            foreign = (places == FOREIGN) & (events["time_ns"] >= self._first_ns)
             self._strangers.note(hi[foreign], lo[foreign])
+        if kind == Kind.FINISHED:
+            self._side.finished(events[places == FOREIGN])
         marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
         self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
 
@@ -298,6 +307,7 @@ class _Block:
             measure_begin_ns=min(begin, default=MISSING),
             measure_end_ns=max(end, default=MISSING),
             release_ns=min(release, default=MISSING),
+            side_end_ns=self._side.end_ns(self._first_ns),
             tracked=self._tracked(),
             unlock_looks=self._unlock_looks or None,
             refusals={why: ids.messages() for why, ids in self._refused.items()},

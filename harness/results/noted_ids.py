@@ -1,9 +1,11 @@
-"""Counts the different ids among many, noted piece by piece."""
+"""Ids among many events, noted piece by piece: how many there are, when the last one ended."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from harness.results.earliest import NO_STAMP
+from harness.results.eventlog import EVENT, Events, idents
 from harness.results.published import Halves
 
 
@@ -32,3 +34,25 @@ class NotedIds:
         counts as one of its own."""
         unnamed = sum(int(((hi == 0) & (lo == 0)).sum()) for hi, lo in self._parts)
         return self.different() - (unnamed > 0) + unnamed
+
+
+class SideEnds:
+    """When what tasks of units had set going at once was over."""
+
+    def __init__(self) -> None:
+        self._ends = [np.empty(0, dtype=EVENT)]
+        self._later = [np.empty(0, dtype=EVENT)]
+
+    def finished(self, events: Events) -> None:
+        """Ends of tasks that are none of a unit."""
+        self._ends.append(events.copy())
+
+    def spawned(self, events: Events) -> None:
+        """Publications of such tasks."""
+        self._later.append(events[events["flags"] != 0].copy())
+
+    def end_ns(self, first_ns: int) -> int:
+        """The last end from `first_ns` on, of tasks without an ETA; NO_STAMP if there is none."""
+        ends, later = np.concatenate(self._ends), np.concatenate(self._later)
+        ends = ends[(ends["time_ns"] >= first_ns) & ~np.isin(idents(ends), idents(later))]
+        return int(ends["time_ns"].max(initial=NO_STAMP))

@@ -16,6 +16,7 @@ from harness.results.load_records import LoadPhaseRecord, Saturation
 from harness.results.own_task_record import OwnTaskRecord
 from harness.results.periodic_record import Periodic
 from harness.results.stored import Stored
+from harness.results.unfinished import Unfinished
 
 SCHEMA_VERSION = 1
 
@@ -45,9 +46,15 @@ class BlockRecord(Stored):
     """UTC, ISO 8601."""
     isolation: dict[str, str] = {}
     """How broker and backend kept the block apart: `database`, `vhost`, `key prefix` ..."""
+    bound_s: float | None = None
+    """How long it might take at most, from ready workers to the last look for results; None in
+    records of older versions."""
+    unfinished: dict[str, Unfinished] = {}
+    """Tasks that were still under way when nobody waited any more; see `Unfinished`."""
     window_s: float | None = None
     """Closed: first publish to last result seen. Backlog: release to last task finished. Open
-    loop: first unit due to last result seen, of the counted phases."""
+    loop: first unit due to last result seen, of the counted phases. Of your own tasks at least to
+    the end of the last one that they had published without an ETA."""
     units: int = 0
     """Measured units that were published, or were tried to be."""
     tasks: int = 0
@@ -182,10 +189,10 @@ class BlockRecord(Stored):
 
     @property
     def as_expected(self) -> bool:
-        """`sound`; where something was broken on purpose, whether nothing went wrong that no fault
-        is to blame for, and every promise was kept."""
+        """`sound`, and at rest in the end; where something was broken on purpose, whether nothing
+        went wrong that no fault is to blame for, and every promise was kept."""
         if self.unattributed is None:
-            return self.sound
+            return self.sound and not self.unfinished
         kept = all(promise.kept != "broken" for promise in self.promises)
         return self.unattributed.unsound == 0 and kept
 

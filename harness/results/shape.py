@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,9 @@ class BlockShape:
             return self.mix.countdowns_ns(units)
         return np.full(len(units), int(self.countdown_s * 1e9), dtype=np.int64)
 
+    timeout_s: float = math.inf
+    """How long a unit may take; see `ledger.settle`."""
+
 
 def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
     """How to read the events of a cell's blocks; `seed` is the run's."""
@@ -77,6 +81,7 @@ def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
         steps=steps if several else (),
         calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
         mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
+        timeout_s=float(cell.measure.get("timeout", math.inf)),
         priorities=priorities_in_turn(cell),
         countdown_s=max(countdowns_s_of(cell).values()),
     )

@@ -46,6 +46,8 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         sequential=shape.sequential,
         steps=shape.steps,
         stores_results=shape.stores_results,
+        timeout_s=shape.timeout_s,
+        watched=shape.watched,
     )
     timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
     counted = counted_units(merged, plan)
@@ -97,12 +99,13 @@ def _window_ns(
     shape: BlockShape,
 ) -> int | None:
     """From the first unit due (a closed load's are due when they are published), or from the
-    release of a backlog, to the last completed one seen, or finished."""
+    release of a backlog, to the last completed one seen, or finished, and to the end of what the
+    tasks had set going at once: that work is theirs."""
     if not usable.any():
         return None
     begin = merged.release_ns if shape.held else merged.units.due_ns[counted].min()
     ended_ns = merged.units.seen_ns if shape.watched else timing.end_ns
-    end = ended_ns[usable].max()
+    end = max(ended_ns[usable].max(), merged.side_end_ns)
     return None if begin == MISSING or end <= begin else int(end - begin)
 
 

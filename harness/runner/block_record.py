@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from harness.results.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
+from harness.results.unfinished import Unfinished, unfinished
 from harness.runner import costs, depth, results_left
 from harness.runner.job import BlockJob
 from harness.runner.logs import mismatches_in
@@ -38,6 +39,7 @@ def record_block(
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     result = _digested(job, measured)
+    left = {} if measured.at_rest else unfinished(job.events, measured.over_ns)
     workload = job.cell.workload.model_dump()
     kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
     periodic, fires = kept or (None, None)
@@ -52,6 +54,7 @@ def record_block(
         *result.fields["warnings"],
         *diagnosed(evidence),
         *_warnings(measured, redact),
+        *_of_unfinished(measured, left),
         *costs.warnings(measured.costs),
         *results_left.warnings(measured.left, redact),
         *schedule_warnings(periodic),
@@ -65,6 +68,8 @@ def record_block(
         started_at=started_at,
         isolation=dict(isolation),
         versions=versions[0] if versions else {},
+        bound_s=measured.bound_s,
+        unfinished=left,
         periodic=periodic,
         mismatches=mismatches_in(job.path / "logs"),
         files=files,
@@ -164,6 +169,16 @@ def _mixed(versions: Sequence[Mapping[str, str]]) -> str:
         f"clients and workers of this block ran different software: {', '.join(words)}. "
         "Somebody changed the environment while it ran: measure again"
     )
+
+
+def _of_unfinished(measured: Measured, left: Mapping[str, Unfinished]) -> Iterator[RecordedWarning]:
+    tasks = {name: one.model_dump() for name, one in left.items()}
+    if measured.out_of_time:
+        yield RecordedWarning(
+            code="out_of_time", data={"bound_s": measured.bound_s, "tasks": tasks}
+        )
+    elif tasks:
+        yield RecordedWarning(code="never_at_rest", data={"tasks": tasks})
 
 
 def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[RecordedWarning]:

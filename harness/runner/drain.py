@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.probe.events import Kind
 from harness.processes import pid_lives
-from harness.results.eventlog import Tail
+from harness.results.eventlog import Tail, all_of_kind
 from harness.services.base import Namespace
 
 LOOK_S = 0.05
@@ -31,28 +31,34 @@ class Drain:
         stores_results: bool,
         quiet_s: float = QUIET_S,
         settle_s: float = 0.0,
+        spawns: bool = False,
     ) -> None:
         """`settle_s`: how long nothing may have moved before all counts as done; `quiet_s`: how
-        long, where it is not known how much there is to be done."""
+        long, where it is not known how much there is to be done. `spawns`: tasks may publish
+        further ones, which are waited for as well, however far off their time is."""
         self._quiet_s = quiet_s
         self._tail = Tail(events)
         self._broker = broker
         self._stores_results = stores_results
         self._settle_s = settle_s
+        self._spawns = spawns
+        self._events = events
+        self._spawned_before = self._due_ns = 0
 
     def finished(self) -> int:
         """Task functions that have ended so far, warm-up included."""
         self._tail.refresh()
         return self._tail.count(Kind.FINISHED)
 
-    def wait(self, expected: int | None, stall_s: float, watch: Callable[[], bool]) -> None:
-        """Return when `expected` tasks have finished and all is idle; or when all has been idle
-        for `quiet_s`; or when nothing has moved for `stall_s`; or when `watch` says no.
+    def wait(self, expected: int | None, limit_s: float, watch: Callable[[], bool]) -> bool:
+        """Wait until `expected` tasks have finished and all is idle, or all has been idle for
+        `quiet_s`: whether it came to that within `limit_s`, before `watch` said no.
 
-        Idle: every task received was started, finished and stored, and the queue is empty.
+        Idle: every task received was started, finished and stored, the queue is empty, and
+        no task that others published has still to come due.
         """
         before: tuple[int, ...] = ()
-        moved = idle_since = time.monotonic()
+        began = moved = idle_since = time.monotonic()
         while watch():
             self._tail.refresh()
             now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
@@ -60,40 +66,54 @@ class Drain:
                 before, moved = counts, now
             idle = self._idle(counts)
             idle_since = idle_since if idle else now
-            complete = expected is not None and counts[2] >= expected
+            complete = expected is not None and counts[2] >= expected + self._spawned()
             complete = complete and now - moved >= self._settle_s
             if idle and (complete or now - idle_since >= self._quiet_s):
-                return
-            if now - moved >= stall_s:
-                return
+                return True
+            if now - began >= limit_s:
+                return False
             time.sleep(LOOK_S)
+        return False
 
     def wait_after_faults(
-        self, expected: int, stall_s: float, redelivery_s: float | None, watch: Callable[[], bool]
-    ) -> None:
+        self, expected: int, limit_s: float, redelivery_s: float | None, watch: Callable[[], bool]
+    ) -> bool:
         """The same for a block in which something was broken: what was lost will never come, so
         counts do not tell when all is idle.
 
-        Returns when nothing has moved for AFTERMATH_S while no living process runs a task, the
-        queue is empty, and the broker holds nothing that it would deliver again within `stall_s`
-        (`redelivery_s`: how long that takes; None: at once). A broker that cannot be asked is not
-        empty.
+        It is at rest when nothing has moved for AFTERMATH_S while no living process runs a task,
+        the queue is empty, and the broker holds nothing that it would deliver again within
+        `limit_s` (`redelivery_s`: how long that takes; None: at once). A broker that cannot be
+        asked is not empty.
         """
-        waits = redelivery_s is not None and redelivery_s < stall_s
+        waits = redelivery_s is not None and redelivery_s < limit_s
         before: tuple[int, ...] = ()
-        moved = time.monotonic()
+        began = moved = time.monotonic()
         while watch():
             self._tail.refresh()
             now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
             if counts != before:
                 before, moved = counts, now
-            if now - moved >= stall_s:
-                return
-            complete = counts[2] >= expected and now - moved >= QUIET_S
+            complete = counts[2] >= expected + self._spawned() and now - moved >= QUIET_S
             quiet = complete or now - moved >= AFTERMATH_S
             if quiet and not self._running() and not self._held(unacknowledged=waits):
-                return
+                return True
+            if now - began >= limit_s:
+                return False
             time.sleep(LOOK_S)
+        return False
+
+    def _spawned(self) -> int:
+        """Side tasks that were published so far."""
+        return self._tail.count(Kind.SPAWNED) if self._spawns else 0
+
+    def _latest_due_ns(self) -> int:
+        """When the last side task may run, which a broker may hold in other queues until then."""
+        count = self._spawned()
+        if count != self._spawned_before:
+            self._spawned_before = count
+            self._due_ns = int(all_of_kind(self._events, Kind.SPAWNED)["time_ns"].max(initial=0))
+        return self._due_ns
 
     def _running(self) -> bool:
         """Whether a living process is inside a task's function."""
@@ -115,5 +135,7 @@ class Drain:
         if not received <= started == finished + retried:
             return False
         if self._stores_results and stored < finished:
+            return False
+        if time.monotonic_ns() < self._latest_due_ns():
             return False
         return not self._broker.depth()

@@ -37,6 +37,8 @@ from harness.usage import Usage, cpu_ns_by_process
 _LEAD_S = 0.2
 """Between the command and the first moment planned: every client has read it by then."""
 _ANSWER_S = 30.0
+_LATE_S = 2.0
+"""What has been stored by the end of a drain is seen by then."""
 _SEARCH, _SUSTAINED = "search", "sustained"
 
 
@@ -89,7 +91,8 @@ class OpenSession(Session):
         self._settle(done_before + sent * shape.tasks_per_unit)
         self._results += sent * (shape.tasks_per_unit if shape.grouped else 1)
         if observer is not None:
-            limit_s = self.room.cell.measure.timeout
+            # What is at rest is seen soon, and what is not has had its time.
+            limit_s = self.room.cell.measure.timeout if self._at_rest else _LATE_S
             self._seen = observer.ask(
                 "settle", limit_s + _ANSWER_S, self.watch, limit_s=limit_s, expected=self._results
             )
@@ -102,9 +105,11 @@ class OpenSession(Session):
             return
         while not faults.over and self.going_on():
             time.sleep(LOOK_S)
-        stall_s = self.room.cell.measure.timeout
+        limit_s = self.room.cell.measure.timeout
         redelivery_s = redelivery_time_s(self.room.cell.configuration)
-        self.drain.wait_after_faults(expected_tasks, stall_s, redelivery_s, self.going_on)
+        self._at_rest = self.drain.wait_after_faults(
+            expected_tasks, limit_s, redelivery_s, self.going_on
+        )
 
     def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.clients.process import Client
 from harness.clients.several import Clients
-from harness.errors import HarnessError
+from harness.errors import ClientError, HarnessError
 from harness.probe.events import NO_ID, Kind
 from harness.probe.recorder import Recorder
 from harness.results.fault_notes import FaultNote
@@ -25,13 +25,15 @@ from harness.runner.events import Goal
 from harness.runner.faults.engine import FaultEngine
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
+from harness.scenario.bounds import CHECK_S, block_bound_s
 from harness.scenario.models import Cell
 from harness.services.base import Namespace
 from harness.usage import Usage
 from harness.workers.beat import BeatSeat
 from harness.workers.process import Workers
 
-_CHECK_S = 30.0
+_ANSWERS_S = 30.0
+"""How long clients may take to stop when a block's time is up."""
 _SETTLE_S = 0.5
 
 
@@ -45,6 +47,14 @@ class Measured:
     """The user ended it."""
     gave_up: bool = False
     """The client found that nothing came back any more."""
+    bound_s: float | None = None
+    """How long all might take at most."""
+    out_of_time: bool = False
+    """It did, and was ended."""
+    at_rest: bool = True
+    """Nothing was under way any more when nobody waited any more."""
+    over_ns: int = 0
+    """When that was."""
     workers_alive: bool = True
     waiting: int = 0
     """Messages in the queue when nobody waited any more."""
@@ -142,7 +152,12 @@ class Session:
             stores_results=room.shape.stores_results and not own,
             quiet_s=quiet_s(room.cell, room.shape),
             settle_s=_SETTLE_S if own else 0.0,
+            spawns=own,
         )
+        self._bound_s = block_bound_s(room.cell)
+        self._ends_at = time.monotonic() + self._bound_s
+        self._out_of_time = False
+        self._at_rest = True
         self._trouble = ""
         self._told_to_stop = False
 
@@ -160,6 +175,7 @@ class Session:
         spent = self.room.meter.end()
         self.room.courier.stage("checking")
         self._check(loaded)
+        over_ns = time.monotonic_ns()
         alive = self.workers.all_alive()
         cut_short = self.interrupts.requested
         # What a dead worker and its pool had used is known to nobody any more. And when the user
@@ -171,6 +187,10 @@ class Session:
             trouble=self._trouble,
             cut_short=cut_short,
             gave_up=loaded.gave_up,
+            bound_s=self._bound_s,
+            out_of_time=self._out_of_time,
+            at_rest=self._at_rest and not self._out_of_time,
+            over_ns=over_ns,
             workers_alive=alive,
             waiting=self.room.broker.depth() or 0,
             faults=faults.notes if faults is not None else (),
@@ -196,6 +216,8 @@ class Session:
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
             self.come_to_rest(done_before + count)
+        elif self.room.shape.mix is not None:  # their side tasks are no measured ones'
+            self.come_to_rest(0)
 
     def watch(self) -> None:
         """Called all the time: a dead worker, a full disk or the user's Ctrl-C ends the load in
@@ -207,18 +229,26 @@ class Session:
         except HarnessError as error:
             self._trouble = self._trouble or str(error)
         self._trouble = self._trouble or self._disk.trouble()
-        if (self._trouble or self.interrupts.requested) and not self._told_to_stop:
+        over_s = time.monotonic() - self._ends_at
+        self._out_of_time = self._out_of_time or over_s > 0
+        if over_s > _ANSWERS_S + CHECK_S:
+            raise ClientError(f"clients did not stop within {_ANSWERS_S:g} s of the block's end")
+        if not self._may_go_on() and not self._told_to_stop:
             self._told_to_stop = True
             self.clients.tell("stop")
+
+    def _may_go_on(self) -> bool:
+        return not (self._trouble or self.interrupts.requested or self._out_of_time)
 
     def going_on(self) -> bool:
         """`watch`, and whether there is a reason to go on."""
         self.watch()
-        return not self._trouble and not self.interrupts.requested
+        return self._may_go_on()
 
     def come_to_rest(self, expected_tasks: int | None) -> None:
-        """Wait until nothing is under way any more."""
-        self.drain.wait(expected_tasks, self.room.cell.measure.timeout, self.going_on)
+        """Wait until nothing is under way any more, for as long as a unit may take."""
+        limit_s = self.room.cell.measure.timeout
+        self._at_rest = self.drain.wait(expected_tasks, limit_s, self.going_on)
 
     def _check(self, loaded: Loaded) -> None:
         """Let what is under way come to rest, then have the missing results looked for."""
@@ -227,7 +257,7 @@ class Session:
         elif self.room.shape.mix is not None:
             self.come_to_rest(0)  # what the tasks have published themselves
         units = loaded.unseen or [()] * len(self.clients)
-        arguments = [{"limit_s": _CHECK_S, "units": list(own)} for own in units]
+        arguments = [{"limit_s": CHECK_S, "units": list(own)} for own in units]
         self.clients.ask_each("check", None, self.watch, arguments)
 
 

@@ -18,6 +18,7 @@ from harness.scenario.axes import (
     in_work,
     short_names,
 )
+from harness.scenario.bounds import default_timeout_s
 from harness.scenario.capabilities import (
     cell_conflicts,
     nothing_stored,
@@ -34,6 +35,7 @@ from harness.scenario.faulty_loads import (
     with_faults,
 )
 from harness.scenario.load_models import (
+    BacklogLoad,
     Load,
     MeasureOverride,
     RateLoad,
@@ -296,6 +298,7 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
             problems.append(document.value_mark(where).problem(message))
         for index, load in enumerate(loads):
             measure = _merged(_merged(scenario.measure, workload.measure), load.measure)
+            measure = _with_timeout(measure, load)
             if message := load_conflict(load, scenario.faults):
                 problems.append(document.value_mark((*loads_at, index)).problem(message))
             own = bool(faults_of(load))
@@ -322,6 +325,13 @@ def _plain(entry: Any) -> Any:
     if "loads" in type(entry).model_fields:
         spent["loads"] = None
     return entry.model_copy(update=spent)
+
+
+def _with_timeout(measure: Measure, load: Load) -> Measure:
+    """A backlog's own default, where nobody has said another."""
+    if not isinstance(load, BacklogLoad) or "timeout" in measure.model_fields_set:
+        return measure
+    return measure.model_copy(update={"timeout": default_timeout_s(measure.units)})
 
 
 def _merged(measure: Measure, override: MeasureOverride) -> Measure:

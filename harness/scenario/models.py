@@ -31,7 +31,10 @@ class Measure(Frozen):
     blocks: Annotated[int, Field(ge=1, le=1000)] = 1
     """Measured repetitions of each cell, each with fresh workers and a namespace of its own."""
     timeout: PositiveDuration = 30.0
-    """How long one unit's result is waited for, and how long a block may stand still."""
+    """How long one unit may take: from the moment it was due (load `rate`), was published
+    (`closed`, `schedule`), or from the release of a backlog, whose default is 0.2 s more for each
+    unit. Later is `timed_out`. What is under way when the last unit has had its time is not waited
+    for."""
     interval: Annotated[Duration, Field(ge=0.01)] = 1.0
     """Of the time series that every block leaves beside its samples."""
     startup_timeout: PositiveDuration = 60.0

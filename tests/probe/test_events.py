@@ -39,6 +39,8 @@ def test_numbers_are_fixed() -> None:
         "FAILURE": 14,
         "REFUSED": 15,
         "UNSTORED": 16,
+        "TASK": 17,
+        "SPAWNED": 18,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 from harness.probe.events import Outcome, UnitFlag
@@ -232,6 +233,10 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
 
 
 def foreign_tasks(history: History) -> int:
-    """Tasks that ran though no client of the block told of their publication."""
+    """Tasks that ran though no client of the block told of their publication, since it published
+    its first measured unit."""
     unheard = [task for unit in history.units if not unit.recorded for task in unit.tasks]
-    return len({task.ident for task in unheard + history.strangers if task.started})
+    measured = [unit for unit in history.units if unit.flag == UnitFlag.MEASURED and unit.recorded]
+    first = min((unit.publish for unit in measured), default=math.inf)
+    late = [task for task in unheard + history.strangers if max(task.started, default=0) >= first]
+    return len({task.ident for task in late})

@@ -1,6 +1,8 @@
 """Its tasks, each a trap of its own."""
 
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,35 @@ def parent(value: int) -> int:
     double.apply_async((value,), queue="another", priority=3)
     assert double(value) == 2 * value  # as a plain function
     return value
+
+
+@app.task
+def fans_out(value: int) -> int:
+    """Three side tasks at once, and one that comes due in two seconds."""
+    for _ in range(3):
+        sleepy.delay(0.3)
+    sleepy.apply_async((0.0,), countdown=2)
+    return value
+
+
+@app.task
+def sleepy(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@app.task
+def comes_again(value: int) -> int:
+    """A poller: it is there for ever."""
+    comes_again.apply_async((value,), countdown=0.2)
+    return value
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True)
+def poison() -> None:
+    """The kernel's OOM killer takes its process, whenever it runs. Each call is a line."""
+    with Path(os.environ["TRAP_CALLS"]).open("a", encoding="utf-8") as calls:
+        calls.write("poison\n")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @app.task

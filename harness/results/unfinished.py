@@ -1,0 +1,74 @@
+"""What was still under way when a block was over, task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from harness.probe.events import Kind, name_of
+from harness.results.eventlog import EVENT, Events, chunks, ident_of, idents, logs_in, of_kind
+from harness.results.stored import Stored
+
+_RECENT_NS = 5_000_000_000
+"""What ran within so much of the end was moving."""
+UNKNOWN = "a task of another app"
+_KINDS = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED, Kind.SPAWNED, Kind.TASK)
+
+
+class Unfinished(Stored):
+    """One task that had not come to rest."""
+
+    executions: int = 0
+    """How often it was started, by all messages."""
+    messages: int = 0
+    """How many those were."""
+    never_run: int = 0
+    """Messages that other tasks published and that were not run."""
+
+    @property
+    def again(self) -> int:
+        """Executions beyond the first of a message."""
+        return self.executions - self.messages
+
+
+def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
+    """By name every task that ran in the last seconds before `over_ns`, was running then, or was
+    published by another one and not run. Reads the event logs in `folder` once."""
+    events = _events(folder)
+    names = _names(events[Kind.TASK])
+    started, spawned = events[Kind.STARTED], events[Kind.SPAWNED]
+    ended = np.concatenate([events[Kind.FINISHED], events[Kind.RETRIED]])
+    run, over = idents(started), idents(ended)
+    moving = (started["time_ns"] > over_ns - _RECENT_NS) | ~np.isin(run, over)
+    waiting = ~np.isin(idents(spawned), run)
+    numbers = {*started["unit"][moving].tolist(), *spawned["unit"][waiting].tolist()}
+    found = {}
+    for number in sorted(numbers):
+        mine = started["unit"] == number
+        found[names.get(number, UNKNOWN)] = Unfinished(
+            executions=int(mine.sum()),
+            messages=len(np.unique(run[mine])),
+            never_run=int((waiting & (spawned["unit"] == number)).sum()),
+        )
+    return found
+
+
+def _events(folder: Path) -> dict[Kind, Events]:
+    parts: dict[Kind, list[Events]] = {kind: [np.empty(0, dtype=EVENT)] for kind in _KINDS}
+    for path in logs_in(folder):
+        for chunk in chunks(path):
+            for kind in _KINDS:
+                parts[kind].append(of_kind(chunk, kind).copy())
+    return {kind: np.concatenate(some) for kind, some in parts.items()}
+
+
+def _names(events: Events) -> dict[int, str]:
+    """Number -> name. Every worker of a block tells the same ones."""
+    parts: dict[int, dict[int, bytes]] = {}
+    for event in events:
+        parts.setdefault(int(event["unit"]), {})[int(event["position"])] = ident_of(event)
+    return {
+        number: name_of(some[place] for place in sorted(some)) for number, some in parts.items()
+    }

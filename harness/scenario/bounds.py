@@ -1,0 +1,73 @@
+"""How long a block may take at most: known before it starts, printed, and kept by the runner.
+
+`measure.timeout` is how long one unit may take. A load is over when its last unit was due and so
+much time has passed; what its tasks have set going beside it has as long again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from harness.scenario.load_models import (
+    BacklogLoad,
+    ClosedLoad,
+    RateLoad,
+    SaturateLoad,
+    ScheduleLoad,
+)
+from harness.scenario.models import Cell, Measure
+from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.workload_models import PeriodicWorkload
+
+CHECK_S: Final = 30.0
+"""For results that nobody has seen when all is over."""
+_PUBLISH_S = 0.05
+"""For publishing one unit of a backlog: confirmed, over a slow network."""
+_WARMUP_CALLERS = 8
+"""As many as wait for warm-up units where the load has no callers of its own."""
+_BACKLOG_UNIT_S = 0.2
+
+
+def default_timeout_s(units: int | None) -> float:
+    """Of a backlog, whose last unit waits for all before it: 30 s, and 0.2 s for each unit."""
+    return 30.0 + _BACKLOG_UNIT_S * (units or 0)
+
+
+def block_bound_s(cell: Cell) -> float:
+    """Seconds from ready workers to the end of the last look for results, at most."""
+    measure = cell.measure
+    bound_s = _warm_up_s(cell) + _load_s(cell) + 2 * measure.timeout + CHECK_S
+    if isinstance(cell.workload, OwnTaskWorkload):  # its side tasks
+        bound_s += 2 * measure.timeout
+    # What is started again has to boot, and what it holds up comes to rest after it.
+    faults = cell.load.faults if isinstance(cell.load, RateLoad) else None
+    return bound_s + len(faults or ()) * measure.startup_timeout
+
+
+def _warm_up_s(cell: Cell) -> float:
+    callers = cell.load.in_flight if isinstance(cell.load, ClosedLoad) else _WARMUP_CALLERS
+    return _in_turn_s(cell.measure.warmup, callers, cell.measure)
+
+
+def _in_turn_s(units: int, callers: int, measure: Measure) -> float:
+    """Of units that callers wait for, each as long as it may take."""
+    return math.ceil(units / callers) * measure.timeout
+
+
+def _load_s(cell: Cell) -> float:
+    load, measure = cell.load, cell.measure
+    units, duration_s = measure.units or 0, measure.duration or 0.0
+    if isinstance(load, ClosedLoad):
+        return duration_s or _in_turn_s(units, load.in_flight, measure)
+    if isinstance(load, BacklogLoad):
+        return units * _PUBLISH_S
+    if isinstance(load, RateLoad):
+        if load.phases is not None:
+            return sum(phase.duration for phase in load.phases)
+        return duration_s or units / (load.rate or 1.0)
+    if isinstance(load, SaturateLoad):
+        return load.time + load.step
+    assert isinstance(load, ScheduleLoad)  # noqa: S101 - there are no others
+    every = cell.workload.every if isinstance(cell.workload, PeriodicWorkload) else None
+    return duration_s + 2 * (every or 60.0)
