@@ -235,8 +235,21 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
 def foreign_tasks(history: History) -> int:
     """Tasks that ran though no client of the block told of their publication, since it published
     its first measured unit."""
-    unheard = [task for unit in history.units if not unit.recorded for task in unit.tasks]
+    ran = [task for task in _unheard(history) if task.started]
+    return len({task.ident for task in ran if max(task.started) >= _first_publish(history)})
+
+
+def side_end(history: History) -> int | None:
+    """When the last of them ended."""
+    ends = [at for task in _unheard(history) for at, _ in task.finished]
+    return max((at for at in ends if at >= _first_publish(history)), default=None)
+
+
+def _unheard(history: History) -> list[Task]:
+    told = [task for unit in history.units if not unit.recorded for task in unit.tasks]
+    return told + history.strangers
+
+
+def _first_publish(history: History) -> float:
     measured = [unit for unit in history.units if unit.flag == UnitFlag.MEASURED and unit.recorded]
-    first = min((unit.publish for unit in measured), default=math.inf)
-    late = [task for task in unheard + history.strangers if max(task.started, default=0) >= first]
-    return len({task.ident for task in late})
+    return min((unit.publish for unit in measured), default=math.inf)

@@ -30,6 +30,7 @@ from tests.results.reference import (
     foreign_tasks,
     raised,
     seen,
+    side_end,
     verdicts,
 )
 
@@ -174,6 +175,7 @@ def expected_window(history: History, all_: list[Verdict], timed: list[Verdict])
         end = max(seen(history, verdict.unit)[0] or 0 for verdict in timed)
     else:
         begin, end = history.release, max(verdict.end or 0 for verdict in timed)
+    end = max(end, side_end(history) or 0)
     return end - begin if end > begin else None
 
 
