@@ -26,14 +26,16 @@ _INVALID = "(invalid: see harness check)"
 def _configs() -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "DESCRIPTION")]
     for path in _files("configs"):
+        # As --config takes it: only what lies directly in the folder is found by its name.
+        name = path.stem if path.parent == Path("configs") else str(path)
         try:
             one = load_configuration(path)
         except InvalidInput:
-            rows.append((path.stem, "", "", "", _INVALID))
+            rows.append((name, "", "", "", _INVALID))
             continue
         workers = f"{one.worker.count} x {one.worker.pool}-{one.worker.concurrency}"
         services = (one.broker.service, one.backend.service)
-        rows.append((one.name, *services, workers, one.description))
+        rows.append((name, *services, workers, one.description))
     return rows
 
 

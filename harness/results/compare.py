@@ -18,6 +18,7 @@ from harness.errors import RecordError, UsageError
 from harness.results.comparability import unfit_pair, unlike_rates
 from harness.results.comparison import Comparison, ComparisonReport, GroupMean
 from harness.results.emulators import marked
+from harness.results.identity import matched, places_of
 from harness.results.layers import layer_paths
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
@@ -64,7 +65,7 @@ def compare_run(
     are pairs. Raises UsageError if there is no such base, or nothing to compare.
     """
     plan = comparison_plan(record)
-    places = [place_of(cell) for cell in record.cells]
+    places = places_of(record.cells)
     try:
         base = base or (plan and plan.base) or default_base(places)
         indices = paired_cells(places, base)
@@ -109,7 +110,7 @@ def _out_of_time(record: RunRecord, plan: Compare | None, report: ComparisonRepo
 def compare_runs(
     base: RunRecord, head: RunRecord, *, margin: float = DEFAULT_MARGIN, force: bool = False
 ) -> ComparisonReport:
-    """Cells of the same name in two runs; blocks are paired by their order.
+    """The cells that two runs have in common; blocks are paired by their order.
 
     Never interleaved, so ratios without a verdict. Raises UsageError if the two ran in unlike
     environments (unless forced), have no cell in common, or are one and the same.
@@ -118,12 +119,14 @@ def compare_runs(
         raise UsageError(f"{base.run_id} is both BASE and HEAD: name two runs, or RUN alone")
     ours = {cell.name: cell for cell in base.cells}
     theirs = {cell.name: cell for cell in head.cells}
-    names = [name for name in ours if name in theirs]
-    if not names:
+    same = matched(base.cells, head.cells)
+    if not same:
         raise UsageError(
             f"runs {base.run_id} and {head.run_id} have no cell in common, and cells are matched "
-            f"by their names: {_first_of(ours)} there, {_first_of(theirs)} here"
+            f"by what they measure: {_first_of(ours)} there, {_first_of(theirs)} here"
         )
+    unmatched = ours.keys() - same.keys()
+    unmatched |= theirs.keys() - {cell.name for cell in same.values()}
     differences = environment_differences(base, head)
     if differences and not force:
         listed = "".join(f"\n  {line}" for line in differences)
@@ -140,9 +143,9 @@ def compare_runs(
         environment_differences=differences,
         configuration_differences=configuration_differences(base, head),
         margin=margin,
-        unmatched=tuple(sorted(set(ours) ^ set(theirs))),
+        unmatched=tuple(sorted(unmatched)),
     )
-    return _judged(frame, [_by_order(ours[name], theirs[name]) for name in names])
+    return _judged(frame, [_by_order(ours[name], other) for name, other in same.items()])
 
 
 def comparison_plan(record: RunRecord) -> Compare | None:
@@ -160,11 +163,6 @@ def comparison_plan(record: RunRecord) -> Compare | None:
 def _first_of(names: Iterable[str]) -> str:
     first, *others = [*names, "nothing"]
     return first + (" ..." if len(others) > 1 else "")
-
-
-def place_of(cell: CellRecord) -> Place:
-    """Where a recorded cell stands in its scenario's matrix."""
-    return Place(str(cell.config.get("name", "")), cell.axes, cell.name)
 
 
 # --- pairs of blocks ----------------------------------------------------------------------------

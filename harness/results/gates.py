@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.results.comparability import unlike_rates
 from harness.results.comparison import GateResult
 from harness.results.emulators import NOT_JUDGED, marked_gate
+from harness.results.identity import matched
 from harness.results.named_metrics import metric_named
 from harness.results.pooled import measured_blocks, pooled_distribution
 from harness.results.record import BlockRecord, CellRecord, RunRecord
@@ -141,14 +142,14 @@ class _Evaluation:
         if self.unlike and not self.force:
             differences = "; ".join(self.unlike)
             raise _NoValue(f"the baseline's environment differs ({differences}); see --force")
-        same = [other for other in self.baseline.record.cells if other.name == cell.name]
-        if not same:
+        same = matched([cell], self.baseline.record.cells).get(cell.name)
+        if same is None:
             raise _NoValue(f"the baseline {self.baseline.record.run_id} has no such cell")
         try:
-            value = _measured(gate.measure, same[0], self.baseline.folder)
+            value = _measured(gate.measure, same, self.baseline.folder)
         except _NoValue as error:
             raise _NoValue(f"in the baseline: {error}") from error
-        self._compare(gate.measure.metric, same[0], cell)
+        self._compare(gate.measure.metric, same, cell)
         return value
 
     def _compare(self, metric: str, base: CellRecord, cell: CellRecord) -> None:

@@ -6,7 +6,6 @@ hardly moves with the machine; otherwise the figure itself, which does.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +14,17 @@ from dataclasses import dataclass, field, replace
 from harness.errors import UsageError
 from harness.results.baselines import read_baselines
 from harness.results.catalog import Catalog, StoredRun
-from harness.results.compare import comparison_plan, is_interleaved, place_of
+from harness.results.compare import comparison_plan, is_interleaved
 from harness.results.facts import machine_of
+from harness.results.identity import places_of, series_key
 from harness.results.liveness import is_being_written
 from harness.results.metrics import Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.series import Point, Series, series_of
 from harness.results.views import scenario_name
+from harness.scenario.identity import configuration_key
 from harness.scenario.pairing import UnknownBaseError, default_base, paired_cells
+from harness.scenario.value_words import canonical
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.stats.changepoints import METHOD
 
@@ -68,7 +70,7 @@ class _Collection:
     reference: str | None
     baselines: Mapping[str, Sequence[str]]
     """Names by the run's folder."""
-    points: dict[tuple[str, str, str, str], list[Point]] = field(default_factory=dict)
+    points: dict[tuple[str, str, str], list[Point]] = field(default_factory=dict)
     reasons: dict[str, list[str]] = field(default_factory=dict)
     """Why something is left out -> the runs of which it is, oldest first; none: of all."""
 
@@ -159,14 +161,14 @@ def _own_reference(record: RunRecord, collection: _Collection) -> str | None:
     if plan is None:
         return None
     try:
-        return plan.base or default_base([place_of(cell) for cell in record.cells])
+        return plan.base or default_base(places_of(record.cells))
     except UnknownBaseError as error:
         collection.leave_out(f"no reference: {error}")
         return None
 
 
 def _references(record: RunRecord) -> tuple[str, ...]:
-    names = dict.fromkeys(place_of(cell).variant for cell in record.cells)
+    names = dict.fromkeys(place.variant for place in places_of(record.cells))
     return tuple(names) if len(names) > 1 else ()
 
 
@@ -175,7 +177,7 @@ def _with_references(
 ) -> list[tuple[CellRecord | None, CellRecord]]:
     if reference is None:
         return [(None, cell) for cell in record.cells]
-    pairs = paired_cells([place_of(cell) for cell in record.cells], reference)
+    pairs = paired_cells(places_of(record.cells), reference)
     return [(record.cells[base], record.cells[head]) for base, head in pairs]
 
 
@@ -183,8 +185,7 @@ def _definition(cell: CellRecord | None) -> str:
     """What a reference is, apart from versions that nobody pinned."""
     if cell is None:
         return ""
-    plain = {name: part for name, part in cell.config.items() if name != "description"}
-    return json.dumps([cell.name, plain], sort_keys=True)
+    return canonical([series_key(cell), configuration_key(cell.config)])
 
 
 # --- points -------------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ def _collect(run: StoredRun, collection: _Collection) -> None:
             collection.leave_out(f"{cell.name} has no complete block with a figure", record)
             continue
         machine = "" if collection.question.force else machine_of(record, cell, base)
-        key = (cell.name, work_of(cell), machine, _definition(base))
+        key = (series_key(cell), machine, _definition(base))
         named_point = replace(point, marks=(*point.marks, *named))
         collection.points.setdefault(key, []).append(named_point)
 
@@ -265,22 +266,18 @@ def _figures(cell: CellRecord, metric: Metric) -> dict[int, tuple[BlockRecord, f
     return found
 
 
-def work_of(cell: CellRecord) -> str:
-    """What was measured; the name alone does not say how many units or for how long."""
-    extent = {name: cell.measure.get(name) for name in ("units", "duration", "warmup")}
-    return json.dumps([cell.workload, cell.load, cell.axes, extent], sort_keys=True)
-
-
 # --- series and their changes -------------------------------------------------------------------
 
 
 def _in_order_of(
     newest: RunRecord, collection: _Collection, *, nominate: bool
 ) -> tuple[Series, ...]:
-    """Cells as in the newest run; of several series of one cell the newest first."""
+    """Cells as in the newest run, by the names that they have there; of several series of one cell
+    the newest first."""
     places = {cell.name: place for place, cell in enumerate(newest.cells)}
     entries = [
-        (cell, machine, points) for (cell, _, machine, _), points in collection.points.items()
+        (points[-1].cell.name, machine, points)
+        for (_, machine, _), points in collection.points.items()
     ]
     entries.sort(key=lambda entry: entry[2][-1].run.started_at, reverse=True)
     entries.sort(key=lambda entry: places.get(entry[0], len(places)))

@@ -16,8 +16,10 @@ from itertools import pairwise
 from harness.results.comparability import unfit
 from harness.results.comparison import LayerPath, LayerStep, StepVerdict
 from harness.results.emulators import NOT_JUDGED
+from harness.results.identity import places_of
 from harness.results.metrics import COMPARED, Metric
 from harness.results.record import BlockRecord, CellRecord
+from harness.scenario.identity import work_key
 from harness.scenario.pairing import axis_word
 from harness.stats.paired import FEWEST_PAIRS, confidence_of, estimate, false_discovery
 
@@ -76,14 +78,19 @@ def _groups(cells: Sequence[CellRecord]) -> list[list[CellRecord]]:
     for cell in cells:
         if AXIS in cell.axes:
             others = {path: value for path, value in cell.axes.items() if path != AXIS}
-            work = cell.name.rsplit("/", 2)[1:]
+            work = work_key(cell.workload, cell.load, cell.measure, cell.axes)
             key = json.dumps([cell.config.get("name"), others, work], sort_keys=True, default=str)
             groups.setdefault(key, []).append(cell)
     return list(groups.values())
 
 
 def _start(group: Sequence[CellRecord], base: str) -> CellRecord:
-    named = (cell for cell in group if f"{AXIS}={axis_word(cell.axes[AXIS])}" == base)
+    places = zip(group, places_of(group), strict=True)
+    named = (
+        cell
+        for cell, place in places
+        if base in (f"{AXIS}={place.word(AXIS)}", f"{AXIS}={axis_word(cell.axes[AXIS])}")
+    )
     return next(named, group[0])
 
 

@@ -203,6 +203,9 @@ class CellRecord(Stored):
     name: str
     config: dict[str, Any]
     axes: dict[str, Any]
+    axis_words: dict[str, str] = {}
+    """How the name calls the values of the axes. Cells are told apart and found again by the
+    values themselves; see `identity`."""
     workload: dict[str, Any]
     load: dict[str, Any]
     measure: dict[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.results.identity import matched
 from harness.results.record import CellRecord, RunRecord
 from harness.scenario.wording import printable
 
@@ -22,12 +23,13 @@ def environment_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]
 
 
 def server_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
-    """One line per server that is another one, `what: base / head`, of cells of the same name.
+    """One line per server that is another one, `what: base / head`, of cells that both have.
     What one side does not know is no difference."""
-    others = {cell.name: cell for cell in head.cells}
+    others = matched(base.cells, head.cells)
     lines = (
         line
         for cell in base.cells
+        if cell.name in others
         for role in sorted(cell.servers.keys() & others[cell.name].servers.keys())
         for line in _line(role, _server(cell, role), _server(others[cell.name], role))
     )
@@ -35,9 +37,9 @@ def server_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
 
 
 def configuration_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
-    """One line per field of a configuration, workload or load that cells of the same name do
+    """One line per field of a configuration, workload or load that a cell of both runs does
     not share, `what: base / head`: somebody edited the file between the two runs."""
-    others = {cell.name: cell for cell in head.cells}
+    others = matched(base.cells, head.cells)
     lines = (
         line
         for cell in base.cells
@@ -73,7 +75,7 @@ def _differences(base: RunRecord, head: RunRecord) -> Iterator[str]:
     ours, theirs = base.environment.packages, head.environment.packages
     for package in sorted(ours.keys() | theirs.keys()):
         yield from _line(package, ours.get(package), theirs.get(package))
-    others = {cell.name: cell for cell in head.cells}
+    others = matched(base.cells, head.cells)
     for cell in base.cells:
         if cell.name in others:
             yield from _of_cells(cell, others[cell.name])

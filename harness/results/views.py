@@ -13,7 +13,9 @@ from typing import Any
 from harness.results.catalog import StoredRun
 from harness.results.environment_records import Server
 from harness.results.figures import PHASES, Distribution
+from harness.results.identity import series_key
 from harness.results.record import BlockRecord, CellRecord, RunRecord
+from harness.scenario.value_words import digest
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ CELLS = (
     Column("packages", _PACKAGES, "of its clients and workers"),
     Column("planned", "INTEGER", "blocks"),
     Column("axes", "JSON", "values of the matrix"),
+    Column("series", "VARCHAR", "the same for the same cell in every run, whatever its name"),
     Column("definition", "JSON", "config, workload, load, measure as they were resolved"),
 )
 BLOCKS = (
@@ -205,6 +208,7 @@ def cell_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
             "packages": cell.packages,
             "planned": run.record.order.count(index),
             "axes": cell.axes,
+            "series": digest(series_key(cell)),
             "definition": definition | {"measure": cell.measure},
         }
 

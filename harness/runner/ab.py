@@ -182,7 +182,11 @@ def _cell(cell: Cell, name: str) -> Cell:
     label, workload, load = cell.name.rsplit("/", 2)
     word = f"{AXIS}={name}"
     label = f"{label[:-1]},{word}]" if label.endswith("]") else f"{label}[{word}]"
-    update = {"name": f"{label}/{workload}/{load}", "axes": {**cell.axes, AXIS: name}}
+    update = {
+        "name": f"{label}/{workload}/{load}",
+        "axes": {**cell.axes, AXIS: name},
+        "axis_words": {**cell.axis_words, AXIS: name},
+    }
     return cell.model_copy(update=update)
 
 

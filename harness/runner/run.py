@@ -332,6 +332,7 @@ def _cell_record(cell: Cell) -> CellRecord:
         name=cell.name,
         config=cell.configuration.model_dump(mode="json"),
         axes=cell.axes,
+        axis_words=cell.axis_words,
         workload=cell.workload.model_dump(mode="json", exclude={"measure"}),
         load=cell.load.model_dump(mode="json", exclude={"measure"}),
         measure=cell.measure.model_dump(mode="json"),

@@ -58,6 +58,7 @@ def _cell(stored: CellRecord) -> Cell:
         name=stored.name,
         configuration=Configuration.model_validate_json(json.dumps(stored.config)),
         axes=stored.axes,
+        axis_words=stored.axis_words,
         workload=_parsed(_WORKLOAD, _without_unset(stored.workload)),
         load=_parsed(_LOAD, stored.load),
         measure=Measure.model_validate_json(json.dumps(stored.measure)),

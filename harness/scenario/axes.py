@@ -12,6 +12,7 @@ from typing import Any
 from harness.errors import Problem
 from harness.scenario.document import Document, Location
 from harness.scenario.overrides import with_entry_written_out
+from harness.scenario.value_words import named_value
 from harness.scenario.wording import shown
 
 _NOT_MEASURED = ("name", "description")
@@ -86,14 +87,14 @@ def fields_of(kind: str, axes: Collection[str]) -> frozenset[str]:
 
 def about_work(axis: str) -> bool:
     """Whether any of its paths leads into workloads or loads."""
-    return any(_is_of_work(path) for path in parts(axis))
+    return any(is_of_work(path) for path in parts(axis))
 
 
 def in_configuration(scenario: Document, configuration: Document, point: Point) -> Document:
     """The configuration at a point. NoSuchPlaceError where a path leads nowhere."""
     for axis, index in point.items():
         for path in parts(axis):
-            if not _is_of_work(path):
+            if not is_of_work(path):
                 part = _part(scenario, axis, index)
                 configuration = configuration.placed(tuple(path.split(".")), part)
     return configuration
@@ -104,7 +105,7 @@ def in_work(scenario: Document, point: Point) -> Document:
     at_point = scenario
     for axis, index in point.items():
         for path in parts(axis):
-            if _is_of_work(path):
+            if is_of_work(path):
                 kind, *field = path.split(".")
                 part = _part(scenario, axis, index)
                 for entry in _entries(at_point, kind):
@@ -126,10 +127,18 @@ def _entries(scenario: Document, kind: str) -> Iterator[Location]:
             yield (*location, index)
 
 
-def _is_of_work(path: str) -> bool:
+def is_of_work(path: str) -> bool:
+    """Whether a path leads into workloads or loads."""
     return path.partition(".")[0] in _OF_WORK and "." in path
 
 
 def _part(scenario: Document, axis: str, index: int) -> Document:
     key = scenario.key_mark(("matrix", axis))
-    return scenario.below(("matrix", axis, index), key)
+    return scenario.below(place_of_value(scenario, axis, index), key)
+
+
+def place_of_value(scenario: Document, axis: str, index: int) -> Location:
+    """Where a value stands: that of `{name: lean, value: ...}` one level deeper."""
+    place: Location = ("matrix", axis, index)
+    name, _ = named_value(scenario.get(place))
+    return place if name is None else (*place, "value")

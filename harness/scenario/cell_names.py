@@ -5,8 +5,7 @@ A part is its kind, its main number, and whatever differs from the default.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,21 +16,12 @@ from harness.scenario.load_models import ClosedLoad, Load, RateLoad
 from harness.scenario.message_options import MessageOptions
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
+from harness.scenario.value_words import canonical, told_by_digest, value_word, words_of
 from harness.scenario.workload_models import (
     HeavyTaskWorkload,
     PeriodicWorkload,
     Workload,
 )
-
-
-def value_word(value: Any) -> str:
-    """A value of the matrix or of a field, short and fit for a name."""
-    if isinstance(value, dict) and isinstance(value.get("name"), str):
-        value = value["name"]
-    elif isinstance(value, dict) and not any(isinstance(one, dict) for one in value.values()):
-        value = "+".join(f"{key}:{value_word(one)}" for key, one in value.items())
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join("_" if character in " \t\r\n/,[]" else character for character in text)[:40]
 
 
 @dataclass(frozen=True)
@@ -91,3 +81,76 @@ def _label(entry: BaseModel, kind: str, main: _Main, said: Collection[str]) -> s
         elif name not in skipped and value != field.default:
             words.append(f"{name}={value_word(value)}")
     return ",".join(words)
+
+
+# --- told apart ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WorkName:
+    """What a cell is called by behind its configuration."""
+
+    workload: str
+    load: str
+    said: Sequence[Mapping[str, Any]]
+    """Of workload, load and measuring plan each: all that tells it from others, by dotted names."""
+
+    @property
+    def label(self) -> str:
+        """`add/closed-8`."""
+        return f"{self.workload}/{self.load}"
+
+
+def work_labels(names: Sequence[WorkName]) -> list[str]:
+    """A label of its own for each. Those that would be alike say in what they differ:
+    `heavy_task-text,n=a/closed-8`, `add/closed-8,timeout=5`."""
+    alike: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        alike.setdefault(name.label, []).append(index)
+    labels = [name.label for name in names]
+    for places in alike.values():
+        if len(places) > 1:
+            told = _differing([names[place] for place in places])
+            for place, label in zip(places, told, strict=True):
+                labels[place] = label
+    return told_by_digest(labels, [canonical(list(map(dict, name.said))) for name in names])
+
+
+def _differing(names: Sequence[WorkName]) -> list[str]:
+    """Fields are added until all differ; those of the measuring plan stand behind the load."""
+    known: list[tuple[str, ...]] = [() for _ in names]
+    added: list[list[list[str]]] = [[[], []] for _ in names]
+    for part in range(len(names[0].said)):
+        for field in dict.fromkeys(field for name in names for field in name.said[part]):
+            values = [canonical(name.said[part].get(field)) for name in names]
+            finer = [(*before, value) for before, value in zip(known, values, strict=True)]
+            if len(set(finer)) == len(set(known)):
+                continue
+            known = finer
+            distinct = {
+                value: name.said[part].get(field) for value, name in zip(values, names, strict=True)
+            }
+            words = dict(zip(distinct, words_of(list(distinct.values())), strict=True))
+            for place, value in enumerate(values):
+                added[place][min(part, 1)].append(f"{field}={words[value]}")
+    return [
+        "/".join(",".join([label, *more]) for label, more in zip(labels, mores, strict=True))
+        for labels, mores in zip(((one.workload, one.load) for one in names), added, strict=True)
+    ]
+
+
+def fields_said(entry: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """Fields of a workload, load or plan by dotted names, without those that are said elsewhere.
+    Whole numbers are written as such: `5`, not `5.0`."""
+    found: dict[str, Any] = {}
+    for name, value in entry.items():
+        inner = value if name == "options" and isinstance(value, Mapping) else None
+        for field, one in (inner or {}).items():
+            found[f"{name}.{field}"] = one
+        if inner is None:
+            found[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+    return {
+        name: value
+        for name, value in found.items()
+        if not any(name == one or one.startswith(f"{name}.") for one in left_out)
+    }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from harness.scenario.axes import (
     fields_of,
     in_configuration,
     in_work,
+    place_of_value,
     short_names,
 )
 from harness.scenario.bounds import default_timeout_s
@@ -25,7 +26,13 @@ from harness.scenario.capabilities import (
     result_conflicts,
     stores_results,
 )
-from harness.scenario.cell_names import load_label, value_word, workload_label
+from harness.scenario.cell_names import (
+    WorkName,
+    fields_said,
+    load_label,
+    work_labels,
+    workload_label,
+)
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, NoSuchPlaceError
 from harness.scenario.faulty_loads import (
@@ -42,6 +49,7 @@ from harness.scenario.load_models import (
 )
 from harness.scenario.models import Cell, Measure, Scenario
 from harness.scenario.validation import validate
+from harness.scenario.value_words import canonical, named_value, words_of
 from harness.scenario.wording import shown
 from harness.scenario.workload_models import (
     Workload,
@@ -61,6 +69,8 @@ class Variant:
     axes: dict[str, Any]
     point: dict[str, int]
     """For each axis the index of its value."""
+    words: dict[str, str]
+    """For each axis the word of its value."""
     label: str
     """`redis`, or `redis[concurrency=4,task_acks_late=true]`."""
 
@@ -112,15 +122,24 @@ def _find_repeated(
     scenario: Document, path: str, values: list[Any], problems: list[Problem]
 ) -> None:
     seen: dict[str, int] = {}
-    for index, value in enumerate(values):
-        first = seen.setdefault(_identity(value), index)
+    names: dict[str, int] = {}
+    for index, entry in enumerate(values):
+        name, value = named_value(entry)
+        mark = scenario.value_mark(place_of_value(scenario, path, index))
+        first = seen.setdefault(canonical(value), index)
         if first != index:
-            mark = scenario.value_mark(("matrix", path, index))
             problems.append(mark.problem(f"the value {shown(value)} stands here twice"))
+        if name is not None:
+            name = entry["name"]
+            mark = scenario.value_mark(("matrix", path, index, "name"))
+            if not isinstance(name, str) or _VALUE_NAME.fullmatch(name) is None:
+                problems.append(mark.problem(f"{shown(name)} is no name for a value: {_NAMES}"))
+            elif names.setdefault(name, index) != index:
+                problems.append(mark.problem(f"two values with the name {shown(name)}"))
 
 
-def _identity(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+_VALUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
+_NAMES = "letters, digits, dots, dashes, underscores and +, at most 40, no mark first"
 
 
 def _check_single_values(
@@ -132,28 +151,48 @@ def _check_single_values(
 ) -> None:
     """Each value on its own first: a bad one is reported once, not at every point it is part of."""
     for axis, values in axes.items():
-        for index in range(len(values)):
-            point = {axis: index}
+        meanings: dict[str, Any] = {}
+        for index, entry in enumerate(values):
+            point, before = {axis: index}, len(problems)
+            found: list[Scenario | Configuration | None] = []
             try:
                 if about_work(axis):
-                    validate(Scenario, in_work(scenario, point), problems)
+                    found.append(validate(Scenario, in_work(scenario, point), problems))
                 for document in configurations:
-                    check(in_configuration(scenario, document, point), problems)
+                    found.append(check(in_configuration(scenario, document, point), problems))
             except NoSuchPlaceError as error:
                 problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
+            if len(problems) > before or not found:
+                continue
+            _, value = named_value(entry)
+            meaning = canonical(
+                [one and one.model_dump(mode="json", exclude={"matrix"}) for one in found]
+            )
+            same = meanings.setdefault(meaning, value)
+            if canonical(same) != canonical(value):
+                mark = scenario.value_mark(place_of_value(scenario, axis, index))
+                message = f"the value {shown(value)} means the same as {shown(same)} before it"
+                problems.append(mark.problem(message))
 
 
 def _points(
     scenario: Document, document: Document, axes: dict[str, list[Any]]
 ) -> Iterator[Variant]:
     names = short_names(list(axes))
+    known = {axis: [named_value(entry) for entry in entries] for axis, entries in axes.items()}
+    words = {
+        axis: words_of([value for _, value in entries], [name for name, _ in entries])
+        for axis, entries in known.items()
+    }
     base = str(document.get(("name",)))
     for choice in itertools.product(*(range(len(values)) for values in axes.values())):
         point = dict(zip(axes, choice, strict=True))
-        values = {axis: axes[axis][index] for axis, index in point.items()}
-        words = [f"{names[axis]}={value_word(value)}" for axis, value in values.items()]
-        label = f"{base}[{','.join(words)}]" if words else base
-        yield Variant(in_configuration(scenario, document, point), values, point, label)
+        values = {axis: known[axis][index][1] for axis, index in point.items()}
+        here = {axis: words[axis][index] for axis, index in point.items()}
+        said = ",".join(f"{names[axis]}={word}" for axis, word in here.items())
+        label = f"{base}[{said}]" if said else base
+        placed = in_configuration(scenario, document, point)
+        yield Variant(placed, values, point, here, label)
 
 
 # --- cells --------------------------------------------------------------------------------------
@@ -164,11 +203,10 @@ def cells(
 ) -> tuple[Cell, ...]:
     """Every cell, with a name of its own; what cannot work is added to `problems`."""
     found: list[Cell] = []
-    names: dict[str, int] = {}
     works: dict[str, _Work] = {}
     for one in resolved:
         of_work = {axis: index for axis, index in one.variant.point.items() if about_work(axis)}
-        key = _identity(of_work)
+        key = canonical(of_work)
         if key not in works:
             works[key] = _work_at(scenario, document, of_work, problems)
         work = works[key]
@@ -177,13 +215,9 @@ def cells(
             problems.append(document.key_mark(("workloads",)).problem(message))
             return ()
         _add_result_conflicts(one, work, problems)
-        for pair in work.pairs:
+        for pair, label in zip(work.pairs, work.labels, strict=True):
             pair.add_conflicts(one.configuration, work.document, problems)
-            name = f"{one.variant.label}/{pair.label(of_work)}"
-            names[name] = names.get(name, 0) + 1
-            if names[name] > 1:
-                name = f"{name}#{names[name]}"
-            found.append(pair.cell(name, one))
+            found.append(pair.cell(f"{one.variant.label}/{label}", one))
     return tuple(found)
 
 
@@ -193,6 +227,8 @@ class _Work:
 
     document: Document
     pairs: tuple[_Pair, ...]
+    labels: tuple[str, ...]
+    """`add/closed-8`: a label of its own for each pair, without what the axes say."""
 
 
 def _work_at(
@@ -202,9 +238,10 @@ def _work_at(
         document = in_work(document, point)
         at_point = validate(Scenario, document, problems)
         if at_point is None:
-            return _Work(document, ())
+            return _Work(document, (), ())
         scenario = at_point
-    return _Work(document, tuple(_pairs(scenario, document, problems)))
+    pairs = tuple(_pairs(scenario, document, problems))
+    return _Work(document, pairs, tuple(work_labels([pair.name(point) for pair in pairs])))
 
 
 @dataclass(frozen=True)
@@ -243,16 +280,27 @@ class _Pair:
             location = (*self.faults_location, *place)
             problems.append(document.value_mark(location).problem(message))
 
-    def label(self, axes: Collection[str]) -> str:
-        """`add/closed-8`, without what the axes say: that stands in the variant's brackets."""
-        workload = workload_label(self.workload, fields_of("workload", axes))
-        return f"{workload}/{load_label(self.load, fields_of('load', axes))}"
+    def name(self, axes: Collection[str]) -> WorkName:
+        """What it is called by, without what the axes say, which stands in brackets."""
+        of_workload, of_load = fields_of("workload", axes), fields_of("load", axes)
+        plan = self.measure.model_dump(mode="json", exclude={"blocks"})
+        planned = [one.removeprefix("measure.") for one in (*of_workload, *of_load)]
+        return WorkName(
+            workload_label(self.workload, of_workload),
+            load_label(self.load, of_load),
+            (
+                fields_said(self.workload.model_dump(mode="json"), of_workload),
+                fields_said(self.load.model_dump(mode="json"), of_load),
+                fields_said(plan, planned),
+            ),
+        )
 
     def cell(self, name: str, one: Resolved) -> Cell:
         return Cell(
             name=name,
             configuration=one.configuration,
             axes=one.variant.axes,
+            axis_words=one.variant.words,
             workload=self.workload,
             load=self.load,
             measure=self.measure,
@@ -263,7 +311,7 @@ def _add_result_conflicts(one: Resolved, work: _Work, problems: list[Problem]) -
     """What needs results that are not there. Where nothing is stored at all and several places
     need something, it is one problem: the configuration's."""
     found = [
-        (pair.place(place), message, pair.label(()))
+        (pair.place(place), message, pair.name(()).label)
         for pair in work.pairs
         for place, message in result_conflicts(
             one.configuration, pair.workload, pair.load, pair.measure

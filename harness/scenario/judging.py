@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import Problem
 from harness.scenario.document import Document, Mark
 from harness.scenario.gates import GateSyntaxError, parse_gate
+from harness.scenario.identity import work_key
 from harness.scenario.models import Cell, Scenario
 from harness.scenario.pairing import Place, UnknownBaseError, default_base, paired_cells
 from harness.scenario.wording import shown
@@ -54,7 +55,10 @@ def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell])
 
 def place_of(cell: Cell) -> Place:
     """Where a cell stands in its scenario's matrix."""
-    return Place(cell.configuration.name, cell.axes, cell.name)
+    entries = (cell.workload, cell.load, cell.measure)
+    plain = [entry.model_dump(mode="json") for entry in entries]
+    work = work_key(plain[0], plain[1], plain[2], cell.axes)
+    return Place(cell.configuration.name, cell.axes, cell.name, cell.axis_words, work)
 
 
 def _inside(mark: Mark, text: str, column: int, path: Path) -> Mark:

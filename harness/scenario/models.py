@@ -50,6 +50,19 @@ class Measure(Frozen):
         return self
 
 
+class NamedValue(Frozen):
+    """A value of the matrix with the name that cells are called by. Exactly these two keys: a
+    mapping that has them and is itself the value is given a name as well."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=40)]
+    value: Any
+
+
+MatrixValue = Annotated[
+    Any, BeforeValidator(lambda value: value, json_schema_input_type=NamedValue | Any)
+]
+
+
 class Scenario(Frozen):
     """A plan: configurations x matrix x workloads x loads. One file in `scenarios/`."""
 
@@ -59,8 +72,9 @@ class Scenario(Frozen):
     """What the scenario answers, in one sentence; printed above the table."""
     configurations: NonEmptyItems[str]
     """Names of files in `configs/`, or paths relative to the scenario."""
-    matrix: dict[str, NonEmptyItems[Any]] = {}
-    """Configuration field by dotted path -> the values to try, e.g. `worker.concurrency`."""
+    matrix: dict[str, NonEmptyItems[MatrixValue]] = {}
+    """Configuration field by dotted path -> the values to try, e.g. `worker.concurrency`. A value
+    gets a name of its own by `{name: lean, value: ...}`."""
     workloads: NonEmptyItems[WorkloadEntry]
     loads: NonEmptyItems[LoadEntry] | None = None
     """For every workload that names none of its own."""
@@ -93,6 +107,8 @@ class Cell(Frozen):
     """Resolved: matrix values applied, `${ENV}` still unexpanded."""
     axes: dict[str, Any] = {}
     """The matrix values that lead here, by dotted path."""
+    axis_words: dict[str, str] = {}
+    """How names call these values."""
     workload: Workload
     """What one unit is. Its `loads` and `measure` are spent: applied to the cell, and unset."""
     load: Load

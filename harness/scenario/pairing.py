@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from harness.scenario.axes import parts
+from harness.scenario.axes import parts, short_names
+from harness.scenario.value_words import canonical, old_word
 from harness.scenario.wording import did_you_mean, listed, shown
 
 
@@ -19,16 +21,40 @@ class Place:
     axes: Mapping[str, Any]
     name: str
     """`<variant>/<workload>/<load>`."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """How names call the values of the axes."""
+    work_key: str = ""
+    """What is measured, by value (see `identity.work_key`); empty: as the name says."""
 
     @property
     def variant(self) -> str:
         """`redis[concurrency=4]`: only this part of a name may hold further slashes."""
         return self.name.rsplit("/", 2)[0]
 
-    @property
+    @cached_property
     def work(self) -> str:
-        """`add/closed-8`."""
-        return "/".join(self.name.rsplit("/", 2)[1:])
+        """The same for cells that may be compared."""
+        return self.work_key or "/".join(self.name.rsplit("/", 2)[1:])
+
+    @cached_property
+    def key(self) -> str:
+        """The same for cells of one variant: names may be alike where these are not."""
+        return canonical([self.configuration, self.axes])
+
+    @cached_property
+    def aliases(self) -> tuple[str, ...]:
+        """Further names of its variant: as other versions of the harness build them."""
+        short = short_names(list(self.axes))
+        said = (
+            {axis: self.words.get(axis, axis_word(value)) for axis, value in self.axes.items()},
+            {axis: old_word(value) for axis, value in self.axes.items()},
+        )
+        inside = (",".join(f"{short[axis]}={word}" for axis, word in one.items()) for one in said)
+        return tuple(f"{self.configuration}[{one}]" for one in inside)
+
+    def word(self, axis: str) -> str:
+        """How the value of an axis is called."""
+        return self.words.get(axis) or axis_word(self.axes.get(axis))
 
 
 class UnknownBaseError(Exception):
@@ -39,7 +65,8 @@ class UnknownBaseError(Exception):
 class _Base:
     """What a word for a base means."""
 
-    variants: tuple[str, ...]
+    variants: frozenset[str]
+    """Their keys."""
     axis: str | None = None
     """Cells differ in this axis only; None: in the configuration only."""
     whole: bool = False
@@ -57,7 +84,7 @@ def paired_cells(places: Sequence[Place], base: str) -> tuple[tuple[int, int], .
     pairs = tuple(
         (one, other)
         for one, place in enumerate(places)
-        if place.variant in meaning.variants
+        if place.key in meaning.variants
         for other, candidate in enumerate(places)
         if _comparable(place, candidate, meaning)
     )
@@ -75,23 +102,26 @@ def default_base(places: Sequence[Place]) -> str:
     """
     if len({place.configuration for place in places}) > 1:
         return places[0].configuration
-    if len({place.variant for place in places}) < 2:
+    if len({place.key for place in places}) < 2:
         raise UnknownBaseError("there is only one configuration and no matrix: nothing to compare")
     axes = places[0].axes
     if len(axes) == 1:
-        [(path, value)] = axes.items()
-        return f"{path}={axis_word(value)}"
+        [path] = axes
+        return f"{path}={places[0].word(path)}"
     return places[0].variant
 
 
 def _comparable(base: Place, head: Place, meaning: _Base) -> bool:
-    if base.work != head.work or head.variant in meaning.variants:
+    if base.work != head.work or head.key in meaning.variants:
         return False
     if meaning.whole:
         return True
     if meaning.axis is None:
-        return base.axes == head.axes
-    rest = ({k: v for k, v in place.axes.items() if k != meaning.axis} for place in (base, head))
+        return canonical(base.axes) == canonical(head.axes)
+    rest = (
+        canonical({k: v for k, v in place.axes.items() if k != meaning.axis})
+        for place in (base, head)
+    )
     return base.configuration == head.configuration and next(rest) == next(rest)
 
 
@@ -108,6 +138,9 @@ def _meaning(places: Sequence[Place], base: str) -> _Base:
             f"{listed(dict.fromkeys(place.variant for place in places))}"
         )
     whole = _variants(place for place in places if place.variant == base)
+    whole = whole or _variants(place for place in places if base in place.aliases)
+    if len(whole) > 1:
+        raise _ambiguous(base, (place.variant for place in places if place.key in whole))
     if whole:
         return _Base(whole, whole=True)
     known = _known(places)
@@ -131,12 +164,30 @@ def _axis(places: Sequence[Place], base: str) -> _Base | None:
     if len(fitting) > 1 and name not in fitting:
         raise UnknownBaseError(f"{shown(name)} could be {' or '.join(fitting)}: write which")
     path = name if name in fitting else fitting[0]
-    chosen = _variants(place for place in places if axis_word(place.axes.get(path)) == value)
-    return _Base(chosen, axis=path) if chosen else None
+    for spelled in (Place.word, _in_full, _in_the_old_way):
+        named = [place for place in places if path in place.axes and spelled(place, path) == value]
+        if len({canonical(place.axes[path]) for place in named}) > 1:
+            raise _ambiguous(base, (f"{path}={place.word(path)}" for place in named))
+        if named:
+            return _Base(_variants(named), axis=path)
+    return None
 
 
-def _variants(places: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(place.variant for place in places))
+def _in_full(place: Place, axis: str) -> str:
+    return axis_word(place.axes[axis])
+
+
+def _in_the_old_way(place: Place, axis: str) -> str:
+    return old_word(place.axes[axis])
+
+
+def _ambiguous(base: str, names: Iterable[str]) -> UnknownBaseError:
+    could = " or ".join(dict.fromkeys(names))
+    return UnknownBaseError(f"{shown(base)} could be {could}: write which")
+
+
+def _variants(places: Iterable[Place]) -> frozenset[str]:
+    return frozenset(place.key for place in places)
 
 
 def _known(places: Sequence[Place]) -> list[str]:
@@ -146,7 +197,7 @@ def _known(places: Sequence[Place]) -> list[str]:
 
 
 def _axis_values(places: Sequence[Place]) -> list[str]:
-    return [f"{path}={axis_word(value)}" for place in places for path, value in place.axes.items()]
+    return [f"{path}={place.word(path)}" for place in places for path in place.axes]
 
 
 def axis_word(value: Any) -> str:

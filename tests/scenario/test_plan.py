@@ -79,11 +79,11 @@ def test_names_tell_cells_apart(project: Project) -> None:
     )
     assert names(project.plan()) == [
         "c/add,payload_bytes=10/closed-8",
-        "c/heavy_task-text/closed-8",
-        "c/heavy_task-text/closed-8#2",
+        "c/heavy_task-text,n=a/closed-8",
+        "c/heavy_task-text,n=b/closed-8",
         "c/group-3,collect=join/closed-8",
-        "c/chain-2/closed-8",
-        "c/chain-2/closed-8#2",
+        "c/chain-2/closed-8,units=1",
+        "c/chain-2/closed-8,units=2",
     ]
 
 
@@ -150,9 +150,9 @@ def test_axes_of_workloads_and_loads(project: Project) -> None:
     project.change("workloads: [add, {workload: group, size: 3, loads: [{load: closed}]}]")
     cells = project.plan().cells
     assert [cell.name for cell in cells[:3]] == [
-        "c[payload_bytes=0,in_flight=2,priority=_0__9_]/add/closed",
-        "c[payload_bytes=0,in_flight=2,priority=_0__9_]/group-3/closed",
-        "c[payload_bytes=0,in_flight=4,priority=_0__9_]/add/closed",
+        "c[payload_bytes=0,in_flight=2,priority=0+9]/add/closed",
+        "c[payload_bytes=0,in_flight=2,priority=0+9]/group-3/closed",
+        "c[payload_bytes=0,in_flight=4,priority=0+9]/add/closed",
     ]
     assert len(cells) == 8
     got = {

@@ -19,7 +19,8 @@ from harness.results.catalog import Catalog, StoredRun
 from harness.results.emulators import cell_label, labelled
 from harness.results.facts import facts_of
 from harness.results.gates import failed_gates
-from harness.results.history import History, Question, history, work_of
+from harness.results.history import History, Question, history
+from harness.results.identity import series_key
 from harness.results.liveness import is_being_written
 from harness.results.metrics import COMPARED, Metric
 from harness.results.named_metrics import unit_of
@@ -236,8 +237,7 @@ def _part(catalog: Catalog, name: str) -> ScenarioPart:
     rows: dict[tuple[str, ...], dict[str, Series]] = {}
     for metric, answer in found.items():
         for one in answer.series if answer else ():
-            work = work_of(one.points[-1].cell)
-            key = (one.cell, one.machine, one.reference or "", work)
+            key = (series_key(one.points[-1].cell), one.machine, one.reference or "")
             rows.setdefault(key, {})[metric] = one
     remarks = dict.fromkeys(
         printable(sentence) for answer in found.values() if answer for sentence in answer.left_out
