@@ -18,13 +18,13 @@ from typing import Any
 from celery import Celery, signals, states
 from celery.app.task import Task
 from celery.app.trace import task_has_custom
-from celery.exceptions import TaskPredicate
+from celery.exceptions import Ignore, TaskPredicate
 from celery.worker.consumer import Consumer
 from celery.worker.consumer.gossip import Gossip
 
 from harness.probe import connections, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
-from harness.probe.events import NO_ID, RAISED, REFUSALS, Kind, id_bytes
+from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes
 from harness.probe.recorder import Recorder
 from harness.probe.side_tasks import is_celerys_own
 from harness.probe.software import versions
@@ -181,8 +181,8 @@ def _measured(
         record(Kind.STARTED, ident, now(), number)
         try:
             value = run(*args, **kwargs)
-        except TaskPredicate:
-            record(Kind.RETRIED, ident, now())
+        except TaskPredicate as asked:
+            record(Kind.RETRIED, ident, now(), 0, 0, REPLACED if _replaces(asked) else 0)
             raise
         except BaseException:
             record(Kind.FINISHED, ident, now(), 0, 0, RAISED)
@@ -191,6 +191,12 @@ def _measured(
         return value
 
     return measured
+
+
+def _replaces(asked: TaskPredicate) -> bool:
+    """Whether that is how `Task.replace` ends: it has published another task under the same id.
+    Celery has no class of its own for it, in any version."""
+    return isinstance(asked, Ignore) and asked.args[:1] == ("Replaced by new task",)
 
 
 def _wrap_unlock(task: Task, recorder: Recorder) -> None:

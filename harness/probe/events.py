@@ -54,8 +54,9 @@ class Kind(IntEnum):
     CHECKED = 12
     """Client, after the measuring: the unit's outcome, as found at that time."""
     RETRIED = 13
-    """Worker's pool: the function ended, but not the task: it asked to be run again (Retry), or
-    gave its place to another one (Ignore, Reject). Instead of FINISHED."""
+    """Worker's pool: the function ended, but not the task: it asked to be run again (Retry), gave
+    its place to another one (flag REPLACED), or was not to have a result (Ignore, Reject). Instead
+    of FINISHED."""
     FAILURE = 14
     """Client or observer: what a unit that was not meant to fail raised. `id` holds 16 bytes of the
     name of the exception's type, `position` which 16 of them, from 0; see `name_parts`."""
@@ -226,6 +227,8 @@ def is_last_part(part: bytes) -> bool:
 
 RAISED = 1
 """In the flags of FINISHED: the function raised."""
+REPLACED = 1
+"""In the flags of RETRIED: by `self.replace`. Logs of older versions never have it."""
 
 
 def names_a_unit(ident: bytes) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _BARS, _PLAIN_BARS = " ▁▂▃▄▅▆▇█", " 12345678"
-_FILLS, _PLAIN_FILLS = "█▓▒░▚", "#=-.+"
+_FILLS, _PLAIN_FILLS = "█▓▒▞░▚", "#=-*.+"
 """One per part of a whole, told apart without colours."""
 
 

@@ -35,7 +35,7 @@ from harness.units import format_duration, format_number
 _INDENT = "    "
 _NAME = 9
 _MOST_BARS, _FEWEST_BARS = 40, 12
-_COLORS = ("magenta", "blue", "cyan", "green", "yellow")
+_COLORS = ("magenta", "blue", "cyan", "red", "green", "yellow")
 """Of the phases, in their order."""
 
 
@@ -184,7 +184,8 @@ def _bars(look: Look) -> int:
 
 def _legend(view: RunView, look: Look) -> Text:
     fills = key_of(PHASES, look.encoding)
-    key = ", ".join(f"{fills[name]} {name}" for name in PHASES)
+    again = any(cell.figures.mean_s.get("retry") for cell in view.cells)
+    key = ", ".join(f"{fills[name]} {name}" for name in PHASES if name != "retry" or again)
     unwatched = " Where nobody watched, latency ends with the last task."
     return Text(
         f"Bars begin at zero. spread: how often each latency came, from the lowest to the highest, "

@@ -212,6 +212,11 @@ def _schedule(figures: Figures) -> str:
     return NOT_APPLICABLE if figures.mean_s.get("schedule") == 0 else _mean("schedule")(figures)
 
 
+def _retry(figures: Figures) -> str:
+    """Where no task ran more than once there is nothing to say."""
+    return _mean("retry")(figures) if figures.mean_s.get("retry") else NOT_APPLICABLE
+
+
 def _cpu(figures: Figures) -> str:
     spread = figures.worker_cpu_ms_per_task
     return format_milliseconds(None if spread is None else spread.median)
@@ -251,7 +256,15 @@ _BACKLOG = (
 )
 _PHASES = (
     Column("schedule", _schedule, optional=True, note="schedule: due to publish call."),
-    *(Column(name, _mean(name)) for name in ("queue", "dispatch", "run")),
+    *(Column(name, _mean(name)) for name in ("queue", "dispatch")),
+    Column(
+        "retry",
+        _retry,
+        optional=True,
+        note="retry: of tasks that ran more than once, from their first start to that of the "
+        "execution which gave the result; run is that one alone.",
+    ),
+    Column("run", _mean("run")),
     Column("result", _mean("result"), optional=True),
     Column("total", _mean("total")),
 )

@@ -12,7 +12,9 @@ Where both say nothing, a unit that had been published when a worker died, and t
 received, is that worker's: its message had left the broker for it.
 
 Of several faults the last one that began is blamed; for a second run, the first one that cut a run
-short. What no fault explains stays unattributed.
+short. A run that never ended was cut by a fault that kills, where one ended its process: a warm
+shutdown lets runs end, and what is killed in the middle of it was not cut by it. What no fault
+explains stays unattributed.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.events import Kind
+from harness.results.executions import Ending
 from harness.results.fault_notes import FaultNote
 from harness.results.fault_records import FaultLevel, Trouble
 from harness.results.handlings import Handlings
@@ -38,6 +41,7 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 NOBODY = -1
 FOREVER = np.iinfo(np.int64).max
+_KILLS = ("kill_worker", "kill_pool_child")
 _WORKER_FAULTS = ("kill_worker", "kill_pool_child", "stop_worker", "shutdown_worker")
 
 
@@ -304,8 +308,27 @@ def _ran_again(scene: Scene, note: FaultNote) -> Mask:
     if disconnects(note.fault):  # whole workers, of which the note may have main processes only
         pids |= {child for child, parent in all_.parents.items() if parent in note.mains}
     before = before.chosen(np.isin(before.pid, sorted(pids)))
+    if note.fault not in _KILLS:
+        before = before.chosen(~_cut_by_a_kill(scene, before))
     # A second start within one process is the broker's doing as well: only the order counts.
     after = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns > note.begin_ns))
     restarted = after.chosen(tasks.executions[after.place] > 1)
     found[np.intersect1d(before.place, restarted.place)] = True
     return tasks.some(found)
+
+
+def _cut_by_a_kill(scene: Scene, starts: Handlings) -> Mask:
+    """Of each of these starts whether its execution never ended, and a fault killed its process
+    once it had begun."""
+    cut = scene.merged.repeats
+    cut = cut.chosen(cut.ending == Ending.CUT)
+    known = set(zip(cut.task.tolist(), cut.process.tolist(), cut.started_ns.tolist(), strict=True))
+    ours = zip(starts.place.tolist(), starts.pid.tolist(), starts.time_ns.tolist(), strict=True)
+    found = np.fromiter((one in known for one in ours), dtype=bool, count=len(starts.place))
+    killed = np.zeros_like(found)
+    for note in scene.notes:
+        if note.fault in _KILLS:
+            ended = starts.time_ns <= (note.struck_ns or FOREVER)
+            killed |= np.isin(starts.pid, sorted(note.died)) & ended
+    cut_by_it: Mask = found & killed
+    return cut_by_it

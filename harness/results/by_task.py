@@ -47,7 +47,8 @@ def by_task(
                 outcomes=ledger.outcomes_of(mine),
                 failed_as_meant=int((ledger.as_meant & mine).sum()),
                 duplicated=int(surplus[mine].sum()),
-                retried=int(merged.tasks.retries[mine].sum()),
+                retried=int((merged.tasks.retries - merged.tasks.replaced)[mine].sum()),
+                replaced=int(merged.tasks.replaced[mine].sum()),
                 unchecked=mix.unchecked[index],
             )
         )

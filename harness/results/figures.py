@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from harness.results.stored import Stored
 
-PHASES = ("schedule", "queue", "dispatch", "run", "result")
-"""The phases of a unit, in order. They add up to its total latency."""
+PHASES = ("schedule", "queue", "dispatch", "retry", "run", "result")
+"""The phases of a unit, in order. They add up to its total latency. Blocks of older versions have
+no `retry`: it was part of `run`."""
 
 
 class Distribution(Stored):

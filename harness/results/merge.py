@@ -2,7 +2,7 @@
 
 The logs are read twice and held never: first for what was published, which gives every task its
 place, then chunk by chunk, each stamp going straight to its place. So memory is that of the
-result, about 90 bytes per unit of one task.
+result, about 90 bytes per unit of one task. Tasks that ran again: see `executions`.
 
 Times are CLOCK_MONOTONIC ns of one host; MISSING stands for "did not happen".
 """
@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, REFUSALS, Kind, Outcome, is_last_part, name_of
+from harness.probe.events import RAISED, REFUSALS, REPLACED, Kind, Outcome, is_last_part, name_of
 from harness.probe.ids import WHOLE
 from harness.results.earliest import NO_STAMP, Earliest
 from harness.results.eventlog import Events, by_kind, chunks, ident_of, logs_in
+from harness.results.executions import Executions, end_by_storing, read_executions
 from harness.results.noted_ids import NotedIds, SideEnds
 from harness.results.published import FOREIGN, VARIANT, Halves, Places, Published, published_in
 
@@ -71,7 +72,9 @@ class Tasks:
     executions: npt.NDArray[np.int32]
     """How often the function was started."""
     retries: npt.NDArray[np.int32]
-    """How often it asked to be run again. Read-only zeros where no task did."""
+    """How often it asked to be run again, `replaced` included. Read-only zeros where none did."""
+    replaced: npt.NDArray[np.int32]
+    """How often it gave its place to another task, which has its id. Read-only zeros likewise."""
 
     def __len__(self) -> int:
         return len(self.executions)
@@ -138,8 +141,18 @@ class Merged:
     """Row of a unit -> type of the exception that its result held, of those that were not meant to
     fail, as far as somebody saw it."""
 
+    repeats: Executions = field(default_factory=Executions.none)
+    """Every execution of the tasks that were begun or received more than once, or asked to be. Of
+    the others the stamps in `tasks` are all; `executions` has both together."""
+
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Why workers refused messages, whoever published them and for whatever -> how many."""
+
+    def executions(self) -> Executions:
+        """All of every task. Computed at each call; processes are known of `repeats` only."""
+        tasks = self.tasks
+        stamps = (tasks.received_ns, tasks.started_ns, tasks.finished_ns, tasks.raised)
+        return Executions.of_single_ones(*stamps, self.repeats.task).with_more(self.repeats)
 
     def task_ids(self) -> tuple[Halves, Halves]:
         """First and second half of each task's id. Computed at each call."""
@@ -165,7 +178,7 @@ def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
         for chunk in chunks(path):
             for kind, events in by_kind(chunk):
                 block.note(kind, events)
-    return block.merged()
+    return block.merged(folder)
 
 
 _TASK_KINDS = (
@@ -202,7 +215,9 @@ class _Block:
         self._of_units = {kind: Earliest(units) for kind in _UNIT_KINDS}
         self._of_members = Earliest(tasks)
         self._executions = np.zeros(tasks, dtype=np.int32)
+        self._received = np.zeros(tasks, dtype=np.int32)
         self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
+        self._replaced = self._retries
         self._strangers = NotedIds()
         self._first_ns = int(published.publish_ns.min(initial=np.iinfo(np.int64).max))
         self._side = SideEnds()
@@ -261,6 +276,8 @@ class _Block:
                 with_it = events["position"] == reason
                 why = REFUSALS[reason if reason < len(REFUSALS) else 0]
                 self._refused.setdefault(why, NotedIds()).note(hi[with_it], lo[with_it])
+        if kind == Kind.RECEIVED:
+            np.add.at(self._received, places[mine], np.int32(1))
         if kind == Kind.STARTED:
             np.add.at(self._executions, places[mine], np.int32(1))
             foreign = (places == FOREIGN) & (events["time_ns"] >= self._first_ns)
@@ -274,8 +291,10 @@ class _Block:
         hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
         places = self._published.places(hi, lo)
         if not self._retries.flags.writeable:
-            self._retries = self._retries.copy()
+            self._retries, self._replaced = self._retries.copy(), self._replaced.copy()
         np.add.at(self._retries, places[places >= 0], np.int32(1))
+        replaced = (places >= 0) & (events["flags"] == REPLACED)
+        np.add.at(self._replaced, places[replaced], np.int32(1))
 
     def _note_units(self, kind: Kind, events: Events) -> None:
         rows = self._published.rows(events["unit"].astype(np.uint32))
@@ -297,7 +316,9 @@ class _Block:
             marks = _SEVERITY[events["flags"]]
             self._of_members.note(places, events["time_ns"].astype(np.int64), marks)
 
-    def merged(self) -> Merged:
+    def merged(self, folder: Path) -> Merged:
+        """All. `folder` has the logs, of which tasks that ran again need a second look."""
+        again = (self._executions > 1) | (self._received > 1) | (self._retries > 0)
         begin, end, release = (self._moments[kind] for kind in _MOMENTS)
         return Merged(
             units=self._units(),
@@ -309,6 +330,7 @@ class _Block:
             release_ns=min(release, default=MISSING),
             side_end_ns=self._side.end_ns(self._first_ns),
             tracked=self._tracked(),
+            repeats=read_executions(folder, self._published, again),
             unlock_looks=self._unlock_looks or None,
             refusals={why: ids.messages() for why, ids in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
@@ -362,7 +384,7 @@ class _Block:
         finished_ns = kinds[Kind.FINISHED].times()
         storing_ns = kinds[Kind.STORING].times()
         raised = kinds[Kind.FINISHED].marks() != 0
-        _end_by_storing(raised, started_ns, finished_ns, storing_ns)
+        end_by_storing(raised, started_ns, finished_ns, storing_ns)
         return Tasks(
             per_unit=self._published.per_unit,
             refused_ns=kinds[Kind.REFUSED].times(),
@@ -374,18 +396,5 @@ class _Block:
             raised=raised,
             executions=self._executions,
             retries=self._retries,
+            replaced=self._replaced,
         )
-
-
-def _end_by_storing(
-    raised: Truths, started_ns: Times, finished_ns: Times, storing_ns: Times
-) -> None:
-    """A failure is over when its storing begins, at the latest. At a hard time limit the worker's
-    main process stores it and then kills the child, whose stamp of the end is that of its death.
-    A storing before the start is of something else, and stamps that contradict each other stay."""
-    rows = np.flatnonzero(raised)
-    if not len(rows):
-        return
-    started, finished, storing = (one[rows] for one in (started_ns, finished_ns, storing_ns))
-    late = (storing != MISSING) & (storing < finished) & (storing >= started)
-    finished_ns[rows[late]] = storing[late]

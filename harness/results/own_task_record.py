@@ -18,12 +18,14 @@ class OwnTaskRecord(Stored):
     """The same per second of the block's window."""
     latency_s: Distribution = Distribution(count=0)
     run_s: Distribution = Distribution(count=0)
-    """The phase `run`: from the function's first call to its last return, retries included."""
+    """The phase `run`: the function's call that gave the result. Records of older versions have the
+    time from its first call to its last return."""
     lateness_s: Distribution = Distribution(count=0)
     """Start less ETA, where it was asked to run later."""
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
     duplicated: int = 0
     retried: int = 0
+    replaced: int = 0
     unchecked: bool = False
     """Nothing was expected of its result but that it came."""

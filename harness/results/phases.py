@@ -9,20 +9,26 @@ A unit's phases follow the path that decided when it ended:
 - a chord, and whatever else has several steps: the sum over the steps, through the task of each
   that finished last.
 
-So schedule + queue + dispatch + run + result is the total, for every unit and to the nanosecond.
+So schedule + queue + dispatch + retry + run + result is the total, for every unit and to the
+nanosecond.
+
+Of a task that ran more than once, `run` is the execution that gave the result, and no other. Queue
+is up to its first reception, dispatch that of its first execution, and `retry` everything that lies
+between: executions that were cut, or that asked to be run again, and all waiting for the next one,
+a countdown and another worker's reception included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.results.figures import PHASES
-from harness.results.merge import MISSING, Merged, Tasks, Times
+from harness.results.merge import MISSING, Merged, Times
 from harness.results.shape import Steps
 
 
@@ -37,10 +43,11 @@ class Phases:
     known: npt.NDArray[np.bool_]
     """All stamps of the unit's path are there."""
     moments_ns: tuple[Times, ...]
-    """Due, publish call, received, started, finished, over: six per unit. Those of a single
-    task, or of a group's last member, are stamps. A chain or a chord is received and started
-    several times: its queue phases are put together, then its dispatch phases, so that
-    `received` and `started` are moments that never were. What is between them is right."""
+    """Due, publish call, received, first started, started, finished, over: seven per unit. Those of
+    a single task that ran once, or of a group's last member, are stamps. A chain or a chord is
+    received and started several times: its queue phases are put together, then its dispatch
+    phases, so that `received` and `started` are moments that never were. What is between them is
+    right."""
 
     @property
     def end_ns(self) -> Times:
@@ -59,23 +66,28 @@ class Phases:
 
     @property
     def dispatch_ns(self) -> Times:
-        """Received to started."""
+        """Received to started, for the first time."""
         return self._between(2, 3)
 
     @property
-    def run_ns(self) -> Times:
-        """Started to finished."""
+    def retry_ns(self) -> Times:
+        """Lost between the first execution's start and that of the one that gave the result."""
         return self._between(3, 4)
+
+    @property
+    def run_ns(self) -> Times:
+        """Started to finished, of the execution that gave the result."""
+        return self._between(4, 5)
 
     @property
     def result_ns(self) -> Times:
         """Finished to seen; zero where nobody watched (backlog)."""
-        return self._between(4, 5)
+        return self._between(5, 6)
 
     @property
     def total_ns(self) -> Times:
         """Their sum."""
-        return self._between(0, 5)
+        return self._between(0, 6)
 
     def by_name(self) -> Iterator[tuple[str, Times]]:
         """The phases with the names of `figures.PHASES`, one at a time."""
@@ -99,35 +111,33 @@ def phases(merged: Merged, *, sequential: bool, watched: bool, steps: Steps = ()
     if watched:
         known &= units.seen_ns != MISSING
     if tasks.per_unit == 1:
-        path = (tasks.received_ns, tasks.started_ns, tasks.finished_ns)
+        path: tuple[Times, ...] = _stamps(merged)
     else:
         path = _along_the_steps(merged, in_steps(tasks.per_unit, sequential, steps))
     over_ns = units.seen_ns if watched else path[-1]
     return Phases(known, (units.due_ns, units.publish_ns, *path, over_ns))
 
 
-def _along_the_steps(merged: Merged, steps: Steps) -> tuple[Times, Times, Times]:
+def _along_the_steps(merged: Merged, steps: Steps) -> tuple[Times, ...]:
     """Through the task of each step that finished last; of several such, the first one."""
-    stamps = _stamps(merged.tasks)
+    stamps = [stamp.reshape(-1, merged.tasks.per_unit) for stamp in _stamps(merged)]
     origin_ns = merged.units.publish_ns
-    queue_ns, dispatch_ns = np.zeros_like(origin_ns), np.zeros_like(origin_ns)
+    path = [np.zeros_like(origin_ns) for _ in stamps[:-1]]
     for tasks in _columns(steps):
-        received_ns, started_ns, finished_ns = _of_last_finished(*(s[:, tasks] for s in stamps))
-        queue_ns += received_ns - origin_ns
-        dispatch_ns += started_ns - received_ns
-        origin_ns = finished_ns
-    received = merged.units.publish_ns + queue_ns
-    return received, received + dispatch_ns, origin_ns.copy()
+        moments = (origin_ns, *_of_last_finished([stamp[:, tasks] for stamp in stamps]))
+        for phase, (begin_ns, end_ns) in enumerate(islice(pairwise(moments), len(path))):
+            path[phase] += end_ns - begin_ns
+        origin_ns = moments[-1]
+    at_ns = merged.units.publish_ns
+    ends = [at_ns := at_ns + phase_ns for phase_ns in path]
+    return (*ends, origin_ns.copy())
 
 
-def _of_last_finished(received: Times, started: Times, finished: Times) -> tuple[Times, ...]:
-    if finished.shape[1] == 1:
-        return received[:, 0], started[:, 0], finished[:, 0]
-    last_one = finished.argmax(axis=1)[:, np.newaxis]
-    return tuple(
-        np.take_along_axis(stamps, last_one, axis=1)[:, 0]
-        for stamps in (received, started, finished)
-    )
+def _of_last_finished(stamps: list[Times]) -> list[Times]:
+    if stamps[-1].shape[1] == 1:
+        return [stamp[:, 0] for stamp in stamps]
+    last_one = stamps[-1].argmax(axis=1)[:, np.newaxis]
+    return [np.take_along_axis(stamp, last_one, axis=1)[:, 0] for stamp in stamps]
 
 
 def in_steps(per_unit: int, sequential: bool, steps: Steps) -> Steps:
@@ -143,14 +153,19 @@ def _columns(steps: Steps) -> Iterator[slice]:
         begin += size
 
 
-def _stamps(tasks: Tasks) -> tuple[Times, Times, Times]:
-    """Each of shape (units, tasks per unit)."""
-    shape = (-1, tasks.per_unit)
-    return (
-        tasks.received_ns.reshape(shape),
-        tasks.started_ns.reshape(shape),
-        tasks.finished_ns.reshape(shape),
-    )
+def _stamps(merged: Merged) -> tuple[Times, Times, Times, Times]:
+    """Of each task: received, first started, started for the execution that gave the result,
+    finished. Where the first execution came of a later reception than the first, it is moved to as
+    long after the first one as it was after its own."""
+    tasks, repeats = merged.tasks, merged.repeats
+    first_ns = started_ns = tasks.started_ns
+    if len(repeats):
+        first_ns, started_ns = first_ns.copy(), started_ns.copy()
+        first, decisive = repeats.chosen(repeats.first), repeats.decisive()
+        received = first.chosen(first.received_ns != MISSING)
+        first_ns[received.task] -= received.received_ns - tasks.received_ns[received.task]
+        started_ns[decisive.task] = decisive.started_ns
+    return tasks.received_ns, first_ns, started_ns, tasks.finished_ns
 
 
 def task_origins(merged: Merged, *, sequential: bool, steps: Steps = ()) -> Times:

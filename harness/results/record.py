@@ -122,6 +122,9 @@ class BlockRecord(Stored):
     """Executions of a task beyond its first, but for those that it asked for itself."""
     retried: int = 0
     """Executions that ended in Celery's Retry (or Ignore, Reject): the task was to be run again."""
+    replaced: int = 0
+    """Executions that ended in `self.replace`: another task ran under the same id. Older records
+    count them in `retried`."""
     loss: LossReasons = LossReasons()
     negative_phases: dict[str, int] = {}
     by_task: tuple[OwnTaskRecord, ...] = ()

@@ -65,7 +65,8 @@ def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) ->
         "failed_as_meant": int(ledger.as_meant.sum()),
         "failures": ledger.failures(merged),
         "duplicated": int(surplus.sum()),
-        "retried": int(merged.tasks.retries.sum()),
+        "retried": int(merged.tasks.retries.sum() - merged.tasks.replaced.sum()),
+        "replaced": int(merged.tasks.replaced.sum()),
         "loss": ledger.losses(),
         **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
     }

@@ -282,11 +282,10 @@ def _judged(
 
 def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
     """Share of the slots' time, within the phase, in which task functions ran."""
-    tasks = merged.tasks
-    ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
-    ran &= tasks.retries == 0  # between its tries a task has no slot
-    begin = np.maximum(tasks.started_ns[ran], phase.begin_ns)
-    end = np.minimum(tasks.finished_ns[ran], phase.end_ns)
+    ran = merged.executions()  # each by itself: between its tries a task has no slot
+    ran = ran.chosen(ran.ended_ns != MISSING)
+    begin = np.maximum(ran.started_ns, phase.begin_ns)
+    end = np.minimum(ran.ended_ns, phase.end_ns)
     return float(np.maximum(end - begin, 0).sum() / (slots * phase.duration_s * 1e9))
 
 

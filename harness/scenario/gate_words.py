@@ -45,7 +45,7 @@ METRICS: Mapping[str, GateMetric] = {
     "latency.total": GateMetric("duration", distribution=True),
     **{
         f"phase.{name}": GateMetric("duration", distribution=True)
-        for name in ("schedule", "queue", "dispatch", "run", "result")
+        for name in ("schedule", "queue", "dispatch", "retry", "run", "result")
     },
     "call.publish": GateMetric("duration", distribution=True),
     "call.store": GateMetric("duration", distribution=True),

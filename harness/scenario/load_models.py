@@ -19,7 +19,7 @@ ResultsLeft = Literal["ignore", "count", "expire"]
 MOST_CLIENTS = 16
 LIMITED = (
     "latency.total",
-    *(f"phase.{name}" for name in ("schedule", "queue", "dispatch", "run", "result")),
+    *(f"phase.{name}" for name in ("schedule", "queue", "dispatch", "retry", "run", "result")),
     "throughput",
 )
 """Figures that a limit of a search for saturation may be about."""

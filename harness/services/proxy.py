@@ -59,6 +59,8 @@ class Link:
     bandwidth: int | None = None
     hole: bool = False
     resetting: bool = False
+    resets: int = 0
+    """How often its connections were reset. One that is in its handshake then is not a pair yet."""
     wire: Wire | None = None
     """What its connections come through, if it is not loopback."""
     joined: asyncio.Event = field(default_factory=asyncio.Event)
@@ -211,6 +213,7 @@ class Proxy:
             made.joined.clear()
             return {}
         made.resetting = True
+        made.resets += 1
         count = len(made.pairs)
         for pair in list(made.pairs):
             for writer in pair:
@@ -231,6 +234,7 @@ class Proxy:
         if link.resetting:
             _reset(writer)
             return
+        resets = link.resets
         try:
             # The handshake is the kernel's. On loopback it comes at once, and a real one takes a
             # round trip; through a wire it is real.
@@ -239,6 +243,10 @@ class Proxy:
             far_reader, far_writer = await asyncio.open_connection(link.host, link.port)
         except OSError:
             _reset(writer)  # as if the server had refused it
+            return
+        if link.resets != resets:  # meanwhile, whether that is over by now or not
+            _reset(writer)
+            _reset(far_writer)
             return
         _at_once(far_writer)
         pair = (writer, far_writer)

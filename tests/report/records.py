@@ -72,7 +72,7 @@ def spread_around(mean: float, count: int) -> Distribution:
 
 def block(number: int, cell: int, *, units: int = 1000, **changes: Any) -> BlockRecord:
     """A complete block of a closed load: 500 units/s, phases 0 + 4 + 8 + 1 + 3 = 16 ms."""
-    phases = dict(zip(PHASES, (0.0, 0.004, 0.008, 0.001, 0.003), strict=True))
+    phases = dict(zip(PHASES, (0.0, 0.004, 0.008, 0.0, 0.001, 0.003), strict=True))
     whole: dict[str, Any] = {
         "repetition": 0,
         "status": "complete",
@@ -290,7 +290,7 @@ def tutorial_run() -> RunRecord:
         latency_s=spread_around(0.5, 40),
         phases_s={
             name: spread_around(mean, 40)
-            for name, mean in zip(PHASES, (0.0, 0.03, 0.006, 0.004, 0.46), strict=True)
+            for name, mean in zip(PHASES, (0.0, 0.03, 0.006, 0.0, 0.004, 0.46), strict=True)
         },
         canvas_s={"member_spread": spread_around(0.015, 40), "join": spread_around(0.46, 40)},
         warnings=(warning("few_samples", units=40), warning("group_get_floor", join_p50_s=0.49)),

@@ -148,8 +148,8 @@ class History:
     mixed: bool = True
     """Everything in every log, whoever wrote it; else logs of clients, an observer, workers."""
 
-    def write(self, folder: Path) -> None:
-        """Lay the records out over logs, in no order, with gaps, some tails cut."""
+    def logs(self) -> dict[str, list[Record]]:
+        """What stands in which log, by the log's name, in no order."""
         own = [record for unit in self.units for record in unit.own_records()] + self.others
         tasks = [task for unit in self.units for task in unit.tasks] + self.strangers
         ran = [record for task in tasks for record in task.records()]
@@ -158,29 +158,34 @@ class History:
             (Kind.RELEASE, NO_ID, self.release, 0, 0, 0),
         ]
         if self.mixed:
-            self._lay_out(folder, "any", [*own, *ran, *moments])
-            return
+            return self._laid_out("any", [*own, *ran, *moments])
         seen = [record for record in own if record[0] == Kind.SEEN]
-        self._lay_out(folder, "observer", seen)
-        self._lay_out(folder, "client", [*(one for one in own if one not in seen), *moments])
         received = [record for record in ran if record[0] == Kind.RECEIVED]
-        self._lay_out(folder, "worker", received)
-        self._lay_out(folder, "child", [record for record in ran if record not in received])
+        return {
+            **self._laid_out("observer", seen),
+            **self._laid_out("client", [*(one for one in own if one not in seen), *moments]),
+            **self._laid_out("worker", received),
+            **self._laid_out("child", [record for record in ran if record not in received]),
+        }
 
-    def _lay_out(self, folder: Path, role: str, records: list[Record]) -> None:
-        shuffler = random.Random(self.seed)  # noqa: S311 - not a secret
+    def _laid_out(self, role: str, records: list[Record]) -> dict[str, list[Record]]:
         records = list(records)
-        shuffler.shuffle(records)
-        identity = json.dumps({"role": role}).encode()
-        header = (HEADER.pack(MAGIC, len(identity)) + identity).ljust(HEADER_BYTES, b"\0")
-        for number in range(self.files):
+        random.Random(self.seed).shuffle(records)  # noqa: S311 - not a secret
+        return {f"{role}-{number}": records[number :: self.files] for number in range(self.files)}
+
+    def write(self, folder: Path) -> None:
+        """Write the logs, with gaps, some tails cut."""
+        shuffler = random.Random(self.seed)  # noqa: S311 - not a secret
+        for name, records in self.logs().items():
+            identity = json.dumps({"role": name.split("-")[0]}).encode()
+            header = (HEADER.pack(MAGIC, len(identity)) + identity).ljust(HEADER_BYTES, b"\0")
             body = b"".join(
                 RECORD.pack(ident, at, unit, position, flags, kind)
                 + bytes(RECORD.size * shuffler.choice((0, 0, 0, 2)))
-                for kind, ident, at, unit, position, flags in records[number :: self.files]
+                for kind, ident, at, unit, position, flags in records
             )
             rest = bytes(shuffler.randrange(100))
-            (folder / f"{role}-{number}.evt").write_bytes(header + body + rest)
+            (folder / f"{name}.evt").write_bytes(header + body + rest)
 
 
 TIMES = st.integers(0, 60)

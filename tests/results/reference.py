@@ -6,9 +6,9 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from harness.probe.events import Outcome, UnitFlag
+from harness.probe.events import Kind, Outcome, UnitFlag
 from harness.results.ledger import BlockEnd
-from tests.results.histories import History, Look, Task, Unit
+from tests.results.histories import History, Look, Record, Task, Unit
 
 FAR = ("never_received", "received_not_started", "started_not_finished")
 STAGES = (*FAR, "finished_not_stored", "stored_not_seen")
@@ -202,12 +202,55 @@ def held_units(
     return held - {number for _, number, _ in lost} - broken
 
 
+@dataclass
+class Execution:
+    """One of a task, as one process' stamps have it."""
+
+    started: int
+    process: int
+    received: int | None
+    ended: int | None
+
+
+def executions(history: History, task: Task) -> list[Execution]:
+    """In the order of their starts. Within a process the first end is the first start's."""
+    by_process: dict[int, list[Record]] = {}
+    for name, records in history.logs().items():
+        mine = [record for record in records if record[1] == task.ident]
+        by_process.setdefault(int(name.split("-")[1]), []).extend(mine)
+    found = []
+    for process, records in by_process.items():
+        received, started, ended = (
+            sorted(record[2] for record in records if record[0] == kind)
+            for kind in (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED)
+        )
+        for number, at in enumerate(started):
+            reception = received[number] if number < len(received) else None
+            end = ended[number] if number < len(ended) else None
+            found.append(Execution(at, process, reception, end))
+    return sorted(found, key=lambda one: (one.started, one.process))
+
+
+def begins(history: History, task: Task) -> tuple[int, int]:
+    """When dispatch was over, counted from the first reception, and when the execution that gave
+    the result was started."""
+    first = started = min(task.started)
+    if len(task.started) > 1 or len(task.received) > 1:
+        ran = executions(history, task)
+        if ran[0].received is not None:
+            first -= ran[0].received - min(task.received)
+        ended = [one for one in ran if one.ended is not None]
+        if ended:
+            started = min(ended, key=lambda one: one.ended or 0).started
+    return first, started
+
+
 def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | None, int | None]:
     tasks = unit.tasks
     if not all(task.received and task.started and task.finished for task in tasks):
         return None, None, None
     received = [min(task.received) for task in tasks]
-    started = [min(task.started) for task in tasks]
+    first, started = map(list, zip(*(begins(history, task) for task in tasks), strict=True))
     finished = [finished_at(task) for task in tasks]
     path = [
         max(places, key=lambda place: (finished[place], -place)) for places in steps_of(history)
@@ -225,7 +268,8 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
     phases = {
         "schedule": unit.publish - due,
         "queue": sum(received[i] - origin for i, origin in zip(path, origins, strict=True)),
-        "dispatch": sum(started[i] - received[i] for i in path),
+        "dispatch": sum(first[i] - received[i] for i in path),
+        "retry": sum(started[i] - first[i] for i in path),
         "run": sum(finished[i] - started[i] for i in path),
         "result": over - end,
     }

@@ -36,6 +36,7 @@ UNIT_COLUMNS = {
     "schedule_ns": "BIGINT",
     "queue_ns": "BIGINT",
     "dispatch_ns": "BIGINT",
+    "retry_ns": "BIGINT",
     "run_ns": "BIGINT",
     "result_ns": "BIGINT",
     "total_ns": "BIGINT",
@@ -70,7 +71,7 @@ TASK_COLUMNS = {
     "executions": "INTEGER",
     "retries": "INTEGER",
 }
-PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "run_ns", "result_ns")
+PHASES = ("schedule_ns", "queue_ns", "dispatch_ns", "retry_ns", "run_ns", "result_ns")
 
 
 TRACKING_COLUMNS = ("unit", "looks", "storing_started_ns", "started_seen_ns")
@@ -200,6 +201,7 @@ def test_units_read_back_to_the_nanosecond(block: Path) -> None:
         "schedule_ns": 10,
         "queue_ns": 11,
         "dispatch_ns": 20,
+        "retry_ns": 0,
         "run_ns": 19,
         "result_ns": 50,
         "total_ns": 110,

@@ -44,7 +44,11 @@ class _Stack:
 
 def _phases_ms(cell: CellView) -> Mapping[str, float]:
     means = cell.figures.mean_s
-    return {name: 1e3 * means[name] for name in PHASES if name in means}
+    return {
+        name: 1e3 * means[name]
+        for name in PHASES
+        if name in means and (means[name] or name != "retry")  # most tasks run once
+    }
 
 
 def _cpu_ms(cell: CellView) -> Mapping[str, float]:
@@ -64,7 +68,8 @@ _TIME = _Stack(
     "phase",
     _phases_ms,
     "schedule: due to publish call. queue: publish call to received by a worker. dispatch: to the "
-    "call of the function. run: the function. result: to the caller.",
+    "call of the function. retry: until the execution began that gave the result, where one came "
+    "before it. run: the function. result: to the caller.",
 )
 _CPU_FIGURES = ("worker", "client", "broker", "backend")
 _CPU = _Stack(

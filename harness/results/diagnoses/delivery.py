@@ -76,14 +76,17 @@ ETA_BEYOND_VISIBILITY = Diagnosis(
 
 
 def _late_ack_beyond_visibility(evidence: Evidence) -> Data | None:
-    visibility_s, run = _visibility_s(evidence), evidence.figure("phases_s", "run")
+    """Of tasks that ran again unasked, an execution that took longer: alone, without the waiting of
+    a retry, and without what a fault cut short and another process did anew."""
+    visibility_s, ran = _visibility_s(evidence), evidence.digest.merged.repeats
     duplicated = evidence.digest.fields["duplicated"]
-    late = evidence.may_acknowledge_late
-    if not late or visibility_s is None or not duplicated or run is None or run.max is None:
+    if not evidence.may_acknowledge_late or visibility_s is None or not duplicated:
         return None
-    if run.max <= visibility_s:
+    doubled = np.isin(ran.task, ran.task[ran.unasked])
+    run_max_s = float(ran.length_ns[doubled].max(initial=0)) / 1e9
+    if run_max_s <= visibility_s:
         return None
-    return {"run_max_s": run.max, "visibility_timeout_s": visibility_s, "duplicated": duplicated}
+    return {"run_max_s": run_max_s, "visibility_timeout_s": visibility_s, "duplicated": duplicated}
 
 
 LATE_ACK_BEYOND_VISIBILITY = Diagnosis(
@@ -109,11 +112,8 @@ def _reserved_beyond_visibility(evidence: Evidence) -> Data | None:
     visibility_s, tasks = _visibility_s(evidence), evidence.merged.tasks
     if visibility_s is None:
         return None
-    ran_ns = np.where(
-        (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING),
-        tasks.finished_ns - tasks.started_ns,
-        0,
-    )
+    ran_ns, executions = np.zeros(len(tasks), dtype=np.int64), evidence.merged.executions()
+    np.maximum.at(ran_ns, executions.task, executions.length_ns)
     reserved_ns = np.where(tasks.started_ns != MISSING, tasks.started_ns - tasks.received_ns, 0)
     reserved_ns[tasks.received_ns == MISSING] = 0
     held_ns = reserved_ns + ran_ns if evidence.may_acknowledge_late else reserved_ns

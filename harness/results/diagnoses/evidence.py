@@ -163,8 +163,8 @@ class Evidence:
         return found if found is not None and found.count else None
 
     def times(self, name: str) -> Times:
-        """All stamps of one kind that tasks have, in order: `received`, `started`, `finished`."""
-        stamps: Times = getattr(self.digest.merged.tasks, f"{name}_ns")
+        """All stamps of one kind of all executions, in order: `received`, `started`, `ended`."""
+        stamps: Times = getattr(self.digest.merged.executions(), f"{name}_ns")
         return np.sort(stamps[stamps != MISSING])
 
 

@@ -55,7 +55,7 @@ def _sqs_polling(evidence: Evidence) -> Data | None:
 def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Whether workers held less than they may prefetch, at these moments."""
     received = np.searchsorted(evidence.times("received"), at_ns, side="right")
-    finished = np.searchsorted(evidence.times("finished"), at_ns, side="right")
+    finished = np.searchsorted(evidence.times("ended"), at_ns, side="right")
     room: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
         received - finished < evidence.window * evidence.configuration.worker.count
     )

@@ -18,7 +18,9 @@ def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     if alone or held:  # on purpose
         return None
     received, started = evidence.times("received"), evidence.times("started")
-    finished = evidence.times("finished")
+    finished = evidence.times("ended")
+    if evidence.digest.fields["retried"]:  # a retry waits for its countdown, not for a slot
+        return None
     if not len(received) == len(started) == len(finished) or len(received) < 2:
         return None
     moments = np.unique(np.concatenate([received, started, finished]))

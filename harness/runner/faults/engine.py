@@ -258,6 +258,10 @@ class _Run:
             self._stamp(FaultStep.FAILED)
             if not self._over.is_set():
                 self.trouble = f"fault {self.armed.planned.fault.fault}: {error}"
+        except Exception as error:  # the thread would end, and the fault look over  # noqa: BLE001
+            self._stamp(FaultStep.FAILED)
+            named = f"{type(error).__name__}: {error}"
+            self.trouble = f"fault {self.armed.planned.fault.fault}: unexpected {named}"
 
     def note(self) -> FaultNote:
         """What became of it so far."""
