@@ -16,6 +16,7 @@ from harness.results.diagnoses import DIAGNOSES
 from harness.scenario.load_models import Load, kinds
 from harness.scenario.loader import load_configuration, load_scenario, yaml_files
 from harness.scenario.message_options import MessageOptions
+from harness.scenario.planned import planned
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.workload_models import Workload
 
@@ -33,7 +34,9 @@ def _configs() -> list[Sequence[str]]:
         except InvalidInput:
             rows.append((name, "", "", "", _INVALID))
             continue
-        workers = f"{one.worker.count} x {one.worker.pool}-{one.worker.concurrency}"
+        plan = planned(one)
+        least = "" if plan.least_concurrency == plan.concurrency else f"{plan.least_concurrency}.."
+        workers = f"{one.worker.count} x {one.worker.pool}-{least}{plan.concurrency}"
         services = (one.broker.service, one.backend.service)
         rows.append((name, *services, workers, one.description))
     return rows

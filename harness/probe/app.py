@@ -40,4 +40,5 @@ if _spec.get("modules"):  # last, so that nothing in that folder hides an instal
     sys.path.append(_spec["modules"])
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
-    attach.to_worker(app, _spec["events"])
+    _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()
+    attach.to_worker(app, _spec["events"], [part["task"] for part in _own])

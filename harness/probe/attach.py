@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from celery import Celery, signals, states
@@ -22,7 +22,7 @@ from celery.exceptions import Ignore, TaskPredicate
 from celery.worker.consumer import Consumer
 from celery.worker.consumer.gossip import Gossip
 
-from harness.probe import connections, receptions, side_tasks, sqs_requests
+from harness.probe import connections, ran_with, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes
 from harness.probe.recorder import Recorder
@@ -33,9 +33,11 @@ _PR_SET_PDEATHSIG = 1
 _UNLOCK = "celery.chord_unlock"
 
 
-def to_worker(app: Celery, events: str) -> None:
-    """Record the life of every task of `app` into the folder `events`."""
+def to_worker(app: Celery, events: str, measured: Iterable[str] = ()) -> None:
+    """Record the life of every task of `app` into the folder `events`. `measured`: the tasks whose
+    options are said there."""
     recorder = Recorder(events, "worker", child_role="child", versions=versions())
+    _say_what_holds(app, events, measured)
     _connect(recorder)
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
@@ -122,6 +124,16 @@ def _watch_chatter(recorder: Recorder) -> None:
         return on_message(self, prepare, message)
 
     Gossip.on_message = heard
+
+
+def _say_what_holds(app: Celery, events: str, measured: Iterable[str]) -> None:
+    """Before the stamp of WORKER_READY, so that whoever waits for that finds it written."""
+    names = tuple(measured)
+
+    def worker_ready(sender: Any, **_: Any) -> None:
+        ran_with.write(events, app, sender, names)
+
+    signals.worker_ready.connect(worker_ready, weak=False)
 
 
 def _connect(recorder: Recorder) -> None:

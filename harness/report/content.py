@@ -27,6 +27,7 @@ from harness.report.wording import (
 from harness.results.continuing import split_rounds
 from harness.results.emulators import cell_label
 from harness.results.environment_records import Environment
+from harness.results.ran_with import RanWith, ran_or_planned
 from harness.results.record import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.scenario.wording import printable
 from harness.units import format_bytes
@@ -169,10 +170,23 @@ def _cell_facts(cell: CellRecord) -> str:
         servers = f"{server_words(broker)}; results there too"
     else:
         servers = f"{server_words(broker)}; results in {server_words(backend)}"
-    worker = cell.config.get("worker", {})
-    count = worker.get("count", 1)
-    pool = f"{worker.get('pool', '-')}, concurrency {worker.get('concurrency', '-')}"
+    count = (cell.config.get("worker") or {}).get("count", 1)
+    reports = _reports(cell)
+    known = reports or "worker" in cell.config
+    pool = _pool_words(ran_or_planned(reports, cell.config)) if known else "-, concurrency -"
     return f"{servers}; {count} {'worker' if count == 1 else 'workers'}, {pool}"
+
+
+def _reports(cell: CellRecord) -> tuple[RanWith, ...]:
+    return tuple(report for block in cell.blocks for report in block.ran_with)
+
+
+def _pool_words(ran: RanWith) -> str:
+    """What the workers ran with, not what the configuration says: options may overrule it."""
+    size = f"{ran.concurrency}"
+    if ran.autoscales:
+        size = f"{ran.least_concurrency} to {ran.concurrency} (autoscale)"
+    return f"{printable(ran.pool)}, concurrency {size}"
 
 
 def _remarks(view: RunView) -> Iterator[str]:

@@ -33,6 +33,7 @@ _ABOUT = {
     "network": "a cut network",
 }
 _PROMISES = {
+    "by_task": "some tasks at least once, others at most once",
     "at_most_once": "at most once; what it had begun may be lost",
     "at_least_once": "at least once; may run twice",
     "tells": "the unit fails and says so",

@@ -21,6 +21,7 @@ from harness.results.load_phases import behind
 from harness.results.merge import Merged
 from harness.results.orphans import orphans, without_kept
 from harness.results.promises import promises
+from harness.results.ran_with import RanWith
 from harness.results.record import RecordedWarning
 from harness.results.recovery import Recovery, level_before, recovery, units_in_order
 from harness.results.summary import Digest
@@ -73,10 +74,14 @@ def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged
 
 
 def with_faults(
-    result: Digest, found: Aftermath, config: Mapping[str, Any], held_by_broker: int
+    result: Digest,
+    found: Aftermath,
+    config: Mapping[str, Any],
+    ran: RanWith,
+    held_by_broker: int,
 ) -> dict[str, Any]:
     """Fields of `BlockRecord` by name: the block's own, and what there is to say of its faults."""
-    fields = result.fields | _fault_fields(result, found, config, held_by_broker)
+    fields = result.fields | _fault_fields(result, found, config, ran, held_by_broker)
     first_ns = min((n.begin_ns for n in found.notes if n.begin_ns is not None), default=None)
     if first_ns is None or not (data := _fell_behind(result.merged, first_ns)):
         return fields
@@ -97,7 +102,11 @@ def _fell_behind(merged: Merged, first_fault_ns: int) -> dict[str, float]:
 
 
 def _fault_fields(
-    result: Digest, found: Aftermath, config: Mapping[str, Any], held_by_broker: int
+    result: Digest,
+    found: Aftermath,
+    config: Mapping[str, Any],
+    ran: RanWith,
+    held_by_broker: int,
 ) -> dict[str, Any]:
     notes = sorted(
         (note for note in found.notes if note.begin_ns is not None),
@@ -129,7 +138,7 @@ def _fault_fields(
         "faults": (*records, *(_record(note) for note in never)),
         "fault_level": level,
         "unattributed": judged.trouble(NOBODY, found.refused),
-        "promises": promises(config, scene, judged, held_by_broker),
+        "promises": promises(config, ran, scene, judged, held_by_broker),
     }
 
 

@@ -36,7 +36,8 @@ _LAYER_OF = {
 _USED_WITH = {
     "redis": ("redis",),
     "amqp": ("rabbitmq",),
-    **dict.fromkeys(("boto3", "botocore", "pycurl"), ("sqs",)),
+    **dict.fromkeys(("boto3", "botocore"), ("sqs", "dynamodb", "s3")),
+    "pycurl": ("sqs",),
 }
 """Client library -> services that it talks to: with others it is installed, and idle."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.results.attribution import Blame, Scene
 from harness.results.fault_records import Kept, PromiseRecord, Trouble
+from harness.results.ran_with import RanWith, ran_or_planned
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",
@@ -31,6 +32,7 @@ ABOUT: Mapping[str, str] = {
 }
 """Kind of fault -> what is broken by it."""
 _ALL = ("lost", "failed", "wrong", "duplicated")
+_SOME = "of some tasks"
 _PERSISTENT = (None, 2, "persistent")
 
 
@@ -44,13 +46,14 @@ class Promise:
 
 
 def promises(
-    config: Mapping[str, Any], scene: Scene, judged: Blame, held_by_broker: int
+    config: Mapping[str, Any], ran: RanWith, scene: Scene, judged: Blame, held_by_broker: int
 ) -> tuple[PromiseRecord, ...]:
-    """Of each kind of thing that was broken in the block. `config`: the configuration, plain."""
+    """Of each kind of thing that was broken in the block. `config`: the configuration, plain;
+    `ran`: what its workers made of it."""
     found = []
     for about in dict.fromkeys(ABOUT[note.fault] for note in scene.notes):
         indices = [i for i, note in enumerate(scene.notes) if ABOUT[note.fault] == about]
-        promise = promise_for(config, about)
+        promise = promise_for(config, about, ran)
         troubles = [judged.trouble(index, scene.refused) for index in indices]
         touched = np.zeros(len(scene.merged.units.unit), dtype=bool)
         for index in indices:
@@ -59,9 +62,11 @@ def promises(
     return tuple(found)
 
 
-def promise_for(config: Mapping[str, Any], about: str) -> Promise:
-    """The promise of a configuration for one kind of thing that is broken."""
-    return next(_rules(_Configuration(config), about))
+def promise_for(config: Mapping[str, Any], about: str, ran: RanWith | None = None) -> Promise:
+    """The promise of a configuration for one kind of thing that is broken; without the workers'
+    own word what is planned."""
+    held = ran_or_planned((), config) if ran is None else ran
+    return next(_rules(_Configuration(config, held), about))
 
 
 def _judge(
@@ -102,30 +107,27 @@ def _judge(
 class _Configuration:
     """What of a configuration decides."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        settings = config.get("settings") or {}
-        options = settings.get("broker_transport_options") or {}
+    def __init__(self, config: Mapping[str, Any], ran: RanWith) -> None:
         self.broker = str(config["broker"]["service"])
-        self.late = settings.get("task_acks_late") is True
-        self.rejects = settings.get("task_reject_on_worker_lost") is True
+        self.late = ran.options("acks_late", default=False)
+        self.rejects = ran.options("reject_on_worker_lost", default=False)
         self.persistence = str(config["broker"].get("persistence", "none"))
-        mode = settings.get("task_default_delivery_mode")
-        self.persistent = mode in _PERSISTENT
-        self.confirms = options.get("confirm_publish") is True
-        self.retries = settings.get("result_backend_always_retry") is True
+        self.persistent = ran.setting("task_default_delivery_mode", None) in _PERSISTENT
+        self.confirms = ran.transport_option("confirm_publish", default=False) is True
+        self.retries = ran.setting("result_backend_always_retry", default=False) is True
         self.backend = config["backend"]
         self.apart = self.backend["service"] != "redis" or bool(
             self.backend.get("apart")
             or self.backend.get("persistence", "none") != self.persistence
             or self.backend.get("server") != config["broker"].get("server")
         )
-        self.visibility_s = options.get("visibility_timeout", 3600)
+        self.visibility_s = ran.transport_option("visibility_timeout", 3600)
 
     @property
     def acks(self) -> dict[str, Any]:
         """Said for every promise that depends on acknowledgements."""
-        said: dict[str, Any] = {"task_acks_late": self.late}
-        if self.late and self.broker == "redis":
+        said: dict[str, Any] = {"task_acks_late": _said(self.late)}
+        if True in self.late and self.broker == "redis":
             said["visibility_timeout"] = self.visibility_s
         return said
 
@@ -146,15 +148,24 @@ def _rules(one: _Configuration, about: str) -> Iterator[Promise]:
     yield Promise("only_delays", _ALL, {})
 
 
+def _said(values: frozenset[Any]) -> bool | str:
+    """Of an option of tasks: its value, if it is the same for all that were measured."""
+    return _SOME if len(values) > 1 else True in values
+
+
 def _of_worker(one: _Configuration) -> Iterator[Promise]:
-    if one.late:
+    if len(one.late) > 1:  # what one kind of task rules out, the other may do
+        yield Promise("by_task", ("wrong",), one.acks)
+    if True in one.late:
         yield Promise("at_least_once", ("lost", "failed", "wrong"), one.acks)
     yield Promise("at_most_once", ("duplicated", "wrong"), one.acks)
 
 
 def _of_pool(one: _Configuration) -> Iterator[Promise]:
-    said = one.acks | {"task_reject_on_worker_lost": one.rejects}
-    if one.late and one.rejects:
+    said = one.acks | {"task_reject_on_worker_lost": _said(one.rejects)}
+    if len(one.late) > 1 or (True in one.late and len(one.rejects) > 1):
+        yield Promise("by_task", ("wrong",), said)
+    if True in one.late and True in one.rejects:
         yield Promise("at_least_once", ("lost", "failed", "wrong"), said)
     yield Promise("tells", ("lost", "duplicated", "wrong"), said)
 

@@ -15,6 +15,7 @@ from harness.results.figures import Distribution, LossReasons, Outcomes
 from harness.results.load_records import LoadPhaseRecord, Saturation
 from harness.results.own_task_record import OwnTaskRecord
 from harness.results.periodic_record import Periodic
+from harness.results.ran_with import RanWith
 from harness.results.stored import Stored
 from harness.results.unfinished import Unfinished
 
@@ -176,6 +177,9 @@ class BlockRecord(Stored):
     warnings: tuple[RecordedWarning, ...] = ()
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
+    ran_with: tuple[RanWith, ...] = ()
+    """What its workers said that they ran with, those of a kind together. Empty in records of
+    older versions."""
     files: dict[str, str] = {}
     """`units`, `tasks`, `timeline`, `tracking`, `depth` (Parquet), `logs` (folder): paths
     relative to the run's folder."""

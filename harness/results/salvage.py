@@ -13,6 +13,7 @@ from harness.results.liveness import is_being_written
 from harness.results.load_phases import Plan, read_plan
 from harness.results.merge import merge
 from harness.results.periodic import kept_schedule
+from harness.results.ran_with import ran_or_planned, reports_in
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.shape import shape_of
 from harness.results.summary import Digest, digest
@@ -47,6 +48,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
                 status="partial",
                 error=f"the run was {'killed' if killed else 'broken off'} in this block",
                 started_at="",
+                ran_with=reports_in(events),
                 periodic=None if kept is None else kept[0],
                 **fields,
             )
@@ -62,7 +64,8 @@ def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> d
         return found.fields
     end_ns = min(int(due_ns.max()), max((phase.end_ns for phase in plan), default=FOREVER))
     after = aftermath(events, found.merged, notes, (), end_ns)
-    return with_faults(found, after, cell.config, 0) | {"promises": ()}
+    ran = ran_or_planned(reports_in(events), cell.config)
+    return with_faults(found, after, cell.config, ran, 0) | {"promises": ()}
 
 
 def _unfinished(folder: Path, record: RunRecord) -> list[int]:

@@ -16,6 +16,7 @@ from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import Merged, merge
 from harness.results.periodic import Fires, kept_schedule, schedule_warnings
+from harness.results.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.summary import Digest, digest
 from harness.results.timeline import timeline
@@ -38,7 +39,8 @@ def record_block(
     versions = versions_in(job.events)
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
-    result = _digested(job, measured)
+    reports = reports_in(job.events)
+    result = _digested(job, measured, reports)
     left = {} if measured.at_rest else unfinished(job.events, measured.over_ns)
     workload = job.cell.workload.model_dump()
     kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
@@ -46,7 +48,7 @@ def record_block(
     files = _write(job, measured, result, fires)
     cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices)
     evidence = Evidence(
-        job.cell, result, job.shape, clues_in(job.events), measured.worker_grown_bytes
+        job.cell, result, job.shape, clues_in(job.events), measured.worker_grown_bytes, reports
     )
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
@@ -70,6 +72,7 @@ def record_block(
         versions=versions[0] if versions else {},
         bound_s=measured.bound_s,
         unfinished=left,
+        ran_with=reports,
         periodic=periodic,
         mismatches=mismatches_in(job.path / "logs"),
         files=files,
@@ -80,7 +83,7 @@ def record_block(
     )
 
 
-def _digested(job: BlockJob, measured: Measured) -> Digest:
+def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> Digest:
     """The figures of the event logs, and of faults, if there were any."""
     shape = job.shape
     merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
@@ -92,7 +95,8 @@ def _digested(job: BlockJob, measured: Measured) -> Digest:
     result = digest(merged, shape, end, measured.plan)
     config = job.cell.configuration.model_dump(mode="json")
     held = measured.left_unacknowledged + measured.waiting
-    return replace(result, fields=with_faults(result, after, config, held))
+    ran = ran_or_planned(reports, config)
+    return replace(result, fields=with_faults(result, after, config, ran, held))
 
 
 def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:

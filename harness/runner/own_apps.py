@@ -19,9 +19,11 @@ from harness.processes import spawn
 from harness.results.record import RecordedWarning
 from harness.runner import cellspec
 from harness.scenario.celery_sets import title
+from harness.scenario.configuration import Configuration
 from harness.scenario.loader import load_plan, load_scenario
 from harness.scenario.models import Cell, Plan
 from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.planned import planned
 from harness.workspace import Workspace, open_workspace
 
 _IMPORT_S = 60.0
@@ -118,26 +120,49 @@ def check_apps(
     a task that is not there, arguments that do not fit.
     """
     warnings: dict[str, RecordedWarning] = {}
-    looks = {look.key: look for look in _looks(cells, pythons)}
-    for number, look in enumerate(looks.values()):
+    looks: dict[tuple[Interpreter, str], _Look] = {}
+    configurations: dict[tuple[Interpreter, str], list[Configuration]] = {}
+    for cell, look in _looks(cells, pythons):
+        looks.setdefault(look.key, look)
+        configurations.setdefault(look.key, []).append(cell.configuration)
+    for number, (key, look) in enumerate(looks.items()):
         answer = _imported(look, workspace.folder(f"import-{number:03d}"), workspace, environ, seed)
         if "error" in answer:
             hint = f"\n(under {look.under})" if look.under else ""
             raise UsageError(f"{answer['error']}{hint}")
-        data = {"app": look.workload.app, **answer}
-        warnings.setdefault(json.dumps(data, sort_keys=True), _warning(data))
+        for configuration in configurations[key]:
+            kept = _kept(answer["kept"], configuration)
+            data = {"app": look.workload.app, "overruled": answer["overruled"], "kept": kept}
+            warnings.setdefault(json.dumps(data, sort_keys=True), _warning(data))
     return tuple(warnings.values())
+
+
+def _kept(own: Mapping[str, Any], configuration: Configuration) -> dict[str, Any]:
+    """What of the app's own really holds: not what this configuration says otherwise, by a setting,
+    an option of its workers, or an annotation of tasks."""
+    plan = planned(configuration)
+    annotated = plan.settings.get("task_annotations")
+    gone = set(plan.decided)
+    for task, options in annotated.items() if isinstance(annotated, Mapping) else ():
+        gone |= {f"{option} of {task}" for option in options}
+    everywhere = {one.removesuffix(" of *") for one in gone if one.endswith(" of *")}
+    return {
+        name: value
+        for name, value in own.items()
+        if name not in gone and name.partition(" of ")[0] not in everywhere
+    }
 
 
 def _warning(data: dict[str, Any]) -> RecordedWarning:
     return RecordedWarning(code="app_overruled", data=data)
 
 
-def _looks(cells: Sequence[Cell], pythons: Sequence[Interpreter]) -> Iterator[_Look]:
+def _looks(cells: Sequence[Cell], pythons: Sequence[Interpreter]) -> Iterator[tuple[Cell, _Look]]:
     for cell, python in zip(cells, pythons, strict=True):
         if isinstance(cell.workload, OwnTaskWorkload):
             celery = cell.configuration.celery
-            yield _Look(python, cell.workload, "" if celery is None else title(celery))
+            under = "" if celery is None else title(celery)
+            yield cell, _Look(python, cell.workload, under)
 
 
 def _imported(

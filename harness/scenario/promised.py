@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.scenario.configuration import Configuration
+from harness.scenario.planned import planned
 
 # kombu/transport/redis.py, Channel: defaults.
 _VISIBILITY_S = 3600.0
@@ -24,7 +25,7 @@ def transport_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 def redelivery_time_s(configuration: Configuration) -> float | None:
     """How long a message that a dead worker held stays with the broker before it is delivered
     again, at most; None where the broker notices the death itself (AMQP)."""
-    options = transport_options(configuration.settings)
+    options = transport_options(planned(configuration).settings)
     service = configuration.broker.service
     if service == "redis":
         # The sweep that puts messages back runs each `interval` s, and does so every

@@ -15,6 +15,7 @@ from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
 from harness.processes import Process, spawn
 from harness.scenario.configuration import Worker
+from harness.scenario.planned import planned_worker
 from harness.usage import Usage, usage
 from harness.workspace import Workspace
 
@@ -39,6 +40,7 @@ class Workers:
         """`starters`: for each worker what starts its n-th process, from 0."""
         self._starters = tuple(starters)
         self._worker = worker
+        self._planned = planned_worker(worker, {})
         self._held = False
         self._processes: list[Process] = []
         self._gone: list[Process] = []
@@ -104,15 +106,15 @@ class Workers:
 
     @property
     def pool_processes(self) -> int:
-        """How many processes run tasks: one per worker but in the prefork pool."""
-        per_worker = self._worker.concurrency if self._worker.pool == "prefork" else 1
+        """How many processes run tasks, at least: one per worker but in the prefork pool, which
+        may also grow."""
+        per_worker = self._planned.least_concurrency if self._worker.pool == "prefork" else 1
         return per_worker * len(self._processes)
 
     @property
     def slots(self) -> int:
-        """How many tasks can run at once."""
-        per_worker = 1 if self._worker.pool == "solo" else self._worker.concurrency
-        return per_worker * len(self._processes)
+        """How many tasks can run at once, at most."""
+        return self._planned.concurrency * len(self._processes)
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -123,10 +123,15 @@ def test_what_was_overruled_is_said(site: Site) -> None:
         "include": "...",
         "task_annotations": "...",
         "task_track_started": True,
-        "worker_prefetch_multiplier": 2,
         "serializer of trap.tasks.elsewhere": "...",
     }
     assert "overruled broker_read_url" in ended.words
+    # As the worker said: the configuration had the last word on one, the app on the other.
+    (held,) = ended.block.ran_with
+    assert held.setting("worker_prefetch_multiplier", 4) == 8
+    assert held.setting("task_track_started", default=False) is True
+    assert held.reported
+    assert held.prefetch_count == 8 * held.concurrency
 
 
 def test_an_open_loop_leaves_nothing_on_somebody_elses_rabbitmq(

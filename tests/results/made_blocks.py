@@ -14,6 +14,7 @@ from harness.results.fault_records import FaultRecord
 from harness.results.faulted import aftermath, with_faults, with_orphans
 from harness.results.ledger import BlockEnd, Final
 from harness.results.merge import merge
+from harness.results.ran_with import ran_or_planned
 from harness.results.shape import BlockShape
 from harness.results.summary import Digest, digest
 from tests.results.histories import ident_of
@@ -119,7 +120,9 @@ class MadeBlock:
         end = with_orphans(end or BlockEnd(), merged, after, unacknowledged)
         result = digest(merged, SHAPE, end)
         config = {**CONFIG, "settings": settings or {}}
-        return Read(result, with_faults(result, after, config, unacknowledged))
+        return Read(
+            result, with_faults(result, after, config, ran_or_planned((), config), unacknowledged)
+        )
 
     def _write(self, folder: Path) -> None:
         parents = {CHILD: MAIN, OTHER_CHILD: OTHER_MAIN}

@@ -14,12 +14,14 @@ from harness.results.diagnoses.clues import Clues
 from harness.results.figures import Distribution
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.published import Halves
+from harness.results.ran_with import RanWith, as_planned
 from harness.results.shape import BlockShape
 from harness.results.summary import Digest
 from harness.scenario.configuration import Configuration
 from harness.scenario.load_models import Load
 from harness.scenario.models import Cell
 from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.planned import planned
 from harness.scenario.workload_models import Workload
 
 Data = dict[str, Any]
@@ -42,6 +44,8 @@ class Evidence:
     """What only diagnoses ask of the event logs."""
     worker_grown_bytes: int | None = None
     """By how much the peak memory of the workers grew while it was measured; None if unknown."""
+    reports: tuple[RanWith, ...] = ()
+    """What its workers said that they ran with; without it the plan is believed."""
 
     @property
     def configuration(self) -> Configuration:
@@ -59,44 +63,48 @@ class Evidence:
         return self.cell.load
 
     @property
+    def ran(self) -> RanWith:
+        """What a worker really ran with: settings, options, pool, tasks. Not the configuration,
+        which options and an app's own code may have overruled."""
+        return self.reports[0] if self.reports else as_planned(self.configuration)
+
+    @property
     def slots(self) -> int:
-        """Tasks that can run at the same time."""
-        worker = self.configuration.worker
-        return worker.concurrency * worker.count
+        """Tasks that can run at the same time, at most."""
+        return self.ran.concurrency * self.configuration.worker.count
 
     @property
     def window(self) -> int:
-        """Messages that one worker process takes at once: its prefetch window."""
-        multiplier = self.setting("worker_prefetch_multiplier", 4)
-        return int(self.configuration.worker.concurrency * multiplier)
+        """Messages that one worker process takes at once: its prefetch window. 0 without limit."""
+        return self.ran.prefetch_count or 0
 
     @property
     def told_window(self) -> Data:
-        """The same for a warning's data; nothing where an app of the user's own decides it, or
-        where there is no limit (a multiplier of 0)."""
+        """The same for a warning's data; nothing where nobody knows it (an app of the user's own,
+        whose worker has not said it), or where there is no limit."""
         known = self.decides("worker_prefetch_multiplier") and self.window > 0
         return {"window": self.window} if known else {}
 
     def decides(self, name: str) -> bool:
-        """Whether a setting is what the configuration says, or else Celery's default. An app of
-        the user's own may have another value, and its tasks may have theirs."""
+        """Whether it is known what a setting was. An app of the user's own may have another value
+        than the plan says, if its worker did not report."""
         own = isinstance(self.workload, OwnTaskWorkload)
-        return not own or name in self.configuration.settings
+        return self.ran.reported or not own or name in planned(self.configuration).decided
 
     @property
     def may_acknowledge_late(self) -> bool:
         """Whether tasks may be acknowledged when they are over."""
         own = isinstance(self.workload, OwnTaskWorkload)
-        return own or self.setting("task_acks_late", False) is True
+        unknown = own and not self.ran.reported
+        return unknown or True in self.ran.options("acks_late", default=False)
 
     def setting(self, name: str, default: Any) -> Any:
-        """A Celery setting, or Celery's default, which the caller knows."""
-        value = self.configuration.settings.get(name)
-        return default if value is None else value
+        """A Celery setting as it held, or Celery's default, which the caller knows."""
+        return self.ran.setting(name, default)
 
     def transport_option(self, name: str, default: Any) -> Any:
         """One of `broker_transport_options`, or kombu's default."""
-        return self.setting("broker_transport_options", {}).get(name, default)
+        return self.ran.transport_option(name, default)
 
     @property
     def merged(self) -> Merged:

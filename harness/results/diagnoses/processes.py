@@ -162,7 +162,7 @@ def _children_replaced(evidence: Evidence) -> Data | None:
     for child in evidence.clues.children:
         of_worker[child.worker_pid].append(child)
     begin_ns, end_ns = evidence.span_ns
-    slots = evidence.configuration.worker.concurrency
+    slots = evidence.ran.least_concurrency  # an autoscaled pool begins with these
     gaps = [
         (child, max(left, begin_ns), min(ready, end_ns))
         for children in of_worker.values()
