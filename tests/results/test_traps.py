@@ -289,6 +289,21 @@ def test_time_limits_that_a_pool_does_not_keep(
         assert (data["longest_s"], data["tasks"]) == (2.0, 1)
 
 
+def test_a_retry_is_no_run_beyond_the_limit() -> None:
+    """Two runs of a millisecond, and a countdown of two seconds between them."""
+    one = unit(0, 1, 2, 3, 2003)
+    one.tasks[0].received.clear()
+    one.tasks[0].started.append(2002 * MS)
+    others: list[Record] = [
+        (Kind.RECEIVED, ident_of(0, 0), 2 * MS, 1000, int(Limit.HARD), 0),
+        (Kind.RETRIED, ident_of(0, 0), 4 * MS, 0, 0, 0),
+        (Kind.RECEIVED, ident_of(0, 0), 5 * MS, 1000, int(Limit.HARD), int(Reception.ETA)),
+    ]
+    assert "time_limit_ignored" not in told(
+        [one], ADD, Worker(pool="threads"), "redis", others=others
+    )
+
+
 @pytest.mark.parametrize(
     ("gap_ms", "sent_at_once", "cut", "told_so"),
     [

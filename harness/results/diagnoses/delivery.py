@@ -166,11 +166,11 @@ def _fifo_groups_overlap(evidence: Evidence) -> Data | None:
     broker = evidence.configuration.broker
     if not isinstance(broker, SqsBroker) or not broker.fifo:
         return None
-    tasks, units = evidence.merged.tasks, evidence.merged.units
-    ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
-    group = np.repeat(units.unit % groups, tasks.per_unit)[ran]
-    sent_ns = np.repeat(units.publish_ns, tasks.per_unit)[ran]
-    started_ns, finished_ns = tasks.started_ns[ran], tasks.finished_ns[ran]
+    units, ran = evidence.merged.units, evidence.merged.executions()
+    row = ran.task // evidence.merged.tasks.per_unit
+    whole = (ran.ended_ns != MISSING) & ran.first  # a retry comes out of turn, being asked to
+    group, sent_ns = (units.unit[row] % groups)[whole], units.publish_ns[row][whole]
+    started_ns, finished_ns = ran.started_ns[whole], ran.ended_ns[whole]
     order = np.lexsort((started_ns, group))
     group, sent_ns = group[order], sent_ns[order]
     started_ns, finished_ns = started_ns[order], finished_ns[order]
