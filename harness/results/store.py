@@ -11,7 +11,6 @@ leaves every finished block readable. A block's folder holds its samples and log
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -67,6 +66,9 @@ class RunFolder:
         try:
             folder.logs.mkdir(exist_ok=True)
             folder._take_lock()
+        except BlockingIOError as error:  # another resume took it after that look
+            folder.close()
+            raise RecordError(f"{path}: this run is still going on; wait for its end") from error
         except OSError as error:
             raise RecordError(f"cannot write into {path}: {error.strerror}") from error
         return folder
@@ -100,8 +102,12 @@ class RunFolder:
     def _take_lock(self) -> None:
         # On the folder itself, so that nothing is left to clean up: the kernel drops it.
         self._lock = os.open(self.path, os.O_RDONLY)
-        with contextlib.suppress(OSError):  # some network file systems have no locks
+        try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # some network file systems have no locks
+            return
 
     def close(self) -> None:
         """The run is over. Idempotent."""

@@ -192,3 +192,19 @@ def test_the_command_writes_a_file_per_cell(tmp_path: Path) -> None:
     for number, path in enumerate([files[2], files[0], files[1]]):
         rows = _table((tmp_path / path).read_text("utf-8"))
         assert _same(rows[-1][0] * 1000, max(_samples(number)))
+
+
+def test_a_block_without_a_start_follows_the_one_before(tmp_path: Path) -> None:
+    """Of a block that a kill cut short nobody knows when it began; the first one of a run too."""
+    record = _run(tmp_path, blocks=2)
+    cell = record.cells[0]
+    for cut, begins in ((0, None), (1, 1795474452250)):  # block 0 lasts two seconds
+        blocks = list(cell.blocks)
+        blocks[cut] = blocks[cut].model_copy(update={"started_at": ""})
+        salvaged = cell.model_copy(update={"blocks": tuple(blocks)})
+        text = render(record.model_copy(update={"cells": (salvaged,)}), tmp_path, "hdrlog")
+        assert f"block {cut} was broken off: its start is not known" in text
+        found = _logged(tmp_path, text)
+        assert [histogram.get_total_count() for histogram in found] == [RANKED] * 2
+        if begins is not None:
+            assert found[cut].get_start_time_stamp() == pytest.approx(begins, abs=1)

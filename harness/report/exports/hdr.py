@@ -57,7 +57,8 @@ def as_hdrlog(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rendere
     """The log of all blocks, in the order in which they ran."""
     found = [(block, cell) for cell in view.cells for block in measured_blocks(cell.record)]
     found.sort(key=lambda pair: pair[0].number)
-    base_s = _started_s(found[0][0]) if found else 0.0
+    run_s = datetime.fromisoformat(view.record.started_at).timestamp()
+    base_s = _started_s(found[0][0], run_s) if found else 0.0
     lines = [*_LOG_HEAD, f"#[run {printable(view.record.run_id)}]"]
     lines += [f"#[{words}]" for cell in view.cells for words in _remarks(cell)]
     lines += [
@@ -65,8 +66,13 @@ def as_hdrlog(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rendere
         f"#[BaseTime: {base_s:.3f} (seconds since epoch)]",
         _LEGEND,
     ]
+    end_s = base_s
     for block, cell in found:
-        lines.append(_log_line(view, cell, block, base_s))
+        begin_s = _started_s(block, end_s)
+        if not block.started_at:
+            lines.append(f"#[block {block.number} was broken off: its start is not known exactly]")
+        lines.append(_log_line(view, cell, block, begin_s - base_s))
+        end_s = begin_s + (block.window_s or 0.0)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -127,12 +133,12 @@ def _distribution(histogram: HdrHistogram) -> Iterator[str]:
     yield f"#[Buckets = {buckets:12d}, SubBuckets     = {parts:12d}]"
 
 
-def _log_line(view: RunView, cell: CellView, block: BlockRecord, base_s: float) -> str:
+def _log_line(view: RunView, cell: CellView, block: BlockRecord, offset_s: float) -> str:
     samples_ns = total_latencies_ns(view.folder, block)
     if samples_ns is None:
         return f"#[block {block.number} of {exported_name(cell)}: its samples are missing]"
     histogram = histogram_of(samples_ns)
-    offset_s, length_s = _started_s(block) - base_s, block.window_s or 0.0
+    length_s = block.window_s or 0.0
     highest_s = int(samples_ns.max(initial=0)) / 1e9
     tag = quote(cell.name, safe="/[]=+:@()*!~'")
     payload = histogram.encode().decode("ascii")
@@ -151,7 +157,10 @@ def _what(cell: CellView) -> str:
     return "total latency of completed units"
 
 
-def _started_s(block: BlockRecord) -> float:
+def _started_s(block: BlockRecord, not_before_s: float) -> float:
+    """When it began. Of one that a kill cut short nobody noted it: after what was before it."""
+    if not block.started_at:
+        return not_before_s
     return datetime.fromisoformat(block.started_at).timestamp()
 
 
