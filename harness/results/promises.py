@@ -15,6 +15,7 @@ import numpy as np
 from harness.results.attribution import Blame, Scene
 from harness.results.fault_records import Kept, PromiseRecord, Trouble
 from harness.results.ran_with import RanWith, ran_or_planned
+from harness.scenario.endpoints import which_server
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",
@@ -116,11 +117,9 @@ class _Configuration:
         self.confirms = ran.transport_option("confirm_publish", default=False) is True
         self.retries = ran.setting("result_backend_always_retry", default=False) is True
         self.backend = config["backend"]
-        self.apart = self.backend["service"] != "redis" or bool(
-            self.backend.get("apart")
-            or self.backend.get("persistence", "none") != self.persistence
-            or self.backend.get("server") != config["broker"].get("server")
-        )
+        through_broker = self.backend["service"] == "rpc"
+        ends = (config["broker"], self.backend)
+        self.apart = not through_broker and len({which_server(end) for end in ends}) == 2
         self.visibility_s = ran.transport_option("visibility_timeout", 3600)
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -176,3 +177,22 @@ Backend = Annotated[
     | NoBackend,
     Field(discriminator="service"),
 ]
+
+_WHICH: Mapping[str, tuple[str, ...]] = {
+    "local": ("server", "persistence", "apart"),
+    "compose": (),
+    "external": ("url", "management_url", "ca"),
+}
+_PLACE = (
+    *("region", "queue_name_prefix", "folder", "bucket", "table_prefix"),
+    *("read_units", "write_units", "ttl"),
+)
+"""Fields of endpoints that tell one server, or one use of it, from another."""
+
+
+def which_server(endpoint: Mapping[str, Any], provider: Provider | None = None) -> tuple[str, ...]:
+    """Equal for endpoints that share a server, in whatever role. `endpoint`: its fields, plain, as
+    in a record; `provider`: who runs it, where that is decided elsewhere."""
+    who = provider or endpoint.get("provider") or "local"
+    said = [str(endpoint.get(name) or "") for name in (*_WHICH[who], *_PLACE)]
+    return (who, str(endpoint["service"]), *("" if one == "none" else one for one in said))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.scenario.configuration import Configuration
 from harness.scenario.document import Location
-from harness.scenario.endpoints import Endpoint, NoBackend, RpcBackend
+from harness.scenario.endpoints import Endpoint, NoBackend, RpcBackend, which_server
 from harness.scenario.fault_models import (
     Fault,
     KillPoolChild,
@@ -138,15 +138,12 @@ def _backend_problem(configuration: Configuration) -> str:
 
 
 def shares_server(configuration: Configuration) -> bool:
-    """Whether broker and backend are the same local server."""
+    """Whether broker and backend are the same server."""
     broker, backend = configuration.broker, configuration.backend
     if isinstance(backend, RpcBackend):
         return True
-    which = [
-        (one.service, getattr(one, "server", ""), getattr(one, "persistence", ""))
-        for one in (broker, backend)
-    ]
-    return which[0] == which[1] and not getattr(backend, "apart", False)
+    ends = (one.model_dump(mode="json") for one in (broker, backend))
+    return len({which_server(end) for end in ends}) == 1
 
 
 def _ownership_problem(endpoint: Frozen) -> str:

@@ -16,6 +16,7 @@ from harness.scenario.endpoints import (
     NoBackend,
     Provider,
     RpcBackend,
+    which_server,
 )
 from harness.scenario.service_tables import refusal
 from harness.services.base import (
@@ -33,16 +34,6 @@ from harness.services.settings import block_settings, secrets_of
 from harness.workspace import Workspace
 
 _Key = tuple[str, ...]
-_WHICH: Mapping[Provider, tuple[str, ...]] = {
-    "local": ("server", "persistence", "apart"),
-    "compose": (),
-    "external": ("url", "management_url", "ca"),
-}
-_PLACE = (
-    *("region", "queue_name_prefix", "folder", "bucket", "table_prefix"),
-    *("read_units", "write_units", "ttl"),
-)
-"""Fields of endpoints that tell one server, or one use of it, from another."""
 
 
 @dataclass(frozen=True)
@@ -255,13 +246,7 @@ def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:
 
 def _key(endpoint: AnyEndpoint, forced: Provider | None) -> _Key:
     """Equal for endpoints that share a server, in whatever role and configuration."""
-    provider = _provider(endpoint, forced)
-    what = [*_WHICH[provider], *_PLACE]
-    return (
-        provider,
-        endpoint.service,
-        *(str(getattr(endpoint, name, None) or "") for name in what),
-    )
+    return which_server(endpoint.model_dump(mode="json"), _provider(endpoint, forced))
 
 
 def _closing(namespace: Namespace) -> contextlib.AbstractContextManager[None]:

@@ -367,6 +367,21 @@ def test_what_settings_promise(about: str, config: dict[str, Any], code: str) ->
     assert promise_for(CONFIG | config, about).code == code
 
 
+@pytest.mark.parametrize(
+    ("backend", "apart"),
+    [
+        ({"service": "redis"}, False),
+        ({"service": "redis", "apart": True}, True),
+        ({"service": "redis", "provider": "external", "url": "redis://elsewhere"}, True),
+        ({"service": "rpc"}, False),
+        ({"service": "postgresql"}, True),
+    ],
+)
+def test_whether_results_are_on_the_brokers_server(backend: dict[str, Any], apart: bool) -> None:
+    because = promise_for(CONFIG | {"backend": backend}, "memory").because
+    assert because["results_apart"] is apart
+
+
 def test_every_fault_is_about_something() -> None:
     names = {get_args(model.model_fields["fault"].annotation)[0] for model in kinds(Fault)}
     assert names == set(ABOUT)
