@@ -238,7 +238,8 @@ _WATCHED = (
         _median(lambda figures: figures.sent_per_s),
         optional=True,
         note="sent/s: units that were sent when they were due; with this figure, latency counts "
-        "from that moment.",
+        "from that moment. units/s counts until the last result: it is below sent/s by what the "
+        "last units took, even where none is missing.",
     ),
     Column("units/s", _median(lambda figures: figures.throughput_per_s)),
     Column("range", _range(lambda figures: figures.throughput_per_s), optional=True),

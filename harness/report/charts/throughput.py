@@ -58,7 +58,7 @@ def _chart(group: Group) -> Chart:
     rates = [float(dot["rate"] or 0) for dot in dots]
     good = "further right"
     if all(is_paced(member.cell) for member in group.members):
-        good = "as many as were due"
+        good = "as many as were due, over the time until the last result,"
     return Chart(
         key=f"throughput-{group.key}",
         title=f"{group.title}: completed units per second, {good} is better",
