@@ -101,11 +101,14 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. No traceback for anything that a user can cause."""
     code = exit_code_of(sys.argv[1:] if arguments is None else arguments)
+    lost = code == PIPE_CLOSED
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        code = PIPE_CLOSED
-    if code == PIPE_CLOSED:
+        code, lost = PIPE_CLOSED, True
+    except OSError as error:
+        code, lost = code or _no_room(error) or bug(error), True
+    if lost:
         # Python flushes once more at its end, and would complain there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

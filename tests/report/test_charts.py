@@ -92,7 +92,11 @@ def test_figures_far_apart_stand_on_a_logarithmic_axis_that_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("load", "good"),
-    [("closed", "further right"), ("rate", "as many as were due, over the time until the last result,"), ("backlog", "further right")],
+    [
+        ("closed", "further right"),
+        ("rate", "as many as were due, over the time until the last result,"),
+        ("backlog", "further right"),
+    ],
 )
 def test_a_given_rate_is_no_merit(load: str, good: str) -> None:
     chart = _chart(run(cell(f"redis/add/{load}", block(0, 0))), "throughput")
