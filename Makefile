@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 6
 PYTEST_ARGS ?=
 
-.PHONY: run test test-debian12 test-debian13 check format servers bench kills soak docs clean
+.PHONY: run test test-debian12 test-debian13 check format servers bench bench-saturate kills soak docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -52,6 +52,10 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/in_flight.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
+
+## Two searches for saturation of the same thing, in pairs: do they agree within their ranges? BENCH_PAIRS (20), BENCH_BLOCKS (3), BENCH_STEP (3s).
+bench-saturate: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/saturation.py
 
 ## SIGKILL at a hundred seeded moments, each run completed afterwards. Half an hour.
 kills: $(VENV)/.ready-dev servers

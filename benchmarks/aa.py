@@ -8,6 +8,9 @@ and before each task burns a tenth of the time since the task before: so a task 
 longer, however fast the machine is at that moment. Holds if every judged metric says regression,
 or inconclusive and that it cannot see 10 %.
 
+--part rates: callers that wait, and a task that sleeps 5 ms more, or computes 5 ms more. Holds if
+the CPU time per task of the first is called no regression, and that of the second is.
+
 --part time: the same with callers that wait, and a tenth of the worker's CPU time since the task
 before: after how many seconds and pairs does each metric say regression?
 """
@@ -35,7 +38,7 @@ from harness.runner.events import BlockEnded, Event, ServersReady
 from harness.runner.run import RunOptions, run
 from harness.scenario.loader import load_plan
 
-PARTS = ("aa", "planted", "time")
+PARTS = ("aa", "planted", "rates", "time")
 COMPARISONS = int(os.environ.get("BENCH_COMPARISONS", "40"))
 PLANTS = int(os.environ.get("BENCH_PLANTS", "3"))
 HEADS = 4
@@ -70,6 +73,26 @@ if os.environ["HARNESS_ROLE"] == "worker":
     tasks.add.run = slower
 """
 """For a worker with one thread. An idle time counts as 50 ms at most."""
+
+LONGER = """
+import os, time
+from harness.probe import tasks
+
+def sleeps(x, y):
+    time.sleep(0.005)
+    return add(x, y)
+
+def computes(x, y):
+    end_ns = time.thread_time_ns() + 5_000_000
+    while time.thread_time_ns() < end_ns:
+        pass
+    return add(x, y)
+
+if os.environ["HARNESS_ROLE"] == "worker":
+    add = tasks.add.run
+    tasks.add.run = {how}
+"""
+"""For any pool of processes."""
 
 Configurations = dict[str, dict[str, Any]]
 """Name -> fields beside broker and backend."""
@@ -231,6 +254,30 @@ def _against_planted(
     )
 
 
+# --- costs at other rates -----------------------------------------------------------------------
+
+
+def rates(project: Project) -> bool:
+    """Is a task that waits longer taken for one that costs more?"""
+    configurations: Configurations = {"base": {}}
+    for how in ("sleeps", "computes"):
+        name = f"planted_{how}"
+        (project.folder / f"{name}.py").write_text(LONGER.format(how=how), encoding="utf-8")
+        configurations[how] = {"settings": {"imports": [name]}}
+    load = {"loads": [{"load": "closed", "in_flight": 8}], "measure": {"units": 500, "warmup": 20}}
+    record, _ = project.measure(configurations, **_blocks(load, 6), compare={"base": "base"})
+    assert record.comparison is not None
+    held = True
+    for one in record.comparison.comparisons:
+        if one.metric == "worker_cpu":
+            regressed = one.judged and one.verdict == "regression"
+            holds = regressed == one.head.startswith("computes")
+            held = held and holds
+            said = one.verdict if one.judged else f"not judged, {one.reason}"
+            print(f"a task that {one.head.split('/')[0]}: {_words(one)}: {said} {_holds(holds)}")
+    return held
+
+
 # --- time to verdict ----------------------------------------------------------------------------
 
 
@@ -264,8 +311,8 @@ def _first_regression(record: RunRecord, watch: Watch, metric: str) -> tuple[int
         if pairs > record.order.count(0):
             return None
         then = _at_look(record, pairs)
-        [one] = [one for one in compare_run(then).judged if one.metric == metric]
-        if one.verdict == "regression":
+        found = [one for one in compare_run(then).judged if one.metric == metric]
+        if found and found[0].verdict == "regression":
             return pairs, watch.ended_s[len(then.blocks) - 1]
     return None
 
@@ -301,6 +348,8 @@ def main() -> None:
                 held &= identical(project, arguments.comparisons)
             elif part == "planted":
                 held &= planted(project, arguments.plants)
+            elif part == "rates":
+                held &= rates(project)
             else:
                 held &= time_to_verdict(project, arguments.plants)
     sys.exit(0 if held else 1)

@@ -15,6 +15,13 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _FORM = "say --affinity client=0,broker=0,workers=1-3+5, with any of the three"
 
 
+def usable_cores() -> int:
+    """Cores on which this process, and what it starts, may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Affinity:
     """Cores by role; None where a role may run anywhere."""

@@ -12,7 +12,7 @@ _LONGEST = 365
 """The permutations of a longer series take half a minute."""
 _EPILOG = """\b
 Metrics (--metric):
-  throughput, tasks, publish_rate, worker_cpu, client_cpu, worker_rss, client_rss
+  throughput, tasks, publish_rate, worker_cpu, client_cpu, worker_rss, client_rss, saturation
   broker_cpu, backend_cpu, broker_rss, dollars_per_million, traffic.NAME (redis.commands ...)
   latency.total.QUANTILE, phase.NAME.QUANTILE, call.publish.QUANTILE, call.store.QUANTILE
   canvas.NAME.QUANTILE (hop, member_spread, join, fan_out, join_delay)

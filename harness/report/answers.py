@@ -14,10 +14,12 @@ from harness.report.cells import CellView, RunView
 from harness.report.charts.groups import marks_of
 from harness.report.intervals import block_values, interval_of, interval_words
 from harness.report.verdicts import gate_failure, pair_words, verdict_words
-from harness.report.wording import stopped_words
+from harness.report.wording import range_words, stopped_words
+from harness.results.capacity import saturation_range
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.emulators import cell_label, labelled
 from harness.results.gates import failed_gates
+from harness.results.pooled import measured_blocks
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 
@@ -26,6 +28,7 @@ _METRICS = {
     "latency.total.p50": "median latency",
     "latency.total.p99": "p99 latency",
     "worker_cpu": "worker CPU per task",
+    "saturation": "highest rate",
 }
 
 
@@ -112,6 +115,9 @@ def _measured(cell: CellView) -> Answer:
 
 
 def _searched(cell: CellView) -> Iterator[Sentence]:
+    together = saturation_range(measured_blocks(cell.record))
+    if together is not None:
+        yield Sentence(f"highest rate: {range_words(together)}")
     for block in cell.blocks:
         found = block.saturation
         if found is None:

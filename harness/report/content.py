@@ -18,6 +18,7 @@ from harness.report.tables import Table, tables
 from harness.report.tracking_tables import tracking_tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
 from harness.report.wording import (
+    overload_sentence,
     server_words,
     state_sentence,
     trouble_words,
@@ -81,7 +82,7 @@ def content_of(view: RunView) -> Content:
     """Put a report together."""
     record = view.record
     return Content(
-        state=state_sentence(view),
+        state=" ".join(filter(None, [state_sentence(view), overload_sentence(view)])),
         title=printable(f"{record.scenario.get('name', '-')}: run {record.run_id}"),
         question=printable(str(record.scenario.get("question") or "")),
         facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.cells import CellView
 from harness.report.tables import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
-from harness.report.wording import stopped_words
+from harness.report.wording import range_words, stopped_words
+from harness.results.capacity import saturation_range
 from harness.results.emulators import cell_label
 from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.pooled import measured_blocks
 from harness.results.record import BlockRecord
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
@@ -41,9 +43,13 @@ def open_loop_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
             Table(
                 "How much it takes",
                 ("highest rate", "broken at", OUTCOME),
-                (Section("", tuple(_answer(cell, block, one) for cell, block, one in searches)),),
+                (
+                    Section("", tuple(_answer(cell, block, one) for cell, block, one in searches)),
+                    *_together(cells),
+                ),
                 f"The highest rate that kept the limits: {_limits(searches[0][2])}; nothing lost, "
-                "and no growing number of units under way.",
+                "and no growing number of units under way. The answer lies between the two rates: "
+                "over several searches, between the lowest and the highest of them.",
             )
         )
         sections = [
@@ -57,6 +63,22 @@ def open_loop_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
         ]
         found.append(Table("Phases of the load", _PHASES_HEAD, tuple(sections), _PHASES_NOTE))
     return tuple(found)
+
+
+def _together(cells: Sequence[CellView]) -> Iterator[Section]:
+    """A range per cell that was searched several times."""
+    found = [(cell, saturation_range(measured_blocks(cell.record))) for cell in cells]
+    rows = [
+        Row(
+            cell_label(cell.record),
+            (f"{format_number(one.low_per_s)}/s", f"{format_number(one.high_per_s)}/s",
+             f"median {range_words(one)}"),
+        )
+        for cell, one in found
+        if one is not None and one.searches > 1
+    ]  # fmt: skip
+    if rows:
+        yield Section("all searches together", tuple(rows))
 
 
 def _limits(saturation: Saturation) -> str:

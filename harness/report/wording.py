@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.cells import Counts, RunView
+from harness.results.capacity import SaturationRange
 from harness.results.diagnoses import DIAGNOSES
+from harness.results.emulators import cell_label
 from harness.results.environment_records import Server
 from harness.results.load_records import Saturation
 from harness.results.record import RunRecord
@@ -64,6 +66,21 @@ def _overruled(data: Data) -> str:
     words += [f"overruled {', '.join(map(printable, data['overruled']))}"]
     words += [f"kept {', '.join(kept)}"]
     return "; ".join(word for word in words if not word.endswith(" "))
+
+
+def capacity_words(data: Data) -> str:
+    """`300/s x 22 ms = 6.6 cores, this machine has 2`; `40/s x 500 ms = 20 slots, 8 there`."""
+    short = str(data["short_of"])
+    rate, needed = _plain(data["rate_per_s"]), _plain(data["needed"])
+    each_s, there = data["each_s"], f"{data['there']:.0f}"
+    each = f"{each_s:.3g} s" if each_s >= 1 else f"{1e3 * each_s:.3g} ms"
+    end = f"this machine has {there}" if short == "cores" else f"{there} there"
+    return f"{rate}/s x {each} = {needed} {printable(short)}, {end}"
+
+
+def _plain(value: float) -> str:
+    """Three digits and no zeros behind them: it is a sum in one's head."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 WARNINGS: Mapping[str, Warned] = {
@@ -126,6 +143,20 @@ WARNINGS: Mapping[str, Warned] = {
         "The client could not send all units on time: more than 1 % of a phase's units were late "
         "by its end. Figures say what this client can do, not what the configuration can. Give "
         "the load more clients or senders, publish: prebuilt, or a lower rate.",
+        lambda data: (
+            f"{data['sent_per_s']:.3g} of {data['planned_per_s']:.3g} units/s sent in time"
+        ),
+    ),
+    "over_capacity": Warned(
+        "The load asks for more than there is: its rate times what a task costs is more than the "
+        "machine's cores, or times how long a task runs more than the workers' slots. Units pile "
+        "up with every broker alike; the figures compare none. Ask for a lower rate, or give it "
+        "more cores or slots.",
+        capacity_words,
+    ),
+    "client_starved": Warned(
+        "The client could not send all units on time, because the machine's cores were all in "
+        "use: more senders would only take from the workers. Ask for a lower rate, or more cores.",
         lambda data: (
             f"{data['sent_per_s']:.3g} of {data['planned_per_s']:.3g} units/s sent in time"
         ),
@@ -223,6 +254,9 @@ def warning_detail(code: str, data: Data) -> str:
     return ", ".join(f"{printable(str(key))}={printable(str(data[key]))}" for key in data)
 
 
+_OVERLOADS = 3
+"""Cells that the sentence names; the warnings name all."""
+
 STOPPED_BY = {
     "client": "the client, which could not send faster",
     "broker": "the broker, one process used a whole core",
@@ -242,11 +276,20 @@ STOPPED_BY = {
 def stopped_words(found: Saturation) -> str:
     """What stopped it, and what its answer does not rest on."""
     words = f"stopped by {STOPPED_BY.get(found.stopped_by, printable(found.stopped_by))}"
+    if found.capacity:
+        words += f" ({capacity_words(found.capacity)})"
     if found.out_of_time:
         return f"{words}, the time was up before the search was done"
     if found.rate_per_s is not None and not found.confirmed:
         return f"{words}, not confirmed by a second try"
     return words
+
+
+def range_words(found: SaturationRange) -> str:
+    """`911/s (860/s to 960/s over 3 searches)`."""
+    low, high = format_number(found.low_per_s), format_number(found.high_per_s)
+    searches = _counted(found.searches, "search").replace("searchs", "searches")
+    return f"{format_number(found.median_per_s)}/s ({low}/s to {high}/s over {searches})"
 
 
 STAGES = {
@@ -311,6 +354,24 @@ def state_sentence(view: RunView) -> str:
         "partial": f"PARTIAL: stopped early, {progress}. Figures are of what was measured.",
         "failed": f"FAILED: the run broke off, {progress}.",
     }[record.status]
+
+
+def overload_sentence(view: RunView) -> str:
+    """What a load asked for and could not get of the machine or the workers, in numbers; empty
+    where there was enough."""
+    found: dict[str, str] = {}
+    for cell in view.cells:
+        for block in cell.blocks:
+            for warning in block.warnings:
+                if warning.code == "over_capacity":
+                    words = warning_detail(warning.code, warning.data)
+                    found.setdefault(cell_label(cell.record), words)
+    if not found:
+        return ""
+    shown = [f"{name}: {words}" for name, words in list(found.items())[:_OVERLOADS]]
+    more = len(found) - len(shown)
+    listed = "; ".join([*shown, *([f"and {more} more cells"] if more else [])])
+    return f"MORE THAN THERE IS: {listed}. Figures in overload compare no brokers."
 
 
 def _progress(record: RunRecord) -> str:

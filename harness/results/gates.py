@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.results.capacity import saturation_range
 from harness.results.comparability import unlike_rates
 from harness.results.comparison import GateResult
 from harness.results.emulators import NOT_JUDGED, marked_gate
@@ -19,6 +20,7 @@ from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.spreads import spread_of
 from harness.results.unlike import environment_differences
 from harness.scenario.gates import Gate, Measure, parse_gate
+from harness.units import format_number
 
 _RELATIVE_ERROR = 1e-12
 """`== 0.3` must not fail for the last bit of a sum."""
@@ -132,10 +134,19 @@ class _Evaluation:
             passed=gate.holds(_snapped(value, limit), limit),
             value=value,
             limit=limit,
-            reason="the baseline's environment differs: " + "; ".join(self.unlike)
-            if gate.needs_baseline and self.unlike
-            else "",
+            reason=self._beside(gate, cell),
         )
+
+    def _beside(self, gate: Gate, cell: CellRecord) -> str:
+        """What a reader of the outcome has to know."""
+        words = []
+        if gate.needs_baseline and self.unlike:
+            words.append("the baseline's environment differs: " + "; ".join(self.unlike))
+        found = saturation_range(measured_blocks(cell))
+        if gate.measure.metric == "saturation" and found is not None:
+            low, high = (f"{format_number(end)}/s" for end in (found.low_per_s, found.high_per_s))
+            words.append(f"searches say {low} to {high}")
+        return "; ".join(words)
 
     def _baseline(self, gate: Gate, cell: CellRecord) -> float:
         assert self.baseline is not None  # noqa: S101 - `evaluate` has checked it

@@ -204,7 +204,8 @@ def _collect(run: StoredRun, collection: _Collection) -> None:
     named = tuple(f"baseline {name}" for name in collection.baselines.get(run.folder.name, ()))
     for base, cell in pairs:
         if not metric.applies(cell):
-            collection.leave_out(f"{cell.name}: {metric.name} says nothing in a backlog")
+            words = "is of a search only" if metric.only_load else "says nothing in a backlog"
+            collection.leave_out(f"{cell.name}: {metric.name} {words}")
             continue
         point = _point(record, base, cell, metric)
         if point is None:

@@ -53,6 +53,10 @@ class SaturationStep(Stored):
     """Cores in use by `workers`, `client`, `broker`, `backend` and the whole `machine`."""
     busiest: dict[str, float] = {}
     """Of the same, the cores that the busiest single process used: 1 is all that it can."""
+    cpu_s: float | None = None
+    """CPU time of one task, of all these processes."""
+    run_s: float | None = None
+    """How long a task held its slot."""
     slots_busy: float | None = None
     """Share of the workers' slots that were running task functions."""
 
@@ -68,6 +72,9 @@ class Saturation(Stored):
     stopped_by: str
     """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
     `time` where nothing broke before the search ended, `interrupt` where it was broken off."""
+    capacity: dict[str, float | str] = {}
+    """Where cores or slots stopped it: `short_of` which of them, `rate_per_s` of tasks x `each_s`
+    = `needed`, and what was `there`; at the lowest rate that broke a limit."""
     confirmed: bool = False
     """Whether the highest rate kept the limits a second time."""
     out_of_time: bool = False

@@ -22,12 +22,22 @@ class Metric:
     per_task: bool = False
     """A cost of one task, which depends on the rate: see `comparability`."""
 
+    only_load: str = ""
+    """The only load whose blocks have it."""
+
     def applies(self, cell: CellRecord) -> bool:
         """Whether the figure means something in this cell."""
+        if self.only_load and cell.load.get("load") != self.only_load:
+            return False
         return not (self.needs_watching and cell.load.get("load") == "backlog")
 
 
+def _saturation(block: BlockRecord) -> float | None:
+    return None if block.saturation is None else block.saturation.rate_per_s
+
+
 COMPARED = (
+    Metric("saturation", _saturation, more_is_better=True, only_load="saturate"),
     Metric("throughput", lambda block: block.throughput_per_s, more_is_better=True),
     Metric(
         "latency.total.p50",

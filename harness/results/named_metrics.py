@@ -31,7 +31,7 @@ _PLAIN: Mapping[str, tuple[str, bool, Unit]] = {
 _PER_TASK: tuple[Unit, ...] = ("ms/task", "$/million tasks")
 _QUANTILES = tuple(name for name in Distribution.model_fields if name != "count")
 _TRAFFIC = "traffic."
-METRIC_WORDS = (*_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in SPREADS))
+METRIC_WORDS = ("saturation", *_PLAIN, f"{_TRAFFIC}NAME", *(f"{name}.QUANTILE" for name in SPREADS))
 """What `metric_named` knows; QUANTILE is one of mean, min, p50 ... max."""
 
 
@@ -72,6 +72,8 @@ def unit_of(metric: Metric) -> Unit:
     """Of its figures; latencies, phases and calls are seconds."""
     if metric.name.startswith(_TRAFFIC):
         return "per task"
+    if metric.only_load:
+        return "units/s"
     return _PLAIN[metric.name][2] if metric.name in _PLAIN else "s"
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.affinity import usable_cores
 from harness.results import samples
+from harness.results.capacity import with_capacity
 from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.eventlog import versions_in
@@ -61,6 +63,14 @@ def record_block(
         *results_left.warnings(measured.left, redact),
         *schedule_warnings(periodic),
     )
+    observed = _observed(measured, _executions(result))
+    warnings = with_capacity(
+        warnings,
+        {**result.fields, **observed, **cost_fields},
+        result.merged.tasks,
+        usable_cores(),
+        measured.slots,
+    )
     return BlockRecord(
         number=job.number,
         cell=job.cell_index,
@@ -76,7 +86,7 @@ def record_block(
         periodic=periodic,
         mismatches=mismatches_in(job.path / "logs"),
         files=files,
-        **_observed(measured, _executions(result)),
+        **observed,
         **cost_fields,
         **results_left.fields(measured.left),
         **(result.fields | {"warnings": warnings}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 
 import harness
-from harness.affinity import ANYWHERE, Affinity
+from harness.affinity import ANYWHERE, Affinity, usable_cores
 from harness.results.environment_records import Environment
 
 PACKAGES = (
@@ -27,7 +26,7 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
     return Environment(
         hostname=socket.gethostname(),
         cpu=_cpu_model(),
-        cores=_usable_cores(),
+        cores=usable_cores(),
         memory_bytes=psutil.virtual_memory().total,
         kernel=f"{platform.system()} {platform.release()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
@@ -45,12 +44,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _sched_autogroup() -> bool | None:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import psutil
 
+from harness.affinity import usable_cores
 from harness.clock import monotonic_ns
 from harness.probe.ids import first_unit
+from harness.results.capacity import Need, mean_run_s
 from harness.results.ledger import BlockEnd
 from harness.results.limits import broken_limits, stopped_by
 from harness.results.load_phases import (
@@ -40,6 +42,7 @@ _ANSWER_S = 30.0
 _LATE_S = 2.0
 """What has been stored by the end of a drain is seen by then."""
 _SEARCH, _SUSTAINED = "search", "sustained"
+_PARTS = ("workers", "client", "broker", "backend")
 
 
 class OpenSession(Session):
@@ -186,13 +189,15 @@ class SaturateSession(OpenSession):
             if not self.going_on():
                 break  # broken off in it, so it says nothing
             steps.append(step)
-            if "client" in steps[-1].broken:
-                break  # a faster rate than it can send cannot be tried
+            if _too_fast_to_send(steps):
+                break
             rate = search.next(_tried(steps))
             out_of_time = monotonic_ns() + round(load.step * 1e9) > ends_ns
             if out_of_time:
                 break
         found = _found(steps, load, out_of_time=out_of_time and rate is not None)
+        needed = self._capacity(steps, found)
+        found = found.model_copy(update={"capacity": needed})
         if not self.going_on():
             found = found.model_copy(update={"stopped_by": "interrupt"})
         self._name_steps(steps, found.rate_per_s)
@@ -214,6 +219,18 @@ class SaturateSession(OpenSession):
         used = meter.read(self._plan[-1])
         return _judged(result, self._plan, load, used, self.workers.slots)
 
+    def _capacity(
+        self, steps: Sequence[SaturationStep], found: Saturation
+    ) -> dict[str, float | str]:
+        """What the lowest rate that broke a limit would have taken, where cores or slots are the
+        reason."""
+        broken = [one for one in steps if one.rate_per_s == found.broken_at_per_s and not one.kept]
+        if not broken or found.stopped_by not in ("machine", "slots", "client"):
+            return {}
+        rate = broken[-1].rate_per_s * self.room.shape.tasks_per_unit
+        cores, slots = usable_cores(), self.workers.slots
+        return Need(rate, broken[-1].cpu_s, cores, broken[-1].run_s, slots).data
+
     def _name_steps(self, steps: Sequence[SaturationStep], rate: float | None) -> None:
         """The steps at the rate that was found are the block's figures. One that was broken off has
         a phase, and is no step."""
@@ -222,6 +239,12 @@ class SaturateSession(OpenSession):
             for phase, step in zip(self._plan, steps, strict=False)
         ]
         self._keep((*named, *self._plan[len(steps) :]))
+
+
+def _too_fast_to_send(steps: Sequence[SaturationStep]) -> bool:
+    """A faster rate than the client can send cannot be tried, once it was too fast twice."""
+    rate = steps[-1].rate_per_s
+    return sum("client" in one.broken for one in steps if one.rate_per_s == rate) > 1
 
 
 def _tried(steps: Sequence[SaturationStep]) -> list[Tried]:
@@ -267,6 +290,8 @@ def _judged(
     ended_ns = np.where(timing.known, merged.units.due_ns + timing.total_ns, MISSING)[published]
     before, after = under_way(merged.units.publish_ns[published], ended_ns, phase)
     own_tasks = mine[merged.tasks.row]
+    executions = int(merged.tasks.executions[own_tasks].sum())
+    busy_s = used.elapsed_s * sum(used.cores.get(name, 0.0) for name in _PARTS)
     duplicated = int(duplicates(merged)[own_tasks].sum())
     broken = broken_limits(load.limits, record, (before, after), duplicated)
     return SaturationStep(
@@ -276,6 +301,8 @@ def _judged(
         growth=after - before,
         cores=used.cores,
         busiest=used.busiest,
+        cpu_s=busy_s / executions if executions else None,
+        run_s=mean_run_s(merged.tasks, own_tasks),
         slots_busy=_slots_busy(merged, phase, slots),
     )
 
@@ -293,6 +320,7 @@ def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
 class _Used:
     cores: dict[str, float]
     busiest: dict[str, float]
+    elapsed_s: float
 
 
 class _Meter:
@@ -323,7 +351,7 @@ class _Meter:
         idle_s = _idle(after_machine) - _idle(self._machine_before)
         total_s = time.monotonic() - self._began_s
         cores["machine"] = max(0.0, ((psutil.cpu_count() or 1) * total_s - idle_s) / elapsed_s)
-        return _Used(cores, busiest)
+        return _Used(cores, busiest, elapsed_s)
 
 
 def _idle(times: Any) -> float:

@@ -1,14 +1,15 @@
 """Which rate to try next, in the search for the highest one that keeps the limits.
 
 Pure: it is told what was tried. Doubles until a rate breaks a limit, then halves the gap between
-the highest that kept them and the lowest that did not, on a logarithmic scale; in the end the
-highest is tried once more, because one step may be lucky. A rate that kept the limits once and
-broke them once has broken them.
+the highest that kept them and the lowest that did not, on a logarithmic scale. Either way one step
+may be chance: a rate that broke a limit is tried again at once, the highest that kept them in the
+end, and where two tries disagree a third decides.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,8 +35,9 @@ class Search:
 
     def next(self, tried: Sequence[Tried]) -> float | None:
         """The rate to try next, per second; None when the search is over."""
-        if not tried:
-            return self.start_per_s
+        again = _undecided(tried) if tried else self.start_per_s
+        if again is not None:
+            return again
         highest, lowest = highest_kept(tried), lowest_broken(tried)
         if highest is None:
             assert lowest is not None  # noqa: S101 - what was tried was kept or not
@@ -52,22 +54,37 @@ class Search:
         return None if confirmed(tried) else highest
 
 
+def _tries(tried: Sequence[Tried]) -> tuple[Counter[float], Counter[float]]:
+    """How often each rate kept the limits, and how often it did not."""
+    kept = Counter(step.rate_per_s for step in tried if step.kept)
+    return kept, Counter(step.rate_per_s for step in tried if not step.kept)
+
+
+def _undecided(tried: Sequence[Tried]) -> float | None:
+    """The rate tried last, if another try has to tell whether it keeps the limits."""
+    kept, broken = _tries(tried)
+    rate = tried[-1].rate_per_s
+    return rate if broken[rate] == 1 and kept[rate] <= 1 else None
+
+
 def lowest_broken(tried: Sequence[Tried]) -> float | None:
-    """The lowest rate that broke a limit."""
-    return min((step.rate_per_s for step in tried if not step.kept), default=None)
+    """The lowest rate that broke a limit more often than it kept them."""
+    kept, broken = _tries(tried)
+    return min((rate for rate in broken if broken[rate] > kept[rate]), default=None)
 
 
 def highest_kept(tried: Sequence[Tried]) -> float | None:
-    """The highest rate below which, itself included, no limit was broken."""
+    """The highest rate below which, itself included, none broke a limit more often than not."""
+    kept, broken = _tries(tried)
     lowest = lowest_broken(tried)
-    kept = [s.rate_per_s for s in tried if s.kept and (lowest is None or s.rate_per_s < lowest)]
-    return max(kept, default=None)
+    good = [rate for rate in kept if kept[rate] > broken[rate]]
+    return max((rate for rate in good if lowest is None or rate < lowest), default=None)
 
 
 def confirmed(tried: Sequence[Tried]) -> bool:
     """Whether the highest rate that kept the limits did so twice."""
-    highest = highest_kept(tried)
-    return sum(step.rate_per_s == highest for step in tried) > 1
+    kept, _ = _tries(tried)
+    return kept[highest_kept(tried) or 0.0] > 1
 
 
 def _rounded(rate_per_s: float) -> float:

@@ -56,6 +56,8 @@ class Measured:
     over_ns: int = 0
     """When that was."""
     workers_alive: bool = True
+    slots: int = 0
+    """Tasks that the workers can run at a time."""
     waiting: int = 0
     """Messages in the queue when nobody waited any more."""
     left_unacknowledged: int = 0
@@ -192,6 +194,7 @@ class Session:
             at_rest=self._at_rest and not self._out_of_time,
             over_ns=over_ns,
             workers_alive=alive,
+            slots=self.workers.slots,
             waiting=self.room.broker.depth() or 0,
             faults=faults.notes if faults is not None else (),
             fallen=faults.fallen if faults is not None else None,

@@ -181,7 +181,7 @@ class SaturateLoad(OpenLoad):
         float, BeforeValidator(parse_share, json_schema_input_type=float | str)
     ] = 0.05
     """How close the highest rate that kept the limits and the lowest that did not have to be."""
-    time: PositiveDuration = 120.0
+    time: PositiveDuration = 180.0
     """Begin no step later than this."""
 
     @model_validator(mode="after")

@@ -149,7 +149,8 @@ def test_one_plan_whoever_sends_it(site: Site) -> None:
 
 
 def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
-    """In the record, in the table and in the warnings; and what it did not send is counted."""
+    """In the record, in the table and in the warnings, with the machine as the reason; and what it
+    did not send is counted."""
     site.configuration()
     ended = rate(site, rate=20_000, senders=1, measure={"duration": "1s", "timeout": "1s"})
     block = ended.block
@@ -161,7 +162,11 @@ def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
     assert block.phases_s["schedule"].max > 0.5  # type: ignore[operator]
     assert "client-limited" in ended.stdout
     assert "The client could not send all units on time" in ended.words
-    assert "client_limited" in {warning.code for warning in block.warnings}
+    codes = {warning.code for warning in block.warnings}
+    assert codes >= {"over_capacity", "client_starved"}, "20,000/s take more than any machine has"
+    assert "client_limited" not in codes, "more senders would not help"
+    assert ended.stdout.startswith("MORE THAN THERE IS: ")
+    assert " cores, this machine has " in ended.words
 
 
 def test_nobody_watches(site: Site) -> None:
@@ -219,6 +224,12 @@ def test_saturation_of_slots(site: Site) -> None:
     assert block.outcomes.ok == block.units
     assert "How much it takes" in ended.stdout
     assert "all slots were running tasks" in ended.words
+    assert found.capacity["short_of"] == "slots"
+    assert found.capacity["there"] == 2
+    assert found.capacity["each_s"] == pytest.approx(0.1, rel=0.3)
+    assert " slots, 2 there" in ended.words
+    broken = [step.rate_per_s for step in found.steps if step.rate_per_s == found.broken_at_per_s]
+    assert len(broken) >= 2, "a broken rate is tried again"
 
 
 def test_a_search_ends_in_time(site: Site) -> None:

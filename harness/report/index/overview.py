@@ -234,6 +234,7 @@ def _range(values_s: Sequence[float | None]) -> str:
 
 def _part(catalog: Catalog, name: str) -> ScenarioPart:
     found = {metric.name: _history(catalog, name, metric) for metric in COMPARED}
+    metrics = [one for one in COMPARED if not one.only_load or found[one.name] is not None]
     rows: dict[tuple[str, ...], dict[str, Series]] = {}
     for metric, answer in found.items():
         for one in answer.series if answer else ():
@@ -244,8 +245,8 @@ def _part(catalog: Catalog, name: str) -> ScenarioPart:
     )
     return ScenarioPart(
         printable(name) or "-",
-        tuple(metric.name for metric in COMPARED),
-        tuple(map(_row, rows.values())),
+        tuple(metric.name for metric in metrics),
+        tuple(_row(row, metrics) for row in rows.values()),
         tuple(remarks),
     )
 
@@ -258,7 +259,7 @@ def _history(catalog: Catalog, name: str, metric: Metric) -> History | None:
         return None
 
 
-def _row(by_metric: Mapping[str, Series]) -> SeriesRow:
+def _row(by_metric: Mapping[str, Series], metrics: Sequence[Metric]) -> SeriesRow:
     """Series of one cell, one amount of work and one machine."""
     one = max(by_metric.values(), key=lambda series: len(series.points))
     return SeriesRow(
@@ -267,7 +268,7 @@ def _row(by_metric: Mapping[str, Series]) -> SeriesRow:
         machine=printable(one.machine),
         reference=printable(one.reference or ""),
         runs=len(one.points),
-        lines=tuple(_line(metric, by_metric.get(metric.name)) for metric in COMPARED),
+        lines=tuple(_line(metric, by_metric.get(metric.name)) for metric in metrics),
     )
 
 
