@@ -61,7 +61,7 @@ class Need:
             "rate_per_s": self.rate_per_s,
             "each_s": each_s,
             "needed": self.rate_per_s * each_s,
-            "there": there,
+            "there": float(there),
         }
 
 

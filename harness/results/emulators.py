@@ -13,7 +13,7 @@ from harness.results.record import CellRecord, RunRecord
 from harness.scenario.wording import printable
 
 WORD = "(emulator)"
-NOT_JUDGED = "an emulator is not judged"
+NOT_JUDGED = "an emulator"
 
 
 def labelled(name: str, *, emulated: bool) -> str:

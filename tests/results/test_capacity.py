@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_a_search_says_the_same_and_a_range() -> None:
         capacity=Need(950, 0.0021, 2, 0.001, 8).data,
     )
     assert stopped_words(found).endswith("(950/s x 2.1 ms = 1.99 cores, this machine has 2)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a value of another type than the record's would be told
+        assert (
+            Saturation.model_validate_json(
+                found.model_copy(
+                    update={"capacity": Need(950, 0.0021, 2, 0.001, 8).data}
+                ).model_dump_json()
+            )
+            == found
+        )
     lower = found.model_copy(update={"rate_per_s": 860.0, "broken_at_per_s": 900.0})
     blocks = [block(n, 0, saturation=one) for n, one in enumerate((found, lower))]
     together = saturation_range(blocks)
