@@ -58,7 +58,7 @@ class Need:
             return {}
         return {
             "short_of": short,
-            "rate_per_s": self.rate_per_s,
+            "rate_per_s": float(self.rate_per_s),
             "each_s": each_s,
             "needed": self.rate_per_s * each_s,
             "there": float(there),

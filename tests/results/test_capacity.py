@@ -60,6 +60,7 @@ def _tasks(run_s: float, count: int = 100) -> Tasks:
         "raised": np.zeros(count, np.bool_),
         "executions": np.ones(count, np.int32),
         "retries": np.zeros(count, np.int32),
+        "replaced": np.zeros(count, np.int32),
     }
     return Tasks(**fields)
 
@@ -103,16 +104,11 @@ def test_a_search_says_the_same_and_a_range() -> None:
         capacity=Need(950, 0.0021, 2, 0.001, 8).data,
     )
     assert stopped_words(found).endswith("(950/s x 2.1 ms = 1.99 cores, this machine has 2)")
+    data = Need(950, 0.0021, 2, 0.001, 8).data
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a value of another type than the record's would be told
-        assert (
-            Saturation.model_validate_json(
-                found.model_copy(
-                    update={"capacity": Need(950, 0.0021, 2, 0.001, 8).data}
-                ).model_dump_json()
-            )
-            == found
-        )
+        warnings.simplefilter("error")  # of a value of another type than the record's
+        stored = found.model_copy(update={"capacity": data}).model_dump_json()
+    assert Saturation.model_validate_json(stored).capacity == data
     lower = found.model_copy(update={"rate_per_s": 860.0, "broken_at_per_s": 900.0})
     blocks = [block(n, 0, saturation=one) for n, one in enumerate((found, lower))]
     together = saturation_range(blocks)
