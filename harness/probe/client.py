@@ -5,7 +5,8 @@ on standard output, `{"done": NAME, ...}` or `{"error": TEXT, ...}`; first of al
 `{"done": "start", "unknown_settings": [...], "tag": HEX}`, once its app is built:
 
 - `probe`: publish `count` tasks that each hold a pool process for `hold_s`, and see them back;
-- `warmup`: run the cell's warm-up units, always as closed load, and check them;
+- `warmup`: run the cell's warm-up units, always as closed load, and check them; call each of the
+  user's own tasks that was in none of them once;
 - `measure`: run the measured units of a closed load or a backlog;
 - `send`: run the phases of an open loop, from the moment `at_ns` on;
 - `schedule`: stand by while beat publishes, until `end_ns`;
@@ -45,6 +46,7 @@ from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
+from harness.probe.own_tasks import OwnTasks
 from harness.probe.recorder import Recorder
 from harness.probe.registry import WORKLOADS
 from harness.probe.software import unknown_settings, versions
@@ -103,6 +105,7 @@ class Client:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
         self._begin_round()
+        first = self._next_unit
         if "senders" in self._spec["load"]:
             self._senders(self._spec["load"]["senders"]).warm_up(lambda: app.backend)
         if count and not self._stores_results:
@@ -110,10 +113,24 @@ class Client:
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
         elif count:
             extent = loads.Extent(count, None)
-            first = self._next_unit
             self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)
             self._next_unit += count
-        return {"gave_up": self._callers.gave_up}
+        if isinstance(self._workload, OwnTasks) and self._stores_results and self._number == 0:
+            self._call_the_others(self._workload, range(first, self._next_unit))
+        failures = {str(unit): words for unit, words in self._units.failures.items()}
+        return {"gave_up": self._callers.gave_up, "failures": failures}
+
+    def _call_the_others(self, workload: OwnTasks, called: range) -> None:
+        """Call each task that none of the units `called` runs: no first call is a measured one."""
+        if self._callers.gave_up or self._stop.is_set():
+            return
+        sent = []
+        for unit in workload.first_units(called):
+            sent.append(self._units.publish(unit, workload, UnitFlag.WARMUP))
+            self._next_unit = unit + 1
+        for published in filter(None, sent):
+            if self._units.wait(published) is Outcome.TIMED_OUT:
+                self._unresolved.append(published)
 
     def _senders(self, count: int) -> OpenLoop:
         """The threads of an open loop."""

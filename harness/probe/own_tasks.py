@@ -33,6 +33,18 @@ class OwnTasks:
         """Index of the part of the mix that the unit runs."""
         return self._table[unit % len(self._table)]
 
+    def first_units(self, after: range) -> list[int]:
+        """Of each part that none of the units `after` runs, the first unit behind them of it."""
+        called = set(map(self.part, after[: self.round_units]))
+        found: list[int] = []
+        unit = after.stop
+        while len(called) < len(self._tasks):
+            if self.part(unit) not in called:
+                called.add(self.part(unit))
+                found.append(unit)
+            unit += 1
+        return found
+
     def task_name(self, part: int) -> str:
         """Name of the task that a part of the mix runs."""
         return str(self._tasks[part].name)

@@ -18,6 +18,7 @@ from harness.probe.tracking import Looks, Tracking
 from harness.probe.workloads import OneOf, Workload
 
 _REASON_LENGTH = 200
+_MOST_FAILURES = 100
 _MOST_REASONS = 0xFFFF
 
 
@@ -50,6 +51,9 @@ class UnitRunner:
         self._counting = threading.Lock()
         self.publish_errors: dict[str, int] = {}
         """What `publish` raised, and how often. May hold a URL: redact before it is kept."""
+        self.failures: dict[int, str] = {}
+        """What units failed with that were not meant to, of the first ones that were waited for.
+        May hold a URL: redact before it is kept."""
         self._mismatches = Mismatches()
 
     def publish(
@@ -96,6 +100,9 @@ class UnitRunner:
             outcome = judge_failure(published.expected, error)
             if outcome is Outcome.FAILED:
                 record_failure(self.recorder, published.unit, seen_ns, error)
+                if len(self.failures) < _MOST_FAILURES:
+                    words = f"{type(error).__name__}: {error}"
+                    self.failures[published.unit] = words[:_REASON_LENGTH]
         else:
             seen_ns = time.monotonic_ns()
             outcome = self.judge(published, value)

@@ -43,6 +43,9 @@ class BlockRecord(Stored):
     status: BlockStatus
     error: str = ""
     """What went wrong, when the status is `failed`."""
+    failing: tuple[str, ...] = ()
+    """Of your own tasks those that failed at each call before the measuring; nothing was measured
+    then, nor is in the cells that call them in the same way."""
     started_at: str
     """UTC, ISO 8601."""
     isolation: dict[str, str] = {}

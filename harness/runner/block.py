@@ -17,6 +17,7 @@ from harness.runner.courier import Followed
 from harness.runner.crew import Crew, start_crew
 from harness.runner.faults.arming import Targets, arm
 from harness.runner.faults.network import block_network
+from harness.runner.first_calls import FailingTaskError
 from harness.runner.interrupts import Interrupts
 from harness.runner.job import BlockJob
 from harness.runner.logs import keep_logs
@@ -52,6 +53,8 @@ def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> Bloc
         with services.open_block(job.cell.configuration, job.label) as space:
             isolation = space.isolation
             measured = _measure(job, services, space, logs, interrupts)
+    except FailingTaskError as error:
+        measured = Measured(trouble=str(error), failing=error.labels)
     except HarnessError as error:
         measured = Measured(trouble=str(error), workers_alive=False)
     job.courier.stage("recording")

@@ -77,6 +77,7 @@ def record_block(
         repetition=job.repetition,
         status=_status(measured),
         error=redact(measured.trouble),
+        failing=tuple(measured.failing),
         started_at=started_at,
         isolation=dict(isolation),
         versions=versions[0] if versions else {},

@@ -35,6 +35,7 @@ from harness.runner.events import (
     Swept,
 )
 from harness.runner.faults import arming
+from harness.runner.first_calls import calling_alike
 from harness.runner.forecast import Forecast
 from harness.runner.interpreters import interpreters
 from harness.runner.interrupts import Interrupts
@@ -205,7 +206,7 @@ class _Execution:
             self._forecast.note(index, (monotonic_ns() - began_ns) / 1e9)
             self._courier.tell(BlockEnded(block, cell))
             if block.status == "failed":
-                given_up.add(index)
+                given_up |= {index, *calling_alike(self._plan.cells, cell, block.failing)}
 
     def _notice_neighbours(self) -> None:
         """Once is enough: whoever measures beside us makes all figures doubtful."""

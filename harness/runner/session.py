@@ -23,6 +23,7 @@ from harness.runner.disk import DiskGuard
 from harness.runner.drain import QUIET_S, Drain
 from harness.runner.events import Goal
 from harness.runner.faults.engine import FaultEngine
+from harness.runner.first_calls import refuse_failing
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.bounds import CHECK_S, block_bound_s
@@ -43,6 +44,8 @@ class Measured:
 
     trouble: str = ""
     """Why it went wrong, if it did."""
+    failing: Sequence[str] = ()
+    """Labels of the user's own tasks that failed at each call before the measuring."""
     cut_short: bool = False
     """The user ended it."""
     gave_up: bool = False
@@ -215,12 +218,15 @@ class Session:
 
     def _warm_up(self) -> None:
         done_before = self.drain.finished()
-        self.clients.ask("warmup", None, self.watch)
+        answers = self.clients.ask("warmup", None, self.watch)
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
             self.come_to_rest(done_before + count)
         elif self.room.shape.mix is not None:  # their side tasks are no measured ones'
             self.come_to_rest(0)
+            if self._may_go_on():
+                told = {unit: words for one in answers for unit, words in one["failures"].items()}
+                refuse_failing(self.room.events, self.room.shape.mix, told)
 
     def watch(self) -> None:
         """Called all the time: a dead worker, a full disk or the user's Ctrl-C ends the load in

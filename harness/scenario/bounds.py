@@ -39,7 +39,7 @@ def block_bound_s(cell: Cell) -> float:
     measure = cell.measure
     bound_s = _warm_up_s(cell) + _load_s(cell) + 2 * measure.timeout + CHECK_S
     if isinstance(cell.workload, OwnTaskWorkload):  # its side tasks
-        bound_s += 2 * measure.timeout
+        bound_s += (2 + _others(cell.workload, measure.warmup, cell)) * measure.timeout
     # What is started again has to boot, and what it holds up comes to rest after it.
     faults = cell.load.faults if isinstance(cell.load, RateLoad) else None
     return bound_s + len(faults or ()) * measure.startup_timeout
@@ -48,6 +48,14 @@ def block_bound_s(cell: Cell) -> float:
 def _warm_up_s(cell: Cell) -> float:
     callers = cell.load.in_flight if isinstance(cell.load, ClosedLoad) else _WARMUP_CALLERS
     return _in_turn_s(cell.measure.warmup, callers, cell.measure)
+
+
+def _others(workload: OwnTaskWorkload, warmup: int, cell: Cell) -> int:
+    """Tasks that the first client's warm-up may leave out, and that it then calls once."""
+    weights = [part.weight for part in workload.parts]
+    own = math.ceil(warmup / cell.load.clients)
+    left = sum(weights) // math.gcd(*weights) - own
+    return max(0, min(len(weights) - (own > 0), left))
 
 
 def _in_turn_s(units: int, callers: int, measure: Measure) -> float:

@@ -12,12 +12,12 @@ from tests.runner.running import Ended, Site, outcomes_of
 PROJECT = Path(__file__).parent / "project"
 
 
-def ran(site: Site, timeout: str, *tasks: dict[str, Any], units: int) -> Ended:
+def ran(site: Site, timeout: str, *tasks: dict[str, Any], units: int, warmup: int = 2) -> Ended:
     site.environ.update(CELERY_FLAVOUR="sweet", TRAP_REAL_URL="redis://localhost:1")
     site.environ["TRAP_CALLS"] = str(site.folder / "calls")
     app = {"app": "trap.celery:app", "project": str(PROJECT)}
     workloads = [{"workload": app | {"mix": [task]}} for task in tasks]
-    measure = {"units": units, "warmup": 2, "timeout": timeout}
+    measure = {"units": units, "warmup": warmup, "timeout": timeout}
     loads = [{"load": "closed", "in_flight": 1}]
     site.scenario(workloads=workloads, loads=loads, measure=measure)
     return site.run()
@@ -67,3 +67,30 @@ def test_what_never_ends_is_cut_off_and_named(site: Site) -> None:
     for block in (again, killed):
         assert block.bound_s is not None
         assert block.bound_s == 2 * 2 + 2 + 2 * 2 + 30 + 2 * 2
+
+
+def test_what_fails_at_once_is_not_measured(site: Site) -> None:
+    """Without a warm-up each task is called once all the same. What is called in the same way in
+    another cell is not measured either; what is meant to fail is, and so is what is killed."""
+    broken = {"task": "trap.tasks.failing", "args": [7]}
+    meant = broken | {"name": "meant", "expect": {"raises": "ValueError"}}
+    poison = {"task": "trap.tasks.poison"}
+    site.configuration(worker={"concurrency": 2})
+    again = {"task": "trap.tasks.failing", "name": "again", "args": [7], "weight": 2}
+    ended = ran(site, "1500ms", broken, again, meant, poison, units=1, warmup=0)
+    assert ended.code == ExitCode.USAGE
+    refused = [block for block in cells(ended) if block.failing]
+    (failed,) = refused
+    assert (failed.status, failed.units, failed.throughput_per_s) == ("failed", 0, None)
+    (label,) = failed.failing
+    assert failed.error == (
+        f"{label} fails before it is measured: ValueError: code 7 (its only call); see the "
+        "worker's log. What calls it in the same way is not measured"
+    )
+    assert failed.error in " ".join(ended.stderr.split())
+    log = (ended.folder / failed.files["logs"]).glob("worker*.log")
+    assert any("code 7" in path.read_text(encoding="utf-8") for path in log)
+    measured = {block.cell: block for block in cells(ended) if not block.failing}
+    assert {failed.cell, *measured} in ({0, 2, 3}, {1, 2, 3})
+    assert outcomes_of(measured[2]) == {"failed": measured[2].failed_as_meant} == {"failed": 1}
+    assert outcomes_of(measured[3])["timed_out"] == 1
