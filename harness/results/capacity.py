@@ -105,10 +105,9 @@ class SaturationRange:
 
     median_per_s: float
     low_per_s: float
-    """The lowest rate that a search called the highest."""
+    """The lowest rate that a search called the highest, or that broke a limit in one try."""
     high_per_s: float
-    """The lowest rate that none of them kept: the highest `broken_at_per_s`, or, where nothing
-    broke, the highest rate."""
+    """The highest `broken_at_per_s`, or rate that kept the limits in one of its tries."""
     searches: int
 
 
@@ -119,9 +118,11 @@ def saturation_range(blocks: Iterable[BlockRecord]) -> SaturationRange | None:
     rates = [one.rate_per_s for one in found if one.rate_per_s]
     if not rates:
         return None
-    ends = [one.broken_at_per_s or one.rate_per_s for one in found if one.rate_per_s]
-    high = max(end for end in ends if end)
-    return SaturationRange(statistics.median(rates), min(rates), high, len(rates))
+    sides = [(step.kept, step.rate_per_s) for one in found if one.rate_per_s for step in one.steps]
+    ends = [one.broken_at_per_s for one in found if one.rate_per_s and one.broken_at_per_s]
+    low = min([*rates, *(rate for kept, rate in sides if not kept)])
+    high = max([*rates, *ends, *(rate for kept, rate in sides if kept)])
+    return SaturationRange(statistics.median(rates), low, high, len(rates))
 
 
 def _rate(phase: LoadPhaseRecord) -> float:

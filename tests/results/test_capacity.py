@@ -12,7 +12,7 @@ import pytest
 from harness.report.cells import view_of
 from harness.report.wording import capacity_words, overload_sentence, range_words, stopped_words
 from harness.results.capacity import Need, saturation_range, with_capacity
-from harness.results.load_records import LoadPhaseRecord, Saturation
+from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.merge import MISSING, Tasks
 from harness.results.record import RecordedWarning
 from tests.report.records import block, cell, run
@@ -115,3 +115,8 @@ def test_a_search_says_the_same_and_a_range() -> None:
     assert together is not None
     assert range_words(together) == "886/s (860/s to 950/s over 2 searches)"
     assert saturation_range([block(0, 0)]) is None
+    tries = ((400.0, False), (400.0, True), (400.0, True), (1000.0, True), (1000.0, False))
+    steps = tuple(SaturationStep(rate_per_s=rate, kept=kept) for rate, kept in tries)
+    torn = saturation_range([block(0, 0, saturation=found.model_copy(update={"steps": steps}))])
+    assert torn is not None
+    assert (torn.low_per_s, torn.high_per_s) == (400, 1000), "single tries disagreed so far"
