@@ -206,3 +206,31 @@ def test_harness_ab_understands_the_command(tmp_path: Path, kind: str) -> None:
         assert [one.celery and one.celery.version for one in configurations] == ["5.6.3", "5.7.0"]
     if kind == "commit":
         assert [one.celery and one.celery.revision for one in configurations] == commits
+
+
+@pytest.mark.parametrize(("dearer", "nominated"), [(1.4, 0), (4.0, 1)])
+def test_a_cost_per_task_that_came_with_the_rate_is_no_change(
+    dearer: float, nominated: int, tmp_path: Path
+) -> None:
+    """At two fifths of the rate: 1.4 times the CPU time per task is less per second, as of tasks
+    that sleep; four times as much is more, as of tasks that compute."""
+    records = []
+    for night, level in enumerate(levels(24)):
+        late = night >= 12
+        record = plain_run(night, 500 * level)
+        blocks = tuple(
+            one.model_copy(
+                update={
+                    "tasks_per_s": 200.0 if late else 500.0,
+                    "worker_cpu_ms_per_task": 2.0 * level * (dearer if late else 1.0),
+                }
+            )
+            for one in record.cells[0].blocks
+        )
+        cell = record.cells[0].model_copy(update={"blocks": blocks})
+        records.append(record.model_copy(update={"cells": (cell,)}))
+    (series,) = asked(tmp_path, records, metric="worker_cpu").series
+    assert len(series.nominations) == nominated
+    notes = [note for note in series.notes if "not nominated" in note]
+    assert len(notes) == 1 - nominated
+    assert all("depends on the rate, which was 500/s and 200/s" in note for note in notes)
