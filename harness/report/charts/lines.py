@@ -21,6 +21,12 @@ _MANTISSAS = (
     (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
 )
 _FEWEST_TICKS = 4
+_IN_UNITS = (
+    "datum.value >= 1000 ? format(datum.value / 1000, ',~r') + ' s' : "
+    "datum.value >= 1 ? format(datum.value, '~r') + ' ms' : "
+    "format(datum.value * 1000, '~r') + ' us'"
+)
+"""A tick in milliseconds as text."""
 HOVER = "hover"
 """Name of the layer that only answers to the mouse: an image does without."""
 
@@ -89,8 +95,9 @@ def lines_and_points(
 
 
 def log_axis(field: str, what: str, values_ms: Iterable[Value]) -> Spec:
-    """Milliseconds on a logarithmic axis: latencies differ by orders of magnitude."""
-    axis: Spec = {"title": f"{what}, ms, log scale", "format": ",~r"}
+    """Milliseconds on a logarithmic axis: latencies differ by orders of magnitude, so each tick
+    bears the unit that a person would use."""
+    axis: Spec = {"title": f"{what}, log scale", "labelExpr": _IN_UNITS}
     scale: Spec = {"type": "log", "nice": False}
     known = [value for value in values_ms if isinstance(value, int | float) and value > 0]
     if known:
