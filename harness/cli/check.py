@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from harness.errors import ExitCode, Problem
-from harness.scenario.loader import check_file, yaml_files
+from harness.scenario.bounds import at_most
+from harness.scenario.loader import check_file, load_plan, names_a_scenario, yaml_files
 
 
 @click.command(
@@ -38,8 +39,22 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         click.echo(told)
     if problems or refused:
         return ExitCode.USAGE
-    click.echo(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no problems")
+    if len(files) > 1:
+        click.echo(f"{len(files)} files, no problems")
+    else:
+        click.echo(f"1 file, no problems{''.join(map(_at_most, files))}")
     return ExitCode.PASS
+
+
+def _at_most(file: Path) -> str:
+    """How long a scenario's blocks may take; nothing for a configuration."""
+    from harness.cli.watching.words import at_most_words  # noqa: PLC0415 - `--help` stays fast
+    from harness.runner.adaptive import Budget  # noqa: PLC0415
+
+    if not names_a_scenario(file):
+        return ""
+    plan = load_plan(file)
+    return f"; {at_most_words(at_most(plan.cells, Budget(plan).blocks()))}"
 
 
 def _apps_refused(file: Path) -> list[str]:

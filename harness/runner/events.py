@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from harness.results.activity import Activity
 from harness.results.record import BlockRecord, RunRecord
+from harness.scenario.bounds import AtMost
 from harness.scenario.models import Cell
 
 Stage = Literal[
@@ -47,6 +48,8 @@ class RunPlanned:
 
     record: RunRecord
     folder: Path
+    at_most: AtMost | None = None
+    """How long its blocks may take."""
 
 
 @dataclass(frozen=True)

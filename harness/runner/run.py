@@ -46,6 +46,7 @@ from harness.runner.order import interleaved
 from harness.runner.own_apps import check_apps, with_projects
 from harness.runner.preflight import check_descriptors, check_networks, neighbours
 from harness.runner.stored_plan import plan_of
+from harness.scenario.bounds import AtMost, at_most
 from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell, Plan
 from harness.scenario.prices import list_prices
@@ -111,7 +112,7 @@ def _run(
             new = (one for one in found if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
             record, folder = _opened(record, options, None if begun is None else begun[0])
-            courier.tell(RunPlanned(record, folder.path))
+            courier.tell(RunPlanned(record, folder.path, _at_most(plan, record)))
             with closing(folder):
                 execution = _Execution(
                     plan, options, courier, record, folder, workspace, interrupts, pythons
@@ -241,7 +242,8 @@ class _Execution:
                 if more:
                     order = (*self.record.order, *more)
                     self._keep(self.record.model_copy(update={"order": order}))
-                    self._courier.tell(RunPlanned(self.record, self._folder.path))
+                    bound = _at_most(self._plan, self.record)
+                    self._courier.tell(RunPlanned(self.record, self._folder.path, bound))
 
     def _job(self, number: int, index: int) -> BlockJob:
         short_id = self.record.run_id.rpartition("-")[2]
@@ -282,6 +284,10 @@ class _Execution:
     def _keep(self, record: RunRecord) -> None:
         self.record = record
         self._folder.write(record)
+
+
+def _at_most(plan: Plan, record: RunRecord) -> AtMost:
+    return at_most(plan.cells, [record.order.count(index) for index in range(len(plan.cells))])
 
 
 def _pythons(

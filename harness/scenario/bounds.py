@@ -7,6 +7,8 @@ much time has passed; what its tasks have set going beside it has as long again.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from harness.scenario.load_models import (
@@ -32,6 +34,24 @@ _BACKLOG_UNIT_S = 0.2
 def default_timeout_s(units: int | None) -> float:
     """Of a backlog, whose last unit waits for all before it: 30 s, and 0.2 s for each unit."""
     return 30.0 + _BACKLOG_UNIT_S * (units or 0)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """How long blocks may take, without the start and the end of their processes."""
+
+    blocks: int
+    block_s: float
+    """The longest of them."""
+    run_s: float
+    """All together."""
+
+
+def at_most(cells: Sequence[Cell], blocks: Sequence[int]) -> AtMost:
+    """Of a plan with so many blocks of each cell."""
+    planned = [(block_bound_s(cell), n) for cell, n in zip(cells, blocks, strict=True) if n]
+    longest_s = max((bound_s for bound_s, _ in planned), default=0.0)
+    return AtMost(sum(blocks), longest_s, sum(bound_s * n for bound_s, n in planned))
 
 
 def block_bound_s(cell: Cell) -> float:

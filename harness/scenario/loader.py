@@ -142,6 +142,12 @@ def check_file(path: Path) -> list[Problem]:
     return _distinct(problems)
 
 
+def names_a_scenario(path: Path) -> bool:
+    """Whether a file that can be read is a scenario."""
+    document = read_document(path, [])
+    return document is not None and _kind(path, document) is Scenario
+
+
 def yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and below, sorted, hidden ones left out."""
     found = [path for suffix in SUFFIXES for path in folder.rglob(f"*{suffix}")]

@@ -38,6 +38,9 @@ def test_a_project_folder_means_its_two_folders(folder: Path) -> None:
 def test_one_file(folder: Path) -> None:
     result = harness("check", "configs/c.yaml", folder=folder)
     assert result.stdout == "1 file, no problems\n"
+    result = harness("check", "scenarios/s.yaml", folder=folder)
+    # 20 warm-up units and 5 of 30 s at most by eight callers: 3 rounds and one; the rest is 90 s.
+    assert result.stdout == "1 file, no problems; 1 block, at most 3 min 30 s\n"
 
 
 def test_every_problem_is_printed_once(folder: Path) -> None:

@@ -61,7 +61,7 @@ def test_refused_messages_are_named(site: Site) -> None:
     (warning,) = (one for one in block.warnings if one.code == "refused_messages")
     assert warning.data == {"ContentDisallowed": 4}  # the first call before the measuring, too
     assert "3 lost (3 refused by a worker)" in ended.words
-    assert "3 messages: 3 x ContentDisallowed" in ended.words
+    assert "4 messages: 4 x ContentDisallowed" in ended.words
     assert {row["lost_at"] for row in ended.rows(block, "units")} == {None, "refused_by_worker"}
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from harness.cli.watching.lines import TICK_S, Lines
 from harness.cli.watching.words import rough, stage_words
-from harness.runner.events import BlockEnded, BlockStarts, Event, Goal
+from harness.runner.events import BlockEnded, BlockStarts, Event, Goal, RunPlanned
+from harness.scenario.bounds import AtMost
 from tests.report.records import block
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
@@ -36,6 +37,16 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
         "[ 3/10] redis/add/closed-8: ! 500 units/s, 1,000 ok, 1 dup (block 69.0 s, run 70.0 s)",
         "[ 3/10] ... between blocks 11 s",
     ]
+
+
+def test_how_long_it_may_take_is_said_first(capsys: pytest.CaptureFixture[str]) -> None:
+    events: list[tuple[float, Event]] = [
+        (at_s, replace(event, at_most=AtMost(12, 184.1, 2209.2)))
+        for at_s, event in story()
+        if isinstance(event, RunPlanned)
+    ]
+    said = _said(capsys, Lines(), events)
+    assert said == "12 blocks, each at most 3 min 5 s, 37 min in all\n"
 
 
 def test_no_block_is_silent_for_more_than_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

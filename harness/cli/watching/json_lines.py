@@ -60,6 +60,10 @@ class PlannedLine(_Line):
     blocks: int
     """Planned so far."""
     cells: tuple[str, ...]
+    block_at_most_s: float | None
+    """The longest that a block may take, from ready workers to the last look for results."""
+    at_most_s: float | None
+    """All blocks together."""
 
 
 class ServerOfLine(BaseModel):
@@ -229,7 +233,7 @@ def _of_the_run(
             return SweptLine(t_s=t_s, removed=tuple(sentences))
         case EnvironmentBuilds(title):
             return EnvironmentLine(t_s=t_s, title=title)
-        case RunPlanned(record, folder):
+        case RunPlanned(record, folder, bound):
             return PlannedLine(
                 t_s=t_s,
                 run_id=record.run_id,
@@ -237,6 +241,8 @@ def _of_the_run(
                 scenario=str(record.scenario.get("name", "")),
                 blocks=len(record.order),
                 cells=tuple(cell.name for cell in record.cells),
+                block_at_most_s=bound.block_s if bound else None,
+                at_most_s=bound.run_s if bound else None,
             )
         case ServersReady():
             return _servers(event, t_s)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 
 from harness.cli.watching.words import (
+    at_most_words,
     place_of,
     rate_words,
     result_of,
@@ -20,6 +21,7 @@ from harness.runner.events import (
     BlockStarts,
     EnvironmentBuilds,
     Event,
+    RunPlanned,
     ServersReady,
     Swept,
     Tick,
@@ -55,13 +57,9 @@ class Lines:
         self._now_ns = at_ns
         run_s = (at_ns - self._began_ns) / 1e9
         match event:
-            case Swept(sentences):
-                for sentence in sentences:
-                    self._say(printable(sentence))
-            case EnvironmentBuilds(title):
-                self._say(f"building an environment with {printable(title)} ...")
-            case ServersReady(record):
-                self._say(f"ready after {format_duration(run_s)}: {servers_of(record)}")
+            case Swept() | EnvironmentBuilds() | RunPlanned() | ServersReady():
+                for line in _before_blocks(event, run_s):
+                    self._say(line)
             case BlockStarts():
                 self._block_began_ns, self._place = at_ns, place_of(event)
                 if not self._brief:
@@ -82,6 +80,21 @@ class Lines:
             self._write(line)
         except OSError:  # who read it has gone, which is no reason to end a measurement
             self._quiet = True
+
+
+def _before_blocks(
+    event: Swept | EnvironmentBuilds | RunPlanned | ServersReady, run_s: float
+) -> Iterator[str]:
+    match event:
+        case Swept(sentences):
+            yield from map(printable, sentences)
+        case EnvironmentBuilds(title):
+            yield f"building an environment with {printable(title)} ..."
+        case RunPlanned(at_most=bound):
+            if bound is not None:
+                yield at_most_words(bound)
+        case ServersReady(record):
+            yield f"ready after {format_duration(run_s)}: {servers_of(record)}"
 
 
 def _on_standard_error(line: str) -> None:

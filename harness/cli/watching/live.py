@@ -210,7 +210,7 @@ class LiveView:
     def _noted(self, event: Event) -> Scene:
         scene = self._scene
         match event:
-            case RunPlanned(record):
+            case RunPlanned(record=record):
                 return replace(scene, scenario=_title(record), plan=_plan(record))
             case BlockStarts():
                 self._rates.clear()

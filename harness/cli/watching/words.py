@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from harness.report.cells import counts_of
 from harness.report.wording import outcome_words, server_words
 from harness.results.record import BlockRecord, RunRecord
 from harness.runner.events import BlockStarts, Tick
+from harness.scenario.bounds import AtMost
 from harness.scenario.wording import printable
 from harness.units import format_duration, format_number
 
@@ -43,6 +45,16 @@ def rough(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def at_most_words(found: AtMost) -> str:
+    """`12 blocks, each at most 3 min 5 s, 37 min in all`. Whole seconds, upwards."""
+    blocks = "1 block" if found.blocks == 1 else f"{found.blocks:,} blocks"
+    block_s = math.ceil(found.block_s)
+    minutes = f"{block_s // 60} min {block_s % 60} s" if block_s >= 60 else f"{block_s} s"
+    if found.blocks < 2:
+        return f"{blocks}, at most {minutes}"
+    return f"{blocks}, each at most {minutes}, {rough(found.run_s)} in all"
 
 
 def stage_words(tick: Tick) -> str:
