@@ -116,7 +116,7 @@ def _measured(cell: CellView) -> Answer:
 
 def _searched(cell: CellView) -> Iterator[Sentence]:
     together = saturation_range(measured_blocks(cell.record))
-    if together is not None:
+    if together is not None and together.searches > 1:
         yield Sentence(f"highest rate: {range_words(together)}")
     for block in cell.blocks:
         found = block.saturation

@@ -150,7 +150,7 @@ def with_capacity(
     found = RecordedWarning(code="over_capacity", data=need.data)
     starved = need.short_of == "cores"
     kept = (
-        one.model_copy(update={"code": "client_starved"})
+        RecordedWarning(code="client_starved", data=one.data)
         if starved and one.code == "client_limited"
         else one
         for one in warnings
