@@ -154,6 +154,11 @@ WARNINGS: Mapping[str, Warned] = {
         "more cores or slots.",
         capacity_words,
     ),
+    "retried_too_long": Warned(
+        "Units timed out whose task had asked to be retried: all its tries and the waits between "
+        "them have to fit into measure.timeout. Give it more time there, or wait less.",
+        _number("units", "unit"),
+    ),
     "client_starved": Warned(
         "The client could not send all units on time, because the machine's cores were all in "
         "use: more senders would only take from the workers. Ask for a lower rate, or more cores.",

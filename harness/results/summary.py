@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.results.by_task import by_task
 from harness.results.canvas import canvas
 from harness.results.figures import Distribution
-from harness.results.ledger import BlockEnd, Ledger, settle
+from harness.results.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.load_phases import Plan, counted_units, summaries
 from harness.results.merge import MISSING, Merged, Times
 from harness.results.message_options import latencies_by_priority, lateness_ns
@@ -229,6 +229,7 @@ def _warnings(
         yield RecordedWarning(code="untimed_units", data={"units": untimed})
     if not shape.stores_results:
         yield RecordedWarning(code="results_unchecked", data={"units": completed})
+    yield from _of_retries(merged, ledger)
     if shape.mix is not None:
         yield from _of_own_tasks(merged, fields["by_task"], shape)
     if fields["negative_phases"]:
@@ -236,6 +237,14 @@ def _warnings(
     if shape.countdown_s:
         data = {"countdown_s": shape.countdown_s}
         yield RecordedWarning(code="countdown_in_latency", data=data)
+
+
+def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:
+    """Units may need longer than they have, because their task waits between its tries."""
+    tasks = merged.tasks
+    late = (ledger.final == Final.TIMED_OUT) & tasks.some(tasks.retries > tasks.replaced)
+    if late.any():
+        yield RecordedWarning(code="retried_too_long", data={"units": int(late.sum())})
 
 
 def _of_own_tasks(

@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import Ignore, Reject, Retry
 
 from harness.probe.attach import _replaces
-from harness.probe.events import REPLACED, Kind
+from harness.probe.events import REPLACED, Kind, Outcome
 from harness.results.executions import Ending
 from harness.results.merge import MISSING, merge
 from harness.results.phases import phases
@@ -49,6 +49,25 @@ def test_the_wait_of_a_retry_is_no_part_of_the_run(tmp_path: Path) -> None:
     assert both.ending.tolist() == [Ending.RETRIED, Ending.RETURNED]
     assert both.length_ns.tolist() == [1_000_000, 2_000_000]
     assert both.unasked.tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flags", "told"),
+    [(Outcome.TIMED_OUT, 0, 1), (Outcome.OK, 0, 0), (Outcome.TIMED_OUT, REPLACED, 0)],
+)
+def test_a_unit_that_timed_out_between_its_tries(
+    tmp_path: Path, outcome: Outcome, flags: int, told: int
+) -> None:
+    block = MadeBlock()
+    unit = block.unit(0)
+    block.receive(unit, 0.1)
+    block.stamp(CHILD, Kind.STARTED, unit, 0.2)
+    block.stamp(CHILD, Kind.RETRIED, unit, 0.201, flags=flags)
+    block.receive(unit, 0.202)
+    block.see(unit, 5.0, outcome)
+    warnings = read(block, tmp_path).result.fields["warnings"]
+    late = [one.data for one in warnings if one.code == "retried_too_long"]
+    assert late == [{"units": 1}] * told
 
 
 def test_a_task_in_anothers_place_is_no_retry(tmp_path: Path) -> None:
