@@ -231,6 +231,16 @@ WARNINGS: Mapping[str, Warned] = {
         "started it again: in production a supervisor has to.",
         lambda data: printable(str(data["text"])),
     ),
+    "silent_worker": Warned(
+        "A worker lives and consumed nothing any more after everything was mended, while messages "
+        "waited: after a lost connection some versions of Celery and kombu do not consume again "
+        "(celery issues 8030, 8091, 9054). These units do not wait for a redelivery, and nothing "
+        "in the worker's state says so: upgrade, or have workers restarted that are silent.",
+        lambda data: (
+            f"process {data['pid']}: nothing for {data['silent_s']:.1f} s, while "
+            f"{data['units']:,} units waited that were published since"
+        ),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,

@@ -18,13 +18,17 @@ from harness.results.fault_records import FaultRecord
 from harness.results.handlings import Handlings, read_handlings
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import behind
-from harness.results.merge import Merged
+from harness.results.merge import MISSING, Merged
 from harness.results.orphans import orphans, without_kept
 from harness.results.promises import promises
 from harness.results.ran_with import RanWith
 from harness.results.record import RecordedWarning
 from harness.results.recovery import Recovery, level_before, recovery, units_in_order
 from harness.results.summary import Digest
+
+SILENT_S = 5.0
+"""So long messages have waited at least when a worker that receives none is called silent: a client
+of a broker that is back tries again after some seconds."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Aftermath:
     """When the last unit was due, as planned."""
     fallen: tuple[int, ...] = ()
     """Main processes of workers that ended by themselves once something was broken."""
+    over_ns: int = 0
+    """When nobody waited for results any more."""
 
 
 def aftermath(
@@ -47,6 +53,7 @@ def aftermath(
     reasons: Sequence[Sequence[str]],
     load_end_ns: int,
     fallen: tuple[int, ...] = (),
+    over_ns: int = 0,
 ) -> Aftermath:
     """Read the logs. `reasons`: what publishing raised in each client, in the order in which the
     events number it. RecordError if the logs contradict themselves."""
@@ -63,7 +70,7 @@ def aftermath(
         own = reasons[client] if client < len(reasons) else ()
         if 1 <= number <= len(own):
             reason[row] = own[number - 1].partition(":")[0]
-    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns, fallen)
+    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns, fallen, over_ns)
 
 
 def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged: int) -> BlockEnd:
@@ -82,6 +89,12 @@ def with_faults(
 ) -> dict[str, Any]:
     """Fields of `BlockRecord` by name: the block's own, and what there is to say of its faults."""
     fields = result.fields | _fault_fields(result, found, config, ran, held_by_broker)
+    silent = silent_workers(found, result.merged)
+    fields |= {
+        "silent_workers": len(silent),
+        "fallen_workers": len(found.fallen),
+        "warnings": (*fields["warnings"], *silent),
+    }
     first_ns = min((n.begin_ns for n in found.notes if n.begin_ns is not None), default=None)
     if first_ns is None or not (data := _fell_behind(result.merged, first_ns)):
         return fields
@@ -217,3 +230,52 @@ def _with_new_child(note: FaultNote, found: Aftermath) -> set[int]:
     new = set(started.pid[started.time_ns > at_ns].tolist()) - before
     parents = {found.handlings.parents.get(pid) for pid in new}
     return {pid for pid in note.mains if pid in parents}
+
+
+# --- workers that live and do nothing -----------------------------------------------------------
+
+
+def silent_workers(found: Aftermath, merged: Merged) -> tuple[RecordedWarning, ...]:
+    """One warning for each worker that lived and received nothing any more once nothing was broken,
+    although messages that were published since waited for SILENT_S or more, to the very end."""
+    begun = [note for note in found.notes if note.begin_ns is not None]
+    overs = [_over_ns(note) for note in begun]
+    known = [at_ns for at_ns in overs if at_ns is not None]
+    if not known or len(known) < len(overs):
+        return ()
+    back_ns = max(known)
+    published_ns = merged.units.published_ns
+    never = merged.tasks.some(
+        (merged.tasks.received_ns == MISSING) & (merged.tasks.refused_ns == MISSING)
+    )
+    waiting = never & (published_ns > back_ns)
+    if not waiting.any():
+        return ()
+    waited_s = (found.over_ns - int(published_ns[waiting].min())) / 1e9
+    if waited_s < SILENT_S:
+        return ()
+    data = {"silent_s": (found.over_ns - back_ns) / 1e9, "units": int(waiting.sum())}
+    return tuple(
+        RecordedWarning(code="silent_worker", data={"pid": pid, **data})
+        for pid in _silent(found, begun, back_ns)
+    )
+
+
+def _silent(found: Aftermath, notes: Sequence[FaultNote], back_ns: int) -> list[int]:
+    """Main processes that live, have had tasks or were started for those that had, and received
+    none since. One whose pool is still in a task may have no room for another."""
+    received = found.handlings.of_kind(Kind.RECEIVED)
+    mains = set(received.pid.tolist()) | {pid for note in notes for pid in note.started}
+    gone = {pid for note in notes for pid in note.died} | set(found.fallen)
+    since = set(received.pid[received.time_ns > back_ns].tolist())
+    return sorted(mains - gone - since - _busy(found.handlings))
+
+
+def _busy(handlings: Handlings) -> set[int]:
+    """Main processes of which a process has begun a task and not come to its end."""
+    in_task = {
+        int(handlings.pid[index])
+        for index in handlings.last_by_task()
+        if index >= 0 and handlings.kind[index] == Kind.STARTED
+    }
+    return in_task | {handlings.parents.get(pid, 0) for pid in in_task}

@@ -172,6 +172,11 @@ class BlockRecord(Stored):
     """What was usual before the first fault."""
     unattributed: Trouble | None = None
     """Trouble of the block that no fault is to blame for; None without faults."""
+    silent_workers: int = 0
+    """Of a block with faults: workers that lived and received nothing any more when nothing was
+    broken any more, although messages waited."""
+    fallen_workers: int = 0
+    """Of a block with faults: workers that ended by themselves, not by a fault's own doing."""
     promises: tuple[PromiseRecord, ...] = ()
     network: dict[str, float] = {}
     """Round trips of the broker's protocol through the network that the configuration asks for:
@@ -200,11 +205,13 @@ class BlockRecord(Stored):
     @property
     def as_expected(self) -> bool:
         """`sound`, and at rest in the end; where something was broken on purpose, whether nothing
-        went wrong that no fault is to blame for, and every promise was kept."""
+        went wrong that no fault is to blame for, every promise was kept, and every worker that was
+        not ended on purpose consumed again."""
         if self.unattributed is None:
             return self.sound and not self.unfinished
         kept = all(promise.kept != "broken" for promise in self.promises)
-        return self.unattributed.unsound == 0 and kept
+        consume = self.silent_workers == 0 and self.fallen_workers == 0
+        return self.unattributed.unsound == 0 and kept and consume
 
 
 class CellRecord(Stored):

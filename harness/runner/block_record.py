@@ -117,7 +117,9 @@ def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath |
     load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
     reasons = measured.publish_reasons
     fallen = tuple(measured.fallen or ())
-    return aftermath(job.events, merged, measured.faults, reasons, load_end_ns, fallen)
+    return aftermath(
+        job.events, merged, measured.faults, reasons, load_end_ns, fallen, measured.over_ns
+    )
 
 
 def _write(

@@ -112,11 +112,12 @@ class MadeBlock:
         reasons: Sequence[Sequence[str]] = (),
         load_s: float = 10.0,
         fallen: tuple[int, ...] = (),
+        over_s: float = 20.0,
     ) -> Read:
         """Write the logs and have them judged."""
         self._write(folder)
         merged = merge(folder, 1, grouped=False)
-        after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen)
+        after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen, ns(over_s))
         end = with_orphans(end or BlockEnd(), merged, after, unacknowledged)
         result = digest(merged, SHAPE, end)
         config = {**CONFIG, "settings": settings or {}}

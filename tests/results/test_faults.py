@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from harness.probe.events import Kind
+from harness.report.wording import warning_detail
+from harness.results.fault_notes import FaultNote
 from harness.results.fault_records import FaultLevel, Trouble
 from harness.results.ledger import BlockEnd
 from harness.results.merge import MISSING
 from harness.results.promises import ABOUT, promise_for
+from harness.results.record import BlockRecord
 from harness.results.recovery import Units, level_before, recovery
 from harness.scenario.fault_models import Fault
 from harness.scenario.load_models import kinds
@@ -24,6 +27,7 @@ from tests.results.made_blocks import (
     OTHER_CHILD,
     OTHER_MAIN,
     MadeBlock,
+    Read,
     note,
     ns,
 )
@@ -197,6 +201,76 @@ def test_a_worker_that_fell_holds_nothing(tmp_path: Path) -> None:
     full = note("fill_broker", 3.0, 4.0)
     assert block.read(tmp_path, full).outcome(begun) == "timed_out"
     assert block.read(tmp_path, full, fallen=(MAIN,)).outcome(begun) == "lost"
+
+
+def _cut_off(block: MadeBlock) -> None:
+    """Redis is away from 3 s to 4 s, and 20 units that are published later wait for ever."""
+    steady(block, 0, 3)
+    for number in range(20):
+        block.unit(5 + number / 10)
+
+
+RESTART = note("restart_broker", 3.0, 4.0)
+
+
+def _record(read: Read, **fields: Any) -> BlockRecord:
+    """What stands in the record, with trouble that the fault is to blame for."""
+    given = {name: read.fields[name] for name in ("silent_workers", "fallen_workers")}
+    given |= {"unattributed": Trouble(), **fields}
+    return BlockRecord(number=0, cell=0, repetition=0, status="complete", started_at="", **given)
+
+
+def test_a_silent_worker_is_told_and_not_as_expected(tmp_path: Path) -> None:
+    """It lives, all is mended, messages wait, and it received none of them."""
+    block = MadeBlock()
+    _cut_off(block)
+    read = block.read(tmp_path, RESTART)
+    told = [one for one in read.fields["warnings"] if one.code == "silent_worker"]
+    assert [one.data["pid"] for one in told] == [MAIN]
+    assert told[0].data["silent_s"] == pytest.approx(16.0)
+    assert told[0].data["units"] == 20
+    assert "nothing for 16.0 s" in warning_detail(told[0].code, told[0].data)
+    assert read.fields["unattributed"].unsound == 0  # the fault alone would be to blame
+    assert not _record(read).as_expected
+    assert _record(read, silent_workers=0).as_expected
+
+
+def test_only_the_silent_one_of_two_workers_is_told(tmp_path: Path) -> None:
+    block = MadeBlock()
+    steady(block, 0, 1, other=True)
+    _cut_off(block)
+    block.done(4.5, other=True)
+    told = block.read(tmp_path, RESTART).fields["warnings"]
+    assert [one.data["pid"] for one in told if one.code == "silent_worker"] == [MAIN]
+
+
+def test_no_worker_is_called_silent_without_cause(tmp_path: Path) -> None:
+    """It received one since, nothing waited, it is in a task, had too little time, or is dead."""
+
+    def silent(block: MadeBlock, *notes: FaultNote, **fields: Any) -> int:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        count: int = block.read(folder, *notes, **fields).fields["silent_workers"]
+        return count
+
+    consumes, idle, busy, dead = (MadeBlock() for _ in range(4))
+    _cut_off(consumes)
+    consumes.done(4.5)
+    steady(idle, 0, 3)
+    held = busy.unit(2.9)
+    busy.receive(held, 2.91)
+    busy.run(held, 2.92, None)
+    _cut_off(busy)
+    _cut_off(dead)
+    assert [silent(block, RESTART) for block in (consumes, idle, busy)] == [0, 0, 0]
+    assert silent(dead, RESTART, over_s=7.0) == 0
+    assert silent(dead, note("restart_broker", 3.0)) == 1  # struck, and nothing to mend
+    assert silent(dead, note("kill_worker", 3.0, **KILL)) == 0
+    folder = tmp_path / "fell"
+    folder.mkdir()
+    fell = dead.read(folder, RESTART, fallen=(MAIN,))
+    assert (fell.fields["silent_workers"], fell.fields["fallen_workers"]) == (0, 1)
+    assert not _record(fell).as_expected
 
 
 def test_late_units_and_a_worker_that_stood_still(tmp_path: Path) -> None:
