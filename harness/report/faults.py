@@ -27,8 +27,8 @@ _NOTE = (
 _PROMISE_HEAD = ("kept", OUTCOME)
 _PROMISE_NOTE = (
     "What a setting promises is what the documentation of Celery and of the broker says, see "
-    "docs/faults.md. open: units wait for their redelivery beyond the end of the block. untested: "
-    "the fault met no unit that the promise is about."
+    "docs/faults.md. open: at the end of the block units wait, for their redelivery or for a "
+    "worker that consumes. untested: the fault met no unit that the promise is about."
 )
 _ORDER = ("broken", "open", "kept", "untested")
 

@@ -84,7 +84,7 @@ class FaultRecord(Stored):
 
 
 Kept = Literal["kept", "broken", "open", "untested"]
-"""`open`: units wait for their redelivery beyond the end of the block; `untested`: nothing that was
+"""`open`: at the end units wait, for their redelivery or for a worker; `untested`: nothing that was
 broken touched a unit that the promise is about."""
 
 
