@@ -71,6 +71,11 @@ def test_a_sentence_is_one_and_says_something(code: str) -> None:
             {"window": 8, "polling_interval_s": 1},
             "window 8, polling_interval 1.00 s",
         ),
+        (
+            "sqs_empty_poll",
+            {"wait_time_s": 2, "polling_interval_s": 1},
+            "wait_time_seconds 2.00 s, polling_interval 1.00 s",
+        ),
         ("gave_up", {}, ""),
         ("few_samples", {"other": 5}, "other=5"),
         ("few_samples", {"units": "many"}, "units=many"),

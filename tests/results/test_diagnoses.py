@@ -23,7 +23,7 @@ from harness.results.mix import Mix
 from harness.results.shape import BlockShape
 from harness.results.summary import digest
 from harness.scenario.configuration import Configuration, Worker
-from harness.scenario.endpoints import RabbitmqBroker, RedisBroker
+from harness.scenario.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
 from harness.scenario.load_models import ClosedLoad
 from harness.scenario.models import Cell, Measure
 from harness.scenario.own_task_models import OwnTaskWorkload
@@ -223,3 +223,27 @@ def test_every_diagnosis_says_all_of_it() -> None:
         assert all((one.looks_at, one.sentence, one.cause, one.advice))
         assert ".py" in one.cause, one.code
     assert len({one.code for one in DIAGNOSES}) == len(DIAGNOSES)
+
+
+@pytest.mark.parametrize(
+    ("burst", "code", "settings"),
+    [(4, "sqs_polling", {"window": 4}), (1, "sqs_empty_poll", {"wait_time_s": 0.0})],
+)
+def test_why_a_worker_slept_at_sqs(burst: int, code: str, settings: dict[str, Any]) -> None:
+    """A full window of four each second, or one message, that came when the queue was empty."""
+    units = []
+    for number in range(5 * burst):
+        at = (number // burst + 2) * 1000 * MS + number % burst * 3 * MS
+        unit = Unit(number, UnitFlag.MEASURED, at - 800 * MS, [ran(ident_of(number, 0), at)])
+        unit.published, unit.seen, unit.seen_at = at - 799 * MS, Outcome.OK, at + 4 * MS
+        units.append(unit)
+    found = told(
+        units,
+        ADD,
+        Worker(pool="threads", concurrency=1),
+        "redis",
+        broker=SqsBroker(service="sqs"),
+        settings={"broker_transport_options": {"polling_interval": 1, "wait_time_seconds": 0}},
+    )
+    assert found.keys() & {"sqs_polling", "sqs_empty_poll"} == {code}
+    assert found[code].items() >= {"polling_interval_s": 1.0, **settings}.items()

@@ -29,6 +29,7 @@ from harness.results.diagnoses.polling import (
     ENDLESS_CHORD,
     GROUP_GET_FLOOR,
     POLLED_GET,
+    SQS_EMPTY_POLL,
     SQS_POLLING,
 )
 from harness.results.diagnoses.processes import (
@@ -44,6 +45,7 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     CHORD_GET_ASKS_PARENTS,
     POLLED_GET,
     SQS_POLLING,
+    SQS_EMPTY_POLL,
     PREFETCH_HOARDING,
     ETA_BEYOND_VISIBILITY,
     LATE_ACK_BEYOND_VISIBILITY,

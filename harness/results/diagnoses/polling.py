@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,28 +29,76 @@ _LEAST_POLL_S = 0.2
 """A result that is looked for every 0.5 s is found a quarter of a second late on average."""
 
 
-def _sqs_polling(evidence: Evidence) -> Data | None:
-    """Workers with room in their window slept beside waiting messages, for much of the block."""
-    interval_s = evidence.transport_option("polling_interval", 1.0)
-    if evidence.configuration.broker.service != "sqs" or not interval_s:
-        return None
+@dataclass(frozen=True)
+class _Slept:
+    """Shares of the block in which messages waited while workers had room and slept."""
+
+    after_full: float
+    """After a full prefetch window."""
+    after_empty: float
+    """After a poll that found nothing."""
+
+    def is_much(self, share: float) -> bool:
+        """Whether the block slept much, and a part of it that counts for this cause."""
+        return self.after_full + self.after_empty >= _LEAST_SHARE and share >= _LEAST_SHARE / 2
+
+
+def _slept(evidence: Evidence) -> _Slept:
+    interval_ns = int(_polling_interval_s(evidence) * 1e9)
     merged = evidence.digest.merged
     known = merged.tasks.received_ns != MISSING
-    if known.sum() < 2:
-        return None
+    if evidence.configuration.broker.service != "sqs" or not interval_ns or known.sum() < 2:
+        return _Slept(0.0, 0.0)
     published_ns = np.repeat(merged.units.publish_ns, merged.tasks.per_unit)[known]
     received_ns = merged.tasks.received_ns[known]
     order = np.argsort(received_ns)
     received_ns, published_ns = received_ns[order], published_ns[order]
     # What the next message waited since the one before it was received.
     slept_ns = received_ns[1:] - np.maximum(received_ns[:-1], published_ns[1:])
-    interval_ns = int(interval_s * 1e9)
     idle = (slept_ns >= interval_ns // 2) & _room(evidence, received_ns[1:] - interval_ns // 4)
-    span_ns = int(received_ns[-1] - published_ns.min())
-    share = float(slept_ns[idle].sum()) / max(span_ns, 1)
-    if share < _LEAST_SHARE:
+    full = _was_full(evidence, received_ns[:-1], interval_ns // 4)
+    span_ns = max(int(received_ns[-1] - published_ns.min()), 1)
+    after_full, after_empty = (slept_ns[idle & which].sum() for which in (full, ~full))
+    return _Slept(float(after_full) / span_ns, float(after_empty) / span_ns)
+
+
+def _polling_interval_s(evidence: Evidence) -> float:
+    return float(evidence.transport_option("polling_interval", 1.0) or 0.0)
+
+
+def _was_full(
+    evidence: Evidence, at_ns: Times, lately_ns: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether workers held all that they may prefetch, at these receptions. Short tasks may be
+    over before the last of their window arrives: what came just before counts, too."""
+    all_ns = evidence.times("received")
+    window = evidence.window * evidence.configuration.worker.count
+    received = np.searchsorted(all_ns, at_ns, side="right")
+    lately = received - np.searchsorted(all_ns, at_ns - lately_ns, side="left")
+    full: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~_room(evidence, at_ns) | (lately >= window)
+    return full
+
+
+def _sqs_polling(evidence: Evidence) -> Data | None:
+    """Workers had taken a full window, and slept though it was done."""
+    slept = _slept(evidence)
+    if not slept.is_much(slept.after_full):
         return None
-    return {"polling_interval_s": interval_s, "slept_share": share, **evidence.told_window}
+    interval_s = _polling_interval_s(evidence)
+    told = evidence.told_window
+    return {"polling_interval_s": interval_s, "slept_share": slept.after_full, **told}
+
+
+def _sqs_empty_poll(evidence: Evidence) -> Data | None:
+    """Workers had found the queue empty, and slept while messages came."""
+    slept = _slept(evidence)
+    if not slept.is_much(slept.after_empty):
+        return None
+    return {
+        "polling_interval_s": _polling_interval_s(evidence),
+        "wait_time_s": float(evidence.transport_option("wait_time_seconds", 10)),
+        "slept_share": slept.after_empty,
+    }
 
 
 def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -64,7 +113,8 @@ def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[n
 
 SQS_POLLING = Diagnosis(
     code="sqs_polling",
-    looks_at="SQS: time in which messages waited while workers had room and slept",
+    looks_at="SQS: time in which messages waited while workers that had held a full window had "
+    "room again and slept",
     sentence=(
         "On SQS a worker takes one prefetch window (concurrency x worker_prefetch_multiplier) and "
         "then sleeps polling_interval, whatever the server can do."
@@ -81,6 +131,31 @@ SQS_POLLING = Diagnosis(
     detail=lambda data: (
         (f"window {data['window']}, " if "window" in data else "")
         + f"polling_interval {format_duration(data['polling_interval_s'])}"
+    ),
+)
+
+
+SQS_EMPTY_POLL = Diagnosis(
+    code="sqs_empty_poll",
+    looks_at="SQS: time in which messages waited while workers slept that had not filled their "
+    "window",
+    sentence=(
+        "On SQS a worker that finds the queue empty sleeps polling_interval, and messages that "
+        "come meanwhile wait."
+    ),
+    cause=(
+        "A poll waits wait_time_seconds for a message (default 10 s; 0 looks once); when none "
+        "came, kombu pauses (kombu/transport/virtual/base.py, Transport.drain_events; default "
+        "1 s)."
+    ),
+    advice=(
+        "Lower broker_transport_options.polling_interval, or raise wait_time_seconds (20 s at "
+        "most), so that fewer polls come back empty. The prefetch window has no part in it."
+    ),
+    find=_sqs_empty_poll,
+    detail=lambda data: (
+        f"wait_time_seconds {format_duration(data['wait_time_s'])}, "
+        f"polling_interval {format_duration(data['polling_interval_s'])}"
     ),
 )
 
