@@ -36,8 +36,7 @@ def lateness_ns(merged: Merged, usable: npt.NDArray[np.bool_], shape: BlockShape
     countdowns_ns = shape.countdowns_ns(merged.units.unit)
     usable = usable & (countdowns_ns > 0)
     started_ns = merged.tasks.started_ns.reshape(-1, merged.tasks.per_unit)[usable]
-    if shape.sequential or shape.steps:
-        started_ns = started_ns[:, : shape.steps[0] if shape.steps else 1]
+    started_ns = started_ns[:, : shape.counted_down]
     eta_ns = merged.units.publish_ns[usable] + countdowns_ns[usable]
     late: Times = (started_ns - eta_ns[:, np.newaxis])[started_ns != MISSING]
     return late

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harness.results.figures import Distribution
 from harness.results.record import BlockRecord, CellRecord
-from harness.results.shape import countdowns_s_of, priorities_in_turn
+from harness.results.shape import countdowns_s_of, priorities_in_turn, steps_of
 from harness.stats.percentiles import describe
 
 if TYPE_CHECKING:
@@ -55,16 +55,18 @@ def pooled_lateness(
     # Only files of the user's own tasks say which task a unit ran.
     labelled = None not in countdowns_ns
     which = "list_position($labels, unit.task)" if labelled else "1"
-    first = "AND position = 0" if cell.workload["workload"] == "chain" else ""
     query = (
         "SELECT started_ns - publish_ns - countdown_ns FROM (SELECT task.started_ns, "  # noqa: S608 - made of constants
         f"unit.publish_ns, list_extract($countdowns_ns, {which}) AS countdown_ns "
         "FROM read_parquet($tasks) AS task JOIN "
         f"(SELECT * FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL) AS unit "
-        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL {first}) "
+        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL AND position < $counted_down) "
         "WHERE countdown_ns > 0"
     )
-    values: dict[str, Any] = {"countdowns_ns": list(countdowns_ns.values())}
+    values: dict[str, Any] = {
+        "countdowns_ns": list(countdowns_ns.values()),
+        "counted_down": steps_of(cell)[0],
+    }
     if labelled:
         values["labels"] = list(countdowns_ns)
     found = [_column(database, query, units=units, tasks=tasks, **values) for units, tasks in paths]

@@ -46,6 +46,9 @@ class BlockShape:
     tasks_per_unit: int
     steps: Steps = ()
     """Where a unit has several steps and one of them several tasks; empty otherwise."""
+    counted_down: int = 1
+    """How many of a unit's tasks, from the first one on, are published with its countdown: of a
+    chain its first link, of a group all, of a chord its header. The rest wait for those."""
     calls_per_task: float = 1.0
     """Calls of functions that a message carries, in the mean."""
     mix: Mix | None = None
@@ -68,7 +71,7 @@ class BlockShape:
 def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
     """How to read the events of a cell's blocks; `seed` is the run's."""
     kind = cell.workload["workload"]
-    steps = _STEPS_OF[kind](cell.workload) if kind in _STEPS_OF else (1,)
+    steps = steps_of(cell)
     several = len(steps) > 1 and max(steps) > 1
     return BlockShape(
         sequential=kind == "chain",
@@ -79,12 +82,19 @@ def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
         and cell.config["settings"].get("task_ignore_result") is not True,
         tasks_per_unit=sum(steps),
         steps=steps if several else (),
+        counted_down=steps[0],
         calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
         mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
         timeout_s=float(cell.measure.get("timeout", math.inf)),
         priorities=priorities_in_turn(cell),
         countdown_s=max(countdowns_s_of(cell).values()),
     )
+
+
+def steps_of(cell: CellRecord) -> Steps:
+    """How many tasks each step of its units has. The first step's have the unit's countdown."""
+    kind = cell.workload["workload"]
+    return _STEPS_OF[kind](cell.workload) if kind in _STEPS_OF else (1,)
 
 
 def priorities_in_turn(cell: CellRecord) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from harness.report.message_options import message_option_tables
 from harness.results.figures import Distribution
 from harness.results.pooled import pooled
 from harness.results.record import BlockRecord, RunRecord
+from harness.results.shape import steps_of
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run
 
@@ -21,11 +22,14 @@ COUNTDOWN_MS = 1000
 FILES = {"units": "blocks/{:03d}/units.parquet", "tasks": "blocks/{:03d}/tasks.parquet"}
 
 
-def measured(folder: Path, number: int, first: int, totals_ms: list[int]) -> BlockRecord:
-    """A block on disk: unit n, of two priorities in turn, took so long and was as much too late."""
+def measured(
+    folder: Path, number: int, first: int, totals_ms: list[int], header: int = 1, later: int = 0
+) -> BlockRecord:
+    """A block on disk: unit n, of two priorities in turn, took so long and was as much too late,
+    in each task of its header; the `later` tasks waited for those, not for an ETA."""
     place = folder / "blocks" / f"{number:03d}"
     place.mkdir(parents=True)
-    late_ms = [total - COUNTDOWN_MS for total in totals_ms]
+    late_ms = [total - COUNTDOWN_MS for total in totals_ms for _ in range(header)]
     with duckdb.connect() as database:
         for n, total in enumerate(totals_ms, first):
             database.execute(
@@ -35,7 +39,10 @@ def measured(folder: Path, number: int, first: int, totals_ms: list[int]) -> Blo
                 " started_ns BIGINT)"
             )
             database.execute("INSERT INTO units VALUES (?, 'ok', false, 5, ?)", [n, total * MS])
-            database.execute("INSERT INTO tasks VALUES (?, 0, ?)", [n, total * MS + 5])
+            for position in range(header + later):
+                started_ms = total if position < header else total + 60_000
+                row = [n, position, started_ms * MS + 5]
+                database.execute("INSERT INTO tasks VALUES (?, ?, ?)", row)
         for table in ("units", "tasks"):
             database.execute(f"COPY {table} TO '{place / table}.parquet' (FORMAT parquet)")
     by_turn = [[t for n, t in enumerate(totals_ms, first) if n % 2 == turn] for turn in (0, 1)]
@@ -55,9 +62,9 @@ def described(times_ms: list[int]) -> Distribution:
     return Distribution.model_validate(describe(np.array(times_ms, np.int64) * MS))
 
 
-def record(*blocks: BlockRecord) -> RunRecord:
+def record(*blocks: BlockRecord, **fields: Any) -> RunRecord:
     options = {"priority": [9, 0], "countdown": COUNTDOWN_MS / 1000}
-    workload = {"workload": "add", "options": options}
+    workload = {"workload": "add", **fields, "options": options}
     return run(cell("redis/add/closed-8", *blocks, workload=workload), planned=len(blocks))
 
 
@@ -93,6 +100,31 @@ def test_blocks_are_pooled_by_their_units_numbers(tmp_path: Path) -> None:
         "priority 0": ("3", "1.20 s", "1.30 s", "1.30 s", "1.30 s"),
     }
     assert found["Lateness of ETAs"]["redis/add/closed-8"][:2] == ("5", "300 ms")
+
+
+@pytest.mark.parametrize(
+    ("workload", "header", "later"),
+    [
+        ({"workload": "chain", "length": 3}, 1, 2),
+        ({"workload": "group", "size": 3}, 3, 0),
+        ({"workload": "chord", "size": 3}, 3, 1),
+        ({"workload": "chord", "size": 1}, 1, 1),
+        ({"workload": "nested", "size": 3}, 1, 4),
+    ],
+)
+def test_lateness_is_pooled_over_the_tasks_that_have_an_eta(
+    tmp_path: Path, workload: dict[str, Any], header: int, later: int
+) -> None:
+    """A chord's callback and a chain's second link wait for others: they have none."""
+    totals = ([2000, 1100], [1300, 3000])
+    blocks = [measured(tmp_path, n, 0, part, header, later) for n, part in enumerate(totals)]
+    made = record(*blocks, **workload)
+    found = rows(tmp_path, made)["Lateness of ETAs"]
+    count = str(4 * header)
+    assert {label: row[:2] for label, row in found.items()} == {
+        "redis/add/closed-8": (count, "300 ms")
+    }
+    assert steps_of(made.cells[0])[0] == header
 
 
 @pytest.mark.parametrize("gone", ["units", "tasks"])
