@@ -289,13 +289,13 @@ def _view(database: duckdb.DuckDBPyConnection, name: str, samples: Sequence[_Sam
     described = database.execute(f"DESCRIBE SELECT * FROM {files}")  # noqa: S608 - quoted paths
     there = {row[0] for row in described.fetchall()}
     # And all of them may be older than a column.
-    newer = "".join(
-        f", NULL::{column.type} AS {column.name}"
+    own = {"run_id", "block"}
+    columns = ", ".join(
+        column.name if column.name in there | own else f"NULL::{column.type} AS {column.name}"
         for column in TABLES[name]
-        if column.name not in there | {"run_id", "block"}
     )
     database.execute(
-        f"CREATE VIEW {name} AS SELECT run_id, block, samples.* EXCLUDE (filename){newer} "  # noqa: S608 - names of TABLES and quoted paths
+        f"CREATE VIEW {name} AS SELECT {columns} "  # noqa: S608 - names of TABLES and quoted paths
         f"FROM read_parquet({paths}, filename = true, union_by_name = true) AS samples "
         f"JOIN files.{name} USING (filename)"
     )

@@ -137,7 +137,7 @@ def test_sqs_is_asked_to_send_and_to_delete_once_per_task(pinned: tuple[Ended, o
         assert block.prices_date == "2026-11-01"
         assert block.traffic["redis.command.setex"] == pytest.approx(1.0)
         assert 0 < (block.backend_cpu_ms_per_task or 0) < 20
-    assert "at the scenario's prices of 2026-11-01" in ended.words
+    assert "at prices of 2026-11-01" in ended.words
 
 
 def test_every_server_of_ours_says_what_it_used(pinned: tuple[Ended, object]) -> None:

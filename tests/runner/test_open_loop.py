@@ -152,7 +152,7 @@ def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
     """In the record, in the table and in the warnings, with the machine as the reason; and what it
     did not send is counted."""
     site.configuration()
-    ended = rate(site, rate=20_000, senders=1, measure={"duration": "1s", "timeout": "1s"})
+    ended = rate(site, rate=20_000, senders=1, measure={"duration": "1s", "timeout": "3s"})
     block = ended.block
     assert block.client_limited
     assert block.planned_per_s == pytest.approx(20_000)

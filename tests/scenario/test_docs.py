@@ -20,7 +20,8 @@ TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding=
 
 
 def test_examples_load(project: Project) -> None:
-    configuration, scenario = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    configuration, scenario, matrix = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    assert matrix.startswith("matrix:")
     project.configuration(configuration, "example")
     project.scenario.write_text(scenario, encoding="utf-8")
     project.change("configurations: [example]")
