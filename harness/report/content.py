@@ -127,6 +127,8 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         "software",
         ", ".join([environment.python, *packages, f"harness {environment.harness}{_git(view)}"]),
     )
+    if (project := _project(view)) is not None:
+        yield "project", project
     yield "started", _moment(view.record.started_at)
     if view.record.resumptions:
         yield "resumed", "; ".join(map(_resumed, view.record.resumptions))
@@ -141,10 +143,22 @@ def _moment(stamp: str) -> str:
 
 
 def _git(view: RunView) -> str:
-    commit, dirty = view.record.environment.git_commit, view.record.environment.git_dirty
-    if not commit:
+    """The harness' own commit, where it ran from a checkout."""
+    environment = view.record.environment
+    if not (commit := environment.harness_commit):
         return ""
-    return f" (git {commit[:9]}{', with uncommitted changes' if dirty else ''})"
+    changed = environment.git_dirty and environment.git_commit == commit
+    return f" (git {commit[:9]}{', with uncommitted changes' if changed else ''})"
+
+
+def _project(view: RunView) -> str | None:
+    """The commit of the folder that the run was started in, where that is not the harness'."""
+    environment = view.record.environment
+    commit = environment.git_commit
+    if not commit or commit == environment.harness_commit:
+        return None
+    changed = ", with uncommitted changes" if environment.git_dirty else ""
+    return f"git {commit[:9]}{changed}, of the folder that the run was started in"
 
 
 def _runs_other_software(cell: CellRecord, environment: Environment) -> bool:

@@ -32,6 +32,7 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages={name: found for name in PACKAGES if (found := _version(name))},
         harness=harness.__version__,
+        harness_commit=_own_commit(),
         git_commit=commit,
         git_dirty=dirty,
         affinity=affinity.described(),
@@ -62,6 +63,17 @@ def _cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def _own_commit() -> str | None:
+    """Of the checkout that holds this package, if one does: it may as well lie, installed, in a
+    virtual environment of somebody's repository."""
+    package = Path(harness.__file__).resolve().parent
+    try:
+        _git_says(package, "ls-files", "--error-unmatch", "__init__.py")
+        return _git_says(package, "rev-parse", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _git(folder: Path) -> tuple[str | None, bool | None]:
