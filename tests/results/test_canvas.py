@@ -75,6 +75,7 @@ def test_a_chords_phases_go_through_the_header_task_that_finished_last() -> None
         "schedule": 0,
         "queue": (200 - 100) + (450 - 300),
         "dispatch": (210 - 200) + (470 - 450),
+        "retry": 0,
         "run": (300 - 210) + (500 - 470),
         "result": 1000 - 500,
     }
