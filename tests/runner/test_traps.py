@@ -37,18 +37,18 @@ def quick(number):
     return number
 
 
-@app.task(acks_late=True, reject_on_worker_lost=True)
-def poison(number):
-    """Kills its process the first few times."""
-    if tries("deaths") <= 3:
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def poison(self, number):
+    """Kills its process the first few times, each message anew."""
+    if tries(f"deaths-{self.request.id}") <= 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
-@app.task(acks_late=True)
-def rejected(number):
-    """Gives its message back the first few times."""
-    if tries("rejections") <= 6:
+@app.task(bind=True, acks_late=True)
+def rejected(self, number):
+    """Gives its message back the first few times, each message anew."""
+    if tries(f"rejections-{self.request.id}") <= 6:
         raise Reject("not yet", requeue=True)
     return number
 
@@ -137,8 +137,8 @@ def test_tasks_of_an_app(site: Site) -> None:
     assert found == {
         ("c", "trapped.poison"): {
             "tasks": ["trapped.poison"],
-            "messages": 1,
-            "processes": 3,
+            "messages": 2,  # the unit, and the call before it was measured
+            "processes": 6,
             "put_back": 0,
             "most": 3,
         },

@@ -37,6 +37,8 @@ def _poison_task(evidence: Evidence) -> Data | None:
         return None
     parts = [evidence.parts[place // evidence.merged.tasks.per_unit] for place in put_back]
     names = {_name(evidence, ident) for ident in poison} | {*map(evidence.label, parts)}
+    if len(names) > 1:  # a message of the warm-up has no name here, and is one of those that have
+        names.discard("")
     return {
         "tasks": sorted(names),
         "messages": len(poison) + len(put_back),
@@ -56,14 +58,16 @@ def _put_back(evidence: Evidence) -> dict[int, int]:
 
 
 def _name(evidence: Evidence, ident: bytes) -> str:
-    """What a task is called by its id; empty where another task published it."""
+    """What a task is called by its id; empty where another task published it, or the warm-up."""
     halves = (np.array([int.from_bytes(half, "big")], np.uint64) for half in (ident[:8], ident[8:]))
     (row,) = evidence.rows(*halves).tolist()
     return evidence.label(int(evidence.parts[row])) if row >= 0 else ""
 
 
 def _poison_words(data: Mapping[str, Any]) -> str:
-    names = ", ".join(name or "a task that a task published" for name in data["tasks"])
+    names = ", ".join(
+        name or "a task of the warm-up, or one that a task published" for name in data["tasks"]
+    )
     count = data["messages"]
     parts = [f"{data['processes']} processes lost"] if data["processes"] else []
     parts += [f"put back {data['put_back']} times"] if data["put_back"] else []
