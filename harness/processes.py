@@ -123,6 +123,17 @@ class Process:
         while _group_lives(self.pid) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words: its exit code, and the signal that killed it."""
+        code = self.returncode
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        try:
+            return f"exit code {code} ({signal.Signals(-code).name})"
+        except ValueError:  # a real-time signal
+            return f"exit code {code}"
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the child's log, for an error message."""
         try:

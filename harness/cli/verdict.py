@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.errors import ExitCode
 from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure, where_words
+from harness.report.wording import warning_detail
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
 from harness.results.record import RunRecord
@@ -62,8 +63,10 @@ def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> E
 
 
 def failures(record: RunRecord) -> Iterator[str]:
-    """One sentence per failed gate and per regression, to stand last on the terminal."""
+    """One sentence per failed gate, per regression and per finding that the counts of units do
+    not show, to stand last on the terminal."""
     yield from broken_promises(record)
+    yield from _ended_badly(record)
     for result in failed_gates(record.gates):
         where = f"gate {printable(result.gate)} fails in {printable(result.cell)}"
         yield f"{where}: {gate_failure(result)}"
@@ -82,6 +85,26 @@ def broken_promises(record: RunRecord) -> Iterator[str]:
                     counts = ", ".join(f"{n} {name}" for name, n in one.broken_by.items())
                     where = f"{printable(cell.name)}, block {block.number}"
                     yield f"BROKEN PROMISE: {where}: {words}: {counts}"
+
+
+_ENDED_BADLY = {
+    "worker_fell": "WORKER ENDED",
+    "beat_fell": "BEAT ENDED",
+    "silent_worker": "SILENT WORKER",
+    "never_at_rest": "UNFINISHED",
+    "out_of_time": "UNFINISHED",
+}
+
+
+def _ended_badly(record: RunRecord) -> Iterator[str]:
+    """One sentence per worker that was not there in the end, and per block not at rest then."""
+    for cell in record.cells:
+        for block in cell.blocks:
+            for one in block.warnings:
+                if one.code in _ENDED_BADLY and not block.as_expected:
+                    where = f"{printable(cell.name)}, block {block.number}"
+                    detail = warning_detail(one.code, one.data)
+                    yield f"{_ENDED_BADLY[one.code]}: {where}: {detail}"
 
 
 def regressions(report: ComparisonReport) -> Iterator[str]:

@@ -239,9 +239,17 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
                 yield Trouble(_where(cell, block), _said("could not be measured", block.error))
             elif block.error:
                 yield Trouble(_where(cell, block), _said("cut short", block.error))
+            for said in fallen_words(block):
+                yield Trouble(_where(cell, block), (said,))
             if (block.units or block.status != "failed") and not block_is_sound(block):
                 words = trouble_words(counts_of([block]))
                 yield Trouble(_where(cell, block), (words, *map(printable, block.mismatches)))
+
+
+def fallen_words(block: BlockRecord) -> tuple[str, ...]:
+    """Of each worker or beat that ended by itself: how, and what it said last."""
+    fell = [one for one in block.warnings if one.code in ("worker_fell", "beat_fell")]
+    return tuple(warning_detail(one.code, one.data) for one in fell)
 
 
 def _said(what: str, error: str) -> tuple[str, ...]:

@@ -181,8 +181,8 @@ WARNINGS: Mapping[str, Warned] = {
         lambda data: printable(str(data["text"])),
     ),
     "gave_up": Warned(
-        "Nothing came back any more, so the load was ended early: figures cover what was done "
-        "until then."
+        "Nothing came back any more, or nobody was left to work or to publish, so the load was "
+        "ended early: figures cover what was done until then."
     ),
     "out_of_time": Warned(
         "The block was ended at its bound, the longest that its plan allows. These tasks were "
@@ -227,8 +227,12 @@ WARNINGS: Mapping[str, Warned] = {
         lambda data: printable(str(data["text"])),
     ),
     "worker_fell": Warned(
-        "A worker ended by itself once something was broken that was not about it, and nobody "
-        "started it again: in production a supervisor has to.",
+        "A worker ended by itself, and nobody started it again: in production a supervisor has to. "
+        "What it had begun, and no broker delivers again, is lost; see its log.",
+        lambda data: printable(str(data["text"])),
+    ),
+    "beat_fell": Warned(
+        "Beat ended by itself: from then on nothing of its schedule was published.",
         lambda data: printable(str(data["text"])),
     ),
     "silent_worker": Warned(
@@ -283,6 +287,7 @@ STOPPED_BY = {
     "limit": "the limit, nothing was busy all the time",
     "most": "nothing, the highest rate asked for was kept",
     "time": "nothing, the time was up",
+    "gave_up": "the end of the last worker, so the search is not done",
     "interrupt": "an interrupt, so the search is not done",
 }
 """What stopped a search for saturation. A comma is where a narrow table may break it."""

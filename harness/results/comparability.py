@@ -29,6 +29,8 @@ def unfit(block: BlockRecord) -> str:
         return "not complete"
     if not block.completed:
         return "without one good unit"
+    if block.fallen_workers or block.silent_workers:
+        return "a worker was missing"
     if block.client_limited:
         return "client too slow"
     wrong = block.outcomes.total - block.completed + block.duplicated

@@ -176,7 +176,10 @@ class BlockRecord(Stored):
     """Of a block with faults: workers that lived and received nothing any more when nothing was
     broken any more, although messages waited."""
     fallen_workers: int = 0
-    """Of a block with faults: workers that ended by themselves, not by a fault's own doing."""
+    """Workers that ended by themselves, not by a fault's own doing. Older records count those of
+    blocks with faults only; the others were `failed`."""
+    beat_fell: bool = False
+    """Beat ended by itself, once it had read its schedule."""
     promises: tuple[PromiseRecord, ...] = ()
     network: dict[str, float] = {}
     """Round trips of the broker's protocol through the network that the configuration asks for:
@@ -204,14 +207,15 @@ class BlockRecord(Stored):
 
     @property
     def as_expected(self) -> bool:
-        """`sound`, and at rest in the end; where something was broken on purpose, whether nothing
-        went wrong that no fault is to blame for, every promise was kept, and every worker that was
-        not ended on purpose consumed again."""
+        """`sound`, at rest in the end, and nobody had ended by himself; where something was broken
+        on purpose, whether nothing went wrong that no fault is to blame for, every promise was
+        kept, and every worker that was not ended on purpose consumed again."""
+        if self.silent_workers or self.fallen_workers or self.beat_fell:
+            return False
         if self.unattributed is None:
             return self.sound and not self.unfinished
         kept = all(promise.kept != "broken" for promise in self.promises)
-        consume = self.silent_workers == 0 and self.fallen_workers == 0
-        return self.unattributed.unsound == 0 and kept and consume
+        return self.unattributed.unsound == 0 and kept
 
 
 class CellRecord(Stored):

@@ -83,6 +83,7 @@ def record_block(
         versions=versions[0] if versions else {},
         bound_s=measured.bound_s,
         unfinished=left,
+        beat_fell=measured.beat_fell is not None,
         ran_with=reports,
         periodic=periodic,
         mismatches=mismatches_in(job.path / "logs"),
@@ -111,12 +112,12 @@ def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> 
 
 
 def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:
-    """What is to be known of the faults of a block, if it had any."""
-    if not measured.faults:
+    """What is to be known of a block in which something was broken, or ended by itself."""
+    if not measured.faults and not measured.fallen:
         return None
     load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
     reasons = measured.publish_reasons
-    fallen = tuple(measured.fallen or ())
+    fallen = tuple(one.pid for one in measured.fallen)
     return aftermath(
         job.events, merged, measured.faults, reasons, load_end_ns, fallen, measured.over_ns
     )
@@ -210,8 +211,11 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
     if measured.observer_trouble:
         said = redact(measured.observer_trouble)
         warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
-    for said in (measured.fallen or {}).values():
-        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(said)}))
+    for one in measured.fallen:
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(one.said)}))
+    if measured.beat_fell is not None:
+        said = redact(measured.beat_fell.said)
+        warnings.append(RecordedWarning(code="beat_fell", data={"text": said}))
     if measured.publish_errors:
         warnings.append(
             RecordedWarning(

@@ -76,10 +76,14 @@ class Drain:
         return False
 
     def wait_after_faults(
-        self, expected: int, limit_s: float, redelivery_s: float | None, watch: Callable[[], bool]
+        self,
+        expected: int | None,
+        limit_s: float,
+        redelivery_s: float | None,
+        watch: Callable[[], bool],
     ) -> bool:
-        """The same for a block in which something was broken: what was lost will never come, so
-        counts do not tell when all is idle.
+        """The same for a block in which something was broken, or a worker ended: what was lost will
+        never come, so counts do not tell when all is idle.
 
         It is at rest when nothing has moved for AFTERMATH_S while no living process runs a task,
         the queue is empty, and the broker holds nothing that it would deliver again within
@@ -94,8 +98,8 @@ class Drain:
             now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
             if counts != before:
                 before, moved = counts, now
-            complete = counts[2] >= expected + self._spawned() and now - moved >= QUIET_S
-            quiet = complete or now - moved >= AFTERMATH_S
+            complete = expected is not None and counts[2] >= expected + self._spawned()
+            quiet = now - moved >= (QUIET_S if complete else AFTERMATH_S)
             if quiet and not self._running() and not self._held(unacknowledged=waits):
                 return True
             if now - began >= limit_s:

@@ -32,7 +32,6 @@ from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lo
 from harness.runner.session import Loaded, Session, added_up, since
 from harness.scenario.load_models import RateLoad, SaturateLoad
 from harness.scenario.models import Cell
-from harness.scenario.promised import redelivery_time_s
 from harness.units import format_number
 from harness.usage import Usage, cpu_ns_by_process
 
@@ -108,11 +107,7 @@ class OpenSession(Session):
             return
         while not faults.over and self.going_on():
             time.sleep(LOOK_S)
-        limit_s = self.room.cell.measure.timeout
-        redelivery_s = redelivery_time_s(self.room.cell.configuration)
-        self._at_rest = self.drain.wait_after_faults(
-            expected_tasks, limit_s, redelivery_s, self.going_on
-        )
+        self.come_to_rest_after_faults(expected_tasks, self.room.cell.measure.timeout)
 
     def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""
@@ -199,7 +194,8 @@ class SaturateSession(OpenSession):
         needed = self._capacity(steps, found)
         found = found.model_copy(update={"capacity": needed})
         if not self.going_on():
-            found = found.model_copy(update={"stopped_by": "interrupt"})
+            reason = "gave_up" if self.hopeless else "interrupt"
+            found = found.model_copy(update={"stopped_by": reason})
         self._name_steps(steps, found.rate_per_s)
         return self.loaded(since(before, self.workers.usage()), found)
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from harness.errors import HarnessError, WorkerError
+from harness.errors import WorkerError
 from harness.probe.events import Kind
 from harness.probe.ids import BEAT, first_unit
 from harness.probe.schedules import CRONTAB_GRACE_NS
@@ -27,6 +27,9 @@ _UNDER_WAY_NS = 100_000_000
 class ScheduleSession(Session):
     """Beat's own schedule. The first moment of the plan is left out: its fires connect beat."""
 
+    _window_ns: tuple[int, int] | None = None
+    """What is measured, once beat has read its schedule."""
+
     def _warm_up(self) -> None:
         super()._warm_up()
         seat = self.room.beat
@@ -44,6 +47,7 @@ class ScheduleSession(Session):
         deadline = time.monotonic() + measure.startup_timeout
         self._tail.refresh()
         while self._tail.count(Kind.SCHEDULED) < workload.entries and self.going_on():
+            self._beat.check()
             if time.monotonic() > deadline:
                 raise WorkerError(
                     f"beat was not ready within {measure.startup_timeout:g} s "
@@ -69,17 +73,16 @@ class ScheduleSession(Session):
         return workload
 
     def watch(self) -> None:
-        """Beat's end is the load's end, too."""
-        seat = self.room.beat
-        try:
-            if seat is not None:
-                seat.beat.check()
-        except HarnessError as error:
-            self._trouble = self._trouble or str(error)
+        """Beat's end is the load's end, too, once it has read its schedule."""
+        if self._window_ns is not None and self._beat_fell is None:
+            self._beat_fell = self._beat.fall
+            if self._beat_fell is not None:
+                self._stop_clients()
         super().watch()
 
     def load(self) -> Loaded:
         """Until the time is over and what was fired has run."""
+        assert self._window_ns is not None  # noqa: S101 - the warm-up has decided it
         begin_ns, end_ns = self._window_ns
         self._wait_until(begin_ns)
         cpu_ns, before, beat = self.clients.usage().cpu_ns, self.workers.usage(), self._beat.usage()
@@ -112,7 +115,7 @@ class ScheduleSession(Session):
         grace_ns = CRONTAB_GRACE_NS if every is None else round(every * 1e9) // 2
         self._wait_until(end_ns + grace_ns + _UNDER_WAY_NS)
         deadline = time.monotonic() + self.room.cell.measure.timeout
-        while self.going_on() and time.monotonic() < deadline:
+        while self.going_on() and self._beat_fell is None and time.monotonic() < deadline:
             self._tail.refresh()
             ended = self._tail.count(Kind.PUBLISHED) + self._tail.count(Kind.PUBLISH_FAILED)
             if ended >= self._tail.count(Kind.PUBLISH):
@@ -131,4 +134,6 @@ class ScheduleSession(Session):
 
     def _spent_since(self, before: Usage) -> int | None:
         after = self._beat.usage()
-        return None if after is None or self._trouble else after.cpu_ns - before.cpu_ns
+        if after is None or self._beat_fell is not None:
+            return None
+        return after.cpu_ns - before.cpu_ns

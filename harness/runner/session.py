@@ -28,10 +28,11 @@ from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.bounds import CHECK_S, block_bound_s
 from harness.scenario.models import Cell
+from harness.scenario.promised import redelivery_time_s
 from harness.services.base import Namespace
 from harness.usage import Usage
 from harness.workers.beat import BeatSeat
-from harness.workers.process import Workers
+from harness.workers.process import Fall, Workers
 
 _ANSWERS_S = 30.0
 """How long clients may take to stop when a block's time is up."""
@@ -49,7 +50,7 @@ class Measured:
     cut_short: bool = False
     """The user ended it."""
     gave_up: bool = False
-    """The client found that nothing came back any more."""
+    """The client found that nothing came back any more, or nobody was left to do anything."""
     bound_s: float | None = None
     """How long all might take at most."""
     out_of_time: bool = False
@@ -85,9 +86,9 @@ class Measured:
     """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
     faults: tuple[FaultNote, ...] = ()
     """What was broken, and when."""
-    fallen: Mapping[int, str] | None = None
-    """Workers that ended because of a fault that was not about them: process -> how. May hold a
-    URL: redact before it is kept."""
+    fallen: tuple[Fall, ...] = ()
+    """Workers that ended though no fault was about them."""
+    beat_fell: Fall | None = None
     network: Mapping[str, float] | None = None
     """Round trips through the configuration's own network."""
     publish_reasons: Sequence[Sequence[str]] = ()
@@ -164,6 +165,7 @@ class Session:
         self._out_of_time = False
         self._at_rest = True
         self._trouble = ""
+        self._beat_fell: Fall | None = None
         self._told_to_stop = False
 
     def load(self) -> Loaded:
@@ -181,26 +183,26 @@ class Session:
         self.room.courier.stage("checking")
         self._check(loaded)
         over_ns = time.monotonic_ns()
-        alive = self.workers.all_alive()
+        self.workers.note_fallen()
         cut_short = self.interrupts.requested
         # What a dead worker and its pool had used is known to nobody any more. And when the user
         # ends a load that nobody watches, workers still run tasks that no reading covers.
-        whole = alive and self.workers.undisturbed
+        whole = self.workers.undisturbed
         known = whole and (self.room.shape.watched or not cut_short)
         faults = self.room.faults
         return Measured(
             trouble=self._trouble,
             cut_short=cut_short,
-            gave_up=loaded.gave_up,
+            gave_up=loaded.gave_up or self.hopeless or self._beat_fell is not None,
             bound_s=self._bound_s,
             out_of_time=self._out_of_time,
             at_rest=self._at_rest and not self._out_of_time,
             over_ns=over_ns,
-            workers_alive=alive,
             slots=self.workers.slots,
             waiting=self.room.broker.depth() or 0,
             faults=faults.notes if faults is not None else (),
-            fallen=faults.fallen if faults is not None else None,
+            fallen=self.workers.fallen,
+            beat_fell=self._beat_fell,
             publish_reasons=loaded.publish_reasons,
             worker_cpu_ns=loaded.usage.cpu_ns if known else None,
             client_cpu_ns=loaded.client_cpu_ns,
@@ -229,12 +231,13 @@ class Session:
                 refuse_failing(self.room.events, self.room.shape.mix, told)
 
     def watch(self) -> None:
-        """Called all the time: a dead worker, a full disk or the user's Ctrl-C ends the load in
-        order."""
+        """Called all the time: a full disk, the user's Ctrl-C or the end of the last worker ends
+        the load in order. That a worker ends by itself is a finding, and no trouble of the block.
+        """
+        self.workers.note_fallen()
         try:
             if self.room.faults is not None:
-                self.room.faults.serve(self.workers)
-            self.workers.check()
+                self.room.faults.serve()
         except HarnessError as error:
             self._trouble = self._trouble or str(error)
         self._trouble = self._trouble or self._disk.trouble()
@@ -242,12 +245,23 @@ class Session:
         self._out_of_time = self._out_of_time or over_s > 0
         if over_s > _ANSWERS_S + CHECK_S:
             raise ClientError(f"clients did not stop within {_ANSWERS_S:g} s of the block's end")
-        if not self._may_go_on() and not self._told_to_stop:
+        if not self._may_go_on():
+            self._stop_clients()
+
+    def _stop_clients(self) -> None:
+        if not self._told_to_stop:
             self._told_to_stop = True
             self.clients.tell("stop")
 
     def _may_go_on(self) -> bool:
-        return not (self._trouble or self.interrupts.requested or self._out_of_time)
+        over = self._trouble or self.interrupts.requested or self._out_of_time
+        return not (over or self.hopeless)
+
+    @property
+    def hopeless(self) -> bool:
+        """Nothing can come any more: all workers ended by themselves. Where something is broken on
+        purpose the load goes on all the same: what becomes of it is the question."""
+        return self.room.faults is None and self.workers.all_fell
 
     def going_on(self) -> bool:
         """`watch`, and whether there is a reason to go on."""
@@ -257,7 +271,23 @@ class Session:
     def come_to_rest(self, expected_tasks: int | None) -> None:
         """Wait until nothing is under way any more, for as long as a unit may take."""
         limit_s = self.room.cell.measure.timeout
-        self._at_rest = self.drain.wait(expected_tasks, limit_s, self.going_on)
+        began_s = time.monotonic()
+        self._at_rest = self.drain.wait(expected_tasks, limit_s, self._going_on_with_all)
+        if not self._at_rest and self.workers.fallen and self.going_on():
+            # What they had is under way no more.
+            left_s = limit_s - (time.monotonic() - began_s)
+            self.come_to_rest_after_faults(expected_tasks, left_s)
+        self._at_rest = self._at_rest or self.workers.all_fell
+
+    def come_to_rest_after_faults(self, expected_tasks: int | None, limit_s: float) -> None:
+        """The same where something may have been lost."""
+        redelivery_s = redelivery_time_s(self.room.cell.configuration)
+        self._at_rest = self.drain.wait_after_faults(
+            expected_tasks, limit_s, redelivery_s, self.going_on
+        )
+
+    def _going_on_with_all(self) -> bool:
+        return self.going_on() and not self.workers.fallen
 
     def _check(self, loaded: Loaded) -> None:
         """Let what is under way come to rest, then have the missing results looked for."""

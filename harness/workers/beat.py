@@ -14,7 +14,7 @@ from harness.probe.window import Window
 from harness.processes import Process, spawn
 from harness.scenario.configuration import Worker
 from harness.usage import Usage, usage
-from harness.workers.process import APP
+from harness.workers.process import APP, Fall
 from harness.workspace import Workspace
 
 _SCHEDULER = "harness.probe.beat:RecordingScheduler"
@@ -96,12 +96,18 @@ class Beat:
             self._process.kill()
         self.stop()
 
+    @property
+    def fall(self) -> Fall | None:
+        """How it ended by itself, if it did."""
+        process = self._process
+        return None if process is None or process.alive() else Fall.of(process)
+
     def check(self) -> None:
         """WorkerError with the end of its log if it is gone. One inside a worker ends with it, or
         by itself, which its fires show."""
         process = self._process
         if process is not None and not process.alive():
-            raise WorkerError(f"beat ended with exit code {process.returncode}; {self.log_tail()}")
+            raise WorkerError(f"beat ended with {process.ending}; {self.log_tail()}")
 
     def log_tail(self) -> str:
         """The end of its log, if it has one of its own."""

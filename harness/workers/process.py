@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +22,9 @@ from harness.workspace import Workspace
 
 STOP_GRACE_S = 15.0
 APP = "harness.probe.app"
+_SAID_LENGTH = 300
+_BANNER = (".>", "[queues]", ". ", "--", "- *")
+"""What lines begin with that every worker writes when it starts."""
 
 
 def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> list[str]:
@@ -31,6 +35,25 @@ def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> l
         *("--pool", worker.pool, "--concurrency", str(worker.concurrency)),
         *worker.options,
     ]
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A worker or beat that ended by itself. What it said last may hold a URL: redact it."""
+
+    pid: int
+    """Of the main process."""
+    name: str
+    said: str
+    """How it ended, with the last words of its log."""
+
+    @classmethod
+    def of(cls, process: Process) -> Fall:
+        """Of a process that has ended."""
+        lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
+        last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
+        how = f"{process.name} ended with {process.ending}"
+        return cls(process.pid, process.name, f"{how}: {last}"[:_SAID_LENGTH] if last else how)
 
 
 class Workers:
@@ -46,7 +69,8 @@ class Workers:
         self._gone: list[Process] = []
         """Processes that were replaced by a restart."""
         self._excused: set[int] = set()
-        """Processes that may end: somebody means them to."""
+        """Processes that may end: somebody means them to, or it is noted already."""
+        self._fallen: list[Fall] = []
 
     @classmethod
     def start(
@@ -126,13 +150,9 @@ class Workers:
         for process in self._processes:
             if not process.alive() and process.pid not in self._excused:
                 raise WorkerError(
-                    f"{process.name} ended with exit code {process.returncode}; "
+                    f"{process.name} ended with {process.ending}; "
                     f"the end of {process.log.name}:\n{process.log_tail(15)}"
                 )
-
-    def all_alive(self) -> bool:
-        """Whether every worker's main process still runs, but for those that are meant not to."""
-        return all(process.alive() or process.pid in self._excused for process in self._processes)
 
     def log_tails(self) -> str:
         """The end of each worker's log."""
@@ -165,6 +185,24 @@ class Workers:
             process.wait(STOP_GRACE_S)
             process.kill()
 
+    def note_fallen(self) -> None:
+        """Note every worker that has ended though nobody meant it to."""
+        for process in self._processes:
+            if not process.alive() and process.pid not in self._excused:
+                self._excused.add(process.pid)
+                self._fallen.append(Fall.of(process))
+
+    @property
+    def fallen(self) -> tuple[Fall, ...]:
+        """Those that were noted, the earliest first."""
+        return tuple(self._fallen)
+
+    @property
+    def all_fell(self) -> bool:
+        """No worker is left, and each of them ended by itself."""
+        fallen = {one.pid for one in self._fallen}
+        return all(process.pid in fallen for process in self._processes)
+
     # --- for those who mean harm; workers are numbered from 1 --------------------------------
 
     def pool_of(self, number: int) -> list[int]:
@@ -174,14 +212,6 @@ class Workers:
     def process(self, number: int) -> Process:
         """A worker's main process: the last one that was started."""
         return self._processes[number - 1]
-
-    def ended(self) -> list[int]:
-        """Workers whose process has ended though nobody meant it to."""
-        return [
-            number
-            for number, process in enumerate(self._processes, 1)
-            if not process.alive() and process.pid not in self._excused
-        ]
 
     def excuse(self, number: int) -> None:
         """From now on it is no trouble if this worker's process ends."""

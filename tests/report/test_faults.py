@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -11,13 +11,15 @@ from harness.cli.verdict import exit_code, failures
 from harness.errors import ExitCode
 from harness.report.as_text import as_text
 from harness.report.cells import view_of
+from harness.report.exports.rounds import healthy
 from harness.report.fault_words import FAULTS, promise_words
 from harness.report.look import Look
 from harness.results.fault_records import Trouble
 from harness.results.promises import ABOUT, promise_for
-from harness.results.record import RunRecord
+from harness.results.record import RecordedWarning, RunRecord
+from harness.results.unfinished import Unfinished
 from tests.report.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
-from tests.report.records import cell, run
+from tests.report.records import block, cell, run
 from tests.results.made_blocks import CONFIG
 
 NOTHING = Trouble()
@@ -72,6 +74,50 @@ def test_a_broken_promise_is_said_last() -> None:
     (said,) = failures(run(cell("redis/add/rate-25", faulty_block(0, 0))))
     assert said.startswith("BROKEN PROMISE: redis/add/rate-25, block 0: a broker that restarts: ")
     assert said.endswith("confirm_publish true): 31 lost")
+
+
+@pytest.mark.parametrize(
+    ("code", "data", "fields", "said"),
+    [
+        (
+            "worker_fell",
+            {"text": "worker1 ended with exit code 1: amqp: no"},
+            {"fallen_workers": 1},
+            "WORKER ENDED: {}: worker1 ended with exit code 1: amqp: no",
+        ),
+        (
+            "beat_fell",
+            {"text": "beat ended with exit code -9 (SIGKILL)"},
+            {"beat_fell": True},
+            "BEAT ENDED: {}: beat ended with exit code -9 (SIGKILL)",
+        ),
+        (
+            "silent_worker",
+            {"pid": 7, "silent_s": 16.0, "units": 20},
+            {"silent_workers": 1},
+            "SILENT WORKER: {}: process 7: nothing for 16.0 s, while 20 units waited",
+        ),
+        (
+            "never_at_rest",
+            {"tasks": {"shop.poll": {"executions": 5, "messages": 1, "never_run": 0}}},
+            {"unfinished": {"shop.poll": Unfinished(executions=5, messages=1)}},
+            "UNFINISHED: {}: shop.poll",
+        ),
+    ],
+)
+def test_what_counts_do_not_show_is_said_last(
+    code: str, data: dict[str, Any], fields: dict[str, Any], said: str
+) -> None:
+    """Each unit ended well, and the exit code is 1 all the same: one line says why."""
+    warned = RecordedWarning(code=code, data=data)
+    well = block(0, 0, warnings=(warned,), **fields)
+    record = run(cell("redis/add/rate-25", well))
+    assert exit_code(record) == ExitCode.REGRESSION
+    (line,) = failures(record)
+    assert line.startswith(said.format("redis/add/rate-25, block 0"))
+    if code.endswith("_fell"):
+        assert data["text"] in words(record).partition("What went wrong")[2]
+        assert not healthy(view_of(record, Path("r"), {}, being_written=False).cells[0])
 
 
 def test_every_kind_and_every_promise_has_words() -> None:

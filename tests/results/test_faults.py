@@ -203,6 +203,36 @@ def test_a_worker_that_fell_holds_nothing(tmp_path: Path) -> None:
     assert block.read(tmp_path, full, fallen=(MAIN,)).outcome(begun) == "lost"
 
 
+def test_a_worker_that_fell_where_nothing_was_broken(tmp_path: Path) -> None:
+    """Lost is what it had and no broker delivers again; the other worker still has its own. That it
+    ended is told even if no unit was the worse for it."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    begun, received, living, again = (block.unit(2.9) for _ in range(4))
+    for unit in (begun, received, again):
+        block.receive(unit, 2.91)
+    block.run(begun, 2.92, None)
+    block.run(again, 2.93, None)
+    block.receive(living, 2.91, other=True)
+    block.run(living, 2.92, None, other=True)
+    block.receive(again, 3.5, other=True)
+    block.run(again, 3.6, 3.7, other=True)
+    block.see(again, 3.8)
+    read = block.read(tmp_path, fallen=(MAIN,))
+    outcomes = [read.outcome(unit) for unit in (begun, received, living, again)]
+    assert outcomes == ["lost", "lost", "timed_out", "ok"]
+    assert read.fields["fallen_workers"] == 1
+    assert (read.fields["faults"], read.fields.get("unattributed")) == ((), None)
+    kept = block.read(tmp_path, fallen=(MAIN,), unacknowledged=1)
+    assert [kept.outcome(unit) for unit in (begun, received)] == ["lost", "timed_out"]
+    nothing = block.read(tmp_path)
+    assert nothing.fields["fallen_workers"] == 0
+    well = BlockRecord(number=0, cell=0, repetition=0, status="complete", started_at="")
+    assert well.as_expected
+    for fields in ({"fallen_workers": 1}, {"silent_workers": 1}, {"beat_fell": True}):
+        assert not well.model_copy(update=fields).as_expected
+
+
 def _cut_off(block: MadeBlock) -> None:
     """Redis is away from 3 s to 4 s, and 20 units that are published later wait for ever."""
     steady(block, 0, 3)

@@ -176,10 +176,11 @@ def test_interrupted_twice_ends_at_once(
     nothing_left(site)
 
 
-def test_a_worker_that_is_killed_fails_its_block(
+def test_a_worker_that_ends_by_itself_is_a_finding(
     site: Site, redis_server: OwnedRedis, foreign: None
 ) -> None:
-    """What it had done is kept, the reason is said, the other cell is measured all the same."""
+    """Its end is that of the load: what was measured is kept and judged, who fell is said with his
+    last words, and the other cell is measured all the same."""
     before = redis_server.inventory()
     redis_server.configure(site)
     site.scenario(
@@ -191,18 +192,23 @@ def test_a_worker_that_is_killed_fails_its_block(
         running.wait_event(Kind.SEEN, 100, block=number)
         next(p for p in site.processes() if "worker" in p.cmdline()).kill()
         ended = running.ended()
-    assert ended.code == ExitCode.USAGE
-    assert ended.record.status == "failed"
-    failed, other = sorted(ended.record.blocks, key=lambda block: block.number != number)
-    assert (failed.status, other.status) == ("failed", "complete")
+    assert ended.code == ExitCode.REGRESSION
+    fell, other = sorted(ended.record.blocks, key=lambda block: block.number != number)
+    assert (fell.status, fell.error, fell.fallen_workers) == ("partial", "", 1)
     assert outcomes_of(other) == {"ok": 10}
-    assert failed.error.startswith("worker1 ended with exit code -9; the end of worker1.log:")
-    assert "worker1 ended with exit code -9" in ended.words
-    assert failed.outcomes.ok >= 50
-    assert failed.outcomes.total == failed.units
-    assert failed.outcomes.wrong == failed.outcomes.failed == 0
-    assert failed.worker_cpu_ms_per_task is None  # nobody knows what the dead had used
-    every_unit_has_an_outcome(ended, failed)
+    assert (other.status, other.fallen_workers) == ("complete", 0)
+    (said,) = (one.data["text"] for one in fell.warnings if one.code == "worker_fell")
+    assert said == "worker1 ended with exit code -9 (SIGKILL)"  # its log holds the banner only
+    assert said in ended.words
+    (last,) = (line for line in ended.stderr.splitlines() if line.startswith("WORKER ENDED: "))
+    assert last.endswith(f"block {number}: {said}")
+    assert "gave_up" in {one.code for one in fell.warnings}
+    assert fell.outcomes.ok >= 50
+    assert fell.outcomes.total == fell.units
+    assert fell.outcomes.lost + fell.outcomes.timed_out == fell.units - fell.outcomes.ok
+    assert fell.unfinished == {}
+    assert fell.worker_cpu_ms_per_task is None  # nobody knows what the dead had used
+    every_unit_has_an_outcome(ended, fell)
     assert redis_server.inventory() == before
     nothing_left(site)
 

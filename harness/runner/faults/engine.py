@@ -23,13 +23,11 @@ from harness.probe.events import NO_ID, FaultStep, Kind
 from harness.probe.recorder import Recorder
 from harness.results.fault_notes import FaultNote, write_notes
 from harness.runner.faults.planned import PlannedFault
-from harness.workers.process import Workers
 
 _LOOK_S = 0.05
 _MAIN_THREAD_S = 30.0
 """How long the main thread may take to come by."""
 _JOIN_S = 60.0
-_SAID_LENGTH = 200
 
 
 class FaultError(HarnessError):
@@ -132,9 +130,6 @@ class FaultEngine:
         self._writing = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._runs: list[_Run] = []
-        self.fallen: dict[int, str] = {}
-        """Main processes of workers that ended by themselves once something was broken -> how. May
-        hold a URL: redact before it is kept."""
 
     def __enter__(self) -> FaultEngine:
         return self
@@ -162,21 +157,9 @@ class FaultEngine:
             self._threads.append(thread)
             thread.start()
 
-    def serve(self, workers: Workers) -> None:
-        """To be called by the main thread all the time. FaultError if a fault failed.
-
-        A worker that ends once something is broken is no trouble of the block: it is what the
-        fault did.
-        """
+    def serve(self) -> None:
+        """To be called by the main thread all the time. FaultError if a fault failed."""
         self._main.serve()
-        if any(run.begun for run in self._runs):
-            for number in workers.ended():
-                process = workers.process(number)
-                last = process.log_tail(1).strip()[:_SAID_LENGTH]
-                self.fallen[process.pid] = (
-                    f"{process.name} ended with exit code {process.returncode}: {last}"
-                )
-                workers.excuse(number)
         for run in self._runs:
             if run.trouble:
                 raise FaultError(run.trouble)
@@ -229,11 +212,6 @@ class _Run:
         self._deed = Deed()
         self._not_done = ""
         self._stamps: dict[FaultStep, int] = {}
-
-    @property
-    def begun(self) -> bool:
-        """It was tried."""
-        return FaultStep.BEGIN in self._stamps
 
     def run(self) -> None:
         """Wait, strike, wait, mend."""
