@@ -32,6 +32,8 @@ def exit_code(record: RunRecord, *, strict: bool = False) -> int:
         return ExitCode.USAGE
     if _was_interrupted(record):
         return INTERRUPTED
+    if any(one.code == "out_of_numbers" for block in blocks for one in block.warnings):
+        return ExitCode.USAGE  # the plan asks for more than can be measured
     # A load that gave up early has units that timed out; one without any unit proves nothing.
     sound = all(block.as_expected and block.completed for block in blocks)
     if not sound or failed_gates(record.gates):
@@ -42,10 +44,9 @@ def exit_code(record: RunRecord, *, strict: bool = False) -> int:
 
 
 def _was_interrupted(record: RunRecord) -> bool:
-    """A run is `partial` as well where a load gave up because nothing came back any more."""
+    """A run is `partial` as well where a load ended by itself."""
     cut_short = any(
-        block.status == "partial" and all(one.code != "gave_up" for one in block.warnings)
-        for block in record.blocks
+        block.status == "partial" and not block.ended_by_itself for block in record.blocks
     )
     return record.status == "partial" and (cut_short or len(record.blocks) < len(record.order))
 

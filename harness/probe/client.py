@@ -44,7 +44,7 @@ from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
-from harness.probe.ids import first_unit, new_tag
+from harness.probe.ids import end_of_numbers, first_unit, new_tag
 from harness.probe.open_loop import OpenLoop
 from harness.probe.own_tasks import OwnTasks
 from harness.probe.recorder import Recorder
@@ -105,6 +105,7 @@ class Client:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
         self._begin_round()
+        self._check_room(count)
         first = self._next_unit
         if "senders" in self._spec["load"]:
             self._senders(self._spec["load"]["senders"]).warm_up(lambda: app.backend)
@@ -155,6 +156,7 @@ class Client:
             "unresolved": len(left),
             "unresolved_tasks": len(left) * self._workload.tasks_per_unit,
             "gave_up": self._load.gave_up,
+            "out_of_numbers": self._load.out_of_numbers,
             "publish_errors": self._units.publish_errors,
         }
 
@@ -195,6 +197,7 @@ class Client:
             "client_cpu_ns": time.process_time_ns() - cpu_ns,
             "sent": sent.last - first - len(sent.refused),
             "unsent": {str(phase): count for phase, count in sent.unsent.items()},
+            "out_of_numbers": sent.out_of_numbers,
             "publish_errors": self._units.publish_errors,
         }
 
@@ -237,7 +240,13 @@ class Client:
         every = self._workload.round_units
         self._next_unit += -self._next_unit % every
 
+    def _check_room(self, count: int) -> None:
+        """A number beyond a client's own would be the next client's unit."""
+        if self._next_unit + count > end_of_numbers(first_unit(self._number)):
+            raise RuntimeError(f"no numbers are left for {count:,} more units of this client")
+
     def _take(self) -> int:
+        self._check_room(1)
         self._next_unit += 1
         return self._next_unit - 1
 

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable
 
 MOST_UNITS = 1 << 30
+UNITS_PER_CLIENT = 1 << 24
 MOST_TASKS = (1 << 16) - 1
 """Positions of one unit; the last one names the unit's own result where that is no task's."""
 WHOLE = MOST_TASKS
@@ -25,7 +26,12 @@ _VERSION = 8 << 12
 def first_unit(client: int) -> int:
     """Where the numbers of the client with that number (from 0) begin: no two clients of a block
     share a unit. 64 clients, 16 million units each."""
-    return client << 24
+    return client * UNITS_PER_CLIENT
+
+
+def end_of_numbers(unit: int) -> int:
+    """Where the numbers of the client that has this unit end: a load that comes to it is over."""
+    return first_unit(unit // UNITS_PER_CLIENT + 1)
 
 
 BEAT = 63

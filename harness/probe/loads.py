@@ -13,6 +13,7 @@ from celery.app import app_or_default
 
 from harness.probe import publishing
 from harness.probe.events import Outcome, UnitFlag
+from harness.probe.ids import end_of_numbers
 from harness.probe.publishing import Publisher
 from harness.probe.units import Published, UnitRunner
 from harness.probe.workloads import Workload
@@ -30,6 +31,8 @@ class Load(Protocol):
     """A shape of load."""
 
     gave_up: bool
+    out_of_numbers: bool
+    """The client had no number left for a unit that it should have run."""
     next_unit: int
     """After a run: the first number that no unit of it has."""
 
@@ -54,6 +57,7 @@ class Closed:
         self._in_flight = in_flight
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="caller")
         self.next_unit = 0
+        self.out_of_numbers = False
         self.gave_up = False
         """Nothing came back any more: twice as many units in a row as callers timed out."""
 
@@ -67,6 +71,7 @@ class Closed:
         for job in jobs:
             job.result()
         self.gave_up = self.gave_up or turn.hopeless
+        self.out_of_numbers = turn.out_of_numbers
         self.next_unit = turn.next_unit_unused
         return turn.unresolved
 
@@ -85,10 +90,12 @@ class _Turn:
     def __init__(self, first: int, extent: Extent, in_flight: int) -> None:
         self._numbers = itertools.count(first)
         self._end = None if extent.units is None else first + extent.units
+        self._last = end_of_numbers(first)
         self._deadline = None if extent.duration_s is None else time.monotonic() + extent.duration_s
         self._patience = 2 * in_flight
         self._in_vain = 0
         self.unresolved: list[Published] = []
+        self.out_of_numbers = False
 
     @property
     def next_unit_unused(self) -> int:
@@ -106,7 +113,10 @@ class _Turn:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return None
         unit = next(self._numbers)
-        return None if self._end is not None and unit >= self._end else unit
+        if self._end is not None and unit >= self._end:
+            return None
+        self.out_of_numbers = self.out_of_numbers or unit >= self._last
+        return None if self.out_of_numbers else unit
 
     def note(self, published: Published | None, outcome: Outcome | None) -> None:
         """Remember units without a result, and how many there were in a row."""
@@ -127,6 +137,7 @@ class Backlog:
 
     def __init__(self, units: UnitRunner, stop: threading.Event, path: str = "api") -> None:
         self.next_unit = 0
+        self.out_of_numbers = False
         self.gave_up = False
         """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
         self._units = units
@@ -136,7 +147,9 @@ class Backlog:
     def run(
         self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
     ) -> list[Published]:
-        self.next_unit = first + (extent.units or 0)
+        wanted, end = first + (extent.units or 0), end_of_numbers(first)
+        self.next_unit = min(wanted, end)
+        self.out_of_numbers = wanted > end
         publisher = publishing.make(self._path, app_or_default(), self._units, workload)
         try:
             publisher.prepare()

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from harness.probe.events import UnitFlag
+from harness.probe.ids import end_of_numbers
 from harness.probe.pacer import Arrival, Pacer
 from harness.probe.publishing import Publisher
 
@@ -28,8 +29,9 @@ class Sent:
     last: int
     """The unit number after the last one that was taken."""
     unsent: dict[int, int]
-    """Units that were due and never sent, by index of their phase: the client was too slow, or was
-    told to stop."""
+    """Units that were due and never sent, by index of their phase: the client was too slow, was
+    told to stop, or had no number left."""
+    out_of_numbers: bool = False
 
 
 class OpenLoop:
@@ -93,7 +95,7 @@ class OpenLoop:
 
         jobs = [self._threads.submit(send) for _ in range(self._senders)]
         refused = [unit for job in jobs for unit in job.result()]
-        return Sent(tuple(sorted(refused)), turns.last, dict(turns.dropped()))
+        return Sent(tuple(sorted(refused)), turns.last, dict(turns.dropped()), turns.out_of_numbers)
 
     def _publisher(self, publish: Callable[[], Publisher]) -> Publisher:
         """This thread's. It lives as long as the thread, with its connections."""
@@ -111,12 +113,13 @@ class _Turns:
         self, pacer: Pacer, first: int, begin_ns: int, give_up_ns: int, stop: threading.Event
     ) -> None:
         self._pacer = pacer
-        self._numbers = itertools.count(first)
+        self._end = end_of_numbers(first)
         self._begin_ns = begin_ns
         self._give_up_ns = give_up_ns
         self._stop = stop
         self._turn = threading.Lock()
         self.last = first
+        self.out_of_numbers = False
 
     def next(self, most: int) -> list[tuple[int, Arrival]]:
         """The next units, once they are due; empty when there are none to send any more."""
@@ -126,10 +129,14 @@ class _Turns:
                 wait_ns = self._pacer.wait_ns(now_ns - self._begin_ns)
                 if wait_ns is None or now_ns >= self._give_up_ns:
                     break
+                if self.last == self._end:
+                    self.out_of_numbers = True
+                    break
                 if wait_ns == 0:
-                    due = self._pacer.take(now_ns - self._begin_ns, most)
-                    taken = [(next(self._numbers), arrival) for arrival in due]
-                    self.last = taken[-1][0] + 1
+                    room = min(most, self._end - self.last)
+                    due = self._pacer.take(now_ns - self._begin_ns, room)
+                    taken = list(zip(itertools.count(self.last), due, strict=False))
+                    self.last += len(taken)
                     return taken
                 time.sleep(min(wait_ns / 1e9, _LONGEST_SLEEP_S))
         return []

@@ -184,6 +184,12 @@ WARNINGS: Mapping[str, Warned] = {
         "Nothing came back any more, or nobody was left to work or to publish, so the load was "
         "ended early: figures cover what was done until then."
     ),
+    "out_of_numbers": Warned(
+        "A client had published as many units as it has numbers for before its load was over. What "
+        "it published is measured in full, the rest was not sent. Measure for less long, or give "
+        "the load more clients.",
+        _number("units", "unit"),
+    ),
     "out_of_time": Warned(
         "The block was ended at its bound, the longest that its plan allows. These tasks were "
         "still under way.",
@@ -288,6 +294,7 @@ STOPPED_BY = {
     "most": "nothing, the highest rate asked for was kept",
     "time": "nothing, the time was up",
     "gave_up": "the end of the last worker, so the search is not done",
+    "numbers": "the client, which has no numbers for more units",
     "interrupt": "an interrupt, so the search is not done",
 }
 """What stopped a search for saturation. A comma is where a narrow table may break it."""

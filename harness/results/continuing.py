@@ -23,10 +23,8 @@ _AFTER: dict[str, Literal["killed", "interrupted", "failed"]] = {
 
 
 def is_done(block: BlockRecord) -> bool:
-    """Whether it need not be measured again. A load that gave up, because nothing came back any
-    more, has told what it could."""
-    gave_up = any(warning.code == "gave_up" for warning in block.warnings)
-    return block.status == "complete" or (block.status == "partial" and gave_up)
+    """Whether it need not be measured again. A load that ended by itself has told what it could."""
+    return block.status == "complete" or (block.status == "partial" and block.ended_by_itself)
 
 
 def remaining(record: RunRecord) -> tuple[int, ...]:

@@ -71,8 +71,8 @@ class Saturation(Stored):
     limits: tuple[str, ...] = ()
     stopped_by: str
     """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
-    `time` where nothing broke before the search ended, `interrupt` where it was broken off,
-    `gave_up` where no worker was left."""
+    `time` where nothing broke before the search ended, `numbers` where a client had none left for
+    further units, `interrupt` where it was broken off, `gave_up` where no worker was left."""
     capacity: dict[str, float | str] = {}
     """Where cores or slots stopped it: `short_of` which of them, `rate_per_s` of tasks x `each_s`
     = `needed`, and what was `there`; at the lowest rate that broke a limit."""

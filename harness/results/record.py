@@ -196,6 +196,12 @@ class BlockRecord(Stored):
     relative to the run's folder."""
 
     @property
+    def ended_by_itself(self) -> bool:
+        """A `partial` block whose load ended before its plan, not its user: measuring it again
+        would not give more."""
+        return any(one.code in ("gave_up", "out_of_numbers") for one in self.warnings)
+
+    @property
     def completed(self) -> int:
         """Units that ended as they were meant to."""
         return self.outcomes.ok + self.failed_as_meant

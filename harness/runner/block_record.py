@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.affinity import usable_cores
+from harness.probe.ids import UNITS_PER_CLIENT
 from harness.results import samples
 from harness.results.capacity import with_capacity
 from harness.results.diagnoses import Evidence, diagnosed
@@ -174,7 +175,8 @@ def _executions(result: Digest) -> int:
 def _status(measured: Measured) -> BlockStatus:
     if measured.trouble:
         return "failed"
-    return "partial" if measured.cut_short or measured.gave_up else "complete"
+    ended_early = measured.cut_short or measured.gave_up or measured.out_of_numbers
+    return "partial" if ended_early else "complete"
 
 
 def _mixed(versions: Sequence[Mapping[str, str]]) -> str:
@@ -203,6 +205,9 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
     warnings = []
     if measured.gave_up:
         warnings.append(RecordedWarning(code="gave_up"))
+    if measured.out_of_numbers:
+        data = {"units": UNITS_PER_CLIENT}
+        warnings.append(RecordedWarning(code="out_of_numbers", data=data))
     if measured.waiting:
         warnings.append(RecordedWarning(code="left_in_queue", data={"messages": measured.waiting}))
     if measured.left_unacknowledged:

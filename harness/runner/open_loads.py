@@ -29,7 +29,7 @@ from harness.results.summary import Digest, digest, duplicates
 from harness.runner.drain import LOOK_S
 from harness.runner.events import Goal
 from harness.runner.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
-from harness.runner.session import Loaded, Session, added_up, since
+from harness.runner.session import Loaded, Session, added_up, out_of_numbers, since
 from harness.scenario.load_models import RateLoad, SaturateLoad
 from harness.scenario.models import Cell
 from harness.units import format_number
@@ -118,6 +118,7 @@ class OpenSession(Session):
             publish_errors=added_up(self._sent[-len(self.clients) :]),
             publish_reasons=[list(answer["publish_errors"]) for answer in self._sent],
             unresolved=sum(map(len, unseen)),
+            out_of_numbers=out_of_numbers(self._sent),
             plan=self._plan,
             saturation=saturation,
             unseen=unseen,
@@ -183,6 +184,8 @@ class SaturateSession(OpenSession):
             step = self._try(rate, load, len(steps))
             if not self.going_on():
                 break  # broken off in it, so it says nothing
+            if out_of_numbers(self._sent):
+                break  # nor does one that was not sent in full
             steps.append(step)
             if _too_fast_to_send(steps):
                 break
@@ -193,6 +196,8 @@ class SaturateSession(OpenSession):
         found = _found(steps, load, out_of_time=out_of_time and rate is not None)
         needed = self._capacity(steps, found)
         found = found.model_copy(update={"capacity": needed})
+        if out_of_numbers(self._sent):
+            found = found.model_copy(update={"stopped_by": "numbers"})
         if not self.going_on():
             reason = "gave_up" if self.hopeless else "interrupt"
             found = found.model_copy(update={"stopped_by": reason})

@@ -51,6 +51,8 @@ class Measured:
     """The user ended it."""
     gave_up: bool = False
     """The client found that nothing came back any more, or nobody was left to do anything."""
+    out_of_numbers: bool = False
+    """A client had published as many units as it can number, and should have published more."""
     bound_s: float | None = None
     """How long all might take at most."""
     out_of_time: bool = False
@@ -129,6 +131,7 @@ class Loaded:
     unresolved: int
     """Units of which the clients know no result."""
     gave_up: bool = False
+    out_of_numbers: bool = False
     plan: tuple[PlannedPhase, ...] = ()
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
@@ -194,6 +197,7 @@ class Session:
             trouble=self._trouble,
             cut_short=cut_short,
             gave_up=loaded.gave_up or self.hopeless or self._beat_fell is not None,
+            out_of_numbers=loaded.out_of_numbers,
             bound_s=self._bound_s,
             out_of_time=self._out_of_time,
             at_rest=self._at_rest and not self._out_of_time,
@@ -357,6 +361,11 @@ def added_up(answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return errors
 
 
+def out_of_numbers(answers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a client had none left."""
+    return any(answer["out_of_numbers"] for answer in answers)
+
+
 def _put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
     return Loaded(
         usage=usage,
@@ -364,4 +373,5 @@ def _put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
         publish_errors=added_up(answers),
         unresolved=sum(answer["unresolved"] for answer in answers),
         gave_up=any(answer["gave_up"] for answer in answers),
+        out_of_numbers=out_of_numbers(answers),
     )

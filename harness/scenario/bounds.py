@@ -1,4 +1,4 @@
-"""How long a block may take at most: known before it starts, printed, and kept by the runner.
+"""How much a block may take at most: known before it starts, printed, and kept by the runner.
 
 `measure.timeout` is how long one unit may take. A load is over when its last unit was due and so
 much time has passed; what its tasks have set going beside it has as long again.
@@ -7,20 +7,24 @@ much time has passed; what its tasks have set going beside it has as long again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from harness.probe.pacer import phases_of
+from harness.scenario.document import Location
 from harness.scenario.load_models import (
+    MOST_CLIENTS,
     BacklogLoad,
     ClosedLoad,
+    Load,
     RateLoad,
     SaturateLoad,
     ScheduleLoad,
 )
 from harness.scenario.models import Cell, Measure
 from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.scenario.workload_models import PeriodicWorkload
+from harness.scenario.workload_models import PeriodicWorkload, Workload
 
 CHECK_S: Final = 30.0
 """For results that nobody has seen when all is over."""
@@ -29,6 +33,9 @@ _PUBLISH_S = 0.05
 _WARMUP_CALLERS = 8
 """As many as wait for warm-up units where the load has no callers of its own."""
 _BACKLOG_UNIT_S = 0.2
+MOST_UNITS: Final = 16_000_000
+"""Of one client in a block. It has numbers for 16,777,216 (`probe.ids`): probe tasks take some, and
+random arrivals may be more than their rate says."""
 
 
 def default_timeout_s(units: int | None) -> float:
@@ -99,3 +106,40 @@ def _load_s(cell: Cell) -> float:
     assert isinstance(load, ScheduleLoad)  # noqa: S101 - there are no others
     every = cell.workload.every if isinstance(cell.workload, PeriodicWorkload) else None
     return duration_s + 2 * (every or 60.0)
+
+
+# --- how many units -----------------------------------------------------------------------------
+
+
+def number_conflicts(
+    workload: Workload, load: Load, measure: Measure
+) -> Iterator[tuple[Location, str]]:
+    """A plan of more units than a client has numbers for. What a search, or callers for a time,
+    will come to is not known before: such a load ends with the last number, and says so."""
+    if isinstance(workload, PeriodicWorkload):
+        fires = workload.entries * (measure.duration or 0.0) / (workload.every or 60.0)
+        if fires > MOST_UNITS:
+            message = f"{fires:,.0f} fires in a block: beat has numbers for {MOST_UNITS:,}"
+            yield ("workload", "workload"), f"{message}, so measure for less long"
+        return
+    units = measure.warmup + _planned_units(load, measure)
+    if units <= MOST_UNITS * load.clients:
+        return
+    needed = math.ceil(units / MOST_UNITS)
+    advice = f"give the load clients: {needed}, or measure for less long"
+    if needed > MOST_CLIENTS:
+        advice = f"measure for less long ({MOST_CLIENTS} clients is the most there may be)"
+    who = "its client has" if load.clients == 1 else f"each of its {load.clients} clients has"
+    yield (
+        ("load", "load"),
+        f"{units:,.0f} units in a block, and {who} numbers for {MOST_UNITS:,}: {advice}",
+    )
+
+
+def _planned_units(load: Load, measure: Measure) -> float:
+    if isinstance(load, RateLoad):
+        if load.phases is not None:
+            return sum(one.integral for one in phases_of(one.model_dump() for one in load.phases))
+        if measure.duration is not None:
+            return (load.rate or 0.0) * measure.duration
+    return 0 if isinstance(load, SaturateLoad) else measure.units or 0

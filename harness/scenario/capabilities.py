@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 
+from harness.scenario.bounds import number_conflicts
 from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.celery_sets import celery_version, refusals
 from harness.scenario.configuration import Configuration
@@ -133,6 +134,7 @@ def cell_conflicts(
     conflicts += _size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
+    conflicts += number_conflicts(workload, load, measure)
     conflicts += schedule_conflicts(configuration, workload, load, measure)
     conflicts += option_conflicts(configuration, workload, load, measure)
     return conflicts

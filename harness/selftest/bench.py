@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from harness.errors import HarnessError, UsageError
-from harness.results.record import RunRecord
 from harness.runner.events import BlockEnded, BlockStarts, Event
 from harness.runner.run import RunOptions, run
 from harness.scenario.configuration import Configuration
@@ -99,7 +98,7 @@ class Bench:
         self._say(f"{broker}: {order.name} ...")
         with contextlib.closing(_Beside(meddle)) as beside:
             record, folder = run(plan, options, beside)
-        if record.status == "failed" or _gave_up(record):
+        if record.status == "failed" or any(one.ended_by_itself for one in record.blocks):
             reason = next(
                 (block.error for block in record.blocks if block.error), "nothing came back"
             )
@@ -198,11 +197,6 @@ class _Beside:
             self._outcome = self._meddle(Inside(self._over))
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self._error = error
-
-
-def _gave_up(record: RunRecord) -> bool:
-    warnings = (warning for block in record.blocks for warning in block.warnings)
-    return any(warning.code == "gave_up" for warning in warnings)
 
 
 def _ends(broker: str, *, shared_vhost: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from harness.cli.verdict import comparison_exit_code, exit_code
 from harness.errors import UsageError
 from harness.results.compare import NOT_INTERLEAVED, compare_run, compare_runs
 from harness.results.comparison import Comparison, ComparisonReport
+from harness.results.continuing import is_done
 from harness.results.figures import Outcomes
 from harness.results.record import BlockRecord, CellRecord, RecordedWarning, RunRecord
 from harness.runner.order import continued, interleaved
@@ -361,3 +362,14 @@ def test_an_interrupted_run_is_neither_sound_nor_unsound() -> None:
     )
     by_itself = _with_head(record, (*blocks, gave_up))
     assert exit_code(by_itself.model_copy(update={"status": "partial"})) == 1
+
+
+def test_a_load_that_ran_out_of_numbers_is_measured_and_its_plan_is_at_fault() -> None:
+    record = ratio_run(1.0)
+    *blocks, last = record.cells[1].blocks
+    warned = (RecordedWarning(code="out_of_numbers", data={"units": 1 << 24}),)
+    short = last.model_copy(update={"status": "partial", "warnings": warned})
+    assert is_done(short)
+    assert not is_done(short.model_copy(update={"warnings": ()}))
+    run = _with_head(record, (*blocks, short)).model_copy(update={"status": "partial"})
+    assert exit_code(run) == 2

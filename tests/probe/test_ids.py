@@ -1,15 +1,130 @@
-"""Ids that say which unit they belong to: every way to make one makes the same."""
+"""Ids that say which unit they belong to: every way to make one makes the same; no client has
+another one's numbers."""
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+from typing import Any, cast
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.events import id_bytes
-from harness.probe.ids import MOST_UNITS, ident_maker, namer, new_tag
+from harness.probe import loads
+from harness.probe.events import Outcome, UnitFlag, id_bytes
+from harness.probe.ids import (
+    BEAT,
+    MOST_UNITS,
+    UNITS_PER_CLIENT,
+    end_of_numbers,
+    first_unit,
+    ident_maker,
+    namer,
+    new_tag,
+)
+from harness.probe.open_loop import OpenLoop, Sent
+from harness.probe.pacer import Pacer, Phase, arrivals
+from harness.probe.units import Published, UnitRunner
+from harness.probe.workloads import Workload
+from harness.scenario.bounds import MOST_UNITS as MOST_PLANNED
+
+NO_WORKLOAD = cast(Workload, None)
+END = first_unit(2)
+"""Where the numbers of the second client end."""
 
 
 @given(st.integers(0, MOST_UNITS - 1))
 def test_the_short_way_to_an_ident_is_the_same(unit: int) -> None:
     tag = new_tag()
     assert ident_maker(tag)(unit) == id_bytes(namer(tag)(unit, 0))
+
+
+@given(st.integers(0, BEAT), st.integers(0, UNITS_PER_CLIENT - 1))
+def test_the_end_of_a_clients_numbers_is_where_the_next_ones_begin(client: int, own: int) -> None:
+    assert end_of_numbers(first_unit(client) + own) == first_unit(client + 1)
+    assert first_unit(client) + own < first_unit(client + 1)
+
+
+def test_a_plan_leaves_numbers_for_probe_tasks() -> None:
+    assert UNITS_PER_CLIENT - MOST_PLANNED > 100_000
+
+
+class Numbers:
+    """Notes which units a load asks to be published, and has their results at once."""
+
+    most_at_once = 4
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def publish(self, units: Any, *_: object) -> Any:
+        if isinstance(units, int):  # as UnitRunner
+            self.taken.append(units)
+            return Published(units, NO_WORKLOAD, None)
+        self.taken += units  # as Publisher
+        return []
+
+    def wait(self, _: Published) -> Outcome:
+        return Outcome.OK
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+    def published(self) -> list[Published]:
+        return []
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def closed(extent: loads.Extent, left: int) -> tuple[Numbers, loads.Closed]:
+    numbers = Numbers()
+    load = loads.Closed(cast(UnitRunner, numbers), threading.Event(), 4)
+    assert load.run(NO_WORKLOAD, END - left, extent, UnitFlag.MEASURED) == []
+    return numbers, load
+
+
+@pytest.mark.parametrize("extent", [loads.Extent(100, None), loads.Extent(None, 60.0)])
+def test_callers_stop_at_the_last_number(extent: loads.Extent) -> None:
+    """Whether so many units are planned, or so much time: nothing goes to the next client."""
+    numbers, load = closed(extent, left=50)
+    assert sorted(numbers.taken) == list(range(END - 50, END))
+    assert (load.out_of_numbers, load.gave_up) == (True, False)
+
+
+def test_callers_that_need_no_more_have_enough() -> None:
+    numbers, load = closed(loads.Extent(50, None), left=50)
+    assert sorted(numbers.taken) == list(range(END - 50, END))
+    assert not load.out_of_numbers
+
+
+@pytest.mark.parametrize(("planned", "out"), [(50, False), (51, True)])
+def test_a_backlog_stops_at_the_last_number(planned: int, out: bool) -> None:
+    numbers = Numbers()
+    load = loads.Backlog(cast(UnitRunner, numbers), threading.Event())
+    left = load.run(NO_WORKLOAD, END - 50, loads.Extent(planned, None), UnitFlag.MEASURED)
+    assert [one.unit for one in left] == numbers.taken == list(range(END - 50, END))
+    assert (load.out_of_numbers, load.next_unit) == (out, END)
+
+
+@pytest.mark.parametrize(("planned", "out"), [(50, False), (53, True)])
+def test_an_open_loop_stops_at_the_last_number(planned: int, out: bool) -> None:
+    """What was due besides is told as not sent."""
+    numbers = Numbers()
+    begin_ns = time.monotonic_ns()
+    pacer = Pacer(
+        arrivals([Phase("steady", 0.01, planned * 100.0, planned * 100.0)], "constant", 0)
+    )
+    sent = OpenLoop(threading.Event(), 2).run(
+        lambda: numbers,
+        pacer,
+        END - 50,
+        begin_ns,
+        begin_ns + 60_000_000_000,
+        contextlib.nullcontext,
+    )
+    assert sorted(numbers.taken) == list(range(END - 50, END))
+    unsent = {0: planned - 50} if out else {}
+    assert sent == Sent((), END, unsent, out_of_numbers=out)

@@ -146,6 +146,7 @@ def test_closed_load_gives_the_tutorials_results(site: Site, tmp_path: Path, nam
             "unresolved": 0,
             "unresolved_tasks": 0,
             "gave_up": False,
+            "out_of_numbers": False,
             "publish_errors": {},
         }
         assert talk.ask("check", limit_s=5.0) == {}

@@ -77,6 +77,7 @@ def test_a_sentence_is_one_and_says_something(code: str) -> None:
             "wait_time_seconds 2.00 s, polling_interval 1.00 s",
         ),
         ("gave_up", {}, ""),
+        ("out_of_numbers", {"units": 1 << 24}, "16,777,216 units"),
         ("few_samples", {"other": 5}, "other=5"),
         ("few_samples", {"units": "many"}, "units=many"),
         ("unheard_of", {"a": [1]}, "a=[1]"),

@@ -481,6 +481,36 @@ SCENARIOS: Cases = (
             "3:39: one unit takes at least 998 s, and the timeout is 30 s: raise measure.timeout, or lower n or sleep"
         ],
     ),
+    (
+        "loads: [{load: rate, rate: 20000/s, measure: {duration: 1000s, units: null}}]",
+        [
+            "4:16: 20,000,020 units in a block, and its client has numbers for 16,000,000: give the load clients: 2, or measure for less long"
+        ],
+    ),
+    (
+        "loads: [{load: rate, clients: 2, phases: [{phase: ramp, rate: 10000/s, to: 100000/s, duration: 2000s}]}]",
+        [
+            "4:16: 110,000,020 units in a block, and each of its 2 clients has numbers for 16,000,000: give the load clients: 7, or measure for less long"
+        ],
+    ),
+    (
+        "loads: [{load: backlog, measure: {units: 300000000}}]",
+        [
+            "4:16: 300,000,020 units in a block, and its client has numbers for 16,000,000: measure for less long (16 clients is the most there may be)"
+        ],
+    ),
+    (
+        "loads: [{load: closed, measure: {warmup: 16000001}}]",
+        [
+            "4:16: 16,000,006 units in a block, and its client has numbers for 16,000,000: give the load clients: 2, or measure for less long"
+        ],
+    ),
+    (
+        "workloads: [{workload: periodic, every: 100ms, entries: 1000, measure: {duration: 2000s}}]",
+        [
+            "3:24: 20,000,000 fires in a block: beat has numbers for 16,000,000, so measure for less long"
+        ],
+    ),
     ("workloads: [add, add]", ["3:18: the same workload, load and measure stand here twice"]),
     (
         "workloads: [{workload: chain, payload_bytes: 1, id: 2}]",
