@@ -1,8 +1,8 @@
 """What tasks of a user's app have from settings, and what from their author.
 
-Celery copies settings such as `task_acks_late` into a task when it binds it to its app. From then
-on nobody can tell the two apart, and a setting that is laid above the app's own changes nothing.
-So it is written down while tasks are bound.
+Celery copies settings such as `task_acks_late` into a task when it binds it to its app, and others
+into its own tasks when it makes them. From then on nobody can tell the two apart, and a setting
+that is laid above the app's own changes nothing. So it is written down while tasks are bound.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _DERIVED = ("acks_on_failure", "acks_on_timeout")
 """Options that are made of `acks_on_failure_or_timeout` where their own settings say nothing."""
 _DECIDED = ("ignore_result", "store_eager_result")
 """What the configuration decides in another way, or what no worker asks for."""
+_MADE_WITH = {
+    "celery.chord_unlock": {"default_retry_delay": "result_chord_retry_interval"},
+}
+"""Tasks of Celery's own -> options that it makes of settings (celery/app/builtins.py)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ def watch_binding() -> None:
         bound = bind(cls, app)
         if _NAME not in vars(cls):  # a task may be bound twice
             own = tuple(option for option, _ in cls.from_config if option not in absent)
-            same = {o: name for o, name in absent.items() if _is_copy(cls, o, app.conf[name])}
+            copied = {**absent, **_MADE_WITH.get(cls.name, {})}
+            same = {o: name for o, name in copied.items() if _is_copy(cls, o, app.conf.get(name))}
             setattr(cls, _NAME, _Note(own, same))
         return bound
 

@@ -160,7 +160,8 @@ def overrule(app: Celery, settings: Mapping[str, Any], *, stores_results: bool) 
     for name, value in settings.items():
         app.conf[name] = value
     # What the app's own code may have made of the old ones.
-    vars(app).pop("amqp", None)
+    for name in ("amqp", "control", "timezone"):
+        vars(app).pop(name, None)
     app._pool = None
     app._backend_cache = None
     vars(app._local).pop("backend", None)

@@ -18,12 +18,17 @@ app.conf.update(
     result_serializer="msgpack",
     accept_content=["msgpack"],
     task_annotations={"limited": {"rate_limit": "500/s"}},
+    result_chord_retry_interval=7.0,
+    timezone="Europe/Lisbon",
+    control_exchange="shop",
 )
 
 
 def looked(task):
     names = ("acks_late", "acks_on_failure_or_timeout", "track_started", "time_limit")
-    return [getattr(task, name) for name in (*names, "rate_limit", "serializer")]
+    options = [getattr(task, name) for name in (*names, "rate_limit", "serializer")]
+    unlocks_s = app.tasks["celery.chord_unlock"].default_retry_delay
+    return [*options, unlocks_s, str(app.timezone), app.control.mailbox.namespace]
 
 
 @app.task(bind=True, name="plain")
@@ -47,7 +52,10 @@ def stubborn(self):
 
 
 plain.name  # binds it, before the app is all there
+app.now(), app.control.mailbox  # and these are made of settings once
 """
+
+OWN: list[Any] = [True, True, False, 60, None, "msgpack", 7.0, "Europe/Lisbon", "celery"]
 
 
 def ran(site: Site, expected: dict[str, list[Any]], **configuration: Any) -> Ended:
@@ -63,20 +71,19 @@ def ran(site: Site, expected: dict[str, list[Any]], **configuration: Any) -> End
 
 
 def test_what_the_configuration_does_not_say_is_the_apps(site: Site) -> None:
-    own = [True, True, False, 60, None, "msgpack"]
-    limited = [*own[:4], "500/s", "msgpack"]
-    stubborn = [*own[:3], 30, None, "msgpack"]
-    ran(site, {"plain": own, "shared": own, "limited": limited, "stubborn": stubborn})
+    limited = [*OWN[:4], "500/s", *OWN[5:]]
+    stubborn = [*OWN[:3], 30, *OWN[4:]]
+    ran(site, {"plain": OWN, "shared": OWN, "limited": limited, "stubborn": stubborn})
 
 
 def test_what_it_says_reaches_tasks_that_were_bound_by_then(site: Site) -> None:
     """And the app's workers accept its serializers beside the tasks' own."""
-    told: list[Any] = [False, False, True, None, "900/s", "json"]
+    told: list[Any] = [False, False, True, None, "900/s", "json", 0.25, "Asia/Tokyo", "celery"]
     expected = {
         "plain": told,
         "shared": told,
-        "limited": [*told[:4], "500/s", "json"],
-        "stubborn": [True, False, True, 30, "900/s", "msgpack"],
+        "limited": [*told[:4], "500/s", *told[5:]],
+        "stubborn": [True, False, True, 30, "900/s", "msgpack", *told[6:]],
     }
     settings = {
         "task_acks_late": False,
@@ -86,6 +93,8 @@ def test_what_it_says_reaches_tasks_that_were_bound_by_then(site: Site) -> None:
         "task_default_rate_limit": "900/s",
         "task_serializer": "json",
         "result_serializer": "json",
+        "result_chord_retry_interval": 0.25,
+        "timezone": "Asia/Tokyo",
     }
     ended = ran(site, expected, settings=settings)
     (warning,) = (one for one in ended.record.warnings if one.code == "app_overruled")
@@ -98,10 +107,9 @@ def test_what_it_says_reaches_tasks_that_were_bound_by_then(site: Site) -> None:
 
 
 def test_annotations_of_the_configuration(site: Site) -> None:
-    own = [True, True, False, 60, None, "msgpack"]
-    other = [*own[:4], "700/s", "msgpack"]
+    other = [*OWN[:4], "700/s", *OWN[5:]]
     settings = {"task_annotations": {"plain": {"rate_limit": "700/s"}}}
-    ran(site, {"plain": other, "shared": own}, settings=settings)
+    ran(site, {"plain": other, "shared": OWN}, settings=settings)
 
 
 SEEN = """\
