@@ -17,9 +17,9 @@ from harness.units import format_duration, format_number
 
 _HEAD = ("units/s", "run", "p50", "p95", "p99", "retried", OUTCOME)
 _NOTE = (
-    "The units of a cell by the task that they ran. run: mean from the function's first call to "
-    "its last return, with what lies between retries. unchecked: nothing was expected of the "
-    "result but that it came."
+    "The units of a cell by the task that they ran. run: mean of the call of the function that "
+    "gave the result, not of the tries before it. unchecked: nothing was expected of the result "
+    "but that it came."
 )
 
 

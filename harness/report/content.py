@@ -22,7 +22,9 @@ from harness.report.wording import (
     server_words,
     state_sentence,
     trouble_words,
+    unfinished_words,
     warning_detail,
+    warning_rank,
     warning_sentence,
 )
 from harness.results.continuing import split_rounds
@@ -244,6 +246,10 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
             if (block.units or block.status != "failed") and not block_is_sound(block):
                 words = trouble_words(counts_of([block]))
                 yield Trouble(_where(cell, block), (words, *map(printable, block.mismatches)))
+            if block.unfinished and block.unattributed is None:
+                left = {name: one.model_dump() for name, one in block.unfinished.items()}
+                words = f"still under way in the end: {unfinished_words(left)}"
+                yield Trouble(_where(cell, block), (words,))
 
 
 def fallen_words(block: BlockRecord) -> tuple[str, ...]:
@@ -268,7 +274,8 @@ def block_is_sound(block: BlockRecord) -> bool:
 
 
 def _cautions(view: RunView) -> Iterator[Caution]:
-    """One per code; its first cells, of each the first blocks, and how many more there are."""
+    """One per code, causes first; its first cells, of each the first blocks, and how many more
+    there are."""
     given: dict[str, list[str]] = {}
     for warning in view.record.warnings:
         detail = warning_detail(warning.code, warning.data)
@@ -280,7 +287,7 @@ def _cautions(view: RunView) -> Iterator[Caution]:
                 by_code.setdefault(warning.code, []).append((block, warning))
         for code, found in by_code.items():
             given.setdefault(code, []).append(_place(cell, found))
-    for code, places in given.items():
+    for code, places in sorted(given.items(), key=lambda one: warning_rank(one[0])):
         shown = places[:_CELLS]
         if len(places) > len(shown):
             shown.append(f"... and {len(places) - len(shown)} more in run.json")

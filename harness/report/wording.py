@@ -36,7 +36,7 @@ def _number(key: str, noun: str) -> Callable[[Data], str]:
     return lambda data: _counted(data[key], noun)
 
 
-def _unfinished(tasks: Mapping[str, Data]) -> str:
+def unfinished_words(tasks: Mapping[str, Data]) -> str:
     """`shop.tasks.resize was run again 705 times (1 message)`."""
     words = []
     for name, one in tasks.items():
@@ -47,7 +47,7 @@ def _unfinished(tasks: Mapping[str, Data]) -> str:
         elif one["executions"]:
             parts.append(f"was run {_counted(one['executions'], 'time')}")
         if one["never_run"]:
-            parts.append(f"{_counted(one['never_run'], 'message')} of other tasks not run")
+            parts.append(f"{_counted(one['never_run'], 'message')} that tasks sent not run")
         words.append(f"{printable(name)} {', '.join(parts)}")
     return "; ".join(words) or "no task of a worker's: units that were not received"
 
@@ -82,6 +82,15 @@ def _plain(value: float) -> str:
     """Three digits and no zeros behind them: it is a sum in one's head."""
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
+
+REMARKS = frozenset(
+    {
+        *("few_samples", "side_tasks", "values_unchecked", "app_overruled", "results_unchecked"),
+        *("countdown_in_latency", "shared_counters", "counters_unread", "depth_looks_failed"),
+        *("other_runs", "results_uncounted"),
+    }
+)
+"""Warnings that say how figures are to be read, not that something happened."""
 
 WARNINGS: Mapping[str, Warned] = {
     "few_samples": Warned(
@@ -193,13 +202,13 @@ WARNINGS: Mapping[str, Warned] = {
     "out_of_time": Warned(
         "The block was ended at its bound, the longest that its plan allows. These tasks were "
         "still under way.",
-        lambda data: f"after {format_number(data['bound_s'])} s: {_unfinished(data['tasks'])}",
+        lambda data: f"after {format_number(data['bound_s'])} s: {unfinished_words(data['tasks'])}",
     ),
     "never_at_rest": Warned(
         "Something was still under way when the last unit had had its time (measure.timeout), and "
         "was not waited for any longer. Work that goes on for ever, or comes due later, is cut "
         "off; raise measure.timeout to see more of it.",
-        lambda data: _unfinished(data["tasks"]),
+        lambda data: unfinished_words(data["tasks"]),
     ),
     "left_in_queue": Warned(
         "Messages still waited in the queue when the block ended. They were removed with it, and "
@@ -256,6 +265,15 @@ WARNINGS: Mapping[str, Warned] = {
         _by_name,
     ),
 }
+
+
+def warning_rank(code: str) -> int:
+    """Its place in a report, low ones first: causes in the order of their table, what else
+    happened, how to read the figures."""
+    causes = [one.code for one in DIAGNOSES]
+    if code in causes:
+        return causes.index(code)
+    return len(causes) + (code in REMARKS)
 
 
 def warning_sentence(code: str) -> str:

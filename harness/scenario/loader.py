@@ -250,13 +250,22 @@ def _find(
         for suffix in SUFFIXES:
             if _exists(path := folder / f"{entry}{suffix}"):
                 return path
-    known = sorted(
-        {path.stem for folder in folders if folder.is_dir() for path in yaml_files(folder)}
-    )
+    files = [path for folder in folders if folder.is_dir() for path in yaml_files(folder)]
     places = " or ".join(shown_path(folder) for folder in folders)
-    guess = did_you_mean(entry, known)
+    named = next((path for path in files if _name_in(path) == entry), None)
+    guess = (
+        f": {shown_path(named)} has that name, write {shown(named.stem)} in both"
+        if named
+        else did_you_mean(entry, sorted({path.stem for path in files}))
+    )
     problems.append(mark.problem(f"no configuration {shown(entry)} in {places}{guess}"))
     return None
+
+
+def _name_in(path: Path) -> object:
+    """What a file of a configuration calls it; it should be the file's name."""
+    document = read_document(path, [])
+    return document.get(("name",)) if document is not None else None
 
 
 def _read_at(path: Path, mark: Mark, problems: list[Problem]) -> Document | None:

@@ -69,7 +69,9 @@ def _range(operand: Any, _: tuple[str, ...]) -> str:
     whole = isinstance(operand, list) and [type(one) for one in operand] == [int, int]
     if whole and operand[0] <= operand[1] and all(_fits(one) for one in operand):
         return ""
-    return "range needs two whole numbers, the smaller one first: {range: [1, 100]}"
+    return (
+        "range needs two whole numbers from -2^62 to 2^62, the smaller one first: {range: [1, 100]}"
+    )
 
 
 def _fits(number: int) -> bool:

@@ -19,6 +19,7 @@ from harness.report.tables import tables
 from harness.results.pooled import PooledCell
 from harness.results.record import RunRecord
 from harness.results.store import RunFolder, read_run
+from harness.results.unfinished import Unfinished
 from tests.report import records
 from tests.report.records import block, cell, run, spread_around, warning
 
@@ -168,3 +169,32 @@ def test_a_warning_of_many_cells_names_the_first_ones(count: int) -> None:
     named = [f"c{n}/add/closed-8" for n in range(min(count, 8))]
     more = [f"... and {count - 8} more in run.json"] if count > 8 else []
     assert [place.partition(": 20 units")[0] for place in caution.places] == named + more
+
+
+def test_causes_stand_before_remarks() -> None:
+    """Whatever the order of the cells: the reader of a long report sees the first ones."""
+    remarks = (warning("few_samples", units=3), warning("app_overruled", app="", overruled=[]))
+    first = block(0, 0, warnings=(*remarks, warning("connection_per_publish")))
+    poison = warning("poison_task", tasks={})
+    others = (warning("side_tasks", tasks=2), warning("never_at_rest", tasks={}), poison)
+    second = block(1, 1, warnings=others)
+    cells = (cell("a/add/closed-8", first), cell("b/add/closed-8", second))
+    cautions = content_of(_view(run(*cells, planned=2))).cautions
+    assert [" ".join(one.sentence.split()[:2]) for one in cautions] == [
+        "A task",
+        "The client",
+        "Something was",
+        "Fewer than",
+        "Your app",
+        "Your tasks",
+    ]
+
+
+def test_what_did_not_come_to_rest_went_wrong() -> None:
+    """It is the reason of the exit code where every unit is ok."""
+    left = {"poll": Unfinished(executions=42, messages=42, never_run=3)}
+    record = run(cell("a/add/closed-8", block(0, 0, unfinished=left)), planned=1)
+    (trouble,) = content_of(_view(record)).troubles
+    assert trouble.what == (
+        "still under way in the end: poll was run 42 times, 3 messages that tasks sent not run",
+    )

@@ -104,6 +104,9 @@ def test_an_unknown_configuration_on_the_command_line(project: Project) -> None:
     (message,) = project.problems(only=["cc"])
     assert message.startswith('--config cc:1:1: no configuration "cc" in ')
     assert message.endswith('(did you mean "c"?)')
+    project.configuration(CONFIGURATION.replace("name: c", "name: cc"), name="file")
+    (message,) = project.problems(only=["cc"])
+    assert message.endswith(': configs/file.yaml has that name, write "file" in both')
 
 
 def test_scenarios_in_the_current_folder_find_configs_beside_it(
