@@ -70,7 +70,7 @@ def steady_order(*, short: bool) -> Order:
         name="steady",
         workload={"workload": "heavy_task", "n": _STEPS + 2, "sleep": _STEP_S},
         load={"load": "backlog"},
-        measure={"units": 60 if short else 600, "warmup": 0, "timeout": 30},
+        measure={"units": 60 if short else 600, "warmup": 0, "timeout": 60},
         worker={"options": list(QUIET_WORKER)},
         settings={"imports": ["harness.selftest.accomplices.clock"]},
         shared_vhost=True,

@@ -52,7 +52,7 @@ def _open_order(rate: float, length_s: float) -> Order:
         name="stall-open",
         workload={"workload": "add"},
         load={"load": "rate", "rate": rate},
-        measure={"duration": length_s, "warmup": 20, "timeout": 10},
+        measure={"duration": length_s, "warmup": 20, "timeout": 30},
     )
 
 
@@ -61,7 +61,7 @@ def _closed_order() -> Order:
         name="stall-closed",
         workload={"workload": "add"},
         load={"load": "closed", "in_flight": CALLERS},
-        measure={"duration": STALL_S + 2 * _SETTLE_S, "warmup": 20, "timeout": 10},
+        measure={"duration": STALL_S + 2 * _SETTLE_S, "warmup": 20, "timeout": 30},
     )
 
 

@@ -92,7 +92,7 @@ class Site:
             "warmup": 0,
             "units": 1,
             "duration_s": None,
-            "timeout_s": 30.0,
+            "timeout_s": 90.0,
             "heavy_step_s": 0.0002,
         }
         path.write_text(json.dumps(spec | fields), encoding="utf-8")

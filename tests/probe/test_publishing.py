@@ -359,7 +359,9 @@ def test_recorded_like_any_other(server: str, tmp_path: Path) -> None:
             talk.ask("measure")
         tail = Tail(events)
         tail.refresh()
-        counts[path] = {kind.name: tail.count(kind) for kind in Kind}
+        counts[path] = {
+            kind.name: tail.count(kind) for kind in Kind if kind is not Kind.POOL_WAITED
+        }  # of the process, not of a unit: whether the first producer took long
     assert counts["api"]["PUBLISHED"] == 30
     assert counts["batch"] == counts["api"]
     assert counts["prebuilt"] == counts["api"]

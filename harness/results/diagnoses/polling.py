@@ -17,8 +17,9 @@ from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.workload_models import GroupWorkload
 from harness.units import format_duration
 
-_FLOOR_S = 0.45
-"""`group.get()` on Redis sleeps 0.5 s before it looks; less a little for what ran meanwhile."""
+_FLOOR_S = 0.2
+"""`group.get()` on Redis sleeps 0.5 s before it looks again: members that were done in half of that
+leave at least this; a waiter that is woken takes milliseconds."""
 _LEAST_SHARE = 0.25
 _PUSHING = ("redis", "rpc", "none")
 _ASKING_S = 0.05
