@@ -1,14 +1,18 @@
-"""What a process of the probe answers to the harness: JSON lines on standard output."""
+"""What a process of the probe answers to the harness: JSON lines on standard output; and what is
+made of texts of a user's on their way there."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
 WRONG_RESULT = "harness: wrong result of "
 """How a line of the log (standard error) begins that tells of a wrong result, see `mismatches`."""
+
+_BOUNDARY = re.compile(r"[\s'\",]")
 
 _stream = [sys.stdout]
 
@@ -25,3 +29,15 @@ def answer(message: dict[str, Any]) -> None:
     """Send one."""
     _stream[0].write(json.dumps(message) + "\n")
     _stream[0].flush()
+
+
+def printable(text: str) -> str:
+    """Without characters that a terminal would obey."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def cut(text: str, longest: int) -> str:
+    """The beginning of a text that is too long, cut between words only: of half a password nobody
+    could tell any more that it is one."""
+    whole = [match.start() for match in _BOUNDARY.finditer(text, 1, longest)]
+    return f"{text[: whole[-1]] if whole else ''}..."

@@ -14,7 +14,8 @@ from celery import Celery
 
 from harness.probe import attach, own_app, schedules, tasks
 from harness.probe.answers import keep_output_apart
-from harness.probe.app_variables import ROLE_VARIABLE, load_spec
+from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_spec
+from harness.probe.handlers import Handlers
 
 
 def build(spec: dict[str, Any]) -> Celery:
@@ -38,7 +39,10 @@ def build(spec: dict[str, Any]) -> Celery:
 _spec = load_spec()
 if _spec.get("modules"):  # last, so that nothing in that folder hides an installed package
     sys.path.append(_spec["modules"])
+# Before the app is imported: its handlers may raise while it is.
+_records = os.environ.get(RECORDER_VARIABLE) != "off"
+handlers = Handlers() if "app" in _spec and _records else None
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
     _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()
-    attach.to_worker(app, _spec["events"], [part["task"] for part in _own])
+    attach.to_worker(app, _spec["events"], [part["task"] for part in _own], handlers)

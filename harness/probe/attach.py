@@ -25,6 +25,7 @@ from celery.worker.consumer.gossip import Gossip
 from harness.probe import connections, ran_with, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes
+from harness.probe.handlers import Handlers
 from harness.probe.recorder import Recorder
 from harness.probe.side_tasks import is_celerys_own
 from harness.probe.software import versions
@@ -33,9 +34,11 @@ _PR_SET_PDEATHSIG = 1
 _UNLOCK = "celery.chord_unlock"
 
 
-def to_worker(app: Celery, events: str, measured: Iterable[str] = ()) -> None:
+def to_worker(
+    app: Celery, events: str, measured: Iterable[str] = (), handlers: Handlers | None = None
+) -> None:
     """Record the life of every task of `app` into the folder `events`. `measured`: the tasks whose
-    options are said there."""
+    options are said there; `handlers`: of an app of the user's own."""
     recorder = Recorder(events, "worker", child_role="child", versions=versions())
     _say_what_holds(app, events, measured)
     _connect(recorder)
@@ -61,6 +64,8 @@ def to_worker(app: Celery, events: str, measured: Iterable[str] = ()) -> None:
     _watch_refusals(recorder)
     connections.watch(recorder)
     _watch_chatter(recorder)
+    if handlers is not None:
+        handlers.record_into(recorder)
 
 
 def _watch_refusals(recorder: Recorder) -> None:

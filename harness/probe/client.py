@@ -41,7 +41,7 @@ from harness.probe import (
     sqs_requests,
 )
 from harness.probe.answers import answer
-from harness.probe.app import app
+from harness.probe.app import app, handlers
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.ids import end_of_numbers, first_unit, new_tag
@@ -71,6 +71,8 @@ class Client:
         self._recorder.open()
         sqs_requests.count(self._recorder, spec["settings"].get("broker_url", ""))
         connections.watch(self._recorder)
+        if handlers is not None:
+            handlers.record_into(self._recorder)
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))

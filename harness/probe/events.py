@@ -73,6 +73,10 @@ class Kind(IntEnum):
     """Worker: a task publishes one that is none of a unit, a side task. The time is that from which
     it may run, later than now where it has an ETA. `unit` is the number that TASK names, 0 for a
     task that the worker does not know; `flags` is 1 where it has an ETA."""
+    HANDLER = 19
+    """Client and worker: what a handler of one of Celery's signals raised has the number `unit` in
+    this log. `id` holds 16 bytes of signal, handler, type and message, a line each; `position`
+    which 16 of them, from 0; see `name_parts`."""
     MEASURE_BEGIN = 20
     """Client: warm-up is over, the measured units begin."""
     MEASURE_END = 21
@@ -120,6 +124,11 @@ class Kind(IntEnum):
     """Worker's main process: it sends an event of its own, for other workers and monitors."""
     GOSSIP = 83
     """Worker's main process: an event of a worker arrived, its own among them."""
+    HANDLED = 84
+    """Client and worker: the handlers of a signal took time. `unit` is how long in microseconds,
+    `position` the signal's number in TIMED_SIGNALS. Only what took a millisecond is recorded. With
+    the flag RAISED: one of them raised. `unit` is the number of what it raised, see HANDLER; 0 for
+    what has none."""
 
 
 class Reception(IntFlag):
@@ -190,6 +199,12 @@ REFUSALS = (
 """Why a worker refuses a message, by the number that REFUSED holds: what Celery raised, an unknown
 task, and what is no message of Celery's. New ones go to the end."""
 
+TIMED_SIGNALS = (
+    *("before_task_publish", "after_task_publish", "task_received", "task_prerun"),
+    *("task_postrun", "task_success", "task_failure", "task_retry"),
+)
+"""Signals that are sent for each task, by the number that HANDLED holds. New ones go to the end."""
+
 MOST_LOOKS = (1 << 24) - 1
 
 
@@ -202,6 +217,7 @@ def looks_fields(count: int) -> tuple[int, int]:
 
 _MOST_NAME_BYTES = 63
 MOST_TASK_NAME_BYTES = 255
+MOST_HANDLER_BYTES = 1023
 NAME_PART_BYTES = 16
 
 
@@ -226,7 +242,7 @@ def is_last_part(part: bytes) -> bool:
 
 
 RAISED = 1
-"""In the flags of FINISHED: the function raised."""
+"""In the flags of FINISHED: the function raised. In those of HANDLED: a handler did."""
 REPLACED = 1
 """In the flags of RETRIED: by `self.replace`. Logs of older versions never have it."""
 

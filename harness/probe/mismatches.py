@@ -1,20 +1,18 @@
 """Says of each task once what was expected of it and what came instead.
 
 The line goes to standard error, which is the process' log; credentials are taken out of logs where
-they are kept. So a text that is too long is cut between words only: of half a password nobody
-could tell any more that it is one.
+they are kept, which takes whole words, see `answers.cut`.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import suppress
 from typing import Any
 
 from celery.utils.saferepr import saferepr
 
-from harness.probe.answers import WRONG_RESULT
+from harness.probe.answers import WRONG_RESULT, cut, printable
 from harness.probe.drawing import Failure
 from harness.probe.own_tasks import OwnTasks
 from harness.probe.workloads import OneOf, Workload
@@ -24,7 +22,6 @@ _LONGEST = 200
 _LONGEST_NAME = 100
 _READ = 20 * _LONGEST
 """Characters of a text that are looked at: it may be of any size."""
-_BOUNDARY = re.compile(r"[\s'\",]")
 
 
 class Mismatches:
@@ -57,7 +54,7 @@ class Mismatches:
         name = type(workload).__name__.lower()
         if isinstance(workload, OwnTasks):
             name = workload.task_name(part)
-        return f"{_printable(name)[:_LONGEST_NAME]} (unit {unit})"
+        return f"{printable(name)[:_LONGEST_NAME]} (unit {unit})"
 
 
 def in_words(expected: Any, found: Any) -> str:
@@ -92,26 +89,21 @@ def _described(value: Any) -> str:
     if isinstance(value, OneOf):
         return f"one of {_text(list(value.values))}"
     if isinstance(value, Failure):
-        return f"the exception {_printable(value.type_name)[:_LONGEST]}"
-    return f"{_printable(type(value).__name__)[:_LONGEST_NAME]} {_text(value)}"
+        return f"the exception {printable(value.type_name)[:_LONGEST]}"
+    return f"{printable(type(value).__name__)[:_LONGEST_NAME]} {_text(value)}"
 
 
 def _text(value: Any) -> str:
     """The value in at most so many characters."""
     sized = isinstance(value, str | bytes)
     try:
-        text = _printable(saferepr(value[:_READ] if sized else value, maxlen=_READ)[:_READ])
+        text = printable(saferepr(value[:_READ] if sized else value, maxlen=_READ)[:_READ])
     except Exception:  # whatever the value's own class raises  # noqa: BLE001
         return "that cannot be shown"
     if len(text) <= _LONGEST and not (sized and len(value) > _READ):
         return text
-    whole = [match.start() for match in _BOUNDARY.finditer(text, 1, _LONGEST)]
     length = f" ({len(value):,} long)" if hasattr(value, "__len__") else ""
-    return f"{text[: whole[-1]] if whole else ''}...{length}"
-
-
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return f"{cut(text, _LONGEST)}{length}"
 
 
 def _say(text: str) -> None:

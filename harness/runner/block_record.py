@@ -50,9 +50,8 @@ def record_block(
     periodic, fires = kept or (None, None)
     files = _write(job, measured, result, fires)
     cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices)
-    evidence = Evidence(
-        job.cell, result, job.shape, clues_in(job.events), measured.worker_grown_bytes, reports
-    )
+    clues = clues_in(job.events, redact)
+    evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
     warnings = (

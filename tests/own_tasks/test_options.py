@@ -8,7 +8,10 @@ from harness.errors import ExitCode
 from tests.runner.running import Ended, Site, outcomes_of
 
 APP = """\
+import time
+
 from celery import Celery, shared_task
+from celery.signals import after_task_publish, task_postrun, task_prerun
 
 app = Celery("shop", broker="redis://127.0.0.1:1/0")
 app.conf.update(
@@ -51,6 +54,26 @@ def stubborn(self):
     return looked(self)
 
 
+@task_postrun.connect
+def audited(task, **_):
+    raise {"plain": RuntimeError("no audit"), "limited": OSError("gone")}[task.name]
+
+
+@task_prerun.connect
+def opened(**_):
+    time.sleep(0.02)
+
+
+@after_task_publish.connect
+def counted(sender, **_):
+    raise ValueError("uncounted")
+
+
+@app.on_after_configure.connect
+def set_up(sender, **_):
+    raise LookupError("nothing to set up")
+
+
 plain.name  # binds it, before the app is all there
 app.now(), app.control.mailbox  # and these are made of settings once
 """
@@ -73,7 +96,41 @@ def ran(site: Site, expected: dict[str, list[Any]], **configuration: Any) -> End
 def test_what_the_configuration_does_not_say_is_the_apps(site: Site) -> None:
     limited = [*OWN[:4], "500/s", *OWN[5:]]
     stubborn = [*OWN[:3], 30, *OWN[4:]]
-    ran(site, {"plain": OWN, "shared": OWN, "limited": limited, "stubborn": stubborn})
+    ended = ran(site, {"plain": OWN, "shared": OWN, "limited": limited, "stubborn": stubborn})
+    assert_handlers_are_seen(ended)
+
+
+def assert_handlers_are_seen(ended: Ended) -> None:
+    """Nobody fails of it: 20 units of four tasks, two of whose names a handler does not know."""
+    (block,) = ended.record.blocks
+    found = {warning.code: warning.data for warning in block.warnings}
+    raised = {
+        (one["signal"], one["handler"], one["error"], one["message"]): one["times"]
+        for one in found["handlers_raised"]["handlers"]
+    }
+    audited = ("task_postrun", "shop.audited")
+    assert raised.keys() == {
+        (*audited, "RuntimeError", "no audit"),
+        (*audited, "OSError", "gone"),
+        (*audited, "KeyError", raised_message(raised, "KeyError")),
+        ("after_task_publish", "shop.counted", "ValueError", "uncounted"),
+        ("app.on_after_configure", "shop.set_up", "LookupError", "nothing to set up"),
+    }
+    of_task = {error: times for (_, _, error, _), times in raised.items()}
+    # Each of them once more, before it was measured.
+    assert [of_task[error] for error in ("RuntimeError", "OSError")] == [6, 6]
+    assert (of_task["KeyError"], of_task["ValueError"]) == (12, 24)
+    slow = found["slow_handlers"]["signals"]
+    assert slow["task_prerun"]["calls"] == 20
+    assert slow["task_prerun"]["p50_s"] >= 0.02
+    assert "shop.counted (after_task_publish) raised ValueError: uncounted, 24 times" in ended.words
+
+
+def raised_message(raised: dict[tuple[str, str, str, str], int], error: str) -> str:
+    """Of two tasks, the first that any process met."""
+    (message,) = (message for _, _, type_name, message in raised if type_name == error)
+    assert message in ("'shared'", "'stubborn'")
+    return message
 
 
 def test_what_it_says_reaches_tasks_that_were_bound_by_then(site: Site) -> None:

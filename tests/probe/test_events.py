@@ -12,6 +12,7 @@ from harness.probe.events import (
     RECORD_BYTES,
     REFUSALS,
     SQS_REQUESTS,
+    TIMED_SIGNALS,
     Kind,
     Limit,
     Outcome,
@@ -41,6 +42,7 @@ def test_numbers_are_fixed() -> None:
         "UNSTORED": 16,
         "TASK": 17,
         "SPAWNED": 18,
+        "HANDLER": 19,
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,
@@ -61,6 +63,7 @@ def test_numbers_are_fixed() -> None:
         "POOL_WAITED": 81,
         "HEARTBEAT": 82,
         "GOSSIP": 83,
+        "HANDLED": 84,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
@@ -71,6 +74,10 @@ def test_numbers_are_fixed() -> None:
     assert list(REFUSALS) == [
         *("unknown reason", "ContentDisallowed", "InvalidTaskError", "DecodeError"),
         *("NotRegistered", "no task message"),
+    ]
+    assert list(TIMED_SIGNALS) == [
+        *("before_task_publish", "after_task_publish", "task_received", "task_prerun"),
+        *("task_postrun", "task_success", "task_failure", "task_retry"),
     ]
     assert SQS_REQUESTS[:4] == ("Other", "SendMessage", "ReceiveMessage", "DeleteMessage")
     assert len(SQS_REQUESTS) == len(set(SQS_REQUESTS)) == 15

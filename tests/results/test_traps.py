@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.probe.events import NO_ID, RAISED, Kind, Limit, Outcome, Reception, UnitFlag
+from harness.probe.events import (
+    NO_ID,
+    RAISED,
+    TIMED_SIGNALS,
+    Kind,
+    Limit,
+    Outcome,
+    Reception,
+    UnitFlag,
+)
 from harness.probe.recorder import Recorder
-from harness.results.diagnoses.clues import Child, Held, Unlocked, clues_in
+from harness.report.wording import warning_detail
+from harness.results.diagnoses.clues import Child, Held, Raised, Unlocked, clues_in
 from harness.results.eventlog import EVENT, Events
 from harness.results.merge import MISSING, Times
 from harness.results.mix import Mix
@@ -388,6 +398,73 @@ def test_workers_that_talk_about_themselves(
     if told_so:
         data = found["worker_chatter"]
         assert (data["sent"], data["heard"], data["task_messages"]) == (10, 40, 2 * tasks)
+
+
+# --- handlers of signals ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("signal", "calls", "took_ms", "share"),
+    [
+        ("task_postrun", 10, 90, 0.9),  # runs of 10 ms
+        ("task_postrun", 10, 1, None),
+        ("task_postrun", 4, 90, None),  # the machine may have stalled
+        ("task_prerun", 5, 90, 450 / 550),
+        ("before_task_publish", 10, 15, 0.75),  # calls of 20 ms
+        ("before_task_publish", 10, 1, None),
+        ("task_received", 10, 90, 0.45),  # of two seconds
+        ("task_received", 10, 10, None),
+    ],
+)
+def test_handlers_that_take_long(
+    signal: str, calls: int, took_ms: int, share: float | None
+) -> None:
+    """Ten tasks in two seconds; what handlers took before they were published does not count."""
+    units = [unit(place, 10, 1990, 2000, 2010) for place in range(10)]
+    for one in units:
+        one.published = 30 * MS
+    number = TIMED_SIGNALS.index(signal)
+    handled = events(Kind.HANDLED, *([5] * 10), *([100] * calls), unit=took_ms * 1000)
+    handled["position"] = number
+    found = told(units, ADD, ONE_SLOT, "redis", known={"handled": handled})
+    assert ("slow_handlers" in found) is (share is not None)
+    if share is not None:
+        assert found["slow_handlers"]["signals"] == {
+            signal: {
+                "calls": calls,
+                "p50_s": took_ms / 1000,
+                "share": pytest.approx(share, rel=0.01),
+            }
+        }
+        assert f"{signal}: {calls} times" in warning_detail("slow_handlers", found["slow_handlers"])
+
+
+def test_handlers_that_raise() -> None:
+    """Named, the most frequent first; a report shows three."""
+    raised = tuple(
+        Raised("task_postrun", f"shop.signals.handler{number}", "KeyError", "'x'", 20 - number)
+        for number in range(12)
+    )
+    units = [unit(0, 1, 2, 3, 4)]
+    assert "handlers_raised" not in told(units, ADD, ONE_SLOT, "redis")
+    data = told(units, ADD, ONE_SLOT, "redis", known={"raised": raised})["handlers_raised"]
+    assert data["times"] == sum(range(9, 21))
+    assert data["unnamed"] == 2
+    assert data["handlers"][0] == {
+        "signal": "task_postrun",
+        "handler": "shop.signals.handler0",
+        "error": "KeyError",
+        "message": "'x'",
+        "times": 20,
+    }
+    words = warning_detail("handlers_raised", data)
+    assert words.startswith(
+        "shop.signals.handler0 (task_postrun) raised KeyError: 'x', 20 times; shop"
+    )
+    assert words.endswith(
+        "19 times; shop.signals.handler2 (task_postrun) raised KeyError: 'x', "
+        "18 times; and 9 more in run.json"
+    )
 
 
 # --- chords -------------------------------------------------------------------------------------

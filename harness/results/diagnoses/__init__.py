@@ -23,6 +23,7 @@ from harness.results.diagnoses.delivery import (
 )
 from harness.results.diagnoses.evidence import Diagnosis, Evidence
 from harness.results.diagnoses.gevent import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT
+from harness.results.diagnoses.handlers import HANDLERS_RAISED, SLOW_HANDLERS
 from harness.results.diagnoses.holding import ETA_FILLS_WINDOW, ETA_HOARD, RATE_LIMIT_STARVES
 from harness.results.diagnoses.polling import (
     CHORD_GET_ASKS_PARENTS,
@@ -66,6 +67,8 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     POOL_WAIT,
     WORKER_CHATTER,
     ENDLESS_CHORD,
+    HANDLERS_RAISED,
+    SLOW_HANDLERS,
 )
 
 

@@ -5,7 +5,8 @@ Few records are of these kinds, so they are read into arrays of their own.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, Kind, Reception
+from harness.probe.events import RAISED, Kind, Reception, name_of
 from harness.results.eventlog import EVENT, Events, chunks, ident_of, identity_of, logs_in, of_kind
 from harness.results.merge import MISSING, Times
 
@@ -82,6 +83,19 @@ class Unlocked:
 
 
 @dataclass(frozen=True)
+class Raised:
+    """What handlers of a signal raised."""
+
+    signal: str
+    handler: str
+    error: str
+    """The exception's type."""
+    message: str
+    """Of the first of them."""
+    times: int = 0
+
+
+@dataclass(frozen=True)
 class Clues:
     """Of one block."""
 
@@ -107,6 +121,10 @@ class Clues:
     """Of each body and each header task of such chords: kind of event -> when it was last."""
     last_raised_ns: int = MISSING
     """When a task raised for the last time; only where chords were looked at."""
+    raised: tuple[Raised, ...] = ()
+    """By handlers of signals, in workers and clients; the most frequent first."""
+    handled: Events = field(default_factory=_NO_EVENTS.copy)
+    """HANDLED of signals whose handlers took time, in workers and clients."""
 
 
 _KINDS = 256
@@ -116,8 +134,8 @@ _MOMENTS = (Kind.CONNECTED, Kind.HEARTBEAT, Kind.GOSSIP)
 _OF_CHORDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
 
 
-def clues_in(folder: Path) -> Clues:
-    """Read all event logs in `folder`."""
+def clues_in(folder: Path, redact: Callable[[str], str] = str) -> Clues:
+    """Read all event logs in `folder`. `redact` takes credentials out of what was said."""
     reading = _Reading()
     for number, path in enumerate(logs_in(folder)):
         reading.read(number, path)
@@ -136,6 +154,8 @@ def clues_in(folder: Path) -> Clues:
         unlocked=unlocked,
         chord_events=_events_of(folder, unlocked),
         last_raised_ns=executions.last_raised_ns,
+        raised=reading.handlers.raised(redact),
+        handled=_joined(reading.handlers.took),
     )
 
 
@@ -152,6 +172,7 @@ class _Reading:
         self.pool_waits: list[Events] = []
         self._looks: dict[bytes, list[int]] = defaultdict(list)
         self._headers: dict[bytes, set[bytes]] = defaultdict(set)
+        self.handlers = _Handlers()
 
     def read(self, number: int, path: Path) -> None:
         identity = identity_of(path)
@@ -170,6 +191,8 @@ class _Reading:
                 self.pool_waits.append(of_kind(chunk, Kind.POOL_WAITED))
             if counts[Kind.UNLOCKING] or counts[Kind.HEADER]:
                 self._note_looks(chunk)
+            if counts[Kind.HANDLER] or counts[Kind.HANDLED]:
+                self.handlers.note(number, chunk)
             if role == "child":
                 life.note(chunk, int(counts[Kind.STARTED]))
         if role == "child":
@@ -212,6 +235,37 @@ class _Reading:
         order = np.argsort(events["time_ns"], kind="stable")
         started_ns = np.full(len(events), MISSING, dtype=np.int64)
         return Held(events[order], started_ns, worker[order])
+
+
+class _Handlers:
+    """What handlers of signals raised, and how long they took."""
+
+    def __init__(self) -> None:
+        self.took: list[Events] = []
+        self._parts: dict[tuple[int, int], dict[int, bytes]] = defaultdict(dict)
+        self._times: Counter[tuple[int, int]] = Counter()
+
+    def note(self, log: int, chunk: Events) -> None:
+        for event in of_kind(chunk, Kind.HANDLER):
+            self._parts[log, int(event["unit"])][int(event["position"])] = ident_of(event)
+        handled = of_kind(chunk, Kind.HANDLED)
+        failed = (handled["flags"] & RAISED) != 0
+        self.took.append(handled[~failed])
+        numbers, counts = np.unique(handled["unit"][failed], return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            self._times[log, number] += count
+
+    def raised(self, redact: Callable[[str], str]) -> tuple[Raised, ...]:
+        """Numbers are a log's own: the same failure of several processes counts together."""
+        found: dict[tuple[str, str, str], Raised] = {}
+        for which, times in self._times.items():
+            parts = self._parts.get(which, {})
+            lines = name_of(parts[place] for place in sorted(parts)).split("\n")
+            signal, handler, error, message = (*lines, "", "", "", "")[:4]
+            known = found.get((signal, handler, error))
+            said = Raised(signal, handler, error, redact(message)) if known is None else known
+            found[signal, handler, error] = replace(said, times=said.times + times)
+        return tuple(sorted(found.values(), key=lambda one: (-one.times, one.handler, one.signal)))
 
 
 class _Life:
