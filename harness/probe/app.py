@@ -39,9 +39,9 @@ def build(spec: dict[str, Any]) -> Celery:
 _spec = load_spec()
 if _spec.get("modules"):  # last, so that nothing in that folder hides an installed package
     sys.path.append(_spec["modules"])
-# Before the app is imported: its handlers may raise while it is.
+# Before an app is imported: its handlers may raise while it is.
 _records = os.environ.get(RECORDER_VARIABLE) != "off"
-handlers = Handlers() if "app" in _spec and _records else None
+handlers = Handlers() if _records else None
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
     _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()

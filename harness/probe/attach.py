@@ -38,7 +38,7 @@ def to_worker(
     app: Celery, events: str, measured: Iterable[str] = (), handlers: Handlers | None = None
 ) -> None:
     """Record the life of every task of `app` into the folder `events`. `measured`: the tasks whose
-    options are said there; `handlers`: of an app of the user's own."""
+    options are said there; `handlers`: of signals."""
     recorder = Recorder(events, "worker", child_role="child", versions=versions())
     _say_what_holds(app, events, measured)
     _connect(recorder)

@@ -2,7 +2,7 @@
 
 Celery logs what a handler raises and goes on: no task fails of it, and no signal tells. So that
 log is listened to where it is written, which costs nothing where nothing is raised. How long
-the handlers of a signal take is measured around sending it, which Celery only does if it has any.
+the handlers of a signal take is measured around sending it, which Celery does where it has any.
 """
 
 from __future__ import annotations

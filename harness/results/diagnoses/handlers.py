@@ -53,7 +53,7 @@ def _failure_words(one: Mapping[str, Any]) -> str:
 
 HANDLERS_RAISED = Diagnosis(
     code="handlers_raised",
-    looks_at="your own tasks: what handlers of Celery's signals raised, in workers and clients, "
+    looks_at="what handlers of Celery's signals raised, in workers and clients, "
     "from the import of the app on; the harness' own tasks left out",
     sentence="Handlers of Celery's signals raised, and what they are for was not done.",
     cause=(
@@ -117,7 +117,7 @@ _OF_WHAT = {
 
 SLOW_HANDLERS = Diagnosis(
     code="slow_handlers",
-    looks_at="your own tasks: how long the handlers of a signal took that is sent for each task, "
+    looks_at="how long the handlers of a signal took that is sent for each task, "
     "where that is a millisecond or more, against the time of the tasks themselves (of the "
     "publish calls; of the whole time for task_received)",
     sentence="Much of the time went into handlers of Celery's signals, not into tasks or Celery.",
