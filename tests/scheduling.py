@@ -63,7 +63,12 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
 
 def needs_servers(unit: str) -> bool:
     """Whether a module, or the module of a test, speaks of the session's servers."""
-    return bool(_NEEDS_SERVERS.search(_text_of(unit.partition("::")[0])))
+    return _speaks_of_servers(unit.partition("::")[0])
+
+
+@cache  # asked of each test that waits, each time a process is free
+def _speaks_of_servers(module: str) -> bool:
+    return bool(_NEEDS_SERVERS.search(_text_of(module)))
 
 
 def _shares_fixtures(module: str) -> bool:
