@@ -11,10 +11,9 @@ Two kinds of evidence, the first before the second:
 Where both say nothing, a unit that had been published when a worker died, and that nobody ever
 received, is that worker's: its message had left the broker for it.
 
-Of several faults the last one that began is blamed; for a second run, the first one that cut a run
-short. A run that never ended was cut by a fault that kills, where one ended its process: a warm
-shutdown lets runs end, and what is killed in the middle of it was not cut by it. What no fault
-explains stays unattributed.
+Of several faults the last one that began is blamed, one that only delays (a pause, a slow network)
+after all others. Executions that nobody asked for are judged one by one (`second_runs`). What no
+fault explains stays unattributed.
 """
 
 from __future__ import annotations
@@ -27,22 +26,16 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.events import Kind
-from harness.results.executions import Ending
 from harness.results.fault_notes import FaultNote
 from harness.results.fault_records import FaultLevel, Trouble
 from harness.results.handlings import Handlings
 from harness.results.ledger import Final, Ledger
 from harness.results.merge import MISSING, Merged
-from harness.results.orphans import disconnects
 from harness.results.recovery import first_starts
-from harness.results.summary import duplicates
+from harness.results.second_runs import CUT_OFF, FOREVER, NOBODY, WORKER_FAULTS, second_runs
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
-NOBODY = -1
-FOREVER = np.iinfo(np.int64).max
-_KILLS = ("kill_worker", "kill_pool_child")
-_WORKER_FAULTS = ("kill_worker", "kill_pool_child", "stop_worker", "shutdown_worker")
 
 
 @dataclass(frozen=True)
@@ -78,8 +71,8 @@ class Blame:
     """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
     has: Mapping[str, Mask]
     """Kind of trouble -> which units have it."""
-    extra: Numbers
-    """Executions of each unit's tasks beyond their first."""
+    again_by: Numbers
+    """The same of each execution that nobody had asked for."""
     failures: Mapping[int, str]
     """See `Merged`."""
     met: Sequence[Mask]
@@ -91,11 +84,10 @@ class Blame:
             name: int((self.has[name] & (self.by[name] == index)).sum())
             for name in ("lost", "timed_out", "failed", "wrong", "late")
         }
-        doubled = self.has["duplicated"] & (self.by["duplicated"] == index)
         rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index))
         return Trouble(
             **counts,
-            duplicated=int(self.extra[doubled].sum()),
+            duplicated=int((self.again_by == index).sum()),
             refused=sum(int(row) in refused.at_ns for row in rows),
         )
 
@@ -110,19 +102,20 @@ class Blame:
 def blame(scene: Scene) -> Blame:
     """Look at every unit in trouble."""
     merged, ledger = scene.merged, scene.ledger
-    extra = _extra_executions(merged)
     has = {
         "lost": ledger.final == Final.LOST,
         "timed_out": ledger.final == Final.TIMED_OUT,
         "failed": (ledger.final == Final.FAILED) & ~ledger.as_meant,
         "wrong": ledger.final == Final.WRONG,
-        "duplicated": extra > 0,
         "late": _late(scene),
     }
     spans = _spans(scene)
     found = [_evidence(scene, spans, index) for index in range(len(scene.notes))]
-    by = {name: _blamed(name, found, len(extra)) for name in has}
-    return Blame(by, has, extra, merged.failures, [one.met for one in found])
+    by = {name: _blamed(name, found, len(merged.units.unit)) for name in has}
+    there = [one.touched | one.passed_on for one in found]
+    again = second_runs(merged, scene.handlings, scene.notes, there)
+    met = [one.met | rows for one, rows in zip(found, again.met, strict=True)]
+    return Blame(by, has, again.by, merged.failures, met)
 
 
 @dataclass(frozen=True)
@@ -133,17 +126,18 @@ class _Evidence:
     passed_on: Mask
     """Held, and not to the end of it: a worker that stood still goes on, and what a dead one had
     another one may have received since. A later fault may have had it then."""
-    ran_again: Mask
     touched: Mask
     waited: Mask
     vanished: Mask
     pauses: bool
-    """It did nothing but make units wait."""
+    """It was a pause: it did nothing but make units wait."""
+    delays: bool
+    """It can lose nothing by itself."""
 
     @property
     def met(self) -> Mask:
         """All that it had to do with."""
-        met = self.held | self.ran_again | self.touched | self.vanished
+        met = self.held | self.touched | self.vanished
         return met | self.waited if self.pauses else met
 
 
@@ -154,11 +148,11 @@ def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
     return _Evidence(
         held,
         held & (pauses | _received_elsewhere(scene, note)),
-        _ran_again(scene, note),
         _touched(scene, spans, index),
         _waited(scene, spans, index),
         _vanished(scene, note),
         pauses,
+        pauses or note.fault == "slow_network",
     )
 
 
@@ -171,26 +165,14 @@ def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
         for index, one in faults:
             chosen[one.waited] = index
         return chosen
-    for index, one in faults:
+    for index, one in sorted(faults, key=lambda fault: not fault[1].delays):
         chosen[one.touched | one.passed_on] = index
     if trouble == "lost":
         for index, one in faults:
             chosen[one.vanished & (chosen == NOBODY)] = index
-    if trouble != "duplicated":
-        for index, one in faults:
-            chosen[one.held & ~one.passed_on] = index
-        return chosen
-    # A second run is the first fault's that cut a run short; the other way round, of what was
-    # held twice only the last one can have lost it.
-    for index, one in reversed(faults):
-        chosen[one.ran_again] = index
+    for index, one in faults:
+        chosen[one.held & ~one.passed_on] = index
     return chosen
-
-
-def _extra_executions(merged: Merged) -> Numbers:
-    surplus = duplicates(merged).astype(np.int64)
-    extra: Numbers = surplus.reshape(-1, merged.tasks.per_unit).sum(axis=1)
-    return extra
 
 
 def _late(scene: Scene) -> Mask:
@@ -240,7 +222,7 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
     note = scene.notes[index]
     begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
     touched = np.zeros(len(spans.begin_ns), dtype=bool)
-    if note.fault in _WORKER_FAULTS:
+    if note.fault in WORKER_FAULTS:
         return touched
     to = str(note.model.get("to", ""))
     if "broker" in note.fault or to in ("broker", "both"):
@@ -265,7 +247,7 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
     """Units with a task that the fault's processes had, and had not brought to an end: when it
     began (a broker may deliver again while they die), or when it was done."""
     tasks = scene.merged.tasks
-    if note.begin_ns is None or note.fault not in _WORKER_FAULTS:
+    if note.begin_ns is None or note.fault not in WORKER_FAULTS:
         return tasks.some(np.zeros(len(tasks), dtype=bool))
     pids = [*note.died, *note.mains, *note.pool]
     if note.fault == "kill_pool_child":
@@ -276,59 +258,26 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
 
 def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
     """Tasks whose last stamp by a moment is one of these processes', and not that of their end: the
-    result was stored, or the backend refused it."""
+    result was stored, or the backend refused it. Nor had the worker forgotten it: what it had
+    received and not begun when it was cut off is the broker's again."""
     before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
     last = before.last_by_task()
     found = last >= 0
     index = last[found]
     over = np.isin(before.kind[index], (Kind.STORED, Kind.UNSTORED))
+    received = before.kind[index] == Kind.RECEIVED
+    for note in scene.notes:
+        if note.fault in CUT_OFF and (note.struck_ns or FOREVER) <= at_ns:
+            theirs = np.isin(before.pid[index], note.mains)
+            over |= received & theirs & (before.time_ns[index] <= (note.begin_ns or 0))
     found[found] = np.isin(before.pid[index], pids) & ~over
     return found
 
 
 def _received_elsewhere(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that another process received once the fault was done."""
-    received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.struck_ns or FOREVER
+    """Units with a task that another process received since the fault began."""
+    received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
     others = ~np.isin(received.pid, [*note.died, *note.mains])
     found = np.zeros(len(scene.merged.tasks), dtype=bool)
     found[received.place[others & (received.time_ns > since_ns)]] = True
     return scene.merged.tasks.some(found)
-
-
-def _ran_again(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that was begun by the fault's processes, or by a worker that lost its
-    connection by it, and was started once more afterwards."""
-    tasks, all_ = scene.merged.tasks, scene.handlings
-    found = np.zeros(len(tasks), dtype=bool)
-    if note.begin_ns is None:
-        return tasks.some(found)
-    until = note.over_ns or FOREVER
-    before = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns <= until))
-    pids = {*note.died, *note.mains, *note.pool}
-    if disconnects(note.fault):  # whole workers, of which the note may have main processes only
-        pids |= {child for child, parent in all_.parents.items() if parent in note.mains}
-    before = before.chosen(np.isin(before.pid, sorted(pids)))
-    if note.fault not in _KILLS:
-        before = before.chosen(~_cut_by_a_kill(scene, before))
-    # A second start within one process is the broker's doing as well: only the order counts.
-    after = all_.chosen((all_.kind == Kind.STARTED) & (all_.time_ns > note.begin_ns))
-    restarted = after.chosen(tasks.executions[after.place] > 1)
-    found[np.intersect1d(before.place, restarted.place)] = True
-    return tasks.some(found)
-
-
-def _cut_by_a_kill(scene: Scene, starts: Handlings) -> Mask:
-    """Of each of these starts whether its execution never ended, and a fault killed its process
-    once it had begun."""
-    cut = scene.merged.repeats
-    cut = cut.chosen(cut.ending == Ending.CUT)
-    known = set(zip(cut.task.tolist(), cut.process.tolist(), cut.started_ns.tolist(), strict=True))
-    ours = zip(starts.place.tolist(), starts.pid.tolist(), starts.time_ns.tolist(), strict=True)
-    found = np.fromiter((one in known for one in ours), dtype=bool, count=len(starts.place))
-    killed = np.zeros_like(found)
-    for note in scene.notes:
-        if note.fault in _KILLS:
-            ended = starts.time_ns <= (note.struck_ns or FOREVER)
-            killed |= np.isin(starts.pid, sorted(note.died)) & ended
-    cut_by_it: Mask = found & killed
-    return cut_by_it

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.probe.events import Kind
 from harness.probe.ids import first_unit
-from harness.results.attribution import FOREVER, NOBODY, Blame, Refused, Scene, blame
+from harness.results.attribution import Blame, Refused, Scene, blame
 from harness.results.eventlog import all_of_kind
 from harness.results.fault_notes import FaultNote
 from harness.results.fault_records import FaultRecord
@@ -24,6 +24,7 @@ from harness.results.promises import promises
 from harness.results.ran_with import RanWith
 from harness.results.record import RecordedWarning
 from harness.results.recovery import Recovery, level_before, recovery, units_in_order
+from harness.results.second_runs import FOREVER, NOBODY
 from harness.results.summary import Digest
 
 SILENT_S = 5.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.results.attribution import FOREVER
 from harness.results.fault_notes import read_notes
 from harness.results.faulted import aftermath, with_faults
 from harness.results.ledger import BlockEnd
@@ -15,6 +14,7 @@ from harness.results.merge import merge
 from harness.results.periodic import kept_schedule
 from harness.results.ran_with import ran_or_planned, reports_in
 from harness.results.record import BlockRecord, CellRecord, RunRecord
+from harness.results.second_runs import FOREVER
 from harness.results.shape import shape_of
 from harness.results.summary import Digest, digest
 

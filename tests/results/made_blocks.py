@@ -61,6 +61,8 @@ class MadeBlock:
 
     logs: dict[int, list[bytes]] = field(default_factory=dict)
     units: int = 0
+    parents: dict[int, int] = field(default_factory=lambda: {CHILD: MAIN, OTHER_CHILD: OTHER_MAIN})
+    """Pool process -> its worker's main process."""
 
     def unit(self, due_s: float, *, fails: int | None = None) -> int:
         """Publish one, or have its publish call raise after 0.1 s, for the reason of a number."""
@@ -126,11 +128,12 @@ class MadeBlock:
         )
 
     def _write(self, folder: Path) -> None:
-        parents = {CHILD: MAIN, OTHER_CHILD: OTHER_MAIN}
-        roles = {CLIENT: "client", MAIN: "worker", OTHER_MAIN: "worker"}
+        roles = {CLIENT: "client", **dict.fromkeys(self.parents.values(), "worker")}
         for pid, records in self.logs.items():
             role = roles.get(pid, "child")
-            identity = json.dumps({"role": role, "pid": pid, "ppid": parents.get(pid, 1)}).encode()
+            identity = json.dumps(
+                {"role": role, "pid": pid, "ppid": self.parents.get(pid, 1)}
+            ).encode()
             header = (HEADER.pack(MAGIC, len(identity)) + identity).ljust(HEADER_BYTES, b"\0")
             (folder / f"{role}-{pid}-1.evt").write_bytes(header + b"".join(records))
 

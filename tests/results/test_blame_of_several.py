@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from harness.probe.events import Kind
 from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
@@ -121,41 +118,35 @@ def test_a_result_that_the_backend_refused_is_in_nobodys_hand(
     assert [fault.trouble.lost for fault in read.fields["faults"]] == blamed
 
 
-@given(
-    shutdown_s=st.floats(3.1, 4.0),
-    kill_after_s=st.floats(0.1, 2.0),
-    took_s=st.floats(0.2, 3.5),
-    kill=st.sampled_from(["kill_worker", "kill_pool_child", None]),
-)
-@settings(max_examples=40, deadline=None)
-def test_a_kill_in_a_warm_shutdown_is_to_blame_for_what_it_cut(
-    shutdown_s: float, kill_after_s: float, took_s: float, kill: str | None
-) -> None:
-    """By a model: a run is cut if the kill comes before its end, and only then it is the kill's. A
-    run that ended within the shutdown, and is done again, is that of the shutdown."""
+def test_of_two_kills_each_cut_a_run_of_one_unit(tmp_path: Path) -> None:
+    """Begun three times: the second run is the first kill's, the third one the second's."""
     block = MadeBlock()
     steady(block, 0, 3)
-    begun_s = 3.05
-    long = block.unit(3.0)
-    block.receive(long, 3.01)
-    killed_s = shutdown_s + kill_after_s
-    cut = kill is not None and killed_s < begun_s + took_s
-    ended_s = begun_s + took_s
-    block.run(long, begun_s, None if cut else ended_s)
-    again_s = max(killed_s, ended_s) + 1
-    block.receive(long, again_s, other=True)
-    block.run(long, again_s + 0.01, again_s + 0.02, other=True)
-    block.see(long, again_s + 0.03)
-    over_s = killed_s if cut else max(shutdown_s, ended_s)
-    notes = [note("shutdown_worker", shutdown_s, over_s, died=(MAIN, CHILD), mains=(MAIN,))]
-    if cut:
-        notes.append(note(kill or "", killed_s, number=1, died=(MAIN, CHILD), mains=(MAIN,)))
-    with tempfile.TemporaryDirectory() as folder:
-        read = block.read(Path(folder), *notes, settings=LATE, load_s=12)
-    blamed = [fault.trouble.duplicated for fault in read.fields["faults"]]
-    in_hand = ended_s >= shutdown_s
-    assert blamed == ([0, 1] if cut else [1 if in_hand else blamed[0]])
-    if cut:
-        shutdown = read.fields["promises"][0]
-        assert shutdown.about == "shutdown"
-        assert shutdown.kept != "broken"
+    unit = block.unit(2.9)
+    for at_s, other in ((2.95, False), (4.0, True)):
+        block.receive(unit, at_s - 0.01, other=other)
+        block.run(unit, at_s, None, other=other)
+    block.parents[41] = 40
+    block.stamp(40, Kind.RECEIVED, unit, 6.0)
+    for kind in (Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED):
+        block.stamp(41, kind, unit, 6.1)
+    block.see(unit, 6.2)
+    kills = (note("kill_worker", 3.0, **KILL), note("kill_worker", 5.0, number=1, **OTHER_KILL))
+    read = block.read(tmp_path, *kills, settings=LATE)
+    assert [fault.trouble.duplicated for fault in read.fields["faults"]] == [1, 1]
+    assert read.fields["unattributed"].unsound == 0
+
+
+def test_a_slow_network_has_lost_nothing(tmp_path: Path) -> None:
+    """What the broker took along is still not back when the network is slow: that breaks no
+    promise."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    held = block.unit(2.99)
+    block.receive(held, 2.995)
+    steady(block, 4.0, 4.2)
+    broker, slow = note("kill_broker", 3.0, 3.5), note("slow_network", 4.2, 5.0, number=1)
+    read = block.read(tmp_path, broker, slow)
+    assert read.outcome(held) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == [1, 0]
+    assert "broken" not in [promise.kept for promise in read.fields["promises"]]
