@@ -50,6 +50,8 @@ class Interpreter:
     """Where modules that the user's settings import are looked for, after all else."""
     project: Path | None = None
     """Where the user's own application is imported from, if it is what runs."""
+    commit: str | None = None
+    """Of the user's project, if it is a revision that was installed and not the folder as it is."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process: with a folder of its own, no other code is in reach."""
@@ -74,6 +76,8 @@ class Source:
     as long as the environment does; pip runs in it."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """Variables that its build needs."""
+    commit: str | None = None
+    """Which one a git revision is."""
 
 
 def ensure_environment(

@@ -112,7 +112,9 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
     environment = view.record.environment
     several = any(_runs_other_software(cell.record, environment) for cell in view.cells)
     servers = {
-        cell.variant: _cell_facts(cell.record) + (_software(cell.record) if several else "")
+        cell.variant: _cell_facts(cell.record)
+        + (_software(cell.record) if several else "")
+        + _revision(cell.record)
         for cell in view.cells
     }
     yield from servers.items()
@@ -175,6 +177,14 @@ def _runs_other_software(cell: CellRecord, environment: Environment) -> bool:
 def _software(cell: CellRecord) -> str:
     named = [f"{name} {cell.packages[name]}" for name in _SOFTWARE if name in cell.packages]
     return "".join(f"; {words}" for words in [", ".join(named)] if words)
+
+
+def _revision(cell: CellRecord) -> str:
+    """What of the project it ran, where that is not the folder that the run was started in."""
+    if cell.project_commit is None:
+        return ""
+    changed = " with uncommitted changes" if cell.project_dirty else ""
+    return f"; project's git {cell.project_commit[:9]}{changed}"
 
 
 def _cell_facts(cell: CellRecord) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from harness.report.escaping import spreadsheet_text
 from harness.report.look import Look
 from harness.results.emulators import labelled
+from harness.results.facts import project_of
 from harness.results.history import History
 from harness.results.named_metrics import unit_of
 from harness.results.series import Nomination, Point, Series
@@ -133,7 +134,7 @@ def _rows(history: History, series: Series) -> list[Sequence[str]]:
 
 
 def _row(history: History, point: Point, *, changed: bool) -> Sequence[str]:
-    commit = (point.run.environment.git_commit or "-")[:12]
+    commit = (project_of(point.run, point.cell)[0] or "-")[:12]
     marks = ["new level?"] if changed else []
     return (
         printable(point.run.started_at[:16].replace("T", " ")) or "-",
@@ -253,7 +254,7 @@ def _point_dict(point: Point) -> dict[str, Any]:
     return {
         "run": point.run.run_id,
         "started_at": point.run.started_at,
-        "commit": point.run.environment.git_commit,
+        "commit": project_of(point.run, point.cell)[0],
         "value": point.value,
         "blocks": point.blocks,
         "sound": point.sound,

@@ -24,13 +24,20 @@ def facts_of(record: RunRecord, cell: CellRecord) -> dict[str, str]:
     """Everything recorded that may make a difference to a cell's figures."""
     environment = record.environment
     return {
-        COMMIT: environment.git_commit or "",
+        COMMIT: project_of(record, cell)[0] or "",
         "harness": environment.harness,
         "python": environment.python,
         "kernel": environment.kernel,
         **software_of(record, cell),
         **dict(_flat(CONFIG.rstrip("."), cell.config)),
     }
+
+
+def project_of(record: RunRecord, cell: CellRecord) -> tuple[str | None, bool]:
+    """The commit of the user's project that a cell ran, and whether with uncommitted changes."""
+    if cell.project_commit is not None:
+        return cell.project_commit, bool(cell.project_dirty)
+    return record.environment.git_commit, bool(record.environment.git_dirty)
 
 
 def software_of(record: RunRecord, cell: CellRecord) -> dict[str, str]:

@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.results.baselines import read_baselines
 from harness.results.catalog import Catalog, StoredRun
 from harness.results.compare import comparison_plan, is_interleaved
-from harness.results.facts import machine_of
+from harness.results.facts import machine_of, project_of
 from harness.results.identity import places_of, series_key
 from harness.results.liveness import is_being_written
 from harness.results.metrics import Metric
@@ -244,7 +244,7 @@ def _point(
         "not interleaved": not interleaved,
         "killed": record.status == "running",
         record.status: record.status in ("partial", "failed"),
-        "uncommitted changes": bool(record.environment.git_dirty),
+        "uncommitted changes": project_of(record, cell)[1],
     }
     return Point(
         run=record,

@@ -240,6 +240,11 @@ class CellRecord(Stored):
     """`broker` and `backend`: what really ran."""
     packages: dict[str, str] = {}
     """Versions of Python and the packages under which its clients and workers ran."""
+    project_commit: str | None = None
+    """Of the user's project as they ran it, where that is a revision, or a folder of its own; None:
+    that of the folder the harness was started in (`environment.git_commit`)."""
+    project_dirty: bool | None = None
+    """Whether it had uncommitted changes; a revision has none."""
     blocks: tuple[BlockRecord, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.results.comparability import unlike_rates
-from harness.results.facts import difference_words, differences, facts_of, software_of
+from harness.results.facts import difference_words, differences, facts_of, project_of, software_of
 from harness.results.metrics import Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 from harness.results.reruns import Measured, Rerun, not_varied, reruns, run_again
@@ -197,7 +197,7 @@ def _nomination(change: ChangePoint, points: Sequence[Point], rising_is_better: 
 
 
 def _dirty(*points: Point) -> Iterator[Point]:
-    yield from (point for point in points if point.run.environment.git_dirty)
+    yield from (point for point in points if project_of(point.run, point.cell)[1])
 
 
 def _ends(change: ChangePoint, points: Sequence[Point]) -> tuple[Point, Point]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.results.facts import project_of
 from harness.results.identity import matched
 from harness.results.record import CellRecord, RunRecord
 from harness.scenario.wording import printable
@@ -32,6 +33,17 @@ def server_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
         if cell.name in others
         for role in sorted(cell.servers.keys() & others[cell.name].servers.keys())
         for line in _line(role, _server(cell, role), _server(others[cell.name], role))
+    )
+    return tuple(dict.fromkeys(map(printable, lines)))
+
+
+def project_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
+    """One line per commit of the user's project that is another one, `project: base / head`, of two
+    records of one plan."""
+    lines = (
+        line
+        for ours, theirs in zip(base.cells, head.cells, strict=True)
+        for line in _line("project", project_of(base, ours)[0], project_of(head, theirs)[0])
     )
     return tuple(dict.fromkeys(map(printable, lines)))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.results.catalog import StoredRun
 from harness.results.environment_records import Server
+from harness.results.facts import project_of
 from harness.results.figures import PHASES, Distribution
 from harness.results.identity import series_key
 from harness.results.record import BlockRecord, CellRecord, RunRecord
@@ -76,6 +77,7 @@ CELLS = (
     Column("backend", "VARCHAR", "product and version that ran"),
     Column("emulated", "BOOLEAN", "a server of it is an emulator"),
     Column("packages", _PACKAGES, "of its clients and workers"),
+    Column("project_commit", "VARCHAR", "of the project as they ran it"),
     Column("planned", "INTEGER", "blocks"),
     Column("axes", "JSON", "values of the matrix"),
     Column("series", "VARCHAR", "the same for the same cell in every run, whatever its name"),
@@ -206,6 +208,7 @@ def cell_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
             "backend": _server(cell, "backend"),
             "emulated": cell.emulated,
             "packages": cell.packages,
+            "project_commit": project_of(run.record, cell)[0],
             "planned": run.record.order.count(index),
             "axes": cell.axes,
             "series": digest(series_key(cell)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import psutil
 
 import harness
 from harness.affinity import ANYWHERE, Affinity, usable_cores
+from harness.environments import Interpreter
 from harness.results.environment_records import Environment
+from harness.results.record import RunRecord
 
 PACKAGES = (
     *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
@@ -22,7 +25,7 @@ PACKAGES = (
 
 def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
     """Describe this machine; `folder` is the one whose git commit is recorded."""
-    commit, dirty = _git(folder)
+    commit, dirty = commit_of(folder)
     return Environment(
         hostname=socket.gethostname(),
         cpu=_cpu_model(),
@@ -38,6 +41,22 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
         affinity=affinity.described(),
         sched_autogroup=_sched_autogroup(),
     )
+
+
+def with_projects_commits(record: RunRecord, pythons: Sequence[Interpreter]) -> RunRecord:
+    """The record with the commit of the project that each cell runs, where it is another one than
+    that of the folder the harness was started in."""
+    here = record.environment.git_commit, record.environment.git_dirty
+    cells = []
+    for cell, python in zip(record.cells, pythons, strict=True):
+        ran = here
+        if python.commit is not None:
+            ran = python.commit, False
+        elif python.project is not None:
+            ran = commit_of(python.project)
+        commit, dirty = (None, None) if ran == here else ran
+        cells.append(cell.model_copy(update={"project_commit": commit, "project_dirty": dirty}))
+    return record.model_copy(update={"cells": tuple(cells)})
 
 
 def _version(package: str) -> str | None:
@@ -76,7 +95,8 @@ def _own_commit() -> str | None:
         return None
 
 
-def _git(folder: Path) -> tuple[str | None, bool | None]:
+def commit_of(folder: Path) -> tuple[str | None, bool | None]:
+    """The commit of a folder, and whether it has uncommitted changes; None where git knows none."""
     try:
         commit = _git_says(folder, "rev-parse", "HEAD")
         return commit, bool(_git_says(folder, "status", "--porcelain", "--untracked-files=no"))

@@ -73,7 +73,9 @@ def interpreters(
         alone = alone or _probe_alone(workspace)
         modules = project if source is None else source_folder(built[key].parent.parent)
         imports = any(configuration.settings.get(name) for name in IMPORTING)
-        found.append(Interpreter(built[key], alone, modules.absolute() if imports else None))
+        within = modules.absolute() if imports else None
+        commit = None if source is None else source.commit
+        found.append(Interpreter(built[key], alone, within, commit=commit))
     return tuple(found)
 
 

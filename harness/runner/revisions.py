@@ -73,7 +73,8 @@ def source_of(revision: Revision, folder: Path, environ: Mapping[str, str]) -> S
             ) from error
         return _words(target, revision)
 
-    return Source(f"git {revision.commit} {revision.prefix}", unpack, _NO_REPOSITORY)
+    key = f"git {revision.commit} {revision.prefix}"
+    return Source(key, unpack, _NO_REPOSITORY, revision.commit)
 
 
 def _check_links(tar: tarfile.TarFile) -> None:

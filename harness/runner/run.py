@@ -18,12 +18,12 @@ from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus
 from harness.results.salvage import salvaged
 from harness.results.shape import shape_of
 from harness.results.store import RunFolder, new_run_id, read_run
-from harness.results.unlike import environment_differences, server_differences
+from harness.results.unlike import environment_differences, project_differences, server_differences
 from harness.runner.adaptive import Budget
 from harness.runner.block import run_block
 from harness.runner.courier import Courier
 from harness.runner.disk import check_room
-from harness.runner.environment import fingerprint
+from harness.runner.environment import fingerprint, with_projects_commits
 from harness.runner.events import (
     BlockEnded,
     BlockStarts,
@@ -108,6 +108,7 @@ def _run(
         with open_workspace(options.environ) as workspace:
             pythons = _pythons(plan, options, workspace, courier)
             record = planned(plan, options) if begun is None else begun[1]
+            record = _with_commits(record, pythons, options, begun=begun is not None)
             found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
             new = (one for one in found if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
@@ -302,6 +303,18 @@ def _pythons(
         building=lambda title: courier.tell(EnvironmentBuilds(title)),
     )
     return with_projects(plan, pythons, options.project)
+
+
+def _with_commits(
+    record: RunRecord, pythons: Sequence[Interpreter], options: RunOptions, *, begun: bool
+) -> RunRecord:
+    """The record with what each cell runs of the user's project. RecordError where a run that is
+    taken up again began with other commits (unless `options.force`)."""
+    now = with_projects_commits(record, pythons)
+    if not begun:
+        return now
+    refuse_unlike(project_differences(record, now), force=options.force)
+    return record
 
 
 def _opened(

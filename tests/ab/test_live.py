@@ -55,6 +55,13 @@ def test_a_revision_against_pins(tmp_path: Path) -> None:
     assert (base["packages"]["celery"], head["packages"]["celery"]) == ("5.6.3", "5.7.0")
     assert (base["packages"]["kombu"], head["packages"]["kombu"]) == ("5.6.2", "5.7.0")
     assert base["config"]["celery"]["revision"] == commit
+    # The head is no revision: it runs the folder as it is.
+    assert (record["environment"]["git_commit"], record["environment"]["git_dirty"]) == (
+        commit,
+        True,
+    )
+    assert (base["project_commit"], base["project_dirty"]) == (commit, False)
+    assert head["project_commit"] is None
     assert [len(cell["blocks"]) for cell in (base, head)] == [6, 6]
     assert all(block["outcomes"]["ok"] == 10 for cell in (base, head) for block in cell["blocks"])
     # Two in flight, one at a time: at most one per SLEEP_S, but for the first.
@@ -66,7 +73,8 @@ def test_a_revision_against_pins(tmp_path: Path) -> None:
     assert {one["pairs"] for one in comparison["comparisons"]} == {6}
     text = " ".join(done.stdout.split())
     assert f"base: HEAD ({commit[:12]}); head: pins:celery==5.7.0" in text
-    assert "celery 5.6.3, kombu 5.6.2" in text
+    assert f"celery 5.6.3, kombu 5.6.2; project's git {commit[:9]}" in text
+    assert f"project git {commit[:9]}, with uncommitted changes, of the folder" in text
     assert "celery 5.7.0, kombu 5.7.0" in text
     assert "REGRESSION: " in done.stderr
 

@@ -41,7 +41,7 @@ def test_a_revision_runs_its_own_code(tmp_path: Path) -> None:
         "shop/__init__.py": "",
         "shop/app.py": APP.format(version="committed"),
     }
-    make_repository(tmp_path, files)
+    (commit,) = make_repository(tmp_path, files)
     (tmp_path / "shop/app.py").write_text(APP.format(version="uncommitted"))
     words = ("run", "scenarios/s.yaml", "--set")
     done = harness(*words, "config.celery={revision: HEAD}", folder=tmp_path, timeout_s=280)
@@ -49,6 +49,8 @@ def test_a_revision_runs_its_own_code(tmp_path: Path) -> None:
     (path,) = (tmp_path / "results").glob("*/run.json")
     record = json.loads(path.read_text())
     assert record["cells"][0]["packages"]["celery"] == "5.6.3"
+    assert record["cells"][0]["project_commit"] == commit
+    assert record["cells"][0]["project_dirty"] is False
     assert record["cells"][0]["blocks"][0]["outcomes"]["ok"] == 6
     scenario = tmp_path / "scenarios/s.yaml"
     scenario.write_text(SCENARIO.replace("..,", "/,"))

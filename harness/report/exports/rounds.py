@@ -106,6 +106,7 @@ def details_of(cell: CellView) -> dict[str, Any]:
         "remarks": list(remarks_of(cell)),
         "warnings": [warning_sentence(code) for code in warning_codes_of(cell)],
         "emulator": cell.record.emulated,
+        "project_commit": cell.record.project_commit,
         "outcomes": ledger_of(cell),
         "lost_stages": dict(figures.counts.loss),
         "blocks_planned": cell.planned,

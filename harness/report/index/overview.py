@@ -17,7 +17,7 @@ from harness.report.verdicts import gate_counts, verdict_counts
 from harness.report.wording import outcome_words
 from harness.results.catalog import Catalog, StoredRun
 from harness.results.emulators import cell_label, labelled
-from harness.results.facts import facts_of
+from harness.results.facts import facts_of, project_of
 from harness.results.gates import failed_gates
 from harness.results.history import History, Question, history
 from harness.results.identity import series_key
@@ -159,7 +159,6 @@ def _run_line(run: StoredRun, page_folder: Path) -> RunLine:
         for name in ("celery", "kombu")
         if name in environment.packages
     ]
-    dirty = ", uncommitted changes" if environment.git_dirty else ""
     return RunLine(
         run_id=printable(record.run_id),
         started=printable(record.started_at[:16].replace("T", " ")),
@@ -171,10 +170,17 @@ def _run_line(run: StoredRun, page_folder: Path) -> RunLine:
         blocks=len(record.blocks),
         ledger=outcome_words(counts),
         software=printable(listed(software)),
-        commit=printable((environment.git_commit or "")[:9] + dirty),
+        commit=printable(_commits(record)),
         links=tuple(_links(run.folder, page_folder)),
         cells=tuple(map(_cell_line, cells)),
     )
+
+
+def _commits(record: RunRecord) -> str:
+    """Of the project, as each of its cells ran it."""
+    ran = dict.fromkeys(project_of(record, cell) for cell in record.cells)
+    dirty = ", uncommitted changes"
+    return "; ".join(f"{commit[:9]}{dirty if changed else ''}" for commit, changed in ran if commit)
 
 
 def _status(run: StoredRun) -> str:

@@ -1,0 +1,116 @@
+"""Whose commit a report names: the harness' own, and of each side the one that it ran."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.environments import OWN, Interpreter
+from harness.report.history import as_dict
+from harness.report.index.overview import overview
+from harness.report.registry import render
+from harness.results.catalog import StoredRun, scan
+from harness.results.facts import COMMIT, facts_of, project_of
+from harness.results.record import RunRecord
+from harness.results.unlike import project_differences
+from harness.results.views import cell_rows
+from harness.runner.environment import commit_of, with_projects_commits
+from tests.ab.repository import git, make_repository
+from tests.history.stores import asked, paired_run, with_commit
+from tests.report.records import ENVIRONMENT, block, cell, run
+
+HARNESS, FOLDER, BASE, HEAD = ("".join(n * 40) for n in "a7bc")
+NAMES = ("redis[ab=base]/add/closed-8", "redis[ab=head]/add/closed-8")
+
+
+def two_sides(**environment: object) -> RunRecord:
+    """As `harness ab --base REVISION --head REVISION` leaves it."""
+    known = {"harness_commit": HARNESS, "git_commit": FOLDER, "git_dirty": True}
+    sides = zip(NAMES, (BASE, HEAD), strict=True)
+    cells = (
+        cell(name, block(number, number), project_commit=commit, project_dirty=False)
+        for number, (name, commit) in enumerate(sides)
+    )
+    return run(*cells, environment=ENVIRONMENT.model_copy(update=known | environment))
+
+
+@pytest.mark.parametrize("form", ["text", "md", "html"])
+def test_reports_name_the_commit_of_each_side(form: str, tmp_path: Path) -> None:
+    said = " ".join(render(two_sides(), tmp_path, form).split())  # type: ignore[arg-type]
+    for commit in (BASE, HEAD):
+        assert (
+            said.count(f"; project&#39;s git {commit[:9]}")
+            + said.count(f"; project's git {commit[:9]}")
+            == 1
+        ), said[:3000]
+    assert f"harness 0.1.0 (git {HARNESS[:9]})" in said
+    assert f"git {FOLDER[:9]}, with uncommitted changes, of the folder that the run" in said
+
+
+def test_json_has_the_commit_of_each_side(tmp_path: Path) -> None:
+    record = json.loads(render(two_sides(), tmp_path, "json"))
+    assert [one["project_commit"] for one in record["cells"]] == [BASE, HEAD]
+    assert record["environment"]["harness_commit"] == HARNESS
+
+
+def test_a_run_in_one_folder_names_its_commit_once(tmp_path: Path) -> None:
+    said = render(run(cell(NAMES[0], block(0, 0))), tmp_path, "text")
+    assert "project's git" not in said
+
+
+def test_facts_and_tables_have_the_commit_of_the_cell(tmp_path: Path) -> None:
+    record = two_sides()
+    assert [facts_of(record, one)[COMMIT] for one in record.cells] == [BASE, HEAD]
+    rows = list(cell_rows(StoredRun(tmp_path, record)))
+    assert [row["project_commit"] for row in rows] == [BASE, HEAD]
+    plain = run(cell(NAMES[0], block(0, 0)), environment=record.environment)
+    assert project_of(plain, plain.cells[0]) == (FOLDER, True)
+    assert [row["project_commit"] for row in cell_rows(StoredRun(tmp_path, plain))] == [FOLDER]
+
+
+def test_a_history_has_the_commit_of_the_side(tmp_path: Path) -> None:
+    """And no uncommitted changes of a folder that nothing was run from."""
+    sides = [
+        {"project_commit": commit, "project_dirty": False, "axes": {"ab": side}}
+        for side, commit in (("base", BASE), ("head", HEAD))
+    ]
+    nights = [
+        paired_run(night, 1.0, names=NAMES, cells=sides, **with_commit("7", dirty=True))
+        for night in range(2)
+    ]
+    told = as_dict(asked(tmp_path, nights))
+    points = [point for series in told["series"] for point in series["points"]]
+    assert [(point["commit"], point["marks"]) for point in points] == [(HEAD, [])] * 2
+    lines = overview(scan(tmp_path), tmp_path).runs
+    assert [line.commit for line in lines] == [f"{BASE[:9]}; {HEAD[:9]}"] * 2
+
+
+def test_what_a_cell_runs_is_recorded(tmp_path: Path) -> None:
+    """A revision; a project in a repository of its own; the folder the run was started in."""
+    first, second = make_repository(tmp_path / "here", {"a": "1"}, {"a": "2"})
+    (other,) = make_repository(tmp_path / "there", {"b": "1"})
+    (tmp_path / "there" / "b").write_text("2")
+    commit, dirty = commit_of(tmp_path / "here")
+    assert (commit, dirty) == (second, False)
+    record = two_sides(git_commit=commit, git_dirty=dirty)
+    record = record.model_copy(update={"cells": (*record.cells, *record.cells)})
+    pythons = [
+        replace(OWN, commit=first),
+        Interpreter(project=tmp_path / "there"),
+        Interpreter(project=tmp_path / "here"),
+        OWN,
+    ]
+    found = with_projects_commits(record, pythons)
+    assert [(one.project_commit, one.project_dirty) for one in found.cells] == [
+        (first, False),
+        (other, True),
+        (None, None),
+        (None, None),
+    ]
+    git(tmp_path / "there", "commit", "--quiet", "--all", "-m", "on")
+    later = with_projects_commits(record, pythons)
+    [line] = project_differences(found, later)
+    assert line == f"project: {other} / {commit_of(tmp_path / 'there')[0]}"
