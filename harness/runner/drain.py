@@ -86,9 +86,9 @@ class Drain:
         never come, so counts do not tell when all is idle.
 
         It is at rest when nothing has moved for AFTERMATH_S while no living process runs a task,
-        the queue is empty, and the broker holds nothing that it would deliver again within
-        `limit_s` (`redelivery_s`: how long that takes; None: at once). A broker that cannot be
-        asked is not empty.
+        the queue is empty, no task that others published has still to come due, and the broker
+        holds nothing that it would deliver again within `limit_s` (`redelivery_s`: how long that
+        takes; None: at once). A broker that cannot be asked is not empty.
         """
         waits = redelivery_s is not None and redelivery_s < limit_s
         before: tuple[int, ...] = ()
@@ -100,6 +100,7 @@ class Drain:
                 before, moved = counts, now
             complete = expected is not None and counts[2] >= expected + self._spawned()
             quiet = now - moved >= (QUIET_S if complete else AFTERMATH_S)
+            quiet = quiet and time.monotonic_ns() >= self._latest_due_ns()
             if quiet and not self._running() and not self._held(unacknowledged=waits):
                 return True
             if now - began >= limit_s:

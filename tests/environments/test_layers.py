@@ -77,6 +77,28 @@ def test_a_planted_slow_kombu_is_named_and_nothing_else() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("broker", "backend", "used"),
+    [
+        ("sqs", "redis", ("boto3", "redis")),
+        ("redis", "dynamodb", ("boto3", "redis")),
+        ("rabbitmq", "s3", ("amqp", "boto3")),
+        ("rabbitmq", "redis", ("amqp", "redis")),
+        ("redis", "postgresql", ("redis",)),
+    ],
+)
+def test_a_client_library_is_one_of_a_service_that_is_used(
+    broker: str, backend: str, used: tuple[str, ...]
+) -> None:
+    """boto3 speaks to DynamoDB and S3 as well as to SQS; elsewhere it is installed, and idle."""
+    sets = {name: {**packages, "boto3": "1.40.0"} for name, packages in SETS.items()}
+    sets["5.3.1"]["boto3"] = "1.34.0"
+    config = {"name": "c", "broker": {"service": broker}, "backend": {"service": backend}}
+    path = throughput(compared({}, sets=sets, config=config))
+    assert path.steps[0].layer == "client library"
+    assert tuple(change.partition(" ")[0] for change in path.steps[0].changes) == used
+
+
 def test_the_layers_multiply_to_the_whole() -> None:
     path = throughput(compared({"clients": 1.3, "kombu": 0.9, "5.7.0": 0.7}, spread=0.05))
     product = math.prod(step.ratio or math.nan for step in path.steps)

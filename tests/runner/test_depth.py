@@ -48,7 +48,7 @@ def test_it_sees_a_queue_grow(local: Services, configuration: Configuration) -> 
 
 
 class Broken:
-    """Fails at every second look."""
+    """Fails at every second look, in the ways that drivers do, and in others."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -59,7 +59,7 @@ class Broken:
         if self.looks >= 6:
             self.enough.set()
         if self.looks % 2 == 0:
-            raise ServiceError("gone")
+            raise ServiceError("gone") if self.looks % 4 else ValueError("a driver's bug")
         return self.looks
 
 

@@ -11,6 +11,7 @@ import pytest
 from harness.probe.events import Kind, id_bytes
 from harness.probe.recorder import Recorder
 from harness.results.shape import shape_of
+from harness.runner import drain as drain_module
 from harness.runner.drain import QUIET_S, Drain
 from harness.runner.session import quiet_s
 from harness.scenario.loader import load_plan
@@ -53,3 +54,20 @@ def test_an_idle_block_is_over_after_the_quiet(tmp_path: Path) -> None:
     begin = time.monotonic()
     drain.wait(2, 60.0, lambda: True)
     assert 0.4 <= time.monotonic() - begin < QUIET_S
+
+
+def test_after_faults_a_side_task_that_is_not_due_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing moves and the queue is empty, for the worker or the broker holds it until then. A run
+    that a dead process had begun is waited for no more."""
+    monkeypatch.setattr(drain_module, "AFTERMATH_S", 0.1)
+    recorder = Recorder(str(tmp_path), "worker")
+    recorder.record(Kind.STARTED, id_bytes("one"), 1)
+    due_ns = time.monotonic_ns() + 700_000_000
+    recorder.record(Kind.SPAWNED, id_bytes("two"), due_ns)
+    broker: Any = Empty()
+    monkeypatch.setattr(drain_module, "pid_lives", lambda _pid: False)
+    drain = Drain(tmp_path, broker, stores_results=True, spawns=True)
+    assert drain.wait_after_faults(None, 60.0, None, lambda: True)
+    assert time.monotonic_ns() >= due_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -10,17 +11,31 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from harness.errors import ServiceError
 from harness.services.network import BadNetwork, Conditions
 from harness.services.provide import Services
+from harness.services.proxy import Proxy
 from harness.services.round_trips import round_trips_s
 from harness.workspace import Workspace
 from tests.services.cases import RABBITMQ, REDIS, target_of
 
 LINK = "link"
+
+
+class Asked(asyncio.Event):
+    """An event that tells when somebody begins to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.asked.set()
+        return await super().wait()
 
 
 @pytest.fixture
@@ -144,3 +159,27 @@ def test_urls_keep_everything_but_the_address(network: BadNetwork, echo: str) ->
     with pytest.raises(ServiceError, match="cannot be led through") as caught:
         network.through("other", "rediss://user:word@127.0.0.1:1/0")
     assert "word" not in str(caught.value)
+
+
+def test_a_reset_takes_connections_in_their_handshake_along(echo: str) -> None:
+    """It is on its way to the server when all are reset, and the reset is over before it is there:
+    it is gone all the same. The next one gets through."""
+
+    async def told() -> tuple[bool, bytes]:
+        proxy = Proxy()
+        place = await proxy.open(LINK, "127.0.0.1", port_of(echo))
+        joined = proxy._links[LINK].joined = Asked()
+        await proxy.cut(LINK, "hole")  # what comes now waits within its handshake
+        reader, _ = await asyncio.open_connection(place["host"], place["port"])
+        await joined.asked.wait()
+        assert await proxy.cut(LINK, "reset") == {"connections": 0}
+        await proxy.join(LINK)
+        try:
+            gone = await reader.read() == b"never"
+        except ConnectionResetError:
+            gone = True
+        reader, writer = await asyncio.open_connection(place["host"], place["port"])
+        writer.write(b"x")
+        return gone, await reader.read(1)
+
+    assert asyncio.run(asyncio.wait_for(told(), 60)) == (True, b"x")
