@@ -185,6 +185,40 @@ def test_etas_that_fill_a_window(
         assert found["eta_fills_window"]["waiting_units"] == 1
 
 
+@pytest.mark.parametrize(
+    ("broker", "settings", "told_so"),
+    [
+        (RABBITMQ, QUORUM, True),
+        (RABBITMQ, {"task_default_queue_type": "classic"}, False),
+        (RedisBroker(service="redis"), {"worker_eta_task_limit": 4}, False),  # it is meant to
+    ],
+)
+def test_etas_that_fill_a_window_for_each_other(
+    broker: Any, settings: dict[str, Any], told_so: bool
+) -> None:
+    """All wait for as long: none is late by it, and whatever else came would be. What was held
+    before it was measured does not count."""
+    workload = ADD.model_copy(update={"options": MessageOptions(countdown=2.1)})
+    units = [unit(number, 100, 102, 2202, 2203) for number in range(4)]
+    units.append(unit(4, 300, 2204, 2402, 2403))
+    received = [(ident_of(50, 0), 1), *((one.tasks[0].ident, 102) for one in units[:4])]
+    others: list[Record] = [
+        (Kind.RECEIVED, ident, at * MS, 0, 0, int(Reception.ETA)) for ident, at in received
+    ]
+    for kind in (Kind.STARTED, Kind.FINISHED):
+        others.append((kind, ident_of(50, 0), 9 * MS, 0, 0, 0))
+    for one in units[:4]:
+        one.tasks[0].received.clear()
+    found = told(
+        units, workload, ONE_SLOT, "redis", broker=broker, settings=settings, others=others
+    )
+    assert ("eta_fills_window" in found) is told_so
+    if told_so:
+        data = found["eta_fills_window"]
+        assert (data["held"], data["waiting_units"], data["none_due"]) == (4, 1, True)
+        assert data["longest_wait_s"] == pytest.approx(1.902, abs=0.001)
+
+
 def hoard(count: int, workers: int = 1) -> Held:
     received = events(Kind.RECEIVED, *range(1, count + 1))
     received["flags"] = Reception.ETA

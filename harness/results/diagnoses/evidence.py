@@ -145,9 +145,16 @@ class Evidence:
     def ready_ns(self) -> Times:
         """When each unit was to be run, at the earliest: published, and its countdown over, and
         the workers let go."""
-        units = self.merged.units
-        ready: Times = units.publish_ns + self.countdowns_ns
-        return np.maximum(ready, self.merged.release_ns) if self.shape.held else ready
+        ready: Times = self.merged.units.publish_ns + self.countdowns_ns
+        return self._let_go(ready)
+
+    @property
+    def offered_ns(self) -> Times:
+        """When a worker could take each unit's message: published, and the workers let go."""
+        return self._let_go(self.merged.units.publish_ns)
+
+    def _let_go(self, times_ns: Times) -> Times:
+        return np.maximum(times_ns, self.merged.release_ns) if self.shape.held else times_ns
 
     def rows(self, hi: Halves, lo: Halves) -> npt.NDArray[np.int64]:
         """Unit of each task, whose id is given in two halves; -1 for those of no measured unit."""

@@ -49,13 +49,15 @@ def _level(moments: Times, rising: Times, falling: Times) -> npt.NDArray[np.int6
     return level
 
 
-def _blocked(evidence: Evidence, held: Held, concerned: npt.NDArray[np.bool_]) -> _Blocked | None:
-    """What the units concerned waited for workers whose windows the held messages filled."""
+def _blocked(
+    evidence: Evidence, held: Held, concerned: npt.NDArray[np.bool_], ready_ns: Times
+) -> _Blocked | None:
+    """What the units concerned waited, since they were ready, for workers whose windows the held
+    messages filled."""
     _, end_ns = evidence.span_ns
     tasks, published = evidence.merged.tasks, ~evidence.merged.units.publish_failed
     first_ns = tasks.received_ns.reshape(-1, tasks.per_unit)[:, 0]
     taken_ns = np.where(first_ns == MISSING, end_ns, first_ns)
-    ready_ns = evidence.ready_ns
     concerned = concerned & published & (taken_ns > ready_ns)
     if not concerned.any() or not len(held) or evidence.window <= 0:
         return None
@@ -106,7 +108,7 @@ def _rate_limit_starves(evidence: Evidence) -> Data | None:
         return None
     parts, rows = evidence.parts, evidence.rows(*limited.halves())
     theirs = np.unique(parts[rows[rows >= 0]])
-    found = _blocked(evidence, limited, ~np.isin(parts, theirs))
+    found = _blocked(evidence, limited, ~np.isin(parts, theirs), evidence.ready_ns)
     if found is None:
         return None
     labels = [evidence.label(part) for part in theirs.tolist()]
@@ -136,16 +138,29 @@ RATE_LIMIT_STARVES = Diagnosis(
 
 
 def _eta_fills_window(evidence: Evidence) -> Data | None:
-    """Units waited while the window was full of messages that waited for their ETA."""
-    held = evidence.clues.held.because_of(Reception.ETA, but=Reception.LIMITED)
-    limit = evidence.setting("worker_eta_task_limit", None)
-    if not len(held) or not (limit or _is_static(evidence)):
+    """Units waited while the window was full of messages that waited for their ETA. Where such
+    units alone came, none of which was due before it was taken, whatever else comes would wait."""
+    held = _of_measured(evidence, Reception.ETA, but=Reception.LIMITED)
+    limit, static = evidence.setting("worker_eta_task_limit", None), _is_static(evidence)
+    if not len(held) or not (limit or static):
         return None
-    found = _blocked(evidence, held, np.ones(len(evidence.parts), dtype=np.bool_))
-    if found is None or (limit and not _is_static(evidence) and _peak(evidence, held) < limit):
+    everyone = np.ones(len(evidence.parts), dtype=np.bool_)
+    found = _blocked(evidence, held, everyone, evidence.ready_ns)
+    none_due = found is None
+    if none_due and static:
+        found = _blocked(evidence, held, everyone, evidence.offered_ns)
+    if found is None or (limit and not static and _peak(evidence, held) < limit):
         return None
     limits = {} if limit is None else {"eta_task_limit": limit}
-    return {"held": len(held), **found.data, **evidence.told_window, **limits}
+    own = {"none_due": True} if none_due else {}
+    return {"held": len(held), **found.data, **evidence.told_window, **limits, **own}
+
+
+def _of_measured(evidence: Evidence, why: Reception, but: Reception) -> Held:
+    """What was held for a reason, without what the warm-up was done with."""
+    held = evidence.clues.held.because_of(why, but)
+    begin_ns, _ = evidence.span_ns
+    return held.only((held.started_ns == MISSING) | (held.started_ns >= begin_ns))
 
 
 def _is_static(evidence: Evidence) -> bool:
@@ -180,6 +195,7 @@ ETA_FILLS_WINDOW = Diagnosis(
             if data.get("eta_task_limit")
             else ""
         )
+        + ("; none of them was due yet" if data.get("none_due") else "")
     ),
 )
 
@@ -193,10 +209,8 @@ def _peak(evidence: Evidence, held: Held) -> int:
 
 def _eta_hoard(evidence: Evidence) -> Data | None:
     """One worker held very many messages with an ETA, and grew meanwhile."""
-    held, grown = (
-        evidence.clues.held.because_of(Reception.ETA, but=Reception(0)),
-        (evidence.worker_grown_bytes),
-    )
+    held = _of_measured(evidence, Reception.ETA, but=Reception(0))
+    grown = evidence.worker_grown_bytes
     if not len(held) or grown is None or grown < _LEAST_GROWN_BYTES:
         return None
     workers = np.unique(held.worker)
