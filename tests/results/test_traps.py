@@ -149,6 +149,32 @@ def test_rate_limits_that_starve_others(
         assert data["longest_wait_s"] == pytest.approx(1.99, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("broker", "told_so"), [(SqsBroker(service="sqs"), True), (RedisBroker(service="redis"), False)]
+)
+def test_a_worker_that_sleeps_behind_a_window_full_of_limits(broker: Any, told_so: bool) -> None:
+    """Every second one of four places is free, and 0.9 s later the next message is taken: on SQS
+    the worker slept because it had found no room."""
+    parts = Mix.of(MIX.model_dump(), 0).parts(np.arange(64))
+    slow, quick = np.flatnonzero(parts == 0)[:7].tolist(), int(np.flatnonzero(parts == 1)[0])
+    taken = [900, 900, 900, 900, 1900, 2900, 3900]
+    units = [
+        unit(one, 800, taken[place], 1000 * (place + 1), 1000 * (place + 1) + 1)
+        for place, one in enumerate(slow)
+    ]
+    others: list[Record] = []
+    for one, at in zip(units, taken, strict=True):
+        one.tasks[0].received.clear()
+        others.append((Kind.RECEIVED, one.tasks[0].ident, at * MS, 0, 0, int(Reception.LIMITED)))
+    units.append(unit(quick, 850, 4900, 4901, 4902))
+    units.sort(key=lambda one: one.number)
+    found = told(units, MIX, ONE_SLOT, "redis", broker=broker, others=others)
+    assert ("rate_limit_starves" in found) is told_so
+    if told_so:
+        assert found["rate_limit_starves"]["waiting_units"] == 1
+        assert found["rate_limit_starves"]["blocked_s"] == pytest.approx(3.98, abs=0.05)
+
+
 QUORUM = {"task_default_queue_type": "quorum"}
 RABBITMQ = RabbitmqBroker(service="rabbitmq")
 
@@ -379,12 +405,23 @@ def test_processes_that_are_replaced(
 # --- connections --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("opened", "told_so"), [(40, True), (20, True), (19, False), (10, False)])
-def test_connections_for_each_message(opened: int, told_so: bool) -> None:
+@pytest.mark.parametrize(
+    ("opened", "limit", "told_so"),
+    [
+        (40, 0, True),
+        (20, None, True),
+        (19, 0, False),
+        (10, 0, False),
+        (40, 10, False),  # reconnecting, while the broker was gone
+    ],
+)
+def test_connections_for_each_message(opened: int, limit: int | None, told_so: bool) -> None:
     """Ten are what a pool may open; those before the measuring do not count."""
+    settings = {"broker_pool_limit": limit}
     units = [unit(number, 10 + number, 60, 61, 62) for number in range(40)]
     moments = {Kind.CONNECTED: times(*([1] * 50), *range(10, 10 + opened))}
-    found = told(units, ADD, ONE_SLOT, "redis", known={"client_moments": moments})
+    known = {"client_moments": moments}
+    found = told(units, ADD, ONE_SLOT, "redis", settings=settings, known=known)
     assert ("connection_per_publish" in found) is told_so
     if told_so:
         assert found["connection_per_publish"]["connections"] == opened

@@ -25,7 +25,10 @@ def _calls_ns(evidence: Evidence) -> Times:
 
 
 def _connection_per_publish(evidence: Evidence) -> Data | None:
-    """About as many connections were opened as units published."""
+    """About as many connections were opened as units published, for want of a pool."""
+    limit = evidence.ran.settings.get("broker_pool_limit", _POOL)  # None is no pool, too
+    if evidence.decides("broker_pool_limit") and limit:
+        return None  # a broker that was gone for a while, or connections of the user's own
     calls_ns = _calls_ns(evidence)
     opened = len(evidence.within(evidence.clues.client_moments.get(Kind.CONNECTED, calls_ns[:0])))
     allowed = _POOL * max(len(evidence.merged.tags), 1)

@@ -107,6 +107,11 @@ class Evidence:
         return self.ran.transport_option(name, default)
 
     @property
+    def polling_interval_s(self) -> float:
+        """How long a worker on SQS pauses after a poll that found nothing, or no room."""
+        return float(self.transport_option("polling_interval", 1.0) or 0.0)
+
+    @property
     def merged(self) -> Merged:
         """Its stamps."""
         return self.digest.merged

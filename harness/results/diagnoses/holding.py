@@ -69,12 +69,10 @@ def _blocked(
     )
     running = _level(moments, began_ns, ended_ns)
     holding = _level(moments, held.received_ns, gone_ns)
-    blocked = (
-        (_level(moments, ready_ns, taken_ns) > 0)
-        & (running < evidence.slots)
-        & (holding > 0)
-        & (holding + running >= evidence.window * evidence.configuration.worker.count)
-    )
+    places = evidence.window * evidence.configuration.worker.count
+    full = (holding > 0) & (holding + running >= places)
+    waiting = _level(moments, ready_ns, taken_ns) > 0
+    blocked = waiting & (running < evidence.slots) & _until_asked(evidence, moments, full)
     lengths_ns = np.diff(moments) * blocked[:-1]
     until_ns = np.concatenate([[0], np.cumsum(lengths_ns)])
     waited_ns = (
@@ -90,6 +88,25 @@ def _blocked(
     )
     enough = found.seconds >= _LEAST_S and found.share >= _LEAST_SHARE
     return found if enough and found.units else None
+
+
+def _until_asked(
+    evidence: Evidence, moments: Times, full: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """When nothing is taken because the window is or was full: on SQS a worker that finds it full
+    asks again only after polling_interval."""
+    if evidence.configuration.broker.service != "sqs":
+        return full
+    place = np.arange(len(moments))
+    last_full = np.maximum.accumulate(np.where(full, place, -1))
+    ended_ns = moments[np.minimum(last_full + 1, len(moments) - 1)]
+    received_ns = evidence.times("received")
+    none_since = np.searchsorted(received_ns, ended_ns, side="right") == np.searchsorted(
+        received_ns, moments, side="right"
+    )
+    pause_ns = evidence.polling_interval_s * 1e9
+    asleep: npt.NDArray[np.bool_] = (last_full >= 0) & none_since & (moments < ended_ns + pause_ns)
+    return full | asleep
 
 
 def _blocked_words(data: Data) -> str:

@@ -45,7 +45,7 @@ class _Slept:
 
 
 def _slept(evidence: Evidence) -> _Slept:
-    interval_ns = int(_polling_interval_s(evidence) * 1e9)
+    interval_ns = int(evidence.polling_interval_s * 1e9)
     merged = evidence.digest.merged
     known = merged.tasks.received_ns != MISSING
     if evidence.configuration.broker.service != "sqs" or not interval_ns or known.sum() < 2:
@@ -61,10 +61,6 @@ def _slept(evidence: Evidence) -> _Slept:
     span_ns = max(int(received_ns[-1] - published_ns.min()), 1)
     after_full, after_empty = (slept_ns[idle & which].sum() for which in (full, ~full))
     return _Slept(float(after_full) / span_ns, float(after_empty) / span_ns)
-
-
-def _polling_interval_s(evidence: Evidence) -> float:
-    return float(evidence.transport_option("polling_interval", 1.0) or 0.0)
 
 
 def _was_full(
@@ -85,7 +81,7 @@ def _sqs_polling(evidence: Evidence) -> Data | None:
     slept = _slept(evidence)
     if not slept.is_much(slept.after_full):
         return None
-    interval_s = _polling_interval_s(evidence)
+    interval_s = evidence.polling_interval_s
     told = evidence.told_window
     return {"polling_interval_s": interval_s, "slept_share": slept.after_full, **told}
 
@@ -96,7 +92,7 @@ def _sqs_empty_poll(evidence: Evidence) -> Data | None:
     if not slept.is_much(slept.after_empty):
         return None
     return {
-        "polling_interval_s": _polling_interval_s(evidence),
+        "polling_interval_s": evidence.polling_interval_s,
         "wait_time_s": float(evidence.transport_option("wait_time_seconds", 10)),
         "slept_share": slept.after_empty,
     }
