@@ -94,3 +94,10 @@ def test_what_fails_at_once_is_not_measured(site: Site) -> None:
     assert {failed.cell, *measured} in ({0, 2, 3}, {1, 2, 3})
     assert outcomes_of(measured[2]) == {"failed": measured[2].failed_as_meant} == {"failed": 1}
     assert outcomes_of(measured[3])["timed_out"] == 1
+    # Whoever takes the run up may have mended it: it is called anew, and decides again.
+    resumed = site.harness("resume", "latest")
+    assert resumed.code == ExitCode.USAGE
+    (twice,) = [block for block in cells(resumed) if block.failing]
+    assert (twice.cell, twice.failing, twice.error) == (failed.cell, failed.failing, failed.error)
+    assert {block.cell for block in cells(resumed)} == {failed.cell, *measured}
+    assert [block.failing for block in resumed.record.broken_off] == [failed.failing]
