@@ -208,7 +208,7 @@ def gate_counts(results: Sequence[GateResult]) -> str:
 
 
 def _gate_row(one: GateResult, *, flagged: bool) -> Row:
-    cells = (_in_units(one.gate, one.value), _in_units(one.gate, one.limit), gate_words(one))
+    cells = (in_units_of(one.gate, one.value), in_units_of(one.gate, one.limit), gate_words(one))
     return Row(labelled(one.cell, emulated=one.emulated), cells, flagged=flagged)
 
 
@@ -241,12 +241,12 @@ def gate_failure(one: GateResult) -> str:
         comparator = parse_gate(one.gate).comparator
     except GateSyntaxError:  # of a newer harness
         comparator = "against"
-    value, limit = (_in_units(one.gate, figure) for figure in (one.value, one.limit))
+    value, limit = (in_units_of(one.gate, figure) for figure in (one.value, one.limit))
     reason = f" ({printable(one.reason)})" if one.reason else ""
     return f"{value}, wanted {comparator} {limit}{reason}"
 
 
-def _in_units(gate: str, value: float | None) -> str:
+def in_units_of(gate: str, value: float | None) -> str:
     """A value as its metric is written."""
     try:
         kind = parse_gate(gate).measure.kind

@@ -16,8 +16,10 @@ from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
 from harness.results.compare import compare_run
+from harness.results.comparison import GateResult
 from harness.results.record import RunRecord
 from harness.results.store import read_run
+from harness.scenario.gates import parse_gate
 from tests.cli.project import ROOT
 from tests.compare.runs import ratio_run
 from tests.report import records
@@ -106,6 +108,90 @@ def test_a_given_rate_is_no_merit(load: str, good: str) -> None:
 def _x_axis(chart: Chart) -> tuple[str, str]:
     layer = next(one for one in chart.spec["layer"] if one["data"]["name"] == "blocks")
     return layer["encoding"]["x"]["scale"]["type"], layer["encoding"]["x"]["axis"]["title"]
+
+
+# --- limits of gates ------------------------------------------------------------------------------
+
+
+def gated(record: RunRecord, *gates: str) -> RunRecord:
+    """The same limit in every cell; the first cell does not hold it."""
+    results = tuple(
+        GateResult(
+            gate=text,
+            cell=one.name,
+            passed=index > 0,
+            value=0.0,
+            limit=parse_gate(text).limit_at(1.0),
+            judged=not one.emulated,
+        )
+        for text in gates
+        for index, one in enumerate(record.cells)
+    )
+    return record.model_copy(update={"gates": results})
+
+
+@pytest.mark.parametrize(
+    ("gate", "at"),
+    [
+        ("p99(latency.total) < 25ms", {"percentiles": 25.0, "distribution": 25.0, "latency": 25.0}),
+        ("mean(latency.total) < 2s", {"percentiles": 2e3, "distribution": 2e3, "latency": 2e3}),
+        ("throughput > 450", {"throughput": 450.0, "rate": 450.0}),
+        ("worker_cpu < 3ms", {"cpu": 3.0}),
+        ("p99(phase.run) < 1s", {}),
+        ("lost == 0", {}),
+    ],
+)
+def test_a_gates_limit_is_a_line_in_the_chart_of_its_figure(
+    gate: str, at: dict[str, float], tmp_path: Path
+) -> None:
+    record = gated(sampled_run(tmp_path, variants=2, works=1, blocks=1), gate)
+    found: dict[str, tuple[float, str]] = {}
+    for chart in _charts(record, tmp_path):
+        if "gates" in chart.data:
+            [row] = _rows(chart, "gates")
+            [value] = [row[field] for field in row if field not in ("text", "line")]
+            found.setdefault(chart.key.partition("-")[0], (value, row["text"]))
+            rules = [one for one in chart.spec["layer"] if one["data"]["name"] == "gates"]
+            assert rules[0]["mark"]["style"] == "limit"
+            assert "gate" in chart.note
+    assert found == {key: (value, f"! gate {gate}") for key, value in at.items()}
+
+
+def test_the_limit_lies_within_the_axis(tmp_path: Path) -> None:
+    record = gated(
+        sampled_run(tmp_path, variants=1, works=1, blocks=1),
+        "p99(latency.total) < 100s",
+        "throughput > 50000",
+    )
+    layers = _chart(record, "percentiles", tmp_path).spec["layer"]
+    assert layers[0]["encoding"]["y"]["scale"]["domain"][1] > 100e3
+    assert _x_axis(_chart(record, "throughput", tmp_path))[0] == "log"
+
+
+def test_cells_with_limits_of_their_own_have_a_line_each() -> None:
+    record = gated(records.brokers_run(), "throughput > 0.9 * baseline")
+    first, second, *_ = record.gates
+    changed = (first, second.model_copy(update={"limit": 480.0}))
+    chart = _chart(record.model_copy(update={"gates": changed}), "throughput")
+    assert [(row["rate"], row["text"]) for row in _rows(chart, "gates")] == [
+        (0.9, "! gate throughput > 0.9 * baseline, 0.90/s: redis"),
+        (480.0, "gate throughput > 0.9 * baseline, 480/s: rabbitmq"),
+    ]
+
+
+def test_a_limit_that_judges_nothing_says_so() -> None:
+    record = gated(records.costs_run(), "dollars_per_million < 2")
+    only = [one.model_copy(update={"judged": False}) for one in record.gates]
+    chart = _chart(record.model_copy(update={"gates": tuple(only)}), "dollars")
+    assert [row["text"].partition(":")[0] for row in _rows(chart, "gates")] == [
+        "gate dollars_per_million < 2 (not judged)"
+    ]
+
+
+def test_a_search_has_the_limit_of_what_it_found() -> None:
+    record = gated(records.open_loop_run(), "saturation > 700", "p99(latency.total) < 10ms")
+    searched = next(one for one in _charts(record) if "found" in one.data)
+    assert [row["sent"] for row in _rows(searched, "gates")] == [700.0]
 
 
 # --- what went wrong is marked on the chart itself ------------------------------------------------
@@ -390,9 +476,12 @@ def _axis_titles(spec: Any) -> Iterator[str]:
 def test_specifications_are_valid(tmp_path: Path) -> None:
     """Against the JSON Schema of Vega-Lite that Altair ships: one chart of each kind."""
     kinds: dict[str, Chart] = {}
-    sampled = sampled_run(tmp_path, variants=2, works=1, blocks=3)
+    of_loads = ("p99(latency.total) < 1s", "throughput > 1", "saturation > 1")
+    gates = (*of_loads, "worker_cpu < 1s", "dollars_per_million < 9")
+    sampled = gated(sampled_run(tmp_path, variants=2, works=1, blocks=3), *gates)
     made = [*_charts(sampled, tmp_path)]
-    made += [c for name in ("costs", "open-loop", "compared") for c in _charts(ALL[name]())]
+    plain = ("costs", "open-loop", "compared")
+    made += [c for name in plain for c in _charts(gated(ALL[name](), *gates))]
     for chart in made:
         kinds.setdefault(chart.key.partition("-")[0], chart)
     assert set(kinds) == {

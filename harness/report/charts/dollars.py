@@ -16,13 +16,14 @@ from harness.report.charts.chart import (
     wrapped,
 )
 from harness.report.charts.groups import groups
+from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
 from harness.report.cost_tables import price_words
 
 _HEADS = {"cell": "cell", "dollars": "$ per million tasks"}
 _MOST_ROWS = 30
 
 
-def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A bar per cell whose requests have a price."""
     for group in groups(cells, most=_MOST_ROWS, wanted=lambda cell: "dollars" in _costs(cell)):
         labels: list[dict[str, Value]] = []
@@ -35,8 +36,13 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
             labels.append({"row": index, "label": text, "lines": lines, "flagged": flagged})
             rows.append({"row": index, "cell": member.label, "dollars": dollars})
         room = Rows.of(labels)
-        axis = {"title": "dollars per million tasks", "tickCount": 6}
-        yield Chart(
+        x = {
+            "field": "dollars",
+            "type": "quantitative",
+            "axis": {"title": "dollars per million tasks", "tickCount": 6},
+        }
+        limits = gates.of("dollars_per_million", group.members, "dollars")
+        chart = Chart(
             key=f"dollars-{group.key}",
             title=f"{group.title}: dollars per million tasks, shorter is better",
             note="What the requests that were counted would cost: those that are billed, at "
@@ -50,7 +56,7 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
                         "mark": {"type": "bar", "yOffset": room.marks_at, "height": 14},
                         "encoding": {
                             "y": rows_axis(room.count),
-                            "x": {"field": "dollars", "type": "quantitative", "axis": axis},
+                            "x": x,
                             **told(_HEADS),
                         },
                     },
@@ -60,6 +66,7 @@ def dollar_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
             shown="dollars",
             heads=_HEADS,
         )
+        yield with_lines(chart, limits, upright(x), in_front=True)
 
 
 def _costs(cell: CellView) -> Sequence[str]:

@@ -8,6 +8,7 @@ from harness.report.cells import CellView, RunView
 from harness.report.charts.chart import Chart, Gallery
 from harness.report.charts.dollars import dollar_charts
 from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
+from harness.report.charts.limits import GateLines
 from harness.report.charts.rates import rate_charts
 from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.series import blocks_drawn, cell_title, series_charts
@@ -46,15 +47,16 @@ _SUBJECTS = {
 
 def galleries(view: RunView) -> tuple[Gallery, ...]:
     """Those that have a chart, or a word on why there is none. Reads the run's samples."""
+    gates = GateLines(view.record.gates)
     with Samples(view.folder) as samples:
         found = (
             _gallery("ratios", ratio_charts(view.record)),
-            _gallery("throughput", throughput_charts(view.cells)),
-            _latency(view, samples),
+            _gallery("throughput", throughput_charts(view.cells, gates)),
+            _latency(view, samples, gates),
             _gallery("phases", phase_charts(view.cells)),
-            _gallery("rates", rate_charts(view.cells)),
-            *_series(view, samples),
-            _gallery("costs", (*cpu_charts(view.cells), *dollar_charts(view.cells))),
+            _gallery("rates", rate_charts(view.cells, gates)),
+            *_series(view, samples, gates),
+            _gallery("costs", (*cpu_charts(view.cells, gates), *dollar_charts(view.cells, gates))),
         )
     return tuple(gallery for gallery in found if gallery.charts or gallery.missing)
 
@@ -64,12 +66,12 @@ def _gallery(key: str, charts: Iterable[Chart], missing: Iterable[str] = ()) -> 
     return Gallery(key, title, lead, tuple(charts), tuple(missing))
 
 
-def _latency(view: RunView, samples: Samples) -> Gallery:
+def _latency(view: RunView, samples: Samples, gates: GateLines) -> Gallery:
     percentiles, distributions = curves_of(samples, view.cells)
     without = [cell for cell in view.cells if _expected(cell) and cell.name not in percentiles]
     charts = (
-        *percentile_charts(view.cells, percentiles),
-        *distribution_charts(view.cells, distributions),
+        *percentile_charts(view.cells, percentiles, gates),
+        *distribution_charts(view.cells, distributions, gates),
     )
     return _gallery("latency", charts, _missing(without))
 
@@ -84,10 +86,10 @@ def _missing(cells: list[CellView]) -> Iterator[str]:
         yield f"{_NO_SAMPLES} No curve of {names}."
 
 
-def _series(view: RunView, samples: Samples) -> Iterator[Gallery]:
+def _series(view: RunView, samples: Samples, gates: GateLines) -> Iterator[Gallery]:
     """One per cell: what was even and what was not."""
     most = blocks_drawn(len(view.cells))
     for index, cell in enumerate(view.cells):
-        charts = series_charts(samples, index, cell, most)
+        charts = series_charts(samples, index, cell, most, gates)
         missing = () if charts or not _expected(cell) else (_NO_SAMPLES,)
         yield Gallery(f"series-{index}", cell_title(cell), "", charts, missing, folded=True)

@@ -8,6 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Group, Member, groups
+from harness.report.charts.limits import (
+    NO_GATES,
+    GateLines,
+    across,
+    positive,
+    upright,
+    with_lines,
+)
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import NINES, Curve, Samples, distribution_curve, percentile_curve
 from harness.results.pooled import measured_blocks
@@ -15,6 +23,8 @@ from harness.results.pooled import measured_blocks
 _NAMED = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %"}
 _UNWATCHED = "publish call (or the moment a unit was due) to the end of its last task"
 _WATCHED = "publish call (in an open loop: the moment a unit was due) to the result"
+_JUDGED = "latency.total"
+"""The metric of gates that these charts show."""
 _PLACE = (
     "All units are published before the first is run, so this is a unit's place in the queue and "
     "no latency that a caller would see."
@@ -35,7 +45,9 @@ def curves_of(samples: Samples, cells: Sequence[CellView]) -> tuple[dict[str, Cu
     return percentiles, distributions
 
 
-def percentile_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[Chart]:
+def percentile_charts(
+    cells: Sequence[CellView], curves: dict[str, Curve], gates: GateLines = NO_GATES
+) -> Iterator[Chart]:
     """Latency by percentile, the tail stretched: each nine takes as much room as the last."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
@@ -50,18 +62,24 @@ def percentile_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> It
             for member in group.members
             for share, value_s in _points(curves[member.cell.name])
         ]
-        yield Chart(
+        limits = gates.of(_JUDGED, group.members, "ms", 1e3)
+        y = log_axis("ms", what, (*(row["ms"] for row in rows), *positive(limits, "ms")))
+        heads = {"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"}
+        chart = Chart(
             key=f"percentiles-{kind}-{group.key}",
             title=f"{group.title}: {what} by percentile, lower is better",
             note=f"{note} A line ends at the last percentile that its samples can tell.",
-            spec=_percentile_spec([member.label for member in group.members], what, rows),
+            spec=_percentile_spec(y, [member.label for member in group.members], heads),
             data={"percentiles": Columns.of(rows)},
             shown="percentiles",
-            heads={"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"},
+            heads=heads,
         )
+        yield with_lines(chart, limits, across(y))
 
 
-def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[Chart]:
+def distribution_charts(
+    cells: Sequence[CellView], curves: dict[str, Curve], gates: GateLines = NO_GATES
+) -> Iterator[Chart]:
     """Which share of the units took no longer than that."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
@@ -71,11 +89,12 @@ def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> 
             for share, value_s in _points(curves[member.cell.name])
         ]
         heads = {"series": "cell", "ms": f"{what}, ms", "share": "share of units, %"}
-        x = log_axis("ms", what, (row["ms"] for row in rows))
+        limits = gates.of(_JUDGED, group.members, "ms", 1e3)
+        x = log_axis("ms", what, (*(row["ms"] for row in rows), *positive(limits, "ms")))
         y = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]},
              "axis": {"title": "share of units, %"}}  # fmt: skip
         labels = [member.label for member in group.members]
-        yield Chart(
+        chart = Chart(
             key=f"distribution-{kind}-{group.key}",
             title=f"{group.title}: share of units within a {what}, further left is better",
             note=f"{note} A steep line is an even service, a flat piece a gap between two speeds.",
@@ -90,6 +109,7 @@ def distribution_charts(cells: Sequence[CellView], curves: dict[str, Curve]) -> 
             shown="shares",
             heads=heads,
         )  # fmt: skip
+        yield with_lines(chart, limits, upright(x))
 
 
 def _kinds(cells: Sequence[CellView], curves: dict[str, Curve]) -> Iterator[tuple[str, Group]]:
@@ -133,8 +153,7 @@ def _percent(share: float) -> str:
     return f"p{100 * share:.5g}"
 
 
-def _percentile_spec(labels: Sequence[str], what: str, rows: Sequence[Row]) -> Spec:
-    heads = {"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"}
+def _percentile_spec(y: Spec, labels: Sequence[str], heads: Mapping[str, str]) -> Spec:
     ticks = {round(_nines(share), 4): words for share, words in _NAMED.items()}
     words = " : ".join(f"datum.value < {at + 0.1} ? '{text}'" for at, text in ticks.items())
     x = {
@@ -144,6 +163,5 @@ def _percentile_spec(labels: Sequence[str], what: str, rows: Sequence[Row]) -> S
         "axis": {"title": "percentile, each nine stretched alike",
                  "values": list(ticks), "labelExpr": f"{words} : ''"},
     }  # fmt: skip
-    y = log_axis("ms", what, (row["ms"] for row in rows))
     layer = lines_and_points("percentiles", labels, x, y, heads, seen="datum.named")
     return {"height": 280, "layer": layer}

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.groups import Member
+from harness.report.charts.limits import (
+    NO_GATES,
+    GateLines,
+    across,
+    positive,
+    upright,
+    with_lines,
+)
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
 from harness.report.wording import stopped_words
@@ -39,16 +48,29 @@ class _Curve:
     rows: tuple[Row, ...]
     found: float | None
     limit_ms: float | None
+    gates: tuple[Row, ...] = ()
+    """On latency, in ms."""
+    least: tuple[Row, ...] = ()
+    """On the rate that was found."""
 
 
-def rate_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+def rate_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A chart per search, and one per workload that was measured at three rates or more."""
     for index, cell in enumerate(cells):
         for block in cell.blocks:
             if block.saturation is not None and block.load_phases:
-                yield _chart(_searched(index, cell, block, block.saturation))
+                curve = _searched(index, cell, block, block.saturation)
+                yield _chart(replace(curve, least=_limits(gates, "saturation", [cell], "sent")))
     for number, group in enumerate(_at_several_rates(cells)):
-        yield _chart(_steady(number, group))
+        limits = _limits(gates, "latency.total", group, "ms", 1e3)
+        yield _chart(replace(_steady(number, group), gates=limits))
+
+
+def _limits(
+    gates: GateLines, metric: str, cells: Sequence[CellView], field: str, factor: float = 1.0
+) -> tuple[Row, ...]:
+    members = [Member(cell_title(cell), cell) for cell in cells]
+    return tuple(gates.of(metric, members, field, factor))
 
 
 def _searched(index: int, cell: CellView, block: BlockRecord, found: Saturation) -> _Curve:
@@ -135,7 +157,8 @@ def _chart(curve: _Curve) -> Chart:
         "scale": {"padding": 26, "nice": False},
         "axis": {"title": _X_TITLE, "tickCount": 6},
     }
-    y = log_axis("ms", "latency", [*(row["ms"] for row in curve.rows), curve.limit_ms])
+    shown = [*(row["ms"] for row in curve.rows), curve.limit_ms, *positive(curve.gates, "ms")]
+    y = log_axis("ms", "latency", shown)
     layer = lines_and_points("rates", _QUANTILES, x, y, _HEADS)
     data = {"rates": Columns.of(curve.rows)}
     if any(row["broke"] for row in curve.rows):
@@ -146,8 +169,9 @@ def _chart(curve: _Curve) -> Chart:
     if curve.found is not None:
         data["found"] = Columns.of([{"sent": curve.found, "text": "highest rate kept"}])
         layer += _found(x)
-    return Chart(curve.key, curve.title, curve.note, {"height": 260, "layer": layer}, data,
+    chart = Chart(curve.key, curve.title, curve.note, {"height": 260, "layer": layer}, data,
                  "rates", _HEADS)  # fmt: skip
+    return with_lines(chart, curve.gates or curve.least, across(y) if curve.gates else upright(x))
 
 
 def _broken(x: Spec, y: Spec) -> Spec:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
-from harness.report.charts.groups import is_paced, marks_of
+from harness.report.charts.groups import Member, is_paced, marks_of
+from harness.report.charts.limits import NO_GATES, GateLines, across, positive, with_lines
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.results.curves import Samples, Series
 from harness.results.emulators import cell_label
@@ -43,7 +44,9 @@ def blocks_drawn(cells: int) -> int:
     return max(1, min(MOST_BLOCKS, MOST_OF_A_RUN // max(1, cells)))
 
 
-def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tuple[Chart, ...]:
+def series_charts(
+    samples: Samples, index: int, cell: CellView, most: int, gates: GateLines = NO_GATES
+) -> tuple[Chart, ...]:
     """Of one cell, its first `most` blocks; empty if none of them has samples."""
     blocks = measured_blocks(cell.record)[:most]
     found = [(block, samples.series(block)) for block in blocks]
@@ -52,8 +55,8 @@ def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tu
         return ()
     about = _about(cell, timed)
     charts = (
-        _rates(index, cell, timed, about),
-        _latencies(index, cell, timed, about),
+        _rates(index, cell, timed, about, gates),
+        _latencies(index, cell, timed, about, gates),
         _under_way(index, cell, timed, about, samples),
     )
     return tuple(chart for chart in charts if chart is not None)
@@ -62,6 +65,10 @@ def series_charts(samples: Samples, index: int, cell: CellView, most: int) -> tu
 def cell_title(cell: CellView) -> str:
     """Its name and what has to be known of it."""
     return ", ".join([cell_label(cell.record), *marks_of(cell)])
+
+
+def _alone(cell: CellView) -> tuple[Member, ...]:
+    return (Member("", cell),)
 
 
 def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
@@ -75,7 +82,9 @@ def _about(cell: CellView, timed: Sequence[_Timed]) -> str:
     return f"{blocks}From raw samples, in intervals of {every}."
 
 
-def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart:
+def _rates(
+    index: int, cell: CellView, timed: Sequence[_Timed], about: str, gates: GateLines
+) -> Chart:
     planned = is_paced(cell) or any(one.block.load_phases for one in timed)
     rows: list[Row] = []
     for one in timed:
@@ -89,11 +98,14 @@ def _rates(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> C
     labels = ["completed", *(["due"] if planned else [])]
     good = "completed close to due is better" if planned else "higher and even is better"
     heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
-    return _chart(f"rate-{index}", f"{cell_title(cell)}: units per second, {good}", about, rows, y,
-                  labels, heads, timed)  # fmt: skip
+    title = f"{cell_title(cell)}: units per second, {good}"
+    chart = _chart(f"rate-{index}", title, about, rows, y, labels, heads, timed)
+    return with_lines(chart, gates.of("throughput", _alone(cell), "value"), across(y))
 
 
-def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) -> Chart | None:
+def _latencies(
+    index: int, cell: CellView, timed: Sequence[_Timed], about: str, gates: GateLines
+) -> Chart | None:
     rows: list[Row] = []
     for one in timed:
         for kind, values in (("p50", one.series.p50_s), ("p99", one.series.p99_s)):
@@ -102,10 +114,12 @@ def _latencies(index: int, cell: CellView, timed: Sequence[_Timed], about: str) 
     if not any(row["value"] for row in rows):
         return None
     what = "place in the queue" if cell.backlog else "latency"
-    y = log_axis("value", what, (row["value"] for row in rows))
+    limits = gates.of("latency.total", _alone(cell), "value", 1e3)
+    y = log_axis("value", what, (*(row["value"] for row in rows), *positive(limits, "value")))
     heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
     title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
-    return _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
+    chart = _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)
+    return with_lines(chart, limits, across(y))
 
 
 def _under_way(

@@ -19,6 +19,7 @@ from harness.report.charts.chart import (
     wrapped,
 )
 from harness.report.charts.groups import Group, groups
+from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
 from harness.results.figures import PHASES
 from harness.units import format_duration
 
@@ -94,19 +95,28 @@ def phase_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
             yield _chart(_TIME, group, key, note)
 
 
-def cpu_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
-    """CPU time that a task takes, by process."""
+def cpu_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
+    """CPU time that a task takes, by process. The workers' part begins at zero, so a limit on it is
+    a line; the others' parts begin anywhere."""
     for group in groups(cells, most=_MOST_ROWS, wanted=_having(_CPU)):
-        yield _chart(_CPU, group, "", "")
+        chart = _chart(_CPU, group, "", "")
+        limits = [] if _in_shares(_CPU, group) else gates.of("worker_cpu", group.members, "ms", 1e3)
+        x = {"field": "ms", "type": "quantitative"}
+        yield with_lines(chart, limits, upright(x), in_front=True)
 
 
 def _having(stack: _Stack) -> Callable[[CellView], bool]:
     return lambda cell: sum(stack.values_ms(cell).values()) > 0
 
 
+def _in_shares(stack: _Stack, group: Group) -> bool:
+    totals = [sum(stack.values_ms(member.cell).values()) for member in group.members]
+    return max(totals) > _FAR_APART * min(totals)
+
+
 def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
     totals = [sum(stack.values_ms(member.cell).values()) for member in group.members]
-    shares = max(totals) > _FAR_APART * min(totals)
+    shares = _in_shares(stack, group)
     rows: list[dict[str, Value]] = []
     labels: list[dict[str, Value]] = []
     for index, (member, total) in enumerate(zip(group.members, totals, strict=True)):

@@ -19,6 +19,7 @@ from harness.report.charts.chart import (
     x_axis,
 )
 from harness.report.charts.groups import Group, Member, groups, is_paced
+from harness.report.charts.limits import NO_GATES, GateLines, positive, upright, with_lines
 from harness.report.intervals import block_values, interval_of
 from harness.stats.paired import Estimate
 from harness.units import format_number
@@ -41,17 +42,17 @@ _BLOCK = {"cell": "cell", "block": "block", "rate": "units/s", "status": "status
 Row = Mapping[str, Value]
 
 
-def throughput_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+def throughput_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A chart per group of cells."""
     for group in groups(cells, most=_MOST_ROWS, wanted=_measured):
-        yield _chart(group)
+        yield _chart(group, gates.of("throughput", group.members, "rate"))
 
 
 def _measured(cell: CellView) -> bool:
     return cell.figures.throughput_per_s is not None
 
 
-def _chart(group: Group) -> Chart:
+def _chart(group: Group, limits: Sequence[Row]) -> Chart:
     rows = [_summary(index, member) for index, member in enumerate(group.members)]
     dots = [dot for index, member in enumerate(group.members) for dot in _dots(index, member)]
     data = {"cells": Columns.of(rows), "blocks": Columns.of(dots)}
@@ -59,15 +60,23 @@ def _chart(group: Group) -> Chart:
     good = "further right"
     if all(is_paced(member.cell) for member in group.members):
         good = "as many as were due, over the time until the last result,"
-    return Chart(
+    lines = positive(limits, "rate")
+    scale, title = x_axis("completed units per second", [*rates, *lines])
+    # An interval of two blocks may reach anywhere: the axis is for what was measured.
+    if scale["type"] == "linear":
+        ends = [float(row["high"] or 0) for row in rows]
+        scale["domainMax"] = max(*rates, *lines, min(max(ends), _ROOM * max(rates)))
+    chart = Chart(
         key=f"throughput-{group.key}",
         title=f"{group.title}: completed units per second, {good} is better",
         note=_NOTE,
-        spec=_spec(rows, rates),
+        spec=_spec(rows, scale, title),
         data=data,
         shown="cells",
         heads=_SUMMARY,
     )
+    x = {"field": "rate", "type": "quantitative", "scale": scale}
+    return with_lines(chart, limits, upright(x))
 
 
 def _summary(index: int, member: Member) -> Row:
@@ -113,12 +122,7 @@ def _dots(index: int, member: Member) -> Iterator[Row]:
         }
 
 
-def _spec(rows: Sequence[Row], rates: Sequence[float]) -> Spec:
-    scale, title = x_axis("completed units per second", rates)
-    # An interval of two blocks may reach anywhere: the axis is for what was measured.
-    if scale["type"] == "linear":
-        ends = [float(row["high"] or 0) for row in rows]
-        scale["domainMax"] = max(*rates, min(max(ends), _ROOM * max(rates)))
+def _spec(rows: Sequence[Row], scale: Spec, title: str) -> Spec:
     room = Rows.of(rows)
     y = rows_axis(room.count)
     return {

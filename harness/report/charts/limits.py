@@ -1,0 +1,137 @@
+"""The limits of gates: a line, with its gate's words, in the chart of the figure that it judges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.groups import Member
+from harness.report.verdicts import in_units_of
+from harness.results.comparison import GateResult
+from harness.scenario.gates import Gate, GateSyntaxError, parse_gate
+from harness.scenario.wording import listed, printable
+
+DATA = "gates"
+"""Name of the dataset in a chart."""
+_NOTE = "A dashed line is the limit of a gate."
+_LINE_HEIGHT = 13
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class GateLines:
+    """What became of a run's gates, for the charts of its cells."""
+
+    results: tuple[GateResult, ...] = ()
+
+    def of(
+        self, metric: str, members: Sequence[Member], field: str, factor: float = 1.0
+    ) -> list[Row]:
+        """A row per limit on a metric of these cells: `field` is the limit times `factor`, which
+        turns base units into the axis' own. Where cells have limits of their own (a baseline's),
+        or not all of them have one, the words say whose it is."""
+        rows: list[Row] = []
+        for (text, limit), found in self._limits(metric, members).items():
+            words = _words(text, limit, found)
+            if len(found) < len(members):
+                words += f": {listed(member.label for member, _ in found)}"
+            rows.append({field: limit * factor, "text": words, "line": len(rows)})
+        return rows
+
+    def _limits(
+        self, metric: str, members: Sequence[Member]
+    ) -> Mapping[tuple[str, float], list[tuple[Member, GateResult]]]:
+        by_cell = {member.cell.name: member for member in members}
+        found: dict[tuple[str, float], list[tuple[Member, GateResult]]] = {}
+        for one in self.results:
+            gate, member = _parsed(one.gate), by_cell.get(one.cell)
+            if member is None or gate is None or gate.measure.metric != metric:
+                continue
+            if one.limit is not None and math.isfinite(one.limit):
+                found.setdefault((one.gate, one.limit), []).append((member, one))
+        return found
+
+
+def _parsed(text: str) -> Gate | None:
+    try:
+        return parse_gate(text)
+    except GateSyntaxError:  # of a newer harness
+        return None
+
+
+def _words(text: str, limit: float, found: Sequence[tuple[Member, GateResult]]) -> str:
+    """`! gate p99(latency.total) < 1.1 * baseline, 230 ms`."""
+    words = f"gate {printable(text)}"
+    gate = _parsed(text)
+    if gate is not None and gate.needs_baseline:
+        words += f", {in_units_of(text, limit)}"
+    if not any(one.judged for _, one in found):
+        return f"{words} (not judged)"
+    fails = any(one.judged and one.passed is False for _, one in found)
+    return f"! {words}" if fails else words
+
+
+NO_GATES = GateLines()
+
+
+def with_lines(
+    chart: Chart, rows: Sequence[Row], lines: Sequence[Spec], *, in_front: bool = False
+) -> Chart:
+    """The chart with these limits, drawn behind all else or in front of it (bars would hide them);
+    itself without any."""
+    if not rows:
+        return chart
+    drawn = chart.spec["layer"]
+    return replace(
+        chart,
+        note=f"{chart.note} {_NOTE}",
+        spec={**chart.spec, "layer": [*drawn, *lines] if in_front else [*lines, *drawn]},
+        data={**chart.data, DATA: Columns.of(rows)},
+    )
+
+
+def positive(rows: Sequence[Row], field: str) -> list[float]:
+    """Limits that a logarithmic axis can show."""
+    return [value for row in rows if isinstance(value := row[field], float) and value > 0]
+
+
+def across(y: Spec, data: str = DATA) -> list[Spec]:
+    """Horizontal lines with their words at the left, in turn above and below."""
+    rule = {"data": {"name": data}, "mark": {"type": "rule", "style": "limit"},
+            "encoding": {"y": y}}  # fmt: skip
+    return [rule, *(_beside(y, data, place) for place in (0, 1))]
+
+
+def _beside(y: Spec, data: str, place: int) -> Spec:
+    return {
+        "data": {"name": data},
+        "transform": [{"filter": f"datum.line % 2 === {place}"}],
+        "mark": {"type": "text", "style": "soft-text", "align": "left",
+                 "baseline": ("bottom", "top")[place], "dx": 4, "dy": (-3, 4)[place],
+                 "limit": {"expr": "width"}},
+        "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text", "type": "nominal"}},
+    }  # fmt: skip
+
+
+def upright(x: Spec, data: str = DATA) -> list[Spec]:
+    """Vertical lines with their words above the chart, one above the other."""
+    return [
+        {"data": {"name": data}, "mark": {"type": "rule", "style": "limit"},
+         "encoding": {"x": x}},
+        *_above(x, data),
+    ]  # fmt: skip
+
+
+def _above(x: Spec, data: str) -> Iterator[Spec]:
+    """Towards the side that has more room."""
+    left = f"scale('x', datum[{x['field']!r}]) < width / 2"
+    yield {
+        "data": {"name": data},
+        "mark": {"type": "text", "style": "soft-text", "baseline": "bottom",
+                 "align": {"expr": f"{left} ? 'left' : 'right'"},
+                 "dy": {"expr": f"-4 - {_LINE_HEIGHT} * datum.line"},
+                 "limit": {"expr": "width"}},
+        "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text", "type": "nominal"}},
+    }  # fmt: skip
