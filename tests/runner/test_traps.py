@@ -245,16 +245,15 @@ def test_reserved_messages_beyond_the_visibility_timeout(site: Site) -> None:
 
 
 def test_a_worker_full_of_etas(site: Site) -> None:
+    """It has taken them all long before the first is due, however slow the machine is. Where it is
+    silent, records made by hand tell (tests/results/test_traps.py)."""
     site.configuration(worker={"pool": "threads", "concurrency": 2})
     site.scenario(
-        matrix={"settings.worker_eta_task_limit": [None, 300]},
-        workloads=[{"workload": "add", "payload_bytes": 8000, "options": {"countdown": "3s"}}],
-        loads=BACKLOG,
-        measure={"units": 600, "warmup": 0, "timeout": "30s"},
+        workloads=[{"workload": "add", "payload_bytes": 8000, "options": {"countdown": "12s"}}],
+        loads=[{"load": "backlog", "publish": "batch"}],
+        measure={"units": 600, "warmup": 0, "timeout": "60s"},
     )
-    ended = site.run()
-    assert_told_of_the_first_only(ended, "eta_hoard")
-    (data,) = where(ended, "eta_hoard").values()
+    (data,) = where(site.run(), "eta_hoard").values()
     assert data["held"] == 600
     assert data["bytes_each"] > 8000
 
