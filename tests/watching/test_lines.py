@@ -46,7 +46,7 @@ def test_how_long_it_may_take_is_said_first(capsys: pytest.CaptureFixture[str]) 
         if isinstance(event, RunPlanned)
     ]
     said = _said(capsys, Lines(), events)
-    assert said == "12 blocks, each at most 3 min 5 s, 37 min in all\n"
+    assert said == "12 blocks, each at most 3 min 5 s, 37 min in all, if nothing comes back\n"
 
 
 def test_no_block_is_silent_for_more_than_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

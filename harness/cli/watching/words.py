@@ -48,13 +48,14 @@ def rough(seconds: float) -> str:
 
 
 def at_most_words(found: AtMost) -> str:
-    """`12 blocks, each at most 3 min 5 s, 37 min in all`. Whole seconds, upwards."""
+    """`12 blocks, each at most 3 min 5 s, 37 min in all, if nothing comes back`. Whole seconds,
+    upwards."""
     blocks = "1 block" if found.blocks == 1 else f"{found.blocks:,} blocks"
     block_s = math.ceil(found.block_s)
     minutes = f"{block_s // 60} min {block_s % 60} s" if block_s >= 60 else f"{block_s} s"
     if found.blocks < 2:
         return f"{blocks}, at most {minutes}"
-    return f"{blocks}, each at most {minutes}, {rough(found.run_s)} in all"
+    return f"{blocks}, each at most {minutes}, {rough(found.run_s)} in all, if nothing comes back"
 
 
 def stage_words(tick: Tick) -> str:
