@@ -99,14 +99,32 @@ Figure = Callable[[BlockRecord], float | None]
 """One figure of a block; None where it has none."""
 
 
-def _traffic(*endings: str) -> Figure:
-    """Per task, of all the servers that have a figure with one of these endings; None for none."""
+def _traffic(*endings: str, billed: bool = False) -> Figure:
+    """Per task, of all the servers that have a figure with one of these endings; None for none.
+    Without what went by while nothing happened to any task, unless that is billed, too."""
 
     def figure(block: BlockRecord) -> float | None:
-        found = [value for name, value in block.traffic.items() if name.endswith(endings)]
+        idle = {} if billed else block.idle_traffic
+        found = [
+            value - idle.get(name, 0.0)
+            for name, value in block.traffic.items()
+            if name.endswith(endings)
+        ]
         return sum(found) if found else None
 
     return figure
+
+
+def _idle(block: BlockRecord) -> float | None:
+    """The commands, messages and requests that are taken out."""
+    found = [n for name, n in block.idle_traffic.items() if name.endswith(_PIECES)]
+    return sum(found) if found else None
+
+
+_PIECES = (
+    *("redis.commands", "rabbitmq.publishes", "rabbitmq.deliveries", "rabbitmq.acks"),
+    "sqs.requests",
+)
 
 
 def _each(total: int | None, count: int | None) -> float | None:
@@ -127,7 +145,8 @@ COSTS: Mapping[str, Figure] = {
     "deliveries": _traffic("rabbitmq.deliveries"),
     "acks": _traffic("rabbitmq.acks"),
     "requests": _traffic("sqs.requests"),
-    "billed": _traffic("sqs.billed_requests"),
+    "billed": _traffic("sqs.billed_requests", billed=True),
+    "idle_traffic": _idle,
     "bytes": _traffic(".bytes_in", ".bytes_out"),
     "dollars": lambda block: block.dollars_per_million_tasks,
     "results_stored": lambda block: block.results_stored,

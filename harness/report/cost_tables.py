@@ -74,6 +74,7 @@ _TRAFFIC = (
     _figure("deliveries", format_number, "deliveries"),
     _figure("acks", format_number, "acks"),
     _figure("requests", format_number, "requests"),
+    _figure("idle_traffic", format_number, "idle"),
     _figure("billed", format_number, "billed"),
     _figure("bytes", format_bytes, "bytes"),
     _figure("dollars", format_number, "$/million"),
@@ -96,6 +97,8 @@ _LEFT_NOTE = (
 )
 _TRAFFIC_NOTE = (
     "Per executed task. commands: of Redis. publishes, deliveries, acks: messages of RabbitMQ. "
-    "requests: to SQS, repeated attempts too. billed: as SQS would count them, each further 64 KiB "
-    "of a payload (or what the prices say) as one more. bytes: to and from broker and backend."
+    "requests: to SQS, repeated attempts too. idle: polls, heartbeats and the like, counted while "
+    "nothing happened to any task, shared out among the tasks; in no other column but billed. "
+    "billed: as SQS would count requests, each further 64 KiB of a payload (or what the prices "
+    "say) as one more. bytes: to and from broker and backend."
 )

@@ -147,6 +147,10 @@ class BlockRecord(Stored):
     traffic: dict[str, float] = {}
     """Per execution, e.g. `redis.commands`, `redis.command.lpush`, `rabbitmq.acks`,
     `sqs.requests.SendMessage`; `bytes_in` and `bytes_out` as the server sees them."""
+    idle_traffic: dict[str, float] = {}
+    """Of `traffic`: what went by while nothing happened to any task, by polls and heartbeats, also
+    per execution. Of Redis and RabbitMQ only where enough of the block was quiet to see it; of SQS
+    the receives that brought no message. Empty in records of older versions."""
     dollars_per_million_tasks: float | None = None
     """What SQS' billed requests would cost at the prices of `prices_date`."""
     prices_date: str = ""

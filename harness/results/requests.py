@@ -13,6 +13,8 @@ from harness.probe.events import SQS_REQUESTS, Kind
 from harness.results.eventlog import Events, all_of_kind
 
 _RECEIVE = SQS_REQUESTS.index("ReceiveMessage")
+_LEAST_MESSAGE_BYTES = 400
+"""A task's message has more in its headers alone; an empty answer has at most 250, as XML."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Requests:
     """Of the bodies, without HTTP's headers."""
     billed: int
     """As many requests as AWS would bill: each chunk of a payload is one."""
+    empty: int = 0
+    """Receives that brought no message."""
 
     @property
     def total(self) -> int:
@@ -47,6 +51,7 @@ def requests_in(folder: Path, begin_ns: int, end_ns: int, chunk_bytes: int) -> R
         sent_bytes=int(sent.sum()),
         received_bytes=int(received.sum()),
         billed=len(asked) + more,
+        empty=int((brought < _LEAST_MESSAGE_BYTES).sum()),
     )
 
 

@@ -15,6 +15,7 @@ from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.eventlog import versions_in
 from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
+from harness.results.idle_traffic import idle_traffic
 from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import Merged, merge
@@ -28,6 +29,8 @@ from harness.runner import costs, depth, results_left
 from harness.runner.job import BlockJob
 from harness.runner.logs import mismatches_in
 from harness.runner.session import Measured
+from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.tracking_models import TrackingWorkload
 
 
 def record_block(
@@ -49,7 +52,8 @@ def record_block(
     kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
     periodic, fires = kept or (None, None)
     files = _write(job, measured, result, fires)
-    cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices)
+    idle = _idle(job, measured, result.merged)
+    cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices, idle)
     clues = clues_in(job.events, redact)
     evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
@@ -109,6 +113,18 @@ def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> 
     held = measured.left_unacknowledged + measured.waiting
     ran = ran_or_planned(reports, config)
     return replace(result, fields=with_faults(result, after, config, ran, held))
+
+
+def _idle(job: BlockJob, measured: Measured, merged: Merged) -> Mapping[str, float]:
+    """Traffic that was nobody's work. A caller that looks for its result again and again is at
+    work, though no stamp says so; so is a slow network. Where something was broken, silence is no
+    idling."""
+    spent, workload = measured.costs, job.cell.workload
+    unclear = measured.faults or job.cell.configuration.network is not None
+    if spent is None or unclear or isinstance(workload, TrackingWorkload):
+        return {}
+    own = merged if isinstance(workload, OwnTaskWorkload) else None
+    return idle_traffic(job.events, spent.looks, (spent.begin_ns, spent.end_ns), own)
 
 
 def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath | None:

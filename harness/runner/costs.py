@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.clock import monotonic_ns
 from harness.errors import HarnessError, ServiceError
+from harness.results.idle_traffic import BUSY_PER_S, Look, pieces_per_s
 from harness.results.record import RecordedWarning
 from harness.results.requests import Requests, requests_in
 from harness.runner.depth import DepthSampler
@@ -22,6 +24,11 @@ from harness.usage import Usage, forget_peaks, usage_of
 _SETTLE_LOOK_S = 0.05
 _SETTLE_S = 1.0
 """How long the last acknowledgements may take to arrive after the last result."""
+_SHORTEST_PAUSE_NS = 250_000_000
+_LONGEST_PAUSE_NS = 4_000_000_000
+"""Between two looks for idling."""
+_READING_TAKES_AT_MOST = 200
+"""A read that takes 5 ms is made once a second."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Costs:
     depth_failed: int = 0
     depth_exact: bool = True
     fifo: bool = False
+    looks: Mapping[str, Sequence[Look]] = field(default_factory=dict)
+    """Of each server, under its name in `traffic`, its counters now and then meanwhile."""
 
 
 @dataclass
@@ -67,11 +76,38 @@ class _Server:
     peak_known: bool = True
     starts: int = 0
     """How often the harness had started it when the measuring began."""
+    looks: list[Look] = field(default_factory=list)
+    pause_ns: int = 0
+    due_ns: int = 0
+    """When its counters are to be read again meanwhile."""
 
     @property
     def is_the_same(self) -> bool:
         """Nobody has restarted it since: counters and CPU time go on from where they were."""
         return starts_of(self.service) == self.starts
+
+    def look(self) -> float:
+        """Read its counters, if it is time to; in how many seconds it is time again."""
+        now_ns = monotonic_ns()
+        if now_ns >= self.due_ns:
+            self._read(now_ns)
+            now_ns = monotonic_ns()
+        return (self.due_ns - now_ns) / 1e9
+
+    def _read(self, begin_ns: int) -> None:
+        """One that is at work is left alone for longer each time."""
+        counters = None
+        with suppress(ServiceError):
+            counters = self.service.counters()
+        took_ns = monotonic_ns() - begin_ns
+        if counters is None:
+            self.due_ns = begin_ns + _LONGEST_PAUSE_NS
+            return
+        self.looks.append(Look(begin_ns, begin_ns + took_ns, counters.figures))
+        busy = len(self.looks) > 1 and pieces_per_s(*self.looks[-2:]) >= BUSY_PER_S
+        shortest_ns = max(_SHORTEST_PAUSE_NS, took_ns * _READING_TAKES_AT_MOST)
+        self.pause_ns = max(2 * self.pause_ns, shortest_ns) if busy else shortest_ns
+        self.due_ns = begin_ns + min(self.pause_ns, _LONGEST_PAUSE_NS)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -106,7 +142,7 @@ class CostMeter:
         for server in self._servers:  # last of all: reading counters is the servers' work, too
             server.used = usage_of(server.pids)
         # Not before: a look that is answered but not yet noted would be somebody else's.
-        self._sampler = DepthSampler(self._namespace).__enter__()
+        self._sampler = DepthSampler(self._namespace, meanwhile=self._look).__enter__()
 
     def end(self) -> Costs:
         """When the load is over. Raises nothing; may wait up to a second for the last acks."""
@@ -125,7 +161,13 @@ class CostMeter:
             depth_failed=sampler.failed,
             depth_exact=self._namespace.exact_depth,
             fifo=self._namespace.queue.endswith(".fifo"),
+            looks=self.looks,
         )
+
+    @property
+    def looks(self) -> Mapping[str, tuple[Look, ...]]:
+        """Of each server that nobody else uses, its counters now and then so far."""
+        return {one.name: tuple(one.looks) for one in self._servers if not _is_shared(one)}
 
     def latest_depth(self) -> int | None:
         """What the sampler found when it last looked; the broker is not asked."""
@@ -141,6 +183,15 @@ class CostMeter:
         if self._sampler is not None:
             sampler.__exit__(None, None, None)
         return sampler
+
+    def _look(self) -> float:
+        """Read the counters of servers that may be idle; when to come again."""
+        looking = [
+            server
+            for server in self._servers
+            if server.before is not None and not _is_shared(server) and server.is_the_same
+        ]
+        return min((server.look() for server in looking), default=_LONGEST_PAUSE_NS / 1e9)
 
     def _figures(self, server: _Server) -> Mapping[str, int] | None:
         try:
@@ -193,8 +244,15 @@ def _is_shared(server: _Server) -> bool:
     return server.before is not None and server.service.info.provider == "external"
 
 
-def fields(costs: Costs | None, executions: int, events: Path, prices: Prices) -> dict[str, Any]:
-    """Fields of `BlockRecord` by name: what costs came to per execution of a measured task."""
+def fields(
+    costs: Costs | None,
+    executions: int,
+    events: Path,
+    prices: Prices,
+    idle: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Fields of `BlockRecord` by name: what costs came to per execution of a measured task.
+    `idle`: how much of the traffic was nobody's work."""
     if costs is None:
         return {}
     backend = costs.backend or ServerCost()
@@ -206,15 +264,22 @@ def fields(costs: Costs | None, executions: int, events: Path, prices: Prices) -
     }
     if not executions:
         return found
-    totals = dict(costs.traffic)
+    totals, idle = dict(costs.traffic), dict(idle)
     requests = requests_in(events, costs.begin_ns, costs.end_ns, prices.sqs.chunk_bytes)
     if requests.total:
         totals |= _named(requests)
+        if requests.empty:
+            idle["sqs.requests"] = idle["sqs.requests.ReceiveMessage"] = requests.empty
         each = prices.sqs.fifo_dollars_per_million if costs.fifo else _standard(prices)
         found["dollars_per_million_tasks"] = requests.billed / executions * each
         found["prices_date"] = prices.date
         found["prices_source"] = prices.source
     found["traffic"] = {name: total / executions for name, total in sorted(totals.items())}
+    found["idle_traffic"] = {
+        name: min(count, totals[name]) / executions
+        for name, count in sorted(idle.items())
+        if name in totals
+    }
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -26,8 +26,16 @@ class DepthSampler:
     A look that fails is counted and the next one is tried: no block dies of it.
     """
 
-    def __init__(self, broker: Namespace, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self,
+        broker: Namespace,
+        interval_s: float = INTERVAL_S,
+        meanwhile: Callable[[], float] | None = None,
+    ) -> None:
+        """`meanwhile` is called in between, in the same thread: once, and again after as many
+        seconds as it says. It must be quick, and raise nothing."""
         self._broker = broker
+        self._meanwhile = meanwhile
         self._interval_s = interval_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="depth", daemon=True)
@@ -55,8 +63,17 @@ class DepthSampler:
             self._look()
             # A late look is not made up for: the next one is due at a whole interval from begin.
             due_ns += interval_ns * max(1, -((due_ns - monotonic_ns()) // interval_ns))
-            if self._ended.wait(max(0.0, (due_ns - monotonic_ns()) / 1e9)):
+            if self._has_ended_by(due_ns):
                 return
+
+    def _has_ended_by(self, due_ns: int) -> bool:
+        while True:
+            again_s = self._meanwhile() if self._meanwhile else float("inf")
+            left_s = max(0.0, (due_ns - monotonic_ns()) / 1e9)
+            if self._ended.wait(min(left_s, again_s)):
+                return True
+            if again_s >= left_s:
+                return False
 
     def _look(self) -> None:
         before_ns = monotonic_ns()

@@ -177,6 +177,15 @@ def test_chunks_are_billed(tmp_path: Path, kind: Kind, number: int, size: int, b
     assert found.sent_bytes + found.received_bytes == 2 * size
 
 
+def test_receives_that_bring_nothing(tmp_path: Path) -> None:
+    recorder = Recorder(str(tmp_path), "worker")
+    for size in (0, 2, 250, 1200):
+        recorder.record(Kind.ANSWER, NO_ID, 1, size, RECEIVED)
+    recorder.record(Kind.ANSWER, NO_ID, 1, 250, SENT)
+    recorder.close()
+    assert requests_in(tmp_path, 0, 2, CHUNK).empty == 3
+
+
 def test_a_kind_that_this_version_does_not_know_is_named(tmp_path: Path) -> None:
     recorder = Recorder(str(tmp_path), "client")
     recorder.record(Kind.REQUEST, NO_ID, 1, 0, 500)

@@ -355,7 +355,12 @@ def costs_run() -> RunRecord:
         ),
         cell(
             "rabbitmq/add/closed-8",
-            block(1, 1, traffic={f"rabbitmq.{name}": n for name, n in messages.items()}),
+            block(
+                1,
+                1,
+                traffic={f"rabbitmq.{name}": n for name, n in messages.items()},
+                idle_traffic={"rabbitmq.publishes": 0.5, "rabbitmq.deliveries": 0.5},
+            ),
             servers={"broker": RABBITMQ, "backend": RABBITMQ},
         ),
         cell(
@@ -368,6 +373,7 @@ def costs_run() -> RunRecord:
                 broker_peak_rss_bytes=44_000_000,
                 backend_peak_rss_bytes=7_000_000,
                 traffic=commands | {f"sqs.{name}": n for name, n in requests.items()},
+                idle_traffic={"sqs.requests": 0.25, "sqs.requests.ReceiveMessage": 0.25},
                 dollars_per_million_tasks=0.9,
                 prices_date="2026-06-13",
                 warnings=(warning("shared_counters"), warning("depth_looks_failed", looks=2)),

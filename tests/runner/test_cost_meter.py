@@ -8,7 +8,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+import redis
 
+from harness.results.idle_traffic import idle_traffic
 from harness.runner import costs
 from harness.runner.costs import CostMeter
 from harness.scenario.prices import list_prices
@@ -88,8 +90,38 @@ def test_an_idle_block_costs_no_command_and_no_byte(local: Services) -> None:
     assert not found.shared
     assert found.depth_failed == 0
     assert [depth for _, depth in found.depth] == [0]
+    assert set(found.looks) == {"redis", "sqs"}
+    assert all(look.figures["commands"] >= 0 for look in found.looks["redis"])
+    assert found.looks["sqs"] == ()
     assert found.backend is not None
     assert found.backend.cpu_ns is not None
+
+
+def test_what_an_idle_server_is_asked_is_seen_meanwhile(local: Services, tmp_path: Path) -> None:
+    """Ten commands between two looks, and no task far and wide."""
+    service, backend = local.of(REDIS)
+    namespace = service.open_namespace(label(), {}, REDIS.broker)
+    meter = CostMeter(service, backend, namespace)
+    with redis.Redis.from_url(service.target.url) as client:
+        client.ping()  # connects
+        meter.begin()
+        looked(meter, 1)
+        for _ in range(10):
+            client.ping()
+        looked(meter, 2)
+    found = meter.end()
+    namespace.close()
+    idle = idle_traffic(tmp_path, found.looks, (found.begin_ns, found.end_ns))
+    assert idle["redis.command.ping"] == idle["redis.commands"] == 10
+    assert costs.fields(found, 5, tmp_path, list_prices(), idle)["idle_traffic"] == {
+        name: count / 5 for name, count in sorted(idle.items())
+    }
+
+
+def looked(meter: CostMeter, more: int) -> None:
+    """Wait until it has looked so often again."""
+    enough = len(meter.looks["redis"]) + more
+    wait_for(lambda: len(meter.looks["redis"]) >= enough, "its looks")
 
 
 @pytest.mark.parametrize("kind", ["same", "other"])

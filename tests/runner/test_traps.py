@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.results.record import BlockRecord
 from tests.runner.running import Ended, Site
 from tests.runner.test_diagnoses import SOON, assert_told_of_the_first_only
 
@@ -294,4 +295,12 @@ def test_workers_that_talk_about_themselves(site: Site) -> None:
         loads=[{"load": "rate", "rate": "1/s"}],
         measure={"duration": "5s", "warmup": 0},
     )
-    assert_told_of_the_first_only(site.run(), "worker_chatter")
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "worker_chatter")
+    for block in ended.record.blocks:
+        assert_idling_is_apart(block)
+
+
+def assert_idling_is_apart(block: BlockRecord) -> None:
+    """Of what four workers ask for whether there is a task or not."""
+    assert all(0 < count <= block.traffic[name] for name, count in block.idle_traffic.items())
