@@ -223,9 +223,14 @@ def own_settings(app: Celery) -> dict[str, Any]:
     return found
 
 
+def has_no_say(name: str) -> bool:
+    """Whether the app's own configuration decides nothing by a setting: nor is its schedule run."""
+    return name in RESET or name.startswith("beat_")
+
+
 def overruled(app: Celery, measured: set[str]) -> Iterator[str]:
     """What of the app's own does not hold: settings, and options of measured tasks."""
-    yield from sorted(name for name in own_settings(app) if name in RESET)
+    yield from sorted(name for name in own_settings(app) if has_no_say(name))
     for name in sorted(measured):
         task = app.tasks[name]
         for option in _ROUTING:

@@ -89,7 +89,7 @@ def _kept(app: Celery, measured: set[str]) -> dict[str, Any]:
     """Settings of the app's own that hold unless the cell says otherwise, and options of measured
     tasks that hold whatever it says. Only plain values: what a text says might be a secret."""
     own = own_app.own_settings(app)
-    found = {name: value for name, value in own.items() if name not in own_app.RESET}
+    found = {name: value for name, value in own.items() if not own_app.has_no_say(name)}
     for name in sorted(measured):
         found |= {f"{o} of {name}": value for o, value in options_of_its_own(app.tasks[name])}
     return {

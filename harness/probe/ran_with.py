@@ -43,6 +43,8 @@ _DECIDED_BY_WORKER = {
     "worker_lost_wait": "worker_lost_wait",
 }
 """Setting -> the attribute of the worker that an option of its command line may have set."""
+_OF_TASKS = ("task_time_limit", "task_soft_time_limit")
+"""Tasks have them from the settings, and go by these before an option."""
 _SAID_ELSEWHERE = ("worker_pool", "worker_concurrency")
 """Celery writes them into neither place in the same way: see the fields of their own."""
 _PLAIN = (bool, int, float, type(None))
@@ -122,7 +124,7 @@ def _settings(app: Celery, worker: Any) -> dict[str, Any]:
     defaults = {name: option.default for name, option in flatten(NAMESPACES)}
     held = {name: app.conf[name] for name in defaults if name in app.conf}
     for name, attribute in _DECIDED_BY_WORKER.items():
-        if hasattr(worker, attribute):
+        if hasattr(worker, attribute) and not (name in _OF_TASKS and held.get(name)):
             held[name] = getattr(worker, attribute)
     return {
         name: _told(name, value)

@@ -32,6 +32,8 @@ _LONG: Mapping[str, str] = {"-O": "--optimization"}
 _VALUED = (*_NUMBERS, *_TEXTS, "--autoscale", "--optimization")
 _STEPS = ("gossip", "mingle", "heartbeat")
 _PREFETCH_MULTIPLIER = 4
+_OF_TASKS = frozenset({"task_time_limit", "task_soft_time_limit"})
+"""Each task has them from the app's settings, and goes by these before an option."""
 _BY_COMMAND = ("worker_pool", "worker_concurrency")
 """The harness always says these on the command line."""
 
@@ -87,13 +89,14 @@ def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
             off.add(flag.removeprefix("--without-"))
         elif not flag.startswith("-"):
             laid |= _setting(flag, value)
+    held = {name: settings[name] for name in _OF_TASKS if settings.get(name) is not None}
     single = worker.pool == "solo"
     return Planned(
         pool=worker.pool,
         concurrency=1 if single else most,
         least_concurrency=1 if single else least,
-        settings={**settings, **laid},
-        decided=frozenset({*settings, *laid, *_BY_COMMAND}),
+        settings={**settings, **laid, **held},
+        decided=frozenset({*settings, *(laid.keys() - _OF_TASKS), *_BY_COMMAND}),
         optimization=optimization,
         off=frozenset(off & set(_STEPS)),
     )

@@ -117,6 +117,7 @@ def test_what_was_overruled_is_said(site: Site) -> None:
         *("broker_url", "broker_read_url", "broker_write_url", "broker_transport_options"),
         *("result_backend", "task_always_eager", "task_ignore_result", "task_default_queue"),
         *("task_queues", "task_routes", "worker_direct", "task_default_exchange_type"),
+        "beat_schedule",
         *("queue of trap.tasks.routed", "exchange of trap.tasks.routed"),
         *("backend of trap.tasks.elsewhere", "ignore_result of trap.tasks.elsewhere"),
     }
@@ -126,7 +127,7 @@ def test_what_was_overruled_is_said(site: Site) -> None:
         "task_track_started": True,
         "serializer of trap.tasks.elsewhere": "...",
     }
-    assert "overruled broker_read_url" in ended.words
+    assert "overruled beat_schedule, broker_read_url" in ended.words
     # As the worker said: the configuration had the last word on one, the app on the other.
     (held,) = ended.block.ran_with
     assert held.setting("worker_prefetch_multiplier", 4) == 8

@@ -335,25 +335,29 @@ def test_a_poison_task_that_a_task_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "limit_ms", "which", "told_so"),
+    ("pool", "limit_ms", "which", "soft_s", "told_so"),
     [
-        ("threads", 1000, Limit.HARD, True),
-        ("solo", 1000, Limit.SOFT, True),
-        ("gevent", 1000, Limit.SOFT, True),
-        ("prefork", 1000, Limit.HARD, False),
-        ("threads", 1950, Limit.HARD, False),  # nobody is stopped at once
-        ("threads", 0, 0, False),
+        ("threads", 1000, Limit.HARD, None, True),
+        ("solo", 1000, Limit.SOFT, 1, True),
+        ("gevent", 1000, Limit.SOFT, 1, True),
+        ("prefork", 1000, Limit.HARD, None, False),
+        ("prefork", 1000, Limit.HARD, 20, True),  # it looks at that one first
+        ("prefork", 1000, Limit.SOFT, 1, False),
+        ("threads", 1950, Limit.HARD, None, False),  # nobody is stopped at once
+        ("threads", 0, 0, None, False),
     ],
 )
 def test_time_limits_that_a_pool_does_not_keep(
-    pool: Any, limit_ms: int, which: int, told_so: bool
+    pool: Any, limit_ms: int, which: int, soft_s: int | None, told_so: bool
 ) -> None:
     one = unit(0, 1, 2, 3, 2003)
     one.tasks[0].received.clear()
     others: list[Record] = [(Kind.RECEIVED, ident_of(0, 0), 2 * MS, limit_ms, which, 0)]
-    found = told([one], ADD, Worker(pool=pool), "redis", others=others)
+    settings = {"task_soft_time_limit": soft_s}
+    found = told([one], ADD, Worker(pool=pool), "redis", settings=settings, others=others)
     assert ("time_limit_ignored" in found) is told_so
     if told_so:
+        assert found["time_limit_ignored"].get("soft_limit_s") == (20 if soft_s == 20 else None)
         data = found["time_limit_ignored"]
         assert (data["limit"], data["limit_s"]) == (Limit(which).name.lower(), 1.0)
         assert (data["longest_s"], data["tasks"]) == (2.0, 1)

@@ -27,8 +27,6 @@ def test_without_options_the_settings_hold() -> None:
     [
         (("--prefetch-multiplier=1",), "worker_prefetch_multiplier", 1),
         (("--prefetch-multiplier", "16"), "worker_prefetch_multiplier", 16),
-        (("--time-limit", "2.5"), "task_time_limit", 2.5),
-        (("--soft-time-limit=1",), "task_soft_time_limit", 1),
         (("--max-tasks-per-child", "1"), "worker_max_tasks_per_child", 1),
         (("--max-memory-per-child=50000",), "worker_max_memory_per_child", 50000),
         (("-E",), "worker_send_task_events", True),
@@ -43,6 +41,20 @@ def test_an_option_beats_its_setting(options: tuple[str, ...], setting: str, val
     plan = of(*options, settings={setting: 3})
     assert plan.settings[setting] == value
     assert setting in plan.decided
+
+
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [("--time-limit=2.5", "task_time_limit"), ("--soft-time-limit=2.5", "task_soft_time_limit")],
+)
+def test_a_time_limit_beats_its_option(option: str, setting: str) -> None:
+    """Each task has it from the settings, those of an app of the user's own, too."""
+    plan = of(option, settings={setting: 3})
+    assert plan.settings == {setting: 3}
+    assert setting in plan.decided
+    without = of(option)
+    assert without.settings == {setting: 2.5}
+    assert setting not in without.decided
 
 
 @pytest.mark.parametrize("options", [("--autoscale", "10,3"), ("--autoscale=10,3",)])

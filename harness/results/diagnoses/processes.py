@@ -104,7 +104,11 @@ POISON_TASK = Diagnosis(
 def _time_limit_ignored(evidence: Evidence) -> Data | None:
     """Runs that went on beyond the limit that their task had."""
     pool, limited = evidence.configuration.worker.pool, evidence.clues.limited
-    if pool == "prefork" or not len(limited):
+    soft_s = _longest_soft_s(evidence) if pool == "prefork" else 0.0
+    if pool == "prefork":  # which keeps all but a hard limit that is over before the soft one
+        hard = limited["position"] == Limit.HARD
+        limited = limited[hard & (limited["unit"] / 1000 < soft_s)]
+    if not len(limited):
         return None
     place = evidence.places(limited["hi"].astype(np.uint64), limited["lo"].astype(np.uint64))
     limited, place = limited[place >= 0], place[place >= 0]
@@ -123,27 +127,40 @@ def _time_limit_ignored(evidence: Evidence) -> Data | None:
         "limit_s": float(limit_s[worst]),
         "longest_s": float(ran_s[worst]),
         "tasks": len(np.unique(place[beyond])),
+        **({"soft_limit_s": soft_s} if soft_s else {}),
     }
+
+
+def _longest_soft_s(evidence: Evidence) -> float:
+    known = evidence.ran.options("soft_time_limit", 0)
+    return max((float(one) for one in known if isinstance(one, int | float)), default=0.0)
 
 
 TIME_LIMIT_IGNORED = Diagnosis(
     code="time_limit_ignored",
-    looks_at="pools other than prefork: runs that were longer than the time limit of their task",
+    looks_at="pools other than prefork, and hard limits below the soft one: runs that were longer "
+    "than the time limit of their task",
     sentence="Tasks ran on beyond their time limit, which this pool does not enforce.",
     cause=(
         "Only prefork has processes to signal and to kill: threads and solo take no notice of "
         "time limits (celery/concurrency/thread.py, solo.py), gevent knows no soft limit, and "
         "keeps a hard one only where the task yields (celery/concurrency/gevent.py, "
-        "apply_timeout)."
+        "apply_timeout). Prefork does not look at a hard limit before the soft one is over "
+        "(celery/concurrency/asynpool.py, on_timeout_set)."
     ),
     advice=(
-        "Use the prefork pool where a limit has to hold; elsewhere give each call that may hang "
-        "a timeout of its own."
+        "Use the prefork pool where a limit has to hold, with the soft limit below the hard one; "
+        "elsewhere give each call that may hang a timeout of its own."
     ),
     find=_time_limit_ignored,
     detail=lambda data: (
         f"pool {data['pool']}, {data['tasks']} tasks beyond a {data['limit']} limit of "
         f"{format_duration(data['limit_s'])}, the longest {format_duration(data['longest_s'])}"
+        + (
+            f", soft limit {format_duration(data['soft_limit_s'])}"
+            if "soft_limit_s" in data
+            else ""
+        )
     ),
 )
 

@@ -19,3 +19,4 @@ TRAP_TASK_ANNOTATIONS = {"*": {"rate_limit": "300/s"}}
 TRAP_WORKER_DIRECT = True
 TRAP_WORKER_PREFETCH_MULTIPLIER = 2
 TRAP_TASK_TRACK_STARTED = True
+TRAP_BEAT_SCHEDULE = {"nightly": {"task": "trap.tasks.plain", "schedule": 86400.0}}
