@@ -24,7 +24,7 @@ from celery.worker.consumer.gossip import Gossip
 
 from harness.probe import connections, ran_with, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
-from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes
+from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes, name_parts
 from harness.probe.handlers import Handlers
 from harness.probe.recorder import Recorder
 from harness.probe.side_tasks import is_celerys_own
@@ -182,12 +182,22 @@ def _wrap(task: Task, recorder: Recorder, number: int) -> None:
 
 
 _CALLED = "_harness_called"
+_MOST_RAISED = 16
+"""Types of exceptions that are told of a task."""
 
 
 def _measured(
     task: Task, run: Callable[..., Any], recorder: Recorder, number: int
 ) -> Callable[..., Any]:
     record, now = recorder.record, time.monotonic_ns
+    told: set[tuple[int, str]] = set()
+
+    def tell(error: BaseException) -> None:
+        name = type(error).__name__
+        if len(told) < _MOST_RAISED and (os.getpid(), name) not in told:  # a child has its own log
+            told.add((os.getpid(), name))
+            for part, ident in enumerate(name_parts(name)):
+                record(Kind.RAISING, ident, now(), number, part)
 
     @functools.wraps(run)
     def measured(*args: Any, **kwargs: Any) -> Any:
@@ -201,8 +211,9 @@ def _measured(
         except TaskPredicate as asked:
             record(Kind.RETRIED, ident, now(), 0, 0, REPLACED if _replaces(asked) else 0)
             raise
-        except BaseException:
+        except BaseException as error:
             record(Kind.FINISHED, ident, now(), 0, 0, RAISED)
+            tell(error)
             raise
         record(Kind.FINISHED, ident, now())
         return value

@@ -118,22 +118,26 @@ class Client:
             extent = loads.Extent(count, None)
             self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)
             self._next_unit += count
-        if isinstance(self._workload, OwnTasks) and self._stores_results and self._number == 0:
-            self._call_the_others(self._workload, range(first, self._next_unit))
+        called = 0
+        if isinstance(self._workload, OwnTasks) and self._number == 0:
+            called = self._call_the_others(self._workload, range(first, self._next_unit))
         failures = {str(unit): words for unit, words in self._units.failures.items()}
-        return {"gave_up": self._callers.gave_up, "failures": failures}
+        return {"gave_up": self._callers.gave_up, "failures": failures, "called": called}
 
-    def _call_the_others(self, workload: OwnTasks, called: range) -> None:
-        """Call each task that none of the units `called` runs: no first call is a measured one."""
+    def _call_the_others(self, workload: OwnTasks, called: range) -> int:
+        """Call each task that none of the units `called` runs: no first call is a measured one. How
+        many were published."""
         if self._callers.gave_up or self._stop.is_set():
-            return
+            return 0
         sent = []
         for unit in workload.first_units(called):
             sent.append(self._units.publish(unit, workload, UnitFlag.WARMUP))
             self._next_unit = unit + 1
-        for published in filter(None, sent):
+        on_their_way = [published for published in sent if published is not None]
+        for published in on_their_way if self._stores_results else ():
             if self._units.wait(published) is Outcome.TIMED_OUT:
                 self._unresolved.append(published)
+        return len(on_their_way)
 
     def _senders(self, count: int) -> OpenLoop:
         """The threads of an open loop."""

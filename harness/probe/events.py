@@ -111,6 +111,10 @@ class Kind(IntEnum):
     HEADER = 64
     """Worker's pool: at the first look for a chord's header, one record for each task of it. `id`
     is that task's; the UNLOCKING before it in the same log names the chord."""
+    RAISING = 65
+    """Worker's pool: what the function of a task raised, told once for each type in a process.
+    `unit` is the task's number, see TASK; `id` holds 16 bytes of the name of the exception's type,
+    `position` which 16 of them, from 0; see `name_parts`."""
     FAULT = 70
     """Harness: a planned fault has got so far. `unit` is its number in the plan, from 0, and
     `position` a FaultStep."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import WorkerError
-from harness.probe.events import Kind, Outcome, UnitFlag, name_of
-from harness.results.eventlog import Events, all_of_kind, ident_of
+from harness.probe.events import RAISED, Kind, Outcome, UnitFlag, name_of
+from harness.results.eventlog import Events, all_of_kind, ident_of, idents
 from harness.results.mix import Mix
 from harness.scenario.models import Cell
 from harness.scenario.own_task_models import OwnTaskWorkload
@@ -22,7 +22,7 @@ from harness.scenario.own_task_models import OwnTaskWorkload
 _FINDINGS = frozenset(
     (
         *("WorkerLostError", "Terminated", "TimeLimitExceeded", "SoftTimeLimitExceeded"),
-        *("TaskRevokedError", "Reject", "EncodeError", "ContentDisallowed"),
+        *("TaskRevokedError", "Reject", "SystemExit", "EncodeError", "ContentDisallowed"),
     )
 )
 """Not what a task's own code raised, but what became of it under this configuration: a poison task,
@@ -81,6 +81,55 @@ def failing_parts(
             for unit in units
         )
     ]
+
+
+def refuse_raising(events: Path, mix: Mix, cell: Cell) -> None:
+    """The same where no results are stored: by what the workers' logs tell of the functions."""
+    kinds = (Kind.PUBLISH, Kind.STARTED, Kind.FINISHED, Kind.RAISING)
+    found = [all_of_kind(events, kind) for kind in kinds]
+    meant = _meant_to_fail(cell)
+    if failing := [one for one in raising_parts(mix, *found) if one.label not in meant]:
+        raise FailingTaskError(failing)
+
+
+def raising_parts(
+    mix: Mix, published: Events, started: Events, finished: Events, raising: Events
+) -> list[Failing]:
+    """Parts of which every warm-up unit's function raised an exception of its own code, and never
+    returned."""
+    warm = published[published["flags"] == UnitFlag.WARMUP]
+    warm = warm[np.argsort(warm["unit"])]
+    parts = mix.parts(warm["unit"].astype(np.int64))
+    raised = (finished["flags"] & RAISED) != 0
+    ids, ends, starts = idents(warm), idents(finished), idents(started)
+    failed = np.isin(ids, ends[raised]) & ~np.isin(ids, ends[~raised])
+    names, found = _raised_names(raising), []
+    for part in np.unique(parts).tolist():
+        mine = parts == part
+        tasks = set(started["unit"][np.isin(starts, ids[mine])].tolist())
+        told = [name for task in sorted(tasks) for name in names.get(task, ())]
+        if failed[mine].all() and told and not _FINDINGS.intersection(told):
+            found.append(Failing(mix.labels[part], " or ".join(told), int(mine.sum())))
+    return found
+
+
+def _raised_names(raising: Events) -> dict[int, list[str]]:
+    """By a task's number the types of what it raised, each once."""
+    parts: dict[int, list[list[bytes]]] = {}
+    for event in raising:
+        own = parts.setdefault(int(event["unit"]), [])
+        if event["position"] == 0:
+            own.append([])
+        if own and event["position"] == len(own[-1]):
+            own[-1].append(ident_of(event))
+    return {task: list(dict.fromkeys(map(name_of, each))) for task, each in parts.items()}
+
+
+def _meant_to_fail(cell: Cell) -> set[str]:
+    workload = cell.workload
+    if not isinstance(workload, OwnTaskWorkload):
+        return set()
+    return {part.label for part in workload.parts if "raises" in part.expect}
 
 
 def _names(failures: Events) -> dict[int, str]:

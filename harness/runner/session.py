@@ -23,7 +23,7 @@ from harness.runner.disk import DiskGuard
 from harness.runner.drain import QUIET_S, Drain
 from harness.runner.events import Goal
 from harness.runner.faults.engine import FaultEngine
-from harness.runner.first_calls import refuse_failing
+from harness.runner.first_calls import refuse_failing, refuse_raising
 from harness.runner.interrupts import Interrupts
 from harness.runner.results_left import Left
 from harness.scenario.bounds import CHECK_S, block_bound_s
@@ -227,7 +227,9 @@ class Session:
         answers = self.clients.ask("warmup", None, self.watch)
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
-            self.come_to_rest(done_before + count)
+            self.come_to_rest(done_before + count + sum(one["called"] for one in answers))
+            if self.room.shape.mix is not None and self._may_go_on():
+                refuse_raising(self.room.events, self.room.shape.mix, self.room.cell)
         elif self.room.shape.mix is not None:  # their side tasks are no measured ones'
             self.come_to_rest(0)
             if self._may_go_on():

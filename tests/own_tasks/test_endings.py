@@ -6,20 +6,35 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ExitCode
+from harness.probe.events import RAISED, Kind, UnitFlag, id_bytes, name_parts
+from harness.probe.ids import namer, new_tag
+from harness.probe.recorder import Recorder
+from harness.results.eventlog import all_of_kind
+from harness.results.mix import Mix
 from harness.results.record import BlockRecord
+from harness.runner.first_calls import raising_parts
 from tests.runner.running import Ended, Site, outcomes_of
 
 PROJECT = Path(__file__).parent / "project"
 
 
-def ran(site: Site, timeout: str, *tasks: dict[str, Any], units: int, warmup: int = 2) -> Ended:
+def ran(
+    site: Site,
+    timeout: str,
+    *mixes: dict[str, Any] | list[dict[str, Any]],
+    units: int,
+    warmup: int = 2,
+    load: str = "closed",
+) -> Ended:
+    """One cell for each mix, or for a task alone."""
     site.environ.update(CELERY_FLAVOUR="sweet", TRAP_REAL_URL="redis://localhost:1")
     site.environ["TRAP_CALLS"] = str(site.folder / "calls")
     app = {"app": "trap.celery:app", "project": str(PROJECT)}
-    workloads = [{"workload": app | {"mix": [task]}} for task in tasks]
+    listed = [mix if isinstance(mix, list) else [mix] for mix in mixes]
+    workloads = [{"workload": app | {"mix": mix}} for mix in listed]
     measure = {"units": units, "warmup": warmup, "timeout": timeout}
-    loads = [{"load": "closed", "in_flight": 1}]
-    site.scenario(workloads=workloads, loads=loads, measure=measure)
+    loads = {"closed": {"load": "closed", "in_flight": 1}, "backlog": {"load": "backlog"}}
+    site.scenario(workloads=workloads, loads=[loads[load]], measure=measure)
     return site.run()
 
 
@@ -94,10 +109,75 @@ def test_what_fails_at_once_is_not_measured(site: Site) -> None:
     assert {failed.cell, *measured} in ({0, 2, 3}, {1, 2, 3})
     assert outcomes_of(measured[2]) == {"failed": measured[2].failed_as_meant} == {"failed": 1}
     assert outcomes_of(measured[3])["timed_out"] == 1
-    # Whoever takes the run up may have mended it: it is called anew, and decides again.
+
+
+def test_what_raises_at_once_is_not_measured_without_results_either(site: Site) -> None:
+    """The worker's log tells. Whoever takes the run up may have mended it: it is called anew, and
+    decides again for what calls it in the same way."""
+    site.configuration(backend={"service": "none"}, worker={"pool": "solo", "concurrency": 1})
+    broken = {"task": "trap.tasks.failing", "args": [7]}
+    well = {"task": "trap.tasks.cwd", "expect": "unchecked"}
+    meant = broken | {"name": "meant", "expect": {"raises": "ValueError"}}
+    again = broken | {"name": "again", "weight": 2}
+    ended = ran(site, "5s", [broken, well], [again], [meant], units=4, warmup=0, load="backlog")
+    assert ended.code == ExitCode.USAGE
+    (failed,) = [block for block in cells(ended) if block.failing]
+    (label,) = failed.failing
+    assert label in ("trap.tasks.failing", "again")
+    assert failed.error.startswith(
+        f"{label} fails before it is measured: ValueError (its only call); see the worker's log"
+    )
+    assert (failed.status, failed.units) == ("failed", 0)
+    measured = [block for block in cells(ended) if not block.failing]
+    assert {failed.cell, *(block.cell for block in measured)} in ({0, 2}, {1, 2})
+    assert outcomes_of(measured[0]) == {"failed": 4}
     resumed = site.harness("resume", "latest")
     assert resumed.code == ExitCode.USAGE
+    assert {block.cell for block in cells(resumed)} == {failed.cell, 2}
     (twice,) = [block for block in cells(resumed) if block.failing]
-    assert (twice.cell, twice.failing, twice.error) == (failed.cell, failed.failing, failed.error)
-    assert {block.cell for block in cells(resumed)} == {failed.cell, *measured}
+    assert (twice.failing, twice.error) == (failed.failing, failed.error)
     assert [block.failing for block in resumed.record.broken_off] == [failed.failing]
+
+
+class Log:
+    """Of a worker that ran the calls before the measuring: one unit after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.unit, self.names = folder, 0, namer(new_tag())
+        self.recorder = Recorder(str(folder), "worker")
+
+    def call(self, *raised: str, returned: bool = False, kill: bool = False) -> None:
+        """Each exception is that of one execution. The task has its part's number, from 1."""
+        ident, task = id_bytes(self.names(self.unit, 0)), self.unit % 4 + 1
+        self.recorder.record(Kind.PUBLISH, ident, 1, self.unit, 0, UnitFlag.WARMUP)
+        for name in raised:
+            self.recorder.record(Kind.STARTED, ident, 2, task)
+            self.recorder.record(Kind.FINISHED, ident, 3, 0, 0, RAISED)
+            for part, piece in enumerate(name_parts(name)):
+                self.recorder.record(Kind.RAISING, piece, 3, task, part)
+        if returned or kill:
+            self.recorder.record(Kind.STARTED, ident, 4, task)
+        if returned:
+            self.recorder.record(Kind.FINISHED, ident, 5)
+        self.unit += 1
+
+    def failing(self) -> list[tuple[str, str, int]]:
+        kinds = (Kind.PUBLISH, Kind.STARTED, Kind.FINISHED, Kind.RAISING)
+        mix = Mix(("a", "b", "c", "d"), (True,) * 4, (0, 1, 2, 3))
+        found = raising_parts(mix, *(all_of_kind(self.folder, kind) for kind in kinds))
+        return [(one.label, one.error, one.calls) for one in found]
+
+
+def test_only_what_raised_in_every_call_fails_at_once(tmp_path: Path) -> None:
+    """Not what returned once or in a second run, what was killed, or what a limit cut."""
+    log = Log(tmp_path)
+    log.call("AnExceptionOfALongName", "KeyError")
+    log.call("ValueError", returned=True)  # delivered again, and well
+    log.call("ValueError")
+    log.call(kill=True)
+    assert log.failing() == [("a", "AnExceptionOfALongName or KeyError", 1), ("c", "ValueError", 1)]
+    log.call("KeyError")
+    log.call("SoftTimeLimitExceeded")
+    log.call(returned=True)
+    log.call("SoftTimeLimitExceeded")
+    assert log.failing() == [("a", "AnExceptionOfALongName or KeyError", 2)]

@@ -58,6 +58,7 @@ def test_numbers_are_fixed() -> None:
         "STARTED_SEEN": 62,
         "LOOKED": 63,
         "HEADER": 64,
+        "RAISING": 65,
         "FAULT": 70,
         "CONNECTED": 80,
         "POOL_WAITED": 81,
