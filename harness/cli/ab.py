@@ -52,7 +52,10 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     match = re.fullmatch(r"(\d{1,4})(?:\.\.(\d{1,4}))?", value)
     low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 6 <= low <= high <= 1000:
-        raise click.BadParameter("expected 12 or 10..30, from 6 (fewer carry no verdict) to 1000")
+        raise click.BadParameter(
+            "expected a number of pairs such as 12, or of at least and at most as many such as "
+            "10..30; from 6 (fewer carry no verdict) to 1000"
+        )
     return low, high
 
 

@@ -75,6 +75,8 @@ def capacity_words(data: Data) -> str:
     each_s, there = data["each_s"], f"{data['there']:.0f}"
     each = f"{each_s:.3g} s" if each_s >= 1 else f"{1e3 * each_s:.3g} ms"
     end = f"this machine has {there}" if short == "cores" else f"{there} there"
+    if data["needed"] < data["there"]:  # FULL of results.capacity
+        end += ", which are never all busy"
     return f"{rate}/s x {each} = {needed} {printable(short)}, {end}"
 
 

@@ -328,7 +328,8 @@ def _no_verdict(found: Estimate, cells: _Cells, metric: Metric) -> str:
     if not found.pairs:
         return "no pair has this figure" if cells.pairs or not cells.left_out else "no sound pair"
     if found.pairs < FEWEST_PAIRS:
-        return f"{found.pairs} pairs, fewer than {FEWEST_PAIRS} carry no verdict"
+        pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
+        return f"{pairs}, fewer than {FEWEST_PAIRS} carry no verdict"
     return ""
 
 

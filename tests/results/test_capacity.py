@@ -103,7 +103,9 @@ def test_a_search_says_the_same_and_a_range() -> None:
         confirmed=True,
         capacity=Need(950, 0.0021, 2, 0.001, 8).data,
     )
-    assert stopped_words(found).endswith("(950/s x 2.1 ms = 1.99 cores, this machine has 2)")
+    assert stopped_words(found).endswith(
+        "(950/s x 2.1 ms = 1.99 cores, this machine has 2, which are never all busy)"
+    )
     data = Need(950, 0.0021, 2, 0.001, 8).data
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of a value of another type than the record's
