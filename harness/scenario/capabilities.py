@@ -33,6 +33,7 @@ from harness.scenario.results_left import results_left_conflict
 from harness.scenario.schedules import schedule_conflicts
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.tracking_models import TrackingWorkload
+from harness.scenario.without_effect import unread_endpoint_fields
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.worker_options import worker_option_problems
 from harness.scenario.workload_models import (
@@ -53,6 +54,7 @@ def configuration_conflicts(
     """What cannot work within one configuration. `provider` is the command line's, if any;
     `own_app`: an app of the user's own may add options to the worker's."""
     conflicts = _endpoint_conflicts(configuration, provider)
+    conflicts += unread_endpoint_fields(configuration)
     broker, backend = configuration.broker.service, configuration.backend.service
     if reason := refusal(broker, backend):
         conflicts.append((("backend", "service"), reason))

@@ -50,10 +50,9 @@ from harness.scenario.load_models import (
 from harness.scenario.models import Cell, Measure, Scenario
 from harness.scenario.validation import validate
 from harness.scenario.value_words import canonical, named_value, words_of
+from harness.scenario.without_effect import unread_in_scenario
 from harness.scenario.wording import shown
-from harness.scenario.workload_models import (
-    Workload,
-)
+from harness.scenario.workload_models import Workload
 
 MAX_CELLS = 10_000
 _MOST_NAMED = 3
@@ -240,6 +239,8 @@ def _work_at(
         if at_point is None:
             return _Work(document, (), ())
         scenario = at_point
+    for place, message in unread_in_scenario(scenario):
+        problems.append(document.key_mark(place).problem(message))
     pairs = tuple(_pairs(scenario, document, problems))
     return _Work(document, pairs, tuple(work_labels([pair.name(point) for pair in pairs])))
 

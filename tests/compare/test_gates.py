@@ -172,10 +172,14 @@ def test_comparisons_are_checked(project: Project, lines: str, problem: str) -> 
 def test_a_sound_comparison_is_read(project: Project) -> None:
     with project.scenario.open("a", encoding="utf-8") as file:
         file.write(
-            "matrix: {worker.concurrency: [1, 2]}\nbaseline: main\ngates: [lost == 0]\n"
+            "matrix: {worker.concurrency: [1, 2]}\nbaseline: main\n"
+            "gates: [throughput > 0.9 * baseline]\n"
             "compare: {base: concurrency=1, margin: 5%, pairs: {min: 6, max: 20}, minutes: 10}\n"
         )
     scenario = project.plan().scenario
     assert scenario.compare is not None
     assert (scenario.compare.margin, scenario.compare.look_sizes) == (0.05, (6, 13, 20))
-    assert (scenario.gates, scenario.baseline) == (("lost == 0",), "main")
+    assert (scenario.gates, scenario.baseline) == (
+        ("throughput > 0.9 * baseline",),
+        "main",
+    )

@@ -294,6 +294,36 @@ ADDED: Cases = (
 
 CONFIGURATIONS: Cases = (
     (
+        "name: c\nbroker: {service: redis, provider: local, url: redis://h}\nbackend: {service: redis}\n",
+        ["2:48: only provider external reads this, and this broker has provider local: remove it"],
+    ),
+    (
+        "name: c\nbroker: {service: rabbitmq, provider: compose, management_url: http://h, ca: x}\nbackend: {service: rpc}\n",
+        [
+            "2:64: only provider external reads this, and this broker has provider compose: remove it",
+            "2:78: only provider external reads this, and this broker has provider compose: remove it",
+        ],
+    ),
+    (
+        "name: c\nbroker: {service: redis}\nbackend: {service: redis, provider: external, url: redis://h, persistence: aof, apart: true}\n",
+        [
+            "3:76: only provider local reads this, and this backend has provider external: remove it",
+            "3:88: only provider local reads this, and this backend has provider external: remove it",
+        ],
+    ),
+    (
+        "name: c\nbroker: {service: sqs, provider: external, server: moto}\nbackend: {service: s3, provider: local, bucket: b}\n",
+        [
+            "2:52: only provider local reads this, and this broker has provider external: remove it",
+            "3:49: only provider external reads this, and this backend has provider local: remove it",
+        ],
+    ),
+    (
+        # What `--provider external` will use, if somebody says so.
+        "name: c\nbroker: {service: redis, url: redis://h, persistence: aof}\nbackend: {service: redis}\n",
+        [],
+    ),
+    (
         "name: c\nbroker: {service: redis, provider: external, url: 'redis://h', isolation: database}\n"
         "backend: {service: redis}\n",
         ["2:75: isolation: database is for servers that the harness starts itself: use prefix"],
@@ -400,6 +430,38 @@ CONFIGURATIONS: Cases = (
 """Whole configuration files."""
 
 SCENARIOS: Cases = (
+    (
+        "workloads: [{workload: group, collect: join, loads: [backlog, {load: rate, rate: 5}]}]",
+        [
+            "3:31: collect says how a caller waits, and in load backlog and rate nobody does: use load closed, or remove it"
+        ],
+    ),
+    (
+        "workloads: [{workload: chunks, size: 2, chunk: 1, collect: get, loads: [backlog]}]",
+        [
+            "3:51: collect says how a caller waits, and in load backlog nobody does: use load closed, or remove it"
+        ],
+    ),
+    (
+        "workloads: [{workload: nested, follow_parents: true, loads: [backlog]}]",
+        [
+            "3:32: follow_parents says how a caller waits, and in load backlog nobody does: use load closed, or remove it"
+        ],
+    ),
+    ("workloads: [{workload: group, collect: join, loads: [backlog, closed]}]", []),
+    (
+        "loads: [{load: saturate}, {load: rate, phases: [{phase: steady, rate: 5, duration: 1}]}]",
+        ["5:11: load saturate and rate says itself how long it lasts: remove this"],
+    ),
+    ("loads: [{load: saturate}, closed]", []),
+    (
+        "workloads: [add, {workload: chain, measure: {duration: 5s}, loads: [{load: saturate}]}]",
+        ["3:46: load saturate says itself how long it lasts: remove this"],
+    ),
+    (
+        "baseline: main",
+        ['6:1: no gate says "baseline", so nothing is compared with it: add one, or remove this'],
+    ),
     ("-name", ['1:1: missing key "name"']),
     ("configurations: []", ["2:17: needs at least one entry"]),
     ("configurations: c", ['2:17: expected a list, not "c"']),
@@ -490,7 +552,8 @@ SCENARIOS: Cases = (
     (
         "loads: [{load: rate, clients: 2, phases: [{phase: ramp, rate: 10000/s, to: 100000/s, duration: 2000s}]}]",
         [
-            "4:16: 110,000,020 units in a block, and each of its 2 clients has numbers for 16,000,000: give the load clients: 7, or measure for less long"
+            "4:16: 110,000,020 units in a block, and each of its 2 clients has numbers for 16,000,000: give the load clients: 7, or measure for less long",
+            "5:11: load rate says itself how long it lasts: remove this",
         ],
     ),
     (

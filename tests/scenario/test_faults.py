@@ -41,7 +41,7 @@ def test_a_rate_takes_the_scenarios_faults_and_is_named_after_them(project: Proj
 def test_other_loads_have_no_faults(project: Project, load: str) -> None:
     for line in (f"loads: [{load}]", KILL, "measure: {units: 50}"):
         project.change(line)
-    (problem,) = project.problems()
+    problem = project.problems()[0]
     assert problem.startswith("scenarios/s.yaml:4:9: the scenario has faults, and load ")
     assert "use load rate" in problem
 
