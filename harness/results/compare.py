@@ -10,12 +10,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
-from harness.results.comparability import unfit_pair, unlike_rates
+from harness.results.comparability import MARGIN, unfit_pair, unlike_rates
 from harness.results.comparison import Comparison, ComparisonReport, GroupMean
 from harness.results.emulators import marked
 from harness.results.identity import matched, places_of
@@ -36,7 +37,7 @@ from harness.stats.paired import (
     wilcoxon_p,
 )
 
-DEFAULT_MARGIN = 0.05
+DEFAULT_MARGIN = MARGIN
 NOT_INTERLEAVED = "not interleaved"
 SHOWN_ONLY = "shown beside the others, not judged"
 Pair = tuple[BlockRecord, BlockRecord]
@@ -86,7 +87,11 @@ def compare_run(
     )
     report = _judged(frame, cells)
     layers = layer_paths(
-        record.cells, base=base, margin=margin, looks=frame.looks, evidence=_evidence
+        record.cells,
+        base=base,
+        margin=margin,
+        looks=frame.looks,
+        evidence=partial(_evidence, margin),
     )
     return report.model_copy(
         update={"out_of_time": _out_of_time(record, plan, report), "layers": layers}
@@ -270,7 +275,7 @@ def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]
         ratios = _log_ratios(cells.pairs, metric)
         confidence = confidence_of(frame.looks)
         found = estimate(ratios, confidence=confidence, margin=frame.margin)
-        other_rates = unlike_rates(metric, *_sides(cells.pairs))
+        other_rates = unlike_rates(metric, *_sides(cells.pairs), frame.margin)
         reason = _no_verdict(found, cells, metric) or other_rates
         one = Comparison(
             base=cells.base.name,
@@ -312,10 +317,10 @@ def pair_ratios(record: RunRecord, one: Comparison) -> tuple[float, ...]:
     return tuple(math.exp(ratio) for ratio in _log_ratios(cells.pairs, metric))
 
 
-def _evidence(pairs: Sequence[Pair], metric: Metric) -> tuple[list[float], str]:
+def _evidence(margin: float, pairs: Sequence[Pair], metric: Metric) -> tuple[list[float], str]:
     """Log ratios of pairs, and why no verdict may rest on them; empty if one may."""
     interleaved = is_interleaved(pairs)
-    reason = unlike_rates(metric, *_sides(pairs)) if interleaved else NOT_INTERLEAVED
+    reason = unlike_rates(metric, *_sides(pairs), margin) if interleaved else NOT_INTERLEAVED
     return _log_ratios(pairs, metric), reason
 
 

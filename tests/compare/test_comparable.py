@@ -49,12 +49,12 @@ def _at(rate: float, cpu_ms: float) -> Change:
     return change
 
 
-def _cpu(rate: float, cpu_ms: float) -> Comparison:
+def _cpu(rate: float, cpu_ms: float, margin: float = 0.05) -> Comparison:
     """Of a base with 500 tasks/s at 2 ms each."""
     record = ratio_run(1.0)
     base = _head(record.model_copy(update={"cells": record.cells[::-1]}), _at(500, 2.0)).cells[1]
     record = record.model_copy(update={"cells": (base, record.cells[1])})
-    return _one(compare_run(_head(record, _at(rate, cpu_ms))), "worker_cpu")
+    return _one(compare_run(_head(record, _at(rate, cpu_ms)), margin=margin), "worker_cpu")
 
 
 @pytest.mark.parametrize(("rate", "cpu_ms"), [(150, 2.7), (90, 3.2), (400, 2.2)])
@@ -69,6 +69,44 @@ def test_a_change_that_sleeps_is_no_regression_of_cpu(rate: float, cpu_ms: float
 @pytest.mark.parametrize(("rate", "cpu_ms"), [(170, 11.5), (420, 2.5), (500, 2.4)])
 def test_a_change_that_computes_is_one(rate: float, cpu_ms: float) -> None:
     assert (_cpu(rate, cpu_ms).judged, _cpu(rate, cpu_ms).verdict) == (True, "regression")
+
+
+def _block(rate: float, cpu_ms: float) -> list[BlockRecord]:
+    [one, *_] = ratio_run(1.0).cells[0].blocks
+    return [one.model_copy(update={"tasks_per_s": rate, "worker_cpu_ms_per_task": cpu_ms})]
+
+
+WORKER_CPU = metric_named("worker_cpu")
+MARGINS = pytest.mark.parametrize("margin", [0.02, 0.05, 0.2])
+
+
+@MARGINS
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.43, 0.5])
+def test_waiting_alone_is_never_a_change_of_cpu(share: float, margin: float) -> None:
+    """However much longer tasks wait, or shorter, and however narrow the margin: what is judged
+    differs by less than it. A cost shows a share of the rate's change (`GIVES_WAY`)."""
+    least, base = -math.log1p(-margin), _block(500, 2.0)
+    for faster in (step / 100 for step in range(-150, 150)):
+        dearer = -share * faster
+        head = _block(500 * math.exp(faster), 2.0 * math.exp(dearer))
+        if not unlike_rates(WORKER_CPU, base, head, margin):
+            assert abs(dearer) <= least + 1e-9, faster
+
+
+@MARGINS
+@pytest.mark.parametrize("hidden", [0.0, 0.5, 1.0])
+def test_computing_alone_is_always_judged(hidden: float, margin: float) -> None:
+    """A task that computes more takes its time from that in which workers waited (`hidden`: all of
+    it), or from the rate: what is spent per second does not fall."""
+    for dearer in (0.01, 0.1, 0.5, 2.0):
+        head = _block(500 * math.exp(-dearer * (1 - hidden)), 2.0 * math.exp(dearer))
+        assert not unlike_rates(WORKER_CPU, _block(500, 2.0), head, margin)
+
+
+def test_rates_alike_are_judged_whatever_the_direction() -> None:
+    assert (_cpu(490, 2.01).judged, _cpu(490, 2.01).verdict) == (True, "no_change")
+    assert (_cpu(490, 2.2).judged, _cpu(490, 2.2).verdict) == (True, "regression")
+    assert (_cpu(460, 2.2).judged, _cpu(460, 2.2).verdict) == (True, "regression")
 
 
 def test_cheaper_tasks_at_a_higher_rate_are_no_merit_of_theirs() -> None:
