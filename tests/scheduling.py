@@ -35,6 +35,7 @@ HOSTS = 2
 """So many processes hold the session's servers, of which a RabbitMQ node boots for seven seconds of
 processor time; tests that need them go there as long as there are others for the rest."""
 _NEEDS_SERVERS = re.compile(r"\b(Services|OwnedRedis|OwnedRabbitmq|Case)\b")
+_SIGNATURE = re.compile(r"^def (\w+)\((.*?)\) ->", re.MULTILINE | re.DOTALL)
 
 
 def place_of(nodeid: str) -> tuple[int, int]:
@@ -62,13 +63,19 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
 
 
 def needs_servers(unit: str) -> bool:
-    """Whether a module, or the module of a test, speaks of the session's servers."""
-    return _speaks_of_servers(unit.partition("::")[0])
+    """Whether a test, or one of a module's, or a fixture of its module, takes the session's
+    servers."""
+    module, _, test = unit.partition("::")
+    taking = _that_take_servers(module)
+    fixtures = any(not name.startswith("test_") for name in taking)
+    return fixtures or (test.partition("[")[0] in taking if test else bool(taking))
 
 
 @cache  # asked of each test that waits, each time a process is free
-def _speaks_of_servers(module: str) -> bool:
-    return bool(_NEEDS_SERVERS.search(_text_of(module)))
+def _that_take_servers(module: str) -> frozenset[str]:
+    """Functions of a module."""
+    signatures = _SIGNATURE.finditer(_text_of(module))
+    return frozenset(found[1] for found in signatures if _NEEDS_SERVERS.search(found[2]))
 
 
 def _shares_fixtures(module: str) -> bool:

@@ -73,7 +73,8 @@ def test_a_revision_against_pins(tmp_path: Path) -> None:
     assert {one["pairs"] for one in comparison["comparisons"]} == {6}
     text = " ".join(done.stdout.split())
     assert f"base: HEAD ({commit[:12]}); head: pins:celery==5.7.0" in text
-    assert f"celery 5.6.3, kombu 5.6.2; project's git {commit[:9]}" in text
+    assert "celery 5.6.3, kombu 5.6.2, amqp" in text
+    assert f"; project's git {commit[:9]}" in text
     assert f"project git {commit[:9]}, with uncommitted changes, of the folder" in text
     assert "celery 5.7.0, kombu 5.7.0" in text
     assert "REGRESSION: " in done.stderr
