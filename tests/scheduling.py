@@ -23,6 +23,8 @@ _LONG = (
     "tests/ab/test_live.py",
     "tests/environments/test_live.py",
     "tests/runner/test_faults.py",
+    "tests/runner/test_traps.py",
+    "tests/runner/test_open_loop.py::test_saturation_of_slots",
     "tests/runner/test_diagnoses.py::test_more_results",
     "tests/runner/test_tutorial.py",
     "tests/runner/test_quickstart.py",

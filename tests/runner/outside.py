@@ -116,16 +116,19 @@ class OwnedRabbitmq:
         self.management_url = management_url
         self._before = self.vhosts()
 
-    def configure(self, site: Site, **fields: Any) -> None:
-        broker = {
+    def broker(self, site: Site) -> dict[str, str]:
+        """As a configuration of the site says it."""
+        site.environ["TEST_RABBITMQ_URL"] = self.url
+        site.environ["TEST_MANAGEMENT_URL"] = self.management_url
+        return {
             "service": "rabbitmq",
             "provider": "external",
             "url": "${TEST_RABBITMQ_URL}",
             "management_url": "${TEST_MANAGEMENT_URL}",
         }
-        site.environ["TEST_RABBITMQ_URL"] = self.url
-        site.environ["TEST_MANAGEMENT_URL"] = self.management_url
-        site.configuration(broker=broker, backend={"service": "rpc"}, **fields)
+
+    def configure(self, site: Site, **fields: Any) -> None:
+        site.configuration(broker=self.broker(site), backend={"service": "rpc"}, **fields)
 
     def inventory(self) -> set[str]:
         return inventory("rabbitmq", Target("external", self.url, self.management_url))

@@ -11,6 +11,7 @@ from harness.results.diagnoses import Evidence
 from harness.results.diagnoses.polling import CHORD_GET_ASKS_PARENTS
 from harness.results.figures import Distribution
 from harness.scenario.loader import load_plan
+from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 
 SOON = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
@@ -259,8 +260,10 @@ def test_a_chord_whose_backend_does_not_count(site: Site) -> None:
     assert "foreign_tasks" not in {warning.code for warning in ended.block.warnings}
 
 
-def test_a_gevent_worker_and_heartbeats(site: Site) -> None:
-    site.configuration(broker={"service": "rabbitmq"}, worker={"pool": "gevent", "concurrency": 4})
+def test_a_gevent_worker_and_heartbeats(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
+    site.configuration(
+        broker=rabbitmq_server.broker(site), worker={"pool": "gevent", "concurrency": 4}
+    )
     site.scenario(
         matrix={"settings.broker_heartbeat": [120, 0]}, measure={"units": 16, "warmup": 0}
     )

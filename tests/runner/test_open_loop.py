@@ -11,6 +11,7 @@ import pytest
 
 from harness.probe.events import Kind
 from harness.results.record import BlockRecord
+from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 
 STEADY: dict[str, Any] = {"phase": "steady", "rate": "80/s", "duration": "2s"}
@@ -36,11 +37,13 @@ def phases_of(block: BlockRecord) -> dict[str, tuple[int, int, int]]:
 @pytest.mark.parametrize(
     ("broker", "backend"), [("redis", "redis"), ("rabbitmq", "rpc"), ("sqs", "redis")]
 )
-def test_phases_of_a_rate(site: Site, broker: str, backend: str) -> None:
+def test_phases_of_a_rate(
+    site: Site, rabbitmq_server: OwnedRabbitmq, broker: str, backend: str
+) -> None:
     """Each phase gets what its rate says, everything is in the ledger, and only what counts in
     the block's figures."""
     site.configuration(
-        broker={"service": broker},
+        broker=rabbitmq_server.broker(site) if broker == "rabbitmq" else {"service": broker},
         backend={"service": backend},
         settings={"broker_transport_options": {"polling_interval": 0}} if broker == "sqs" else {},
     )
@@ -104,9 +107,11 @@ def check_timeline(ended: Ended, block: BlockRecord) -> None:
     ("workload", "backend"),
     [("group", "redis"), ("chain", "redis"), ("group", "rpc"), ("heavy_task", "rpc")],
 )
-def test_every_result_is_seen_and_checked(site: Site, workload: str, backend: str) -> None:
+def test_every_result_is_seen_and_checked(
+    site: Site, rabbitmq_server: OwnedRabbitmq, workload: str, backend: str
+) -> None:
     site.configuration(
-        broker={"service": "rabbitmq" if backend == "rpc" else "redis"},
+        broker=rabbitmq_server.broker(site) if backend == "rpc" else {"service": "redis"},
         backend={"service": backend},
     )
     work: dict[str, Any] = {"workload": workload}

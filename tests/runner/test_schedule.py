@@ -15,6 +15,7 @@ from harness.processes import wait_ended
 from harness.results.eventlog import Tail
 from harness.results.periodic_record import Periodic
 from harness.results.record import BlockRecord
+from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Running, Site, outcomes_of, wait_for
 
 GONE_S = 15.0
@@ -146,10 +147,9 @@ def test_nothing_outlives_a_killed_harness(site: Site, through: str) -> None:
     assert "Schedules: fires against the plan" in again.stdout
 
 
-def test_a_crontab(site: Site) -> None:
-    """The full minute of the wall clock, whenever that is; ended by the user when it has passed. On
-    RabbitMQ, which boots meanwhile."""
-    site.configuration(broker={"service": "rabbitmq"})
+def test_a_crontab(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
+    """The full minute of the wall clock, whenever that is; ended by the user when it has passed."""
+    site.configuration(broker=rabbitmq_server.broker(site))
     schedules(site, {"workload": "periodic", "crontab": "* * * * *", "entries": 5}, duration="70s")
     with site.start("run", "scenarios/s.yaml") as running:
         wait_for(lambda: fired(running, 5), "a full minute", 150.0)

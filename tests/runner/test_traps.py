@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.results.record import BlockRecord
+from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 from tests.runner.test_diagnoses import SOON, assert_told_of_the_first_only
 
@@ -157,19 +158,21 @@ def test_tasks_of_an_app(site: Site) -> None:
     assert "Celery looks for a chord's header for ever" in ended.words
 
 
-def test_a_quorum_queue_and_a_pool_of_connections(site: Site) -> None:
+def test_a_quorum_queue_and_a_pool_of_connections(
+    site: Site, rabbitmq_server: OwnedRabbitmq
+) -> None:
     """ETAs fill a window that cannot grow, unless the broker delays them; and many callers wait
     for one connection."""
     queue = {"task_default_queue_type": "quorum"}
     site.configuration(
         "direct",
-        broker={"service": "rabbitmq"},
+        broker=rabbitmq_server.broker(site),
         worker={"pool": "prefork", "concurrency": 1},
         settings={**queue, "task_default_exchange_type": "direct", "broker_pool_limit": 32},
     )
     site.configuration(
         "topic",
-        broker={"service": "rabbitmq"},
+        broker=rabbitmq_server.broker(site),
         worker={"pool": "prefork", "concurrency": 1},
         settings={**queue, "task_default_exchange_type": "topic", "broker_pool_limit": 1},
     )
