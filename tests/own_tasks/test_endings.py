@@ -119,7 +119,7 @@ def test_what_raises_at_once_is_not_measured_without_results_either(site: Site) 
     well = {"task": "trap.tasks.cwd", "expect": "unchecked"}
     meant = broken | {"name": "meant", "expect": {"raises": "ValueError"}}
     again = broken | {"name": "again", "weight": 2}
-    ended = ran(site, "5s", [broken, well], [again], [meant], units=4, warmup=0, load="backlog")
+    ended = ran(site, "30s", [broken, well], [again], [meant], units=4, warmup=0, load="backlog")
     assert ended.code == ExitCode.USAGE
     (failed,) = [block for block in cells(ended) if block.failing]
     (label,) = failed.failing

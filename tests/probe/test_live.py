@@ -128,8 +128,15 @@ def settle_down(site: Site, finished: int, before: int) -> None:
 
 
 def count_stored(site: Site) -> int:
+    """How many results were stored so far. The last ones of the test before were seen already, and
+    the worker may still be about to say so: it is waited for."""
     tail = Tail(site.events)
-    tail.refresh()
+
+    def at_rest() -> bool:
+        tail.refresh()
+        return tail.count(Kind.STORED) >= tail.count(Kind.STORING)
+
+    wait_for(at_rest, "the last call that stores a result")
     return tail.count(Kind.STORED)
 
 
