@@ -127,6 +127,8 @@ class _Evidence:
     """Held, and not to the end of it: a worker that stood still goes on, and what a dead one had
     another one may have received since. A later fault may have had it then."""
     touched: Mask
+    unstored: Mask
+    """Of those, the ones whose result the backend refused while it was broken."""
     waited: Mask
     vanished: Mask
     pauses: bool
@@ -144,11 +146,13 @@ class _Evidence:
 def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
     note = scene.notes[index]
     pauses = note.fault == "stop_worker"
+    tasks = scene.merged.tasks
     held = _held(scene, note)
+    kept = held & ~_received_elsewhere(scene, note)
     return _Evidence(
-        held,
-        held & (pauses | _received_elsewhere(scene, note)),
-        _touched(scene, spans, index),
+        tasks.some(held),
+        tasks.some(held) & (pauses | ~tasks.some(kept)),
+        *_touched(scene, spans, index),
         _waited(scene, spans, index),
         _vanished(scene, note),
         pauses,
@@ -165,8 +169,9 @@ def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
         for index, one in faults:
             chosen[one.waited] = index
         return chosen
+    unstored = np.logical_or.reduce([one.unstored for one in found])
     for index, one in sorted(faults, key=lambda fault: not fault[1].delays):
-        chosen[one.touched | one.passed_on] = index
+        chosen[np.where(unstored, one.unstored, one.touched | one.passed_on)] = index
     if trouble == "lost":
         for index, one in faults:
             chosen[one.vanished & (chosen == NOBODY)] = index
@@ -194,6 +199,8 @@ class _Spans:
     """The end of its last task, or of the publish call that raised."""
     over_ns: Numbers
     """Its result was seen."""
+    unstored_ns: Numbers
+    """When the backend refused the result of one of its tasks, and it was left at that; MISSING."""
     started_ns: Numbers
 
 
@@ -206,8 +213,22 @@ def _spans(scene: Scene) -> _Spans:
     over = np.where(units.seen_ns == MISSING, FOREVER, units.seen_ns)
     started = first_starts(scene.merged)
     return _Spans(
-        units.publish_ns, worked, np.maximum(over, 0), np.where(started == MISSING, 0, started)
+        begin_ns=units.publish_ns,
+        worked_ns=worked,
+        over_ns=np.maximum(over, 0),
+        unstored_ns=_unstored_ns(scene).reshape(-1, tasks.per_unit).max(axis=1),
+        started_ns=np.where(started == MISSING, 0, started),
     )
+
+
+def _unstored_ns(scene: Scene) -> Numbers:
+    """Of each task when the backend refused its result, if that was the last of it."""
+    last = scene.handlings.last_by_task()
+    found = np.full(len(last), MISSING, dtype=np.int64)
+    refused = np.flatnonzero(last >= 0)
+    refused = refused[scene.handlings.kind[last[refused]] == Kind.UNSTORED]
+    found[refused] = scene.handlings.time_ns[last[refused]]
+    return found
 
 
 def _waited(scene: Scene, spans: _Spans, index: int) -> Mask:
@@ -217,20 +238,24 @@ def _waited(scene: Scene, spans: _Spans, index: int) -> Mask:
     return waited
 
 
-def _touched(scene: Scene, spans: _Spans, index: int) -> Mask:
-    """Units that were where the fault was, while it was there."""
+def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Mask, Mask]:
+    """Units that were where the fault was, while it was there; and those of them that were lost
+    because the backend refused their results then."""
     note = scene.notes[index]
     begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
     touched = np.zeros(len(spans.begin_ns), dtype=bool)
+    unstored = np.zeros_like(touched)
     if note.fault in WORKER_FAULTS:
-        return touched
+        return touched, unstored
     to = str(note.model.get("to", ""))
     if "broker" in note.fault or to in ("broker", "both"):
         touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)
     if "backend" in note.fault or to in ("backend", "both") or note.facts.get("holds_results"):
         stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
         touched |= stored & (spans.over_ns >= begin)
-    return touched
+        then = (spans.unstored_ns >= begin) & (spans.unstored_ns < until)
+        unstored = touched & then & (scene.ledger.final == Final.LOST)
+    return touched, unstored
 
 
 def _vanished(scene: Scene, note: FaultNote) -> Mask:
@@ -244,16 +269,18 @@ def _vanished(scene: Scene, note: FaultNote) -> Mask:
 
 
 def _held(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that the fault's processes had, and had not brought to an end: when it
-    began (a broker may deliver again while they die), or when it was done."""
-    tasks = scene.merged.tasks
+    """Tasks that the fault's processes had, and had not brought to an end: when it began (a broker
+    may deliver again while they die), or when it was done. A warm shutdown lets them come to an
+    end, so only what they have left then is its own."""
     if note.begin_ns is None or note.fault not in WORKER_FAULTS:
-        return tasks.some(np.zeros(len(tasks), dtype=bool))
+        return np.zeros(len(scene.merged.tasks), dtype=bool)
     pids = [*note.died, *note.mains, *note.pool]
     if note.fault == "kill_pool_child":
         pids = list(note.died)
-    found = _in_hand(scene, pids, note.begin_ns) | _in_hand(scene, pids, note.struck_ns or FOREVER)
-    return tasks.some(found)
+    left = _in_hand(scene, pids, note.struck_ns or FOREVER)
+    if note.fault == "shutdown_worker":
+        return left
+    return left | _in_hand(scene, pids, note.begin_ns)
 
 
 def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
@@ -275,9 +302,9 @@ def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
 
 
 def _received_elsewhere(scene: Scene, note: FaultNote) -> Mask:
-    """Units with a task that another process received since the fault began."""
+    """Tasks that another process received since the fault began."""
     received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
     others = ~np.isin(received.pid, [*note.died, *note.mains])
     found = np.zeros(len(scene.merged.tasks), dtype=bool)
     found[received.place[others & (received.time_ns > since_ns)]] = True
-    return scene.merged.tasks.some(found)
+    return found

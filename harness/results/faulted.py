@@ -164,10 +164,11 @@ def _over_ns(note: FaultNote) -> int | None:
 
 
 def _blame_until(begin: int, over: int | None, back: Recovery, later: Sequence[int]) -> int:
-    """Until the p99 was back; where that is not known, until the next fault began."""
+    """Until the p99 was back; where that is not known, until the next fault began. While it is
+    broken in any case."""
     if back.p99_s is not None:
         return max(begin + round(back.p99_s * 1e9), over or 0)
-    return later[0] if later else FOREVER
+    return max(later[0], over or 0) if later and over is not None else FOREVER
 
 
 def _record(note: FaultNote) -> FaultRecord:

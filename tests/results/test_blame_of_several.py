@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.probe.events import Kind
-from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, OTHER_MAIN, MadeBlock, note
+from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, OTHER_MAIN, MadeBlock, note, ns
 from tests.results.test_faults import KILL, steady
 
 LATE = {"task_acks_late": True}
@@ -149,4 +150,23 @@ def test_a_slow_network_has_lost_nothing(tmp_path: Path) -> None:
     read = block.read(tmp_path, broker, slow)
     assert read.outcome(held) == "lost"
     assert [fault.trouble.lost for fault in read.fields["faults"]] == [1, 0]
+    assert "broken" not in [promise.kept for promise in read.fields["promises"]]
+
+
+def test_a_warm_shutdown_let_a_run_end_that_the_backend_refused(tmp_path: Path) -> None:
+    """It ran when the shutdown began, and ended within it; backend and broker were away then. No
+    promise of the shutdown is broken."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    refused = block.unit(2.99)
+    block.receive(refused, 2.995)
+    for kind, at_s in ((Kind.STARTED, 2.999), (Kind.FINISHED, 3.6), (Kind.UNSTORED, 3.61)):
+        block.stamp(CHILD, kind, refused, at_s)
+    shutdown = note("shutdown_worker", 3.0, died=(MAIN, CHILD))
+    shutdown = dataclasses.replace(shutdown, struck_ns=ns(3.7))
+    backend = note("kill_backend", 3.2, 4.0, number=1, model={})
+    broker = note("restart_broker", 3.3, 3.9, number=2)
+    read = block.read(tmp_path, shutdown, backend, broker)
+    assert read.outcome(refused) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == [0, 1, 0]
     assert "broken" not in [promise.kept for promise in read.fields["promises"]]
