@@ -32,6 +32,7 @@ from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.results_left import results_left_conflict
 from harness.scenario.schedules import schedule_conflicts
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
+from harness.scenario.sizes import message_size_conflicts, result_size_conflicts
 from harness.scenario.tracking_models import TrackingWorkload
 from harness.scenario.without_effect import unread_endpoint_fields
 from harness.scenario.wording import did_you_mean, listed, shown
@@ -133,7 +134,9 @@ def cell_conflicts(
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
         conflicts.append((("load", "load"), message))
     conflicts += _publish_conflicts(configuration, workload, load)
-    conflicts += _size_conflicts(configuration, workload)
+    conflicts += message_size_conflicts(configuration, workload)
+    if stores_results(configuration):
+        conflicts += result_size_conflicts(configuration, workload)
     conflicts += _time_conflicts(workload, measure)
     conflicts += _limit_conflicts(load)
     conflicts += number_conflicts(workload, load, measure)
@@ -225,50 +228,6 @@ def _publish_conflicts(
         message = f"with retry_on_timeout, redis-py may send a whole {path} twice"
         conflicts.append((where, f"{message}: use publish: api"))
     return conflicts
-
-
-def _size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
-    """A payload that cannot get through: as large on the way as it is at least."""
-    broker, settings = configuration.broker.service, configuration.settings
-    limit = BROKERS[broker].max_message_bytes
-    if limit is None or settings.get("task_compression"):
-        return []
-    # kombu's virtual transports write the body in base64, its SQS the whole message once more.
-    options = settings.get("broker_transport_options", {})
-    again = not isinstance(options, Mapping) or options.get("sqs_base64_encoding", True) is True
-    factor = (4 / 3) ** (1 + again)
-    conflicts: list[Conflict] = []
-    for place, size in _payloads(workload):
-        if size * factor > limit:
-            message = (
-                f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {broker}, "
-                f"base64 included, and it takes {limit:,} at most: send up to "
-                f"{int(limit / factor) // 1000 * 1000:,}"
-            )
-            conflicts.append((place, message))
-    return conflicts
-
-
-def _payloads(workload: Workload) -> Iterator[tuple[Location, int]]:
-    """Bytes that a unit's largest message carries at least, and where the file says so."""
-    if not isinstance(workload, OwnTaskWorkload):
-        payload = getattr(workload, "payload_bytes", 0)
-        yield ("workload", "payload_bytes"), getattr(workload, "largest_message_bytes", payload)
-        return
-    for index, part in enumerate(workload.parts):
-        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
-        sized = [
-            (place, one["text"])
-            for place, one in (*((("args",), a) for a in part.args), *_named(part.kwargs))
-            if isinstance(one, Mapping) and "text" in one
-        ]
-        for place, size in sized:
-            yield (*within, *place), size
-
-
-def _named(kwargs: Mapping[str, object]) -> Iterator[tuple[Location, object]]:
-    for name, value in kwargs.items():
-        yield ("kwargs", name), value
 
 
 def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:

@@ -46,6 +46,12 @@ class BackendAbilities:
     chords: bool = True
     delivery: Literal["push", "poll", ""] = "poll"
     """Whether results come to who waits, or are asked for again and again."""
+    max_result_bytes: int | None = None
+    """The largest result that can be kept, without the record that Celery makes of it."""
+    result_limit_is_set: bool = False
+    """Whoever runs the server can set that limit."""
+    compresses_results: bool = False
+    """Celery's `result_compression` works with it."""
     brokers: tuple[str, ...] = ()
     """The only brokers it works with; none: it works with all of them."""
     expiry: Expiry = ""
@@ -97,6 +103,7 @@ BACKENDS: Mapping[str, BackendAbilities] = {
     ),
     "mysql": BackendAbilities(
         ("mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"),
+        max_result_bytes=65_520,  # Celery's column is a BLOB, and holds a pickle
         expiry="cleanup",
         extra="mysql",
         modules=("sqlalchemy", "pymysql"),
@@ -105,6 +112,8 @@ BACKENDS: Mapping[str, BackendAbilities] = {
     "filesystem": BackendAbilities(expiry="cleanup"),
     "memcached": BackendAbilities(
         ("memcached", "memcache"),
+        max_result_bytes=1_048_400,  # an item of 1 MiB, with key and header (option -I)
+        result_limit_is_set=True,
         expiry="server",
         extra="memcached",
         modules=("pymemcache",),
@@ -114,6 +123,8 @@ BACKENDS: Mapping[str, BackendAbilities] = {
     "dynamodb": BackendAbilities(
         ("dynamodb", "http", "https"),
         needs_url=False,
+        compresses_results=True,
+        max_result_bytes=409_400,  # an item of 400 KiB, with the names of its attributes
         expiry="ttl",
         extra="dynamodb",
         modules=("boto3",),

@@ -347,6 +347,60 @@ def test_a_payload_that_sqs_does_not_take(project: Project) -> None:
     ]
 
 
+SIZED = "name: c\nbroker: {{service: redis}}\nbackend: {{{}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("backend", "workload", "place", "size"),
+    [
+        # Measured: 65,000 bytes are kept, of 65,600 the insert fails.
+        ("service: mysql", "{workload: add, payload_bytes: 65600}", "3:44", "65,600"),
+        ("service: mysql", "{workload: add, payload_bytes: 65000}", "", ""),
+        ("service: memcached", "{workload: add, payload_bytes: 1049000}", "3:44", "1,049,000"),
+        ("service: memcached", "{workload: add, payload_bytes: 1047000}", "", ""),
+        ("service: dynamodb", "{workload: add, payload_bytes: 410000}", "3:44", "410,000"),
+        ("service: dynamodb", "{workload: add, payload_bytes: 409000}", "", ""),
+        # A chord's body gives back the whole header, a group's members only their own.
+        ("service: mysql", "{workload: chord, size: 7, payload_bytes: 9500}", "3:55", "66,500"),
+        ("service: mysql", "{workload: group, size: 7, payload_bytes: 9500}", "", ""),
+        (
+            "service: mysql",
+            "{workload: task, app: shop, task: a, args: [{text: 70000}], expect: {argument: 0}}",
+            "3:55",
+            "70,000",
+        ),
+        ("service: mysql", "{workload: task, app: shop, task: a, args: [{text: 70000}]}", "", ""),
+        (
+            "service: memcached, provider: external, url: 'memcached://h:1'",
+            "{workload: add, payload_bytes: 1049000}",
+            "",
+            "",
+        ),
+        ("service: postgresql", "{workload: add, payload_bytes: 9000000}", "", ""),
+    ],
+)
+def test_a_result_that_a_backend_does_not_keep(
+    project: Project, backend: str, workload: str, place: str, size: str
+) -> None:
+    project.configuration(SIZED.format(backend))
+    project.change(f"workloads: [{workload}]")
+    problems = project.problems()
+    if not place:
+        assert problems == []
+        return
+    (problem,) = problems
+    assert problem.startswith(f"scenarios/s.yaml:{place}: {size} bytes come back as a result, and ")
+    compressed = project.problems("config.settings.result_compression=gzip")
+    assert compressed == ([] if "dynamodb" in backend else problems)
+
+
+def test_results_that_nobody_keeps_have_any_size(project: Project) -> None:
+    project.configuration(SIZED.format("service: mysql") + "settings: {task_ignore_result: true}\n")
+    project.change("workloads: [{workload: add, payload_bytes: 70000}]")
+    project.change("loads: [backlog]")
+    assert project.problems() == []
+
+
 # --- --set --------------------------------------------------------------------------------------
 
 
