@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.results.comparability import unlike_rates
+from harness.results.emulators import NOT_JUDGED
 from harness.results.facts import difference_words, differences, facts_of, project_of, software_of
 from harness.results.metrics import Metric
 from harness.results.record import BlockRecord, CellRecord, RunRecord
@@ -71,15 +72,16 @@ class Series:
     @property
     def emulated(self) -> bool:
         """Whether a point of it, or what it is a ratio to, is an emulator's."""
-        return any(
-            point.cell.emulated or (point.reference is not None and point.reference.emulated)
-            for point in self.points
-        )
+        return any(map(_of_emulator, self.points))
 
     @property
     def values(self) -> tuple[float, ...]:
         """Those of its points."""
         return tuple(point.value for point in self.points)
+
+
+def _of_emulator(point: Point) -> bool:
+    return point.cell.emulated or (point.reference is not None and point.reference.emulated)
 
 
 def series_of(
@@ -94,11 +96,11 @@ def series_of(
     newest = points[-1].reference
     rising_is_better = newest is not None or metric.more_is_better
     values = [point.value for point in points]
-    changes, with_rate = [], []
+    changes, without = [], []
     for change in change_points(values) if nominate else ():
-        reason = _came_with_rate(change, points, metric)
+        reason = _not_nominated(change, points, metric)
         if reason:
-            with_rate.append(f"{_levels(change)}: not nominated, {metric.name} {reason}")
+            without.append(f"{_levels(change)}: not nominated, {reason}")
         else:
             changes.append(change)
     return Series(
@@ -107,7 +109,7 @@ def series_of(
         reference=None if newest is None else _reference_words(newest),
         points=tuple(points),
         nominations=tuple(_nomination(change, points, rising_is_better) for change in changes),
-        notes=(*_notes(points), *with_rate) if nominate else (),
+        notes=(*_notes(points), *without) if nominate else (),
     )
 
 
@@ -116,8 +118,11 @@ def _levels(change: ChangePoint) -> str:
     return f"{change.before:.4g} -> {change.after:.4g}"
 
 
-def _came_with_rate(change: ChangePoint, points: Sequence[Point], metric: Metric) -> str:
-    """A cost per task moves with the rate, of the cell or of its reference: no change then."""
+def _not_nominated(change: ChangePoint, points: Sequence[Point], metric: Metric) -> str:
+    """Why a change of level is none to look into; empty for one that is. An emulator is judged
+    nowhere, and a cost per task moves with the rate, of the cell or of its reference."""
+    if any(map(_of_emulator, points)):
+        return NOT_JUDGED
     before, after = points[change.index - 1], points[change.index]
     sides = [(before.cell, after.cell), (before.reference, after.reference)]
     reasons = (
@@ -125,7 +130,7 @@ def _came_with_rate(change: ChangePoint, points: Sequence[Point], metric: Metric
         for one, other in sides
         if one is not None and other is not None
     )
-    return next(filter(None, reasons), "")
+    return next((f"{metric.name} {reason}" for reason in reasons if reason), "")
 
 
 def _whole(cell: CellRecord) -> list[BlockRecord]:

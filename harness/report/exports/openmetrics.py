@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.look import Look
+from harness.results.emulators import labelled
 from harness.results.figures import Distribution
 from harness.results.pooled import measured_blocks
 from harness.results.record import BlockRecord
@@ -135,11 +136,11 @@ def _of_verdicts(view: RunView) -> Iterator[Gauge]:
     yield Gauge(
         "harness_gate_passed",
         "",
-        "1 if the gate holds, 0 if not; absent if it could not be evaluated.",
+        "1 if the gate holds, 0 if not; absent if it could not be evaluated, or judges nothing.",
         [
             ({**run, "gate": gate.gate, "cell": gate.cell}, float(gate.passed))
             for gate in gates
-            if gate.passed is not None
+            if gate.passed is not None and gate.judged
         ],
     )
     report = view.record.comparison
@@ -150,7 +151,12 @@ def _of_verdicts(view: RunView) -> Iterator[Gauge]:
         [
             (
                 run
-                | {"base": one.base, "head": one.head, "metric": one.metric, "bound": bound}
+                | {
+                    "base": labelled(one.base, emulated=one.base_emulated),
+                    "head": labelled(one.head, emulated=one.head_emulated),
+                    "metric": one.metric,
+                    "bound": bound,
+                }
                 | {"verdict": one.verdict, "judged": "yes" if one.judged else "no"},
                 value,
             )
