@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import ExitCode
 from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure, where_words
-from harness.report.wording import warning_detail
+from harness.report.warnings import warning_detail
 from harness.results.comparison import ComparisonReport
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
 from harness.results.record import RunRecord

@@ -17,15 +17,17 @@ from harness.report.periodic import periodic_tables
 from harness.report.tables import Table, tables
 from harness.report.tracking_tables import tracking_tables
 from harness.report.verdicts import verdict_cautions, verdict_tables
+from harness.report.warnings import (
+    unfinished_words,
+    warning_detail,
+    warning_rank,
+    warning_sentence,
+)
 from harness.report.wording import (
     overload_sentence,
     server_words,
     state_sentence,
     trouble_words,
-    unfinished_words,
-    warning_detail,
-    warning_rank,
-    warning_sentence,
 )
 from harness.results.continuing import split_rounds
 from harness.results.emulators import cell_label

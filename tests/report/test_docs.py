@@ -12,7 +12,7 @@ import pytest
 from harness.cli import INTERRUPTED, PIPE_CLOSED
 from harness.errors import ExitCode
 from harness.report.as_csv import COLUMNS
-from harness.report.wording import WARNINGS
+from harness.report.warnings import WARNINGS
 from harness.results.record import RunRecord
 from harness.results.store import read_run
 from harness.results.views import TABLES

@@ -9,15 +9,8 @@ import pytest
 
 import harness
 from harness.report.cells import counts_of
-from harness.report.wording import (
-    STAGES,
-    WARNINGS,
-    outcome_words,
-    server_words,
-    trouble_words,
-    warning_detail,
-    warning_sentence,
-)
+from harness.report.warnings import WARNINGS, warning_detail, warning_sentence
+from harness.report.wording import STAGES, outcome_words, server_words, trouble_words
 from harness.results.diagnoses import DIAGNOSES
 from harness.results.figures import LossReasons, Outcomes
 from tests.report.records import MINISTACK, RABBITMQ, VALKEY, block

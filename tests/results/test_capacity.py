@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from harness.report.cells import view_of
-from harness.report.wording import capacity_words, overload_sentence, range_words, stopped_words
+from harness.report.warnings import capacity_words
+from harness.report.wording import overload_sentence, range_words, stopped_words
 from harness.results.capacity import Need, saturation_range, with_capacity
 from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.merge import MISSING, Tasks

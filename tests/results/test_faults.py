@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.probe.events import Kind
-from harness.report.wording import warning_detail
+from harness.report.warnings import warning_detail
 from harness.results.fault_notes import FaultNote
 from harness.results.fault_records import FaultLevel, Trouble
 from harness.results.ledger import BlockEnd

@@ -19,7 +19,7 @@ from harness.probe.events import (
     UnitFlag,
 )
 from harness.probe.recorder import Recorder
-from harness.report.wording import warning_detail
+from harness.report.warnings import warning_detail
 from harness.results.diagnoses.clues import Child, Held, Raised, Unlocked, clues_in
 from harness.results.eventlog import EVENT, Events
 from harness.results.merge import MISSING, Times

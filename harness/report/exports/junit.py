@@ -29,7 +29,8 @@ from harness.report.verdicts import (
     verdict_words,
     where_words,
 )
-from harness.report.wording import outcome_words, server_words, state_sentence, warning_sentence
+from harness.report.warnings import warning_sentence
+from harness.report.wording import outcome_words, server_words, state_sentence
 from harness.results.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.emulators import labelled
 from harness.results.gates import failed_gates

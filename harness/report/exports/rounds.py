@@ -9,7 +9,8 @@ from typing import Any
 from harness.errors import RecordError
 from harness.report.cells import CellView, RunView
 from harness.report.content import fallen_words
-from harness.report.wording import server_words, trouble_words, warning_sentence
+from harness.report.warnings import warning_sentence
+from harness.report.wording import server_words, trouble_words
 from harness.results.emulators import cell_label
 from harness.results.pooled import measured_blocks
 from harness.scenario.wording import printable
