@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ class MadeBlock:
     units: int = 0
     parents: dict[int, int] = field(default_factory=lambda: {CHILD: MAIN, OTHER_CHILD: OTHER_MAIN})
     """Pool process -> its worker's main process."""
+    tasks: int = 1
+    """Of each unit, side by side."""
 
     def unit(self, due_s: float, *, fails: int | None = None) -> int:
         """Publish one, or have its publish call raise after 0.1 s, for the reason of a number."""
@@ -98,10 +101,18 @@ class MadeBlock:
         self.stamp(CLIENT, Kind.SEEN, unit, at_s, flags=outcome)
 
     def stamp(
-        self, pid: int, kind: Kind, unit: int, at_s: float, *, position: int = 0, flags: int = 0
+        self,
+        pid: int,
+        kind: Kind,
+        unit: int,
+        at_s: float,
+        *,
+        task: int = 0,
+        position: int = 0,
+        flags: int = 0,
     ) -> None:
         own = unit if pid == CLIENT else 0
-        record = RECORD.pack(ident_of(unit, 0), ns(at_s), own, position, flags, kind)
+        record = RECORD.pack(ident_of(unit, task), ns(at_s), own, position, flags, kind)
         self.logs.setdefault(pid, []).append(record)
 
     def read(
@@ -118,10 +129,10 @@ class MadeBlock:
     ) -> Read:
         """Write the logs and have them judged."""
         self._write(folder)
-        merged = merge(folder, 1, grouped=False)
+        merged = merge(folder, self.tasks, grouped=False)
         after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen, ns(over_s))
         end = with_orphans(end or BlockEnd(), merged, after, unacknowledged)
-        result = digest(merged, SHAPE, end)
+        result = digest(merged, dataclasses.replace(SHAPE, tasks_per_unit=self.tasks), end)
         config = {**CONFIG, "settings": settings or {}}
         return Read(
             result, with_faults(result, after, config, ran_or_planned((), config), unacknowledged)

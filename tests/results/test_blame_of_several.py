@@ -153,6 +153,23 @@ def test_a_slow_network_has_lost_nothing(tmp_path: Path) -> None:
     assert "broken" not in [promise.kept for promise in read.fields["promises"]]
 
 
+def test_a_member_that_went_elsewhere_does_not_excuse_the_loss_of_another(tmp_path: Path) -> None:
+    """Of a group a killed worker held both: one was delivered again, the other one is lost, which
+    the broker that is killed later has nothing to do with."""
+    block = MadeBlock(tasks=2)
+    unit = block.unit(2.9)
+    for task in (0, 1):
+        block.stamp(MAIN, Kind.RECEIVED, unit, 2.91, task=task)
+    block.stamp(CHILD, Kind.STARTED, unit, 2.92)
+    block.stamp(OTHER_MAIN, Kind.RECEIVED, unit, 3.5, task=1)
+    for kind in (Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED):
+        block.stamp(OTHER_CHILD, kind, unit, 3.6, task=1)
+    kill = note("kill_worker", 3.0, **KILL)
+    read = block.read(tmp_path, kill, note("kill_broker", 5.0, 6.0, number=1))
+    assert read.outcome(unit) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == [1, 0]
+
+
 def test_a_warm_shutdown_let_a_run_end_that_the_backend_refused(tmp_path: Path) -> None:
     """It ran when the shutdown began, and ended within it; backend and broker were away then. No
     promise of the shutdown is broken."""
