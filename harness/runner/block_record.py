@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.affinity import usable_cores
@@ -20,6 +20,7 @@ from harness.results.ledger import BlockEnd
 from harness.results.load_phases import PLAN_FILE
 from harness.results.merge import Merged, merge
 from harness.results.periodic import Fires, kept_schedule, schedule_warnings
+from harness.results.periodic_record import Periodic
 from harness.results.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.summary import Digest, digest
@@ -47,34 +48,11 @@ def record_block(
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     reports = reports_in(job.events)
     result = _digested(job, measured, reports)
-    left = {} if measured.at_rest else unfinished(job.events, measured.over_ns)
-    workload = job.cell.workload.model_dump()
-    kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
-    periodic, fires = kept or (None, None)
-    files = _write(job, measured, result, fires)
-    idle = _idle(job, measured, result.merged)
-    cost_fields = costs.fields(measured.costs, _executions(result), job.events, job.prices, idle)
-    clues = clues_in(job.events, redact)
-    evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
+    read = _read(job, measured, result, reports, redact)
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
-    warnings = (
-        *result.fields["warnings"],
-        *diagnosed(evidence),
-        *_warnings(measured, redact),
-        *_of_unfinished(measured, left),
-        *costs.warnings(measured.costs),
-        *results_left.warnings(measured.left, redact),
-        *schedule_warnings(periodic),
-    )
     observed = _observed(measured, _executions(result))
-    warnings = with_capacity(
-        warnings,
-        {**result.fields, **observed, **cost_fields},
-        result.merged.tasks,
-        usable_cores(),
-        measured.slots,
-    )
+    figures = {**result.fields, **observed, **read.costs}
     return BlockRecord(
         number=job.number,
         cell=job.cell_index,
@@ -86,17 +64,70 @@ def record_block(
         isolation=dict(isolation),
         versions=versions[0] if versions else {},
         bound_s=measured.bound_s,
-        unfinished=left,
+        unfinished=dict(read.unfinished),
         beat_fell=measured.beat_fell is not None,
         ran_with=reports,
-        periodic=periodic,
+        periodic=read.periodic,
         mismatches=mismatches_in(job.path / "logs"),
-        files=files,
-        **observed,
-        **cost_fields,
+        files=dict(read.files),
         **results_left.fields(measured.left),
-        **(result.fields | {"warnings": warnings}),
+        **(figures | {"warnings": _told(measured, result, read, figures, redact)}),
     )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the event logs tell beside the figures, with what they were written to."""
+
+    unfinished: Mapping[str, Unfinished]
+    periodic: Periodic | None
+    files: Mapping[str, str]
+    costs: Mapping[str, Any]
+    diagnoses: Sequence[RecordedWarning]
+
+
+def _read(
+    job: BlockJob,
+    measured: Measured,
+    result: Digest,
+    reports: tuple[RanWith, ...],
+    redact: Callable[[str], str],
+) -> _Read:
+    workload = job.cell.workload.model_dump()
+    kept = kept_schedule(job.events, workload, result.merged, measured.beat_cpu_ns)
+    periodic, fires = kept or (None, None)
+    idle = _idle(job, measured, result.merged)
+    clues = clues_in(job.events, redact)
+    evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
+    executions = _executions(result)
+    return _Read(
+        unfinished={} if measured.at_rest else unfinished(job.events, measured.over_ns),
+        periodic=periodic,
+        files=_write(job, measured, result, fires),
+        costs=costs.fields(measured.costs, executions, job.events, job.prices, idle),
+        diagnoses=tuple(diagnosed(evidence)),
+    )
+
+
+def _told(
+    measured: Measured,
+    result: Digest,
+    read: _Read,
+    figures: Mapping[str, Any],
+    redact: Callable[[str], str],
+) -> tuple[RecordedWarning, ...]:
+    """Every warning of the block, those that the figures themselves give rise to last."""
+    warnings = (
+        *result.fields["warnings"],
+        *read.diagnoses,
+        *_warnings(measured, redact),
+        *_of_unfinished(measured, read.unfinished),
+        *costs.warnings(measured.costs),
+        *results_left.warnings(measured.left, redact),
+        *schedule_warnings(read.periodic),
+    )
+    tasks = result.merged.tasks
+    return tuple(with_capacity(warnings, figures, tasks, usable_cores(), measured.slots))
 
 
 def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> Digest:
