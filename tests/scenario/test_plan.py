@@ -366,7 +366,7 @@ SIZED = "name: c\nbroker: {{service: redis}}\nbackend: {{{}}}\n"
         (
             "service: mysql",
             "{workload: task, app: shop, task: a, args: [{text: 70000}], expect: {argument: 0}}",
-            "3:55",
+            "3:57",
             "70,000",
         ),
         ("service: mysql", "{workload: task, app: shop, task: a, args: [{text: 70000}]}", "", ""),
