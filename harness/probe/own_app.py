@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 from celery import Celery, Task, signals
@@ -103,7 +104,7 @@ def load(named: Mapping[str, str]) -> Celery:
     module: Any = importlib.import_module(module_name)
     for name in attribute.split(".") if attribute else ():
         if not hasattr(module, name):
-            raise NoAppError(f"{module_name} has no {attribute}")
+            raise NoAppError(f"{module_name} has no {attribute}{_apps_in(module)}")
         module = getattr(module, name)
     if isinstance(module, Celery):
         return module
@@ -115,6 +116,12 @@ def load(named: Mapping[str, str]) -> Celery:
             if isinstance(found := getattr(place, name, None), Celery):
                 return found
     raise NoAppError(f"{module_name} has neither app nor celery: write {module_name}:NAME")
+
+
+def _apps_in(module: Any) -> str:
+    """What was probably meant."""
+    names = [name for name, value in vars(module).items() if isinstance(value, Celery)]
+    return f"; its apps: {', '.join(names)}" if names and isinstance(module, ModuleType) else ""
 
 
 def _inner(module: Any) -> Iterator[Any]:

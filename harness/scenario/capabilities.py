@@ -27,6 +27,7 @@ from harness.scenario.load_models import (
     watched,
 )
 from harness.scenario.models import Measure
+from harness.scenario.named_modules import missing_modules
 from harness.scenario.option_conflicts import option_conflicts
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.results_left import results_left_conflict
@@ -89,11 +90,16 @@ def stores_results(configuration: Configuration) -> bool:
     return BACKENDS[configuration.backend.service].results and not ignored
 
 
-def installation_conflicts(configuration: Configuration) -> list[Conflict]:
-    """What this Python lacks for a configuration to run."""
+def installation_conflicts(
+    configuration: Configuration, *, own_app: bool = False
+) -> list[Conflict]:
+    """What this Python lacks for a configuration to run. `own_app`: modules may lie in the folder
+    of an app of the user's own."""
     if configuration.celery is not None:  # an environment of its own brings what it needs
         return [(("celery", field), message) for field, message in refusals(configuration.celery)]
     conflicts = list(content_installation(configuration.settings))
+    if not own_app:
+        conflicts += missing_modules(configuration.settings)
     if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
         message = "pool gevent needs gevent, not installed here: "
         message += "pip install 'celery-config-bench[gevent]'"

@@ -183,7 +183,7 @@ class _ConfigurationCheck:
             return None
         conflicts = configuration_conflicts(configuration, self.provider, own_app=self.own_app)
         if self.environ is not None:
-            conflicts += installation_conflicts(configuration)
+            conflicts += installation_conflicts(configuration, own_app=self.own_app)
             unused = unused_urls(configuration, self.provider)
             problems += missing_variable_problems(document, self.environ, unused)
         problems += [document.value_mark(place).problem(message) for place, message in conflicts]

@@ -74,7 +74,7 @@ def test_a_module_that_is_not_there(site: Site) -> None:
 @pytest.mark.parametrize(
     ("text", "app", "reason"),
     [
-        (APP, "shop.celery:application", "shop.celery has no application"),
+        (APP, "shop.celery:application", "shop.celery has no application; its apps: app"),
         ("app = 5\n", "shop.celery:app", "shop.celery:app is no Celery app, but int"),
         (
             "x = 5\n",

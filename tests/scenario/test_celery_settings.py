@@ -20,6 +20,7 @@ from harness.scenario.transport_options import (
     TRANSPORT_OPTIONS,
 )
 from harness.scenario.worker_options import worker_option_problems
+from tests.scenario.project import CONFIGURATION, Project
 
 HERE = Mark("f", 1, 1)
 
@@ -314,3 +315,28 @@ def test_words_that_celery_worker_would_not_take(words: list[str], told: str) ->
 def test_an_app_may_have_worker_options_of_its_own() -> None:
     assert [*worker_option_problems(["--shop-colour"], None, of_own_apps=True)] == []
     assert len([*worker_option_problems(["--without-gosip"], None, of_own_apps=True)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "places"),
+    [
+        ("imports: [json, nope.tasks, shop.tasks]", ["4:28"]),
+        ("imports: shop.tasks, include: [shop.nope, shop.tasks.inside]", ["4:43", "4:54"]),
+        ("worker_consumer: 'nope.there:Consumer'", ["4:29"]),
+        ("worker_consumer: 'celery.worker.consumer:Consumer'", []),
+        ("imports: ['${HARNESS_TEST_MODULE}']", []),
+    ],
+)
+def test_modules_that_no_worker_will_find(
+    project: Project, monkeypatch: pytest.MonkeyPatch, settings: str, places: list[str]
+) -> None:
+    """Looked for before a run, in packages that are not imported for it."""
+    monkeypatch.chdir(project.folder)
+    (project.folder / "shop").mkdir()
+    (project.folder / "shop" / "__init__.py").write_text("raise RuntimeError\n")
+    (project.folder / "shop" / "tasks.py").write_text("raise RuntimeError\n")
+    project.configuration(f"{CONFIGURATION}settings: {{{settings}}}\n")
+    problems = project.problems(environ={"HARNESS_TEST_MODULE": "nope"})
+    assert [one.split(": ")[0] for one in problems] == [f"configs/c.yaml:{at}" for at in places]
+    assert all("there is no module" in one for one in problems)
+    assert project.problems() == [], "what is installed elsewhere may be there when it is run"
