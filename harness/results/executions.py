@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from harness.probe.events import RAISED, REPLACED, Kind
 from harness.results.earliest import NO_STAMP as MISSING
-from harness.results.eventlog import by_kind, chunks, identity_of, logs_in
-from harness.results.published import Published
+from harness.results.eventlog import identity_of, logs_in
+from harness.results.published import Published, placed
 
 Numbers = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
@@ -167,21 +167,16 @@ def _stamps(path: Path, published: Published, wanted: Truths) -> Iterator[Number
     identity = identity_of(path)
     child = identity.get("role") == "child"
     worker = int(identity.get("ppid", process)) if child else process
-    for chunk in chunks(path):
-        for kind, events in by_kind(chunk):
-            if kind not in _KINDS:
-                continue
-            hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
-            places = published.places(hi, lo)
-            mine = places >= 0
-            mine[mine] = wanted[places[mine]]
-            if not mine.any():
-                continue
-            rows = np.empty((int(mine.sum()), 6), dtype=np.int64)
-            rows[:, _PLACE], rows[:, _TIME] = places[mine], events["time_ns"][mine]
-            rows[:, _KIND], rows[:, _FLAGS] = kind, events["flags"][mine]
-            rows[:, _PROCESS], rows[:, _WORKER] = process, worker
-            yield rows
+    for kind, events, places in placed(path, _KINDS, published):
+        mine = places >= 0
+        mine[mine] = wanted[places[mine]]
+        if not mine.any():
+            continue
+        rows = np.empty((int(mine.sum()), 6), dtype=np.int64)
+        rows[:, _PLACE], rows[:, _TIME] = places[mine], events["time_ns"][mine]
+        rows[:, _KIND], rows[:, _FLAGS] = kind, events["flags"][mine]
+        rows[:, _PROCESS], rows[:, _WORKER] = process, worker
+        yield rows
 
 
 def _endings(ended: Numbers) -> Numbers:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.events import Kind
-from harness.results.eventlog import by_kind, chunks, identity_of, logs_in
-from harness.results.published import Published, published_in
+from harness.results.eventlog import identity_of, logs_in
+from harness.results.published import Published, placed, published_in
 
 KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.UNSTORED)
 Numbers = npt.NDArray[np.int64]
@@ -79,14 +79,9 @@ def _pid(path: Path) -> int:
 def _stamps(path: Path, published: Published) -> list[Numbers]:
     pid = _pid(path)
     found = []
-    for chunk in chunks(path):
-        for kind, events in by_kind(chunk):
-            if kind not in KINDS:
-                continue
-            hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
-            places = published.places(hi, lo)
-            mine = places >= 0
-            times = events["time_ns"].astype(np.int64)[mine]
-            ones = np.ones(len(times), dtype=np.int64)
-            found.append(np.stack([places[mine], times, ones * kind, ones * pid], axis=1))
+    for kind, events, places in placed(path, KINDS, published):
+        mine = places >= 0
+        times = events["time_ns"].astype(np.int64)[mine]
+        ones = np.ones(len(times), dtype=np.int64)
+        found.append(np.stack([places[mine], times, ones * kind, ones * pid], axis=1))
     return found

@@ -7,6 +7,7 @@ a short table of *runs*: units of one client and one purpose whose numbers have 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from harness.errors import RecordError
 from harness.probe.events import Kind, UnitFlag
 from harness.probe.ids import MOST_UNITS
-from harness.results.eventlog import Events, chunks, logs_in, of_kind, role_of
+from harness.results.eventlog import Events, by_kind, chunks, logs_in, of_kind, role_of
 
 Places = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
@@ -75,6 +76,17 @@ class Published:
         row = self._row[run]
         place = (row + number - self._begin[run]) * self.per_unit + position
         return np.where(named, np.where(row >= 0, place, UNMEASURED), FOREIGN)
+
+
+def placed(
+    path: Path, kinds: Collection[int], published: Published
+) -> Iterator[tuple[int, Events, Places]]:
+    """What one log says of tasks: each kind of events, and the place of each event's task."""
+    for chunk in chunks(path):
+        for kind, events in by_kind(chunk):
+            if kind in kinds:
+                hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+                yield kind, events, published.places(hi, lo)
 
 
 def published_in(folder: Path, per_unit: int) -> Published:
