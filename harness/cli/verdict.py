@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
+from harness.report.content import beside_units
 from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure, where_words
 from harness.report.warnings import warning_detail
@@ -101,11 +102,10 @@ def _ended_badly(record: RunRecord) -> Iterator[str]:
     """One sentence per worker that was not there in the end, and per block not at rest then."""
     for cell in record.cells:
         for block in cell.blocks:
-            for one in block.warnings:
-                if one.code in _ENDED_BADLY and not block.as_expected:
-                    where = f"{printable(cell.name)}, block {block.number}"
-                    detail = warning_detail(one.code, one.data)
-                    yield f"{_ENDED_BADLY[one.code]}: {where}: {detail}"
+            for one in beside_units(block):
+                where = f"{printable(cell.name)}, block {block.number}"
+                detail = warning_detail(one.code, one.data)
+                yield f"{_ENDED_BADLY[one.code]}: {where}: {detail}"
 
 
 def regressions(report: ComparisonReport) -> Iterator[str]:

@@ -253,8 +253,8 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
                 yield Trouble(_where(cell, block), _said("could not be measured", block.error))
             elif block.error:
                 yield Trouble(_where(cell, block), _said("cut short", block.error))
-            for said in fallen_words(block):
-                yield Trouble(_where(cell, block), (said,))
+            for one in beside_units(block):
+                yield Trouble(_where(cell, block), (beside_words(one),))
             if (block.units or block.status != "failed") and not block_is_sound(block):
                 words = trouble_words(counts_of([block]))
                 yield Trouble(_where(cell, block), (words, *map(printable, block.mismatches)))
@@ -264,10 +264,30 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
                 yield Trouble(_where(cell, block), (words,))
 
 
-def fallen_words(block: BlockRecord) -> tuple[str, ...]:
-    """Of each worker or beat that ended by itself: how, and what it said last."""
-    fell = [one for one in block.warnings if one.code in ("worker_fell", "beat_fell")]
-    return tuple(warning_detail(one.code, one.data) for one in fell)
+_BESIDE_UNITS = {
+    "worker_fell": "",
+    "beat_fell": "",
+    "silent_worker": "silent worker, ",
+    "never_at_rest": "unfinished: ",
+    "out_of_time": "unfinished, ",
+}
+
+
+def beside_units(block: BlockRecord) -> Iterator[RecordedWarning]:
+    """What makes a block not as expected though the counts of its units do not show it: a worker or
+    beat that ended by itself, a silent worker, tasks that were not at rest."""
+    if block.as_expected:
+        return
+    # Where something was broken on purpose, that not all came to rest is no finding.
+    unfinished = ("never_at_rest", "out_of_time") if block.unattributed is not None else ()
+    for one in block.warnings:
+        if one.code in _BESIDE_UNITS and one.code not in unfinished:
+            yield one
+
+
+def beside_words(one: RecordedWarning) -> str:
+    """The same in words."""
+    return _BESIDE_UNITS[one.code] + warning_detail(one.code, one.data)
 
 
 def _said(what: str, error: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from harness.cli.verdict import exit_code, failures
 from harness.errors import ExitCode
 from harness.report.as_text import as_text
 from harness.report.cells import view_of
-from harness.report.exports.rounds import healthy
+from harness.report.exports.rounds import healthy, troubles_of
 from harness.report.fault_words import FAULTS, promise_words
 from harness.report.look import Look
 from harness.results.fault_records import Trouble
@@ -115,9 +115,13 @@ def test_what_counts_do_not_show_is_said_last(
     assert exit_code(record) == ExitCode.REGRESSION
     (line,) = failures(record)
     assert line.startswith(said.format("redis/add/rate-25, block 0"))
-    if code.endswith("_fell"):
-        assert data["text"] in words(record).partition("What went wrong")[2]
-        assert not healthy(view_of(record, Path("r"), {}, being_written=False).cells[0])
+    detail = line.partition("block 0: ")[2]
+    assert detail in words(record).partition("What went wrong")[2].partition("Warnings")[0]
+    shown = view_of(record, Path("r"), {}, being_written=False).cells[0]
+    assert not healthy(shown)
+    (trouble,) = troubles_of(shown)
+    assert trouble.startswith("block 0: ")
+    assert trouble.endswith(detail)
 
 
 def test_every_kind_and_every_promise_has_words() -> None:

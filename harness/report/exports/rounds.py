@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import RecordError
 from harness.report.cells import CellView, RunView
-from harness.report.content import fallen_words
+from harness.report.content import beside_units, beside_words
 from harness.report.warnings import warning_sentence
 from harness.report.wording import server_words, trouble_words
 from harness.results.emulators import cell_label
@@ -66,7 +66,8 @@ def _troubles(cell: CellView) -> Iterator[str]:
             yield f"block {block.number} could not be measured: {first[:_ERROR_CHARACTERS]}"
         elif block.status == "partial":
             yield f"block {block.number} was stopped early"
-        yield from (f"block {block.number}: {said}" for said in fallen_words(block))
+        for one in beside_units(block):
+            yield f"block {block.number}: {beside_words(one)}"
     if len(cell.blocks) < cell.planned:
         yield f"{len(cell.blocks)} of {cell.planned} blocks were run"
 
@@ -80,8 +81,8 @@ def warning_codes_of(cell: CellView) -> tuple[str, ...]:
 def healthy(cell: CellView) -> bool:
     """All planned blocks were measured to their end, and each unit ended as meant, once."""
     complete = sum(block.status == "complete" for block in cell.blocks)
-    fallen = any(map(fallen_words, cell.blocks))
-    return complete == cell.planned and cell.figures.counts.sound and not fallen
+    beside = any(any(beside_units(block)) for block in cell.blocks)
+    return complete == cell.planned and cell.figures.counts.sound and not beside
 
 
 def ledger_of(cell: CellView) -> dict[str, int]:
