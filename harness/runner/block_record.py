@@ -30,6 +30,7 @@ from harness.runner import costs, depth, results_left
 from harness.runner.job import BlockJob
 from harness.runner.logs import mismatches_in
 from harness.runner.session import Measured
+from harness.scenario.configuration import provided
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.tracking_models import TrackingWorkload
 
@@ -140,7 +141,7 @@ def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> 
         return digest(merged, shape, end, measured.plan)
     end = with_orphans(end, merged, after, measured.left_unacknowledged)
     result = digest(merged, shape, end, measured.plan)
-    config = job.cell.configuration.model_dump(mode="json")
+    config = provided(job.cell.configuration, job.provider).model_dump(mode="json")
     held = measured.left_unacknowledged + measured.waiting
     ran = ran_or_planned(reports, config)
     return replace(result, fields=with_faults(result, after, config, ran, held))

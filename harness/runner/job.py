@@ -11,6 +11,7 @@ from harness.environments import OWN, Interpreter
 from harness.results.shape import BlockShape
 from harness.results.store import RunFolder
 from harness.runner.courier import Courier, silent
+from harness.scenario.endpoints import Provider
 from harness.scenario.models import Cell
 from harness.scenario.price_models import Prices
 from harness.scenario.prices import list_prices
@@ -38,6 +39,8 @@ class BlockJob:
     """Of random arrivals: the same for every block of a run."""
     prices: Prices = field(default_factory=list_prices)
     """What requests cost."""
+    provider: Provider | None = None
+    """Who runs the servers, where the command line says so."""
     affinity: Affinity = ANYWHERE
     courier: Courier = field(default_factory=silent)
     """Takes word of how far the block is."""

@@ -263,6 +263,7 @@ class _Execution:
             prices=self._prices,
             interpreter=self._pythons[index],
             seed=self.record.seed,
+            provider=self._options.provider,
             affinity=self._options.affinity,
             courier=self._courier,
         )

@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from harness.scenario.endpoints import Backend, Broker
+from harness.scenario.endpoints import Backend, Broker, Endpoint, Provider
 from harness.scenario.fault_models import Network
 from harness.scenario.fields import Frozen, Items, Name
 
@@ -105,3 +105,15 @@ class Configuration(Frozen):
     """Which Celery clients and workers run; without it, the one the harness is installed with."""
     network: Network | None = None
     """Slows the connections to broker or backend down; without it they are direct."""
+
+
+def provided(configuration: Configuration, provider: Provider | None) -> Configuration:
+    """As it is run where the command line says who runs its servers (None: it does not)."""
+    if provider is None:
+        return configuration
+    changes = {
+        role: end.model_copy(update={"provider": provider})
+        for role, end in (("broker", configuration.broker), ("backend", configuration.backend))
+        if isinstance(end, Endpoint)
+    }
+    return configuration.model_copy(update=changes)

@@ -33,8 +33,9 @@ from harness.scenario.cell_names import (
     work_labels,
     workload_label,
 )
-from harness.scenario.configuration import Configuration
+from harness.scenario.configuration import Configuration, provided
 from harness.scenario.document import Document, Location, NoSuchPlaceError
+from harness.scenario.endpoints import Provider
 from harness.scenario.faulty_loads import (
     fault_conflicts,
     faults_of,
@@ -198,9 +199,14 @@ def _points(
 
 
 def cells(
-    scenario: Scenario, document: Document, resolved: Sequence[Resolved], problems: list[Problem]
+    scenario: Scenario,
+    document: Document,
+    resolved: Sequence[Resolved],
+    problems: list[Problem],
+    provider: Provider | None = None,
 ) -> tuple[Cell, ...]:
-    """Every cell, with a name of its own; what cannot work is added to `problems`."""
+    """Every cell, with a name of its own; what cannot work is added to `problems`. `provider` is
+    the command line's, if any."""
     found: list[Cell] = []
     works: dict[str, _Work] = {}
     for one in resolved:
@@ -215,7 +221,7 @@ def cells(
             return ()
         _add_result_conflicts(one, work, problems)
         for pair, label in zip(work.pairs, work.labels, strict=True):
-            pair.add_conflicts(one.configuration, work.document, problems)
+            pair.add_conflicts(provided(one.configuration, provider), work.document, problems)
             found.append(pair.cell(f"{one.variant.label}/{label}", one))
     return tuple(found)
 

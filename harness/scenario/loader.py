@@ -20,7 +20,7 @@ from harness.scenario.configuration import Configuration
 from harness.scenario.document import Document, Location, Mark, Spot
 from harness.scenario.endpoints import Provider
 from harness.scenario.judging import base_problems, gate_problems
-from harness.scenario.models import Plan, Scenario
+from harness.scenario.models import Cell, Plan, Scenario
 from harness.scenario.overrides import Change, changed, parse_changes
 from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
@@ -72,7 +72,9 @@ def load_plan(
     configurations = _configurations(path, document, bool(only), changes, check, problems)
     resolved = expand.variants(document, configurations, check, problems)
     all_there = len(problems) == before  # else the base may be one of those that are not
-    cells = expand.cells(readable, document, resolved, problems) if readable is not None else ()
+    cells: tuple[Cell, ...] = ()
+    if readable is not None:
+        cells = expand.cells(readable, document, resolved, problems, provider)
     if readable is not None and cells and all_there:
         problems += base_problems(document, readable, cells)
     if problems or scenario is None:

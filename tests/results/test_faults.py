@@ -18,6 +18,8 @@ from harness.results.merge import MISSING
 from harness.results.promises import ABOUT, promise_for
 from harness.results.record import BlockRecord
 from harness.results.recovery import Units, level_before, recovery
+from harness.scenario.configuration import Configuration, provided
+from harness.scenario.endpoints import Provider
 from harness.scenario.fault_models import Fault
 from harness.scenario.load_models import kinds
 from tests.results.made_blocks import (
@@ -484,6 +486,20 @@ def test_what_settings_promise(about: str, config: dict[str, Any], code: str) ->
 def test_whether_results_are_on_the_brokers_server(backend: dict[str, Any], apart: bool) -> None:
     because = promise_for(CONFIG | {"backend": backend}, "memory").because
     assert because["results_apart"] is apart
+
+
+@pytest.mark.parametrize(("provider", "apart"), [(None, False), ("external", True)])
+def test_the_command_line_decides_whether_they_are(provider: Provider | None, apart: bool) -> None:
+    """Two URLs are two servers where somebody else runs them, and not where the harness does."""
+    configuration = Configuration.model_validate(
+        {
+            "name": "c",
+            "broker": {"service": "redis", "url": "redis://one"},
+            "backend": {"service": "redis", "url": "redis://other"},
+        }
+    )
+    config = provided(configuration, provider).model_dump(mode="json")
+    assert promise_for(config, "memory").because["results_apart"] is apart
 
 
 def test_every_fault_is_about_something() -> None:

@@ -90,6 +90,30 @@ def test_only_the_harness_own_servers_are_broken(
     assert words in problem
 
 
+@pytest.mark.parametrize(
+    ("fault", "backend", "provider", "words"),
+    [
+        ("restart_broker", "redis, url: redis://b", None, ""),
+        ("restart_broker", "redis, url: redis://b", "external", "and provider is external"),
+        ("restart_broker", "redis, url: redis://b", "compose", "and provider is compose"),
+        ("kill_backend", "redis, url: redis://b", None, "broker and backend are one server"),
+        ("kill_backend", "redis, url: redis://b", "external", "and provider is external"),
+        ("kill_worker, worker: 1", "redis, url: redis://b", "external", ""),
+    ],
+)
+def test_faults_are_those_of_the_provider_that_runs_the_servers(
+    project: Project, fault: str, backend: str, provider: str | None, words: str
+) -> None:
+    """`--provider` of the command line, too."""
+    project.configuration(
+        f"name: c\nbroker: {{service: redis, url: 'redis://a'}}\nbackend: {{service: {backend}}}\n"
+    )
+    for line in (RATE, MEASURE, f"faults: [{{fault: {fault}, at: 2s}}]"):
+        project.change(line)
+    found = project.problems(provider=provider)
+    assert [words in one for one in found] == ([True] if words else [])
+
+
 def test_pools_without_processes(project: Project) -> None:
     project.configuration(REDIS % ("", "redis") + "worker: {pool: threads}\n")
     (problem,) = with_faults(project, "{fault: kill_pool_child, at: 2s}")
