@@ -5,6 +5,7 @@ Workers look among what is installed, then in the folder where the harness is st
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import BuiltinImporter, PathFinder
@@ -44,7 +45,9 @@ def _named(settings: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
 
 def _is_missing(name: str) -> bool:
     """Package after package, each looked for where the one around it says that its modules are."""
-    places: Sequence[str] | None = [*sys.path, str(Path.cwd())]
+    told = os.environ.get("PYTHONPATH", "")  # what workers will have, if it was set meanwhile
+    places: Sequence[str] | None
+    places = [*filter(None, told.split(os.pathsep)), *sys.path, str(Path.cwd())]
     parts = name.split(".")
     for length in range(1, len(parts) + 1):
         whole = ".".join(parts[:length])
