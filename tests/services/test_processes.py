@@ -23,6 +23,7 @@ from harness.processes import (
     spawn,
     wait_ended,
 )
+from harness.workers.process import Fall
 
 DEADLINE_S = 10.0
 FAMILY = """
@@ -198,3 +199,22 @@ def test_marked_processes_are_found_wherever_they_went(tmp_path: Path) -> None:
     assert process.pid in kill_marked(mark)
     assert kill_marked(mark) == []
     process.kill()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("import os; print('no room\\n', flush=True); os._exit(3)", "exit code 3: no room"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9 (SIGKILL)"),
+        ("print(' -------------- w@h v5\\n[queues]\\n  .> q  exchange=q(direct)')", "exit code 0"),
+    ],
+)
+def test_how_a_process_fell_is_said(tmp_path: Path, script: str, said: str) -> None:
+    """With its last words, but for the banner that every worker begins with."""
+    command = [sys.executable, "-c", script]
+    process = spawn(command, name="worker1", log=tmp_path / "log", env=os.environ)
+    try:
+        assert process.wait(60)
+        assert Fall.of(process) == Fall(process.pid, "worker1", f"worker1 ended with {said}")
+    finally:
+        process.kill()
