@@ -24,14 +24,22 @@ from celery.worker.consumer.gossip import Gossip
 
 from harness.probe import connections, ran_with, receptions, side_tasks, sqs_requests
 from harness.probe.app_variables import RECORDER_VARIABLE
-from harness.probe.events import NO_ID, RAISED, REFUSALS, REPLACED, Kind, id_bytes, name_parts
+from harness.probe.events import (
+    NO_ID,
+    RAISED,
+    REFUSALS,
+    REPLACED,
+    UNLOCK,
+    Kind,
+    id_bytes,
+    name_parts,
+)
 from harness.probe.handlers import Handlers
 from harness.probe.recorder import Recorder
 from harness.probe.side_tasks import is_celerys_own
 from harness.probe.software import versions
 
 _PR_SET_PDEATHSIG = 1
-_UNLOCK = "celery.chord_unlock"
 
 
 def to_worker(
@@ -50,7 +58,7 @@ def to_worker(
     for name, number in numbers.items():
         _wrap(app.tasks[name], recorder, number)
     side_tasks.watch(recorder, numbers)
-    _wrap_unlock(app.tasks[_UNLOCK], recorder)
+    _wrap_unlock(app.tasks[UNLOCK], recorder)
     _wrap_store(app, recorder)
 
     def received(sender: Any, request: Any, **_: Any) -> None:
@@ -240,7 +248,10 @@ def _wrap_unlock(task: Task, recorder: Recorder) -> None:
             record(Kind.UNLOCKING, id_bytes(body), now(), looks)
             for member in _ids_in(kwargs.get("result")) if not looks else ():
                 record(Kind.HEADER, id_bytes(member), now())
-        return run(group_id, callback, *args, **kwargs)
+        try:
+            return run(group_id, callback, *args, **kwargs)
+        finally:
+            record(Kind.UNLOCKED, id_bytes(task.request.id), now())
 
     task.run = measured
 

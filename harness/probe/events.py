@@ -22,6 +22,9 @@ HEADER = struct.Struct("<8sI")
 RECORD = struct.Struct("<16sqIHBB")
 RECORD_BYTES = RECORD.size
 NO_ID = bytes(16)
+UNLOCK = "celery.chord_unlock"
+"""The task by which Celery looks whether a chord's header is done, where its backend does not count
+them; it publishes the body then."""
 
 
 class Kind(IntEnum):
@@ -115,6 +118,10 @@ class Kind(IntEnum):
     """Worker's pool: what the function of a task raised, told once for each type in a process.
     `unit` is the task's number, see TASK; `id` holds 16 bytes of the name of the exception's type,
     `position` which 16 of them, from 0; see `name_parts`."""
+    UNLOCK_SENT = 66
+    """Worker: a message of UNLOCK goes out, to look or to look again. `id` is the message's."""
+    UNLOCKED = 67
+    """Worker's pool: that look is over, and what follows from it is published."""
     FAULT = 70
     """Harness: a planned fault has got so far. `unit` is its number in the plan, from 0, and
     `position` a FaultStep."""

@@ -13,6 +13,7 @@ from celery._state import get_current_task
 from harness.probe.events import (
     MOST_TASK_NAME_BYTES,
     NO_ID,
+    UNLOCK,
     Kind,
     id_bytes,
     name_parts,
@@ -40,6 +41,8 @@ def watch(recorder: Recorder, numbers: Mapping[str, int]) -> None:
     def published(sender: str, headers: Mapping[str, Any], **_: Any) -> None:
         task_id = headers.get("id")  # messages of protocol 1 have none here
         ident = id_bytes(task_id) if isinstance(task_id, str) else NO_ID
+        if sender == UNLOCK:
+            recorder.record(Kind.UNLOCK_SENT, ident, time.monotonic_ns())
         caller = get_current_task()
         if caller is not None and caller.request.id == task_id:  # it comes again, or is replaced
             return

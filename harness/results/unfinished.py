@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from harness.probe.events import Kind, name_of
+from harness.probe.events import UNLOCK, Kind, name_of
 from harness.results.eventlog import EVENT, Events, chunks, ident_of, idents, logs_in, of_kind
 from harness.results.stored import Stored
 
 _RECENT_NS = 5_000_000_000
 """What ran within so much of the end was moving."""
 UNKNOWN = "a task of another app"
-_KINDS = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED, Kind.SPAWNED, Kind.TASK)
+_KINDS = (
+    Kind.STARTED,
+    Kind.FINISHED,
+    Kind.RETRIED,
+    Kind.SPAWNED,
+    Kind.TASK,
+    Kind.UNLOCK_SENT,
+    Kind.UNLOCKED,
+)
 
 
 class Unfinished(Stored):
@@ -52,7 +61,18 @@ def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
             messages=len(np.unique(run[mine])),
             never_run=int((waiting & (spawned["unit"] == number)).sum()),
         )
-    return found
+    return found | _unlocks(events[Kind.UNLOCK_SENT], events[Kind.UNLOCKED])
+
+
+def _unlocks(sent: Events, over: Events) -> dict[str, Unfinished]:
+    """Chords whose headers Celery was still looking for, which it does by a task of its own."""
+    looks = Counter(map(ident_of, over))
+    left = [one for one, times in Counter(map(ident_of, sent)).items() if times > looks[one]]
+    if not left:
+        return {}
+    looked = [looks[one] for one in left if looks[one]]
+    never_run = len(left) - len(looked)
+    return {UNLOCK: Unfinished(executions=sum(looked), messages=len(looked), never_run=never_run)}
 
 
 def _events(folder: Path) -> dict[Kind, Events]:

@@ -54,8 +54,8 @@ class Drain:
         """Wait until `expected` tasks have finished and all is idle, or all has been idle for
         `quiet_s`: whether it came to that within `limit_s`, before `watch` said no.
 
-        Idle: every task received was started, finished and stored, the queue is empty, and
-        no task that others published has still to come due.
+        Idle: every task received was started, finished and stored, the queue is empty, no task
+        that others published has still to come due, and none of their chords is looked after.
         """
         before: tuple[int, ...] = ()
         began = moved = idle_since = time.monotonic()
@@ -120,6 +120,12 @@ class Drain:
             self._due_ns = int(all_of_kind(self._events, Kind.SPAWNED)["time_ns"].max(initial=0))
         return self._due_ns
 
+    def _unlocks(self) -> bool:
+        """Whether Celery still looks for the header of a chord that a task has published: its body
+        may come."""
+        sent, over = map(self._tail.count, (Kind.UNLOCK_SENT, Kind.UNLOCKED))
+        return self._spawns and sent > over
+
     def _running(self) -> bool:
         """Whether a living process is inside a task's function."""
         started, finished = map(self._tail.count_by_pid, (Kind.STARTED, Kind.FINISHED))
@@ -141,6 +147,6 @@ class Drain:
             return False
         if self._stores_results and stored < finished:
             return False
-        if time.monotonic_ns() < self._latest_due_ns():
+        if time.monotonic_ns() < self._latest_due_ns() or self._unlocks():
             return False
         return not self._broker.depth()

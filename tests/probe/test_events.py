@@ -59,6 +59,8 @@ def test_numbers_are_fixed() -> None:
         "LOOKED": 63,
         "HEADER": 64,
         "RAISING": 65,
+        "UNLOCK_SENT": 66,
+        "UNLOCKED": 67,
         "FAULT": 70,
         "CONNECTED": 80,
         "POOL_WAITED": 81,

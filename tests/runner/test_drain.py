@@ -11,6 +11,7 @@ import pytest
 from harness.probe.events import Kind, id_bytes
 from harness.probe.recorder import Recorder
 from harness.results.shape import shape_of
+from harness.results.unfinished import Unfinished, unfinished
 from harness.runner import drain as drain_module
 from harness.runner.drain import QUIET_S, Drain
 from harness.runner.session import quiet_s
@@ -71,3 +72,22 @@ def test_after_faults_a_side_task_that_is_not_due_is_waited_for(
     drain = Drain(tmp_path, broker, stores_results=True, spawns=True)
     assert drain.wait_after_faults(None, 60.0, None, lambda: True)
     assert time.monotonic_ns() >= due_ns
+
+
+def test_the_body_of_a_tasks_chord_is_waited_for(tmp_path: Path) -> None:
+    """Between two looks for its header nothing moves, for however long; and a chord that is looked
+    for without an end is named."""
+    recorder = Recorder(str(tmp_path), "worker")
+    for kind in (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED):
+        recorder.record(kind, id_bytes("unit"), 1)
+    unlock = id_bytes("unlock")
+    for kind in (Kind.UNLOCK_SENT, Kind.UNLOCK_SENT, Kind.UNLOCKED):  # it looked, and will again
+        recorder.record(kind, unlock, 2)
+    broker: Any = Empty()
+    drain = Drain(tmp_path, broker, stores_results=False, quiet_s=0.1, spawns=True)
+    assert not drain.wait(1, 0.5, lambda: True)
+    left = unfinished(tmp_path, 10)
+    assert left["celery.chord_unlock"] == Unfinished(executions=1, messages=1)
+    recorder.record(Kind.UNLOCKED, unlock, 3)
+    assert drain.wait(1, 60.0, lambda: True)
+    assert "celery.chord_unlock" not in unfinished(tmp_path, 10)

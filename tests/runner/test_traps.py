@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.errors import ExitCode
 from harness.results.record import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
@@ -113,7 +114,7 @@ def test_tasks_of_an_app(site: Site) -> None:
     fast: dict[str, Any] = {"load": "rate", "rate": "10/s"}
     slowly: dict[str, Any] = {
         "loads": [{"load": "rate", "rate": "1/s"}],
-        "measure": {"duration": "4s"},
+        "measure": {"duration": "2s", "timeout": "4s"},
     }
     chords = {
         name: {"task": "trapped.starts_chord", "name": name, "args": [1, f"trapped.{member}"]}
@@ -156,6 +157,9 @@ def test_tasks_of_an_app(site: Site) -> None:
     assert cell == ("c", "ignored")
     assert 1 <= chord["chords"] == chord["header_unstored"]
     assert "Celery looks for a chord's header for ever" in ended.words
+    left = {_first_task(one.workload): one.blocks[0].unfinished for one in ended.record.cells}
+    assert left["ignored"]["celery.chord_unlock"].messages >= chord["chords"]
+    assert ended.code == ExitCode.REGRESSION
 
 
 def test_a_quorum_queue_and_a_pool_of_connections(
