@@ -9,6 +9,7 @@ import click
 from harness.errors import ExitCode, Problem
 from harness.scenario.bounds import at_most
 from harness.scenario.loader import check_file, load_plan, names_a_scenario, yaml_files
+from harness.scenario.wording import printable
 
 
 @click.command(
@@ -39,10 +40,13 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         click.echo(told)
     if problems or refused:
         return ExitCode.USAGE
+    bounds = {file: words for file in files if (words := _at_most(file))}
     if len(files) > 1:
+        for file, words in bounds.items():
+            click.echo(f"{printable(str(file))}: {words}")
         click.echo(f"{len(files)} files, no problems")
     else:
-        click.echo(f"1 file, no problems{''.join(map(_at_most, files))}")
+        click.echo("; ".join(["1 file, no problems", *bounds.values()]))
     return ExitCode.PASS
 
 
@@ -54,7 +58,7 @@ def _at_most(file: Path) -> str:
     if not names_a_scenario(file):
         return ""
     plan = load_plan(file)
-    return f"; {at_most_words(at_most(plan.cells, Budget(plan).blocks()))}"
+    return at_most_words(at_most(plan.cells, Budget(plan).blocks()))
 
 
 def _apps_refused(file: Path) -> list[str]:

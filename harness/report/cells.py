@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.results.figures import PHASES, Distribution, LossReasons
+from harness.results.identity import places_of
 from harness.results.pooled import PooledCell, measured_blocks
 from harness.results.record import BlockRecord, CellRecord, RunRecord
 
@@ -259,14 +260,25 @@ def view_of(
     being_written: bool | None = None,
 ) -> RunView:
     """Bring the blocks of every cell together."""
+    variants = _variants(record.cells)
     cells = tuple(
-        _cell(cell, record.order.count(index), pooled.get(index))
+        _cell(cell, variants[index], record.order.count(index), pooled.get(index))
         for index, cell in enumerate(record.cells)
     )
     return RunView(record, folder, being_written, pooled, cells)
 
 
-def _cell(cell: CellRecord, planned: int, pooled: PooledCell | None) -> CellView:
+def _variants(cells: Sequence[CellRecord]) -> list[str]:
+    """How reports call the configuration of each cell at its point of the matrix: as its name does,
+    but for runs of older versions, whose names could be alike where values were not."""
+    places = places_of(cells)
+    keys: dict[str, set[str]] = {}
+    for place in places:
+        keys.setdefault(place.variant, set()).add(place.key)
+    return [place.aliases[0] if len(keys[place.variant]) > 1 else place.variant for place in places]
+
+
+def _cell(cell: CellRecord, variant: str, planned: int, pooled: PooledCell | None) -> CellView:
     measured = measured_blocks(cell)
     latency = Distribution(count=0)
     if pooled is not None:
@@ -274,7 +286,7 @@ def _cell(cell: CellRecord, planned: int, pooled: PooledCell | None) -> CellView
     elif len(measured) == 1:
         latency = measured[0].latency_s
     apart = pooled is None and len(measured) > 1
-    variant, work = _parts(cell.name)
+    work = "/".join(cell.name.rsplit("/", 2)[1:])  # only what is before may hold further slashes
     return CellView(
         name=cell.name,
         variant=variant,
@@ -286,12 +298,6 @@ def _cell(cell: CellRecord, planned: int, pooled: PooledCell | None) -> CellView
         if apart
         else (),
     )
-
-
-def _parts(name: str) -> tuple[str, str]:
-    """A cell's name is `<variant>/<workload>/<load>`; only the variant may hold further slashes."""
-    variant, *work = name.rsplit("/", 2)
-    return variant, "/".join(work)
 
 
 def _figures(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from harness.scenario.wording import printable
@@ -20,6 +22,8 @@ _MORE = ".."
 _NOTHING = "none"
 _LIKE_A_BREAK = "/:@._-+=&?~"
 _HEAD = 8
+_PARTS = re.compile(r"[^_:@.&?+]+")
+"""Of a word, between the marks that divide a URL (a slash is `_` in a word)."""
 
 
 def canonical(value: Any) -> str:
@@ -59,6 +63,7 @@ def words_of(values: Sequence[Any], names: Sequence[str | None] = ()) -> list[st
         _short(value, others) if name is None else name
         for value, name in zip(values, given, strict=True)
     ]
+    words = _by_parts(words, values, given)
     known = [
         canonical(value) if name is None else None
         for name, value in zip(given, values, strict=True)
@@ -191,6 +196,35 @@ def _of_text(text: str, shared_begin: str, shared_end: str) -> str:
         rest = text[begin:end] + _MORE
     room = _ROOM - len(head)
     return head + (rest if len(rest) <= room else rest[: room - len(_MORE)] + _MORE)
+
+
+def _by_parts(
+    words: Sequence[str], values: Sequence[Any], given: Sequence[str | None]
+) -> list[str]:
+    """Where texts that differ in several places (URLs do) have words that are alike, words of all
+    texts made of these places: `db1..sslmode=require`. Left as they are where that tells them no
+    better apart."""
+    texts = {
+        at: _PARTS.findall(plain_word(value))
+        for at, value in enumerate(values)
+        if isinstance(value, str) and given[at] is None and len(plain_word(value)) > _ROOM
+    }
+    if len({words[at] for at in texts}) == len(texts):
+        return list(words)
+    told = list(words)
+    for at, own in _differing(texts).items():
+        word = _MORE.join(own)
+        told[at] = word if word and len(word) <= _ROOM else words[at]
+    return told if len(set(told)) > len(set(words)) else list(words)
+
+
+def _differing(texts: Mapping[int, Sequence[str]]) -> dict[int, list[str]]:
+    """Of each text the parts that are not everywhere: in that place, where all have as many."""
+    if len({len(parts) for parts in texts.values()}) == 1:
+        unlike = [len(set(column)) > 1 for column in zip(*texts.values(), strict=True)]
+        return {at: list(compress(parts, unlike)) for at, parts in texts.items()}
+    everywhere = set.intersection(*map(set, texts.values()))
+    return {at: [one for one in parts if one not in everywhere] for at, parts in texts.items()}
 
 
 def _shared_begin(texts: Sequence[str]) -> str:

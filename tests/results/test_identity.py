@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
+from harness.report.cells import view_of
 from harness.results.compare import compare_run, compare_runs
 from harness.results.identity import key_of, matched
 from harness.results.record import CellRecord, RunRecord
 from tests.history.stores import asked, configured, paired_run
+from tests.report.records import cell, run
 
 OPTIONS: list[list[str]] = [
     ["--without-gossip", "--without-mingle", "--without-heartbeat"],
@@ -122,3 +124,19 @@ def test_an_edited_workload_keeps_its_cell() -> None:
     ]
     assert key_of(edited[0]) != key_of(old.cells[0])
     assert list(matched(old.cells, edited)) == list(NEW)
+
+
+def test_tables_keep_apart_what_old_names_had_alike() -> None:
+    """Names of the first versions were cut: `#2` told cells apart, and not configurations."""
+    option = "a-text-of-which-the-first-versions-kept-forty-characters-"
+    old = "redis[options=a-text-of-which-the-first-versions-kept-f]"
+    cells = [
+        cell(f"{old}/add/closed-8{mark}", axes={"worker.options": option + mark or "x"})
+        for mark in ("", "#2")
+    ]
+    views = view_of(run(*cells), Path("nowhere"), {}).cells
+    variants = [view.variant for view in views]
+    assert len(set(variants)) == 2
+    assert all(variant.startswith("redis[options=") for variant in variants)
+    alone = view_of(run(cells[0]), Path("nowhere"), {}).cells
+    assert [view.variant for view in alone] == [old]

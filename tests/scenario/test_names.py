@@ -186,3 +186,30 @@ def test_a_word_that_could_be_several_values_is_no_base(project: Project) -> Non
     places = [place_of(cell) for cell in project.plan().cells]
     with pytest.raises(UnknownBaseError, match=r"could be .*1 or .*2: write which"):
         paired_cells(places, f"worker_log_format={'x' * 40}")
+
+
+URL = "sqla+postgresql://user:${PW}@db%s.example.com:5432/app?sslmode=%s"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            [URL % (1, "disable"), URL % (1, "require"), URL % (2, "disable")],
+            ["db1..sslmode=disable", "db1..sslmode=require", "db2..sslmode=disable"],
+        ),
+        (
+            [
+                f"amqp://u@rabbit-{node}.prod.example.org:5672//?heartbeat={beat}&x=1"
+                for node in (1, 2)
+                for beat in (0, 10)
+            ],
+            [f"rabbit-{node}..heartbeat={beat}" for node in (1, 2) for beat in (0, 10)],
+        ),
+    ],
+)
+def test_texts_that_differ_in_two_places_say_what_differs(
+    values: list[str], expected: list[str]
+) -> None:
+    assert words_of(values) == expected
+    assert words_of(values[::-1]) == expected[::-1]
