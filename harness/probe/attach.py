@@ -36,7 +36,7 @@ from harness.probe.events import (
 )
 from harness.probe.handlers import Handlers
 from harness.probe.recorder import Recorder
-from harness.probe.side_tasks import is_celerys_own
+from harness.probe.side_tasks import may_be_a_units
 from harness.probe.software import versions
 
 _PR_SET_PDEATHSIG = 1
@@ -53,8 +53,7 @@ def to_worker(
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
         return
-    not_units = frozenset(filter(is_celerys_own, app.tasks))
-    numbers = {name: at for at, name in enumerate(sorted(app.tasks), 1) if name not in not_units}
+    numbers = {name: at for at, name in enumerate(sorted(app.tasks), 1) if may_be_a_units(name)}
     for name, number in numbers.items():
         _wrap(app.tasks[name], recorder, number)
     side_tasks.watch(recorder, numbers)
@@ -62,7 +61,7 @@ def to_worker(
     _wrap_store(app, recorder)
 
     def received(sender: Any, request: Any, **_: Any) -> None:
-        if request.name not in not_units:
+        if may_be_a_units(request.name):
             at_ns = time.monotonic_ns()
             limit_ms, which = receptions.time_limit(sender, request)
             flags = receptions.flags(sender, request)

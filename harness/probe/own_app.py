@@ -20,6 +20,7 @@ from celery.app.defaults import NAMESPACES, flatten
 
 from harness.probe.app_variables import SHELL_VARIABLE
 from harness.probe.inherited import pass_on, watch_binding
+from harness.probe.side_tasks import IN_PLACE
 
 _BROKER_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
@@ -199,7 +200,7 @@ def _rule_tasks(app: Celery, measured: set[str], *, stores_results: bool) -> Non
         if has_backend(task):
             type(task).backend = Task.backend
             task._backend = None
-        if name in measured or name == "harness.probe.tasks.probe":
+        if name in measured or name in (IN_PLACE, "harness.probe.tasks.probe"):
             task.ignore_result = not stores_results
         if name == "harness.probe.tasks.probe":  # task_annotations may say something of all tasks
             task.rate_limit = task.time_limit = task.soft_time_limit = None

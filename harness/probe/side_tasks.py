@@ -23,11 +23,18 @@ from harness.probe.recorder import Recorder
 
 _CALLERS = frozenset({"celery.map", "celery.starmap"})
 """Celery's own tasks that run a user's calls: a unit's messages are theirs."""
+IN_PLACE = "celery.accumulate"
+"""Hands on the results of a group under the id of the task that `self.replace` gave up for it."""
 
 
 def is_celerys_own(name: str) -> bool:
     """Whether a task of that name is housekeeping, and part of no unit."""
     return name.startswith("celery.") and name not in _CALLERS
+
+
+def may_be_a_units(name: str) -> bool:
+    """Whether a task of that name may run under a unit's id: its life is recorded."""
+    return name == IN_PLACE or not is_celerys_own(name)
 
 
 def watch(recorder: Recorder, numbers: Mapping[str, int]) -> None:

@@ -30,6 +30,7 @@ PARTS: list[dict[str, Any]] = [
         "expect": {"mapping": {"name": {"argument": "name"}, "truth": True, "nothing": None}},
     },
     {"task": "trap.tasks.replaced", "args": [21], "expect": 42},
+    {"task": "trap.tasks.regrouped", "args": [21], "expect": [42, 44]},
     {
         "task": "trap.tasks.parent",
         "args": [{"range": [1, 9]}],
@@ -81,7 +82,7 @@ def assert_all_as_meant(ended: Ended, *, unwatched: bool = False) -> None:
     }
     assert found == expected_by_task()
     codes = {warning.code: warning.data for warning in block.warnings}
-    assert codes["side_tasks"] == {"tasks": 2 * ROUNDS}
+    assert codes["side_tasks"] == {"tasks": 4 * ROUNDS}
     assert "values_unchecked" not in codes
     assert not codes.keys() & {"left_in_queue", "left_unacknowledged", "publish_errors"}
     assert "untimed_units" not in codes
@@ -100,7 +101,8 @@ def test_its_broker_stays_untouched(site: Site, tmp_path: Path) -> None:
     names = [PARTS[slots[row["unit"] % len(slots)]]["task"] for row in rows]
     assert [row["task"] for row in rows] == names
     retries = sum(row["retries"] for row in ended.rows(ended.block, "tasks"))
-    assert (ended.block.retried, ended.block.replaced) == (ROUNDS * sum(RETRIES.values()), ROUNDS)
+    retried = ROUNDS * sum(RETRIES.values())
+    assert (ended.block.retried, ended.block.replaced) == (retried, 2 * ROUNDS)
     assert retries == ended.block.retried + ended.block.replaced
 
 

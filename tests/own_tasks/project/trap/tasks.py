@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from celery import Task, shared_task
+from celery import Task, group, shared_task
 
 from trap.celery import app
 from trap.included import double
@@ -74,6 +74,12 @@ by_class = app.register_task(ByClass())
 @app.task(bind=True)
 def replaced(self: Any, value: int) -> Any:
     return self.replace(double.s(value))
+
+
+@app.task(bind=True)
+def regrouped(self: Any, value: int) -> Any:
+    """By a group: what Celery makes of its results runs under this task's id."""
+    return self.replace(group(double.s(value), double.s(value + 1)))
 
 
 @app.task
