@@ -34,8 +34,7 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         problems.update(check_file(file))
     for problem in sorted(problems):
         click.echo(str(problem))
-    bad = {problem.file for problem in problems}
-    refused = [told for file in files if str(file) not in bad for told in _apps_refused(file)]
+    refused = [told for file in files for told in _apps_refused(file)]
     for told in refused:
         click.echo(told)
     if problems or refused:

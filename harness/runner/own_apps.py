@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.environments import OWN, Interpreter, source_folder
-from harness.errors import InvalidInput, UsageError
+from harness.errors import UsageError
 from harness.processes import spawn
 from harness.results.record import RecordedWarning
 from harness.runner import cellspec
 from harness.scenario.celery_sets import title
 from harness.scenario.configuration import Configuration
-from harness.scenario.loader import load_plan, load_scenario
+from harness.scenario.loader import names_a_scenario, readable_plan
 from harness.scenario.models import Cell, Plan
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.planned import planned
@@ -65,31 +65,39 @@ def _project(cell: Cell, plan: Plan, python: Interpreter, here: Path) -> Path:
 
 
 def refusals(file: Path) -> list[str]:
-    """Why apps that a valid scenario names cannot be measured; empty for any other file.
+    """Why apps that a scenario names cannot be measured, each once, whatever else is wrong with it;
+    empty for any other file.
 
     Only under the harness' own Celery: other environments are built when the scenario is run.
     """
-    if not _may_name_an_app(file):
+    plan = readable_plan(file) if names_a_scenario(file) else None
+    cells = [
+        cell
+        for cell in (() if plan is None else plan.cells)
+        if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
+    ]
+    if plan is None or not cells:
         return []
-    plan = load_plan(file)
-    cells = [cell for cell in plan.cells if cell.configuration.celery is None]
     own = plan.model_copy(update={"cells": tuple(cells)})
     environ = dict(os.environ)
     with open_workspace(environ) as workspace:
-        try:
-            pythons = with_projects(own, [OWN] * len(cells), Path.cwd())
-            check_apps(cells, pythons, workspace, environ, seed=0)
-        except UsageError as error:
-            return [str(error)]
-    return []
+        found: list[str] = []
+        for one in _apart(own):
+            try:
+                pythons = with_projects(one, [OWN] * len(one.cells), Path.cwd())
+                check_apps(one.cells, pythons, workspace, environ, seed=0)
+            except UsageError as error:
+                found.append(str(error))
+    return list(dict.fromkeys(found))
 
 
-def _may_name_an_app(file: Path) -> bool:
-    try:
-        workloads = load_scenario(file).workloads
-    except InvalidInput:  # a configuration
-        return False
-    return any(isinstance(one, OwnTaskWorkload) for one in workloads)
+def _apart(plan: Plan) -> Iterator[Plan]:
+    """One plan for each of its workloads: what is wrong with one app hides no other."""
+    by_workload: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+        by_workload.setdefault(cell.workload.model_dump_json(), []).append(cell)
+    for cells in by_workload.values():
+        yield plan.model_copy(update={"cells": tuple(cells)})
 
 
 @dataclass(frozen=True)

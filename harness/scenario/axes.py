@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.document import Document, Location
 from harness.scenario.overrides import with_entry_written_out
-from harness.scenario.value_words import named_value
+from harness.scenario.value_words import canonical, named_value
 from harness.scenario.wording import shown
 
 _NOT_MEASURED = ("name", "description")
@@ -142,3 +143,28 @@ def place_of_value(scenario: Document, axis: str, index: int) -> Location:
     place: Location = ("matrix", axis, index)
     name, _ = named_value(scenario.get(place))
     return place if name is None else (*place, "value")
+
+
+def find_repeated(
+    scenario: Document, path: str, values: list[Any], problems: list[Problem]
+) -> None:
+    """Values of an axis that stand there twice, and names that are none or not its own."""
+    seen: dict[str, int] = {}
+    names: dict[str, int] = {}
+    for index, entry in enumerate(values):
+        name, value = named_value(entry)
+        mark = scenario.value_mark(place_of_value(scenario, path, index))
+        first = seen.setdefault(canonical(value), index)
+        if first != index:
+            problems.append(mark.problem(f"the value {shown(value)} stands here twice"))
+        if name is not None:
+            name = entry["name"]
+            mark = scenario.value_mark(("matrix", path, index, "name"))
+            if not isinstance(name, str) or _VALUE_NAME.fullmatch(name) is None:
+                problems.append(mark.problem(f"{shown(name)} is no name for a value: {_NAMES}"))
+            elif names.setdefault(name, index) != index:
+                problems.append(mark.problem(f"two values with the name {shown(name)}"))
+
+
+_VALUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
+_NAMES = "letters, digits, dots, dashes, underscores and +, at most 40, no mark first"

@@ -95,6 +95,20 @@ class Document:
         kept = {key: value for key, value in parent.items() if key != location[-1]}
         return Document(_put(self.data, location[:-1], kept), self.spots)
 
+    def without_entry(self, location: Location) -> Document:
+        """A new document in which a list lacks one entry; those behind it move up."""
+        around, index, depth = location[:-1], int(location[-1]), len(location) - 1
+        entries = self.get(around)
+        spots = {}
+        for place, spot in self.spots.items():
+            within = place[:depth] == around and len(place) > depth
+            number = place[depth] if within else -1
+            if isinstance(number, int) and number > index:
+                place = (*around, number - 1, *place[depth + 1 :])  # noqa: PLW2901 - moved up
+            if number != index:
+                spots[place] = spot
+        return Document(_put(self.data, around, entries[:index] + entries[index + 1 :]), spots)
+
     def _nearest(self, location: Location) -> Spot:
         while location not in self.spots:
             location = location[:-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from harness.scenario.axes import (
     about_work,
     axes_of,
     fields_of,
+    find_repeated,
     in_configuration,
     in_work,
     place_of_value,
@@ -99,57 +99,32 @@ def variants(
     """
     axes = axes_of(scenario, problems)
     for path, values in axes.items():
-        _find_repeated(scenario, path, values, problems)
+        find_repeated(scenario, path, values, problems)
     points = math.prod(len(values) for values in axes.values()) * len(configurations)
     if points > MAX_CELLS:
         mark = scenario.key_mark(("matrix",))
         problems.append(mark.problem(f"asks for {points} configurations: {MAX_CELLS} at most"))
         return ()
-    before = len(problems)
-    _check_single_values(scenario, configurations, axes, check, problems)
-    if len(problems) > before:
-        return ()
+    good = _good_values(scenario, configurations, axes, check, problems)
     resolved = []
     for document in configurations:
-        for variant in _points(scenario, document, axes):
+        for variant in _points(scenario, document, axes, good):
             configuration = check(variant.document, problems)
             if configuration is not None:
                 resolved.append(Resolved(variant, configuration))
     return tuple(resolved)
 
 
-def _find_repeated(
-    scenario: Document, path: str, values: list[Any], problems: list[Problem]
-) -> None:
-    seen: dict[str, int] = {}
-    names: dict[str, int] = {}
-    for index, entry in enumerate(values):
-        name, value = named_value(entry)
-        mark = scenario.value_mark(place_of_value(scenario, path, index))
-        first = seen.setdefault(canonical(value), index)
-        if first != index:
-            problems.append(mark.problem(f"the value {shown(value)} stands here twice"))
-        if name is not None:
-            name = entry["name"]
-            mark = scenario.value_mark(("matrix", path, index, "name"))
-            if not isinstance(name, str) or _VALUE_NAME.fullmatch(name) is None:
-                problems.append(mark.problem(f"{shown(name)} is no name for a value: {_NAMES}"))
-            elif names.setdefault(name, index) != index:
-                problems.append(mark.problem(f"two values with the name {shown(name)}"))
-
-
-_VALUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
-_NAMES = "letters, digits, dots, dashes, underscores and +, at most 40, no mark first"
-
-
-def _check_single_values(
+def _good_values(
     scenario: Document,
     configurations: Sequence[Document],
     axes: dict[str, list[Any]],
     check: Check,
     problems: list[Problem],
-) -> None:
-    """Each value on its own first: a bad one is reported once, not at every point it is part of."""
+) -> dict[str, list[int]]:
+    """For each axis the indices of values that can be used: each on its own first, so that a bad
+    one is reported once, not at every point it is part of. Without axes that have none."""
+    good: dict[str, list[int]] = {}
     for axis, values in axes.items():
         meanings: dict[str, Any] = {}
         for index, entry in enumerate(values):
@@ -162,7 +137,10 @@ def _check_single_values(
                     found.append(check(in_configuration(scenario, document, point), problems))
             except NoSuchPlaceError as error:
                 problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
-            if len(problems) > before or not found:
+            if len(problems) > before:
+                continue
+            if not found:  # no configuration to try it with
+                good.setdefault(axis, []).append(index)
                 continue
             _, value = named_value(entry)
             meaning = canonical(
@@ -173,10 +151,16 @@ def _check_single_values(
                 mark = scenario.value_mark(place_of_value(scenario, axis, index))
                 message = f"the value {shown(value)} means the same as {shown(same)} before it"
                 problems.append(mark.problem(message))
+            else:
+                good.setdefault(axis, []).append(index)
+    return good
 
 
 def _points(
-    scenario: Document, document: Document, axes: dict[str, list[Any]]
+    scenario: Document,
+    document: Document,
+    axes: dict[str, list[Any]],
+    good: dict[str, list[int]],
 ) -> Iterator[Variant]:
     names = short_names(list(axes))
     known = {axis: [named_value(entry) for entry in entries] for axis, entries in axes.items()}
@@ -185,8 +169,8 @@ def _points(
         for axis, entries in known.items()
     }
     base = str(document.get(("name",)))
-    for choice in itertools.product(*(range(len(values)) for values in axes.values())):
-        point = dict(zip(axes, choice, strict=True))
+    for choice in itertools.product(*good.values()):
+        point = dict(zip(good, choice, strict=True))
         values = {axis: known[axis][index][1] for axis, index in point.items()}
         here = {axis: words[axis][index] for axis, index in point.items()}
         said = ",".join(f"{names[axis]}={word}" for axis, word in here.items())

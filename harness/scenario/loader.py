@@ -25,7 +25,7 @@ from harness.scenario.overrides import Change, changed, parse_changes
 from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
-from harness.scenario.validation import Model, validate, without_unknown_keys
+from harness.scenario.validation import Model, mended, validate
 from harness.scenario.wording import did_you_mean, printable, shown
 from harness.scenario.yaml12 import read_document, shown_path
 
@@ -52,34 +52,76 @@ def load_plan(
     Raises InvalidInput with all the problems of all the files. `${NAME}` stays unexpanded.
     """
     problems: list[Problem] = []
+    plan = _plan(path, only, sets, environ, provider, problems)
+    if problems or plan is None:
+        raise InvalidInput(_distinct(problems))
+    return plan
+
+
+def readable_plan(path: Path) -> Plan | None:
+    """What of a scenario can be read, whatever is wrong with the rest; None if it is too little."""
+    return _plan(path, (), (), None, None, [])
+
+
+def _plan(
+    path: Path,
+    only: Sequence[str],
+    sets: Sequence[str],
+    environ: Mapping[str, str] | None,
+    provider: Provider | None,
+    problems: list[Problem],
+) -> Plan | None:
     changes = parse_changes(sets, problems)
     document = _read_scenario(path, problems)
     if document is None:
-        raise InvalidInput(problems)
+        return None
     document = _with_only(document, only)
     document = changed(
         document, [change for change in changes if not change.of_configurations], problems
     )
     document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
-    scenario = _validated(Scenario, document, problems)
+    _validated(Scenario, document, problems)
     problems += gate_problems(document, path)
-    document = without_unknown_keys(Scenario, document)
-    # With a key that nobody knows the rest can be judged all the same.
-    readable = scenario or validate(Scenario, document, [])
     check = _ConfigurationCheck(environ, provider, own_app=_names_an_app(document))
-    before = len(problems)
     configurations = _configurations(path, document, bool(only), changes, check, problems)
-    resolved = expand.variants(document, configurations, check, problems)
-    all_there = len(problems) == before  # else the base may be one of those that are not
-    cells: tuple[Cell, ...] = ()
-    if readable is not None:
-        cells = expand.cells(readable, document, resolved, problems, provider)
-    if readable is not None and cells and all_there:
-        problems += base_problems(document, readable, cells)
-    if problems or scenario is None:
-        raise InvalidInput(_distinct(problems))
+    # What is wrong somewhere does not keep the rest from being judged.
+    faulty, readable = [*problems], mended(Scenario, document)
+    scenario = None if readable is None else validate(Scenario, readable, [])
+    if scenario is None or readable is None:
+        return None
+    if readable.get(("compare",)) != document.get(("compare",)):  # what it asks for is not known
+        scenario = scenario.model_copy(update={"compare": None})
+    cells = _cells(scenario, readable, configurations, check, problems)
+    problems[:] = _without_consequences(problems, faulty)
     return Plan(scenario=scenario, source=str(path), cells=cells)
+
+
+def _cells(
+    scenario: Scenario,
+    document: Document,
+    configurations: _Configurations,
+    check: _ConfigurationCheck,
+    problems: list[Problem],
+) -> tuple[Cell, ...]:
+    """Every cell of a scenario that can be read, and what cannot work in them."""
+    before = len(problems)
+    resolved = expand.variants(document, configurations.usable, check, problems)
+    all_there = configurations.complete and len(problems) == before
+    cells = expand.cells(scenario, document, resolved, problems, check.provider)
+    if cells and all_there:  # else the base may be one of those that are not
+        problems += base_problems(document, scenario, cells)
+    return cells
+
+
+def _without_consequences(problems: list[Problem], faulty: list[Problem]) -> list[Problem]:
+    """Without what was found later where something was wrong before."""
+    known = {_mark_of(one) for one in faulty}
+    return [one for one in problems if one in faulty or _mark_of(one) not in known]
+
+
+def _mark_of(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
 
 
 def _read_scenario(path: Path, problems: list[Problem]) -> Document | None:
@@ -175,21 +217,41 @@ class _ConfigurationCheck:
     """Whether the scenario runs an app of the user's own, which may know more than Celery."""
 
     def __call__(self, document: Document, problems: list[Problem]) -> Configuration | None:
-        before = len(problems)
-        configuration = _validated(Configuration, document, problems)
+        """The configuration as far as it can be read, see `mended`; None if that is too little."""
+        said = [*problems]
+        _validated(Configuration, document, said)
+        found = said[len(problems) :]
+        faulty = [*found]
+        readable = mended(Configuration, document)
+        configuration = None if readable is None else validate(Configuration, readable, [])
         service = document.get(("broker", "service"))
         version = None if configuration is None else celery_version(configuration.celery)
-        problems += settings_problems(document, ("settings",), service, version)
-        problems += secret_problems(document)
-        if configuration is None:
-            return None
+        found += settings_problems(document, ("settings",), service, version)
+        found += secret_problems(document)
+        if configuration is not None and readable is not None:
+            self._add_conflicts(configuration, readable, found)
+        new = _without_consequences(found, faulty)
+        problems += [one for one in new if one not in problems]
+        return configuration
+
+    def _add_conflicts(
+        self, configuration: Configuration, document: Document, problems: list[Problem]
+    ) -> None:
         conflicts = configuration_conflicts(configuration, self.provider, own_app=self.own_app)
         if self.environ is not None:
             conflicts += installation_conflicts(configuration, own_app=self.own_app)
             unused = unused_urls(configuration, self.provider)
             problems += missing_variable_problems(document, self.environ, unused)
         problems += [document.value_mark(place).problem(message) for place, message in conflicts]
-        return configuration if len(problems) == before else None
+
+
+@dataclass(frozen=True)
+class _Configurations:
+    """Those that can be read, without what is wrong in them."""
+
+    usable: tuple[Document, ...]
+    complete: bool
+    """Whether all of the scenario's are among them."""
 
 
 def _configuration(
@@ -209,8 +271,8 @@ def _configurations(
     changes: Sequence[Change],
     check: _ConfigurationCheck,
     problems: list[Problem],
-) -> list[Document]:
-    """The documents of the scenario's configurations that are valid before the matrix."""
+) -> _Configurations:
+    """The documents of the scenario's configurations, before the matrix."""
     entries = scenario.get(("configurations",))
     usable: dict[str, Document] = {}
     base = Path() if from_command_line else scenario_path.parent
@@ -226,14 +288,15 @@ def _configurations(
         document = changed(
             document, [change for change in changes if change.of_configurations], problems
         )
-        configuration = check(document, problems)
-        if configuration is None:
+        configuration, readable = check(document, problems), mended(Configuration, document)
+        if configuration is None or readable is None:
             continue
         if configuration.name in usable:
             message = f"a second configuration with the name {shown(configuration.name)}"
             problems.append(mark.problem(message))
-        usable[configuration.name] = document
-    return list(usable.values())
+        usable[configuration.name] = readable
+    count = len(entries) if isinstance(entries, list) else 0
+    return _Configurations(tuple(usable.values()), len(usable) == count)
 
 
 def _folders(scenario_path: Path) -> list[Path]:

@@ -7,8 +7,9 @@ at its line and column.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -34,14 +35,64 @@ def validate(model: type[Model], document: Document, problems: list[Problem]) ->
     return None
 
 
-def without_unknown_keys(model: type[BaseModel], document: Document) -> Document:
-    """The document as far as its own keys go: what else is wrong can then be looked for. Keys
-    deeper inside stay, for what they should have said decides what the rest means."""
-    known = set(model.model_fields)
-    for key in document.data if isinstance(document.data, dict) else ():
-        if key not in known:
-            document = document.without((key,))
-    return document
+def mended(model: type[BaseModel], document: Document) -> Document | None:
+    """The document without what is wrong in it, so that what else is wrong can be looked for; the
+    same one if nothing is. None where too little is left.
+
+    Unknown keys are taken for what was probably meant or left out, as are entries of lists that
+    cannot be read; bad values give way to their defaults, or to something that would do. Problems
+    at their places mean nothing.
+    """
+    for _ in range(_MOST_MENDED):
+        errors = _errors(model, document)
+        if not errors:
+            return document
+        tried = _repaired(errors[0], document)
+        repaired = next((one for one in tried if _is_better(_errors(model, one), errors)), None)
+        if repaired is None:
+            return None
+        document = repaired
+    return None
+
+
+_MOST_MENDED = 100
+
+
+def _is_better(left: list[_Found], errors: list[_Found]) -> bool:
+    return errors[0] not in left or len(left) < len(errors)
+
+
+def _errors(model: type[BaseModel], document: Document) -> list[_Found]:
+    try:
+        model.model_validate(document.data)
+    except ValidationError as error:
+        found = [_placed(model, details, document) for details in error.errors(include_url=False)]
+        return _distinct(found, document)
+    return []
+
+
+def _repaired(found: _Found, document: Document) -> Iterator[Document]:
+    """The document without one error, in the ways that change least first."""
+    place, value, spots = found.location, document.get(found.location), document.spots
+    if found.kind == "too_short":  # nothing at all is another thing than what stands elsewhere
+        return
+    field = found.owners[0].model_fields.get(str(place[-1])) if found.owners and place else None
+    if found.kind == "extra_forbidden" and found.owners:
+        known = [name for name in found.owners[0].model_fields if (*place[:-1], name) not in spots]
+        for meant in get_close_matches(str(place[-1]), known, 1):
+            part = document.below(place, document.key_mark(place))
+            yield document.without(place).placed((*place[:-1], meant), part)
+    if found.kind == "value_error" and isinstance(value, dict):
+        yield from (document.without((*place, key)) for key in value)
+    replaceable = found.kind not in ("missing", "extra_forbidden") and place in spots
+    if replaceable and field is not None and field.default is None:
+        # To say nothing at all may mean something else.
+        yield document.placed(place, Document(1, {(): spots[place]}))
+    if found.kind == "extra_forbidden" or (field is not None and not field.is_required()):
+        yield document.without(place)
+    for length in range(len(place), 0, -1):
+        if isinstance(place[length - 1], int):
+            yield document.without_entry(place[:length])
 
 
 @dataclass(frozen=True)

@@ -140,3 +140,25 @@ def test_a_folder_that_is_not_there(site: Site) -> None:
     assert ended.stderr == (
         f"there is no folder {site.folder}/elsewhere, which `project:` of a workload names\n"
     )
+
+
+def test_check_tells_of_every_app_beside_all_other_problems(site: Site) -> None:
+    for name, text in (("one.py", APP), ("two.py", "raise RuntimeError('away')\n")):
+        (site.folder / name).write_text(text, encoding="utf-8")
+    tasks = [{"app": "one:app", "task": "gone"}, {"app": "two:app", "task": "any"}]
+    site.scenario(
+        workloads=[{"workload": "task", **task} for task in tasks],
+        loads=["backlog"],
+        gates=["p99(latency.totl) < 1s"],
+        nonsense=1,
+    )
+    ended = site.harness("check", "scenarios/s.yaml")
+    assert ended.code == ExitCode.USAGE
+    for told in (
+        'unknown key "nonsense"',
+        'unknown metric "latency.totl"',
+        "the app one:app: it has no task gone",
+        "the app two:app could not be imported",
+        "RuntimeError: away",
+    ):
+        assert told in ended.stdout, told

@@ -650,15 +650,24 @@ SCENARIOS: Cases = (
     ),
     (
         "workloads: [{workload: periodic, every: 50ms}]",
-        ['3:41: must be at least 0.1, not "50ms"'],
+        [
+            "3:13: a schedule is measured for a time: give measure.duration, not measure.units",
+            '3:41: must be at least 0.1, not "50ms"',
+        ],
     ),
     (
         "workloads: [{workload: periodic, every: 1s, entries: 1001}]",
-        ["3:54: must be at most 1000, not 1001"],
+        [
+            "3:13: a schedule is measured for a time: give measure.duration, not measure.units",
+            "3:54: must be at most 1000, not 1001",
+        ],
     ),
     (
         "workloads: [{workload: periodic, every: 1s, through: cron}]",
-        ['3:54: expected one of beat, worker, not "cron"'],
+        [
+            "3:13: a schedule is measured for a time: give measure.duration, not measure.units",
+            '3:54: expected one of beat, worker, not "cron"',
+        ],
     ),
     ("measure: {duration: 0s}", ['5:21: must be more than 0, not "0s"']),
     (

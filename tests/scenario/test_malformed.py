@@ -107,3 +107,66 @@ def test_neither_kind(project: Project) -> None:
     path.write_text("services: {}\n", encoding="utf-8")
     (only,) = complaints(path)
     assert only.startswith("1:1: neither a configuration nor a scenario")
+
+
+def test_one_fault_in_each_layer(project: Project) -> None:
+    """None hides another: bad values and unknown keys at any depth, settings, combinations within
+    a configuration, the matrix, cells, gates."""
+    project.configuration(
+        "name: c\n"
+        "broker: {service: redis, isolaton: prefix}\n"
+        "backend: {service: memcached}\n"
+        "worker: {pool: solo, concurrency: 2, count: many}\n"
+        "settings: {task_ack_late: true}\n"
+    )
+    project.configuration(CONFIGURATION.replace("name: c", "name: d"), "d")
+    for line in (
+        "configurations: [c, d, e]",
+        "matrix: {worker.conurrency: [1], settings.task_acks_late: [true, maybe]}",
+        "workloads: [{workload: add, payload_bytes: 2000000}, {workload: nope}, "
+        "{workload: chain, length: 2, colour: red, loads: [{load: backlog, publish: batch}]}, "
+        "{workload: heavy_task, n: 100, sleep: 1s}]",
+        "loads: [{load: closed, in_flight: lots}, {load: rate, rate: 5, senders: 0}]",
+        "measure: {units: 5, tmeout: 5s}",
+        "gates: [p99(latency.totl) < 1s]",
+        "nonsense: 1",
+    ):
+        project.change(line)
+    told = [
+        'configs/c.yaml:2:26: unknown key "isolaton" (did you mean "isolation"?)',
+        "configs/c.yaml:4:35: pool solo runs one task at a time",
+        'configs/c.yaml:4:45: expected a whole number, not "many"',
+        'configs/c.yaml:5:12: Celery has no setting "task_ack_late"',
+        'scenarios/s.yaml:2:24: no configuration "e"',
+        "scenarios/s.yaml:3:44: 2,000,000 bytes come back as a result",
+        'scenarios/s.yaml:3:65: unknown workload "nope"',
+        'scenarios/s.yaml:3:101: unknown key "colour"',
+        "scenarios/s.yaml:3:147: Celery publishes a chain past any batch",
+        "scenarios/s.yaml:3:183: one unit takes at least 98 s, and the timeout is 5 s",
+        'scenarios/s.yaml:4:35: expected a whole number, not "lots"',
+        "scenarios/s.yaml:4:73: must be at least 1, not 0",
+        'scenarios/s.yaml:5:21: unknown key "tmeout" (did you mean "timeout"?)',
+        'scenarios/s.yaml:6:10: unknown key "conurrency"',
+        'scenarios/s.yaml:6:66: task_acks_late: expected true or false, not "maybe"',
+        'scenarios/s.yaml:7:13: gate "p99(latency.totl) < 1s": unknown metric',
+        'scenarios/s.yaml:8:1: unknown key "nonsense"',
+    ]
+    found = project.problems()
+    assert len(found) == len(told), "\n".join(found)
+    for problem, begins in zip(found, told, strict=True):
+        assert problem.startswith(begins)
+
+
+def test_what_only_follows_from_a_fault_is_not_told(project: Project) -> None:
+    """A misspelt key is taken for what it was meant as, an empty list for no list at all."""
+    for line, told in (
+        ("measure: {unitz: 5}", "5:11: unknown key"),
+        ("loads: []", "4:8: needs at least one entry"),
+        ("loads: [{load: rate, raet: 5/s}]", "4:22: unknown key"),
+        ("measure: {units: 5, duration: 5s}", "5:1: give units or duration, not both"),
+    ):
+        before = project.scenario.read_text(encoding="utf-8")
+        project.change(line)
+        (problem,) = project.problems()
+        assert problem.startswith(f"scenarios/s.yaml:{told}"), problem
+        project.scenario.write_text(before, encoding="utf-8")
