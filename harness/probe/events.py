@@ -122,6 +122,9 @@ class Kind(IntEnum):
     """Worker: a message of UNLOCK goes out, to look or to look again. `id` is the message's."""
     UNLOCKED = 67
     """Worker's pool: that look is over, and what follows from it is published."""
+    AGAIN = 68
+    """Worker: a task asked to be run again, or gave its place to another one, and that message goes
+    out. The time is that from which it may run; `unit` is the number that TASK names."""
     FAULT = 70
     """Harness: a planned fault has got so far. `unit` is its number in the plan, from 0, and
     `position` a FaultStep."""

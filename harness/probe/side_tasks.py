@@ -52,6 +52,7 @@ def watch(recorder: Recorder, numbers: Mapping[str, int]) -> None:
             recorder.record(Kind.UNLOCK_SENT, ident, time.monotonic_ns())
         caller = get_current_task()
         if caller is not None and caller.request.id == task_id:  # it comes again, or is replaced
+            recorder.record(Kind.AGAIN, ident, _due_ns(headers), numbers.get(sender, 0))
             return
         if not (names_a_unit(ident) or is_celerys_own(sender)):
             number, later = numbers.get(sender, 0), int(headers.get("eta") is not None)

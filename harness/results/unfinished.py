@@ -21,6 +21,7 @@ _KINDS = (
     Kind.RETRIED,
     Kind.SPAWNED,
     Kind.TASK,
+    Kind.AGAIN,
     Kind.UNLOCK_SENT,
     Kind.UNLOCKED,
 )
@@ -43,8 +44,9 @@ class Unfinished(Stored):
 
 
 def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
-    """By name every task that ran in the last seconds before `over_ns`, was running then, or was
-    published by another one and not run. Reads the event logs in `folder` once."""
+    """By name every task that ran in the last seconds before `over_ns`, was running then, was
+    published by another one and not run, or asked to be run again and was not. Reads the event logs
+    in `folder` once."""
     events = _events(folder)
     names = _names(events[Kind.TASK])
     started, spawned = events[Kind.STARTED], events[Kind.SPAWNED]
@@ -52,7 +54,8 @@ def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
     run, over = idents(started), idents(ended)
     moving = (started["time_ns"] > over_ns - _RECENT_NS) | ~np.isin(run, over)
     waiting = ~np.isin(idents(spawned), run)
-    numbers = {*started["unit"][moving].tolist(), *spawned["unit"][waiting].tolist()}
+    later = _not_run_again(events[Kind.AGAIN], started)
+    numbers = {*started["unit"][moving].tolist(), *spawned["unit"][waiting].tolist(), *later}
     found = {}
     for number in sorted(numbers):
         mine = started["unit"] == number
@@ -62,6 +65,16 @@ def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
             never_run=int((waiting & (spawned["unit"] == number)).sum()),
         )
     return found | _unlocks(events[Kind.UNLOCK_SENT], events[Kind.UNLOCKED])
+
+
+def _not_run_again(again: Events, started: Events) -> set[int]:
+    """Numbers of the tasks that had asked to be run again, and were not."""
+    runs, asked = Counter(map(ident_of, started)), Counter(map(ident_of, again))
+    return {
+        int(event["unit"])
+        for event, ident in zip(again, map(ident_of, again), strict=True)
+        if runs[ident] <= asked[ident]
+    }
 
 
 def _unlocks(sent: Events, over: Events) -> dict[str, Unfinished]:

@@ -16,6 +16,7 @@ LOOK_S = 0.05
 QUIET_S = 2.0
 """How long all must stand idle before what did not come is given up."""
 _PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.RETRIED)
+_LATER = (Kind.SPAWNED, Kind.AGAIN)
 AFTERMATH_S = 4.0
 """The same where something was broken: a worker looks for its broker every few seconds."""
 
@@ -43,7 +44,7 @@ class Drain:
         self._settle_s = settle_s
         self._spawns = spawns
         self._events = events
-        self._spawned_before = self._due_ns = 0
+        self._later_before = self._due_ns = 0
 
     def finished(self) -> int:
         """Task functions that have ended so far, warm-up included."""
@@ -55,7 +56,8 @@ class Drain:
         `quiet_s`: whether it came to that within `limit_s`, before `watch` said no.
 
         Idle: every task received was started, finished and stored, the queue is empty, no task
-        that others published has still to come due, and none of their chords is looked after.
+        that a task published, itself among them, has still to come due, and none of their chords is
+        looked after.
         """
         before: tuple[int, ...] = ()
         began = moved = idle_since = time.monotonic()
@@ -113,11 +115,13 @@ class Drain:
         return self._tail.count(Kind.SPAWNED) if self._spawns else 0
 
     def _latest_due_ns(self) -> int:
-        """When the last side task may run, which a broker may hold in other queues until then."""
-        count = self._spawned()
-        if count != self._spawned_before:
-            self._spawned_before = count
-            self._due_ns = int(all_of_kind(self._events, Kind.SPAWNED)["time_ns"].max(initial=0))
+        """When the last side task, or the last that asked to be run again, may run: a broker may
+        hold it in other queues until then."""
+        count = sum(map(self._tail.count, _LATER)) if self._spawns else 0
+        if count != self._later_before:
+            self._later_before = count
+            times = (all_of_kind(self._events, kind)["time_ns"] for kind in _LATER)
+            self._due_ns = max(int(some.max(initial=0)) for some in times)
         return self._due_ns
 
     def _unlocks(self) -> bool:

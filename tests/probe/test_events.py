@@ -61,6 +61,7 @@ def test_numbers_are_fixed() -> None:
         "RAISING": 65,
         "UNLOCK_SENT": 66,
         "UNLOCKED": 67,
+        "AGAIN": 68,
         "FAULT": 70,
         "CONNECTED": 80,
         "POOL_WAITED": 81,

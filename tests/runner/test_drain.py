@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Kind, id_bytes
+from harness.probe.events import Kind, id_bytes, name_parts
 from harness.probe.recorder import Recorder
 from harness.results.shape import shape_of
 from harness.results.unfinished import Unfinished, unfinished
@@ -91,3 +91,23 @@ def test_the_body_of_a_tasks_chord_is_waited_for(tmp_path: Path) -> None:
     recorder.record(Kind.UNLOCKED, unlock, 3)
     assert drain.wait(1, 60.0, lambda: True)
     assert "celery.chord_unlock" not in unfinished(tmp_path, 10)
+
+
+def test_a_retry_that_the_broker_holds_back_is_waited_for(tmp_path: Path) -> None:
+    """As in native delayed delivery: it is in no queue of the block's, and no worker has it."""
+    recorder = Recorder(str(tmp_path), "worker")
+    name = name_parts("shop.later", 255)
+    for part, ident in enumerate(name):
+        recorder.record(Kind.TASK, ident, 1, 1, part)
+    due_ns = time.monotonic_ns() + 700_000_000
+    for kind in (Kind.RECEIVED, Kind.STARTED):
+        recorder.record(kind, id_bytes("one"), 1, int(kind == Kind.STARTED))
+    recorder.record(Kind.AGAIN, id_bytes("one"), due_ns, 1)
+    recorder.record(Kind.RETRIED, id_bytes("one"), 2)
+    broker: Any = Empty()
+    drain = Drain(tmp_path, broker, stores_results=False, quiet_s=0.1, spawns=True)
+    assert not drain.wait(1, 0.3, lambda: True)
+    left = unfinished(tmp_path, 10_000_000_000)
+    assert left == {"shop.later": Unfinished(executions=1, messages=1)}
+    assert drain.wait(1, 60.0, lambda: True)
+    assert time.monotonic_ns() >= due_ns
