@@ -33,11 +33,14 @@ class Drain:
         quiet_s: float = QUIET_S,
         settle_s: float = 0.0,
         spawns: bool = False,
+        countdown_s: float = 0.0,
     ) -> None:
         """`settle_s`: how long nothing may have moved before all counts as done; `quiet_s`: how
         long, where it is not known how much there is to be done. `spawns`: tasks may publish
-        further ones, which are waited for as well, however far off their time is."""
+        further ones, which are waited for as well, however far off their time is. `countdown_s`:
+        the longest of the units, which a broker may hold back so long where nobody sees them."""
         self._quiet_s = quiet_s
+        self._countdown_s = countdown_s
         self._tail = Tail(events)
         self._broker = broker
         self._stores_results = stores_results
@@ -70,7 +73,8 @@ class Drain:
             idle_since = idle_since if idle else now
             complete = expected is not None and counts[2] >= expected + self._spawned()
             complete = complete and now - moved >= self._settle_s
-            if idle and (complete or now - idle_since >= self._quiet_s):
+            due = began + self._countdown_s
+            if idle and (complete or now - max(idle_since, due) >= self._quiet_s):
                 return True
             if now - began >= limit_s:
                 return False
@@ -101,7 +105,8 @@ class Drain:
             if counts != before:
                 before, moved = counts, now
             complete = expected is not None and counts[2] >= expected + self._spawned()
-            quiet = now - moved >= (QUIET_S if complete else AFTERMATH_S)
+            due = began + (0.0 if complete else self._countdown_s)
+            quiet = now - max(moved, due) >= (QUIET_S if complete else AFTERMATH_S)
             quiet = quiet and time.monotonic_ns() >= self._latest_due_ns()
             if quiet and not self._running() and not self._held(unacknowledged=waits):
                 return True

@@ -162,6 +162,7 @@ class Session:
             quiet_s=quiet_s(room.cell, room.shape),
             settle_s=_SETTLE_S if own else 0.0,
             spawns=own,
+            countdown_s=room.shape.countdown_s,
         )
         self._bound_s = block_bound_s(room.cell)
         self._ends_at = time.monotonic() + self._bound_s

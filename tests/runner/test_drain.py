@@ -111,3 +111,23 @@ def test_a_retry_that_the_broker_holds_back_is_waited_for(tmp_path: Path) -> Non
     assert left == {"shop.later": Unfinished(executions=1, messages=1)}
     assert drain.wait(1, 60.0, lambda: True)
     assert time.monotonic_ns() >= due_ns
+
+
+@pytest.mark.parametrize("after_faults", [False, True])
+def test_units_that_the_broker_holds_back_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_faults: bool
+) -> None:
+    """None was received yet, and none can be before its countdown is over. What is complete is not
+    waited for."""
+    monkeypatch.setattr(drain_module, "AFTERMATH_S", 0.1)
+    broker: Any = Empty()
+    drain = Drain(tmp_path, broker, stores_results=False, quiet_s=0.1, countdown_s=0.7)
+    begin = time.monotonic()
+    if after_faults:
+        assert drain.wait_after_faults(1, 60.0, None, lambda: True)
+    else:
+        assert drain.wait(1, 60.0, lambda: True)
+    assert time.monotonic() - begin >= 0.8
+    assert Drain(tmp_path, broker, stores_results=False, countdown_s=1e9).wait(
+        0, 60.0, lambda: True
+    )
