@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli.watching.lines import TICK_S, Lines
 from harness.cli.watching.words import rough, stage_words
-from harness.runner.events import BlockEnded, BlockStarts, Event, Goal, RunPlanned
+from harness.runner.events import BlockEnded, BlockStarts, Event, Goal, RunPlanned, ServersReady
 from harness.scenario.bounds import AtMost
 from tests.report.records import block
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
@@ -84,6 +84,20 @@ def test_how_a_block_ended(
     ended = BlockEnded(block(0, 0, units=1000, **changes), CELL)
     said = _said(capsys, Lines(), [(0, BlockStarts(0, 1, CELL)), (1, ended)])
     assert f"[1/1] redis/add/closed-8: {words}" in said
+
+
+def test_cells_on_emulators_have_the_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """Found by the servers that really run: the plan's own cells know none."""
+    own = CELL.model_copy(update={"name": "sqs/add/closed-8"})
+    ready = next(one for _, one in story() if isinstance(one, ServersReady))
+    events: list[tuple[float, Event]] = [
+        (0.0, ready),
+        (1.0, BlockStarts(2, 10, own)),
+        (2.0, BlockEnded(block(2, 0), own)),
+    ]
+    _, begun, ended = _said(capsys, Lines(), events).splitlines()
+    assert begun == "[ 3/10] sqs/add/closed-8 (emulator) ..."
+    assert ended.startswith("[ 3/10] sqs/add/closed-8 (emulator): 500 units/s")
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
+from harness.results.emulators import labelled
 from harness.runner.events import (
     BlockEnded,
     BlockStarts,
@@ -49,6 +50,8 @@ class Lines:
         self._began_ns: int | None = None
         self._block_began_ns = self._now_ns = self._said_ns = 0
         self._place = ""
+        self._emulated: frozenset[str] = frozenset()
+        """Names of cells whose servers are no products."""
 
     def hear(self, event: Event, at_ns: int) -> None:
         """Say what is worth a line."""
@@ -56,6 +59,9 @@ class Lines:
             self._began_ns = self._said_ns = at_ns
         self._now_ns = at_ns
         run_s = (at_ns - self._began_ns) / 1e9
+        if isinstance(event, ServersReady):
+            cells = event.record.cells
+            self._emulated = frozenset(cell.name for cell in cells if cell.emulated)
         match event:
             case Swept() | EnvironmentBuilds() | RunPlanned() | ServersReady():
                 for line in _before_blocks(event, run_s):
@@ -63,14 +69,17 @@ class Lines:
             case BlockStarts():
                 self._block_began_ns, self._place = at_ns, place_of(event)
                 if not self._brief:
-                    self._say(f"{self._place} {printable(event.cell.name)} ...")
+                    self._say(f"{self._place} {self._label(event.cell.name)} ...")
             case Tick() if not self._brief and at_ns - self._said_ns >= SILENCE_S * 1e9:
                 self._say(f"{self._place} ... {_standing(event)}".strip())
             case BlockEnded(block, cell):
                 block_s = (at_ns - self._block_began_ns) / 1e9
                 times = f"block {format_duration(block_s)}, run {format_duration(run_s)}"
-                name = printable(cell.name)
+                name = self._label(cell.name)
                 self._say(f"{self._place} {name}: {result_of(block)} ({times})")
+
+    def _label(self, name: str) -> str:
+        return labelled(name, emulated=name in self._emulated)
 
     def _say(self, line: str) -> None:
         if self._quiet:
