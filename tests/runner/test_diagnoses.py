@@ -69,17 +69,33 @@ def test_rpc_through_redis_has_no_such_floor(site: Site) -> None:
 
 
 def test_the_polling_of_sqs(site: Site) -> None:
-    """Also without it, messages wait: for the emulator, and for each other."""
-    site.configuration(broker={"service": "sqs"})
+    """Also without it, messages wait: for the emulator, and for each other. At a low rate no window
+    fills, and the worker sleeps because a poll came back empty."""
+    options = {"wait_time_seconds": 0}
+    site.configuration(broker={"service": "sqs"}, settings={"broker_transport_options": options})
     site.scenario(
         matrix={"settings.broker_transport_options.polling_interval": [1, 0]},
-        loads=[{"load": "closed", "in_flight": 16}],
+        loads=[
+            {"load": "closed", "in_flight": 16},
+            {"load": "rate", "rate": "2/s", "measure": {"units": 6}},
+        ],
         measure={"units": 40, "warmup": 0},
     )
     ended = site.run()
-    assert_told_of_the_first_only(ended, "sqs_polling")
+    assert ended.code == 0, ended.stderr
+    slept, low, awake, low_awake = (
+        {warning.code for warning in cell.blocks[0].warnings} for cell in ended.record.cells
+    )
+    assert "sqs_polling" in slept
+    assert "sqs_empty_poll" in low
+    assert not (awake | low_awake) & {"sqs_polling", "sqs_empty_poll"}
     assert "window 8, polling_interval 1.00 s" in ended.words
-    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
+    assert "wait_time_seconds 0.00 s, polling_interval 1.00 s" in ended.words
+    slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells[::2])
+    # Receives that bring nothing are no task's requests, and are paid for all the same.
+    polled = ended.record.cells[-1].blocks[0]
+    assert 0 < polled.idle_traffic["sqs.requests"] < polled.traffic["sqs.requests"]
+    assert polled.traffic["sqs.billed_requests"] >= polled.traffic["sqs.requests"]
     assert 0 < slow < 16, "two windows a second at the very most"
     assert fast > slow
 
