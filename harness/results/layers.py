@@ -208,23 +208,29 @@ def _judged(paths: Sequence[LayerPath], margin: float, level: float) -> Iterator
     values = false_discovery([step.p_value for step in known if step.p_value is not None])
     adjusted = dict(zip(map(id, known), values, strict=True))
 
-    def told(step: LayerStep) -> LayerStep:
+    def told(step: LayerStep, least: float) -> LayerStep:
         q_value = adjusted.get(id(step))
         chance = q_value is None or q_value > level + 1e-12
-        verdict = _verdict(step, margin, chance=chance)
+        verdict = _verdict(step, margin, least, chance=chance)
         return step.model_copy(update={"q_value": q_value, "verdict": verdict})
 
     for path in paths:
-        steps = tuple(map(told, path.steps))
-        yield path.model_copy(update={"steps": steps, "whole": told(path.whole)})
+        # Rates that are alike may still move a cost per task, by less than the margin.
+        least = margin if path.metric in _COSTS else 0.0
+        steps = tuple(told(step, least) for step in path.steps)
+        yield path.model_copy(update={"steps": steps, "whole": told(path.whole, least)})
 
 
-def _verdict(step: LayerStep, margin: float, *, chance: bool) -> StepVerdict:
+_COSTS = frozenset(metric.name for metric in COMPARED if metric.per_task)
+
+
+def _verdict(step: LayerStep, margin: float, least: float, *, chance: bool) -> StepVerdict:
+    """`least`: the smallest change that is one."""
     if step.reason or step.low is None or step.high is None:
         return "inconclusive"
-    if not chance and step.high < 1:
+    if not chance and step.high < 1 - least:
         return "slower"
-    if not chance and step.low > 1:
+    if not chance and step.low > 1 / (1 - least):
         return "faster"
     within = 1 - margin <= step.low and step.high <= 1 / (1 - margin)
     return "no_change" if within else "inconclusive"

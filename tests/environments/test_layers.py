@@ -137,6 +137,15 @@ def test_what_is_said(speeds: Mapping[str, float], sentence: str) -> None:
     assert title.endswith(sentence)
 
 
+def test_a_cost_per_task_within_the_margin_is_no_layers() -> None:
+    """Three per cent are no chance here; of a cost the rate alone may move as much."""
+    report = compared({"kombu": 0.97, "5.7.0": 0.97}, spread=0.002)
+    assert throughput(report).steps[1].verdict == "slower"
+    [cpu] = [path for path in report.layers if path.metric == "worker_cpu"]
+    assert cpu.steps[1].ratio == pytest.approx(0.97, rel=0.01)
+    assert {step.verdict for step in (*cpu.steps, cpu.whole)} == {"no_change"}
+
+
 def test_noise_names_no_layer() -> None:
     """A ratio far from 1 is no claim as long as its interval is not."""
     path = throughput(compared({"kombu": 0.93, "5.7.0": 0.93}, spread=0.3))
