@@ -9,9 +9,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from harness.environments import OWN, Interpreter, source_folder
 from harness.errors import UsageError
@@ -20,10 +23,13 @@ from harness.results.record import RecordedWarning
 from harness.runner import cellspec
 from harness.scenario.celery_sets import title
 from harness.scenario.configuration import Configuration
-from harness.scenario.loader import names_a_scenario, readable_plan
+from harness.scenario.loader import check_file, names_a_scenario, readable_plan
 from harness.scenario.models import Cell, Plan
+from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.own_task_models import OwnTaskWorkload
 from harness.scenario.planned import planned
+from harness.scenario.workload_models import Workload
+from harness.scenario.yaml12 import read_document
 from harness.workspace import Workspace, open_workspace
 
 _IMPORT_S = 60.0
@@ -76,6 +82,9 @@ def refusals(file: Path) -> list[str]:
         for cell in (() if plan is None else plan.cells)
         if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
     ]
+    if check_file(file):  # a task whose arguments were mended is called with others
+        intact = set(_as_written(file))
+        cells = [cell for cell in cells if _key(cell.workload) in intact]
     if plan is None or not cells:
         return []
     own = plan.model_copy(update={"cells": tuple(cells)})
@@ -89,6 +98,19 @@ def refusals(file: Path) -> list[str]:
             except UsageError as error:
                 found.append(str(error))
     return list(dict.fromkeys(found))
+
+
+def _as_written(file: Path) -> Iterator[str]:
+    """The own tasks of a file in which nothing is wrong."""
+    document = read_document(file, [])
+    entries = None if document is None else with_own_tasks(document, []).get(("workloads",))
+    for entry in entries if isinstance(entries, list) else ():
+        with suppress(ValidationError):
+            yield _key(OwnTaskWorkload.model_validate(entry))
+
+
+def _key(workload: Workload) -> str:
+    return workload.model_dump_json(exclude={"loads", "measure"})
 
 
 def _apart(plan: Plan) -> Iterator[Plan]:

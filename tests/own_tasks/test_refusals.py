@@ -145,7 +145,11 @@ def test_a_folder_that_is_not_there(site: Site) -> None:
 def test_check_tells_of_every_app_beside_all_other_problems(site: Site) -> None:
     for name, text in (("one.py", APP), ("two.py", "raise RuntimeError('away')\n")):
         (site.folder / name).write_text(text, encoding="utf-8")
-    tasks = [{"app": "one:app", "task": "gone"}, {"app": "two:app", "task": "any"}]
+    tasks: list[dict[str, Any]] = [
+        {"app": "one:app", "task": "gone"},
+        {"app": "two:app", "task": "any"},
+        {"app": "one:app", "task": "with", "args": [{"range": 5}]},
+    ]
     site.scenario(
         workloads=[{"workload": "task", **task} for task in tasks],
         loads=["backlog"],
@@ -162,3 +166,4 @@ def test_check_tells_of_every_app_beside_all_other_problems(site: Site) -> None:
         "RuntimeError: away",
     ):
         assert told in ended.stdout, told
+    assert "no task with" not in ended.stdout, "what it would be called with is not known"
