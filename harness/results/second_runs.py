@@ -10,6 +10,7 @@ unit was.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,12 +56,15 @@ def second_runs(
     killed = [_killed(note, runs) for note in notes]
     cut_off = [_cut_off(note, runs) for note in notes]
     met = [np.zeros(len(merged.units.unit), dtype=bool) for _ in notes]
+    touched = np.any(held, axis=0) if held else np.zeros(len(runs.task), dtype=bool)
     receptions = _receptions(handlings, runs)
     by = []
     for again in _unasked(merged, runs).tolist():
         row, blamed = int(runs.task[again]) // merged.tasks.per_unit, NOBODY
         started_ns, times = int(runs.started_ns[again]), receptions[int(runs.task[again])]
         for earlier in _earlier(runs, again):
+            if not touched[earlier]:
+                continue
             moment_ns = _delivered_again_ns(times, int(runs.started_ns[earlier]), started_ns)
             before = _begun_before(notes, moment_ns)
             holding = [index for index in before if held[index][earlier]]
@@ -110,7 +114,8 @@ def _receptions(handlings: Handlings, runs: Executions) -> Mapping[int, list[int
 def _delivered_again_ns(times: Sequence[int], earlier_ns: int, started_ns: int) -> int:
     """When a message came again at the latest that had been begun before: what broke later is not
     the reason. `started_ns`: of the execution that came of it."""
-    return next((time_ns for time_ns in times if earlier_ns < time_ns < started_ns), started_ns)
+    after = bisect_right(times, earlier_ns)
+    return min(times[after], started_ns) if after < len(times) else started_ns
 
 
 def _begun_before(notes: Sequence[FaultNote], at_ns: int) -> list[int]:

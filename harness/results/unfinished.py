@@ -54,7 +54,9 @@ def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
     run, over = idents(started), idents(ended)
     moving = (started["time_ns"] > over_ns - _RECENT_NS) | ~np.isin(run, over)
     waiting = ~np.isin(idents(spawned), run)
-    later = _not_run_again(events[Kind.AGAIN], started)
+    # Each look for a chord's header has an id of its own, and is counted for itself.
+    looks = np.isin(idents(events[Kind.AGAIN]), idents(events[Kind.UNLOCK_SENT]))
+    later = _not_run_again(events[Kind.AGAIN][~looks], started)
     numbers = {*started["unit"][moving].tolist(), *spawned["unit"][waiting].tolist(), *later}
     found = {}
     for number in sorted(numbers):

@@ -264,9 +264,9 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
         said = redact(measured.observer_trouble)
         warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
     for one in measured.fallen:
-        warnings.append(RecordedWarning(code="worker_fell", data={"text": redact(one.said)}))
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": one.told(redact)}))
     if measured.beat_fell is not None:
-        said = redact(measured.beat_fell.said)
+        said = measured.beat_fell.told(redact)
         warnings.append(RecordedWarning(code="beat_fell", data={"text": said}))
     if measured.publish_errors:
         warnings.append(

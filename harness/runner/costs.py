@@ -101,13 +101,14 @@ class _Server:
             counters = self.service.counters()
         took_ns = monotonic_ns() - begin_ns
         if counters is None:
-            self.due_ns = begin_ns + _LONGEST_PAUSE_NS
+            self.due_ns = begin_ns + took_ns + _LONGEST_PAUSE_NS
             return
         self.looks.append(Look(begin_ns, begin_ns + took_ns, counters.figures))
         busy = len(self.looks) > 1 and pieces_per_s(*self.looks[-2:]) >= BUSY_PER_S
         shortest_ns = max(_SHORTEST_PAUSE_NS, took_ns * _READING_TAKES_AT_MOST)
         self.pause_ns = max(2 * self.pause_ns, shortest_ns) if busy else shortest_ns
-        self.due_ns = begin_ns + min(self.pause_ns, _LONGEST_PAUSE_NS)
+        # From the end of the reading: a server that is slow to answer is not asked on and on.
+        self.due_ns = begin_ns + took_ns + min(self.pause_ns, _LONGEST_PAUSE_NS)
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ class DepthSampler:
         meanwhile: Callable[[], float] | None = None,
     ) -> None:
         """`meanwhile` is called in between, in the same thread: once, and again after as many
-        seconds as it says. It must be quick, and raise nothing."""
+        seconds as it says. It should be quick; when it raises, it is not called again."""
         self._broker = broker
         self._meanwhile = meanwhile
         self._interval_s = interval_s
@@ -68,12 +68,22 @@ class DepthSampler:
 
     def _has_ended_by(self, due_ns: int) -> bool:
         while True:
-            again_s = self._meanwhile() if self._meanwhile else float("inf")
+            again_s = self._do_meanwhile()
             left_s = max(0.0, (due_ns - monotonic_ns()) / 1e9)
-            if self._ended.wait(min(left_s, again_s)):
+            if self._ended.wait(min(left_s, max(0.0, again_s))):
                 return True
-            if again_s >= left_s:
+            if again_s >= left_s or left_s == 0:
                 return False
+
+    def _do_meanwhile(self) -> float:
+        """In how many seconds there is more of it to do."""
+        if self._meanwhile is None:
+            return float("inf")
+        try:
+            return self._meanwhile()
+        except Exception:  # the thread would end, and the curve with it  # noqa: BLE001
+            self._meanwhile = None
+            return float("inf")
 
     def _look(self) -> None:
         before_ns = monotonic_ns()

@@ -22,7 +22,7 @@ from harness.workspace import Workspace
 
 STOP_GRACE_S = 15.0
 APP = "harness.probe.app"
-_SAID_LENGTH = 300
+_TOLD_LENGTH = 300
 _BANNER = (".>", "[queues]", ". ", "--", "- *")
 """What lines begin with that every worker writes when it starts."""
 
@@ -39,7 +39,8 @@ def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> l
 
 @dataclass(frozen=True)
 class Fall:
-    """A worker or beat that ended by itself. What it said last may hold a URL: redact it."""
+    """A worker or beat that ended by itself. What it said last may hold a URL, of which half could
+    not be redacted: it is cut when it is told."""
 
     pid: int
     """Of the main process."""
@@ -47,13 +48,17 @@ class Fall:
     said: str
     """How it ended, with the last words of its log."""
 
+    def told(self, redact: Callable[[str], str]) -> str:
+        """The same to be printed: without what `redact` takes out, a few lines at most."""
+        return redact(self.said)[:_TOLD_LENGTH]
+
     @classmethod
     def of(cls, process: Process) -> Fall:
         """Of a process that has ended."""
         lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
         last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
         how = f"{process.name} ended with {process.ending}"
-        return cls(process.pid, process.name, f"{how}: {last}"[:_SAID_LENGTH] if last else how)
+        return cls(process.pid, process.name, f"{how}: {last}" if last else how)
 
 
 class Workers:

@@ -74,6 +74,24 @@ def test_a_failing_look_is_counted_and_the_next_one_tried() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "depth"]
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["late", "fails"])
+def test_what_is_done_between_looks_does_not_end_them(fails: bool) -> None:
+    """It says that it is late already, each time; or it has a bug of its own."""
+    broken, done = Broken(), []
+    namespace: Namespace = broken  # type: ignore[assignment]  # it is asked for nothing else
+
+    def meanwhile() -> float:
+        done.append(broken.looks)
+        if fails:
+            raise ValueError("a driver's bug")
+        threading.Event().wait(0.002)
+        return -0.1
+
+    with DepthSampler(namespace, interval_s=0.001, meanwhile=meanwhile):
+        assert broken.enough.wait(20)
+    assert (len(done) == 1) is fails
+
+
 def test_the_file_holds_the_samples(tmp_path: Path) -> None:
     folder = tmp_path / "it's"
     folder.mkdir()

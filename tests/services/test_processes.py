@@ -23,6 +23,7 @@ from harness.processes import (
     spawn,
     wait_ended,
 )
+from harness.services.redaction import redact
 from harness.workers.process import Fall
 
 DEADLINE_S = 10.0
@@ -199,6 +200,15 @@ def test_marked_processes_are_found_wherever_they_went(tmp_path: Path) -> None:
     assert process.pid in kill_marked(mark)
     assert kill_marked(mark) == []
     process.kill()
+
+
+def test_no_half_of_a_secret_is_told() -> None:
+    """Where what is told is cut."""
+    url = "amqp://user:" + 50 * "s3cret" + "@host"
+    fall = Fall(1, "worker1", "worker1 ended with exit code 1: " + 240 * "x" + url)
+    told = fall.told(lambda text: redact(text, ()))
+    assert "s3cret" not in told
+    assert "amqp://" in told
 
 
 @pytest.mark.parametrize(
