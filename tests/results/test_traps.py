@@ -501,7 +501,8 @@ def test_handlers_that_take_long(
     number = TIMED_SIGNALS.index(signal)
     handled = events(Kind.HANDLED, *([5] * 10), *([100] * calls), unit=took_ms * 1000)
     handled["position"] = number
-    found = told(units, ADD, ONE_SLOT, "redis", known={"handled": handled})
+    ran = {"began_ns": times(*[2000] * 10), "ended_ns": times(*[2010] * 10)}
+    found = told(units, ADD, ONE_SLOT, "redis", known={"handled": handled, **ran})
     assert ("slow_handlers" in found) is (share is not None)
     if share is not None:
         assert found["slow_handlers"]["signals"] == {
@@ -512,6 +513,55 @@ def test_handlers_that_take_long(
             }
         }
         assert f"{signal}: {calls} times" in warning_detail("slow_handlers", found["slow_handlers"])
+
+
+@pytest.mark.parametrize(
+    ("side_ms", "share"),
+    [
+        (200, None),  # 150 tasks of 0.2 s, before each of which a handler takes 5 ms
+        (10, 155 * 5 / (155 * 5 + 150 * 10 + 5 * 10)),
+        (None, None),  # none of them was seen to end
+    ],
+)
+def test_handlers_are_measured_against_side_tasks_too(
+    side_ms: int | None, share: float | None
+) -> None:
+    """Five units of 10 ms, each of which spawns thirty tasks of its own."""
+    units = [unit(place, 10, 20, 20, 30) for place in range(4)] + [unit(4, 10, 6980, 6980, 6990)]
+    others: list[Record] = []
+    for place in range(150):
+        ident, at = b"sidetask%8d" % place, (40 + 40 * place) * MS
+        others.append((Kind.STARTED, ident, at, 0, 0, 0))
+        if side_ms is not None:
+            others.append((Kind.FINISHED, ident, at + side_ms * MS, 0, 0, 0))
+    number = TIMED_SIGNALS.index("task_prerun")
+    others += [(Kind.HANDLED, NO_ID, (40 + 40 * n) * MS, 5000, number, 0) for n in range(155)]
+    found = told(units, ADD, ONE_SLOT, "redis", others=others)
+    assert ("slow_handlers" in found) is (share is not None)
+    if share is not None:
+        signals = found["slow_handlers"]["signals"]
+        assert signals.keys() == {"task_prerun"}
+        assert signals["task_prerun"]["calls"] == 155
+        assert signals["task_prerun"]["share"] == pytest.approx(share, rel=0.001)
+
+
+def test_handlers_of_publishing_are_the_clients_and_of_tasks_the_workers(tmp_path: Path) -> None:
+    """A task may publish others, of which no publish call is known."""
+    for took, role in enumerate(("client", "worker", "child"), start=1):
+        (tmp_path / role).mkdir()
+        recorder = Recorder(str(tmp_path / role), role)
+        for number in range(len(TIMED_SIGNALS)):
+            recorder.record(Kind.HANDLED, NO_ID, 10, took * 1000, number)
+        recorder.record(Kind.HANDLED, NO_ID, 10, 1, 0, RAISED)
+        recorder.record(Kind.STARTED, SECOND, 5)
+        recorder.close()
+        clues = clues_in(tmp_path / role)
+        names = [TIMED_SIGNALS[one] for one in clues.handled["position"].tolist()]
+        publishing = [name for name in TIMED_SIGNALS if name.endswith("_publish")]
+        others = [name for name in TIMED_SIGNALS if name not in publishing]
+        assert names == (publishing if role == "client" else others)
+        assert [one.times for one in clues.raised] == [1], "told wherever they were called"
+        assert clues.began_ns.tolist() == [5]
 
 
 def test_handlers_that_raise() -> None:

@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, Kind, Reception, name_of
+from harness.probe.events import RAISED, TIMED_SIGNALS, Kind, Reception, name_of
 from harness.results.eventlog import EVENT, Events, chunks, ident_of, identity_of, logs_in, of_kind
 from harness.results.merge import MISSING, Times
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)
 _WAITING = int(Reception.ETA | Reception.LIMITED)
+
+OF_PUBLISHING = ("before_task_publish", "after_task_publish")
+"""The timed signals that are sent where a message is published, not where a task runs."""
+_NUMBERS_OF_PUBLISHING = [TIMED_SIGNALS.index(name) for name in OF_PUBLISHING]
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class Clues:
 
     held: Held = field(default_factory=Held)
     began_ns: Times = field(default_factory=_NO_TIMES.copy)
-    """When any execution began, in order; empty where nothing was held."""
+    """When any execution began, in order, those of side tasks too; read only where something was
+    held, a chord was looked at, or handlers of signals took time."""
     ended_ns: Times = field(default_factory=_NO_TIMES.copy)
     """And when any ended."""
     limited: Events = field(default_factory=_NO_EVENTS.copy)
@@ -124,7 +129,8 @@ class Clues:
     raised: tuple[Raised, ...] = ()
     """By handlers of signals, in workers and clients; the most frequent first."""
     handled: Events = field(default_factory=_NO_EVENTS.copy)
-    """HANDLED of signals whose handlers took time, in workers and clients."""
+    """HANDLED of signals whose handlers took time: in clients those of publishing, as the publish
+    calls that are known are theirs; in workers all others."""
 
 
 _KINDS = 256
@@ -140,7 +146,9 @@ def clues_in(folder: Path, redact: Callable[[str], str] = str) -> Clues:
     for number, path in enumerate(logs_in(folder)):
         reading.read(number, path)
     held, unlocked = reading.held(), reading.unlocked()
-    executions = _executions(folder, held) if len(held) or unlocked else _Executions()
+    handled = _joined(reading.handlers.took)
+    asked = len(held) or unlocked or len(handled)
+    executions = _executions(folder, held) if asked else _Executions()
     return Clues(
         held=replace(held, started_ns=executions.of_held_ns),
         began_ns=executions.began_ns,
@@ -155,7 +163,7 @@ def clues_in(folder: Path, redact: Callable[[str], str] = str) -> Clues:
         chord_events=_events_of(folder, unlocked),
         last_raised_ns=executions.last_raised_ns,
         raised=reading.handlers.raised(redact),
-        handled=_joined(reading.handlers.took),
+        handled=handled,
     )
 
 
@@ -192,7 +200,7 @@ class _Reading:
             if counts[Kind.UNLOCKING] or counts[Kind.HEADER]:
                 self._note_looks(chunk)
             if counts[Kind.HANDLER] or counts[Kind.HANDLED]:
-                self.handlers.note(number, chunk)
+                self.handlers.note(number, chunk, publishes=role == "client")
             if role == "child":
                 life.note(chunk, int(counts[Kind.STARTED]))
         if role == "child":
@@ -245,12 +253,14 @@ class _Handlers:
         self._parts: dict[tuple[int, int], dict[int, bytes]] = defaultdict(dict)
         self._times: Counter[tuple[int, int]] = Counter()
 
-    def note(self, log: int, chunk: Events) -> None:
+    def note(self, log: int, chunk: Events, *, publishes: bool) -> None:
+        """`publishes`: the log is a client's."""
         for event in of_kind(chunk, Kind.HANDLER):
             self._parts[log, int(event["unit"])][int(event["position"])] = ident_of(event)
         handled = of_kind(chunk, Kind.HANDLED)
         failed = (handled["flags"] & RAISED) != 0
-        self.took.append(handled[~failed])
+        in_place = np.isin(handled["position"], _NUMBERS_OF_PUBLISHING) == publishes
+        self.took.append(handled[~failed & in_place])
         numbers, counts = np.unique(handled["unit"][failed], return_counts=True)
         for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
             self._times[log, number] += count

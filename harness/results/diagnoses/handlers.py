@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from harness.probe.events import TIMED_SIGNALS
+from harness.results.diagnoses.clues import OF_PUBLISHING
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.merge import MISSING
+from harness.results.merge import MISSING, Times
 from harness.units import format_duration
 
 _MOST_NAMED = 10
@@ -20,7 +21,6 @@ _LEAST_SHARE = 0.1
 _LEAST_CALLS = 0.5
 """Of the tasks: fewer may have been held up by something else, such as a stall of the machine."""
 _FEWEST_CALLS = 5
-_OF_PUBLISHING = ("before_task_publish", "after_task_publish")
 
 
 def _handlers_raised(evidence: Evidence) -> Data | None:
@@ -89,17 +89,28 @@ def _slow(evidence: Evidence) -> Iterator[tuple[str, Data]]:
 
 def _whole(evidence: Evidence, signal: str, own_s: float) -> tuple[int, float]:
     """How often such a signal was sent at least, and of which seconds its handlers' are a part."""
-    if signal in _OF_PUBLISHING:
+    if signal in OF_PUBLISHING:
         units = evidence.merged.units
         calls_ns = (units.published_ns - units.publish_ns)[units.published_ns != MISSING]
         return len(calls_ns), float(calls_ns.sum()) / 1e9
-    executions = evidence.merged.executions()
+    begin_ns, end_ns = evidence.span_ns
+    begun = len(evidence.within(evidence.clues.began_ns))
     if signal == "task_received":  # a worker receives nothing else meanwhile
-        begin_ns, end_ns = evidence.span_ns
-        workers = evidence.configuration.worker.count
-        return len(executions.task), (end_ns - begin_ns) / 1e9 * workers
-    lengths_ns = executions.length_ns
-    return len(executions.task), own_s + float(lengths_ns[lengths_ns > 0].sum()) / 1e9
+        return begun, (end_ns - begin_ns) / 1e9 * evidence.configuration.worker.count
+    return begun, own_s + _running_s(evidence)
+
+
+def _running_s(evidence: Evidence) -> float:
+    """How long all tasks ran, those of nobody's unit too, for which the same signals are sent. One
+    that was never seen to end ran until the end: handlers are not to be blamed for its time."""
+    begin_ns, end_ns = evidence.span_ns
+
+    def left_s(times_ns: Times) -> float:
+        """From each of some times to the end."""
+        left_ns = end_ns - np.clip(times_ns, begin_ns, end_ns)
+        return float(left_ns.sum()) / 1e9
+
+    return left_s(evidence.clues.began_ns) - left_s(evidence.clues.ended_ns)
 
 
 def _slow_words(data: Mapping[str, Any]) -> str:
@@ -111,15 +122,15 @@ def _slow_words(data: Mapping[str, Any]) -> str:
 
 
 _OF_WHAT = {
-    **dict.fromkeys(_OF_PUBLISHING, "the time in publish calls"),
+    **dict.fromkeys(OF_PUBLISHING, "the time in publish calls"),
     "task_received": "the workers' time to receive",
 }
 
 SLOW_HANDLERS = Diagnosis(
     code="slow_handlers",
     looks_at="how long the handlers of a signal took that is sent for each task, "
-    "where that is a millisecond or more, against the time of the tasks themselves (of the "
-    "publish calls; of the whole time for task_received)",
+    "where that is a millisecond or more, against the time of all tasks that ran, side tasks among "
+    "them (in clients, of the publish calls; of the whole time for task_received)",
     sentence="Much of the time went into handlers of Celery's signals, not into tasks or Celery.",
     cause=(
         "Celery calls them one after the other, where the signal is sent: those of task_prerun "
