@@ -30,6 +30,11 @@ class Requests:
     """As many requests as AWS would bill: each chunk of a payload is one."""
     empty: int = 0
     """Receives that brought no message."""
+    empty_sent_bytes: int = 0
+    """What these carried at least: which answer belongs to which request is not recorded, and
+    receives are alike but for a number's digits."""
+    empty_received_bytes: int = 0
+    """And their answers."""
 
     @property
     def total(self) -> int:
@@ -45,13 +50,17 @@ def requests_in(folder: Path, begin_ns: int, end_ns: int, chunk_bytes: int) -> R
     sent, received = asked["unit"].astype(np.int64), answered["unit"].astype(np.int64)
     # What a request carries is its own payload, or, of a receive, the messages that it brings.
     brought = received[answered["position"] == _RECEIVE]
+    none = brought[brought < _LEAST_MESSAGE_BYTES]
+    asking = sent[asked["position"] == _RECEIVE]
     more = _chunks(sent, chunk_bytes) + _chunks(brought, chunk_bytes)
     return Requests(
         by_kind={_name(n): int(count) for n, count in enumerate(counts) if count},
         sent_bytes=int(sent.sum()),
         received_bytes=int(received.sum()),
         billed=len(asked) + more,
-        empty=int((brought < _LEAST_MESSAGE_BYTES).sum()),
+        empty=len(none),
+        empty_sent_bytes=min(len(none), len(asking)) * (int(asking.min()) if len(asking) else 0),
+        empty_received_bytes=int(none.sum()),
     )
 
 

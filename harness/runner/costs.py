@@ -270,7 +270,7 @@ def fields(
     if requests.total:
         totals |= _named(requests)
         if requests.empty:
-            idle["sqs.requests"] = idle["sqs.requests.ReceiveMessage"] = requests.empty
+            idle |= _named_idle(requests)
         each = prices.sqs.fifo_dollars_per_million if costs.fifo else _standard(prices)
         found["dollars_per_million_tasks"] = requests.billed / executions * each
         found["prices_date"] = prices.date
@@ -304,6 +304,15 @@ def _named(requests: Requests) -> dict[str, int]:
         "sqs.billed_requests": requests.billed,
         "sqs.bytes_in": requests.sent_bytes,
         "sqs.bytes_out": requests.received_bytes,
+    }
+
+
+def _named_idle(requests: Requests) -> dict[str, float]:
+    return {
+        "sqs.requests": requests.empty,
+        "sqs.requests.ReceiveMessage": requests.empty,
+        "sqs.bytes_in": requests.empty_sent_bytes,
+        "sqs.bytes_out": requests.empty_received_bytes,
     }
 
 

@@ -20,6 +20,8 @@ from harness.probe.events import NO_ID, SQS_REQUESTS, Kind
 from harness.probe.recorder import Recorder
 from harness.results.eventlog import all_of_kind
 from harness.results.requests import requests_in
+from harness.runner.costs import Costs, ServerCost, fields
+from harness.scenario.prices import list_prices
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.services.cases import SQS, target_of
@@ -183,7 +185,29 @@ def test_receives_that_bring_nothing(tmp_path: Path) -> None:
         recorder.record(Kind.ANSWER, NO_ID, 1, size, RECEIVED)
     recorder.record(Kind.ANSWER, NO_ID, 1, 250, SENT)
     recorder.close()
-    assert requests_in(tmp_path, 0, 2, CHUNK).empty == 3
+    found = requests_in(tmp_path, 0, 2, CHUNK)
+    assert (found.empty, found.empty_received_bytes, found.empty_sent_bytes) == (3, 252, 0)
+
+
+def test_receives_that_bring_nothing_take_their_bytes_with_them(tmp_path: Path) -> None:
+    """Three of four receives of 120 bytes and more; a message sent and brought stays."""
+    recorder = Recorder(str(tmp_path), "worker")
+    for asked, answered in ((120, 2), (121, 250), (120, 2), (120, 1200)):
+        recorder.record(Kind.REQUEST, NO_ID, 1, asked, RECEIVED)
+        recorder.record(Kind.ANSWER, NO_ID, 1, answered, RECEIVED)
+    recorder.record(Kind.REQUEST, NO_ID, 1, 900, SENT)
+    recorder.record(Kind.ANSWER, NO_ID, 1, 90, SENT)
+    recorder.close()
+    spent = Costs(0, 2, ServerCost(), None, {}, shared=False)
+    found = fields(spent, 2, tmp_path, list_prices())
+    assert found["idle_traffic"] == {
+        "sqs.requests": 1.5,
+        "sqs.requests.ReceiveMessage": 1.5,
+        "sqs.bytes_in": 180.0,
+        "sqs.bytes_out": 127.0,
+    }
+    assert found["traffic"]["sqs.bytes_in"] == (481 + 900) / 2
+    assert found["traffic"]["sqs.bytes_out"] == (254 + 1200 + 90) / 2
 
 
 def test_a_kind_that_this_version_does_not_know_is_named(tmp_path: Path) -> None:
