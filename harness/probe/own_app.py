@@ -120,9 +120,11 @@ def load(named: Mapping[str, str]) -> Celery:
 
 
 def _apps_in(module: Any) -> str:
-    """What was probably meant."""
+    """What was probably meant; nothing of what is no module: a dict has no `vars`."""
+    if not isinstance(module, ModuleType):
+        return ""
     names = [name for name, value in vars(module).items() if isinstance(value, Celery)]
-    return f"; its apps: {', '.join(names)}" if names and isinstance(module, ModuleType) else ""
+    return f"; its apps: {', '.join(names)}" if names else ""
 
 
 def _inner(module: Any) -> Iterator[Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from harness.errors import ExitCode
+from harness.probe import own_app
 from tests.own_tasks.projects import Files
 from tests.runner.running import Ended, Site
 
@@ -86,6 +90,21 @@ def test_a_module_that_is_not_there(site: Site) -> None:
 def test_a_name_that_leads_to_no_app(site: Site, text: str, app: str, reason: str) -> None:
     ended = refused(site, {"shop/celery.py": text}, app=app)
     assert ended.stderr == f"the app {app} could not be imported: {reason}\n"
+
+
+@pytest.mark.parametrize("within", [{}, 5, type("Settings", (), {})])
+def test_a_name_within_what_is_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: object
+) -> None:
+    """A dict and a number have no `vars`."""
+    module = ModuleType("within_shop")
+    module.settings = within  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "within_shop", module)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(own_app, "watch_binding", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(own_app.NoAppError, match=r"^within_shop has no settings\.app$"):
+        own_app.load({"project": str(tmp_path), "name": "within_shop:settings.app"})
 
 
 def test_a_module_that_ends_the_process(site: Site) -> None:
