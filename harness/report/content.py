@@ -183,7 +183,7 @@ def _software(cell: CellRecord) -> str:
 
 def _revision(cell: CellRecord) -> str:
     """What of the project it ran, where that is not the folder that the run was started in."""
-    if cell.project_commit is None:
+    if not cell.project_commit:
         return ""
     changed = " with uncommitted changes" if cell.project_dirty else ""
     return f"; project's git {cell.project_commit[:9]}{changed}"

@@ -36,7 +36,7 @@ def facts_of(record: RunRecord, cell: CellRecord) -> dict[str, str]:
 def project_of(record: RunRecord, cell: CellRecord) -> tuple[str | None, bool]:
     """The commit of the user's project that a cell ran, and whether with uncommitted changes."""
     if cell.project_commit is not None:
-        return cell.project_commit, bool(cell.project_dirty)
+        return cell.project_commit or None, bool(cell.project_dirty)
     return record.environment.git_commit, bool(record.environment.git_dirty)
 
 

@@ -245,11 +245,18 @@ class CellRecord(Stored):
     packages: dict[str, str] = {}
     """Versions of Python and the packages under which its clients and workers ran."""
     project_commit: str | None = None
-    """Of the user's project as they ran it, where that is a revision, or a folder of its own; None:
-    that of the folder the harness was started in (`environment.git_commit`)."""
+    """Of the user's project as they ran it, where that is a revision, or a folder of its own.
+    Empty: it lies in no repository. None: that of the folder the harness was started in
+    (`environment.git_commit`)."""
     project_dirty: bool | None = None
     """Whether it had uncommitted changes; a revision has none."""
     blocks: tuple[BlockRecord, ...] = ()
+
+    @property
+    def project_known(self) -> bool:
+        """Whether its record says what it ran of the project, be it None: those of the version
+        before have no such field."""
+        return "project_commit" in self.model_fields_set
 
     @property
     def emulated(self) -> bool:

@@ -186,7 +186,8 @@ def _value(cell: CellRecord, path: str) -> Any:
 def _by_commit(before: Measured, after: Measured, different: Different) -> _Sides | None:
     base, head = different.get(COMMIT, ("", ""))
     celery = [side.cell.config.get("celery") for side in (before, after)]
-    elsewhere = any(side.cell.project_commit for side in (before, after))  # a repository not here
+    # In a repository that is not here, or in none.
+    elsewhere = any(side.cell.project_commit is not None for side in (before, after))
     if not base or not head or any(celery) or elsewhere or _is_axis(after.cell, "celery"):
         return None
     return _Sides((base[:12],), (head[:12],), (COMMIT,))

@@ -39,10 +39,11 @@ def server_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
 
 def project_differences(base: RunRecord, head: RunRecord) -> tuple[str, ...]:
     """One line per commit of the user's project that is another one, `project: base / head`, of two
-    records of one plan."""
+    records of one plan. What a record does not say is no difference."""
     lines = (
         line
         for ours, theirs in zip(base.cells, head.cells, strict=True)
+        if ours.project_known and theirs.project_known
         for line in _line("project", project_of(base, ours)[0], project_of(head, theirs)[0])
     )
     return tuple(dict.fromkeys(map(printable, lines)))

@@ -45,7 +45,7 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
 
 def with_projects_commits(record: RunRecord, pythons: Sequence[Interpreter]) -> RunRecord:
     """The record with the commit of the project that each cell runs, where it is another one than
-    that of the folder the harness was started in."""
+    that of the folder the harness was started in; empty where git knows none."""
     here = record.environment.git_commit, record.environment.git_dirty
     cells = []
     for cell, python in zip(record.cells, pythons, strict=True):
@@ -54,9 +54,19 @@ def with_projects_commits(record: RunRecord, pythons: Sequence[Interpreter]) -> 
             ran = python.commit, False
         elif python.project is not None:
             ran = commit_of(python.project)
-        commit, dirty = (None, None) if ran == here else ran
+        commit, dirty = (None, None) if ran == here else (ran[0] or "", ran[1])
         cells.append(cell.model_copy(update={"project_commit": commit, "project_dirty": dirty}))
     return record.model_copy(update={"cells": tuple(cells)})
+
+
+def with_missing_commits(begun: RunRecord, now: RunRecord) -> RunRecord:
+    """The record of a run that goes on. Cells of the version before do not say what they began
+    with: it is taken to be what is there now, which later resumptions are compared with."""
+    cells = (
+        stored if stored.project_known else found
+        for stored, found in zip(begun.cells, now.cells, strict=True)
+    )
+    return begun.model_copy(update={"cells": tuple(cells)})
 
 
 def _version(package: str) -> str | None:

@@ -23,7 +23,7 @@ from harness.runner.adaptive import Budget
 from harness.runner.block import run_block
 from harness.runner.courier import Courier
 from harness.runner.disk import check_room
-from harness.runner.environment import fingerprint, with_projects_commits
+from harness.runner.environment import fingerprint, with_missing_commits, with_projects_commits
 from harness.runner.events import (
     BlockEnded,
     BlockStarts,
@@ -315,7 +315,7 @@ def _with_commits(
     if not begun:
         return now
     refuse_unlike(project_differences(record, now), force=options.force)
-    return record
+    return with_missing_commits(record, now)
 
 
 def _opened(

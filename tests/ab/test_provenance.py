@@ -15,9 +15,10 @@ from harness.report.registry import render
 from harness.results.catalog import StoredRun, scan
 from harness.results.facts import COMMIT, facts_of, project_of
 from harness.results.record import RunRecord
+from harness.results.reruns import Measured, reruns
 from harness.results.unlike import project_differences
 from harness.results.views import cell_rows
-from harness.runner.environment import commit_of, with_projects_commits
+from harness.runner.environment import commit_of, with_missing_commits, with_projects_commits
 from tests.ab.repository import git, make_repository
 from tests.history.stores import asked, paired_run, with_commit
 from tests.report.records import ENVIRONMENT, block, cell, run
@@ -114,3 +115,66 @@ def test_what_a_cell_runs_is_recorded(tmp_path: Path) -> None:
     later = with_projects_commits(record, pythons)
     [line] = project_differences(found, later)
     assert line == f"project: {other} / {commit_of(tmp_path / 'there')[0]}"
+
+
+def test_a_project_in_no_repository_has_no_commit(tmp_path: Path) -> None:
+    """Not that of the folder that the harness was started in."""
+    (tmp_path / "shop").mkdir()
+    pythons = [Interpreter(project=tmp_path / "shop"), OWN]
+    began = with_projects_commits(two_sides(), pythons)
+    found = RunRecord.model_validate_json(began.model_dump_json())
+    assert [project_of(found, one) for one in found.cells] == [(None, False), (FOLDER, True)]
+    assert [facts_of(found, one)[COMMIT] for one in found.cells] == ["", FOLDER]
+    rows = list(cell_rows(StoredRun(tmp_path, found)))
+    assert [row["project_commit"] for row in rows] == [None, FOLDER]
+    said = render(found, tmp_path, "text")
+    assert "project's git" not in said
+    assert project_differences(found, with_projects_commits(found, pythons)) == ()
+    make_repository(tmp_path / "shop", {"a": "1"})
+    [line] = project_differences(found, with_projects_commits(found, pythons))
+    assert line == f"project: - / {commit_of(tmp_path / 'shop')[0]}"
+
+
+def test_no_re_run_by_commit_of_what_lies_in_no_repository_here() -> None:
+    """`harness ab --base REVISION` would take both sides from this folder's repository."""
+    here, nowhere = (
+        run(cell(NAMES[0], block(0, 0), project_commit=commit), environment=ENVIRONMENT)
+        for commit in (None, "")
+    )
+    different = {COMMIT: (BASE, HEAD)}
+    for sides, commands in (((here, here), 1), ((here, nowhere), 0), ((nowhere, here), 0)):
+        before, after = (Measured(one, one.cells[0]) for one in sides)
+        assert len(reruns(before, after, different, with_configurations=())) == commands
+
+
+def test_a_run_of_the_version_before_goes_on(tmp_path: Path) -> None:
+    """Its record does not say which commits it began with; from then on it does."""
+    (there,) = make_repository(tmp_path / "there", {"b": "1"})
+    stored = two_sides().model_dump(mode="json")
+    for one in stored["cells"]:
+        del one["project_commit"], one["project_dirty"]
+    began = RunRecord.model_validate(stored)
+    pythons = [replace(OWN, commit=BASE), Interpreter(project=tmp_path / "there")]
+    now = with_projects_commits(began, pythons)
+    assert project_differences(began, now) == ()
+    goes_on = with_missing_commits(began, now)
+    again = RunRecord.model_validate_json(goes_on.model_dump_json())
+    assert [one.project_commit for one in again.cells] == [BASE, there]
+    assert project_differences(again, with_projects_commits(again, pythons)) == ()
+    git(tmp_path / "there", "commit", "--quiet", "--allow-empty", "-m", "on")
+    later = with_projects_commits(again, pythons)
+    assert len(project_differences(again, later)) == 1
+    # With --force it goes on, and keeps what it began with.
+    assert with_missing_commits(again, later) == again
+
+
+def test_a_folder_that_moved_on_is_another_project(tmp_path: Path) -> None:
+    """An app in the folder that the harness was started in has no commit of its own."""
+    (commit,) = make_repository(tmp_path, {"a": "1"})
+    pythons = [Interpreter(project=tmp_path), OWN]
+    began = with_projects_commits(two_sides(git_commit=commit, git_dirty=False), pythons)
+    found = RunRecord.model_validate_json(began.model_dump_json())
+    assert [one.project_commit for one in found.cells] == [None, None]
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "-m", "on")
+    [line] = project_differences(found, with_projects_commits(found, pythons))
+    assert line == f"project: {commit} / {commit_of(tmp_path)[0]}"
