@@ -11,6 +11,7 @@ from harness.report.fault_words import because_words, promise_words
 from harness.report.verdicts import gate_failure, where_words
 from harness.report.warnings import warning_detail
 from harness.results.comparison import ComparisonReport
+from harness.results.emulators import cell_label
 from harness.results.gates import MeasuredRun, check_baseline, failed_gates
 from harness.results.record import RunRecord
 from harness.results.store import find_run
@@ -85,7 +86,7 @@ def broken_promises(record: RunRecord) -> Iterator[str]:
                     reasons = ", ".join(because_words(one.because))
                     words = f"{promise_words(one.about, one.promise)} ({reasons})"
                     counts = ", ".join(f"{n} {name}" for name, n in one.broken_by.items())
-                    where = f"{printable(cell.name)}, block {block.number}"
+                    where = f"{cell_label(cell)}, block {block.number}"
                     yield f"BROKEN PROMISE: {where}: {words}: {counts}"
 
 
@@ -103,7 +104,7 @@ def _ended_badly(record: RunRecord) -> Iterator[str]:
     for cell in record.cells:
         for block in cell.blocks:
             for one in beside_units(block):
-                where = f"{printable(cell.name)}, block {block.number}"
+                where = f"{cell_label(cell)}, block {block.number}"
                 detail = warning_detail(one.code, one.data)
                 yield f"{_ENDED_BADLY[one.code]}: {where}: {detail}"
 

@@ -35,7 +35,6 @@ from harness.scenario.schedules import schedule_conflicts
 from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
 from harness.scenario.sizes import message_size_conflicts, result_size_conflicts
 from harness.scenario.tracking_models import TrackingWorkload
-from harness.scenario.without_effect import unread_endpoint_fields
 from harness.scenario.wording import did_you_mean, listed, shown
 from harness.scenario.worker_options import worker_option_problems
 from harness.scenario.workload_models import (
@@ -56,7 +55,6 @@ def configuration_conflicts(
     """What cannot work within one configuration. `provider` is the command line's, if any;
     `own_app`: an app of the user's own may add options to the worker's."""
     conflicts = _endpoint_conflicts(configuration, provider)
-    conflicts += unread_endpoint_fields(configuration)
     broker, backend = configuration.broker.service, configuration.backend.service
     if reason := refusal(broker, backend):
         conflicts.append((("backend", "service"), reason))

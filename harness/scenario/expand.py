@@ -188,9 +188,12 @@ def cells(
     resolved: Sequence[Resolved],
     problems: list[Problem],
     provider: Provider | None = None,
+    *,
+    as_written: bool = True,
 ) -> tuple[Cell, ...]:
     """Every cell, with a name of its own; what cannot work is added to `problems`. `provider` is
-    the command line's, if any."""
+    the command line's, if any. `as_written`: the command line changes nothing, so what has no
+    effect is the file's own fault."""
     found: list[Cell] = []
     works: dict[str, _Work] = {}
     for one in resolved:
@@ -207,7 +210,16 @@ def cells(
         for pair, label in zip(work.pairs, work.labels, strict=True):
             pair.add_conflicts(provided(one.configuration, provider), work.document, problems)
             found.append(pair.cell(f"{one.variant.label}/{label}", one))
+    if as_written:
+        problems += _unread_everywhere(list(works.values()))
     return tuple(found)
+
+
+def _unread_everywhere(works: Sequence[_Work]) -> list[Problem]:
+    """What is used at no point of the matrix."""
+    first, *others = [dict(work.unread) for work in works] or [{}]
+    common = [place for place in first if all(place in other for other in others)]
+    return [works[0].document.key_mark(place).problem(first[place]) for place in common]
 
 
 @dataclass(frozen=True)
@@ -218,6 +230,8 @@ class _Work:
     pairs: tuple[_Pair, ...]
     labels: tuple[str, ...]
     """`add/closed-8`: a label of its own for each pair, without what the axes say."""
+    unread: tuple[tuple[Location, str], ...]
+    """What has no effect at this point."""
 
 
 def _work_at(
@@ -227,12 +241,11 @@ def _work_at(
         document = in_work(document, point)
         at_point = validate(Scenario, document, problems)
         if at_point is None:
-            return _Work(document, (), ())
+            return _Work(document, (), (), ())
         scenario = at_point
-    for place, message in unread_in_scenario(scenario):
-        problems.append(document.key_mark(place).problem(message))
     pairs = tuple(_pairs(scenario, document, problems))
-    return _Work(document, pairs, tuple(work_labels([pair.name(point) for pair in pairs])))
+    labels = tuple(work_labels([pair.name(point) for pair in pairs]))
+    return _Work(document, pairs, labels, tuple(unread_in_scenario(scenario)))
 
 
 @dataclass(frozen=True)

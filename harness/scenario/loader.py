@@ -26,6 +26,7 @@ from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
 from harness.scenario.validation import Model, mended, validate
+from harness.scenario.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.wording import did_you_mean, printable, shown
 from harness.scenario.yaml12 import read_document, shown_path
 
@@ -76,14 +77,13 @@ def _plan(
     if document is None:
         return None
     document = _with_only(document, only)
-    document = changed(
-        document, [change for change in changes if not change.of_configurations], problems
-    )
+    of_file = [change for change in changes if not change.of_configurations]
+    document = changed(document, of_file, problems)
     document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
     _validated(Scenario, document, problems)
     problems += gate_problems(document, path)
-    check = _ConfigurationCheck(environ, provider, own_app=_names_an_app(document))
+    check = _ConfigurationCheck(environ, provider, _names_an_app(document), not changes)
     configurations = _configurations(path, document, bool(only), changes, check, problems)
     # What is wrong somewhere does not keep the rest from being judged.
     faulty, readable = [*problems], mended(Scenario, document)
@@ -108,7 +108,9 @@ def _cells(
     before = len(problems)
     resolved = expand.variants(document, configurations.usable, check, problems)
     all_there = configurations.complete and len(problems) == before
-    cells = expand.cells(scenario, document, resolved, problems, check.provider)
+    cells = expand.cells(
+        scenario, document, resolved, problems, check.provider, as_written=check.as_written
+    )
     if cells and all_there:  # else the base may be one of those that are not
         problems += base_problems(document, scenario, cells)
     return cells
@@ -215,6 +217,8 @@ class _ConfigurationCheck:
     provider: Provider | None
     own_app: bool = False
     """Whether the scenario runs an app of the user's own, which may know more than Celery."""
+    as_written: bool = True
+    """Whether the command line changes nothing in the files."""
 
     def __call__(self, document: Document, problems: list[Problem]) -> Configuration | None:
         """The configuration as far as it can be read, see `mended`; None if that is too little."""
@@ -261,7 +265,9 @@ def _configuration(
     if document is None:
         return None
     _check_name(path, document, problems)
-    return _ConfigurationCheck(environ, None)(document, problems)
+    configuration = _ConfigurationCheck(environ, None)(document, problems)
+    add_unread_fields(configuration, document, problems)
+    return configuration
 
 
 def _configurations(
@@ -285,10 +291,11 @@ def _configurations(
         if path is None or document is None:
             continue
         _check_name(path, document, problems)
-        document = changed(
-            document, [change for change in changes if change.of_configurations], problems
-        )
+        of_files = [change for change in changes if change.of_configurations]
+        document = changed(document, of_files, problems)
         configuration, readable = check(document, problems), mended(Configuration, document)
+        if check.as_written and check.provider is None and not has_provider_axis(scenario):
+            add_unread_fields(configuration, document, problems)
         if configuration is None or readable is None:
             continue
         if configuration.name in usable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.machinery import BuiltinImporter, PathFinder
+from importlib.machinery import BuiltinImporter, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def _named(settings: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
 
 
 def _is_missing(name: str) -> bool:
-    """Package after package, each looked for where the one around it says that its modules are."""
+    """Package after package, each looked for where the one around it says that its modules are. The
+    outermost is asked for of every finder there is, as those of editable installs; what only an
+    imported module knows to be in it (`os.path`) is believed."""
     told = os.environ.get("PYTHONPATH", "")  # what workers will have, if it was set meanwhile
     places: Sequence[str] | None
     places = [*filter(None, told.split(os.pathsep)), *sys.path, str(Path.cwd())]
@@ -52,9 +54,16 @@ def _is_missing(name: str) -> bool:
     for length in range(1, len(parts) + 1):
         whole = ".".join(parts[:length])
         spec = BuiltinImporter.find_spec(whole) or PathFinder.find_spec(whole, places)
+        spec = spec or (_found_otherwise(whole) if length == 1 else None)
         if spec is None:
             return True
         places = spec.submodule_search_locations
         if places is None:
-            return length < len(parts)
+            return 1 < length < len(parts)
     return False
+
+
+def _found_otherwise(name: str) -> ModuleSpec | None:
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    found = (finder.find_spec(name, None) for finder in finders)
+    return next((spec for spec in found if spec is not None), None)

@@ -132,6 +132,10 @@ def _meaning(places: Sequence[Place], base: str) -> _Base:
     axis = _axis(places, base)
     if axis is not None:
         return axis
+    if named and len({place.variant for place in places}) < 2:
+        raise UnknownBaseError(
+            f"{shown(base)} is all there is: another configuration or a matrix is wanted beside it"
+        )
     if named:  # the one configuration there is: useful only as the point of a matrix
         raise UnknownBaseError(
             f"{shown(base)} is the only configuration: name one of its variants, "

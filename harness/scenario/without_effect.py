@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from harness.errors import Problem
 from harness.scenario.configuration import Configuration
-from harness.scenario.document import Location
+from harness.scenario.document import Document, Location
 from harness.scenario.endpoints import Endpoint, Provider
 from harness.scenario.gates import GateSyntaxError, parse_gate
 from harness.scenario.load_models import ClosedLoad, Load, extent_of_its_own
@@ -34,8 +35,23 @@ _OF_CALLERS = ("collect", "follow_parents")
 _EXTENTS = ("units", "duration")
 
 
-def unread_endpoint_fields(configuration: Configuration) -> Iterator[Conflict]:
-    """Fields of another provider than the endpoint itself names."""
+def add_unread_fields(
+    configuration: Configuration | None, document: Document, problems: list[Problem]
+) -> None:
+    """Fields of another provider than the endpoint itself names. For a file as it was written:
+    `--provider`, `--set` and axes may bring the provider that reads them."""
+    for place, message in () if configuration is None else _unread_fields(configuration):
+        problem = document.value_mark(place).problem(message)
+        problems += [problem] if problem not in problems else []
+
+
+def has_provider_axis(scenario: Document) -> bool:
+    """Whether a matrix says who runs the servers."""
+    matrix = scenario.get(("matrix",))
+    return isinstance(matrix, dict) and any("provider" in str(axis) for axis in matrix)
+
+
+def _unread_fields(configuration: Configuration) -> Iterator[Conflict]:
     for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
         if not isinstance(endpoint, Endpoint) or endpoint.provider is None:
             continue

@@ -49,7 +49,8 @@ class GateLines:
             gate, member = _parsed(one.gate), by_cell.get(one.cell)
             if member is None or gate is None or gate.measure.metric != metric:
                 continue
-            if one.limit is not None and math.isfinite(one.limit):
+            # None below zero, and a line at zero would take the room of a logarithmic axis.
+            if one.limit is not None and math.isfinite(one.limit) and one.limit > 0:
                 found.setdefault((one.gate, one.limit), []).append((member, one))
         return found
 
