@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -109,9 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         code, lost = code or _no_room(error) or bug(error), True
     if lost:
-        # Python flushes once more at its end, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
+    try:
+        sys.stderr.flush()
+    except OSError:  # a terminal that has gone away, say: what was measured is kept
+        _let_go(sys.stderr)
     sys.exit(code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Python flushes once more at its end, and would complain there, with an exit code of its own
+    (120; since 3.13 also for standard error)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def exit_code_of(arguments: Sequence[str]) -> int:
