@@ -225,13 +225,15 @@ def test_a_step_that_raises(
         with client(site, "checks", load={"load": "backlog"}, **spec) as talk:
             talk.ask("measure")
             wait_for(lambda: bodies_stored(talk, tmp_path) == 2, "the bodies' failures")
-            talk.ask("check", limit_s=10.0)
+            talk.ask("check", limit_s=60.0)
             checked = talk.merged(tmp_path / "checked")
     assert (waited.units.seen == Outcome.FAILED).all()
     assert (checked.units.checked == Outcome.FAILED).all()
-    # get() raises what the first failed step did; the body's own result holds ChordError.
-    assert waited.failures == dict.fromkeys(range(2), "ValueError")
+    # get() raises what the first failed step did; the body's own result holds ChordError. Where it
+    # has to look now and then, it may find both at one look, and raises the body's.
     held = "ValueError" if (name, raises) == ("nested", "buy_milk") else "ChordError"
+    assert waited.failures.keys() == {0, 1}
+    assert set(waited.failures.values()) <= {"ValueError", held if backend == "files" else ""}
     assert checked.failures == dict.fromkeys(range(2), held)
     executions = [*[1] * ran, *[0] * (tasks_of(name) - ran)]
     assert checked.tasks.executions.tolist() == executions * 2
