@@ -193,7 +193,6 @@ class Session:
         # ends a load that nobody watches, workers still run tasks that no reading covers.
         whole = self.workers.undisturbed
         known = whole and (self.room.shape.watched or not cut_short)
-        faults = self.room.faults
         return Measured(
             trouble=self._trouble,
             cut_short=cut_short,
@@ -205,7 +204,7 @@ class Session:
             over_ns=over_ns,
             slots=self.workers.slots,
             waiting=self.room.broker.depth() or 0,
-            faults=faults.notes if faults is not None else (),
+            faults=() if self.room.faults is None else self.room.faults.notes,
             fallen=self.workers.fallen,
             beat_fell=self._beat_fell,
             publish_reasons=loaded.publish_reasons,

@@ -58,9 +58,9 @@ same."""
 
 @dataclass(frozen=True)
 class Floor:
-    """The oldest release of a library that runs on a Python and on later ones."""
+    """The oldest release of a package that runs on a Python and on later ones."""
 
-    library: str
+    package: str
     python: tuple[int, int]
     version: str
     why: str
@@ -137,7 +137,7 @@ def companions(version: str, python: Python = HERE) -> tuple[str, ...]:
     pins = []
     for pin in KNOWN[version].pins:
         floor = _broken(pin, python)
-        pins.append(pin if floor is None else f"{floor.library}=={floor.version}")
+        pins.append(pin if floor is None else f"{floor.package}=={floor.version}")
     return tuple(pins)
 
 
@@ -164,7 +164,7 @@ def _broken(pin: str, python: Python) -> Floor | None:
 def _missed(pin: str, python: Python) -> list[Floor]:
     wanted = Requirement(pin)
     name = canonicalize_name(wanted.name)
-    floors = [one for one in FLOORS if one.library == name and one.python <= python]
+    floors = [one for one in FLOORS if one.package == name and one.python <= python]
     return [one for one in floors if any(_below(spec, one) for spec in wanted.specifier)]
 
 
@@ -182,13 +182,13 @@ def _below(spec: Specifier, floor: Floor) -> bool:
 
 def _refusal(pin: str, floor: Floor, python: Python) -> str:
     written = ".".join(map(str, python))
-    if floor.library == "celery":
+    if floor.package == "celery":
         known = ", ".join(
             version for version in KNOWN if Version(version) >= Version(floor.version)
         )
         instead = f"take {floor.version} or newer ({known} are known to run)"
     else:
-        instead = f"take {floor.library}=={floor.version} or newer, or leave the pin out"
+        instead = f"take {floor.package}=={floor.version} or newer, or leave the pin out"
     major, minor = min(one.python for one in _missed(pin, python))
     if (major, minor) > _OLDEST:
         instead += f", or run the harness under Python {major}.{minor - 1}"

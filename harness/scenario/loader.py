@@ -25,7 +25,7 @@ from harness.scenario.overrides import Change, changed, parse_changes
 from harness.scenario.own_task_forms import with_own_tasks
 from harness.scenario.prices import with_prices
 from harness.scenario.secrets import missing_variable_problems, secret_problems
-from harness.scenario.validation import Model, mended, validate
+from harness.scenario.validation import Model, mended, validate, without_consequences
 from harness.scenario.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.wording import did_you_mean, printable, shown
 from harness.scenario.yaml12 import read_document, shown_path
@@ -93,7 +93,7 @@ def _plan(
     if readable.get(("compare",)) != document.get(("compare",)):  # what it asks for is not known
         scenario = scenario.model_copy(update={"compare": None})
     cells = _cells(scenario, readable, configurations, check, problems)
-    problems[:] = _without_consequences(problems, faulty)
+    problems[:] = without_consequences(problems, faulty)
     return Plan(scenario=scenario, source=str(path), cells=cells)
 
 
@@ -114,16 +114,6 @@ def _cells(
     if cells and all_there:  # else the base may be one of those that are not
         problems += base_problems(document, scenario, cells)
     return cells
-
-
-def _without_consequences(problems: list[Problem], faulty: list[Problem]) -> list[Problem]:
-    """Without what was found later where something was wrong before."""
-    known = {_mark_of(one) for one in faulty}
-    return [one for one in problems if one in faulty or _mark_of(one) not in known]
-
-
-def _mark_of(problem: Problem) -> tuple[str, int, int]:
-    return problem.file, problem.line, problem.column
 
 
 def _read_scenario(path: Path, problems: list[Problem]) -> Document | None:
@@ -234,7 +224,7 @@ class _ConfigurationCheck:
         found += secret_problems(document)
         if configuration is not None and readable is not None:
             self._add_conflicts(configuration, readable, found)
-        new = _without_consequences(found, faulty)
+        new = without_consequences(found, faulty)
         problems += [one for one in new if one not in problems]
         return configuration
 

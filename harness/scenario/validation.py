@@ -55,6 +55,16 @@ def mended(model: type[BaseModel], document: Document) -> Document | None:
     return None
 
 
+def without_consequences(problems: list[Problem], faulty: list[Problem]) -> list[Problem]:
+    """Without what was found later where something was wrong before."""
+    known = {_mark_of(one) for one in faulty}
+    return [one for one in problems if one in faulty or _mark_of(one) not in known]
+
+
+def _mark_of(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
+
+
 _MOST_MENDED = 100
 
 

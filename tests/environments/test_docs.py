@@ -24,7 +24,7 @@ def test_the_table_of_versions_is_that_of_the_code() -> None:
 def test_the_table_of_pythons_is_that_of_the_code() -> None:
     rows = re.findall(r"^\| (\w+) \| (\S+) \| (\d)\.(\d+) and newer \|$", TEXT, re.MULTILINE)
     assert [(name, version, (int(x), int(y))) for name, version, x, y in rows] == [
-        (floor.library, floor.version, floor.python) for floor in FLOORS
+        (floor.package, floor.version, floor.python) for floor in FLOORS
     ]
 
 
