@@ -31,12 +31,12 @@ from typing import Any
 
 import yaml
 
-from harness.results.compare import compare_run
-from harness.results.comparison import Comparison
-from harness.results.record import RunRecord
-from harness.runner.events import BlockEnded, Event, ServersReady
+from harness.results.judge.compare import compare_run
+from harness.results.record.comparison import Comparison
+from harness.results.record.run import RunRecord
 from harness.runner.run import RunOptions, run
-from harness.scenario.loader import load_plan
+from harness.runner.telling.events import BlockEnded, Event, ServersReady
+from harness.scenario.plan.loader import load_plan
 
 PARTS = ("aa", "planted", "rates", "time")
 COMPARISONS = int(os.environ.get("BENCH_COMPARISONS", "40"))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from pairs import PAIRS, Ratio, interleave, ratio
 
-from harness.results.shape import BlockShape
-from harness.results.store import RunFolder
+from harness.results.events.shape import BlockShape
+from harness.results.store.run_folders import RunFolder
 from harness.runner.block import run_block
-from harness.runner.interrupts import Interrupts
 from harness.runner.job import BlockJob
-from harness.scenario.loader import load_plan
+from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 

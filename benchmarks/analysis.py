@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import HEADER, HEADER_BYTES, MAGIC, Kind, Outcome
-from harness.probe.ids import namer, new_tag
-from harness.results import samples
-from harness.results.eventlog import EVENT, Events
-from harness.results.ledger import BlockEnd
-from harness.results.merge import merge
-from harness.results.record import BlockRecord
-from harness.results.shape import BlockShape
-from harness.results.summary import digest
-from harness.results.timeline import timeline
+from harness.probe.recording.events import HEADER, HEADER_BYTES, MAGIC, Kind, Outcome
+from harness.probe.recording.ids import namer, new_tag
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.summary import digest
+from harness.results.block.timeline import timeline
+from harness.results.events.eventlog import EVENT, Events
+from harness.results.events.merge import merge
+from harness.results.events.shape import BlockShape
+from harness.results.record.run import BlockRecord
+from harness.results.samples import writing as samples
 
 SAMPLES = int(os.environ.get("BENCH_SAMPLES", "1000000"))
 SHAPE = BlockShape(

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
-from harness.results.record import BlockRecord
-from harness.runner.events import BlockEnded, BlockStarts, Event
+from harness.results.record.run import BlockRecord
 from harness.runner.run import RunOptions, run
-from harness.scenario.loader import load_plan
+from harness.runner.telling.events import BlockEnded, BlockStarts, Event
+from harness.scenario.plan.loader import load_plan
 
 UNITS = int(os.environ.get("BENCH_IN_FLIGHT", "100000"))
 PER_S = 10_000

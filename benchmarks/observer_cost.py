@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.clients.process import Client
-from harness.probe.events import Kind, id_bytes
-from harness.probe.ids import namer, new_tag
-from harness.probe.recorder import Recorder
-from harness.runner import cellspec
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
+from harness.conversation import Client
+from harness.probe.recording.events import Kind, id_bytes
+from harness.probe.recording.ids import namer, new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.runner.prepare import cellspec
+from harness.scenario.models.scenario import Cell
+from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 
@@ -40,7 +40,7 @@ def store(reply_to: str, tag: str, first: str, end: str, per_s: str) -> None:
 
     from harness.probe.app import app  # noqa: PLC0415 - it needs the cell spec
     from harness.probe.app_variables import load_spec  # noqa: PLC0415
-    from harness.probe.workloads import WORKLOADS  # noqa: PLC0415
+    from harness.probe.workloads.tutorial import WORKLOADS  # noqa: PLC0415
 
     spec = load_spec()["workload"]
     expected = WORKLOADS[spec["workload"]](spec).expected

@@ -18,11 +18,11 @@ from typing import Any
 from harness.probe import publishing, tasks
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
-from harness.probe.events import UnitFlag
-from harness.probe.ids import new_tag
-from harness.probe.recorder import Recorder
-from harness.probe.units import UnitRunner
-from harness.probe.workloads import WORKLOADS
+from harness.probe.recording.events import UnitFlag
+from harness.probe.recording.ids import new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.tutorial import WORKLOADS
+from harness.probe.workloads.units import UnitRunner
 
 Turn = Callable[[int], Any]
 """Publishes so many tasks; what it returns is kept until the clock has stopped."""

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pairs import PAIRS, ratio
 
-from harness.runner import cellspec
-from harness.scenario.endpoints import NoBackend
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
+from harness.runner.prepare import cellspec
+from harness.scenario.models.scenario import Cell
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.vendors.endpoints import NoBackend
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 

@@ -21,14 +21,14 @@ from typing import Any
 import redis
 from pairs import PAIRS, interleave, ratio
 
-from harness.clients.several import Clients
+from harness.crew.clients import Clients
+from harness.crew.workers import Workers
 from harness.probe.app_variables import RECORDER_VARIABLE
-from harness.runner import cellspec
-from harness.runner.readiness import wait_ready
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Cell
+from harness.runner.prepare import cellspec
+from harness.runner.sessions.readiness import wait_ready
+from harness.scenario.models.scenario import Cell
+from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
-from harness.workers.process import Workers
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent

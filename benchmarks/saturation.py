@@ -14,10 +14,10 @@ from pathlib import Path
 import yaml
 from pairs import PAIRS, ratio
 
-from harness.results.capacity import SaturationRange, saturation_range
-from harness.runner.events import Event
+from harness.results.costs.capacity import SaturationRange, saturation_range
 from harness.runner.run import RunOptions, run
-from harness.scenario.loader import load_plan
+from harness.runner.telling.events import Event
+from harness.scenario.plan.loader import load_plan
 
 BLOCKS = int(os.environ.get("BENCH_BLOCKS", "3"))
 STEP = os.environ.get("BENCH_STEP", "3s")

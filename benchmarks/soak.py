@@ -24,8 +24,8 @@ from pathlib import Path
 import psutil
 import yaml
 
-from harness.results.record import RunRecord
-from harness.results.store import read_run
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
 from harness.workspace import MARK
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "30"))

@@ -26,10 +26,10 @@ from pairs import PAIRS, interleave, ratio
 from recorder_cost import Side
 
 from harness.cli.watching.live import LiveView
-from harness.results.shape import BlockShape
-from harness.runner.courier import Courier, Followed
-from harness.runner.events import BlockStarts, Event, Goal
-from harness.scenario.loader import load_plan
+from harness.results.events.shape import BlockShape
+from harness.runner.telling.courier import Courier, Followed
+from harness.runner.telling.events import BlockStarts, Event, Goal
+from harness.scenario.plan.loader import load_plan
 from harness.services.provide import provide
 from harness.workspace import open_workspace
 

@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, but an unknown command comes with a suggestion."""
         if args and args[0] not in SUBCOMMANDS and not args[0].startswith("-"):
-            from harness.scenario.wording import did_you_mean  # noqa: PLC0415 - rare, so late
+            from harness.scenario.files.wording import did_you_mean  # noqa: PLC0415 - rare, so late
 
             guess = did_you_mean(args[0], SUBCOMMANDS)
             known = ", ".join(SUBCOMMANDS)
@@ -161,7 +161,7 @@ def _no_room(error: Exception) -> int:
 
 def _printable_lines(message: str) -> str:
     """Names of files and what servers say may hold what a terminal takes for a command."""
-    from harness.scenario.wording import printable  # noqa: PLC0415 - `--help` stays fast
+    from harness.scenario.files.wording import printable  # noqa: PLC0415 - `--help` stays fast
 
     return "\n".join(map(printable, message.split("\n")))
 

@@ -13,7 +13,7 @@ import click
 from harness.cli.options import margin_option, out_option, seed_option, watching_options
 
 if TYPE_CHECKING:
-    from harness.scenario.models import Plan
+    from harness.scenario.models.scenario import Plan
 
 _EPILOG = """\b
 A REF is one of
@@ -114,7 +114,7 @@ def command(scenario: Path, **options: Any) -> None:
     from harness.cli.ending import leave, show_report  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
-    from harness.runner.ab import nothing_told_apart  # noqa: PLC0415
+    from harness.runner.prepare.ab import nothing_told_apart  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
 
     environ, project = dict(os.environ), Path.cwd()
@@ -136,7 +136,7 @@ def _plan(
     scenario: Path, options: Mapping[str, Any], project: Path, environ: Mapping[str, str]
 ) -> Plan:
     """Every cell of the scenario twice, as the two sides have it."""
-    from harness.runner import ab  # noqa: PLC0415 - `--help` stays fast
+    from harness.runner.prepare import ab  # noqa: PLC0415 - `--help` stays fast
 
     base, head = (ab.variant_of(options[side], project, environ) for side in ("base", "head"))
     if not options["force"]:

@@ -9,9 +9,9 @@ import click
 from harness.cli.options import store_option
 from harness.cli.sql import echo, table
 from harness.errors import UsageError
-from harness.results.baselines import read_baselines, remove_baseline, set_baseline
-from harness.results.store import RUN_FILE
-from harness.scenario.wording import printable
+from harness.results.history.baselines import read_baselines, remove_baseline, set_baseline
+from harness.results.store.run_folders import RUN_FILE
+from harness.scenario.files.wording import printable
 
 _EPILOG = """\b
 Examples:

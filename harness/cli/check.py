@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from harness.errors import ExitCode, Problem
-from harness.scenario.bounds import at_most
-from harness.scenario.loader import check_file, load_plan, names_a_scenario, yaml_files
-from harness.scenario.wording import printable
+from harness.scenario.files.wording import printable
+from harness.scenario.plan.bounds import at_most
+from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario, yaml_files
 
 
 @click.command(
@@ -62,7 +62,7 @@ def _at_most(file: Path) -> str:
 
 def _apps_refused(file: Path) -> list[str]:
     """What is wrong with apps of the user's own that a scenario names, but for the file's name."""
-    from harness.runner.own_apps import refusals  # noqa: PLC0415 - few scenarios have one
+    from harness.runner.prepare.own_apps import refusals  # noqa: PLC0415 - few scenarios have one
 
     return [f"{file}: {told}" for told in refusals(file)]
 

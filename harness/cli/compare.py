@@ -12,8 +12,8 @@ from harness.cli.options import margin_option, results_option, strict_option
 from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from harness.results.comparison import ComparisonReport
-    from harness.results.record import RunRecord
+    from harness.results.record.comparison import ComparisonReport
+    from harness.results.record.run import RunRecord
 
 _EPILOG = """\b
 Examples:
@@ -64,9 +64,9 @@ def command(
     """
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import comparison_exit_code, regressions  # noqa: PLC0415
-    from harness.report.comparing import Format, render  # noqa: PLC0415
-    from harness.results.salvage import salvaged  # noqa: PLC0415
-    from harness.results.store import find_run, read_run  # noqa: PLC0415
+    from harness.report.formats.comparing import Format, render  # noqa: PLC0415
+    from harness.results.block.salvage import salvaged  # noqa: PLC0415
+    from harness.results.store.run_folders import find_run, read_run  # noqa: PLC0415
 
     folders = [find_run(name, results) for name in (run, head) if name is not None]
     records = [salvaged(folder, read_run(folder)) for folder in folders]
@@ -83,7 +83,7 @@ def command(
 def _compared(
     records: Sequence[RunRecord], base: str | None, margin: float | None, *, force: bool
 ) -> ComparisonReport:
-    from harness.results.compare import (  # noqa: PLC0415 - `--help` stays fast
+    from harness.results.judge.compare import (  # noqa: PLC0415 - `--help` stays fast
         DEFAULT_MARGIN,
         compare_run,
         compare_runs,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from harness.results.record import RunRecord
+from harness.results.record.run import RunRecord
 
 if TYPE_CHECKING:
     from harness.report.registry import Format

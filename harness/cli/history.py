@@ -74,10 +74,10 @@ def command(
     """
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.sql import echo, tell_skipped  # noqa: PLC0415
-    from harness.report.history import Format, render  # noqa: PLC0415
-    from harness.results.catalog import scan  # noqa: PLC0415
-    from harness.results.history import Question, history  # noqa: PLC0415
-    from harness.results.named_metrics import metric_named  # noqa: PLC0415
+    from harness.report.tables.history import Format, render  # noqa: PLC0415
+    from harness.results.history.runs import Question, history  # noqa: PLC0415
+    from harness.results.judge.named_metrics import metric_named  # noqa: PLC0415
+    from harness.results.store.catalog import scan  # noqa: PLC0415
 
     question = Question(_name_of(scenario), metric_named(metric), reference, force, last)
     catalog = scan(store)
@@ -89,8 +89,8 @@ def command(
 def _name_of(scenario: str) -> str:
     """The name that a scenario's file gives it; a name stands for itself."""
     from harness.errors import UsageError  # noqa: PLC0415 - see `command`
-    from harness.scenario.loader import SUFFIXES, load_scenario  # noqa: PLC0415
-    from harness.scenario.wording import shown  # noqa: PLC0415
+    from harness.scenario.files.wording import shown  # noqa: PLC0415
+    from harness.scenario.plan.loader import SUFFIXES, load_scenario  # noqa: PLC0415
 
     path = Path(scenario)
     if path.suffix not in SUFFIXES:

@@ -33,7 +33,7 @@ def command(store: Path, output: Path | None) -> None:
     from harness.errors import UsageError  # noqa: PLC0415
     from harness.report.index.overview import overview  # noqa: PLC0415
     from harness.report.index.page import page  # noqa: PLC0415
-    from harness.results.catalog import scan  # noqa: PLC0415
+    from harness.results.store.catalog import scan  # noqa: PLC0415
 
     catalog = scan(store)
     tell_skipped(catalog.skipped)

@@ -13,12 +13,12 @@ from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput, UsageError
 from harness.results.diagnoses import DIAGNOSES
-from harness.scenario.load_models import Load, kinds
-from harness.scenario.loader import load_configuration, load_scenario, yaml_files
-from harness.scenario.message_options import MessageOptions
-from harness.scenario.planned import planned
-from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
-from harness.scenario.workload_models import Workload
+from harness.scenario.models.loads import Load, kinds
+from harness.scenario.models.messages import MessageOptions
+from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.settings.planned import planned
+from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
+from harness.scenario.workloads.models import Workload
 
 _MOST_WIDE = 46
 _INVALID = "(invalid: see harness check)"

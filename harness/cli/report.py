@@ -12,11 +12,11 @@ import click
 
 from harness.cli.options import results_option
 from harness.errors import UsageError
-from harness.report.look import Look
 from harness.report.registry import FILE_PER_CELL, FORMATS, SEVERAL_FILES, Format, render
-from harness.results.record import RunRecord
-from harness.results.salvage import salvaged
-from harness.results.store import find_run, read_run
+from harness.report.words.look import Look
+from harness.results.block.salvage import salvaged
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import find_run, read_run
 
 _WIDEST = 140
 _EPILOG = """\b
@@ -83,7 +83,7 @@ def _is_page_for_a_terminal(form: str, output: Path | None) -> bool:
 
 
 def _leave_files(record: RunRecord, folder: Path, output: Path | None) -> None:
-    from harness.report.files import write_files  # noqa: PLC0415 - most reports need no charts
+    from harness.report.formats.files import write_files  # noqa: PLC0415 - most reports need no charts
 
     if output is not None:
         raise UsageError("--files writes into the run's folder: leave --output out, or --files")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.errors import HarnessError
-from harness.results.record import RunRecord
+from harness.results.record.run import RunRecord
 
 
 def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:
@@ -18,7 +18,7 @@ def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:
     written is one sentence.
     """
     from harness.cli import bug  # noqa: PLC0415 - the package imports its commands late
-    from harness.report.files import write_files  # noqa: PLC0415 - `--help` stays fast
+    from harness.report.formats.files import write_files  # noqa: PLC0415 - `--help` stays fast
 
     again = f"harness report {record.run_id} --files makes the reports"
     try:

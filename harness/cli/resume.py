@@ -46,10 +46,10 @@ def command(
     from harness.cli.ending import leave, show_report  # noqa: PLC0415
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
-    from harness.results.store import find_run, read_run  # noqa: PLC0415
+    from harness.results.store.run_folders import find_run, read_run  # noqa: PLC0415
+    from harness.runner.prepare.stored_plan import plan_of  # noqa: PLC0415
     from harness.runner.run import RunOptions, resume  # noqa: PLC0415
-    from harness.runner.stored_plan import plan_of  # noqa: PLC0415
-    from harness.scenario.endpoints import Provider  # noqa: PLC0415
+    from harness.scenario.vendors.endpoints import Provider  # noqa: PLC0415
 
     path = find_run(run, results)
     stored = read_run(path)

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import click
 
 from harness.errors import ExitCode, UsageError
-from harness.scenario.json_schema import Kind as YamlKind
-from harness.scenario.json_schema import file_name as yaml_file_name
-from harness.scenario.json_schema import rendered
-from harness.scenario.json_schema import schema_text as yaml_schema_text
+from harness.scenario.files.json_schema import Kind as YamlKind
+from harness.scenario.files.json_schema import file_name as yaml_file_name
+from harness.scenario.files.json_schema import rendered
+from harness.scenario.files.json_schema import schema_text as yaml_schema_text
 
 Kind = YamlKind | Literal["progress"]
 KINDS: tuple[Kind, ...] = (*get_args(YamlKind), "progress")

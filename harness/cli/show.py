@@ -25,10 +25,10 @@ def command(run: str, results: Path) -> None:
     `harness report` has the whole tables. Nothing is measured again.
     """
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.report.formats.summary_view import as_summary_view  # noqa: PLC0415
     from harness.report.registry import view_stored  # noqa: PLC0415
-    from harness.report.summary_view import as_summary_view  # noqa: PLC0415
-    from harness.results.salvage import salvaged  # noqa: PLC0415
-    from harness.results.store import find_run, read_run  # noqa: PLC0415
+    from harness.results.block.salvage import salvaged  # noqa: PLC0415
+    from harness.results.store.run_folders import find_run, read_run  # noqa: PLC0415
 
     folder = find_run(run, results)
     view = view_stored(salvaged(folder, read_run(folder)), folder)

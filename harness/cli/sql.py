@@ -16,11 +16,11 @@ import click
 
 from harness.cli.options import store_option
 from harness.errors import UsageError
-from harness.report.escaping import spreadsheet_text
-from harness.results.catalog import Skipped, scan
-from harness.results.database import Answer, answered
-from harness.results.views import SAMPLES, TABLES, Column
-from harness.scenario.wording import printable
+from harness.report.words.escaping import spreadsheet_text
+from harness.results.store.catalog import Skipped, scan
+from harness.results.store.database import Answer, answered
+from harness.results.store.views import SAMPLES, TABLES, Column
+from harness.scenario.files.wording import printable
 
 FORMATS = ("text", "csv", "json")
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.report.content import beside_units
-from harness.report.fault_words import because_words, promise_words
-from harness.report.verdicts import gate_failure, where_words
-from harness.report.warnings import warning_detail
-from harness.results.comparison import ComparisonReport
-from harness.results.emulators import cell_label
-from harness.results.gates import MeasuredRun, check_baseline, failed_gates
-from harness.results.record import RunRecord
-from harness.results.store import find_run
-from harness.scenario.gates import parse_gate
-from harness.scenario.models import Scenario
-from harness.scenario.wording import printable
+from harness.report.tables.verdicts import gate_failure, where_words
+from harness.report.view.content import beside_units
+from harness.report.words.faults import because_words, promise_words
+from harness.report.words.warnings import warning_detail
+from harness.results.judge.emulators import cell_label
+from harness.results.judge.gates import MeasuredRun, check_baseline, failed_gates
+from harness.results.record.comparison import ComparisonReport
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import find_run
+from harness.scenario.files.wording import printable
+from harness.scenario.models.gates import parse_gate
+from harness.scenario.models.scenario import Scenario
 
 INTERRUPTED = 130
 
@@ -127,7 +127,7 @@ def baseline_for(scenario: Scenario, named: str | None, results: Path) -> Measur
     check_baseline([parse_gate(text) for text in scenario.gates], given=name is not None)
     if name is None:
         return None
-    from harness.results.baselines import resolve  # noqa: PLC0415 - most runs name none
+    from harness.results.history.baselines import resolve  # noqa: PLC0415 - most runs name none
 
     record = resolve(name, results)
     return MeasuredRun(record, find_run(record.run_id, results))

@@ -12,10 +12,13 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe import attach, own_app, schedules, tasks
+from harness.probe import tasks
 from harness.probe.answers import keep_output_apart
 from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_spec
-from harness.probe.handlers import Handlers
+from harness.probe.own_app import application as own_app
+from harness.probe.recording import attach
+from harness.probe.recording.handlers import Handlers
+from harness.probe.workloads import schedules
 
 
 def build(spec: dict[str, Any]) -> Celery:

@@ -15,13 +15,14 @@ from typing import Any
 
 from celery.beat import PersistentScheduler, ScheduleEntry
 
-from harness.probe import schedules, sqs_requests
 from harness.probe.app_variables import ROLE_VARIABLE, load_spec
-from harness.probe.events import NO_ID, Kind, UnitFlag
-from harness.probe.ids import BEAT, first_unit, ident_maker, namer
-from harness.probe.recorder import Recorder
+from harness.probe.loads.window import Window
+from harness.probe.recording import sqs_requests
+from harness.probe.recording.events import NO_ID, Kind, UnitFlag
+from harness.probe.recording.ids import BEAT, first_unit, ident_maker, namer
+from harness.probe.recording.recorder import Recorder
 from harness.probe.software import versions
-from harness.probe.window import Window
+from harness.probe.workloads import schedules
 
 _SILENT_S = 0.2
 

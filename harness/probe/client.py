@@ -31,28 +31,25 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.probe import (
-    afterwards,
-    connections,
-    loads,
-    pacer,
-    publishing,
-    schedules,
-    sqs_requests,
-)
+from harness.probe import publishing
 from harness.probe.answers import answer
 from harness.probe.app import app, handlers
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
-from harness.probe.events import NO_ID, Kind, Outcome, UnitFlag
-from harness.probe.ids import end_of_numbers, first_unit, new_tag
-from harness.probe.open_loop import OpenLoop
-from harness.probe.own_tasks import OwnTasks
-from harness.probe.recorder import Recorder
-from harness.probe.registry import WORKLOADS
+from harness.probe.loads import pacer
+from harness.probe.loads import shapes as loads
+from harness.probe.loads.open_loop import OpenLoop
+from harness.probe.loads.unwatched import senders_reply_to
+from harness.probe.recording import connections, sqs_requests
+from harness.probe.recording.events import NO_ID, Kind, Outcome, UnitFlag
+from harness.probe.recording.ids import end_of_numbers, first_unit, new_tag
+from harness.probe.recording.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
-from harness.probe.units import Published, UnitRunner
-from harness.probe.unwatched import senders_reply_to
-from harness.probe.workloads import Probe
+from harness.probe.watching import afterwards
+from harness.probe.workloads import schedules
+from harness.probe.workloads.own_tasks import OwnTasks
+from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.tutorial import Probe
+from harness.probe.workloads.units import Published, UnitRunner
 
 _WARMUP_CALLERS = 8
 """Of each client, where the load has no callers of its own."""

@@ -30,14 +30,14 @@ from celery.backends.base import DisabledBackend
 from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
-from harness.probe.polling import DEFAULT_INTERVAL_S, Polling
-from harness.probe.recorder import Recorder
-from harness.probe.registry import WORKLOADS
-from harness.probe.reply_queue import ReplyQueue
-from harness.probe.sightings import Sightings
+from harness.probe.recording.recorder import Recorder
 from harness.probe.software import versions
-from harness.probe.subscription import Subscription
-from harness.probe.watching import Troubles, Watcher
+from harness.probe.watching.base import Troubles, Watcher
+from harness.probe.watching.polling import DEFAULT_INTERVAL_S, Polling
+from harness.probe.watching.reply_queue import ReplyQueue
+from harness.probe.watching.sightings import Sightings
+from harness.probe.watching.subscription import Subscription
+from harness.probe.workloads.registry import WORKLOADS
 
 _STEP_S = 0.05
 _LEAVE_S = 5.0

@@ -19,12 +19,12 @@ import celery
 import kombu
 from celery import Celery
 
-from harness.probe import own_app
 from harness.probe.answers import answer, keep_output_apart
 from harness.probe.app_variables import load_spec
-from harness.probe.drawing import Arguments
-from harness.probe.inherited import options_of_its_own
-from harness.probe.own_tasks import task_of
+from harness.probe.own_app import application as own_app
+from harness.probe.own_app.inherited import options_of_its_own
+from harness.probe.workloads.drawing import Arguments
+from harness.probe.workloads.own_tasks import task_of
 
 _TRIED_UNITS = range(3)
 _MOST_FRAMES = 6

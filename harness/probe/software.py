@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from celery.app.defaults import NAMESPACES, flatten
 
-from harness.probe.celery_sources import installed
+from harness.probe.own_app.celery_sources import installed
 
 PACKAGES = (
     *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),

@@ -18,7 +18,6 @@ from harness.cli.verdict import INTERRUPTED, exit_code
 from harness.errors import HarnessError
 from harness.pytest_plugin.running import Choices, HarnessRun, measure
 from harness.pytest_plugin.selecting import with_bases
-from harness.report.cells import CellView
 from harness.report.exports.pytest_benchmark import group_of
 from harness.report.exports.rounds import (
     details_of,
@@ -26,9 +25,10 @@ from harness.report.exports.rounds import (
     parameters_of,
     rounds_of,
 )
-from harness.report.wording import state_sentence
-from harness.scenario.models import Cell
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView
+from harness.report.words.wording import state_sentence
+from harness.scenario.files.wording import printable
+from harness.scenario.models.scenario import Cell
 
 
 def _choices(config: pytest.Config) -> Choices:

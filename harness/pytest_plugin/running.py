@@ -11,20 +11,20 @@ from pathlib import Path
 from harness.cli.verdict import baseline_for
 from harness.cli.watching.lines import Lines
 from harness.errors import UsageError
-from harness.report.cells import CellView, RunView, view_of
 from harness.report.exports.rounds import exported_name, troubles_of
-from harness.report.verdicts import gate_failure, gate_words, verdict_words
-from harness.report.wording import state_sentence
-from harness.results.comparison import Comparison, GateResult
-from harness.results.emulators import labelled
-from harness.results.gates import failed_gates
-from harness.results.pooled import pooled
-from harness.results.record import RunRecord
+from harness.report.tables.verdicts import gate_failure, gate_words, verdict_words
+from harness.report.view.cells import CellView, RunView, view_of
+from harness.report.words.wording import state_sentence
+from harness.results.judge.emulators import labelled
+from harness.results.judge.gates import failed_gates
+from harness.results.record.comparison import Comparison, GateResult
+from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import pooled
 from harness.runner.run import RunOptions, run
-from harness.scenario.endpoints import Provider
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Plan
-from harness.scenario.wording import did_you_mean, printable
+from harness.scenario.files.wording import did_you_mean, printable
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.vendors.endpoints import Provider
 
 
 @dataclass(frozen=True)

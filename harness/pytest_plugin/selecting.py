@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from harness.scenario.judging import place_of
-from harness.scenario.models import Plan
-from harness.scenario.pairing import default_base, paired_cells
+from harness.scenario.checks.judging import place_of
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.pairing import default_base, paired_cells
 
 
 def with_bases(plan: Plan, wanted: Collection[str]) -> Plan:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from harness.report.as_csv import as_csv
-from harness.report.as_json import as_json
-from harness.report.as_markdown import as_markdown
-from harness.report.cells import RunView, view_of
-from harness.report.look import Look
-from harness.results.liveness import is_being_written
-from harness.results.pooled import pooled
-from harness.results.record import RunRecord
+from harness.report.formats.as_csv import as_csv
+from harness.report.formats.as_json import as_json
+from harness.report.formats.as_markdown import as_markdown
+from harness.report.view.cells import RunView, view_of
+from harness.report.words.look import Look
+from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import pooled
+from harness.results.store.liveness import is_being_written
 
 Format = Literal[
     "text",
@@ -59,7 +59,7 @@ def _late(module: str, name: str) -> Renderer:
 
 _EXPORTS = "harness.report.exports"
 RENDERERS: Mapping[Format, Renderer] = {
-    "text": _late("harness.report.as_text", "as_text"),
+    "text": _late("harness.report.formats.as_text", "as_text"),
     "json": as_json,
     "md": as_markdown,
     "csv": as_csv,

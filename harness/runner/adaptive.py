@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.results.compare import compare_run
-from harness.results.record import RunRecord
+from harness.results.judge.compare import compare_run
+from harness.results.record.run import RunRecord
 from harness.runner.order import continued
-from harness.scenario.judging import place_of
-from harness.scenario.models import Plan
-from harness.scenario.pairing import default_base, paired_cells
+from harness.scenario.checks.judging import place_of
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.pairing import default_base, paired_cells
 
 
 class Budget:

@@ -9,22 +9,23 @@ from pathlib import Path
 
 from harness.clock import utc_now
 from harness.errors import HarnessError, RecordError
-from harness.results.record import BlockRecord
-from harness.runner import cellspec, results_left
+from harness.results.record.run import BlockRecord
 from harness.runner.block_record import record_block
-from harness.runner.costs import CostMeter
-from harness.runner.courier import Followed
-from harness.runner.crew import Crew, start_crew
 from harness.runner.faults.arming import Targets, arm
 from harness.runner.faults.network import block_network
-from harness.runner.first_calls import FailingTaskError
-from harness.runner.interrupts import Interrupts
 from harness.runner.job import BlockJob
-from harness.runner.logs import keep_logs
-from harness.runner.open_loads import RateSession, SaturateSession
-from harness.runner.readiness import wait_ready
-from harness.runner.schedule import ScheduleSession
-from harness.runner.session import BacklogSession, ClosedSession, Measured, Room, Session
+from harness.runner.measuring import results_left
+from harness.runner.measuring.costs import CostMeter
+from harness.runner.measuring.logs import keep_logs
+from harness.runner.prepare import cellspec
+from harness.runner.prepare.first_calls import FailingTaskError
+from harness.runner.sessions.crew import Crew, start_crew
+from harness.runner.sessions.open_loads import RateSession, SaturateSession
+from harness.runner.sessions.readiness import wait_ready
+from harness.runner.sessions.schedule import ScheduleSession
+from harness.runner.sessions.session import BacklogSession, ClosedSession, Measured, Room, Session
+from harness.runner.telling.courier import Followed
+from harness.runner.telling.interrupts import Interrupts
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
 

@@ -8,31 +8,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.affinity import usable_cores
-from harness.probe.ids import UNITS_PER_CLIENT
-from harness.results import samples
-from harness.results.capacity import with_capacity
+from harness.probe.recording.ids import UNITS_PER_CLIENT
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.load_phases import PLAN_FILE
+from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
+from harness.results.block.summary import Digest, digest
+from harness.results.block.timeline import timeline
+from harness.results.block.unfinished import Unfinished, unfinished
+from harness.results.costs.capacity import with_capacity
+from harness.results.costs.idle_traffic import idle_traffic
 from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
-from harness.results.eventlog import versions_in
-from harness.results.faulted import Aftermath, aftermath, with_faults, with_orphans
-from harness.results.idle_traffic import idle_traffic
-from harness.results.ledger import BlockEnd
-from harness.results.load_phases import PLAN_FILE
-from harness.results.merge import Merged, merge
-from harness.results.periodic import Fires, kept_schedule, schedule_warnings
-from harness.results.periodic_record import Periodic
-from harness.results.ran_with import RanWith, ran_or_planned, reports_in
-from harness.results.record import BlockRecord, BlockStatus, RecordedWarning
-from harness.results.summary import Digest, digest
-from harness.results.timeline import timeline
-from harness.results.unfinished import Unfinished, unfinished
-from harness.runner import costs, depth, results_left
+from harness.results.events.eventlog import versions_in
+from harness.results.events.merge import Merged, merge
+from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
+from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
+from harness.results.record.periodic import Periodic
+from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning
+from harness.results.samples import writing as samples
 from harness.runner.job import BlockJob
-from harness.runner.logs import mismatches_in
-from harness.runner.session import Measured
-from harness.scenario.configuration import provided
-from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.scenario.tracking_models import TrackingWorkload
+from harness.runner.measuring import costs, depth, results_left
+from harness.runner.measuring.logs import mismatches_in
+from harness.runner.sessions.session import Measured
+from harness.scenario.models.configuration import provided
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.tracking import TrackingWorkload
 
 
 def record_block(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from harness.affinity import ANYWHERE, Affinity
 from harness.environments import OWN, Interpreter
-from harness.results.shape import BlockShape
-from harness.results.store import RunFolder
-from harness.runner.courier import Courier, silent
-from harness.scenario.endpoints import Provider
-from harness.scenario.models import Cell
-from harness.scenario.price_models import Prices
-from harness.scenario.prices import list_prices
+from harness.results.events.shape import BlockShape
+from harness.results.store.run_folders import RunFolder
+from harness.runner.telling.courier import Courier, silent
+from harness.scenario.models.scenario import Cell
+from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.price_models import Prices
+from harness.scenario.vendors.prices import list_prices
 from harness.workspace import Workspace
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results.compare import compare_run, comparison_plan
-from harness.results.gates import MeasuredRun, evaluate
-from harness.results.record import RunRecord
+from harness.results.judge.compare import compare_run, comparison_plan
+from harness.results.judge.gates import MeasuredRun, evaluate
+from harness.results.record.run import RunRecord
 
 
 def judged(

@@ -11,20 +11,39 @@ from pathlib import Path
 from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
-from harness.results.continuing import check_resumable, refuse_unlike, taken_up
-from harness.results.environment_records import Server
-from harness.results.gates import MeasuredRun
-from harness.results.record import BlockRecord, CellRecord, RunRecord, RunStatus
-from harness.results.salvage import salvaged
-from harness.results.shape import shape_of
-from harness.results.store import RunFolder, new_run_id, read_run
-from harness.results.unlike import environment_differences, project_differences, server_differences
+from harness.results.block.salvage import salvaged
+from harness.results.events.shape import shape_of
+from harness.results.judge.gates import MeasuredRun
+from harness.results.judge.unlike import (
+    environment_differences,
+    project_differences,
+    server_differences,
+)
+from harness.results.record.environment import Server
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord, RunStatus
+from harness.results.store.continuing import check_resumable, refuse_unlike, taken_up
+from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget
 from harness.runner.block import run_block
-from harness.runner.courier import Courier
-from harness.runner.disk import check_room
-from harness.runner.environment import fingerprint, with_missing_commits, with_projects_commits
-from harness.runner.events import (
+from harness.runner.faults import arming
+from harness.runner.forecast import Forecast
+from harness.runner.job import BlockJob
+from harness.runner.judging import judged
+from harness.runner.measuring.logs import keep_logs
+from harness.runner.order import interleaved
+from harness.runner.prepare.disk import check_room
+from harness.runner.prepare.environment import (
+    fingerprint,
+    with_missing_commits,
+    with_projects_commits,
+)
+from harness.runner.prepare.first_calls import calling_alike
+from harness.runner.prepare.interpreters import interpreters
+from harness.runner.prepare.own_apps import check_apps, with_projects
+from harness.runner.prepare.preflight import check_descriptors, check_networks, neighbours
+from harness.runner.prepare.stored_plan import plan_of
+from harness.runner.telling.courier import Courier
+from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
     EnvironmentBuilds,
@@ -34,22 +53,11 @@ from harness.runner.events import (
     ServersReady,
     Swept,
 )
-from harness.runner.faults import arming
-from harness.runner.first_calls import calling_alike
-from harness.runner.forecast import Forecast
-from harness.runner.interpreters import interpreters
-from harness.runner.interrupts import Interrupts
-from harness.runner.job import BlockJob
-from harness.runner.judging import judged
-from harness.runner.logs import keep_logs
-from harness.runner.order import interleaved
-from harness.runner.own_apps import check_apps, with_projects
-from harness.runner.preflight import check_descriptors, check_networks, neighbours
-from harness.runner.stored_plan import plan_of
-from harness.scenario.bounds import AtMost, at_most
-from harness.scenario.endpoints import Provider
-from harness.scenario.models import Cell, Plan
-from harness.scenario.prices import list_prices
+from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.models.scenario import Cell, Plan
+from harness.scenario.plan.bounds import AtMost, at_most
+from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
 from harness.workspace import Workspace, open_workspace

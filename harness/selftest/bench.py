@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 
 from harness.errors import HarnessError, UsageError
-from harness.runner.events import BlockEnded, BlockStarts, Event
 from harness.runner.run import RunOptions, run
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import RabbitmqBroker, RedisBackend, RedisBroker, RpcBackend
-from harness.scenario.loader import load_plan
+from harness.runner.telling.events import BlockEnded, BlockStarts, Event
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBackend, RedisBroker, RpcBackend
 from harness.selftest.inside import Inside, MeddlingError
 from harness.selftest.samples import Taken, taken
 from harness.services.base import Target
@@ -157,7 +157,8 @@ def opened(
 
 
 class _Beside:
-    """A `runner.events.Listener` that meddles with the run's block, in a thread of its own."""
+    """A `runner.telling.events.Listener` that meddles with the run's block, in a thread of its
+    own."""
 
     def __init__(self, meddle: Meddle | None) -> None:
         self._meddle = meddle

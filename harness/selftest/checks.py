@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
-from harness.runner.interrupts import Interrupts
+from harness.runner.telling.interrupts import Interrupts
 from harness.selftest import counters, duration, histogram, planted, stall
 from harness.selftest.bench import opened
 from harness.selftest.finding import Finding
-from harness.services.rabbitmq_node import find_epmd, find_server
+from harness.services.rabbitmq.node import find_epmd, find_server
 from harness.workspace import open_workspace
 
 

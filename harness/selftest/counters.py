@@ -18,7 +18,7 @@ from harness.selftest.bench import QUIET_WORKER, Bench, Order
 from harness.selftest.finding import Finding
 from harness.selftest.samples import Taken
 from harness.services.base import Target
-from harness.services.rabbitmq_management import Management
+from harness.services.rabbitmq.management import Management
 
 Counts = Mapping[str, int]
 _STEPS = 10

@@ -15,9 +15,9 @@ import psutil
 
 from harness.errors import HarnessError
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.processes import is_alive
-from harness.results.eventlog import Tail
+from harness.results.events.eventlog import Tail
 
 _LOOK_S = 0.02
 PATIENCE_S = 60.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.probe.ids import parsed
-from harness.results.merge import MISSING
+from harness.probe.recording.ids import parsed
+from harness.results.events.merge import MISSING
 from harness.selftest.accomplices.misdeeds import deed_of
 from harness.selftest.bench import Bench, Order
 from harness.selftest.finding import Finding

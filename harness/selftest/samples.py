@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.merge import MISSING
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.events.merge import MISSING
+from harness.results.record.run import BlockRecord, RunRecord
 from harness.selftest.accomplices.log import LOG_FILE
 
 Columns = Mapping[str, npt.NDArray[Any]]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import (
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import (
     DynamodbBackend,
     FilesystemBackend,
     MemcachedBackend,

@@ -21,14 +21,16 @@ from harness.environments import (
     kept_environments,
 )
 from harness.errors import ServiceError
-from harness.services import memcached, mysql, wires
+from harness.services import memcached
+from harness.services.aws.emulators import EMULATOR_PINS
+from harness.services.bad_network import wires
+from harness.services.hosting.unprivileged import OutOfReachError
 from harness.services.installing import apt_install, pip_install
-from harness.services.postgresql import find_programs
-from harness.services.rabbitmq_node import find_epmd, find_server
-from harness.services.redis_server import embedded_binary
-from harness.services.sqs_emulators import EMULATOR_PINS
+from harness.services.rabbitmq.node import find_epmd, find_server
+from harness.services.redis.server import embedded_binary
+from harness.services.sql import mysql
+from harness.services.sql.postgresql import find_programs
 from harness.services.sweep import leftovers, sweep
-from harness.services.unprivileged import OutOfReachError
 
 _ASK_S = 15.0
 _PRIVATE = "private processes on free ports of 127.0.0.1"

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import FilesystemBackend, SqliteBackend
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import FilesystemBackend, SqliteBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

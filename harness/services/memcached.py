@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from harness.errors import ServiceError
-from harness.scenario.endpoints import MemcachedBackend
+from harness.scenario.vendors.endpoints import MemcachedBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -27,18 +27,18 @@ from harness.services.base import (
     Target,
     Undo,
 )
-from harness.services.external import given_url, malformed
-from harness.services.labels import identifier
-from harness.services.local import LocalLaunch, LocalServer, free_ports, is_this_host
-from harness.services.redaction import address_of
-from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
-from harness.services.unprivileged import (
+from harness.services.hosting.external import given_url, malformed
+from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, is_this_host
+from harness.services.hosting.unprivileged import (
     ROOM_PROMISE,
     check_room,
     make_room,
     may_run,
     undo_room,
 )
+from harness.services.labels import identifier
+from harness.services.redaction import address_of
+from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
 from harness.workspace import Workspace
 
 _READY_S = 20.0

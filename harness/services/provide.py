@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, ServiceError
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import (
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.abilities import refusal
+from harness.scenario.vendors.endpoints import (
     Backend,
     FolderBackend,
     NoBackend,
@@ -18,7 +19,6 @@ from harness.scenario.endpoints import (
     RpcBackend,
     which_server,
 )
-from harness.scenario.service_tables import refusal
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -27,7 +27,7 @@ from harness.services.base import (
     Service,
     Surroundings,
 )
-from harness.services.compose import ComposeProject
+from harness.services.hosting.compose import ComposeProject
 from harness.services.redaction import redact
 from harness.services.registry import drivers
 from harness.services.settings import block_settings, secrets_of

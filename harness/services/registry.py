@@ -9,16 +9,16 @@ from typing import cast
 from harness.services.base import Driver
 
 _CLASSES: Mapping[str, str] = {
-    "redis": "redis.RedisDriver",
-    "rabbitmq": "rabbitmq.RabbitmqDriver",
-    "sqs": "sqs.SqsDriver",
-    "sqlite": "files.SqliteDriver",
-    "postgresql": "postgresql.PostgresqlDriver",
-    "mysql": "mysql.MysqlDriver",
-    "filesystem": "files.FilesystemDriver",
-    "memcached": "memcached.MemcachedDriver",
-    "dynamodb": "dynamodb.DynamodbDriver",
-    "s3": "s3.S3Driver",
+    "redis": "redis.driver:RedisDriver",
+    "rabbitmq": "rabbitmq.driver:RabbitmqDriver",
+    "sqs": "aws.sqs:SqsDriver",
+    "sqlite": "files:SqliteDriver",
+    "postgresql": "sql.postgresql:PostgresqlDriver",
+    "mysql": "sql.mysql:MysqlDriver",
+    "filesystem": "files:FilesystemDriver",
+    "memcached": "memcached:MemcachedDriver",
+    "dynamodb": "aws.dynamodb:DynamodbDriver",
+    "s3": "aws.s3:S3Driver",
 }
 """Module of this package, and class."""
 
@@ -31,7 +31,7 @@ class _Drivers(Mapping[str, Driver]):
 
     def __getitem__(self, name: str) -> Driver:
         if name not in self._made:
-            module, _, class_ = _CLASSES[name].partition(".")
+            module, _, class_ = _CLASSES[name].partition(":")
             found = getattr(import_module(f"{__package__}.{module}"), class_)
             self._made[name] = cast(Driver, found())
         return self._made[name]

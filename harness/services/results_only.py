@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
+from harness.scenario.models.configuration import Configuration
 from harness.services.base import CeleryEnd, Counters, Stored, Target
-from harness.services.local import LocalServer
+from harness.services.hosting.local import LocalServer
 from harness.workspace import Promise, Workspace
 
 TASK_KEY = "celery-task-meta-"

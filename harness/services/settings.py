@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import ServiceError
-from harness.scenario import secrets
-from harness.scenario.configuration import Configuration
-from harness.scenario.content import added_settings
+from harness.scenario.files import secrets
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.settings.serializers import added_settings
 from harness.services.base import CeleryEnd
 
 _SECRET_LENGTH = 8

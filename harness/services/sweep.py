@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.errors import HarnessError
 from harness.processes import kill_marked
 from harness.services.base import Undo
-from harness.services.compose import PROJECT_PROMISE, undo_project
+from harness.services.hosting.compose import PROJECT_PROMISE, undo_project
 from harness.services.registry import drivers
 from harness.workspace import MARK, DeadWorkspace, dead_workspaces, remove_folder
 

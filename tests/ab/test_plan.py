@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import InvalidInput, UsageError
-from harness.results.record import RunRecord
-from harness.runner.ab import (
+from harness.results.record.run import RunRecord
+from harness.runner.prepare.ab import (
     Effort,
     Frame,
     Variant,
@@ -20,9 +20,9 @@ from harness.runner.ab import (
     paired_plan,
     variant_of,
 )
-from harness.scenario.compare_models import PairBudget
-from harness.scenario.configuration import CelerySet
-from harness.scenario.models import Plan
+from harness.scenario.models.compare import PairBudget
+from harness.scenario.models.configuration import CelerySet
+from harness.scenario.models.scenario import Plan
 from tests.ab.repository import make_repository
 from tests.report.records import cell, run
 from tests.scenario.project import Project, make_project

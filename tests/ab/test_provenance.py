@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 
 from harness.environments import OWN, Interpreter
-from harness.report.history import as_dict
 from harness.report.index.overview import overview
 from harness.report.registry import render
-from harness.results.catalog import StoredRun, scan
-from harness.results.facts import COMMIT, facts_of, project_of
-from harness.results.record import RunRecord
-from harness.results.reruns import Measured, reruns
-from harness.results.unlike import project_differences
-from harness.results.views import cell_rows
-from harness.runner.environment import commit_of, with_missing_commits, with_projects_commits
+from harness.report.tables.history import as_dict
+from harness.results.history.reruns import Measured, reruns
+from harness.results.judge.circumstances import COMMIT, facts_of, project_of
+from harness.results.judge.unlike import project_differences
+from harness.results.record.run import RunRecord
+from harness.results.store.catalog import StoredRun, scan
+from harness.results.store.views import cell_rows
+from harness.runner.prepare.environment import (
+    commit_of,
+    with_missing_commits,
+    with_projects_commits,
+)
 from tests.ab.repository import git, make_repository
 from tests.history.stores import asked, paired_run, with_commit
 from tests.report.records import ENVIRONMENT, block, cell, run

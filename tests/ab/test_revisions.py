@@ -11,11 +11,11 @@ import pytest
 
 from harness.environments import BuildError, Source
 from harness.errors import UsageError
-from harness.runner.interpreters import interpreters
-from harness.runner.revisions import find_revision, source_of
-from harness.scenario.celery_sets import HERE
-from harness.scenario.configuration import CelerySet, Configuration
-from harness.scenario.endpoints import RedisBackend, RedisBroker
+from harness.runner.prepare.interpreters import interpreters
+from harness.runner.prepare.revisions import find_revision, source_of
+from harness.scenario.models.configuration import CelerySet, Configuration
+from harness.scenario.settings.celery_sets import HERE
+from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import git, make_repository
 

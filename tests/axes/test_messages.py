@@ -16,9 +16,9 @@ from celery import Celery
 from kombu.compression import decompress
 from kombu.connection import Connection
 
-from harness.probe import workloads
-from harness.probe.ids import namer, new_tag
-from harness.scenario.configuration import Configuration
+from harness.probe.recording.ids import namer, new_tag
+from harness.probe.workloads import tutorial as workloads
+from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
 from tests.services.cases import (
     RABBITMQ,

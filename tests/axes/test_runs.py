@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.results.record import BlockRecord
+from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site, outcomes_of
 

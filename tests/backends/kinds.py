@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import Backend, RedisBroker
-from harness.scenario.service_tables import BACKENDS
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.vendors.endpoints import Backend, RedisBroker
 
 _MODEL: TypeAdapter[Any] = TypeAdapter(Backend)
 

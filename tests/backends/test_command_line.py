@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode
-from harness.scenario.capabilities import installation_conflicts
-from harness.scenario.service_tables import BACKENDS
+from harness.scenario.checks.combinations import installation_conflicts
+from harness.scenario.vendors.abilities import BACKENDS
 from tests.backends.kinds import configuration
 from tests.cli.project import harness
 from tests.scenario.project import Project, make_project

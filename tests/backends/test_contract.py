@@ -19,10 +19,10 @@ import pytest
 from celery import Celery
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, RpcBackend
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
 from harness.services.base import Namespace, Service, Target
-from harness.services.local import free_ports
+from harness.services.hosting.local import free_ports
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
 from harness.workspace import Workspace

@@ -21,11 +21,11 @@ import pytest
 from celery import Celery, chain, chord, group
 
 from harness.probe import tasks
-from harness.probe.events import Kind
-from harness.results.eventlog import Tail
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, RpcBackend
-from harness.scenario.service_tables import BACKENDS, BROKERS, refusal
+from harness.probe.recording.events import Kind
+from harness.results.events.eventlog import Tail
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
 from harness.services.provide import Services
 from harness.services.settings import block_settings
 from tests.backends.kinds import CONFIGURATIONS

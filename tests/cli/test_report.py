@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode
-from harness.results.store import RunFolder
+from harness.results.store.run_folders import RunFolder
 from tests.cli.project import ROOT, harness
 from tests.report import records
 from tests.report.records import block, cell, run

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.order import interleaved
 from tests.report.records import block, cell, run, spread_around
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.compare import compare_run
-from harness.results.figures import Distribution
-from harness.results.record import RunRecord
+from harness.results.judge.compare import compare_run
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import RunRecord
 from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
-from harness.scenario.models import Plan
+from harness.scenario.models.scenario import Plan
 from tests.compare.runs import measured
 from tests.report.records import cell, run
 from tests.scenario.project import CONFIGURATION, Project, make_project

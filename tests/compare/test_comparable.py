@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from harness.cli.verdict import comparison_exit_code, exit_code, failures
-from harness.report.verdicts import comparison_table, gate_counts, verdict_counts
-from harness.results.comparability import unlike_rates
-from harness.results.compare import compare_run
-from harness.results.comparison import Comparison, ComparisonReport
-from harness.results.emulators import with_emulators
-from harness.results.figures import Outcomes
-from harness.results.gates import MeasuredRun, evaluate, failed_gates
-from harness.results.named_metrics import metric_named
-from harness.results.record import BlockRecord, RunRecord
+from harness.report.tables.verdicts import comparison_table, gate_counts, verdict_counts
+from harness.results.judge.comparability import unlike_rates
+from harness.results.judge.compare import compare_run
+from harness.results.judge.emulators import with_emulators
+from harness.results.judge.gates import MeasuredRun, evaluate, failed_gates
+from harness.results.judge.named_metrics import metric_named
+from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import BlockRecord, RunRecord
 from tests.compare.runs import HEAD, ratio_run
 
 Change = Callable[[int, BlockRecord], dict[str, Any]]

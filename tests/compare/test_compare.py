@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from harness.cli.verdict import comparison_exit_code, exit_code
 from harness.errors import UsageError
-from harness.results.compare import NOT_INTERLEAVED, compare_run, compare_runs
-from harness.results.comparison import Comparison, ComparisonReport
-from harness.results.continuing import is_done
-from harness.results.figures import Outcomes
-from harness.results.record import BlockRecord, CellRecord, RecordedWarning, RunRecord
+from harness.results.judge.compare import NOT_INTERLEAVED, compare_run, compare_runs
+from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, RunRecord
+from harness.results.store.continuing import is_done
 from harness.runner.order import continued, interleaved
 from tests.compare.runs import BASE, HEAD, measured, ratio_run
 from tests.report.records import ENVIRONMENT, backlog_block, cell, run

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.comparing import FORMATS, Format, render
-from harness.report.look import Look
+from harness.report.formats.comparing import FORMATS, Format, render
 from harness.report.registry import Format as RunFormat
 from harness.report.registry import render as render_run
-from harness.results.compare import compare_run, compare_runs
-from harness.results.comparison import ComparisonReport
-from harness.results.gates import MeasuredRun, evaluate
+from harness.report.words.look import Look
+from harness.results.judge.compare import compare_run, compare_runs
+from harness.results.judge.gates import MeasuredRun, evaluate
+from harness.results.record.comparison import ComparisonReport
 from tests.compare.runs import BASE, HEAD, ratio_run
 from tests.report.records import ENVIRONMENT
 

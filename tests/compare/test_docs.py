@@ -6,11 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
-from harness.results.metrics import COMPARED
-from harness.scenario.compare_models import Compare, PairBudget
-from harness.scenario.gate_words import FUNCTIONS, METRICS, UNITS
-from harness.scenario.gates import parse_gate
-from harness.scenario.loader import load_plan
+from harness.results.judge.metrics import COMPARED
+from harness.scenario.models.compare import Compare, PairBudget
+from harness.scenario.models.gate_words import FUNCTIONS, METRICS, UNITS
+from harness.scenario.models.gates import parse_gate
+from harness.scenario.plan.loader import load_plan
 from harness.stats.paired import FEWEST_PAIRS, confidence_of
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def test_the_gates_of_the_document_can_be_read() -> None:
 
 
 def test_the_grammar_is_the_one_of_the_code() -> None:
-    from harness.scenario import gates  # noqa: PLC0415 - its docstring is what is compared
+    from harness.scenario.models import gates  # noqa: PLC0415 - its docstring is what is compared
 
     grammar = re.findall(r"^ *(\w+ +=.*)$", gates.__doc__ or "", re.MULTILINE)
     assert len(grammar) == 7

@@ -9,13 +9,13 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.errors import UsageError
-from harness.report.verdicts import gate_failure
-from harness.results.comparison import GateResult
-from harness.results.fault_records import FaultRecord
-from harness.results.figures import Distribution, Outcomes
-from harness.results.gates import MeasuredRun, evaluate, failed_gates
-from harness.results.record import RunRecord
-from harness.scenario.gates import GateSyntaxError, parse_gate
+from harness.report.tables.verdicts import gate_failure
+from harness.results.judge.gates import MeasuredRun, evaluate, failed_gates
+from harness.results.record.comparison import GateResult
+from harness.results.record.distributions import Distribution, Outcomes
+from harness.results.record.faults import FaultRecord
+from harness.results.record.run import RunRecord
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from tests.report.records import ENVIRONMENT, backlog_block, block, cell, run, write_units
 
 NAME = "redis/add/closed-8"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.scenario.gate_words import COMPARATORS, FUNCTIONS, METRICS, UNITS
-from harness.scenario.gates import GateSyntaxError, Measure, parse_gate
+from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, METRICS, UNITS
+from harness.scenario.models.gates import GateSyntaxError, Measure, parse_gate
 from tests.scenario.project import Project, make_project
 
 

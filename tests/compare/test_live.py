@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.comparison import Comparison
-from harness.results.record import RunRecord
+from harness.results.record.comparison import Comparison
+from harness.results.record.run import RunRecord
 from tests.runner.running import Ended, Site, make_site
 
 PATIENCE_S = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenario.pairing import Place, UnknownBaseError, default_base, paired_cells
+from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
 
 ONE = [Place("redis", {}, "redis/add/closed-8"), Place("rabbitmq", {}, "rabbitmq/add/closed-8")]
 AXIS = [

@@ -16,8 +16,8 @@ import click
 import pytest
 
 from harness.cli import cli, exit_code_of
-from harness.results.baselines import set_baseline
-from harness.results.record import RunRecord
+from harness.results.history.baselines import set_baseline
+from harness.results.record.run import RunRecord
 from tests.compare.runs import ratio_run
 from tests.docs.commands import ROOT, SPECIAL, AsItIs, DryRun, Parse, Run, commands, how
 from tests.history.stores import paired_run, plain_run, store

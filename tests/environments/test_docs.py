@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from harness.report.layers import layer_sentence
-from harness.results.comparison import LayerPath, LayerStep, StepVerdict
-from harness.scenario.celery_sets import FLOORS, KNOWN
-from harness.scenario.loader import check_file
+from harness.report.tables.layers import layer_sentence
+from harness.results.record.comparison import LayerPath, LayerStep, StepVerdict
+from harness.scenario.plan.loader import check_file
+from harness.scenario.settings.celery_sets import FLOORS, KNOWN
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/versions.md").read_text(encoding="utf-8")

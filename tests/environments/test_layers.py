@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.report.layers import layer_sentence, layers_table
-from harness.results.compare import compare_run
-from harness.results.comparison import ComparisonReport, LayerPath
-from harness.results.record import BlockRecord, CellRecord
+from harness.report.tables.layers import layer_sentence, layers_table
+from harness.results.judge.compare import compare_run
+from harness.results.record.comparison import ComparisonReport, LayerPath
+from harness.results.record.run import BlockRecord, CellRecord
 from harness.runner.order import interleaved
 from tests.compare.runs import measured
 from tests.report.records import cell, run

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.scenario.celery_sets import companions
+from harness.scenario.settings.celery_sets import companions
 from tests.cli.project import ROOT, harness
 
 LIBRARIES = ("kombu", "amqp", "redis")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenario.celery_sets import HERE, KNOWN, Python, refusals, requirements, title
-from harness.scenario.configuration import CelerySet, Configuration
-from harness.scenario.configuration import Worker as WorkerModel
-from harness.scenario.endpoints import RedisBackend, RedisBroker, SqsBroker
+from harness.scenario.models.configuration import CelerySet, Configuration
+from harness.scenario.models.configuration import Worker as WorkerModel
+from harness.scenario.settings.celery_sets import HERE, KNOWN, Python, refusals, requirements, title
+from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker, SqsBroker
 from tests.scenario.project import Project, make_project
 
 PYTHONS: tuple[Python, ...] = ((3, 11), (3, 12), (3, 13), (3, 14))

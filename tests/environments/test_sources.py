@@ -22,9 +22,9 @@ from harness.environments import (
     environment_folder,
     is_complete,
 )
-from harness.runner.interpreters import interpreters
-from harness.scenario.configuration import CelerySet, Configuration
-from harness.scenario.endpoints import RedisBackend, RedisBroker
+from harness.runner.prepare.interpreters import interpreters
+from harness.scenario.models.configuration import CelerySet, Configuration
+from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import make_repository
 
@@ -173,7 +173,7 @@ def test_only_the_probe_is_in_reach(tmp_path: Path) -> None:
             "probe",
         }
         code = (
-            "import harness.probe.recorder as r, importlib.util as u;"
+            "import harness.probe.recording.recorder as r, importlib.util as u;"
             "print(r.__file__, u.find_spec('stray'), u.find_spec('pydantic'),"
             "u.find_spec('harness.runner'))"
         )

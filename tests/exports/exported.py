@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.report.cells import view_of
-from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format
-from harness.results.comparison import Comparison, ComparisonReport, GateResult
-from harness.results.pooled import PooledCell
-from harness.results.record import RunRecord
+from harness.report.view.cells import view_of
+from harness.report.words.look import Look
+from harness.results.record.comparison import Comparison, ComparisonReport, GateResult
+from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import PooledCell
 from tests.report import records
 
 EXPORTS: tuple[Format, ...] = (

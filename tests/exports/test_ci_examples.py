@@ -14,7 +14,7 @@ import pytest
 import yaml
 from junitparser import JUnitXml
 
-from harness.results.store import RunFolder
+from harness.results.store.run_folders import RunFolder
 from tests.ab.repository import git, make_repository
 from tests.exports.exported import judged_run
 

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from harness.errors import RecordError
 from harness.report.registry import Format
-from harness.results.record import RunRecord
+from harness.results.record.run import RunRecord
 from tests.exports.exported import exported, judged_run, run_tool, written
 from tests.report import records
 from tests.report.records import block, cell, run

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.registry import FORMATS, SEVERAL_FILES
-from harness.scenario.loader import load_plan
+from harness.scenario.plan.loader import load_plan
 from tests.exports.commands import check_command, harness_commands, pytest_options
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from harness.cli import cli
 from harness.report.exports.hdr import DIGITS, HIGHEST_NS, histogram_of
 from harness.report.registry import render
-from harness.results.figures import Distribution
-from harness.results.record import BlockRecord, RunRecord
-from harness.results.store import RunFolder
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.store.run_folders import RunFolder
 from tests.report import records
 
 CELL = "redis[worker.concurrency=2,worker.pool=solo]/add/closed-8"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.report.cells import view_of
-from harness.report.content import content_of
 from harness.report.exports.markdown import COMMENT_BYTES, SUMMARY_BYTES, within
 from harness.report.registry import Format
-from harness.results.figures import Outcomes
-from harness.results.record import RunRecord
+from harness.report.view.cells import view_of
+from harness.report.view.content import content_of
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import RunRecord
 from tests.exports.exported import exported, judged_run
 from tests.report import records
 from tests.report.records import block, cell, run

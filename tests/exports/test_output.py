@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.report.registry import SEVERAL_FILES
-from harness.results.store import RunFolder
+from harness.results.store.run_folders import RunFolder
 from tests.cli.project import ROOT, harness
 from tests.report import records
 

@@ -13,7 +13,7 @@ from junitparser import JUnitXml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness.report.registry import Format
-from harness.results.record import RunRecord
+from harness.results.record.run import RunRecord
 from tests.exports.exported import EXPORTS, exported, run_tool, written
 from tests.report import records
 

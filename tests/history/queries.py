@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harness.results.catalog import scan
-from harness.results.database import answered
+from harness.results.store.catalog import scan
+from harness.results.store.database import answered
 from tests.cli.project import ROOT
 
 REFERENCE = ROOT / "results/reference"

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from harness.results.catalog import scan
-from harness.results.history import History, Question, history
-from harness.results.named_metrics import metric_named
-from harness.results.record import BlockRecord, CellRecord, RunRecord
-from harness.results.store import RunFolder
+from harness.results.history.runs import History, Question, history
+from harness.results.judge.named_metrics import metric_named
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
+from harness.results.store.catalog import scan
+from harness.results.store.run_folders import RunFolder
 from harness.runner.order import interleaved
 from tests.report.records import ENVIRONMENT, block, cell, run, spread_around
 

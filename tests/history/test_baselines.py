@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli import exit_code_of
 from harness.errors import ExitCode, RecordError
-from harness.results.baselines import (
+from harness.results.history.baselines import (
     BASELINES_FILE,
     read_baselines,
     remove_baseline,

@@ -12,7 +12,7 @@ import pytest
 from harness.cli import exit_code_of
 from harness.cli.sql import FORMATS
 from harness.errors import ExitCode
-from harness.results.named_metrics import metric_named
+from harness.results.judge.named_metrics import metric_named
 from harness.stats.changepoints import SHORTEST_SERIES
 from tests.cli.project import ROOT
 from tests.history.stores import paired_run, plain_run, store

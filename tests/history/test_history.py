@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.results.baselines import set_baseline
-from harness.results.catalog import scan
-from harness.results.figures import Outcomes
-from harness.results.history import Question, history
-from harness.results.named_metrics import metric_named
-from harness.results.store import RunFolder
+from harness.results.history.baselines import set_baseline
+from harness.results.history.runs import Question, history
+from harness.results.judge.named_metrics import metric_named
+from harness.results.record.distributions import Outcomes
+from harness.results.store.catalog import scan
+from harness.results.store.run_folders import RunFolder
 from tests.history.stores import (
     BASE,
     HEAD,

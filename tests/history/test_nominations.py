@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.results.history import History
-from harness.runner.ab import Effort, Frame, paired_plan, variant_of
+from harness.results.history.runs import History
+from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
 from tests.ab.repository import make_repository
 from tests.history.stores import (
     NEW,

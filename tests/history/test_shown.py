@@ -11,8 +11,8 @@ import pytest
 
 from harness.cli import exit_code_of
 from harness.errors import ExitCode
-from harness.report.history import CSV_COLUMNS, sparkline
-from harness.results.record import RunRecord
+from harness.report.tables.history import CSV_COLUMNS, sparkline
+from harness.results.record.run import RunRecord
 from tests.cli.project import ROOT, harness
 from tests.history.stores import (
     HEAD,

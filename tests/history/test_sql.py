@@ -13,10 +13,10 @@ import pytest
 
 from harness.cli import exit_code_of
 from harness.errors import ExitCode, UsageError
-from harness.results.catalog import scan
-from harness.results.database import answered
-from harness.results.store import read_run
-from harness.results.views import TABLES
+from harness.results.store.catalog import scan
+from harness.results.store.database import answered
+from harness.results.store.run_folders import read_run
+from harness.results.store.views import TABLES
 from tests.cli.project import harness
 from tests.history.queries import copied, rows
 from tests.history.stores import levels, plain_run, store

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.results.catalog import scan
-from harness.results.database import answered
-from harness.results.record import RunStatus
-from harness.results.store import read_run
+from harness.results.record.run import RunStatus
+from harness.results.store.catalog import scan
+from harness.results.store.database import answered
+from harness.results.store.run_folders import read_run
 from tests.history.queries import REFERENCE, copied, rows
 from tests.history.stores import plain_run, run_id, store
 

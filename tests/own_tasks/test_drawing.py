@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.drawing import UNCHECKED, Arguments, Failure, table
-from harness.probe.events import Outcome
-from harness.probe.units import judge_failure, judge_value
+from harness.probe.recording.events import Outcome
+from harness.probe.workloads.drawing import UNCHECKED, Arguments, Failure, table
+from harness.probe.workloads.units import judge_failure, judge_value
 
 
 def arguments(*args: Any, expect: Any = None, seed: int = 1, **kwargs: Any) -> Arguments:

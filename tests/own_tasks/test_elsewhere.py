@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.probe.drawing import table
-from harness.probe.events import Kind
-from harness.runner import cellspec
+from harness.probe.recording.events import Kind
+from harness.probe.workloads.drawing import table
+from harness.runner.prepare import cellspec
 from tests.ab.repository import make_repository
 from tests.cli.project import ROOT, harness
 from tests.runner.running import Site, outcomes_of

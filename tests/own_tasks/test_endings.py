@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ExitCode
-from harness.probe.events import RAISED, Kind, UnitFlag, id_bytes, name_parts
-from harness.probe.ids import namer, new_tag
-from harness.probe.recorder import Recorder
-from harness.results.eventlog import all_of_kind
-from harness.results.mix import Mix
-from harness.results.record import BlockRecord
-from harness.runner.first_calls import raising_parts
+from harness.probe.recording.events import RAISED, Kind, UnitFlag, id_bytes, name_parts
+from harness.probe.recording.ids import namer, new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.results.events.eventlog import all_of_kind
+from harness.results.events.mix import Mix
+from harness.results.record.run import BlockRecord
+from harness.runner.prepare.first_calls import raising_parts
 from tests.runner.running import Ended, Site, outcomes_of
 
 PROJECT = Path(__file__).parent / "project"

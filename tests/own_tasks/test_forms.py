@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from harness.scenario.json_schema import schema_text
-from harness.scenario.own_task_models import OwnTaskWorkload
+from harness.scenario.files.json_schema import schema_text
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from tests.scenario.project import Project, make_project
 
 ISSUE = 'workloads: [{workload: {task: shop.tasks.resize, app: "shop.celery:app", args: [1]}}]'

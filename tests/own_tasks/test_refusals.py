@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe import own_app
+from harness.probe.own_app import application as own_app
 from tests.own_tasks.projects import Files
 from tests.runner.running import Ended, Site
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record.run import BlockRecord, RunRecord
 from tests.cli.project import ROOT, harness
 from tests.runner.running import Ended, Site, outcomes_of
 

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from harness.errors import ExitCode
-from harness.probe.drawing import table
+from harness.probe.workloads.drawing import table
 from tests.probe.live import free_port, valkey
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site, outcomes_of

@@ -18,11 +18,11 @@ from typing import Any
 
 import redis
 
-from harness.probe.events import Kind
-from harness.probe.registry import WORKLOADS
-from harness.probe.workloads import Group
-from harness.results.eventlog import Tail
-from harness.results.merge import Merged, merge
+from harness.probe.recording.events import Kind
+from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.tutorial import Group
+from harness.results.events.eventlog import Tail
+from harness.results.events.merge import Merged, merge
 
 PATIENCE_S = 150.0
 _ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}

@@ -15,11 +15,11 @@ from typing import Any
 from harness.probe import publishing
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
-from harness.probe.events import UnitFlag
-from harness.probe.ids import new_tag
-from harness.probe.recorder import Recorder
-from harness.probe.registry import WORKLOADS
-from harness.probe.units import UnitRunner
+from harness.probe.recording.events import UnitFlag
+from harness.probe.recording.ids import new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.units import UnitRunner
 
 
 def main(first_due_ns: int, paths: list[str]) -> None:

@@ -10,12 +10,12 @@ import sys
 
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
-from harness.probe.events import UnitFlag
-from harness.probe.ids import new_tag
-from harness.probe.recorder import Recorder
-from harness.probe.registry import WORKLOADS
-from harness.probe.units import UnitRunner
-from harness.probe.unwatched import senders_reply_to
+from harness.probe.loads.unwatched import senders_reply_to
+from harness.probe.recording.events import UnitFlag
+from harness.probe.recording.ids import new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.units import UnitRunner
 
 
 def main() -> None:

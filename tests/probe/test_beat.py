@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.probe.events import Kind
-from harness.probe.ids import BEAT, first_unit, new_tag
-from harness.probe.window import Window
-from harness.results.eventlog import Tail
-from harness.results.merge import MISSING, merge
-from harness.results.periodic import begins_in, fires_in
+from harness.probe.loads.window import Window
+from harness.probe.recording.events import Kind
+from harness.probe.recording.ids import BEAT, first_unit, new_tag
+from harness.results.block.periodic import begins_in, fires_in
+from harness.results.events.eventlog import Tail
+from harness.results.events.merge import MISSING, merge
 from tests.probe.live import Site, valkey, wait_for
 
 EVERY_S = 0.1

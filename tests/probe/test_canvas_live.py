@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Kind, Outcome
-from harness.probe.registry import WORKLOADS
-from harness.results.eventlog import Tail
-from harness.results.ledger import BlockEnd, Final, settle
-from harness.results.merge import MISSING, Merged
+from harness.probe.recording.events import Kind, Outcome
+from harness.probe.workloads.registry import WORKLOADS
+from harness.results.block.ledger import BlockEnd, Final, settle
+from harness.results.events.eventlog import Tail
+from harness.results.events.merge import MISSING, Merged
 from tests.probe.live import Site, Talk, client, valkey, wait_for, worker
 from tests.probe.test_live import (
     assert_complete_and_ordered,

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.events import (
+from harness.probe.recording.events import (
     RECORD_BYTES,
     REFUSALS,
     SQS_REQUESTS,

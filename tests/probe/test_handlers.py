@@ -16,9 +16,9 @@ from celery.app import trace
 from celery.utils.dispatch import Signal
 from celery.utils.dispatch import signal as dispatching
 
-from harness.probe.events import TIMED_SIGNALS
-from harness.probe.handlers import Handlers
-from harness.probe.recorder import Recorder
+from harness.probe.recording.events import TIMED_SIGNALS
+from harness.probe.recording.handlers import Handlers
+from harness.probe.recording.recorder import Recorder
 from harness.results.diagnoses.clues import Clues, Raised, clues_in
 
 

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe import loads
-from harness.probe.events import Outcome, UnitFlag, id_bytes
-from harness.probe.ids import (
+from harness.probe.loads import shapes as loads
+from harness.probe.loads.open_loop import OpenLoop, Sent
+from harness.probe.loads.pacer import Pacer, Phase, arrivals
+from harness.probe.recording.events import Outcome, UnitFlag, id_bytes
+from harness.probe.recording.ids import (
     BEAT,
     MOST_UNITS,
     UNITS_PER_CLIENT,
@@ -24,11 +26,9 @@ from harness.probe.ids import (
     namer,
     new_tag,
 )
-from harness.probe.open_loop import OpenLoop, Sent
-from harness.probe.pacer import Pacer, Phase, arrivals
-from harness.probe.units import Published, UnitRunner
-from harness.probe.workloads import Workload
-from harness.scenario.bounds import MOST_UNITS as MOST_PLANNED
+from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.units import Published, UnitRunner
+from harness.scenario.plan.bounds import MOST_UNITS as MOST_PLANNED
 
 NO_WORKLOAD = cast(Workload, None)
 END = first_unit(2)

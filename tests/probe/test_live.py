@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import redis
 
-from harness.probe.events import Kind, Outcome
-from harness.results.eventlog import Tail
-from harness.results.figures import Outcomes
-from harness.results.ledger import BlockEnd, settle
-from harness.results.merge import MISSING, Merged
+from harness.probe.recording.events import Kind, Outcome
+from harness.results.block.ledger import BlockEnd, settle
+from harness.results.events.eventlog import Tail
+from harness.results.events.merge import MISSING, Merged
+from harness.results.record.distributions import Outcomes
 from tests.probe.live import Site, Talk, client, valkey, wait_for, worker
 
 POOLS = ("prefork", "threads", "gevent", "solo")

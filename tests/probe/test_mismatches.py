@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.probe.drawing import Failure
-from harness.probe.mismatches import Mismatches, in_words
-from harness.probe.workloads import WORKLOADS, OneOf
+from harness.probe.workloads.drawing import Failure
+from harness.probe.workloads.mismatches import Mismatches, in_words
+from harness.probe.workloads.tutorial import WORKLOADS, OneOf
 
 
 class Hostile:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from harness.probe.events import Outcome
+from harness.probe.recording.events import Outcome
 from harness.services.provide import Services
 from tests.probe.live import Site, valkey, wait_for, worker
 from tests.probe.test_live import TUTORIAL, count_stored, new_site, settle_down

@@ -19,11 +19,11 @@ import redis
 from celery import Celery
 from celery.app.task import Context
 
-from harness.clients.process import Client
+from harness.conversation import Client
 from harness.errors import ClientError
-from harness.probe.events import Kind, Outcome, name_of
-from harness.results.eventlog import all_of_kind, ident_of
-from harness.runner import cellspec
+from harness.probe.recording.events import Kind, Outcome, name_of
+from harness.results.events.eventlog import all_of_kind, ident_of
+from harness.runner.prepare import cellspec
 from harness.services.provide import Services
 from harness.workspace import Workspace
 from tests.probe.live import Site, free_port, valkey, wait_for

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.pacer import Arrival, Pacer, Phase, arrivals, phases_of, share
+from harness.probe.loads.pacer import Arrival, Pacer, Phase, arrivals, phases_of, share
 
 RATES = st.floats(0.5, 400)
 PHASES = st.lists(

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 
 from harness.probe import tasks
-from harness.probe.events import Outcome
+from harness.probe.recording.events import Outcome
 from tests.probe.live import Site, client, valkey, worker
 from tests.probe.test_live import count_stored, new_site, settle_down
 

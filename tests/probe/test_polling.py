@@ -11,12 +11,12 @@ import pytest
 from celery import Celery
 from celery.backends.base import Backend
 
-from harness.probe.events import Outcome
-from harness.probe.polling import Polling
-from harness.probe.recorder import Recorder
-from harness.probe.sightings import Sightings
-from harness.probe.watching import Troubles
-from harness.probe.workloads import Add
+from harness.probe.recording.events import Outcome
+from harness.probe.recording.recorder import Recorder
+from harness.probe.watching.base import Troubles
+from harness.probe.watching.polling import Polling
+from harness.probe.watching.sightings import Sightings
+from harness.probe.workloads.tutorial import Add
 from tests.probe.live import Site
 from tests.probe.watched import Paper, sightings_in
 

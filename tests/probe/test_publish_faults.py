@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import redis
 
-from harness.results.figures import Outcomes
-from harness.results.ledger import BlockEnd, settle
-from harness.results.merge import MISSING
+from harness.results.block.ledger import BlockEnd, settle
+from harness.results.events.merge import MISSING
+from harness.results.record.distributions import Outcomes
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, worker
 from tests.probe.test_live import new_site, settle_down

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.probe.events import HEADER_BYTES, RECORD, RECORD_BYTES, Kind, UnitFlag, id_bytes
-from harness.probe.ids import namer
-from harness.probe.published import Publication, PublishedUnits
+from harness.probe.loads.published import Publication, PublishedUnits
+from harness.probe.recording.events import (
+    HEADER_BYTES,
+    RECORD,
+    RECORD_BYTES,
+    Kind,
+    UnitFlag,
+    id_bytes,
+)
+from harness.probe.recording.ids import namer
 
 TAG, OTHER = 0x1234567890AB8DEF, 0x1234567890AB8DEE
 ROOM = 5000

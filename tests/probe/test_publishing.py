@@ -17,11 +17,11 @@ import boto3
 import pytest
 import redis
 
-from harness.probe.events import Kind, Outcome
-from harness.results.eventlog import Tail, all_of_kind
-from harness.results.figures import Outcomes
-from harness.results.ledger import BlockEnd, settle
-from harness.results.merge import Merged
+from harness.probe.recording.events import Kind, Outcome
+from harness.results.block.ledger import BlockEnd, settle
+from harness.results.events.eventlog import Tail, all_of_kind
+from harness.results.events.merge import Merged
+from harness.results.record.distributions import Outcomes
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.probe.test_live import new_site, settle_down

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from harness.errors import RecordError
-from harness.probe import recorder as recorder_module
-from harness.probe.events import HEADER_BYTES, NO_ID, RECORD_BYTES, Kind
-from harness.probe.recorder import Recorder
-from harness.results.eventlog import Tail, chunks, logs_in, read
+from harness.probe.recording import recorder as recorder_module
+from harness.probe.recording.events import HEADER_BYTES, NO_ID, RECORD_BYTES, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.results.events.eventlog import Tail, chunks, logs_in, read
 
 FIRST_BYTES = HEADER_BYTES + (1 << 13) * RECORD_BYTES
 """Size of a fresh file: room for the first 8192 records."""
@@ -225,7 +225,7 @@ def test_fork_while_another_thread_grows(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from harness.probe.recorder import Recorder
+from harness.probe.recording.recorder import Recorder
 recorder = Recorder(sys.argv[1], "client")
 number = 0
 while True:
@@ -332,7 +332,7 @@ def test_tail_counts_each_record_once_while_it_grows(tmp_path: Path) -> None:
 
 DISK_FULL = """
 import errno, os, resource, sys
-from harness.probe.recorder import Recorder
+from harness.probe.recording.recorder import Recorder
 recorder = Recorder(sys.argv[1], "client")
 if len(sys.argv) > 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))

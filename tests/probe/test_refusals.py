@@ -12,8 +12,8 @@ from celery.exceptions import InvalidTaskError
 from celery.worker.consumer import Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from harness.probe import attach
-from harness.probe.events import NO_ID, REFUSALS, Kind, id_bytes
+from harness.probe.recording import attach
+from harness.probe.recording.events import NO_ID, REFUSALS, Kind, id_bytes
 
 TASK_ID = str(uuid.uuid4())
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.resp import Replies, ReplyError
+from harness.probe.watching.resp import Replies, ReplyError
 
 REPLY = st.recursive(
     st.none() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=40),

@@ -12,13 +12,14 @@ from celery import Celery
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.probe import schedules, tasks
-from harness.probe.events import Outcome
-from harness.probe.ids import BEAT, MOST_UNITS, first_unit
-from harness.probe.units import judge_value
-from harness.probe.window import Window
-from harness.probe.workloads import WORKLOADS
-from harness.scenario.load_models import MOST_CLIENTS
+from harness.probe import tasks
+from harness.probe.loads.window import Window
+from harness.probe.recording.events import Outcome
+from harness.probe.recording.ids import BEAT, MOST_UNITS, first_unit
+from harness.probe.workloads import schedules
+from harness.probe.workloads.tutorial import WORKLOADS
+from harness.probe.workloads.units import judge_value
+from harness.scenario.models.loads import MOST_CLIENTS
 
 SECOND = 1_000_000_000
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.probe.events import NO_ID, SQS_REQUESTS, Kind
-from harness.probe.recorder import Recorder
-from harness.results.eventlog import all_of_kind
-from harness.results.requests import requests_in
-from harness.runner.costs import Costs, ServerCost, fields
-from harness.scenario.prices import list_prices
+from harness.probe.recording.events import NO_ID, SQS_REQUESTS, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.results.costs.requests import requests_in
+from harness.results.events.eventlog import all_of_kind
+from harness.runner.measuring.costs import Costs, ServerCost, fields
+from harness.scenario.vendors.prices import list_prices
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.services.cases import SQS, target_of

@@ -13,7 +13,7 @@ import pytest
 import redis
 from celery import Celery, group
 
-from harness.probe.unwatched import senders_reply_to
+from harness.probe.loads.unwatched import senders_reply_to
 from harness.services.provide import Services
 from tests.probe.live import valkey
 from tests.services.cases import RABBITMQ

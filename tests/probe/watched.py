@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.probe.events import Kind, UnitFlag, id_bytes
-from harness.probe.ids import namer, new_tag
-from harness.probe.recorder import Recorder
-from harness.results.eventlog import EVENT, Events, logs_in, read
+from harness.probe.recording.events import Kind, UnitFlag, id_bytes
+from harness.probe.recording.ids import namer, new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.results.events.eventlog import EVENT, Events, logs_in, read
 from tests.probe.live import Site, Talk, probe_process
 
 LIMIT_S = 30.0

@@ -9,8 +9,8 @@ import pytest
 from pytest_benchmark.utils import get_machine_id
 
 from harness.report.registry import render
-from harness.results.record import RunRecord
-from harness.results.store import read_run
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
 from tests.pytest_plugin.project import ROOT, Ended, Project
 from tests.report import records
 

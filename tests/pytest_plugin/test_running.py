@@ -10,7 +10,7 @@ import pytest
 from harness.errors import RecordError, UsageError
 from harness.pytest_plugin.running import Choices, HarnessRun, measure
 from harness.pytest_plugin.selecting import with_bases
-from harness.results.record import RunRecord
+from harness.results.record.run import RunRecord
 from tests.exports.exported import judged_run
 from tests.pytest_plugin.project import Project
 from tests.report import records

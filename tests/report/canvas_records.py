@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.results.figures import Outcomes
-from harness.results.record import RunRecord
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import RunRecord
 from tests.report.records import block, cell, run, spread_around, warning
 
 

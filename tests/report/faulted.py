@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.results.fault_records import FaultLevel, FaultRecord, PromiseRecord, Trouble
-from harness.results.figures import LossReasons, Outcomes
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record.distributions import LossReasons, Outcomes
+from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
+from harness.results.record.run import BlockRecord, RunRecord
 from tests.report.records import block, cell, run
 
 LEVEL = FaultLevel(units=75, p99_s=0.118, back_limit_s=0.177, late_limit_s=0.036)

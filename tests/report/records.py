@@ -7,10 +7,16 @@ from typing import Any
 
 import duckdb
 
-from harness.results.environment_records import Environment, Server
-from harness.results.figures import PHASES, Distribution, LossReasons, Outcomes
-from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
-from harness.results.record import BlockRecord, CellRecord, RecordedWarning, RunRecord, RunStatus
+from harness.results.record.distributions import PHASES, Distribution, LossReasons, Outcomes
+from harness.results.record.environment import Environment, Server
+from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record.run import (
+    BlockRecord,
+    CellRecord,
+    RecordedWarning,
+    RunRecord,
+    RunStatus,
+)
 
 VALKEY = Server(
     service="redis",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.results.periodic_record import Periodic
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record.periodic import Periodic
+from harness.results.record.run import BlockRecord, RunRecord
 from tests.report.records import block, cell, run, spread_around
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from harness.results.figures import Distribution
-from harness.results.record import BlockRecord, CellRecord, RunRecord
-from harness.runner.depth import write as write_depth
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
+from harness.runner.measuring.depth import write as write_depth
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run
 

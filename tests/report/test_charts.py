@@ -9,17 +9,17 @@ from typing import Any
 import altair
 import pytest
 
-from harness.report.answers import answers
-from harness.report.cells import RunView, view_of
 from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
-from harness.results.compare import compare_run
-from harness.results.comparison import GateResult
-from harness.results.record import RunRecord
-from harness.results.store import read_run
-from harness.scenario.gates import parse_gate
+from harness.report.view.answers import answers
+from harness.report.view.cells import RunView, view_of
+from harness.results.judge.compare import compare_run
+from harness.results.record.comparison import GateResult
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
+from harness.scenario.models.gates import parse_gate
 from tests.cli.project import ROOT
 from tests.compare.runs import ratio_run
 from tests.report import records

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.as_csv import COLUMNS
-from harness.report.cells import RunView, view_of
-from harness.report.content import content_of
-from harness.report.cost_tables import cost_tables
-from harness.report.look import Look
+from harness.report.formats.as_csv import COLUMNS
 from harness.report.registry import RENDERERS, Format, render
-from harness.report.tables import tables
-from harness.results.pooled import PooledCell
-from harness.results.record import RunRecord
-from harness.results.store import RunFolder, read_run
-from harness.results.unfinished import Unfinished
+from harness.report.tables.costs import cost_tables
+from harness.report.tables.main import tables
+from harness.report.view.cells import RunView, view_of
+from harness.report.view.content import content_of
+from harness.report.words.look import Look
+from harness.results.block.unfinished import Unfinished
+from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import PooledCell
+from harness.results.store.run_folders import RunFolder, read_run
 from tests.report import records
 from tests.report.records import block, cell, run, spread_around, warning
 

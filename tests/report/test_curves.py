@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.results.curves import NINES, Samples, distribution_curve, percentile_curve
-from harness.results.store import read_run
+from harness.results.samples.curves import NINES, Samples, distribution_curve, percentile_curve
+from harness.results.store.run_folders import read_run
 from harness.stats.percentiles import nearest_rank
 from tests.cli.project import ROOT
 from tests.report.records import block

@@ -11,12 +11,12 @@ import pytest
 
 from harness.cli import INTERRUPTED, PIPE_CLOSED
 from harness.errors import ExitCode
-from harness.report.as_csv import COLUMNS
-from harness.report.warnings import WARNINGS
-from harness.results.record import RunRecord
-from harness.results.store import read_run
-from harness.results.views import TABLES
-from harness.scenario.loader import check_file
+from harness.report.formats.as_csv import COLUMNS
+from harness.report.words.warnings import WARNINGS
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
+from harness.results.store.views import TABLES
+from harness.scenario.plan.loader import check_file
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results/reference"

@@ -15,15 +15,15 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.pytest_plugin.running import HarnessRun
-from harness.report.answers import answers
-from harness.report.cells import RunView, view_of
 from harness.report.index.overview import overview
-from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format
-from harness.results.catalog import scan
-from harness.results.compare import compare_run
-from harness.results.gates import MeasuredRun, evaluate
-from harness.results.record import RunRecord
+from harness.report.view.answers import answers
+from harness.report.view.cells import RunView, view_of
+from harness.report.words.look import Look
+from harness.results.judge.compare import compare_run
+from harness.results.judge.gates import MeasuredRun, evaluate
+from harness.results.record.run import RunRecord
+from harness.results.store.catalog import scan
 from tests.compare.runs import ratio_run
 from tests.history.stores import asked, levels, plain_run, store
 from tests.report import records

@@ -9,15 +9,15 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.errors import ExitCode
-from harness.report.as_text import as_text
-from harness.report.cells import view_of
 from harness.report.exports.rounds import healthy, troubles_of
-from harness.report.fault_words import FAULTS, promise_words
-from harness.report.look import Look
-from harness.results.fault_records import Trouble
-from harness.results.promises import ABOUT, promise_for
-from harness.results.record import RecordedWarning, RunRecord
-from harness.results.unfinished import Unfinished
+from harness.report.formats.as_text import as_text
+from harness.report.view.cells import view_of
+from harness.report.words.faults import FAULTS, promise_words
+from harness.report.words.look import Look
+from harness.results.block.unfinished import Unfinished
+from harness.results.faults.promises import ABOUT, promise_for
+from harness.results.record.faults import Trouble
+from harness.results.record.run import RecordedWarning, RunRecord
 from tests.report.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
 from tests.report.records import block, cell, run
 from tests.results.made_blocks import CONFIG

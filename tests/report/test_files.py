@@ -15,11 +15,11 @@ from markdown_it import MarkdownIt
 
 from harness.cli.report_files import leave_report_files
 from harness.errors import ExitCode, RecordError
-from harness.report.cells import Spread, view_of
-from harness.report.files import write_files
+from harness.report.formats.files import write_files
+from harness.report.formats.illustrated import MOST_IMAGES, illustrated
 from harness.report.html import libraries as module
-from harness.report.illustrated import MOST_IMAGES, illustrated
-from harness.results.store import RunFolder, read_run
+from harness.report.view.cells import Spread, view_of
+from harness.results.store.run_folders import RunFolder, read_run
 from tests.cli.project import ROOT, harness
 from tests.report import records
 from tests.report.stored import sampled_run
@@ -178,7 +178,7 @@ def test_a_bug_in_a_report_is_told_and_passed_over(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("of a chart")
 
-    monkeypatch.setattr("harness.report.files.write_files", broken)
+    monkeypatch.setattr("harness.report.formats.files.write_files", broken)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     leave_report_files(records.tutorial_run(), tmp_path, quiet=True)

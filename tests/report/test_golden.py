@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.cells import view_of
-from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format
-from harness.results.pooled import PooledCell
-from harness.results.record import RunRecord
+from harness.report.view.cells import view_of
+from harness.report.words.look import Look
+from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import PooledCell
 from tests.report import canvas_records, records
 from tests.report.faulted import faulty_run
 from tests.report.schedule_records import schedule_run

@@ -13,10 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from harness.report.cells import view_of
-from harness.report.escaping import markdown_block, markdown_code, markdown_text, spreadsheet_text
-from harness.report.look import Look
 from harness.report.registry import RENDERERS, Format
+from harness.report.view.cells import view_of
+from harness.report.words.escaping import (
+    markdown_block,
+    markdown_code,
+    markdown_text,
+    spreadsheet_text,
+)
+from harness.report.words.look import Look
 from tests.report import records
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from harness.report.cells import view_of
-from harness.report.content import content_of
 from harness.report.html.libraries import within_script
 from harness.report.html.page import as_html
-from harness.report.look import Look
-from harness.results.record import RunRecord
+from harness.report.view.cells import view_of
+from harness.report.view.content import content_of
+from harness.report.words.look import Look
+from harness.results.record.run import RunRecord
 from tests.cli.project import ROOT
 from tests.report import records
 from tests.report.test_charts import compared_run

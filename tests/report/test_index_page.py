@@ -11,11 +11,11 @@ import pytest
 
 from harness.report.index.overview import overview
 from harness.report.index.page import HEIGHT, WIDTH, page, sparkline
-from harness.results.catalog import scan
-from harness.results.compare import compare_run
-from harness.results.comparison import GateResult
-from harness.results.figures import Outcomes
-from harness.results.record import RunRecord
+from harness.results.judge.compare import compare_run
+from harness.results.record.comparison import GateResult
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import RunRecord
+from harness.results.store.catalog import scan
 from tests.cli.project import harness
 from tests.compare.runs import ratio_run
 from tests.history.stores import levels, paired_run, plain_run, store, with_packages

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.results.liveness import is_being_written
+from harness.results.store.liveness import is_being_written
 
 
 def test_a_folder_without_a_writer(tmp_path: Path) -> None:

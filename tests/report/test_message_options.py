@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from harness.report.cells import view_of
-from harness.report.message_options import message_option_tables
-from harness.results.figures import Distribution
-from harness.results.pooled import pooled
-from harness.results.record import BlockRecord, RunRecord
-from harness.results.shape import steps_of
+from harness.report.tables.messages import message_option_tables
+from harness.report.view.cells import view_of
+from harness.results.events.shape import steps_of
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.samples.pooled import pooled
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run
 

@@ -18,11 +18,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness.report.charts.theme import DARK, LIGHT
 from harness.report.html.page import as_html
-from harness.report.look import Look
 from harness.report.registry import view_stored
-from harness.results.figures import Outcomes
-from harness.results.record import RunRecord
-from harness.results.store import read_run
+from harness.report.words.look import Look
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT
 from tests.report import records
 from tests.report.stored import MS, sampled_run

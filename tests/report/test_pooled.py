@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.results.figures import Distribution
-from harness.results.pooled import pooled
-from harness.results.record import BlockRecord, RunRecord
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.samples.pooled import pooled
 from harness.stats.percentiles import describe
 from tests.report.records import block, cell, run, write_units
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from harness.report.cells import view_of
-from harness.report.look import Look
-from harness.report.plots import bars, histogram, shares_bar
+from harness.report.formats.plots import bars, histogram, shares_bar
+from harness.report.formats.summary_view import as_summary_view
 from harness.report.registry import view_stored
-from harness.report.summary_view import as_summary_view
-from harness.results.record import RunRecord
-from harness.results.store import read_run
+from harness.report.view.cells import view_of
+from harness.report.words.look import Look
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT, harness
 from tests.report import records
 
@@ -84,7 +84,7 @@ def test_every_cell_and_every_warning_of_the_report_is_there() -> None:
 
 
 def test_the_newest_run_is_shown_by_default(tmp_path: Path) -> None:
-    from harness.results.store import RunFolder  # noqa: PLC0415 - of this test only
+    from harness.results.store.run_folders import RunFolder  # noqa: PLC0415 - of this test only
 
     for short in ("000001", "000002"):
         record = records.tutorial_run().model_copy(

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.report.cells import counts_of
-from harness.report.warnings import WARNINGS, warning_detail, warning_sentence
-from harness.report.wording import STAGES, outcome_words, server_words, trouble_words
+from harness.report.view.cells import counts_of
+from harness.report.words.warnings import WARNINGS, warning_detail, warning_sentence
+from harness.report.words.wording import STAGES, outcome_words, server_words, trouble_words
 from harness.results.diagnoses import DIAGNOSES
-from harness.results.figures import LossReasons, Outcomes
+from harness.results.record.distributions import LossReasons, Outcomes
 from tests.report.records import MINISTACK, RABBITMQ, VALKEY, block
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from harness.probe.events import (
+from harness.probe.recording.events import (
     HEADER,
     HEADER_BYTES,
     MAGIC,
@@ -22,7 +22,7 @@ from harness.probe.events import (
     UnitFlag,
     id_bytes,
 )
-from harness.probe.ids import WHOLE, namer
+from harness.probe.recording.ids import WHOLE, namer
 
 Record = tuple[int, bytes, int, int, int, int]
 """kind, id, time_ns, unit, position, flags: the order of `Recorder.record`."""

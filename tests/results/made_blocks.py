@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.probe.events import HEADER, HEADER_BYTES, MAGIC, RECORD, Kind, Outcome
-from harness.results.fault_notes import FaultNote
-from harness.results.fault_records import FaultRecord
-from harness.results.faulted import aftermath, with_faults, with_orphans
-from harness.results.ledger import BlockEnd, Final
-from harness.results.merge import merge
-from harness.results.ran_with import ran_or_planned
-from harness.results.shape import BlockShape
-from harness.results.summary import Digest, digest
+from harness.probe.recording.events import HEADER, HEADER_BYTES, MAGIC, RECORD, Kind, Outcome
+from harness.results.block.ledger import BlockEnd, Final
+from harness.results.block.summary import Digest, digest
+from harness.results.events.merge import merge
+from harness.results.events.ran_with import ran_or_planned
+from harness.results.events.shape import BlockShape
+from harness.results.faults.notes import FaultNote
+from harness.results.faults.of_a_block import aftermath, with_faults, with_orphans
+from harness.results.record.faults import FaultRecord
 from tests.results.histories import ident_of
 
 BEGIN_NS = 1_000_000_000_000

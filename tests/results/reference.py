@@ -6,8 +6,8 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from harness.probe.events import Kind, Outcome, UnitFlag
-from harness.results.ledger import BlockEnd
+from harness.probe.recording.events import Kind, Outcome, UnitFlag
+from harness.results.block.ledger import BlockEnd
 from tests.results.histories import History, Look, Record, Task, Unit
 
 FAR = ("never_received", "received_not_started", "started_not_finished")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from harness.probe.events import Kind
-from harness.results.fault_notes import FaultNote
+from harness.probe.recording.events import Kind
+from harness.results.faults.notes import FaultNote
 from tests.results.made_blocks import MadeBlock, note, ns
 
 BROKEN = ("kill_broker", "restart_broker", "reset_network")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, OTHER_MAIN, MadeBlock, note, ns
 from tests.results.test_faults import KILL, steady
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.probe.events import Kind, Outcome, UnitFlag
-from harness.results.ledger import BlockEnd, Final, settle
-from harness.results.merge import Merged
-from harness.results.phases import phases
-from harness.results.shape import BlockShape
-from harness.results.summary import digest
-from harness.results.timeline import timeline
+from harness.probe.recording.events import Kind, Outcome, UnitFlag
+from harness.results.block.ledger import BlockEnd, Final, settle
+from harness.results.block.phases import phases
+from harness.results.block.summary import digest
+from harness.results.block.timeline import timeline
+from harness.results.events.merge import Merged
+from harness.results.events.shape import BlockShape
 from tests.results.histories import History, Record, Task, Unit, ident_of
 from tests.results.test_truth import merged_from
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.report.cells import view_of
-from harness.report.warnings import capacity_words
-from harness.report.wording import overload_sentence, range_words, stopped_words
-from harness.results.capacity import Need, saturation_range, with_capacity
-from harness.results.load_records import LoadPhaseRecord, Saturation, SaturationStep
-from harness.results.merge import MISSING, Tasks
-from harness.results.record import RecordedWarning
+from harness.report.view.cells import view_of
+from harness.report.words.warnings import capacity_words
+from harness.report.words.wording import overload_sentence, range_words, stopped_words
+from harness.results.costs.capacity import Need, saturation_range, with_capacity
+from harness.results.events.merge import MISSING, Tasks
+from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record.run import RecordedWarning
 from tests.report.records import block, cell, run
 
 

@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Outcome, UnitFlag
-from harness.probe.ids import WHOLE
+from harness.probe.recording.events import Outcome, UnitFlag
+from harness.probe.recording.ids import WHOLE
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.summary import digest
 from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
-from harness.results.ledger import BlockEnd
-from harness.results.merge import merge
-from harness.results.mix import Mix
-from harness.results.shape import BlockShape
-from harness.results.summary import digest
-from harness.scenario.configuration import Configuration, Worker
-from harness.scenario.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
-from harness.scenario.load_models import ClosedLoad
-from harness.scenario.models import Cell, Measure
-from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.scenario.tracking_models import TrackingWorkload
-from harness.scenario.workload_models import AddWorkload, GroupWorkload
+from harness.results.events.merge import merge
+from harness.results.events.mix import Mix
+from harness.results.events.shape import BlockShape
+from harness.scenario.models.configuration import Configuration, Worker
+from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.models.scenario import Cell, Measure
+from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
+from harness.scenario.workloads.models import AddWorkload, GroupWorkload
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.tracking import TrackingWorkload
 from tests.results.histories import History, Record, Task, Unit, ident_of
 
 ROOT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from celery.exceptions import Ignore, Reject, Retry
 
-from harness.probe.attach import _replaces
-from harness.probe.events import REPLACED, Kind, Outcome
-from harness.results.executions import Ending
-from harness.results.merge import MISSING, merge
-from harness.results.phases import phases
+from harness.probe.recording.attach import _replaces
+from harness.probe.recording.events import REPLACED, Kind, Outcome
+from harness.results.block.phases import phases
+from harness.results.events.executions import Ending
+from harness.results.events.merge import MISSING, merge
 from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, MadeBlock, Read
 
 

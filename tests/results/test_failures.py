@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.events import (
+from harness.probe.recording.events import (
     HEADER,
     HEADER_BYTES,
     MAGIC,
@@ -20,9 +20,9 @@ from harness.probe.events import (
     name_of,
     name_parts,
 )
-from harness.results.ledger import BlockEnd
-from harness.results.merge import Merged, merge
-from harness.results.summary import digest
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.summary import digest
+from harness.results.events.merge import Merged, merge
 from tests.results.histories import ident_of
 from tests.results.made_blocks import SHAPE
 

@@ -9,19 +9,19 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from harness.probe.events import Kind
-from harness.report.warnings import warning_detail
-from harness.results.fault_notes import FaultNote
-from harness.results.fault_records import FaultLevel, Trouble
-from harness.results.ledger import BlockEnd
-from harness.results.merge import MISSING
-from harness.results.promises import ABOUT, promise_for
-from harness.results.record import BlockRecord
-from harness.results.recovery import Units, level_before, recovery
-from harness.scenario.configuration import Configuration, provided
-from harness.scenario.endpoints import Provider
-from harness.scenario.fault_models import Fault
-from harness.scenario.load_models import kinds
+from harness.probe.recording.events import Kind
+from harness.report.words.warnings import warning_detail
+from harness.results.block.ledger import BlockEnd
+from harness.results.events.merge import MISSING
+from harness.results.faults.notes import FaultNote
+from harness.results.faults.promises import ABOUT, promise_for
+from harness.results.faults.recovery import Units, level_before, recovery
+from harness.results.record.faults import FaultLevel, Trouble
+from harness.results.record.run import BlockRecord
+from harness.scenario.models.configuration import Configuration, provided
+from harness.scenario.models.faults import Fault
+from harness.scenario.models.loads import kinds
+from harness.scenario.vendors.endpoints import Provider
 from tests.results.made_blocks import (
     CHILD,
     CONFIG,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.report.cells import view_of
-from harness.results.compare import compare_run, compare_runs
-from harness.results.identity import key_of, matched
-from harness.results.record import CellRecord, RunRecord
+from harness.report.view.cells import view_of
+from harness.results.judge.compare import compare_run, compare_runs
+from harness.results.judge.identity import key_of, matched
+from harness.results.record.run import CellRecord, RunRecord
 from tests.history.stores import asked, configured, paired_run
 from tests.report.records import cell, run
 

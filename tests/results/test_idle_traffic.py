@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.probe.events import NO_ID, Kind
-from harness.probe.recorder import Recorder
-from harness.results.idle_traffic import Look, idle_traffic
-from harness.results.merge import merge
+from harness.probe.recording.events import NO_ID, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.results.costs.idle_traffic import Look, idle_traffic
+from harness.results.events.merge import merge
 from tests.results.histories import ident_of
 
 MS = 1_000_000

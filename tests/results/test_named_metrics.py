@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.results.figures import Distribution
-from harness.results.named_metrics import metric_named, unit_of
-from harness.results.periodic_record import Periodic
-from harness.results.record import BlockRecord
-from harness.results.spreads import SPREADS, spread_of
+from harness.results.judge.named_metrics import metric_named, unit_of
+from harness.results.record.distributions import Distribution
+from harness.results.record.periodic import Periodic
+from harness.results.record.run import BlockRecord
+from harness.results.samples.spreads import SPREADS, spread_of
 
 BLOCK = BlockRecord(
     number=0,

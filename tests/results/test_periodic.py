@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.probe.events import NO_ID, Kind, UnitFlag
-from harness.probe.ids import BEAT, first_unit, ident_maker, new_tag
-from harness.probe.recorder import Recorder
-from harness.results.merge import MISSING, merge
-from harness.results.periodic import (
+from harness.probe.recording.events import NO_ID, Kind, UnitFlag
+from harness.probe.recording.ids import BEAT, first_unit, ident_maker, new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.results.block.periodic import (
     Fires,
     Schedule,
     kept_interval,
     kept_schedule,
     schedule_warnings,
 )
-from harness.results.periodic_record import Periodic
+from harness.results.events.merge import MISSING, merge
+from harness.results.record.periodic import Periodic
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.probe.ran_with import FILE_PREFIX
-from harness.results.promises import promise_for
-from harness.results.ran_with import RanWith, ran_or_planned, reports_in
+from harness.probe.recording.ran_with import FILE_PREFIX
+from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
+from harness.results.faults.promises import promise_for
 
 SAID = {"pool": "prefork", "concurrency": 4, "least_concurrency": 4, "prefetch_count": 4}
 

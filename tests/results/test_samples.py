@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from harness.probe.events import Outcome, UnitFlag, id_bytes
-from harness.probe.ids import namer, new_tag
-from harness.results import samples
-from harness.results.ledger import BlockEnd, Stage, settle
-from harness.results.merge import MISSING, Merged, merge
-from harness.results.periodic import Fires
-from harness.results.phases import phases
+from harness.probe.recording.events import Outcome, UnitFlag, id_bytes
+from harness.probe.recording.ids import namer, new_tag
+from harness.results.block.ledger import BlockEnd, Stage, settle
+from harness.results.block.periodic import Fires
+from harness.results.block.phases import phases
+from harness.results.events.merge import MISSING, Merged, merge
+from harness.results.samples import writing as samples
 from tests.results.histories import History, Task, Unit, histories
 from tests.results.reference import verdicts
 

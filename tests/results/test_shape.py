@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probe.registry import WORKLOADS
-from harness.results.record import CellRecord
-from harness.results.shape import shape_of
-from harness.scenario.canvas_models import (
+from harness.probe.workloads.registry import WORKLOADS
+from harness.results.events.shape import shape_of
+from harness.results.record.run import CellRecord
+from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.canvas import (
     ChordWorkload,
     ChunksWorkload,
     MapWorkload,
     NestedWorkload,
     StarmapWorkload,
 )
-from harness.scenario.tracking_models import TrackingWorkload
-from harness.scenario.workload_base import WorkloadBase
-from harness.scenario.workload_models import (
+from harness.scenario.workloads.models import (
     AddWorkload,
     ChainWorkload,
     GroupWorkload,
     HeavyTaskWorkload,
 )
+from harness.scenario.workloads.tracking import TrackingWorkload
 
 
 @pytest.mark.parametrize(

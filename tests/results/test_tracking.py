@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from harness.probe.events import MOST_LOOKS, Kind, Outcome, UnitFlag, looks_fields
-from harness.results import samples
-from harness.results.ledger import BlockEnd
-from harness.results.merge import MISSING, NOT_TOLD, Merged
-from harness.results.shape import BlockShape
-from harness.results.summary import digest
+from harness.probe.recording.events import MOST_LOOKS, Kind, Outcome, UnitFlag, looks_fields
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.summary import digest
+from harness.results.events.merge import MISSING, NOT_TOLD, Merged
+from harness.results.events.shape import BlockShape
+from harness.results.samples import writing as samples
 from tests.results.histories import History, Record, Task, Unit, ident_of
 from tests.results.test_samples import TRACKING_COLUMNS
 from tests.results.test_truth import merged_from

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.probe.events import (
+from harness.probe.recording.events import (
     NO_ID,
     RAISED,
     TIMED_SIGNALS,
@@ -18,17 +18,17 @@ from harness.probe.events import (
     Reception,
     UnitFlag,
 )
-from harness.probe.recorder import Recorder
-from harness.report.warnings import warning_detail
+from harness.probe.recording.recorder import Recorder
+from harness.report.words.warnings import warning_detail
 from harness.results.diagnoses.clues import Child, Held, Raised, Unlocked, clues_in
-from harness.results.eventlog import EVENT, Events
-from harness.results.merge import MISSING, Times
-from harness.results.mix import Mix
-from harness.scenario.configuration import Worker
-from harness.scenario.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
-from harness.scenario.message_options import MessageOptions
-from harness.scenario.own_task_models import OwnTaskWorkload, Part
-from harness.scenario.workload_models import AddWorkload
+from harness.results.events.eventlog import EVENT, Events
+from harness.results.events.merge import MISSING, Times
+from harness.results.events.mix import Mix
+from harness.scenario.models.configuration import Worker
+from harness.scenario.models.messages import MessageOptions
+from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
+from harness.scenario.workloads.models import AddWorkload
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
 from tests.results.histories import Record, Task, Unit, ident_of
 from tests.results.test_diagnoses import ADD, MS, told
 

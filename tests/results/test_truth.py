@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import RecordError
-from harness.probe.events import Outcome, UnitFlag
-from harness.probe.ids import WHOLE
-from harness.results import eventlog
-from harness.results.ledger import BlockEnd, Final, Ledger, settle
-from harness.results.merge import MISSING, Merged, merge
-from harness.results.phases import phases
-from harness.results.shape import BlockShape
-from harness.results.summary import digest
+from harness.probe.recording.events import Outcome, UnitFlag
+from harness.probe.recording.ids import WHOLE
+from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
+from harness.results.block.phases import phases
+from harness.results.block.summary import digest
+from harness.results.events import eventlog
+from harness.results.events.merge import MISSING, Merged, merge
+from harness.results.events.shape import BlockShape
 from tests.results.histories import History, Look, Task, Unit, histories, ident_of
 from tests.results.reference import (
     Verdict,

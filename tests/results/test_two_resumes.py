@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RecordError
-from harness.results import store
-from harness.results.store import RunFolder
+from harness.results.store import run_folders as store
+from harness.results.store.run_folders import RunFolder
 
 
 def test_the_second_of_two_resumes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

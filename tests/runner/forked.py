@@ -17,7 +17,11 @@ from subprocess import TimeoutExpired
 
 PRELOADED = (
     *("harness.cli.run", "harness.cli.resume", "harness.cli.report", "harness.cli.check"),
-    *("harness.cli.watching.lines", "harness.report.as_text", "harness.report.files"),
+    *(
+        "harness.cli.watching.lines",
+        "harness.report.formats.as_text",
+        "harness.report.formats.files",
+    ),
 )
 
 

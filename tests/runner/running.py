@@ -16,11 +16,11 @@ import duckdb
 import psutil
 import yaml
 
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.processes import is_alive
-from harness.results.eventlog import Tail
-from harness.results.record import BlockRecord, RunRecord
-from harness.results.store import read_run
+from harness.results.events.eventlog import Tail
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.store.run_folders import read_run
 from harness.workspace import MARK
 from tests.runner.forked import Command
 

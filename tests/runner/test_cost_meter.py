@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from harness.results.idle_traffic import idle_traffic
-from harness.runner import costs
-from harness.runner.costs import CostMeter
-from harness.scenario.prices import list_prices
+from harness.results.costs.idle_traffic import idle_traffic
+from harness.runner.measuring import costs
+from harness.runner.measuring.costs import CostMeter
+from harness.scenario.vendors.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace
 from tests.runner.running import wait_for

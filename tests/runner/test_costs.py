@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from harness.errors import ExitCode
-from harness.results.record import BlockRecord, CellRecord
+from harness.results.record.run import BlockRecord, CellRecord
 from tests.runner.outside import OwnedRedis
 from tests.runner.running import Ended, Site, make_site
 

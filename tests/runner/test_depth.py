@@ -13,9 +13,9 @@ from celery import Celery
 
 from harness.clock import monotonic_ns
 from harness.errors import ServiceError
-from harness.runner import depth
-from harness.runner.depth import DepthSampler
-from harness.scenario.configuration import Configuration
+from harness.runner.measuring import depth
+from harness.runner.measuring.depth import DepthSampler
+from harness.scenario.models.configuration import Configuration
 from harness.services.base import Namespace
 from harness.services.provide import Services
 from tests.runner.running import wait_for

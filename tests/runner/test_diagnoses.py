@@ -9,8 +9,8 @@ import pytest
 
 from harness.results.diagnoses import Evidence
 from harness.results.diagnoses.polling import CHORD_GET_ASKS_PARENTS
-from harness.results.figures import Distribution
-from harness.scenario.loader import load_plan
+from harness.results.record.distributions import Distribution
+from harness.scenario.plan.loader import load_plan
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Kind, id_bytes, name_parts
-from harness.probe.recorder import Recorder
-from harness.results.shape import shape_of
-from harness.results.unfinished import Unfinished, unfinished
-from harness.runner import drain as drain_module
-from harness.runner.drain import QUIET_S, Drain
-from harness.runner.session import quiet_s
-from harness.scenario.loader import load_plan
+from harness.probe.recording.events import Kind, id_bytes, name_parts
+from harness.probe.recording.recorder import Recorder
+from harness.results.block.unfinished import Unfinished, unfinished
+from harness.results.events.shape import shape_of
+from harness.runner.sessions import drain as drain_module
+from harness.runner.sessions.drain import QUIET_S, Drain
+from harness.runner.sessions.session import quiet_s
+from harness.scenario.plan.loader import load_plan
 from tests.results.test_shape import cell_of
 from tests.runner.running import Site
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
-from harness.results.record import BlockRecord
+from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRedis
 from tests.runner.running import Ended, Site
 

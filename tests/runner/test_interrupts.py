@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.runner.interrupts import Interrupts
+from harness.runner.telling.interrupts import Interrupts
 
 PROGRAM = """
 import os, signal, sys
-from harness.runner.interrupts import Interrupts
+from harness.runner.telling.interrupts import Interrupts
 
 def say(*words):
     print(*words, flush=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.results.record import RunRecord
-from harness.results.store import RUN_FILE, read_run
+from harness.results.record.run import RunRecord
+from harness.results.store.run_folders import RUN_FILE, read_run
 from tests.runner.running import Running, Site, is_refused, listening_ports, outcomes_of, wait_for
 
 MOMENTS = int(os.environ.get("HARNESS_KILLS", "3"))

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
-from harness.results.record import BlockRecord
+from harness.results.record.run import BlockRecord
 from harness.services.sweep import sweep
 from harness.workspace import MARK
 from tests.runner.outside import Owned, OwnedRedis

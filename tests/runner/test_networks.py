@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from tests.runner.running import Ended, Site, wait_for
 from tests.services.wiring import devices, missing_netem, missing_wires, wires_of
 
@@ -34,7 +34,9 @@ def with_stand_in(site: Site) -> None:
 
 def wires(site: Site) -> set[str]:
     """Of the network that a run of the site has now."""
-    proxies = [one for one in site.family() if "harness.services.proxy" in one.cmdline()]
+    proxies = [
+        one for one in site.family() if "harness.services.bad_network.proxy" in one.cmdline()
+    ]
     return {name for proxy in proxies for name in wires_of(proxy.pid)}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.probe.events import Kind
-from harness.results.record import BlockRecord
+from harness.probe.recording.events import Kind
+from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from tests.runner.outside import Owned
 from tests.runner.running import Ended, Site, outcomes_of, wait_for
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from tests.runner.outside import OwnedRedis
 from tests.runner.running import Ended, Site, outcomes_of, wait_for
 

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from harness.probe.events import FaultStep, Kind
-from harness.results.eventlog import Tail, all_of_kind
+from harness.crew.workers import Workers
+from harness.probe.recording.events import FaultStep, Kind
+from harness.results.events.eventlog import Tail, all_of_kind
 from harness.runner.faults.engine import (
     Armed,
     Deed,
@@ -23,8 +24,7 @@ from harness.runner.faults.engine import (
 )
 from harness.runner.faults.planned import PlannedFault
 from harness.runner.faults.workers import PoolChildKill
-from harness.scenario.fault_models import KillPoolChild
-from harness.workers.process import Workers
+from harness.scenario.models.faults import KillPoolChild
 from tests.runner.running import wait_for
 
 

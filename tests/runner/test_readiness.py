@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from harness.probe.events import NO_ID, Kind
-from harness.probe.recorder import Recorder
-from harness.runner.readiness import wait_ready
-from harness.scenario.configuration import Worker
+from harness.probe.recording.events import NO_ID, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.runner.sessions.readiness import wait_ready
+from harness.scenario.models.configuration import Worker
 
 
 class SlowToHandOut:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.results.figures import PHASES, Distribution
-from harness.results.record import BlockRecord, CellRecord
+from harness.results.record.distributions import PHASES, Distribution
+from harness.results.record.run import BlockRecord, CellRecord
 from tests.runner.running import ROOT, Ended, Site, make_site, outcomes_of
 
 UNITS = 50

@@ -9,9 +9,9 @@ import pytest
 
 from harness.environments import OWN
 from harness.errors import ExitCode, ServiceError
-from harness.results.record import BlockRecord
-from harness.runner import results_left
-from harness.scenario.loader import load_plan
+from harness.results.record.run import BlockRecord
+from harness.runner.measuring import results_left
+from harness.scenario.plan.loader import load_plan
 from harness.services.base import Stored
 from harness.workspace import Workspace
 from tests.runner.running import ROOT, Ended, Site, make_site

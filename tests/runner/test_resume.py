@@ -10,13 +10,13 @@ import pytest
 
 from harness.affinity import ANYWHERE
 from harness.errors import ExitCode, RecordError
-from harness.probe.events import Kind
-from harness.results.record import RecordedWarning, RunRecord
-from harness.results.store import RunFolder, read_run
-from harness.runner.environment import fingerprint
+from harness.probe.recording.events import Kind
+from harness.results.record.run import RecordedWarning, RunRecord
+from harness.results.store.run_folders import RunFolder, read_run
+from harness.runner.prepare.environment import fingerprint
+from harness.runner.prepare.stored_plan import plan_of
 from harness.runner.run import RunOptions, planned
-from harness.runner.stored_plan import plan_of
-from harness.scenario.loader import load_plan, yaml_files
+from harness.scenario.plan.loader import load_plan, yaml_files
 from tests.runner.running import ROOT, Ended, Site, outcomes_of, wait_for
 
 TWO_BLOCKS = {"duration": "2s", "warmup": 0, "blocks": 2}

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.events import Kind
-from harness.results.store import read_run
-from harness.runner.disk import RESERVE_BYTES, DiskGuard, free_bytes
+from harness.probe.recording.events import Kind
+from harness.results.store.run_folders import read_run
+from harness.runner.prepare.disk import RESERVE_BYTES, DiskGuard, free_bytes
 from tests.runner.running import Ended, Site, outcomes_of, wait_for
 
 SECRET = "pw-4711-of-nobody"  # what must not be said
@@ -93,7 +93,7 @@ def test_the_disk_is_looked_at_twice_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_ns, free = [0], [RESERVE_BYTES]
-    monkeypatch.setattr("harness.runner.disk.free_bytes", lambda _: free[0])
+    monkeypatch.setattr("harness.runner.prepare.disk.free_bytes", lambda _: free[0])
     guard = DiskGuard(tmp_path, lambda: now_ns[0])
     assert guard.trouble() == ""
     free[0] -= 1

@@ -10,11 +10,11 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
-from harness.results.eventlog import Tail
-from harness.results.periodic_record import Periodic
-from harness.results.record import BlockRecord
+from harness.results.events.eventlog import Tail
+from harness.results.record.periodic import Periodic
+from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Running, Site, outcomes_of, wait_for
 

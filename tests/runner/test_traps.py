@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import ExitCode
-from harness.results.record import BlockRecord
+from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import Ended, Site
 from tests.runner.test_diagnoses import SOON, assert_told_of_the_first_only

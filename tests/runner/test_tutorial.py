@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.probe.drawing import Failure
-from harness.probe.workloads import WORKLOADS
+from harness.probe.workloads.drawing import Failure
+from harness.probe.workloads.tutorial import WORKLOADS
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import ROOT, Ended, Site, outcomes_of
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InvalidInput
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Plan
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.loader import load_plan
 
 CONFIGURATION = "name: c\nbroker: {service: redis}\nbackend: {service: redis}\n"
 SCENARIO = "name: s\nconfigurations: [c]\nworkloads: [add]\nloads: [closed]\nmeasure: {units: 5}\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.loader import load_plan
-from harness.scenario.service_tables import BACKENDS
-from harness.scenario.tracking_models import TrackingWorkload
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.workloads.tracking import TrackingWorkload
 from tests.scenario.project import Project
 
 ROOT = Path(__file__).parents[2]

@@ -9,17 +9,17 @@ import pytest
 from celery.app.defaults import DEFAULTS, SETTING_KEYS
 from celery.bin.worker import worker
 
-from harness.probe.celery_sources import installed, understood_by
-from harness.scenario.celery_settings import OWNED, settings_problems
-from harness.scenario.celery_since import since
-from harness.scenario.document import Document, Mark, Spot
-from harness.scenario.transport_options import (
+from harness.probe.own_app.celery_sources import installed, understood_by
+from harness.scenario.files.document import Document, Mark, Spot
+from harness.scenario.settings.celery_settings import OWNED, settings_problems
+from harness.scenario.settings.celery_since import since
+from harness.scenario.settings.worker_options import worker_option_problems
+from harness.scenario.vendors.transport_options import (
     AMOUNTS,
     OWNED_OPTIONS,
     SWITCHES,
     TRANSPORT_OPTIONS,
 )
-from harness.scenario.worker_options import worker_option_problems
 from tests.scenario.project import CONFIGURATION, Project
 
 HERE = Mark("f", 1, 1)

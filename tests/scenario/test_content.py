@@ -9,7 +9,7 @@ import kombu.serialization
 import pytest
 from kombu.exceptions import SerializerNotInstalled
 
-from harness.scenario.content import added_settings, content_installation
+from harness.scenario.settings.serializers import added_settings, content_installation
 from tests.scenario.project import CONFIGURATION, Project
 
 

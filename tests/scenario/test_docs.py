@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 from harness.cli.listing import TOPICS
-from harness.scenario.configuration import Configuration, Worker
-from harness.scenario.endpoints import Backend, Broker
-from harness.scenario.fields import Frozen
-from harness.scenario.load_models import Load, LoadPhase, kinds
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Measure, Scenario
-from harness.scenario.transport_options import OWNED_OPTIONS
-from harness.scenario.workload_models import Workload
+from harness.scenario.files.fields import Frozen
+from harness.scenario.models.configuration import Configuration, Worker
+from harness.scenario.models.loads import Load, LoadPhase, kinds
+from harness.scenario.models.scenario import Measure, Scenario
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.vendors.endpoints import Backend, Broker
+from harness.scenario.vendors.transport_options import OWNED_OPTIONS
+from harness.scenario.workloads.models import Workload
 from tests.scenario.project import Project
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")

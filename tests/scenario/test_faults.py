@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.runner.faults.planned import planned
-from harness.scenario.fault_models import KillWorker, StopWorker
-from harness.scenario.faulty_loads import faults_of, network_by
+from harness.scenario.checks.faulty_loads import faults_of, network_by
+from harness.scenario.models.faults import KillWorker, StopWorker
 from tests.scenario.project import Project
 
 RATE = "loads: [{load: rate, rate: 50/s}]"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.json_schema import KINDS, Kind, file_name, schema_text
-from harness.scenario.loader import check_file, yaml_files
+from harness.scenario.files.json_schema import KINDS, Kind, file_name, schema_text
+from harness.scenario.plan.loader import check_file, yaml_files
 from tests.scenario.project import Project
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.loader import check_file
+from harness.scenario.plan.loader import check_file
 from tests.scenario import malformed
 from tests.scenario.project import CONFIGURATION, Project
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scenario.identity import cell_key, work_key
-from harness.scenario.judging import place_of
-from harness.scenario.pairing import UnknownBaseError, default_base, paired_cells
-from harness.scenario.value_words import canonical, words_of
+from harness.scenario.checks.judging import place_of
+from harness.scenario.plan.identity import cell_key, work_key
+from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
+from harness.scenario.plan.value_words import canonical, words_of
 from tests.scenario.project import Project
 
 GOSSIP, MINGLE = "--without-gossip", "--without-mingle"

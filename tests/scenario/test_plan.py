@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InvalidInput
-from harness.scenario.judging import place_of
-from harness.scenario.load_models import ClosedLoad
-from harness.scenario.loader import load_plan
-from harness.scenario.models import Plan, Scenario
-from harness.scenario.pairing import paired_cells
-from harness.scenario.workload_models import AddWorkload, GroupWorkload
+from harness.scenario.checks.judging import place_of
+from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.models.scenario import Plan, Scenario
+from harness.scenario.plan.loader import load_plan
+from harness.scenario.plan.pairing import paired_cells
+from harness.scenario.workloads.models import AddWorkload, GroupWorkload
 from tests.scenario.project import CONFIGURATION, Project
 
 EXTERNAL = (

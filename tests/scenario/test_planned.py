@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.scenario.configuration import Worker
-from harness.scenario.planned import planned_worker
+from harness.scenario.models.configuration import Worker
+from harness.scenario.settings.planned import planned_worker
 
 
 def of(*options: str, settings: dict[str, Any] | None = None, **fields: Any) -> Any:

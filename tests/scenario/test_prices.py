@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.loader import check_file
-from harness.scenario.price_models import Prices, SqsPrices
-from harness.scenario.prices import list_prices
+from harness.scenario.plan.loader import check_file
+from harness.scenario.vendors.price_models import Prices, SqsPrices
+from harness.scenario.vendors.prices import list_prices
 from tests.scenario.project import Project
 
 OWN = "sqs: {standard_dollars_per_million: 1, fifo_dollars_per_million: 2.5}"

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InvalidInput, Problem
-from harness.scenario.document import Document, Mark
-from harness.scenario.loader import check_file, load_plan, yaml_files
-from harness.scenario.models import Plan
-from harness.scenario.yaml12 import parse
+from harness.scenario.files.document import Document, Mark
+from harness.scenario.files.yaml12 import parse
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.loader import check_file, load_plan, yaml_files
 from tests.scenario.project import CONFIGURATION, SCENARIO, Project
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.scenario.document import Mark
-from harness.scenario.secrets import expand, expand_tree, secret_problems, variables
-from harness.scenario.yaml12 import parse
+from harness.scenario.files.document import Mark
+from harness.scenario.files.secrets import expand, expand_tree, secret_problems, variables
+from harness.scenario.files.yaml12 import parse
 
 ENVIRON = {"A": "1", "B_2": "two ${A}"}
 

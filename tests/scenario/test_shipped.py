@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InvalidInput
-from harness.scenario.loader import check_file, load_configuration, load_plan, yaml_files
-from harness.scenario.models import Plan
-from harness.scenario.workload_models import ChainWorkload
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.loader import check_file, load_configuration, load_plan, yaml_files
+from harness.scenario.workloads.models import ChainWorkload
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*yaml_files(ROOT / "configs"), *yaml_files(ROOT / "scenarios")]

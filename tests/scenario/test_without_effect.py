@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InvalidInput
-from harness.scenario.loader import load_plan
+from harness.scenario.plan.loader import load_plan
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "scenarios" / "smoke.yaml"

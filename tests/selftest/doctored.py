@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.probe.ids import namer, new_tag
-from harness.results.figures import PHASES, Outcomes
+from harness.probe.recording.ids import namer, new_tag
+from harness.results.record.distributions import PHASES, Outcomes
 from harness.selftest.inside import Stall
 from harness.selftest.samples import Taken
 from harness.selftest.stall import Stalls

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from harness.cli import cli
 from harness.errors import ExitCode
-from harness.results.store import read_run
+from harness.results.store.run_folders import read_run
 from harness.selftest import checks
 from harness.selftest.finding import Finding
 from harness.workspace import MARK

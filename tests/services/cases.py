@@ -15,8 +15,8 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 import boto3
 import redis
 
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import (
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import (
     NoBackend,
     RabbitmqBroker,
     RedisBackend,

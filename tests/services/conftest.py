@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.configuration import Configuration
+from harness.scenario.models.configuration import Configuration
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace
 from tests.services.cases import (

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.services.redis_server import embedded_binary
+from harness.services.redis.server import embedded_binary
 
 
 def main() -> int:

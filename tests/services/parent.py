@@ -10,7 +10,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from harness.scenario.configuration import Configuration
+from harness.scenario.models.configuration import Configuration
 from harness.services.provide import provide
 from harness.workspace import open_workspace
 

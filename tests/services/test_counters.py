@@ -11,7 +11,7 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 import pytest
 import redis
 
-from harness.scenario.configuration import Configuration
+from harness.scenario.models.configuration import Configuration
 from harness.services.base import Target
 from harness.services.provide import Services
 from tests.services.cases import RABBITMQ, REDIS, REDIS_SERVER, SQS, Case, target_of

@@ -13,15 +13,15 @@ import pytest
 
 from harness.errors import ServiceError
 from harness.processes import Process
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import (
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import (
     RabbitmqBroker,
     RedisBackend,
     RedisBroker,
     RpcBackend,
     SqsBroker,
 )
-from harness.services.local import free_ports
+from harness.services.hosting.local import free_ports
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace
 from tests.services.cases import NO_BACKEND, RABBITMQ, REDIS, Case, target_of

@@ -16,10 +16,10 @@ from typing import Literal
 import pytest
 
 from harness.errors import ServiceError
-from harness.services.network import BadNetwork, Conditions
+from harness.services.bad_network.network import BadNetwork, Conditions
+from harness.services.bad_network.proxy import Proxy
+from harness.services.bad_network.round_trips import round_trips_s
 from harness.services.provide import Services
-from harness.services.proxy import Proxy
-from harness.services.round_trips import round_trips_s
 from harness.workspace import Workspace
 from tests.services.cases import RABBITMQ, REDIS, target_of
 

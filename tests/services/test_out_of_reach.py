@@ -12,13 +12,14 @@ import psutil
 import pytest
 
 from harness.errors import ServiceError
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import MemcachedBackend, PostgresqlBackend, RedisBroker
-from harness.services import mysql, unprivileged
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import MemcachedBackend, PostgresqlBackend, RedisBroker
 from harness.services.doctor import examine
-from harness.services.postgresql import find_programs
+from harness.services.hosting import unprivileged
+from harness.services.hosting.unprivileged import OutOfReachError, closed_by
 from harness.services.provide import provide
-from harness.services.unprivileged import OutOfReachError, closed_by
+from harness.services.sql import mysql
+from harness.services.sql.postgresql import find_programs
 from harness.workspace import open_workspace
 
 pytestmark = pytest.mark.skipif(
@@ -117,7 +118,7 @@ def test_nowhere_to_copy_to_is_no_missing_package(
 ) -> None:
     """Installing it once more would not help, and the doctor does not advise it."""
     monkeypatch.setattr(unprivileged, "_roots", lambda _: iter([home / "tmp"]))
-    monkeypatch.setattr("harness.services.postgresql._DEBIAN", home / "none")
+    monkeypatch.setattr("harness.services.sql.postgresql._DEBIAN", home / "none")
     found = {finding.name: finding for finding in examine(environ)}
     for name in ("postgresql", "memcached", "mariadb"):
         assert not found[name].usable, name

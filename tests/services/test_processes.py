@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.crew.workers import Fall
 from harness.processes import (
     Process,
     SpawnError,
@@ -24,7 +25,6 @@ from harness.processes import (
     wait_ended,
 )
 from harness.services.redaction import redact
-from harness.workers.process import Fall
 
 DEADLINE_S = 10.0
 FAMILY = """

@@ -26,11 +26,11 @@ import psutil
 import pytest
 
 from harness.errors import ClientError, ServiceError
-from harness.scenario.configuration import Configuration
-from harness.services.network import BadNetwork, Conditions, netem
+from harness.scenario.models.configuration import Configuration
+from harness.services.bad_network.network import BadNetwork, Conditions, netem
+from harness.services.bad_network.round_trips import round_trips_s
+from harness.services.bad_network.wires import trouble
 from harness.services.provide import Services
-from harness.services.round_trips import round_trips_s
-from harness.services.wires import trouble
 from harness.workspace import Workspace
 from tests.services.cases import RABBITMQ, REDIS, target_of
 from tests.services.wiring import (
@@ -254,7 +254,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
             f"--bounding-set=-{right}",
             sys.executable,
             "-m",
-            "harness.services.wires",
+            "harness.services.bad_network.wires",
         ]
         said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
         assert f"takes root, with CAP_{right.upper()}" in said
@@ -271,7 +271,7 @@ def test_a_network_that_cannot_be_made_leaves_no_process(
     environ = {**os.environ, "PATH": str(tmp_path)}
     with pytest.raises(ClientError, match="no `ip` on PATH"):
         BadNetwork.start(environ, tmp_path, workspace, "netem")
-    assert "harness.services.proxy" not in {
+    assert "harness.services.bad_network.proxy" not in {
         word for child in psutil.Process().children() for word in child.cmdline()
     }
 

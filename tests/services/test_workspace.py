@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.runner.preflight import others_measuring
+from harness.runner.prepare.preflight import others_measuring
 from harness.workspace import dead_workspaces, living_workspaces, open_workspace
 
 

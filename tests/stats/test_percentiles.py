@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.results.figures import Distribution
+from harness.results.record.distributions import Distribution
 from harness.stats.percentiles import QUANTILES, describe, nearest_rank
 
 EXACT = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.probe.events import Kind, Outcome, UnitFlag, id_bytes
-from harness.probe.ids import WHOLE, ident_maker, namer, new_tag
-from harness.probe.recorder import Recorder
-from harness.results.shape import BlockShape
+from harness.probe.recording.events import Kind, Outcome, UnitFlag, id_bytes
+from harness.probe.recording.ids import WHOLE, ident_maker, namer, new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.results.events.shape import BlockShape
 
 MS = 1_000_000
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.results.activity import Activity
-from harness.results.environment_records import Server
-from harness.results.record import RunRecord
-from harness.runner.events import (
+from harness.results.events.activity import Activity
+from harness.results.record.environment import Server
+from harness.results.record.run import RunRecord
+from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
     EnvironmentBuilds,
@@ -21,11 +21,11 @@ from harness.runner.events import (
     Swept,
     Tick,
 )
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import RedisBackend, RedisBroker
-from harness.scenario.load_models import ClosedLoad
-from harness.scenario.models import Cell, Measure
-from harness.scenario.workload_models import AddWorkload
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.models.scenario import Cell, Measure
+from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.workloads.models import AddWorkload
 from tests.report import records
 from tests.report.records import block, cell, run
 

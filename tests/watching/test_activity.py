@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.probe.events import HEADER_BYTES, RECORD_BYTES, Kind, Outcome, UnitFlag
-from harness.probe.ids import first_unit
-from harness.results.activity import ActivityMeter
-from harness.results.following import Follower
+from harness.probe.recording.events import HEADER_BYTES, RECORD_BYTES, Kind, Outcome, UnitFlag
+from harness.probe.recording.ids import first_unit
+from harness.results.events.activity import ActivityMeter
+from harness.results.events.following import Follower
 from tests.watching.logs import MS, Writers, shape
 
 SECOND = 1000 * MS

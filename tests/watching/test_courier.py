@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.record import RunRecord
-from harness.runner.courier import Courier, Followed, Standing
-from harness.runner.events import (
+from harness.results.record.run import RunRecord
+from harness.runner.forecast import Forecast
+from harness.runner.telling.courier import Courier, Followed, Standing
+from harness.runner.telling.events import (
     BlockStarts,
     Event,
     Goal,
@@ -19,7 +20,6 @@ from harness.runner.events import (
     Swept,
     Tick,
 )
-from harness.runner.forecast import Forecast
 from tests.report import records
 from tests.watching.logs import MS, Writers, shape
 from tests.watching.scenes import CELL

@@ -9,8 +9,15 @@ import pytest
 
 from harness.cli.watching.lines import TICK_S, Lines
 from harness.cli.watching.words import rough, stage_words
-from harness.runner.events import BlockEnded, BlockStarts, Event, Goal, RunPlanned, ServersReady
-from harness.scenario.bounds import AtMost
+from harness.runner.telling.events import (
+    BlockEnded,
+    BlockStarts,
+    Event,
+    Goal,
+    RunPlanned,
+    ServersReady,
+)
+from harness.scenario.plan.bounds import AtMost
 from tests.report.records import block
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.results.store import read_run
+from harness.results.store.run_folders import read_run
 from tests.runner.conftest import site as site  # noqa: PLC0414 - a fixture
 from tests.runner.running import PATIENCE_S, ROOT, Site
 

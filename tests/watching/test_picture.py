@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.cli.watching.live import LiveView, Scene, picture
-from harness.runner.events import BlockStarts, Event
+from harness.runner.telling.events import BlockStarts, Event
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from harness.runner.events import Listener
+from harness.runner.telling.events import Listener
 
 
 @contextmanager

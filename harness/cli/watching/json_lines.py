@@ -9,9 +9,9 @@ from typing import Annotated, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from harness.results.figures import Outcomes
-from harness.results.record import BlockStatus, RunStatus
-from harness.runner.events import (
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import BlockStatus, RunStatus
+from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
     EnvironmentBuilds,

@@ -16,8 +16,8 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
-from harness.results.emulators import labelled
-from harness.runner.events import (
+from harness.results.judge.emulators import labelled
+from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
     EnvironmentBuilds,
@@ -27,7 +27,7 @@ from harness.runner.events import (
     Swept,
     Tick,
 )
-from harness.scenario.wording import printable
+from harness.scenario.files.wording import printable
 from harness.units import format_duration
 
 TICK_S = 2.0

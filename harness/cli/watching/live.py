@@ -21,10 +21,10 @@ from rich.text import Text
 
 from harness.cli.watching.lines import Lines
 from harness.cli.watching.words import place_of, rate_words, rough, stage_words, troubles_of
-from harness.report.history import sparkline
-from harness.results.activity import without_rates
-from harness.results.record import RunRecord
-from harness.runner.events import (
+from harness.report.tables.history import sparkline
+from harness.results.events.activity import without_rates
+from harness.results.record.run import RunRecord
+from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
     Event,
@@ -33,7 +33,7 @@ from harness.runner.events import (
     StageBegins,
     Tick,
 )
-from harness.scenario.wording import printable
+from harness.scenario.files.wording import printable
 from harness.units import format_number
 
 TICK_S = 1.0

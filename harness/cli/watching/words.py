@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from harness.report.cells import counts_of
-from harness.report.wording import outcome_words, server_words
-from harness.results.record import BlockRecord, RunRecord
-from harness.runner.events import BlockStarts, Tick
-from harness.scenario.bounds import AtMost
-from harness.scenario.wording import printable
+from harness.report.view.cells import counts_of
+from harness.report.words.wording import outcome_words, server_words
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.runner.telling.events import BlockStarts, Tick
+from harness.scenario.files.wording import printable
+from harness.scenario.plan.bounds import AtMost
 from harness.units import format_duration, format_number
 
 _AS_MEANT = ("ok", "failed as meant")

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from celery import Celery
 
-from harness.probe.events import UnitFlag
 from harness.probe.publishing.batch import Batch
 from harness.probe.publishing.one_by_one import OneByOne
 from harness.probe.publishing.prebuilt import Prebuilt
-from harness.probe.units import Published, UnitRunner
-from harness.probe.workloads import Workload
+from harness.probe.recording.events import UnitFlag
+from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.units import Published, UnitRunner
 
 
 class Publisher(Protocol):

@@ -8,11 +8,11 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe.events import UnitFlag
 from harness.probe.publishing.reaching import Reach
 from harness.probe.publishing.stamps import Stamps
-from harness.probe.units import Published, UnitRunner
-from harness.probe.workloads import Workload
+from harness.probe.recording.events import UnitFlag
+from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.units import Published, UnitRunner
 
 _MOST_UNITS = 500
 _MOST_BYTES = 4 << 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.probe.events import UnitFlag
-from harness.probe.units import Published, UnitRunner
-from harness.probe.workloads import Workload
+from harness.probe.recording.events import UnitFlag
+from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.units import Published, UnitRunner
 
 
 class OneByOne:

@@ -12,7 +12,6 @@ from typing import Any
 
 from celery import Celery
 
-from harness.probe.events import Kind, UnitFlag
 from harness.probe.publishing.amqp_rendering import MessageRenderer, message_renderer
 from harness.probe.publishing.catching import catch_amqp, catch_redis, catch_sqs
 from harness.probe.publishing.reaching import Reach
@@ -28,8 +27,9 @@ from harness.probe.publishing.sending import (
     SqsSender,
 )
 from harness.probe.publishing.stamps import Stamps
-from harness.probe.units import Published, UnitRunner
-from harness.probe.workloads import Workload
+from harness.probe.recording.events import Kind, UnitFlag
+from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.units import Published, UnitRunner
 
 _SAMPLED = (0, 1, 2, 10, 123_456)
 """Two to find what differs, the others to see that it was understood: more digits, among others."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from kombu.messaging import Producer
 
-from harness.probe.ids import namer, new_tag
-from harness.probe.workloads import Workload
+from harness.probe.recording.ids import namer, new_tag
+from harness.probe.workloads.tutorial import Workload
 
 
 @dataclass(frozen=True)

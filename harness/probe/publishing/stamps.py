@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from itertools import repeat
 
-from harness.probe.events import Kind, UnitFlag
-from harness.probe.units import UnitRunner
+from harness.probe.recording.events import Kind, UnitFlag
+from harness.probe.workloads.units import UnitRunner
 
 
 class Stamps:

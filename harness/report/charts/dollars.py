@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import (
     Chart,
     Columns,
@@ -17,7 +16,8 @@ from harness.report.charts.chart import (
 )
 from harness.report.charts.groups import groups
 from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
-from harness.report.cost_tables import price_words
+from harness.report.tables.costs import price_words
+from harness.report.view.cells import CellView
 
 _HEADS = {"cell": "cell", "dollars": "$ per million tasks"}
 _MOST_ROWS = 30

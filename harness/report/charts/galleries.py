@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.report.cells import CellView, RunView
 from harness.report.charts.chart import Chart, Gallery
 from harness.report.charts.dollars import dollar_charts
 from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
@@ -14,9 +13,10 @@ from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.series import blocks_drawn, cell_title, series_charts
 from harness.report.charts.stacks import cpu_charts, phase_charts
 from harness.report.charts.throughput import throughput_charts
-from harness.results.curves import Samples
-from harness.results.pooled import measured_blocks
-from harness.scenario.wording import listed
+from harness.report.view.cells import CellView, RunView
+from harness.results.samples.curves import Samples
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import listed
 
 _NO_SAMPLES = "Raw samples are not in the folder, or not as the record says."
 _SUBJECTS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.report.cells import CellView
 from harness.report.charts.theme import MOST_SERIES
-from harness.report.tables import grouped, row_label
-from harness.scenario.wording import printable
+from harness.report.tables.main import grouped, row_label
+from harness.report.view.cells import CellView
+from harness.scenario.files.wording import printable
 
 
 @dataclass(frozen=True)

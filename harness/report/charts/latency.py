@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Group, Member, groups
 from harness.report.charts.limits import (
@@ -17,8 +16,15 @@ from harness.report.charts.limits import (
     with_lines,
 )
 from harness.report.charts.lines import lines_and_points, log_axis
-from harness.results.curves import NINES, Curve, Samples, distribution_curve, percentile_curve
-from harness.results.pooled import measured_blocks
+from harness.report.view.cells import CellView
+from harness.results.samples.curves import (
+    NINES,
+    Curve,
+    Samples,
+    distribution_curve,
+    percentile_curve,
+)
+from harness.results.samples.pooled import measured_blocks
 
 _NAMED = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %"}
 _UNWATCHED = "publish call (or the moment a unit was due) to the end of its last task"

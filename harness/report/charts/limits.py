@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Member
-from harness.report.verdicts import in_units_of
-from harness.results.comparison import GateResult
-from harness.scenario.gates import Gate, GateSyntaxError, parse_gate
-from harness.scenario.wording import listed, printable
+from harness.report.tables.verdicts import in_units_of
+from harness.results.record.comparison import GateResult
+from harness.scenario.files.wording import listed, printable
+from harness.scenario.models.gates import Gate, GateSyntaxError, parse_gate
 
 DATA = "gates"
 """Name of the dataset in a chart."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Member
 from harness.report.charts.limits import (
@@ -18,11 +17,12 @@ from harness.report.charts.limits import (
 )
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
-from harness.report.wording import stopped_words
-from harness.results.load_records import Saturation
-from harness.results.record import BlockRecord
-from harness.scenario.gates import GateSyntaxError, parse_gate
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView
+from harness.report.words.wording import stopped_words
+from harness.results.record.loads import Saturation
+from harness.results.record.run import BlockRecord
+from harness.scenario.files.wording import printable
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.units import format_number
 
 _QUANTILES = ("p50", "p99")

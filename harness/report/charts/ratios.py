@@ -15,10 +15,10 @@ from harness.report.charts.chart import (
     told,
     wrapped,
 )
-from harness.report.verdicts import pair_words, verdict_words
-from harness.results.compare import pair_ratios
-from harness.results.comparison import Comparison, ComparisonReport
-from harness.results.record import RunRecord
+from harness.report.tables.verdicts import pair_words, verdict_words
+from harness.results.judge.compare import pair_ratios
+from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.run import RunRecord
 
 _HEADS = {"label": "comparison", "ratio": "ratio", "low": "interval from", "high": "to",
           "pairs": "pairs", "verdict": "verdict"}  # fmt: skip

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import Chart, Columns, Spec, Value
 from harness.report.charts.groups import Member, is_paced, marks_of
 from harness.report.charts.limits import NO_GATES, GateLines, across, positive, with_lines
 from harness.report.charts.lines import lines_and_points, log_axis
-from harness.results.curves import Samples, Series
-from harness.results.emulators import cell_label
-from harness.results.pooled import measured_blocks
-from harness.results.record import BlockRecord
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView
+from harness.results.judge.emulators import cell_label
+from harness.results.record.run import BlockRecord
+from harness.results.samples.curves import Samples, Series
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
 from harness.units import format_duration
 
 MOST_BLOCKS = 6

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import (
     FAINT_IF_EMULATED,
     Chart,
@@ -20,7 +19,8 @@ from harness.report.charts.chart import (
 )
 from harness.report.charts.groups import Group, groups
 from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
-from harness.results.figures import PHASES
+from harness.report.view.cells import CellView
+from harness.results.record.distributions import PHASES
 from harness.units import format_duration
 
 _MOST_ROWS = 30

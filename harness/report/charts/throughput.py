@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.cells import CellView
 from harness.report.charts.chart import (
     HOLLOW_IF_EMULATED,
     Chart,
@@ -20,7 +19,8 @@ from harness.report.charts.chart import (
 )
 from harness.report.charts.groups import Group, Member, groups, is_paced
 from harness.report.charts.limits import NO_GATES, GateLines, positive, upright, with_lines
-from harness.report.intervals import block_values, interval_of
+from harness.report.view.cells import CellView
+from harness.report.view.intervals import block_values, interval_of
 from harness.stats.paired import Estimate
 from harness.units import format_number
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 
-from harness.report.cells import CellView, RunView, Spread
 from harness.report.exports.rounds import exported_name, ledger_of
-from harness.report.look import Look
-from harness.results.pooled import measured_blocks
+from harness.report.view.cells import CellView, RunView, Spread
+from harness.report.words.look import Look
+from harness.results.samples.pooled import measured_blocks
 
 Metric = dict[str, float]
 _PERCENTILES = ("p50", "p95", "p99")

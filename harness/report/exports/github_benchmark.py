@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from harness.report.cells import CellView, RunView, Spread
 from harness.report.exports.rounds import (
     exported_name,
     ledger_of,
     remarks_of,
     warning_codes_of,
 )
-from harness.report.look import Look
-from harness.report.wording import outcome_words, server_words
+from harness.report.view.cells import CellView, RunView, Spread
+from harness.report.words.look import Look
+from harness.report.words.wording import outcome_words, server_words
 from harness.units import format_number
 
 Entry = dict[str, str | float]

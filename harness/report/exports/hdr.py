@@ -18,13 +18,13 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import exported_name, remarks_of
-from harness.report.look import Look
-from harness.report.wording import outcome_words
-from harness.results.pooled import measured_blocks, total_latencies_ns
-from harness.results.record import BlockRecord
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.words.look import Look
+from harness.report.words.wording import outcome_words
+from harness.results.record.run import BlockRecord
+from harness.results.samples.pooled import measured_blocks, total_latencies_ns
+from harness.scenario.files.wording import printable
 
 if TYPE_CHECKING:
     from hdrh.histogram import HdrHistogram

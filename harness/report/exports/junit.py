@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import (
     exported_name,
     healthy,
@@ -21,20 +20,21 @@ from harness.report.exports.rounds import (
     rounds_of,
     warning_codes_of,
 )
-from harness.report.look import Look
-from harness.report.verdicts import (
+from harness.report.tables.verdicts import (
     gate_failure,
     gate_words,
     verdict_cautions,
     verdict_words,
     where_words,
 )
-from harness.report.warnings import warning_sentence
-from harness.report.wording import outcome_words, server_words, state_sentence
-from harness.results.comparison import Comparison, ComparisonReport, GateResult
-from harness.results.emulators import labelled
-from harness.results.gates import failed_gates
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.words.look import Look
+from harness.report.words.warnings import warning_sentence
+from harness.report.words.wording import outcome_words, server_words, state_sentence
+from harness.results.judge.emulators import labelled
+from harness.results.judge.gates import failed_gates
+from harness.results.record.comparison import Comparison, ComparisonReport, GateResult
+from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
 Result = Literal["passed", "failure", "error", "skipped"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.report.as_markdown import FLAG, markdown_of
-from harness.report.cells import RunView
-from harness.report.content import Content, content_of
-from harness.report.look import Look
-from harness.report.tables import Section, Table
+from harness.report.formats.as_markdown import FLAG, markdown_of
+from harness.report.tables.main import Section, Table
+from harness.report.view.cells import RunView
+from harness.report.view.content import Content, content_of
+from harness.report.words.look import Look
 
 SUMMARY_BYTES = 1024 * 1024
 COMMENT_BYTES = 64 * 1024

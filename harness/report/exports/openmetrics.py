@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import exported_name, healthy
-from harness.report.look import Look
-from harness.results.emulators import labelled
-from harness.results.figures import Distribution
-from harness.results.pooled import measured_blocks
-from harness.results.record import BlockRecord
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.words.look import Look
+from harness.results.judge.emulators import labelled
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
 
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]

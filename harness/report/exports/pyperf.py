@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.report.cells import CellView, RunView
 from harness.report.exports.rounds import (
     Round,
     exported_name,
@@ -19,8 +18,9 @@ from harness.report.exports.rounds import (
     warning_codes_of,
     with_rounds,
 )
-from harness.report.look import Look
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.words.look import Look
+from harness.scenario.files.wording import printable
 
 FILE_VERSION = "1.0"
 Metadata = dict[str, str | int | float]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.report.cells import CellView, RunView
 from harness.report.exports.round_statistics import round_statistics
 from harness.report.exports.rounds import (
     details_of,
@@ -19,8 +18,9 @@ from harness.report.exports.rounds import (
     rounds_of,
     with_rounds,
 )
-from harness.report.look import Look
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.words.look import Look
+from harness.scenario.files.wording import printable
 
 FORMAT_VERSION = "5.3.1"
 """Release of pytest-benchmark whose files these are like."""

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import RecordError
-from harness.report.cells import CellView, RunView
-from harness.report.content import beside_units, beside_words
-from harness.report.warnings import warning_sentence
-from harness.report.wording import server_words, trouble_words
-from harness.results.emulators import cell_label
-from harness.results.pooled import measured_blocks
-from harness.scenario.wording import printable
+from harness.report.view.cells import CellView, RunView
+from harness.report.view.content import beside_units, beside_words
+from harness.report.words.warnings import warning_sentence
+from harness.report.words.wording import server_words, trouble_words
+from harness.results.judge.emulators import cell_label
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
 
 _ERROR_CHARACTERS = 200
 

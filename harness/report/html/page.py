@@ -10,19 +10,19 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
-from harness.report.answers import answers
-from harness.report.cells import RunView
 from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec, wrapped
 from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
-from harness.report.content import Content, content_of
 from harness.report.html.libraries import libraries
-from harness.report.ledger_table import ledger_table
-from harness.report.look import Look
-from harness.report.tables import OUTCOME, Table
-from harness.report.verdicts import verdict_tables
-from harness.results.record import RunRecord
-from harness.scenario.wording import printable
+from harness.report.tables.ledger import ledger_table
+from harness.report.tables.main import OUTCOME, Table
+from harness.report.tables.verdicts import verdict_tables
+from harness.report.view.answers import answers
+from harness.report.view.cells import RunView
+from harness.report.view.content import Content, content_of
+from harness.report.words.look import Look
+from harness.results.record.run import RunRecord
+from harness.scenario.files.wording import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,22 +12,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import RecordError, UsageError
-from harness.report.cells import CellView, Spread, counts_of, view_of
-from harness.report.verdicts import gate_counts, verdict_counts
-from harness.report.wording import outcome_words
-from harness.results.catalog import Catalog, StoredRun
-from harness.results.emulators import cell_label, labelled
-from harness.results.facts import facts_of, project_of
-from harness.results.gates import failed_gates
-from harness.results.history import History, Question, history
-from harness.results.identity import series_key
-from harness.results.liveness import is_being_written
-from harness.results.metrics import COMPARED, Metric
-from harness.results.named_metrics import unit_of
-from harness.results.record import CellRecord, RunRecord
-from harness.results.series import Point, Series
-from harness.results.views import scenario_name
-from harness.scenario.wording import listed, printable
+from harness.report.tables.verdicts import gate_counts, verdict_counts
+from harness.report.view.cells import CellView, Spread, counts_of, view_of
+from harness.report.words.wording import outcome_words
+from harness.results.history.runs import History, Question, history
+from harness.results.history.series import Point, Series
+from harness.results.judge.circumstances import facts_of, project_of
+from harness.results.judge.emulators import cell_label, labelled
+from harness.results.judge.gates import failed_gates
+from harness.results.judge.identity import series_key
+from harness.results.judge.metrics import COMPARED, Metric
+from harness.results.judge.named_metrics import unit_of
+from harness.results.record.run import CellRecord, RunRecord
+from harness.results.store.catalog import Catalog, StoredRun
+from harness.results.store.liveness import is_being_written
+from harness.results.store.views import scenario_name
+from harness.scenario.files.wording import listed, printable
 from harness.units import format_duration, format_number
 
 REPORT_FILE = "report.html"

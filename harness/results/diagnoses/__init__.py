@@ -39,7 +39,7 @@ from harness.results.diagnoses.processes import (
     TIME_LIMIT_IGNORED,
 )
 from harness.results.diagnoses.resources import NULLPOOL_DATABASE, PREFETCH_HOARDING
-from harness.results.record import RecordedWarning
+from harness.results.record.run import RecordedWarning
 
 DIAGNOSES: tuple[Diagnosis, ...] = (
     GROUP_GET_FLOOR,

@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.events import RAISED, TIMED_SIGNALS, Kind, Reception, name_of
-from harness.results.eventlog import EVENT, Events, chunks, ident_of, identity_of, logs_in, of_kind
-from harness.results.merge import MISSING, Times
+from harness.probe.recording.events import RAISED, TIMED_SIGNALS, Kind, Reception, name_of
+from harness.results.events.eventlog import (
+    EVENT,
+    Events,
+    chunks,
+    ident_of,
+    identity_of,
+    logs_in,
+    of_kind,
+)
+from harness.results.events.merge import MISSING, Times
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)

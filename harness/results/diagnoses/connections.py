@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.merge import MISSING, Times
+from harness.results.events.merge import MISSING, Times
 from harness.units import format_duration
 
 _POOL = 10

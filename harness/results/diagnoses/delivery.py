@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.probe.events import Reception
+from harness.probe.recording.events import Reception
+from harness.results.block.ledger import Final
+from harness.results.block.summary import duplicates
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.ledger import Final
-from harness.results.merge import MISSING
-from harness.results.summary import duplicates
-from harness.scenario.endpoints import SqsBroker
+from harness.results.events.merge import MISSING
+from harness.scenario.vendors.endpoints import SqsBroker
 from harness.units import format_duration
 
 _VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.ids import MOST_UNITS
+from harness.probe.recording.ids import MOST_UNITS
+from harness.results.block.summary import Digest
 from harness.results.diagnoses.clues import Clues
-from harness.results.figures import Distribution
-from harness.results.merge import MISSING, Merged, Times
-from harness.results.published import Halves
-from harness.results.ran_with import RanWith, as_planned
-from harness.results.shape import BlockShape
-from harness.results.summary import Digest
-from harness.scenario.configuration import Configuration
-from harness.scenario.load_models import Load
-from harness.scenario.models import Cell
-from harness.scenario.own_task_models import OwnTaskWorkload
-from harness.scenario.planned import planned
-from harness.scenario.workload_models import Workload
+from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.published import Halves
+from harness.results.events.ran_with import RanWith, as_planned
+from harness.results.events.shape import BlockShape
+from harness.results.record.distributions import Distribution
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.loads import Load
+from harness.scenario.models.scenario import Cell
+from harness.scenario.settings.planned import planned
+from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 Data = dict[str, Any]
 """What a finding adds for one block; plain values, stored with the warning."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.probe.events import Kind
+from harness.probe.recording.events import Kind
 from harness.results.diagnoses.clues import Unlocked
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.merge import MISSING, Times
-from harness.scenario.canvas_models import ChordWorkload, ChunksWorkload, NestedWorkload
-from harness.scenario.load_models import ClosedLoad
-from harness.scenario.tracking_models import TrackingWorkload
-from harness.scenario.workload_models import GroupWorkload
+from harness.results.events.merge import MISSING, Times
+from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
+from harness.scenario.workloads.models import GroupWorkload
+from harness.scenario.workloads.tracking import TrackingWorkload
 from harness.units import format_duration
 
 _FLOOR_S = 0.2

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.crew.workers import Workers
 from harness.runner.faults.engine import Armed, Breaker, FaultEngine, FaultError
 from harness.runner.faults.network import BlockNetwork, NetworkCut, NetworkSlowed
 from harness.runner.faults.planned import planned
 from harness.runner.faults.servers import BrokerFilled, ServerOutage
 from harness.runner.faults.workers import PoolChildKill, WorkerKill, WorkerShutdown, WorkerStop
-from harness.scenario.fault_models import (
+from harness.scenario.checks.faulty_loads import faults_of
+from harness.scenario.models.faults import (
     Fault,
     FillBroker,
     KillBackend,
@@ -24,11 +26,9 @@ from harness.scenario.fault_models import (
     SlowNetwork,
     StopWorker,
 )
-from harness.scenario.faulty_loads import faults_of
-from harness.scenario.models import Cell
+from harness.scenario.models.scenario import Cell
 from harness.services.base import Service
-from harness.services.outage import own_server
-from harness.workers.process import Workers
+from harness.services.hosting.outage import own_server
 
 
 @dataclass(frozen=True)

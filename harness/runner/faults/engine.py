@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from harness.clock import monotonic_ns
 from harness.errors import HarnessError
-from harness.probe.events import NO_ID, FaultStep, Kind
-from harness.probe.recorder import Recorder
-from harness.results.fault_notes import FaultNote, write_notes
+from harness.probe.recording.events import NO_ID, FaultStep, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.results.faults.notes import FaultNote, write_notes
 from harness.runner.faults.planned import PlannedFault
 
 _LOOK_S = 0.05

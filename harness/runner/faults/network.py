@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.crew.workers import Workers
 from harness.errors import HarnessError
 from harness.runner.faults.engine import Deed, MainThread
-from harness.scenario.configuration import Configuration
-from harness.scenario.endpoints import NoBackend, RpcBackend
-from harness.scenario.fault_models import BlackHole, Network, NetworkFault, SlowNetwork
-from harness.scenario.faulty_loads import faults_of, network_by, uses_network
-from harness.scenario.models import Cell
-from harness.services.network import BadNetwork, Conditions
-from harness.services.round_trips import round_trips_s
-from harness.workers.process import Workers
+from harness.scenario.checks.faulty_loads import faults_of, network_by, uses_network
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.faults import BlackHole, Network, NetworkFault, SlowNetwork
+from harness.scenario.models.scenario import Cell
+from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
+from harness.services.bad_network.network import BadNetwork, Conditions
+from harness.services.bad_network.round_trips import round_trips_s
 from harness.workspace import Workspace
 
 _ROUND_TRIPS = 15

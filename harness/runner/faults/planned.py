@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.scenario.fault_models import Fault
+from harness.scenario.models.faults import Fault
 
 
 @dataclass(frozen=True)

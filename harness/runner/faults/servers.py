@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from harness.clock import monotonic_ns
+from harness.crew.workers import Workers
 from harness.errors import ServiceError
 from harness.runner.faults.engine import Deed, FaultError, MainThread
-from harness.scenario.fault_models import FillBroker, ServerFault
+from harness.scenario.models.faults import FillBroker, ServerFault
 from harness.services.base import Service
-from harness.services.outage import OwnsServer, own_server
-from harness.workers.process import Workers
+from harness.services.hosting.outage import OwnsServer, own_server
 
 _STOP_S = 60.0
 _ANSWERS_S = 90.0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 
-from harness.probe.events import Kind
+from harness.crew.workers import Workers
+from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
-from harness.results.eventlog import Tail
+from harness.results.events.eventlog import Tail
 from harness.runner.faults.engine import Deed, FaultError, MainThread, NothingToBreakError
-from harness.scenario.fault_models import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
-from harness.workers.process import Workers
+from harness.scenario.models.faults import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
 
 _SHUTDOWN_S = 60.0
 _GONE_S = 5.0

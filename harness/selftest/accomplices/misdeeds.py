@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.probe import tasks
 from harness.probe.app_variables import ROLE_VARIABLE
-from harness.probe.ids import parsed
+from harness.probe.recording.ids import parsed
 from harness.selftest.accomplices import log
 
 EVERY = 50

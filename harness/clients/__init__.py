@@ -1,1 +1,0 @@
-"""The client process: started here, obeyed through pipes."""

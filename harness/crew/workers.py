@@ -1,0 +1,264 @@
+"""Workers of one block, started by Celery's own command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from harness.environments import OWN, Interpreter
+from harness.errors import WorkerError
+from harness.processes import Process, spawn
+from harness.scenario.models.configuration import Worker
+from harness.scenario.settings.planned import planned_worker
+from harness.usage import Usage, usage
+from harness.workspace import Workspace
+
+STOP_GRACE_S = 15.0
+APP = "harness.probe.app"
+_TOLD_LENGTH = 300
+_BANNER = (".>", "[queues]", ". ", "--", "- *")
+"""What lines begin with that every worker writes when it starts."""
+
+
+def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> list[str]:
+    """The command that a user would type, but for the application's name."""
+    return [
+        *(str(interpreter.python), "-m", "celery", "-A", APP, "worker"),
+        *("--hostname", f"{name}@%h"),
+        *("--pool", worker.pool, "--concurrency", str(worker.concurrency)),
+        *worker.options,
+    ]
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A worker or beat that ended by itself. What it said last may hold a URL, of which half could
+    not be redacted: it is cut when it is told."""
+
+    pid: int
+    """Of the main process."""
+    name: str
+    said: str
+    """How it ended, with the last words of its log."""
+
+    def told(self, redact: Callable[[str], str]) -> str:
+        """The same to be printed: without what `redact` takes out, a few lines at most."""
+        return redact(self.said)[:_TOLD_LENGTH]
+
+    @classmethod
+    def of(cls, process: Process) -> Fall:
+        """Of a process that has ended."""
+        lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
+        last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
+        how = f"{process.name} ended with {process.ending}"
+        return cls(process.pid, process.name, f"{how}: {last}" if last else how)
+
+
+class Workers:
+    """The worker processes of one block. A context manager that leaves none behind."""
+
+    def __init__(self, starters: Sequence[Callable[[int], Process]], worker: Worker) -> None:
+        """`starters`: for each worker what starts its n-th process, from 0."""
+        self._starters = tuple(starters)
+        self._worker = worker
+        self._planned = planned_worker(worker, {})
+        self._held = False
+        self._processes: list[Process] = []
+        self._gone: list[Process] = []
+        """Processes that were replaced by a restart."""
+        self._excused: set[int] = set()
+        """Processes that may end: somebody means them to, or it is noted already."""
+        self._fallen: list[Fall] = []
+
+    @classmethod
+    def start(
+        cls,
+        worker: Worker,
+        label: str,
+        environ: Mapping[str, str],
+        logs: Path,
+        workspace: Workspace,
+        interpreter: Interpreter = OWN,
+        cores: frozenset[int] | None = None,
+    ) -> Workers:
+        """Start `worker.count` processes; they are not ready yet when this returns.
+
+        `cores`: the only ones that they and their pools may run on.
+        """
+
+        def starter(number: int) -> Callable[[int], Process]:
+            name = f"worker{number}"
+
+            def start_it(times: int) -> Process:
+                return spawn(
+                    command_line(worker, f"{label}-{name}", interpreter),
+                    name=name,
+                    log=logs / (f"{name}-{times + 1}.log" if times else f"{name}.log"),
+                    env=workspace.marked(interpreter.environ(environ)),
+                    # `celery -A` looks in the current folder before anywhere else.
+                    cwd=interpreter.folder,
+                    on_spawn=workspace.record_process,
+                    cores=cores,
+                )
+
+            return start_it
+
+        workers = cls([starter(number) for number in range(1, worker.count + 1)], worker)
+        with ExitStack() as undo:
+            for start_it in workers._starters:
+                process = start_it(0)
+                undo.callback(process.kill)
+                workers._processes.append(process)
+            undo.pop_all()
+        return workers
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, KeyboardInterrupt):  # at once: nobody waits for tasks to end
+            for process in self._processes:
+                process.kill()
+        self.stop()
+
+    @property
+    def pool_processes(self) -> int:
+        """How many processes run tasks, at least: one per worker but in the prefork pool, which
+        may also grow."""
+        per_worker = self._planned.least_concurrency if self._worker.pool == "prefork" else 1
+        return per_worker * len(self._processes)
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at once, at most."""
+        return self._planned.concurrency * len(self._processes)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Main processes."""
+        return tuple(process.pid for process in self._processes)
+
+    def check(self) -> None:
+        """WorkerError with the end of its log if a worker is gone."""
+        for process in self._processes:
+            if not process.alive() and process.pid not in self._excused:
+                raise WorkerError(
+                    f"{process.name} ended with {process.ending}; "
+                    f"the end of {process.log.name}:\n{process.log_tail(15)}"
+                )
+
+    def log_tails(self) -> str:
+        """The end of each worker's log."""
+        return "\n".join(
+            f"the end of {process.log.name}:\n{process.log_tail(15)}" for process in self._processes
+        )
+
+    def usage(self) -> Usage:
+        """CPU and memory of all worker processes and their children."""
+        return usage([process.pid for process in self._processes])
+
+    def hold(self) -> None:
+        """Stop every worker process where it stands (SIGSTOP), main processes first."""
+        self._held = True
+        self._signal(signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let held workers go on, main processes last, so that all can run when one feeds them."""
+        if self._held:
+            self._signal(signal.SIGCONT)
+            self._held = False
+
+    def stop(self) -> None:
+        """Warm shutdown; what has not ended within STOP_GRACE_S is killed. Idempotent."""
+        self.release()
+        for process in self._processes:
+            if process.alive():
+                os.kill(process.pid, signal.SIGTERM)
+        for process in self._processes:
+            process.wait(STOP_GRACE_S)
+            process.kill()
+
+    def note_fallen(self) -> None:
+        """Note every worker that has ended though nobody meant it to."""
+        for process in self._processes:
+            if not process.alive() and process.pid not in self._excused:
+                self._excused.add(process.pid)
+                self._fallen.append(Fall.of(process))
+
+    @property
+    def fallen(self) -> tuple[Fall, ...]:
+        """Those that were noted, the earliest first."""
+        return tuple(self._fallen)
+
+    @property
+    def all_fell(self) -> bool:
+        """No worker is left, and each of them ended by itself."""
+        fallen = {one.pid for one in self._fallen}
+        return all(process.pid in fallen for process in self._processes)
+
+    # --- for those who mean harm; workers are numbered from 1 --------------------------------
+
+    def pool_of(self, number: int) -> list[int]:
+        """Living processes below a worker's main process."""
+        return _descendants(self.process(number).pid)
+
+    def process(self, number: int) -> Process:
+        """A worker's main process: the last one that was started."""
+        return self._processes[number - 1]
+
+    def excuse(self, number: int) -> None:
+        """From now on it is no trouble if this worker's process ends."""
+        self._excused.add(self.process(number).pid)
+
+    def kill(self, number: int) -> None:
+        """SIGKILL to a worker and its pool at once; returns when they are gone."""
+        self.excuse(number)
+        self.process(number).kill()
+
+    def restart(self, number: int) -> Process:
+        """Start a worker anew whose process has ended. Call it from the main thread."""
+        old = self.process(number)
+        old.kill()  # what may be left of its group
+        self._gone.append(old)
+        times = sum(gone.name == old.name for gone in self._gone)
+        self._processes[number - 1] = self._starters[number - 1](times)
+        return self._processes[number - 1]
+
+    @property
+    def undisturbed(self) -> bool:
+        """Nobody was meant to end: all that they used is known."""
+        return not self._excused
+
+    def _signal(self, number: signal.Signals) -> None:
+        mains = [process.pid for process in self._processes if process.alive()]
+        if number == signal.SIGSTOP:  # main processes first: held ones start no further children
+            _send(mains, number)
+        children = [child for main in mains for child in _descendants(main)]
+        _send(children, number)
+        if number != signal.SIGSTOP:
+            _send(mains, number)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _send(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it may have ended meanwhile, as pool children do
+            os.kill(pid, number)

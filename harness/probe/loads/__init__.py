@@ -1,0 +1,1 @@
+"""How units arrive: closed, backlog and open loop, and when each of them is due."""

@@ -1,0 +1,252 @@
+"""The user's own application, run with the cell's broker, backend and settings.
+
+Its code is not touched: what the cell decides is laid above its own configuration, and whatever
+would lead a message elsewhere (routes, queues, variables of the environment) is overruled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from celery import Celery, Task, signals
+from celery.app.defaults import NAMESPACES, flatten
+
+from harness.probe.app_variables import SHELL_VARIABLE
+from harness.probe.own_app.inherited import pass_on, watch_binding
+from harness.probe.recording.side_tasks import IN_PLACE
+
+_BROKER_VARIABLES = (
+    *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
+    "BROKER_URL",
+)
+_BACKEND_VARIABLES = ("CELERY_RESULT_BACKEND", "RESULT_BACKEND")
+RESET = (
+    # Where servers are, and how they are reached.
+    *("broker_url", "broker_read_url", "broker_write_url", "broker_transport"),
+    *("broker_transport_options", "broker_failover_strategy", "broker_use_ssl"),
+    *("broker_login_method", "broker_host", "broker_port", "broker_user", "broker_password"),
+    *("broker_vhost", "result_backend", "result_backend_transport_options", "cache_backend"),
+    *("redis_backend_use_ssl", "redis_host", "redis_port", "redis_db", "redis_username"),
+    *("redis_password", "result_exchange", "result_exchange_type"),
+    # Which queue a message goes to.
+    *("task_routes", "task_queues", "task_default_queue", "task_default_exchange"),
+    *("task_default_exchange_type", "task_default_routing_key", "task_create_missing_queues"),
+    *("worker_direct", "control_exchange", "event_exchange", "event_queue_prefix"),
+    # Whether there is anything to measure.
+    *("task_always_eager", "task_ignore_result"),
+)
+"""Settings that the app's own configuration has no say in."""
+_ROUTING = ("queue", "exchange", "routing_key")
+_MISSING = object()
+
+
+class NoAppError(Exception):
+    """The name does not lead to an app; the message says why."""
+
+
+def build(spec: Mapping[str, Any]) -> Celery:
+    """Import the app that `spec["app"]` names (`name`, `project`), and put the cell above it."""
+    settings = spec["settings"]
+    give_back()
+    guard(settings.get("broker_url", ""), settings.get("result_backend"))
+    app = load(spec["app"])
+    guard(settings.get("broker_url", ""), settings.get("result_backend"))  # it may have set them
+    ready(app)
+    settings = {**settings, **accepting(app, settings)}
+    measured = {part["task"] for part in spec["workload"]["parts"]}
+    stores_results: bool = spec["stores_results"]
+
+    def rule(**_: Any) -> None:
+        overrule(app, settings, stores_results=stores_results)
+
+    rule()
+    pass_on(app, settings)
+    _rule_tasks(app, measured, stores_results=stores_results)
+    # Its own code may set things later: in these signals, or by a config_from_object.
+    app.on_after_configure.connect(rule, weak=False)
+    signals.celeryd_init.connect(rule, weak=False)
+    signals.worker_init.connect(rule, weak=False)
+    return app
+
+
+def give_back() -> None:
+    """The user's variables that begin with CELERY_ and the like, which were kept from Celery: the
+    app's own code may need them. Not those that options of `celery worker` would still follow."""
+    found = json.loads(os.environ.pop(SHELL_VARIABLE, "{}"))
+    for name, value in found.items():
+        if not name.startswith("CELERY_WORKER_") and name not in ("LOADER", "CONFIG_MODULE"):
+            os.environ[name] = value
+
+
+def guard(broker_url: str, backend_url: str | None) -> None:
+    """Variables of the environment that beat every configuration name the block's servers.
+
+    They hold while the app is imported, too: code that connects then finds no other server.
+    """
+    found = dict.fromkeys(_BROKER_VARIABLES, broker_url)
+    found |= dict.fromkeys(_BACKEND_VARIABLES, backend_url or "disabled://")
+    os.environ.update(found)
+
+
+def load(named: Mapping[str, str]) -> Celery:
+    """Import the app from its project's folder. NoAppError, or whatever its code raises."""
+    watch_binding()
+    os.chdir(named["project"])
+    # In front, where `celery -A` has the current folder; what runs by now is loaded already.
+    sys.path.insert(0, named["project"])
+    module_name, _, attribute = named["name"].partition(":")
+    module: Any = importlib.import_module(module_name)
+    for name in attribute.split(".") if attribute else ():
+        if not hasattr(module, name):
+            raise NoAppError(f"{module_name} has no {attribute}{_apps_in(module)}")
+        module = getattr(module, name)
+    if isinstance(module, Celery):
+        return module
+    if attribute:
+        raise NoAppError(f"{named['name']} is no Celery app, but {type(module).__name__}")
+    # As `celery -A` does: `shop` may mean what lies in shop/celery.py.
+    for place in (module, *_inner(module)):
+        for name in ("app", "celery"):
+            if isinstance(found := getattr(place, name, None), Celery):
+                return found
+    raise NoAppError(f"{module_name} has neither app nor celery: write {module_name}:NAME")
+
+
+def _apps_in(module: Any) -> str:
+    """What was probably meant; nothing of what is no module: a dict has no `vars`."""
+    if not isinstance(module, ModuleType):
+        return ""
+    names = [name for name, value in vars(module).items() if isinstance(value, Celery)]
+    return f"; its apps: {', '.join(names)}" if names else ""
+
+
+def _inner(module: Any) -> Iterator[Any]:
+    name = f"{module.__name__}.celery"
+    if hasattr(module, "__path__") and importlib.util.find_spec(name) is not None:
+        yield importlib.import_module(name)
+
+
+def ready(app: Celery) -> None:
+    """Its configuration read, its tasks registered: all that a worker would import."""
+    # "Current" holds for one thread only; shared tasks of other threads go to the default app.
+    app.set_default()
+    app.set_current()
+    # A configuration that is still pending is read now, not later. Not by a look for a key: that
+    # would take a KeyError of the user's own modules for a missing setting.
+    len(app.conf)
+    app.finalize()
+    app.loader.import_default_modules()
+
+
+def accepting(app: Celery, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What consumers have to accept besides what the app's own do: the serializers that `settings`
+    name. Its tasks may go on to use theirs."""
+    used = [settings[name] for name in _SERIALIZERS if settings.get(name)]
+    found = {}
+    for name in ("accept_content", "result_accept_content"):
+        own = app.conf[name]
+        if name not in settings and own is not None and not set(used) <= set(own):
+            found[name] = list(dict.fromkeys([*own, *used]))
+    return found
+
+
+_SERIALIZERS = ("task_serializer", "result_serializer", "event_serializer")
+
+
+def overrule(app: Celery, settings: Mapping[str, Any], *, stores_results: bool) -> None:
+    """Lay the cell's settings above the app's own, and send every message to the block's queue."""
+    defaults = flat_defaults()
+    for name in RESET:
+        if name in defaults:
+            app.conf[name] = defaults[name]
+    app.conf["task_ignore_result"] = not stores_results
+    for name, value in settings.items():
+        app.conf[name] = value
+    # What the app's own code may have made of the old ones.
+    for name in ("amqp", "control", "timezone"):
+        vars(app).pop(name, None)
+    app._pool = None
+    app._backend_cache = None
+    vars(app._local).pop("backend", None)
+    app.amqp.Router = lambda *_, **__: OneQueue(app)
+    told = (app.conf.broker_read_url, app.conf.broker_write_url)
+    if told != (settings["broker_url"],) * 2:
+        raise NoAppError("its configuration does not let the broker be overruled")
+
+
+class OneQueue:
+    """A router that sends all to the block's queue, whatever routes, tasks and calls say."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def route(self, options: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        """The options of a call, with another destination."""
+        kept = {name: value for name, value in options.items() if name not in _DESTINATION}
+        queues = self._app.amqp.queues
+        return {**kept, "queue": queues[self._app.conf.task_default_queue]}
+
+
+_DESTINATION = (*_ROUTING, "exchange_type")
+
+
+def _rule_tasks(app: Celery, measured: set[str], *, stores_results: bool) -> None:
+    for name, task in app.tasks.items():
+        if has_backend(task):
+            type(task).backend = Task.backend
+            task._backend = None
+        if name in measured or name in (IN_PLACE, "harness.probe.tasks.probe"):
+            task.ignore_result = not stores_results
+        if name == "harness.probe.tasks.probe":  # task_annotations may say something of all tasks
+            task.rate_limit = task.time_limit = task.soft_time_limit = None
+            task.acks_late = app.conf.task_acks_late
+
+
+def has_backend(task: Any) -> bool:
+    """Whether the task keeps its results elsewhere than the app does."""
+    own = any("backend" in vars(one) for one in type(task).__mro__[:-1] if one is not Task)
+    return task._backend is not None or (own and type(task).backend is not Task.backend)
+
+
+# --- what was overruled -------------------------------------------------------------------------
+
+
+def flat_defaults() -> dict[str, Any]:
+    """Celery's settings and their defaults."""
+    return {name: option.default for name, option in flatten(NAMESPACES)}
+
+
+def own_settings(app: Celery) -> dict[str, Any]:
+    """The settings in which the app differs from Celery's defaults."""
+    found = {}
+    for name, default in flat_defaults().items():
+        value = app.conf.get(name, _MISSING)
+        if value is not _MISSING and value != default:
+            found[name] = value
+    return found
+
+
+def has_no_say(name: str) -> bool:
+    """Whether the app's own configuration decides nothing by a setting: nor is its schedule run."""
+    return name in RESET or name.startswith("beat_")
+
+
+def overruled(app: Celery, measured: set[str]) -> Iterator[str]:
+    """What of the app's own does not hold: settings, and options of measured tasks."""
+    yield from sorted(name for name in own_settings(app) if has_no_say(name))
+    for name in sorted(measured):
+        task = app.tasks[name]
+        for option in _ROUTING:
+            if getattr(task, option, None):
+                yield f"{option} of {name}"
+        if has_backend(task):
+            yield f"backend of {name}"
+        if task.ignore_result:
+            yield f"ignore_result of {name}"

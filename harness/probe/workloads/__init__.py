@@ -1,0 +1,1 @@
+"""What a unit does inside a client: publishing, waiting and checking, one class per workload."""

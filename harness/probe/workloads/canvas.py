@@ -1,0 +1,188 @@
+"""Canvas workloads beyond the tutorial's group and chain, made of the tutorial's tasks.
+
+Every task of a unit gets an id of `probe.recording.ids`, in the order in which its step comes: a
+chord's header tasks, then its body. Celery keeps the ids when it upgrades a chain with a group in
+it to a chord.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import chain, chord, group
+from celery.result import AsyncResult, GroupResult
+
+from harness.probe import tasks
+from harness.probe.recording.ids import WHOLE
+from harness.probe.workloads.messages import Options
+from harness.probe.workloads.tutorial import Group, Name, OneResult, resolved
+
+
+class _Joined(OneResult):
+    """What workloads have in common whose last task gets the results of many."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._size: int = spec["size"]
+        self._payload = "x" * spec["payload_bytes"]
+        self._follow_parents: bool = spec["follow_parents"]
+        self._last = resolved(tasks.put_together)
+        self._options = Options(spec)
+
+    def wait(self, result: AsyncResult, timeout_s: float) -> Any:
+        return result.get(timeout=timeout_s, follow_parents=self._follow_parents)
+
+
+class Chord(_Joined):
+    """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__(spec)
+        self.tasks_per_unit = self._size + 1
+        self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))
+
+    def expected(self, unit: int) -> list[Any]:
+        first = unit * self._size
+        return [_own(self._payload, first + i) for i in range(self._size)]
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        options = self._options.of(unit)
+        header = [
+            self._kinds[i % 2].s(value).set(task_id=name(unit, i), **options)
+            for i, value in enumerate(self.expected(unit))
+        ]
+        body = self._last.s().set(**self._options.of_link(unit))
+        last = name(unit, self._size)
+        return chord(header, body).apply_async(task_id=last, producer=producer)
+
+    def result(self, unit: int, name: Name) -> AsyncResult:
+        return AsyncResult(name(unit, self._size))
+
+
+class Nested(_Joined):
+    """`buy_milk(volume) | group(add(0), add(1), ...) | put_together()`: a group in a chain."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__(spec)
+        self.tasks_per_unit = self._size + 2
+        self._first = resolved(tasks.buy_milk)
+        self._member = resolved(tasks.add)
+
+    def _added(self, i: int) -> Any:
+        return str(i) if self._payload else i
+
+    def expected(self, unit: int) -> list[Any]:
+        carried = _own(self._payload, unit)
+        return [carried + self._added(i) for i in range(self._size)]
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        options, further = self._options.of(unit), self._options.of_link(unit)
+        members = [
+            self._member.s(self._added(i)).set(task_id=name(unit, i + 1), **further)
+            for i in range(self._size)
+        ]
+        last = name(unit, self._size + 1)
+        links = (
+            self._first.s(_own(self._payload, unit)).set(task_id=name(unit, 0), **options),
+            group(members),
+            self._last.s().set(task_id=last, **further),
+        )
+        return chain(*links).apply_async(task_id=last, producer=producer)
+
+    def result(self, unit: int, name: Name) -> AsyncResult:
+        first = AsyncResult(name(unit, 0))
+        members = [AsyncResult(name(unit, i + 1)) for i in range(self._size)]
+        whole = GroupResult(name(unit, WHOLE), members, parent=first)
+        return AsyncResult(name(unit, self._size + 1), parent=whole)
+
+
+class Map(OneResult):
+    """`buy_milk.map([volume, ...])`: many calls in one message, one after the other."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._size: int = spec["size"]
+        self._task = resolved(tasks.buy_milk)
+        self._payload = "x" * spec["payload_bytes"]
+        self._options = Options(spec)
+
+    def expected(self, unit: int) -> list[Any]:
+        return [_own(self._payload, unit * self._size + i) for i in range(self._size)]
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        calls = self._task.map(self.expected(unit))
+        options = self._options.of(unit)
+        return calls.apply_async(task_id=name(unit, 0), producer=producer, **options)
+
+
+class Starmap(OneResult):
+    """`add.starmap([(x, y), ...])`: the same for calls of several arguments."""
+
+    tasks_per_unit = 1
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._calls = _Additions(spec)
+        self._options = Options(spec)
+
+    def expected(self, unit: int) -> list[Any]:
+        return self._calls.sums(unit)
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        calls = self._calls.task.starmap(self._calls.arguments(unit))
+        options = self._options.of(unit)
+        return calls.apply_async(task_id=name(unit, 0), producer=producer, **options)
+
+
+class Chunks(Group):
+    """`add.chunks([(x, y), ...], n)`: a group of messages, each of which carries n calls."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._calls = _Additions(spec)
+        self._options = Options(spec)
+        self._chunk: int = spec["chunk"]
+        self.tasks_per_unit = -(-spec["size"] // self._chunk)
+        self._join = spec["collect"] == "join"
+
+    def expected(self, unit: int) -> list[Any]:
+        sums = self._calls.sums(unit)
+        return [sums[i : i + self._chunk] for i in range(0, len(sums), self._chunk)]
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> GroupResult:
+        # What `chunks.apply_async` does, with ids: the chunks become a group of starmaps.
+        chunks = self._calls.task.chunks(self._calls.arguments(unit), self._chunk).group()
+        for i, part in enumerate(chunks.tasks):
+            part.set(task_id=name(unit, i), **self._options.of(unit))
+        return chunks.apply_async(task_id=name(unit, WHOLE), producer=producer)
+
+
+class _Additions:
+    """Calls of `add` with numbers of the unit's own."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.task = resolved(tasks.add)
+        self._size: int = spec["size"]
+        self._payload = "x" * spec["payload_bytes"]
+
+    def arguments(self, unit: int) -> list[tuple[Any, Any]]:
+        first = unit * self._size
+        numbers = range(first, first + self._size)
+        if self._payload:
+            return [(self._payload, str(number)) for number in numbers]
+        return [(number, number + 1) for number in numbers]
+
+    def sums(self, unit: int) -> list[Any]:
+        return [x + y for x, y in self.arguments(unit)]
+
+
+def _own(payload: str, number: int) -> Any:
+    """A value that no other call has."""
+    return f"{payload}{number}" if payload else number
+
+
+CANVAS: dict[str, type[Chord | Nested | Map | Starmap | Chunks]] = {
+    "chord": Chord,
+    "nested": Nested,
+    "map": Map,
+    "starmap": Starmap,
+    "chunks": Chunks,
+}

@@ -1,0 +1,21 @@
+"""The stored record as it is, with the pooled figures of cells of several blocks beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.report.view.cells import RunView
+from harness.report.words.look import Look
+
+
+def as_json(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
+    """`run.json`, and `pooled` in each cell: `{"blocks": [...], "latency_s": {...}}` or null."""
+    stored: dict[str, Any] = view.record.model_dump(mode="json")
+    for index, cell in enumerate(stored["cells"]):
+        pool = view.pooled.get(index)
+        cell["pooled"] = pool and {
+            "blocks": list(pool.blocks),
+            "latency_s": pool.latency_s.model_dump(mode="json"),
+        }
+    return json.dumps(stored, indent=1, allow_nan=False) + "\n"

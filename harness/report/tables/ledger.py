@@ -1,0 +1,59 @@
+"""The ledger as a table: every unit in exactly one column, duplicates beside."""
+
+from __future__ import annotations
+
+from harness.report.tables.main import (
+    NOT_APPLICABLE,
+    OUTCOME,
+    Row,
+    Section,
+    Table,
+    grouped,
+    row_label,
+)
+from harness.report.view.cells import CellView, Counts, RunView
+from harness.report.words.wording import STAGES
+from harness.scenario.files.wording import printable
+
+_HEAD = ("units", "ok", "failed as meant", "failed", "wrong", "lost", "timed out", "dup", OUTCOME)
+_NOTE = (
+    "Every unit that was published counts once, of all blocks, failed ones included. dup: "
+    "executions of a task beyond its first, beside the units. An empty field is none. all as "
+    "meant: and each once."
+)
+
+
+def ledger_table(view: RunView) -> Table:
+    """A row per cell."""
+    by_work = len({cell.variant for cell in view.cells}) > 1
+    sections = tuple(
+        Section(printable(name), tuple(_row(cell, by_work=by_work) for cell in cells))
+        for name, cells in grouped(view.cells, by_work=by_work)
+    )
+    return Table("The ledger", _HEAD, sections, _NOTE)
+
+
+def _row(cell: CellView, *, by_work: bool) -> Row:
+    counts = cell.figures.counts
+    ok = counts.completed - counts.failed_as_meant
+    others = (counts.failed_as_meant, counts.failed, counts.wrong, counts.lost, counts.timed_out)
+    units = ok + sum(others)
+    figures = (
+        f"{units:,}",
+        f"{ok:,}",
+        *(f"{count:,}" if count else NOT_APPLICABLE for count in (*others, counts.duplicated)),
+    )
+    return Row(row_label(cell, by_work=by_work), (*figures, _words(counts)), flagged=cell.flagged)
+
+
+def _words(counts: Counts) -> str:
+    """How far the lost ones got, what the failed ones raised, and whether the client kept up."""
+    if not counts.blocks:
+        return "not run"
+    words = [f"{count:,} {STAGES[stage]}" for stage, count in counts.loss.items()]
+    words += [f"{count:,} {printable(name)}" for name, count in counts.failures.items()]
+    if counts.client_limited:
+        words.append("client-limited")
+    if not words and not counts.sound:
+        return "see what went wrong" if counts.completed else "no unit completed"
+    return ", ".join(words) or "all as meant"

@@ -1,0 +1,105 @@
+"""The table of the user's own tasks: what each of a mix was like."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.report.view.cells import CellView, RunView
+from harness.results.judge.emulators import cell_label
+from harness.results.record.distributions import Distribution
+from harness.results.record.own_tasks import OwnTaskRecord
+from harness.results.record.run import BlockRecord
+from harness.results.samples.pooled import by_task_latencies, measured_blocks
+from harness.scenario.files.wording import printable
+from harness.units import format_duration, format_number
+
+_HEAD = ("units/s", "run", "p50", "p95", "p99", "retried", OUTCOME)
+_NOTE = (
+    "The units of a cell by the task that they ran. run: mean of the call of the function that "
+    "gave the result, not of the tries before it. unchecked: nothing was expected of the result "
+    "but that it came."
+)
+
+
+def by_task_tables(view: RunView) -> tuple[Table, ...]:
+    """One table of all cells that run the user's own tasks."""
+    cells = [cell for cell in view.cells if any(block.by_task for block in cell.blocks)]
+    if not cells:
+        return ()
+    sections = tuple(Section(_title(cell), tuple(_rows(cell, view))) for cell in cells)
+    return (Table("By task", _HEAD, sections, _NOTE),)
+
+
+def _title(cell: CellView) -> str:
+    return cell_label(cell.record)
+
+
+def _rows(cell: CellView, view: RunView) -> Iterator[Row]:
+    measured = measured_blocks(cell.record)
+    labels = dict.fromkeys(task.task for block in cell.blocks for task in block.by_task)
+    pooled = by_task_latencies(view.folder, measured) if len(measured) > 1 else None
+    for label in labels:
+        figures, finished = _of(label, measured), _of(label, cell.blocks)
+        if len(figures) == 1:
+            yield _row(label, figures, finished, figures[0].latency_s)
+            continue
+        latency = pooled.get(label, Distribution(count=0)) if pooled is not None else None
+        yield _row(label, figures, finished, latency)
+        for block in measured if latency is None else ():
+            own = _of(label, [block])
+            yield _row(f"block {block.number}", own, own, own[0].latency_s, part=True)
+
+
+def _of(label: str, blocks: Sequence[BlockRecord]) -> list[OwnTaskRecord]:
+    return [task for block in blocks for task in block.by_task if task.task == label]
+
+
+def _row(
+    label: str,
+    figures: Sequence[OwnTaskRecord],
+    finished: Sequence[OwnTaskRecord],
+    latency: Distribution | None,
+    *,
+    part: bool = False,
+) -> Row:
+    """`figures` of the blocks that count, `finished` of all: failed blocks are in the ledger."""
+    rates = [task.throughput_per_s for task in figures if task.throughput_per_s is not None]
+    counted = sum(task.run_s.count for task in figures)
+    runs = sum((task.run_s.mean or 0.0) * task.run_s.count for task in figures)
+    retried = sum(task.retried for task in finished)
+    shown = (latency.p50, latency.p95, latency.p99) if latency is not None else ()
+    return Row(
+        printable(label),
+        (
+            format_number(statistics.median(rates) if rates else None),
+            format_duration(runs / counted if counted else None),
+            *(map(format_duration, shown) if shown else (MISSING,) * 3),
+            f"{retried:,}" if retried else NOT_APPLICABLE,
+            _outcome(finished),
+        ),
+        flagged=any(map(_is_unsound, finished)),
+        part=part,
+    )
+
+
+def _is_unsound(task: OwnTaskRecord) -> bool:
+    ended = task.outcomes.ok + task.failed_as_meant
+    return ended != task.outcomes.total or task.duplicated > 0
+
+
+def _outcome(tasks: Sequence[OwnTaskRecord]) -> str:
+    as_meant = sum(task.failed_as_meant for task in tasks)
+    others = {
+        "failed as meant": as_meant,
+        "lost": sum(task.outcomes.lost for task in tasks),
+        "dup": sum(task.duplicated for task in tasks),
+        "wrong": sum(task.outcomes.wrong for task in tasks),
+        "failed": sum(task.outcomes.failed for task in tasks) - as_meant,
+        "timed out": sum(task.outcomes.timed_out for task in tasks),
+    }
+    ok = sum(task.outcomes.ok for task in tasks)
+    words = [f"{ok:,} ok"] if ok or not any(others.values()) else []
+    words += [f"{count:,} {word}" for word, count in others.items() if count]
+    return ", ".join([*words, *(["unchecked"] if any(t.unchecked for t in tasks) else [])])

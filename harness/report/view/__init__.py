@@ -1,0 +1,1 @@
+"""What every report shows of a run: brought together once, nothing formatted."""

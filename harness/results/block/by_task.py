@@ -1,0 +1,59 @@
+"""The figures of each of the user's own tasks in a mix."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.block.ledger import Ledger
+from harness.results.block.messages import lateness_ns
+from harness.results.block.phases import Phases
+from harness.results.events.merge import Merged
+from harness.results.events.shape import BlockShape
+from harness.results.record.distributions import Distribution
+from harness.results.record.own_tasks import OwnTaskRecord
+from harness.stats.percentiles import describe
+
+
+def by_task(
+    shape: BlockShape,
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    counted: npt.NDArray[np.bool_],
+    surplus: npt.NDArray[np.int32],
+    window_ns: int | None,
+) -> tuple[OwnTaskRecord, ...]:
+    """The figures of each task of a mix. `counted`: units that are in the block's figures;
+    `surplus`: executions that count as duplicates, of each task."""
+    mix = shape.mix
+    if mix is None:
+        return ()
+    parts = mix.parts(merged.units.unit)
+    found = []
+    for index, label in enumerate(mix.labels):
+        mine = parts == index
+        usable = mine & timing.known & ledger.completed & counted
+        completed = int((mine & ledger.completed & counted).sum())
+        found.append(
+            OwnTaskRecord(
+                task=label,
+                units=int(mine.sum()),
+                completed=completed,
+                throughput_per_s=completed / (window_ns / 1e9) if window_ns else None,
+                latency_s=_distribution(timing.total_ns[usable]),
+                run_s=_distribution(timing.run_ns[usable]),
+                lateness_s=_distribution(lateness_ns(merged, usable, shape)),
+                outcomes=ledger.outcomes_of(mine),
+                failed_as_meant=int((ledger.as_meant & mine).sum()),
+                duplicated=int(surplus[mine].sum()),
+                retried=int((merged.tasks.retries - merged.tasks.replaced)[mine].sum()),
+                replaced=int(merged.tasks.replaced[mine].sum()),
+                unchecked=mix.unchecked[index],
+            )
+        )
+    return tuple(found)
+
+
+def _distribution(samples: npt.NDArray[np.int64]) -> Distribution:
+    return Distribution.model_validate(describe(samples))

@@ -1,0 +1,210 @@
+"""The phases of an open-loop load: warm-up, steady, burst, ramp, drain, or the steps of a search.
+
+Not to be mixed up with the phases of a unit (`results.block.phases`): these are stretches of time,
+and a unit belongs to the one in which it was due.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.block.ledger import Ledger
+from harness.results.block.phases import Phases
+from harness.results.events.merge import MISSING, Merged
+from harness.results.record.distributions import Distribution
+from harness.results.record.loads import LoadPhaseRecord
+
+PLAN_FILE = "load-phases.json"
+"""In a block's folder while it is measured; its content then stands in the record."""
+BEHIND = 0.01
+"""The share of a phase's units that may be sent after its end before the client is to blame."""
+_NOT_COUNTED = ("warmup", "drain", "search")
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """One stretch of a load, as it was planned and begun."""
+
+    name: str
+    begin_ns: int
+    """CLOCK_MONOTONIC."""
+    duration_s: float
+    rate_per_s: float
+    to_per_s: float
+    unsent: int = 0
+    """Units that were due in it and never sent."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether its units are in the block's figures."""
+        return self.name not in _NOT_COUNTED
+
+    @property
+    def end_ns(self) -> int:
+        """When the next one begins."""
+        return self.begin_ns + round(self.duration_s * 1e9)
+
+
+Plan = Sequence[PlannedPhase]
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Keep the plan beside the events, in case the harness is killed."""
+    text = json.dumps([asdict(phase) for phase in plan])
+    partial = folder / f"{PLAN_FILE}.partial"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(folder / PLAN_FILE)
+
+
+def read_plan(folder: Path) -> tuple[PlannedPhase, ...]:
+    """What `write_plan` kept; empty for loads without phases, or if it is damaged."""
+    try:
+        kept = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        return tuple(PlannedPhase(**phase) for phase in kept)
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def phase_of_unit(merged: Merged, plan: Plan) -> npt.NDArray[np.int64]:
+    """Index of the phase in which each unit was due. Every unit belongs to one."""
+    begins = np.array([phase.begin_ns for phase in plan], dtype=np.int64)
+    found = np.searchsorted(begins, merged.units.due_ns, side="right") - 1
+    return np.maximum(found, 0).astype(np.int64)
+
+
+def counted_units(merged: Merged, plan: Plan) -> Mask:
+    """Units that are in the block's figures: all of them where the load has no phases."""
+    if not plan:
+        return np.ones(len(merged.units.unit), dtype=bool)
+    counted = np.array([phase.counted for phase in plan])
+    chosen: Mask = counted[phase_of_unit(merged, plan)]
+    return chosen
+
+
+def on_time(merged: Merged, plan: Plan) -> Mask:
+    """Units that were sent before the end of their phase."""
+    ends = np.array([phase.end_ns for phase in plan], dtype=np.int64)
+    sent: Mask = merged.units.publish_ns <= ends[phase_of_unit(merged, plan)]
+    return sent
+
+
+def behind(planned: int, sent_in_time: int) -> bool:
+    """Whether the client fell behind its target. One late unit is none, however few there are."""
+    return planned - sent_in_time > max(BEHIND * planned, 1)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What the summaries of a block's phases are made of."""
+
+    merged: Merged
+    ledger: Ledger
+    timing: Phases
+    ended_ns: npt.NDArray[np.int64]
+    """When each unit was over: seen, or finished where nobody watched."""
+    owner: npt.NDArray[np.int64]
+    sent_in_time: Mask
+    whole: bool
+    describe: Callable[[npt.NDArray[np.int64]], Distribution]
+
+
+def summaries(
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    plan: Plan,
+    describe: Callable[[npt.NDArray[np.int64]], Distribution],
+    *,
+    whole: bool,
+) -> tuple[LoadPhaseRecord, ...]:
+    """Each phase by itself. `whole`: nobody broke the load off. Where somebody did, that units
+    were not sent is not the client's fault."""
+    if not plan:
+        return ()
+    block = _Block(
+        merged,
+        ledger,
+        timing,
+        merged.units.due_ns + timing.total_ns,
+        phase_of_unit(merged, plan),
+        on_time(merged, plan),
+        whole,
+        describe,
+    )
+    return tuple(_summary(block, index, plan) for index in range(len(plan)))
+
+
+def _summary(block: _Block, index: int, plan: Plan) -> LoadPhaseRecord:
+    phase = plan[index]
+    mine = block.owner == index
+    completed = mine & block.ledger.completed
+    usable = completed & block.timing.known
+    planned = int(mine.sum()) + phase.unsent
+    in_time = int((mine & block.sent_in_time).sum())
+    ended = block.timing.known & block.ledger.completed
+    within = ended & (block.ended_ns >= phase.begin_ns) & (block.ended_ns < phase.end_ns)
+    return LoadPhaseRecord(
+        phase=phase.name,
+        counted=phase.counted,
+        begin_s=(phase.begin_ns - plan[0].begin_ns) / 1e9,
+        duration_s=phase.duration_s,
+        rate_per_s=phase.rate_per_s,
+        to_per_s=phase.to_per_s,
+        planned=planned,
+        sent=int(mine.sum()),
+        sent_in_time=in_time,
+        unsent=phase.unsent,
+        client_limited=block.whole and behind(planned, in_time),
+        completed=int(completed.sum()),
+        completed_per_s=float(within.sum() / phase.duration_s),
+        in_flight_at_end=_in_flight(block, phase.end_ns),
+        latency_s=block.describe(block.timing.total_ns[usable]),
+        phases_s={name: block.describe(times[usable]) for name, times in block.timing.by_name()}
+        if usable.any()
+        else {},
+        outcomes=block.ledger.outcomes_of(mine),
+    )
+
+
+def _in_flight(block: _Block, at_ns: int) -> int:
+    """Units published by a moment and not over by then."""
+    published = (block.merged.units.publish_ns <= at_ns) & ~block.merged.units.publish_failed
+    over = block.timing.known & (block.ended_ns <= at_ns)
+    return int((published & ~over).sum())
+
+
+def under_way(
+    published_ns: npt.NDArray[np.int64], ended_ns: npt.NDArray[np.int64], phase: PlannedPhase
+) -> tuple[float, float]:
+    """How many units were under way in the second fifth of a phase, and in its last.
+
+    `ended_ns` may hold MISSING for units that never ended. The first fifth is left out: there the
+    number rises from nothing to where it stays.
+    """
+    fifth = round(phase.duration_s * 1e9 / 5)
+    moments = np.linspace(0, fifth, 11)[:-1]
+    ended = np.sort(np.where(ended_ns == MISSING, np.iinfo(np.int64).max, ended_ns))
+    published = np.sort(published_ns)
+
+    def within(fifths: int) -> float:
+        at = phase.begin_ns + fifths * fifth + moments
+        return float(
+            (
+                np.searchsorted(published, at, side="right")
+                - np.searchsorted(ended, at, side="right")
+            ).mean()
+        )
+
+    return within(1), within(4)
+
+
+def unsent_by_phase(answers: Sequence[Mapping[str, int]], index: int) -> int:
+    """Sum over clients of what they left unsent in a phase."""
+    return sum(answer.get(str(index), 0) for answer in answers)

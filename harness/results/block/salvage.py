@@ -1,0 +1,74 @@
+"""Makes a block's record from what a run left that was killed in it: the block's event logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.load_phases import Plan, read_plan
+from harness.results.block.periodic import kept_schedule
+from harness.results.block.summary import Digest, digest
+from harness.results.events.merge import merge
+from harness.results.events.ran_with import ran_or_planned, reports_in
+from harness.results.events.shape import shape_of
+from harness.results.faults.notes import read_notes
+from harness.results.faults.of_a_block import aftermath, with_faults
+from harness.results.faults.second_runs import FOREVER
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
+from harness.results.store.liveness import is_being_written
+
+
+def salvaged(folder: Path, record: RunRecord) -> RunRecord:
+    """The record of a run, with what its unfinished block had measured if it was broken off:
+    by a kill, a second Ctrl-C, a full disk.
+
+    Changes nothing on disk. A run that is still going on, or ended by itself, is returned as
+    it is. What was on its way at that moment counts as `timed_out`, not as lost.
+    """
+    killed = record.status == "running"
+    if record.status == "complete" or (killed and is_being_written(folder) is not False):
+        return record
+    cells = list(record.cells)
+    for number in _unfinished(folder, record):
+        index = record.order[number]
+        cell = cells[index]
+        block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell, record.seed)
+        events = block_folder / "events"
+        merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
+        kept = kept_schedule(events, cell.workload, merged)
+        end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
+        found = digest(merged, shape, end, plan)
+        if found.fields["units"]:
+            fields = _with_faults(events, cell, found, plan)
+            block = BlockRecord(
+                number=number,
+                cell=index,
+                repetition=record.order[:number].count(index),
+                status="partial",
+                error=f"the run was {'killed' if killed else 'broken off'} in this block",
+                started_at="",
+                ran_with=reports_in(events),
+                periodic=None if kept is None else kept[0],
+                **fields,
+            )
+            cells[index] = cell.model_copy(update={"blocks": (*cell.blocks, block)})
+    return record.model_copy(update={"cells": tuple(cells)})
+
+
+def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> dict[str, Any]:
+    """The block's fields with what had been broken in it by then. Whether promises were kept nobody
+    can say: what was on its way did not come to its end."""
+    notes, due_ns = read_notes(events), found.merged.units.due_ns
+    if not notes:
+        return found.fields
+    end_ns = min(int(due_ns.max()), max((phase.end_ns for phase in plan), default=FOREVER))
+    after = aftermath(events, found.merged, notes, (), end_ns)
+    ran = ran_or_planned(reports_in(events), cell.config)
+    return with_faults(found, after, cell.config, ran, 0) | {"promises": ()}
+
+
+def _unfinished(folder: Path, record: RunRecord) -> list[int]:
+    finished = {block.number for block in record.blocks}
+    begun = {int(path.parent.name) for path in folder.glob("blocks/[0-9]*/events")}
+    return sorted(number for number in begun - finished if number < len(record.order))

@@ -1,0 +1,257 @@
+"""From merged events to the figures of a block's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.block.by_task import by_task
+from harness.results.block.canvas import canvas
+from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
+from harness.results.block.load_phases import Plan, counted_units, summaries
+from harness.results.block.messages import latencies_by_priority, lateness_ns
+from harness.results.block.phases import Phases, phases
+from harness.results.block.tracking import tracking
+from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.shape import BlockShape
+from harness.results.record.distributions import Distribution
+from harness.results.record.own_tasks import OwnTaskRecord
+from harness.results.record.run import RecordedWarning
+from harness.stats.percentiles import describe
+
+FEW_SAMPLES = 100
+"""Below this many units, p99 is the largest sample and says little."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Everything computed from one block's events."""
+
+    merged: Merged
+    ledger: Ledger
+    phases: Phases
+    fields: dict[str, Any]
+    """Fields of `BlockRecord` by name."""
+
+
+def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) -> Digest:
+    """Judge, time and summarise one block. `plan`: the phases of an open-loop load."""
+    ledger = settle(
+        merged,
+        end,
+        sequential=shape.sequential,
+        steps=shape.steps,
+        stores_results=shape.stores_results,
+        timeout_s=shape.timeout_s,
+        watched=shape.watched,
+    )
+    timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
+    counted = counted_units(merged, plan)
+    completed = ledger.completed & counted
+    usable = timing.known & completed
+    window = _window_ns(merged, timing, usable, counted, shape)
+    surplus = duplicates(merged)
+    fields: dict[str, Any] = {
+        **_rates(merged, int(completed.sum()), window, shape),
+        **_times(merged, timing, usable, shape),
+        **tracking(merged, usable),
+        "calls_per_task": shape.calls_per_task,
+        "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
+        "outcomes": ledger.outcomes(),
+        "failed_as_meant": int(ledger.as_meant.sum()),
+        "failures": ledger.failures(merged),
+        "duplicated": int(surplus.sum()),
+        "retried": int(merged.tasks.retries.sum() - merged.tasks.replaced.sum()),
+        "replaced": int(merged.tasks.replaced.sum()),
+        "loss": ledger.losses(),
+        **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
+    }
+    if shape.mix is not None:
+        figures = by_task(shape, merged, ledger, timing, counted, surplus, window)
+        fields["by_task"] = figures
+    warnings = tuple(_warnings(merged, ledger, timing, fields, shape))
+    return Digest(merged, ledger, timing, fields | {"warnings": warnings})
+
+
+def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
+    """Per task, the executions beyond its first that it had not asked for itself."""
+    tasks = merged.tasks
+    surplus: npt.NDArray[np.int32] = np.maximum(tasks.executions - 1 - tasks.retries, 0)
+    return surplus
+
+
+def _per_unit(count: int | None, merged: Merged) -> float | None:
+    return None if count is None else count / len(merged.units.unit)
+
+
+def _distribution(samples: Times) -> Distribution:
+    return Distribution.model_validate(describe(samples))
+
+
+def _window_ns(
+    merged: Merged,
+    timing: Phases,
+    usable: npt.NDArray[np.bool_],
+    counted: npt.NDArray[np.bool_],
+    shape: BlockShape,
+) -> int | None:
+    """From the first unit due (a closed load's are due when they are published), or from the
+    release of a backlog, to the last completed one seen, or finished, and to the end of what the
+    tasks had set going at once: that work is theirs."""
+    if not usable.any():
+        return None
+    begin = merged.release_ns if shape.held else merged.units.due_ns[counted].min()
+    ended_ns = merged.units.seen_ns if shape.watched else timing.end_ns
+    end = max(ended_ns[usable].max(), merged.side_end_ns)
+    return None if begin == MISSING or end <= begin else int(end - begin)
+
+
+def _open_loop(
+    merged: Merged, ledger: Ledger, timing: Phases, plan: Plan, *, whole: bool
+) -> dict[str, Any]:
+    """What only loads with phases have."""
+    found = summaries(merged, ledger, timing, plan, _distribution, whole=whole)
+    counted = [phase for phase in found if phase.counted]
+    fields: dict[str, Any] = {
+        "load_phases": found,
+        "unsent": sum(phase.unsent for phase in found),
+    }
+    if not counted:
+        return fields
+    duration_s = sum(phase.duration_s for phase in counted)
+    return fields | {
+        "planned_per_s": sum(phase.planned for phase in counted) / duration_s,
+        "sent_per_s": sum(phase.sent_in_time for phase in counted) / duration_s,
+        "client_limited": any(phase.client_limited for phase in counted),
+    }
+
+
+def _is_whole(end: BlockEnd) -> bool:
+    """Whether nothing but the client itself could keep it from sending in time."""
+    return end.workers_alive and not end.cut_short and end.orphans is None
+
+
+def _rate(count: int, window_ns: int | None) -> float | None:
+    return None if not window_ns else count / (window_ns / 1e9)
+
+
+def _rates(
+    merged: Merged, completed: int, window_ns: int | None, shape: BlockShape
+) -> dict[str, Any]:
+    """How much there was, and how fast it was done."""
+    return {
+        "units": len(merged.units.unit),
+        "tasks": len(merged.tasks),
+        "window_s": None if window_ns is None else window_ns / 1e9,
+        "throughput_per_s": _rate(completed, window_ns),
+        "tasks_per_s": _rate(completed * merged.tasks.per_unit, window_ns),
+        "publish_rate_per_s": _publish_rate(merged) if shape.held else None,
+    }
+
+
+def _publish_rate(merged: Merged) -> float | None:
+    units = merged.units
+    done = units.published_ns != MISSING
+    if not done.any():
+        return None
+    return _rate(int(done.sum()), int(units.published_ns[done].max() - units.publish_ns.min()))
+
+
+def _times(
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+) -> dict[str, Any]:
+    """How long units took, and what of them."""
+    return {
+        "latency_basis": "seen" if shape.watched else "finished",
+        "latency_s": _distribution(timing.total_ns[usable]),
+        "phases_s": _phase_distributions(timing, usable, shape),
+        "negative_phases": _negative(timing, usable),
+        "calls_s": _calls(merged),
+        "canvas_s": canvas(merged, timing, usable, shape),
+        "priorities_s": {
+            priority: _distribution(times)
+            for priority, times in latencies_by_priority(merged, timing, usable, shape)
+        },
+        "lateness_s": _distribution(lateness_ns(merged, usable, shape)),
+    }
+
+
+def _phase_distributions(
+    timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+) -> dict[str, Distribution]:
+    return {
+        name: _distribution(times[usable])
+        for name, times in timing.by_name()
+        if shape.watched or name != "result"
+    }
+
+
+def _calls(merged: Merged) -> dict[str, Distribution]:
+    units, tasks = merged.units, merged.tasks
+    published, stored = units.published_ns != MISSING, tasks.stored_ns != MISSING
+    calls = {"publish_call": (units.published_ns - units.publish_ns)[published]}
+    if stored.any():
+        calls["store_call"] = (tasks.stored_ns - tasks.storing_ns)[stored]
+    return {name: _distribution(times) for name, times in calls.items()}
+
+
+def _negative(timing: Phases, usable: npt.NDArray[np.bool_]) -> dict[str, int]:
+    counts = {name: int(((times < 0) & usable).sum()) for name, times in timing.by_name()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _warnings(
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    fields: dict[str, Any],
+    shape: BlockShape,
+) -> Iterator[RecordedWarning]:
+    completed = int(ledger.completed.sum())
+    if 0 < completed < FEW_SAMPLES:  # of none there is no p99
+        yield RecordedWarning(code="few_samples", data={"units": completed})
+    if merged.foreign_tasks and shape.mix is None:
+        yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
+    if merged.refusals:
+        yield RecordedWarning(code="refused_messages", data=dict(merged.refusals))
+    if fields.get("client_limited"):
+        limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
+        worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)
+        data = {"planned_per_s": worst.planned / worst.duration_s}
+        data["sent_per_s"] = worst.sent_in_time / worst.duration_s
+        yield RecordedWarning(code="client_limited", data=data)
+    untimed = int((ledger.completed & ~timing.known).sum())
+    if untimed:
+        yield RecordedWarning(code="untimed_units", data={"units": untimed})
+    if not shape.stores_results:
+        yield RecordedWarning(code="results_unchecked", data={"units": completed})
+    yield from _of_retries(merged, ledger)
+    if shape.mix is not None:
+        yield from _of_own_tasks(merged, fields["by_task"], shape)
+    if fields["negative_phases"]:
+        yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
+    if shape.countdown_s:
+        data = {"countdown_s": shape.countdown_s}
+        yield RecordedWarning(code="countdown_in_latency", data=data)
+
+
+def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:
+    """Units may need longer than they have, because their task waits between its tries."""
+    tasks = merged.tasks
+    late = (ledger.final == Final.TIMED_OUT) & tasks.some(tasks.retries > tasks.replaced)
+    if late.any():
+        yield RecordedWarning(code="retried_too_long", data={"units": int(late.sum())})
+
+
+def _of_own_tasks(
+    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: BlockShape
+) -> Iterator[RecordedWarning]:
+    if merged.foreign_tasks:
+        yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})
+    units = {task.task: task.units for task in tasks if task.unchecked and task.units}
+    if units and shape.stores_results:
+        yield RecordedWarning(code="values_unchecked", data=units)

@@ -1,0 +1,158 @@
+"""What a load needs against what there is: rate x cost in cores, rate x run time in slots.
+
+One sum for `rate` and for the steps of `saturate`. A load that asks for more than there is fails
+with every broker alike, and says nothing about any of them.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.events.merge import MISSING, Tasks
+from harness.results.record.loads import LoadPhaseRecord
+from harness.results.record.run import BlockRecord, RecordedWarning
+
+KEPT_UP = 0.95
+"""Share of a phase's rate that was completed during it: then nothing was short."""
+FULL = 0.85
+"""Share of the cores, or of the slots, from which on a load that did not keep up lacks them:
+processes that wait for each other leave some idle."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One rate of tasks, and what it takes. Unknown figures are None."""
+
+    rate_per_s: float
+    """Tasks that were due per second."""
+    cpu_s: float | None
+    """CPU time of one task: workers, clients, and the servers that the harness runs."""
+    cores: int
+    """That the harness may use."""
+    run_s: float | None
+    """How long a task holds a slot."""
+    slots: int
+
+    @property
+    def short_of(self) -> str:
+        """`cores`, `slots` or nothing. Cores first: tasks that wait for one hold their slots."""
+        if self.cpu_s is not None and self.rate_per_s * self.cpu_s >= FULL * self.cores:
+            return "cores"
+        if self.run_s is not None and self.slots and self.rate_per_s * self.run_s >= self.slots:
+            return "slots"
+        return ""
+
+    @property
+    def data(self) -> dict[str, float | str]:
+        """What a record keeps of it: only of what there is too little."""
+        short = self.short_of
+        each_s, there = (self.cpu_s, self.cores) if short == "cores" else (self.run_s, self.slots)
+        if not short or each_s is None:
+            return {}
+        return {
+            "short_of": short,
+            "rate_per_s": float(self.rate_per_s),
+            "each_s": each_s,
+            "needed": self.rate_per_s * each_s,
+            "there": float(there),
+        }
+
+
+def mean_run_s(tasks: Tasks, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
+    """How long a task held its slot; of those that ran once, as far as they came."""
+    ran = (tasks.started_ns != MISSING) & (tasks.finished_ns != MISSING)
+    ran &= (tasks.retries == 0) & (tasks.executions == 1)
+    if chosen is not None:
+        ran &= chosen
+    if not ran.any():
+        return None
+    return float((tasks.finished_ns[ran] - tasks.started_ns[ran]).mean()) / 1e9
+
+
+def cpu_s(fields: Mapping[str, Any]) -> float | None:
+    """CPU time of one task, from the fields of a block's record; None where workers' is unknown."""
+    if fields.get("worker_cpu_ms_per_task") is None:
+        return None
+    parts = (fields.get(f"{part}_cpu_ms_per_task") for part in _PARTS)
+    return math.fsum(part for part in parts if part is not None) / 1e3
+
+
+_PARTS = ("worker", "client", "broker", "backend")
+
+
+def overloaded(phases: Sequence[LoadPhaseRecord]) -> LoadPhaseRecord | None:
+    """The counted phase of the highest rate that was not kept up with."""
+    behind = [
+        phase
+        for phase in phases
+        if phase.counted
+        and phase.planned
+        and phase.completed_per_s * phase.duration_s < KEPT_UP * phase.planned
+    ]
+    return max(behind, key=_rate, default=None)
+
+
+@dataclass(frozen=True)
+class SaturationRange:
+    """What the searches of a cell found together."""
+
+    median_per_s: float
+    low_per_s: float
+    """The lowest rate that a search called the highest, or that broke a limit in one try."""
+    high_per_s: float
+    """The highest `broken_at_per_s`, or rate that kept the limits in one of its tries."""
+    searches: int
+
+
+def saturation_range(blocks: Iterable[BlockRecord]) -> SaturationRange | None:
+    """Of the blocks that found a rate; None if none did. One search has a range as well: from the
+    rate that kept the limits to the one that did not."""
+    found = [block.saturation for block in blocks if block.saturation is not None]
+    rates = [one.rate_per_s for one in found if one.rate_per_s]
+    if not rates:
+        return None
+    sides = [(step.kept, step.rate_per_s) for one in found if one.rate_per_s for step in one.steps]
+    ends = [one.broken_at_per_s for one in found if one.rate_per_s and one.broken_at_per_s]
+    low = min([*rates, *(rate for kept, rate in sides if not kept)])
+    high = max([*rates, *ends, *(rate for kept, rate in sides if kept)])
+    return SaturationRange(statistics.median(rates), low, high, len(rates))
+
+
+def _rate(phase: LoadPhaseRecord) -> float:
+    return phase.planned / phase.duration_s
+
+
+def with_capacity(
+    warnings: Sequence[RecordedWarning],
+    fields: Mapping[str, Any],
+    tasks: Tasks,
+    cores: int,
+    slots: int,
+) -> tuple[RecordedWarning, ...]:
+    """A block's warnings, with what its load needed if that is more than there was.
+
+    Where the machine's cores are the limit, a client that was late needs no more senders.
+    """
+    phase = overloaded(fields.get("load_phases", ()))
+    if phase is None or fields.get("saturation") is not None:
+        return tuple(warnings)
+    rate = _rate(phase) * tasks.per_unit
+    need = Need(rate, cpu_s(fields), cores, mean_run_s(tasks), slots)
+    if not need.data:
+        return tuple(warnings)
+    found = RecordedWarning(code="over_capacity", data=need.data)
+    starved = need.short_of == "cores"
+    kept = (
+        RecordedWarning(code="client_starved", data=one.data)
+        if starved and one.code == "client_limited"
+        else one
+        for one in warnings
+    )
+    return (found, *kept)

@@ -1,0 +1,1 @@
+"""From the event logs of one block to arrays of units, tasks and executions."""

@@ -1,0 +1,415 @@
+"""Merges the event logs of one block into units and tasks. Arrays only, no Python loop per task.
+
+The logs are read twice and held never: first for what was published, which gives every task its
+place, then chunk by chunk, each stamp going straight to its place. So memory is that of the
+result, about 90 bytes per unit of one task. Tasks that ran again: see `executions`.
+
+Times are CLOCK_MONOTONIC ns of one host; MISSING stands for "did not happen".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.probe.recording.events import (
+    RAISED,
+    REFUSALS,
+    REPLACED,
+    Kind,
+    Outcome,
+    is_last_part,
+    name_of,
+)
+from harness.probe.recording.ids import WHOLE
+from harness.results.events.earliest import NO_STAMP, Earliest
+from harness.results.events.eventlog import Events, by_kind, chunks, ident_of, logs_in
+from harness.results.events.executions import Executions, end_by_storing, read_executions
+from harness.results.events.noted_ids import NotedIds, SideEnds
+from harness.results.events.published import (
+    FOREIGN,
+    VARIANT,
+    Halves,
+    Places,
+    Published,
+    published_in,
+)
+
+MISSING = NO_STAMP
+NOT_TOLD = -1
+Times = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.uint8]
+Truths = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Units:
+    """Measured units, in the order of their numbers; one entry each in every array.
+
+    Arrays of what happened to no unit may be read-only: they share one value.
+    """
+
+    unit: npt.NDArray[np.int64]
+    client: npt.NDArray[np.uint16]
+    """Index in `Merged.tags`."""
+    due_ns: Times
+    """When the unit was to be published; `publish_ns` where no pacer planned it."""
+    publish_ns: Times
+    published_ns: Times
+    publish_failed: Truths
+    seen_ns: Times
+    seen: Flags
+    """`probe.recording.events.Outcome` as client or observer saw it, NONE if they did not."""
+    checked: Flags
+    """The same, as found after the measuring."""
+    checked_ns: Times
+    """When that was looked for."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Tasks of the measured units, sorted by unit and position: `per_unit` of each unit."""
+
+    per_unit: int
+    refused_ns: Times
+    """When a worker refused the message."""
+    received_ns: Times
+    started_ns: Times
+    finished_ns: Times
+    """Of a task that raised: when its failure began to be stored, if that was earlier."""
+    storing_ns: Times
+    stored_ns: Times
+    raised: Truths
+    executions: npt.NDArray[np.int32]
+    """How often the function was started."""
+    retries: npt.NDArray[np.int32]
+    """How often it asked to be run again, `replaced` included. Read-only zeros where none did."""
+    replaced: npt.NDArray[np.int32]
+    """How often it gave its place to another task, which has its id. Read-only zeros likewise."""
+
+    def __len__(self) -> int:
+        return len(self.executions)
+
+    @property
+    def row(self) -> npt.NDArray[np.int64]:
+        """Index of each task's unit in `Units`. Computed at each access."""
+        return np.arange(len(self), dtype=np.int64) // self.per_unit
+
+    @property
+    def position(self) -> npt.NDArray[np.int64]:
+        """Place of each task in its unit. Computed at each access."""
+        return np.arange(len(self), dtype=np.int64) % self.per_unit
+
+    def every(self, tasks: Truths) -> Truths:
+        """Per unit, whether it is so of all its tasks."""
+        if self.per_unit == 1:
+            return tasks
+        every: Truths = np.logical_and.reduce(tasks.reshape(-1, self.per_unit), axis=1)
+        return every
+
+    def some(self, tasks: Truths) -> Truths:
+        """Per unit, whether it is so of one of its tasks at least."""
+        if self.per_unit == 1:
+            return tasks
+        some: Truths = np.logical_or.reduce(tasks.reshape(-1, self.per_unit), axis=1)
+        return some
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What callers did that watched units of one task; one entry per unit in every array."""
+
+    looks: npt.NDArray[np.int64]
+    """How often the state was asked for; NOT_TOLD where nobody said."""
+    started_seen_ns: Times
+    """When STARTED was first seen."""
+    storing_started_ns: Times
+    """When a worker began to store STARTED."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One block's events as tables."""
+
+    units: Units
+    tasks: Tasks
+    tags: Halves
+    """Of each client: the first half of its tasks' ids."""
+    foreign_tasks: int
+    """Tasks that were started though no client of the block published them, since the first
+    measured unit was published."""
+    measure_begin_ns: int
+    measure_end_ns: int
+    release_ns: int
+    side_end_ns: int = MISSING
+    """When the last of them ended, but for those that were to run later (with an ETA)."""
+    tracked: Tracked | None = None
+    """Of units whose callers asked for their state."""
+    unlock_looks: int | None = None
+    """How often `celery.chord_unlock` looked for headers of measured chords; None if it did
+    not."""
+    failures: Mapping[int, str] = field(default_factory=dict)
+    """Row of a unit -> type of the exception that its result held, of those that were not meant to
+    fail, as far as somebody saw it."""
+
+    repeats: Executions = field(default_factory=Executions.none)
+    """Every execution of the tasks that were begun or received more than once, or asked to be. Of
+    the others the stamps in `tasks` are all; `executions` has both together."""
+
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Why workers refused messages, whoever published them and for whatever -> how many."""
+
+    def executions(self) -> Executions:
+        """All of every task. Computed at each call; processes are known of `repeats` only."""
+        tasks = self.tasks
+        stamps = (tasks.received_ns, tasks.started_ns, tasks.finished_ns, tasks.raised)
+        return Executions.of_single_ones(*stamps, self.repeats.task).with_more(self.repeats)
+
+    def task_ids(self) -> tuple[Halves, Halves]:
+        """First and second half of each task's id. Computed at each call."""
+        units, tasks = self.units, self.tasks
+        if len(self.tags) == 1:
+            hi = np.broadcast_to(self.tags, len(tasks))
+        else:
+            hi = np.repeat(self.tags[units.client], tasks.per_unit)
+        lo = np.repeat(units.unit.astype(np.uint64), tasks.per_unit)
+        lo <<= np.uint64(16)
+        if tasks.per_unit > 1:
+            lo |= tasks.position.astype(np.uint64)
+        lo <<= np.uint64(16)
+        lo |= VARIANT
+        return hi, lo
+
+
+def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
+    """Read all event logs in `folder`. `grouped`: a unit is a group of tasks, whose results may
+    have been seen one by one. RecordError if the logs contradict themselves."""
+    block = _Block(published_in(folder, tasks_per_unit), grouped=grouped)
+    for path in logs_in(folder):
+        for chunk in chunks(path):
+            for kind, events in by_kind(chunk):
+                block.note(kind, events)
+    return block.merged(folder)
+
+
+_TASK_KINDS = (
+    *(Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORING, Kind.STORED),
+    *(Kind.STORING_STARTED, Kind.REFUSED),
+)
+_UNIT_KINDS = (
+    *(Kind.DUE, Kind.PUBLISHED, Kind.PUBLISH_FAILED, Kind.SEEN, Kind.CHECKED),
+    Kind.STARTED_SEEN,
+)
+_MOMENTS = (Kind.MEASURE_BEGIN, Kind.MEASURE_END, Kind.RELEASE)
+_OUTCOMES = (Kind.SEEN, Kind.CHECKED)
+
+_BY_SEVERITY = np.array(
+    [
+        *(Outcome.NONE, Outcome.OK, Outcome.TIMED_OUT),
+        *(Outcome.FAILED_AS_MEANT, Outcome.FAILED, Outcome.WRONG),
+    ],
+    dtype=np.uint8,
+)
+"""What a group is when its members ended differently: the worst of them, the last in this row."""
+_SEVERITY = np.zeros(256, dtype=np.uint8)
+_SEVERITY[_BY_SEVERITY] = np.arange(len(_BY_SEVERITY))
+
+
+class _Block:
+    """Takes events in any order and puts each in its place."""
+
+    def __init__(self, published: Published, *, grouped: bool) -> None:
+        units, tasks = len(published.unit), len(published.unit) * published.per_unit
+        self._published = published
+        self._grouped = grouped
+        self._of_tasks = {kind: Earliest(tasks) for kind in _TASK_KINDS}
+        self._of_units = {kind: Earliest(units) for kind in _UNIT_KINDS}
+        self._of_members = Earliest(tasks)
+        self._executions = np.zeros(tasks, dtype=np.int32)
+        self._received = np.zeros(tasks, dtype=np.int32)
+        self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
+        self._replaced = self._retries
+        self._strangers = NotedIds()
+        self._first_ns = int(published.publish_ns.min(initial=np.iinfo(np.int64).max))
+        self._side = SideEnds()
+        self._moments: dict[int, list[int]] = {kind: [] for kind in _MOMENTS}
+        self._unlock_looks = 0
+        self._looks: npt.NDArray[np.int64] | None = None
+        self._failures: dict[int, list[bytes]] = {}
+        self._refused: dict[str, NotedIds] = {}
+
+    def note(self, kind: int, events: Events) -> None:
+        """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
+        if kind in self._of_tasks:
+            self._note_tasks(Kind(kind), events)
+        elif kind == Kind.RETRIED:
+            self._note_retries(events)
+        elif kind == Kind.SPAWNED:
+            self._side.spawned(events)
+        elif kind in self._of_units:
+            self._note_units(Kind(kind), events)
+        elif kind in self._moments:
+            self._moments[kind] += events["time_ns"].tolist()
+        elif kind == Kind.LOOKED:
+            self._note_looks(events)
+        elif kind == Kind.UNLOCKING:
+            self._unlock_looks += int((self._places(events) >= 0).sum())
+        elif kind == Kind.FAILURE:
+            self._note_failures(events)
+
+    def _note_looks(self, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        if self._looks is None:
+            self._looks = np.full(len(self._published.unit), NOT_TOLD, dtype=np.int64)
+        counts = events["flags"].astype(np.int64) << 16 | events["position"]  # see `looks_fields`
+        self._looks[rows[rows >= 0]] = counts[rows >= 0]
+
+    def _note_failures(self, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        for row, event in zip(rows.tolist(), events, strict=True):
+            parts = self._failures.setdefault(row, [])
+            # Members of a group fail one by one: the first one's name stays.
+            whole = bool(parts) and is_last_part(parts[-1])
+            if row >= 0 and not whole and event["position"] == len(parts):
+                parts.append(ident_of(event))
+
+    def _places(self, events: Events) -> Places:
+        return self._published.places(
+            events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        )
+
+    def _note_tasks(self, kind: Kind, events: Events) -> None:
+        hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        places = self._published.places(hi, lo)
+        mine = places >= 0
+        if kind == Kind.REFUSED:
+            for reason in np.unique(events["position"]).tolist():
+                with_it = events["position"] == reason
+                why = REFUSALS[reason if reason < len(REFUSALS) else 0]
+                self._refused.setdefault(why, NotedIds()).note(hi[with_it], lo[with_it])
+        if kind == Kind.RECEIVED:
+            np.add.at(self._received, places[mine], np.int32(1))
+        if kind == Kind.STARTED:
+            np.add.at(self._executions, places[mine], np.int32(1))
+            foreign = (places == FOREIGN) & (events["time_ns"] >= self._first_ns)
+            self._strangers.note(hi[foreign], lo[foreign])
+        if kind == Kind.FINISHED:
+            self._side.finished(events[places == FOREIGN])
+        marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
+        self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
+
+    def _note_retries(self, events: Events) -> None:
+        hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
+        places = self._published.places(hi, lo)
+        if not self._retries.flags.writeable:
+            self._retries, self._replaced = self._retries.copy(), self._replaced.copy()
+        np.add.at(self._retries, places[places >= 0], np.int32(1))
+        replaced = (places >= 0) & (events["flags"] == REPLACED)
+        np.add.at(self._replaced, places[replaced], np.int32(1))
+
+    def _note_units(self, kind: Kind, events: Events) -> None:
+        rows = self._published.rows(events["unit"].astype(np.uint32))
+        events, rows = events[rows >= 0], rows[rows >= 0]
+        if kind == Kind.SEEN and self._grouped:
+            whole = events["position"] == WHOLE
+            self._note_members(events[~whole], rows[~whole])
+            events, rows = events[whole], rows[whole]
+        if len(rows):
+            marks = _SEVERITY[events["flags"]] if kind in _OUTCOMES else None
+            self._of_units[kind].note(rows, events["time_ns"].astype(np.int64), marks)
+
+    def _note_members(self, events: Events, rows: Places) -> None:
+        per_unit = self._published.per_unit
+        known = events["position"] < per_unit
+        events, rows = events[known], rows[known]
+        if len(rows):
+            places = rows * per_unit + events["position"]
+            marks = _SEVERITY[events["flags"]]
+            self._of_members.note(places, events["time_ns"].astype(np.int64), marks)
+
+    def merged(self, folder: Path) -> Merged:
+        """All. `folder` has the logs, of which tasks that ran again need a second look."""
+        again = (self._executions > 1) | (self._received > 1) | (self._retries > 0)
+        begin, end, release = (self._moments[kind] for kind in _MOMENTS)
+        return Merged(
+            units=self._units(),
+            tasks=self._tasks(),
+            tags=self._published.tags,
+            foreign_tasks=self._strangers.different(),
+            measure_begin_ns=min(begin, default=MISSING),
+            measure_end_ns=max(end, default=MISSING),
+            release_ns=min(release, default=MISSING),
+            side_end_ns=self._side.end_ns(self._first_ns),
+            tracked=self._tracked(),
+            repeats=read_executions(folder, self._published, again),
+            unlock_looks=self._unlock_looks or None,
+            refusals={why: ids.messages() for why, ids in self._refused.items()},
+            failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
+        )
+
+    def _tracked(self) -> Tracked | None:
+        if self._looks is None:
+            return None
+        return Tracked(
+            looks=self._looks,
+            started_seen_ns=self._of_units[Kind.STARTED_SEEN].times(),
+            storing_started_ns=self._of_tasks[Kind.STORING_STARTED].times(),
+        )
+
+    def _units(self) -> Units:
+        published, kinds = self._published, self._of_units
+        self._gather_members()
+        due_ns, publish_ns = kinds[Kind.DUE].times(), published.publish_ns
+        if kinds[Kind.DUE].noted:
+            np.copyto(due_ns, publish_ns, where=due_ns == MISSING)
+        seen_ns, seen = kinds[Kind.SEEN].times(), _BY_SEVERITY[kinds[Kind.SEEN].marks()]
+        if kinds[Kind.SEEN].noted:
+            seen_ns[seen == Outcome.TIMED_OUT] = MISSING
+        return Units(
+            unit=published.unit,
+            client=published.client,
+            due_ns=due_ns if kinds[Kind.DUE].noted else publish_ns,
+            publish_ns=publish_ns,
+            published_ns=kinds[Kind.PUBLISHED].times(),
+            publish_failed=kinds[Kind.PUBLISH_FAILED].times() != MISSING,
+            seen_ns=seen_ns,
+            seen=seen,
+            checked=_BY_SEVERITY[kinds[Kind.CHECKED].marks()],
+            checked_ns=kinds[Kind.CHECKED].times(),
+        )
+
+    def _gather_members(self) -> None:
+        """A group watched member by member was seen when all of them were: at the last one's
+        time, with the worst one's outcome."""
+        if not self._of_members.noted:
+            return
+        per_unit = self._published.per_unit
+        times = self._of_members.times().reshape(-1, per_unit)
+        rows = np.flatnonzero((times != MISSING).all(axis=1))
+        worst = self._of_members.marks().reshape(-1, per_unit)[rows].max(axis=1)
+        self._of_units[Kind.SEEN].note(rows, times[rows].max(axis=1), worst)
+
+    def _tasks(self) -> Tasks:
+        kinds = self._of_tasks
+        started_ns = kinds[Kind.STARTED].times()
+        finished_ns = kinds[Kind.FINISHED].times()
+        storing_ns = kinds[Kind.STORING].times()
+        raised = kinds[Kind.FINISHED].marks() != 0
+        end_by_storing(raised, started_ns, finished_ns, storing_ns)
+        return Tasks(
+            per_unit=self._published.per_unit,
+            refused_ns=kinds[Kind.REFUSED].times(),
+            received_ns=kinds[Kind.RECEIVED].times(),
+            started_ns=started_ns,
+            finished_ns=finished_ns,
+            storing_ns=storing_ns,
+            stored_ns=kinds[Kind.STORED].times(),
+            raised=raised,
+            executions=self._executions,
+            retries=self._retries,
+            replaced=self._replaced,
+        )

@@ -1,0 +1,310 @@
+"""Which fault is to blame for which unit that was lost, doubled, failed, wrong or late.
+
+Two kinds of evidence, the first before the second:
+
+- *held*: a process that the fault ended, stopped or cut off had the unit's task at that moment;
+- *touched*: the unit was where the fault was while it was there: on its way to or from the broker
+  (publish call to the end of its last task), or to or from the backend (its last task's end to the
+  result seen), at any time between the fault's begin and the moment the p99 was back (or the next
+  fault's begin, where it was not).
+
+Where both say nothing, a unit that had been published when a worker died, and that nobody ever
+received, is that worker's: its message had left the broker for it.
+
+Of several faults the last one that began is blamed, one that only delays (a pause, a slow network)
+after all others. Executions that nobody asked for are judged one by one (`second_runs`). What no
+fault explains stays unattributed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.probe.recording.events import Kind
+from harness.results.block.ledger import Final, Ledger
+from harness.results.events.handlings import Handlings
+from harness.results.events.merge import MISSING, Merged
+from harness.results.faults.notes import FaultNote
+from harness.results.faults.recovery import first_starts
+from harness.results.faults.second_runs import CUT_OFF, FOREVER, NOBODY, WORKER_FAULTS, second_runs
+from harness.results.record.faults import FaultLevel, Trouble
+
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Units whose publish call raised: when it did, and what."""
+
+    at_ns: Mapping[int, int]
+    """Row of the unit -> CLOCK_MONOTONIC."""
+    reason: Mapping[int, str]
+    """Row of the unit -> type of the exception, where it is known."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is known of a block with faults."""
+
+    merged: Merged
+    ledger: Ledger
+    handlings: Handlings
+    refused: Refused
+    level: FaultLevel
+    notes: Sequence[FaultNote]
+    """Those that were begun, in the order of their begins."""
+    blame_until_ns: Sequence[int]
+    """For each of them: when all was as usual again, or the next one began."""
+
+
+@dataclass(frozen=True)
+class Blame:
+    """For each unit in trouble the fault to blame, by its index in `Scene.notes`, or NOBODY."""
+
+    by: Mapping[str, Numbers]
+    """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
+    has: Mapping[str, Mask]
+    """Kind of trouble -> which units have it."""
+    again_by: Numbers
+    """The same of each execution that nobody had asked for."""
+    failures: Mapping[int, str]
+    """See `Merged`."""
+    met: Sequence[Mask]
+    """For each fault: the units that it held, that were where it was, or waited for it."""
+
+    def trouble(self, index: int, refused: Refused) -> Trouble:
+        """What one fault is to blame for; NOBODY: what none is."""
+        counts = {
+            name: int((self.has[name] & (self.by[name] == index)).sum())
+            for name in ("lost", "timed_out", "failed", "wrong", "late")
+        }
+        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index))
+        return Trouble(
+            **counts,
+            duplicated=int((self.again_by == index).sum()),
+            refused=sum(int(row) in refused.at_ns for row in rows),
+        )
+
+    def errors(self, index: int, refused: Refused) -> dict[str, int]:
+        """What publishing raised, or else the result held, of the failed units that one fault is to
+        blame for."""
+        rows = np.flatnonzero(self.has["failed"] & (self.by["failed"] == index)).tolist()
+        reasons = (refused.reason.get(row) or self.failures.get(row) for row in rows)
+        return dict(Counter(reason or "unknown" for reason in reasons))
+
+
+def blame(scene: Scene) -> Blame:
+    """Look at every unit in trouble."""
+    merged, ledger = scene.merged, scene.ledger
+    has = {
+        "lost": ledger.final == Final.LOST,
+        "timed_out": ledger.final == Final.TIMED_OUT,
+        "failed": (ledger.final == Final.FAILED) & ~ledger.as_meant,
+        "wrong": ledger.final == Final.WRONG,
+        "late": _late(scene),
+    }
+    spans = _spans(scene)
+    found = [_evidence(scene, spans, index) for index in range(len(scene.notes))]
+    by = {name: _blamed(name, found, len(merged.units.unit)) for name in has}
+    there = [one.touched | one.passed_on for one in found]
+    again = second_runs(merged, scene.handlings, scene.notes, there)
+    met = [one.met | rows for one, rows in zip(found, again.met, strict=True)]
+    return Blame(by, has, again.by, merged.failures, met)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What speaks for one fault: units, by how it had to do with them."""
+
+    held: Mask
+    passed_on: Mask
+    """Held, and not to the end of it: a worker that stood still goes on, and what a dead one had
+    another one may have received since. A later fault may have had it then."""
+    touched: Mask
+    unstored: Mask
+    """Of those, the ones whose result the backend refused while it was broken."""
+    waited: Mask
+    vanished: Mask
+    pauses: bool
+    """It was a pause: it did nothing but make units wait."""
+    delays: bool
+    """It can lose nothing by itself."""
+
+    @property
+    def met(self) -> Mask:
+        """All that it had to do with."""
+        met = self.held | self.touched | self.vanished
+        return met | self.waited if self.pauses else met
+
+
+def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
+    note = scene.notes[index]
+    pauses = note.fault == "stop_worker"
+    tasks = scene.merged.tasks
+    held = _held(scene, note)
+    kept = held & ~_received_elsewhere(scene, note)
+    return _Evidence(
+        tasks.some(held),
+        tasks.some(held) & (pauses | ~tasks.some(kept)),
+        *_touched(scene, spans, index),
+        _waited(scene, spans, index),
+        _vanished(scene, note),
+        pauses,
+        pauses or note.fault == "slow_network",
+    )
+
+
+def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
+    """For each unit the fault that is to blame if it has this trouble. Of those that overwrite
+    each other the last one stays."""
+    chosen = np.full(units, NOBODY, dtype=np.int64)
+    faults = list(enumerate(found))
+    if trouble == "late":
+        for index, one in faults:
+            chosen[one.waited] = index
+        return chosen
+    unstored = np.logical_or.reduce([one.unstored for one in found])
+    for index, one in sorted(faults, key=lambda fault: not fault[1].delays):
+        chosen[np.where(unstored, one.unstored, one.touched | one.passed_on)] = index
+    if trouble == "lost":
+        for index, one in faults:
+            chosen[one.vanished & (chosen == NOBODY)] = index
+    for index, one in faults:
+        chosen[one.held & ~one.passed_on] = index
+    return chosen
+
+
+def _late(scene: Scene) -> Mask:
+    started = first_starts(scene.merged)
+    if scene.level.late_limit_s is None:
+        return np.zeros(len(started), dtype=bool)
+    limit_ns = round(scene.level.late_limit_s * 1e9)
+    late: Mask = (started != MISSING) & (started - scene.merged.units.due_ns > limit_ns)
+    return late
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """When each unit was where. FOREVER: it never left."""
+
+    begin_ns: Numbers
+    """Its publish call."""
+    worked_ns: Numbers
+    """The end of its last task, or of the publish call that raised."""
+    over_ns: Numbers
+    """Its result was seen."""
+    unstored_ns: Numbers
+    """When the backend refused the result of one of its tasks, and it was left at that; MISSING."""
+    started_ns: Numbers
+
+
+def _spans(scene: Scene) -> _Spans:
+    units, tasks = scene.merged.units, scene.merged.tasks
+    finished = tasks.finished_ns.reshape(-1, tasks.per_unit)
+    worked = np.where((finished == MISSING).any(axis=1), FOREVER, finished.max(axis=1))
+    for row, at_ns in scene.refused.at_ns.items():
+        worked[row] = at_ns
+    over = np.where(units.seen_ns == MISSING, FOREVER, units.seen_ns)
+    started = first_starts(scene.merged)
+    return _Spans(
+        begin_ns=units.publish_ns,
+        worked_ns=worked,
+        over_ns=np.maximum(over, 0),
+        unstored_ns=_unstored_ns(scene).reshape(-1, tasks.per_unit).max(axis=1),
+        started_ns=np.where(started == MISSING, 0, started),
+    )
+
+
+def _unstored_ns(scene: Scene) -> Numbers:
+    """Of each task when the backend refused its result, if that was the last of it."""
+    last = scene.handlings.last_by_task()
+    found = np.full(len(last), MISSING, dtype=np.int64)
+    refused = np.flatnonzero(last >= 0)
+    refused = refused[scene.handlings.kind[last[refused]] == Kind.UNSTORED]
+    found[refused] = scene.handlings.time_ns[last[refused]]
+    return found
+
+
+def _waited(scene: Scene, spans: _Spans, index: int) -> Mask:
+    """Units that waited while something was broken, wherever that was."""
+    begin, until = scene.notes[index].begin_ns or 0, scene.blame_until_ns[index]
+    waited: Mask = (scene.merged.units.due_ns < until) & (spans.started_ns >= begin)
+    return waited
+
+
+def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Mask, Mask]:
+    """Units that were where the fault was, while it was there; and those of them that were lost
+    because the backend refused their results then."""
+    note = scene.notes[index]
+    begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
+    touched = np.zeros(len(spans.begin_ns), dtype=bool)
+    unstored = np.zeros_like(touched)
+    if note.fault in WORKER_FAULTS:
+        return touched, unstored
+    to = str(note.model.get("to", ""))
+    if "broker" in note.fault or to in ("broker", "both"):
+        touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)
+    if "backend" in note.fault or to in ("backend", "both") or note.facts.get("holds_results"):
+        stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
+        touched |= stored & (spans.over_ns >= begin)
+        then = (spans.unstored_ns >= begin) & (spans.unstored_ns < until)
+        unstored = touched & then & (scene.ledger.final == Final.LOST)
+    return touched, unstored
+
+
+def _vanished(scene: Scene, note: FaultNote) -> Mask:
+    """Units published by the time that a worker was gone, and never received or refused by any:
+    their message left the broker and did not arrive. It was on its way to the worker, or in its
+    hands and not yet looked at."""
+    tasks = scene.merged.tasks
+    never = tasks.some((tasks.received_ns == MISSING) & (tasks.refused_ns == MISSING))
+    vanished: Mask = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
+    return vanished & (scene.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
+
+
+def _held(scene: Scene, note: FaultNote) -> Mask:
+    """Tasks that the fault's processes had, and had not brought to an end: when it began (a broker
+    may deliver again while they die), or when it was done. A warm shutdown lets them come to an
+    end, so only what they have left then is its own."""
+    if note.begin_ns is None or note.fault not in WORKER_FAULTS:
+        return np.zeros(len(scene.merged.tasks), dtype=bool)
+    pids = [*note.died, *note.mains, *note.pool]
+    if note.fault == "kill_pool_child":
+        pids = list(note.died)
+    left = _in_hand(scene, pids, note.struck_ns or FOREVER)
+    if note.fault == "shutdown_worker":
+        return left
+    return left | _in_hand(scene, pids, note.begin_ns)
+
+
+def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
+    """Tasks whose last stamp by a moment is one of these processes', and not that of their end: the
+    result was stored, or the backend refused it. Nor had the worker forgotten it: what it had
+    received and not begun when it was cut off is the broker's again."""
+    before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
+    last = before.last_by_task()
+    found = last >= 0
+    index = last[found]
+    over = np.isin(before.kind[index], (Kind.STORED, Kind.UNSTORED))
+    received = before.kind[index] == Kind.RECEIVED
+    for note in scene.notes:
+        if note.fault in CUT_OFF and (note.struck_ns or FOREVER) <= at_ns:
+            theirs = np.isin(before.pid[index], note.mains)
+            over |= received & theirs & (before.time_ns[index] <= (note.begin_ns or 0))
+    found[found] = np.isin(before.pid[index], pids) & ~over
+    return found
+
+
+def _received_elsewhere(scene: Scene, note: FaultNote) -> Mask:
+    """Tasks that another process received since the fault began."""
+    received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
+    others = ~np.isin(received.pid, [*note.died, *note.mains])
+    found = np.zeros(len(scene.merged.tasks), dtype=bool)
+    found[received.place[others & (received.time_ns > since_ns)]] = True
+    return found

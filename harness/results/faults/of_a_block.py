@@ -1,0 +1,283 @@
+"""The part of a block's record that is about its faults, from notes and event logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.probe.recording.events import Kind
+from harness.probe.recording.ids import first_unit
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.load_phases import behind
+from harness.results.block.summary import Digest
+from harness.results.events.eventlog import all_of_kind
+from harness.results.events.handlings import Handlings, read_handlings
+from harness.results.events.merge import MISSING, Merged
+from harness.results.events.ran_with import RanWith
+from harness.results.faults.attribution import Blame, Refused, Scene, blame
+from harness.results.faults.notes import FaultNote
+from harness.results.faults.orphans import orphans, without_kept
+from harness.results.faults.promises import promises
+from harness.results.faults.recovery import Recovery, level_before, recovery, units_in_order
+from harness.results.faults.second_runs import FOREVER, NOBODY
+from harness.results.record.faults import FaultRecord
+from harness.results.record.run import RecordedWarning
+
+SILENT_S = 5.0
+"""So long messages have waited at least when a worker that receives none is called silent: a client
+of a broker that is back tries again after some seconds."""
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What is read of a block's logs beside its units and tasks, while they are there."""
+
+    notes: Sequence[FaultNote]
+    handlings: Handlings
+    refused: Refused
+    load_end_ns: int
+    """When the last unit was due, as planned."""
+    fallen: tuple[int, ...] = ()
+    """Main processes of workers that ended by themselves once something was broken."""
+    over_ns: int = 0
+    """When nobody waited for results any more."""
+
+
+def aftermath(
+    events: Path,
+    merged: Merged,
+    notes: Sequence[FaultNote],
+    reasons: Sequence[Sequence[str]],
+    load_end_ns: int,
+    fallen: tuple[int, ...] = (),
+    over_ns: int = 0,
+) -> Aftermath:
+    """Read the logs. `reasons`: what publishing raised in each client, in the order in which the
+    events number it. RecordError if the logs contradict themselves."""
+    handlings, published = read_handlings(events, merged.tasks.per_unit)
+    failed = all_of_kind(events, Kind.PUBLISH_FAILED)
+    rows = published.rows(failed["unit"].astype(np.uint32))
+    at_ns: dict[int, int] = {}
+    reason: dict[int, str] = {}
+    for row, event in zip(rows.tolist(), failed, strict=True):
+        if row < 0:
+            continue
+        at_ns[row] = int(event["time_ns"])
+        client, number = int(event["unit"]) // first_unit(1), int(event["position"])
+        own = reasons[client] if client < len(reasons) else ()
+        if 1 <= number <= len(own):
+            reason[row] = own[number - 1].partition(":")[0]
+    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns, fallen, over_ns)
+
+
+def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged: int) -> BlockEnd:
+    """How the block ended, where a living worker does not say that it holds what it received."""
+    orphaned = orphans(merged, found.handlings, found.notes, found.fallen)
+    kept, waiting = without_kept(merged, orphaned, end.waiting, unacknowledged)
+    return BlockEnd(waiting, end.workers_alive, end.cut_short, kept)
+
+
+def with_faults(
+    result: Digest,
+    found: Aftermath,
+    config: Mapping[str, Any],
+    ran: RanWith,
+    held_by_broker: int,
+) -> dict[str, Any]:
+    """Fields of `BlockRecord` by name: the block's own, and what there is to say of its faults."""
+    fields = result.fields | _fault_fields(result, found, config, ran, held_by_broker)
+    silent = silent_workers(found, result.merged)
+    fields |= {
+        "silent_workers": len(silent),
+        "fallen_workers": len(found.fallen),
+        "warnings": (*fields["warnings"], *silent),
+    }
+    first_ns = min((n.begin_ns for n in found.notes if n.begin_ns is not None), default=None)
+    if first_ns is None or not (data := _fell_behind(result.merged, first_ns)):
+        return fields
+    warning = RecordedWarning(code="client_limited", data=data)
+    return fields | {"client_limited": True, "warnings": (*fields["warnings"], warning)}
+
+
+def _fell_behind(merged: Merged, first_fault_ns: int) -> dict[str, float]:
+    """Whether the client could not keep up before anything was broken. Afterwards, that it could
+    not send in time is what the fault did."""
+    due_ns, publish_ns = merged.units.due_ns, merged.units.publish_ns
+    due = due_ns < first_fault_ns
+    planned, in_time = int(due.sum()), int((due & (publish_ns <= first_fault_ns)).sum())
+    if not planned or not behind(planned, in_time):
+        return {}
+    seconds = max(1e-9, float(first_fault_ns - due_ns[due].min()) / 1e9)
+    return {"planned_per_s": planned / seconds, "sent_per_s": in_time / seconds}
+
+
+def _fault_fields(
+    result: Digest,
+    found: Aftermath,
+    config: Mapping[str, Any],
+    ran: RanWith,
+    held_by_broker: int,
+) -> dict[str, Any]:
+    notes = sorted(
+        (note for note in found.notes if note.begin_ns is not None),
+        key=lambda note: note.begin_ns or 0,
+    )
+    never = [note for note in found.notes if note.begin_ns is None]
+    if not notes:
+        return {"faults": tuple(_record(note) for note in never)}
+    units = units_in_order(result.merged, result.phases, result.ledger.completed)
+    begins = [note.begin_ns or 0 for note in notes]
+    level = level_before(units, begins[0])
+    untils = [*begins[1:], max(found.load_end_ns, begins[-1])]
+    backs = [
+        recovery(units, level, (begin, note.struck_ns, _over_ns(note)), until)
+        for note, begin, until in zip(notes, begins, untils, strict=True)
+    ]
+    blame_until = [
+        _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
+        for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
+    ]
+    seen = found.handlings, found.refused
+    scene = Scene(result.merged, result.ledger, *seen, level, notes, blame_until)
+    judged = blame(scene)
+    records = [
+        _judged(note, index, back, judged, found, result.merged)
+        for index, (note, back) in enumerate(zip(notes, backs, strict=True))
+    ]
+    return {
+        "faults": (*records, *(_record(note) for note in never)),
+        "fault_level": level,
+        "unattributed": judged.trouble(NOBODY, found.refused),
+        "promises": promises(config, ran, scene, judged, held_by_broker),
+    }
+
+
+def _over_ns(note: FaultNote) -> int | None:
+    """None: it was to be undone and never was."""
+    if note.mended_ns is None and note.mending_ns is not None:
+        return None
+    return note.over_ns
+
+
+def _blame_until(begin: int, over: int | None, back: Recovery, later: Sequence[int]) -> int:
+    """Until the p99 was back; where that is not known, until the next fault began. While it is
+    broken in any case."""
+    if back.p99_s is not None:
+        return max(begin + round(back.p99_s * 1e9), over or 0)
+    return max(later[0], over or 0) if later and over is not None else FOREVER
+
+
+def _record(note: FaultNote) -> FaultRecord:
+    def at_s(time_ns: int | None) -> float | None:
+        return None if time_ns is None else (time_ns - note.load_begin_ns) / 1e9
+
+    return FaultRecord(
+        number=note.number,
+        fault=note.fault,
+        target=note.target,
+        parameters={name: value for name, value in note.model.items() if name != "fault"},
+        planned_at_s=(note.planned_ns - note.load_begin_ns) / 1e9,
+        begin_at_s=at_s(note.begin_ns),
+        struck_at_s=at_s(note.struck_ns),
+        mending_at_s=at_s(note.mending_ns),
+        mended_at_s=at_s(note.mended_ns),
+        facts=dict(note.facts),
+        not_done=note.not_done,
+    )
+
+
+def _judged(
+    note: FaultNote, index: int, back: Recovery, judged: Blame, found: Aftermath, merged: Merged
+) -> FaultRecord:
+    return _record(note).model_copy(
+        update={
+            "trouble": judged.trouble(index, found.refused),
+            "errors": judged.errors(index, found.refused),
+            "disturbed": back.disturbed,
+            "first_back_s": back.first_s,
+            "p99_back_s": back.p99_s,
+            "watched_s": back.watched_s,
+            **_came_back(note, found, merged),
+        }
+    )
+
+
+def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> dict[str, Any]:
+    """Which workers received tasks again, once nothing was broken any more."""
+    over_ns = _over_ns(note)
+    received = found.handlings.of_kind(Kind.RECEIVED)
+    if over_ns is None:
+        return {"workers": len(note.mains)}
+    later = received.chosen(received.time_ns > over_ns)
+    alive = set(later.pid.tolist())
+    if note.fault == "kill_pool_child":
+        alive = _with_new_child(note, found) & alive
+    return {
+        "workers": len(note.mains),
+        "back_by_itself": sum(pid in alive for pid in note.mains),
+        "back_restarted": sum(pid in alive for pid in note.started),
+        "back_known": bool(alive) or bool((merged.units.published_ns > over_ns).any()),
+    }
+
+
+def _with_new_child(note: FaultNote, found: Aftermath) -> set[int]:
+    """The worker, if a pool process that did not run a task before has run one since."""
+    started = found.handlings.of_kind(Kind.STARTED)
+    at_ns = note.struck_ns or 0
+    before = set(started.pid[started.time_ns <= at_ns].tolist())
+    new = set(started.pid[started.time_ns > at_ns].tolist()) - before
+    parents = {found.handlings.parents.get(pid) for pid in new}
+    return {pid for pid in note.mains if pid in parents}
+
+
+# --- workers that live and do nothing -----------------------------------------------------------
+
+
+def silent_workers(found: Aftermath, merged: Merged) -> tuple[RecordedWarning, ...]:
+    """One warning for each worker that lived and received nothing any more once nothing was broken,
+    although messages that were published since waited for SILENT_S or more, to the very end."""
+    begun = [note for note in found.notes if note.begin_ns is not None]
+    overs = [_over_ns(note) for note in begun]
+    known = [at_ns for at_ns in overs if at_ns is not None]
+    if not known or len(known) < len(overs):
+        return ()
+    back_ns = max(known)
+    published_ns = merged.units.published_ns
+    never = merged.tasks.some(
+        (merged.tasks.received_ns == MISSING) & (merged.tasks.refused_ns == MISSING)
+    )
+    waiting = never & (published_ns > back_ns)
+    if not waiting.any():
+        return ()
+    waited_s = (found.over_ns - int(published_ns[waiting].min())) / 1e9
+    if waited_s < SILENT_S:
+        return ()
+    data = {"silent_s": (found.over_ns - back_ns) / 1e9, "units": int(waiting.sum())}
+    return tuple(
+        RecordedWarning(code="silent_worker", data={"pid": pid, **data})
+        for pid in _silent(found, begun, back_ns)
+    )
+
+
+def _silent(found: Aftermath, notes: Sequence[FaultNote], back_ns: int) -> list[int]:
+    """Main processes that live, have had tasks or were started for those that had, and received
+    none since. One whose pool is still in a task may have no room for another."""
+    received = found.handlings.of_kind(Kind.RECEIVED)
+    mains = set(received.pid.tolist()) | {pid for note in notes for pid in note.started}
+    gone = {pid for note in notes for pid in note.died} | set(found.fallen)
+    since = set(received.pid[received.time_ns > back_ns].tolist())
+    return sorted(mains - gone - since - _busy(found.handlings))
+
+
+def _busy(handlings: Handlings) -> set[int]:
+    """Main processes of which a process has begun a task and not come to its end."""
+    in_task = {
+        int(handlings.pid[index])
+        for index in handlings.last_by_task()
+        if index >= 0 and handlings.kind[index] == Kind.STARTED
+    }
+    return in_task | {handlings.parents.get(pid, 0) for pid in in_task}

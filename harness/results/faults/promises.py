@@ -1,0 +1,209 @@
+"""What a configuration promises for each kind of fault, and whether it kept it.
+
+A promise is what Celery's and the brokers' documentation say follows from the settings; it rules
+out some kinds of trouble and allows others. docs/faults.md has the table with its sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.results.events.ran_with import RanWith, ran_or_planned
+from harness.results.faults.attribution import Blame, Scene
+from harness.results.record.faults import Kept, PromiseRecord, Trouble
+from harness.scenario.vendors.endpoints import which_server
+
+ABOUT: Mapping[str, str] = {
+    "kill_worker": "worker",
+    "kill_pool_child": "pool",
+    "stop_worker": "pause",
+    "shutdown_worker": "shutdown",
+    "restart_broker": "broker",
+    "kill_broker": "broker",
+    "restart_backend": "backend",
+    "kill_backend": "backend",
+    "fill_broker": "memory",
+    "slow_network": "slowness",
+    "reset_network": "network",
+    "black_hole": "network",
+}
+"""Kind of fault -> what is broken by it."""
+_ALL = ("lost", "failed", "wrong", "duplicated")
+_SOME = "of some tasks"
+_PERSISTENT = (None, 2, "persistent")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A code, what it rules out, and the settings that it follows from."""
+
+    code: str
+    rules_out: tuple[str, ...]
+    because: Mapping[str, Any]
+
+
+def promises(
+    config: Mapping[str, Any], ran: RanWith, scene: Scene, judged: Blame, held_by_broker: int
+) -> tuple[PromiseRecord, ...]:
+    """Of each kind of thing that was broken in the block. `config`: the configuration, plain;
+    `ran`: what its workers made of it."""
+    found = []
+    for about in dict.fromkeys(ABOUT[note.fault] for note in scene.notes):
+        indices = [i for i, note in enumerate(scene.notes) if ABOUT[note.fault] == about]
+        promise = promise_for(config, about, ran)
+        troubles = [judged.trouble(index, scene.refused) for index in indices]
+        touched = np.zeros(len(scene.merged.units.unit), dtype=bool)
+        for index in indices:
+            touched |= judged.met[index]
+        found.append(_judge(promise, about, troubles, int(touched.sum()), held_by_broker))
+    return tuple(found)
+
+
+def promise_for(config: Mapping[str, Any], about: str, ran: RanWith | None = None) -> Promise:
+    """The promise of a configuration for one kind of thing that is broken; without the workers'
+    own word what is planned."""
+    held = ran_or_planned((), config) if ran is None else ran
+    return next(_rules(_Configuration(config, held), about))
+
+
+def _judge(
+    promise: Promise, about: str, troubles: Sequence[Trouble], touched: int, held_by_broker: int
+) -> PromiseRecord:
+    totals = {name: sum(getattr(one, name) for one in troubles) for name in _ALL}
+    totals["timed_out"] = sum(one.timed_out for one in troubles)
+    broken = {name: totals[name] for name in promise.rules_out if totals[name]}
+    allowed = {
+        name: count
+        for name, count in totals.items()
+        if count and name not in promise.rules_out and name != "timed_out"
+    }
+    kept: Kept = "kept"
+    if broken:
+        kept = "broken"
+    elif totals["timed_out"]:
+        kept = "open"
+        allowed["timed_out"] = totals["timed_out"]
+    elif not touched:
+        kept = "untested"
+    if held_by_broker and kept == "open":
+        allowed["held_by_broker"] = held_by_broker
+    return PromiseRecord(
+        promise=promise.code,
+        about=about,
+        because=dict(promise.because),
+        kept=kept,
+        touched=touched,
+        broken_by=broken,
+        allowed=allowed,
+    )
+
+
+# --- the rules ----------------------------------------------------------------------------------
+
+
+class _Configuration:
+    """What of a configuration decides."""
+
+    def __init__(self, config: Mapping[str, Any], ran: RanWith) -> None:
+        self.broker = str(config["broker"]["service"])
+        self.late = ran.options("acks_late", default=False)
+        self.rejects = ran.options("reject_on_worker_lost", default=False)
+        self.persistence = str(config["broker"].get("persistence", "none"))
+        self.persistent = ran.setting("task_default_delivery_mode", None) in _PERSISTENT
+        self.confirms = ran.transport_option("confirm_publish", default=False) is True
+        self.retries = ran.setting("result_backend_always_retry", default=False) is True
+        self.backend = config["backend"]
+        through_broker = self.backend["service"] == "rpc"
+        ends = (config["broker"], self.backend)
+        self.apart = not through_broker and len({which_server(end) for end in ends}) == 2
+        self.visibility_s = ran.transport_option("visibility_timeout", 3600)
+
+    @property
+    def acks(self) -> dict[str, Any]:
+        """Said for every promise that depends on acknowledgements."""
+        said: dict[str, Any] = {"task_acks_late": _said(self.late)}
+        if True in self.late and self.broker == "redis":
+            said["visibility_timeout"] = self.visibility_s
+        return said
+
+
+def _rules(one: _Configuration, about: str) -> Iterator[Promise]:
+    """The first that applies."""
+    by_subject = {
+        "worker": _of_worker,
+        "pool": _of_pool,
+        "broker": _of_broker,
+        "backend": _of_backend,
+        "memory": _of_memory,
+        "network": _of_network,
+    }
+    if about in by_subject:
+        yield from by_subject[about](one)
+    # A warm shutdown, a worker that stands still and a slow network take time and nothing else.
+    yield Promise("only_delays", _ALL, {})
+
+
+def _said(values: frozenset[Any]) -> bool | str:
+    """Of an option of tasks: its value, if it is the same for all that were measured."""
+    return _SOME if len(values) > 1 else True in values
+
+
+def _of_worker(one: _Configuration) -> Iterator[Promise]:
+    if len(one.late) > 1:  # what one kind of task rules out, the other may do
+        yield Promise("by_task", ("wrong",), one.acks)
+    if True in one.late:
+        yield Promise("at_least_once", ("lost", "failed", "wrong"), one.acks)
+    yield Promise("at_most_once", ("duplicated", "wrong"), one.acks)
+
+
+def _of_pool(one: _Configuration) -> Iterator[Promise]:
+    said = one.acks | {"task_reject_on_worker_lost": _said(one.rejects)}
+    if len(one.late) > 1 or (True in one.late and len(one.rejects) > 1):
+        yield Promise("by_task", ("wrong",), said)
+    if True in one.late and True in one.rejects:
+        yield Promise("at_least_once", ("lost", "failed", "wrong"), said)
+    yield Promise("tells", ("lost", "duplicated", "wrong"), said)
+
+
+def _of_broker(one: _Configuration) -> Iterator[Promise]:
+    if one.broker == "redis":
+        said: dict[str, Any] = {"persistence": one.persistence}
+        if one.persistence == "aof":
+            yield Promise("keeps_queue", ("lost", "wrong"), said)
+        yield Promise("may_lose_queue", ("wrong",), said)
+    said = {"delivery_mode": "persistent" if one.persistent else "transient"}
+    if not one.persistent:
+        yield Promise("may_lose_queue", ("wrong",), said)
+    said["confirm_publish"] = one.confirms
+    if one.confirms:
+        yield Promise("keeps_queue", ("lost", "wrong"), said)
+    yield Promise("may_lose_unconfirmed", ("wrong",), said)
+
+
+def _of_backend(one: _Configuration) -> Iterator[Promise]:
+    said: dict[str, Any] = {"result_backend_always_retry": one.retries}
+    lasting = True
+    if one.backend["service"] == "redis":
+        said["persistence"] = one.backend.get("persistence", "none")
+        lasting = said["persistence"] == "aof"
+    if one.retries and lasting:
+        yield Promise("stores_later", _ALL, said)
+    yield Promise("may_lose_results", ("wrong",), said)
+
+
+def _of_memory(one: _Configuration) -> Iterator[Promise]:
+    if one.broker == "redis":
+        said = {"maxmemory_policy": "noeviction", "results_apart": one.apart}
+        lost = ("lost",) if one.apart else ()  # else results find no room either
+        yield Promise("refuses", (*lost, "wrong", "duplicated"), said)
+    yield Promise("only_delays", _ALL, {"blocks": "publishers"})
+
+
+def _of_network(one: _Configuration) -> Iterator[Promise]:
+    if one.broker == "rabbitmq" and not one.confirms:
+        yield Promise("may_lose_unconfirmed", ("wrong",), {"confirm_publish": False})
+    yield from _of_worker(one)

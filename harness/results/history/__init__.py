@@ -1,0 +1,1 @@
+"""Runs over time: series, changes of level, baselines."""

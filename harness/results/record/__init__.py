@@ -1,0 +1,1 @@
+"""The schema of `run.json`, part by part. Values only."""

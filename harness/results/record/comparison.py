@@ -1,0 +1,171 @@
+"""Comparisons, verdicts and gates as values that a record can hold.
+
+Computed in `stats`, worded in reports. A ratio is always head / base, signed so that above 1
+is better: throughput head/base, latency base/head.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.results.record.stored import Stored
+
+Verdict = Literal["regression", "improved", "no_change", "inconclusive"]
+
+
+class Comparison(Stored):
+    """One metric of one pair of cells, over pairs of blocks."""
+
+    base: str
+    """Name of the cell that is compared with."""
+    head: str
+    metric: str
+    """`throughput`, `latency.total.p50`, `worker_cpu` ..."""
+    pairs: int
+    ratio: float | None = None
+    """exp of the mean log ratio; above 1 is better. None below two pairs."""
+    low: float | None = None
+    high: float | None = None
+    """The interval at `confidence`."""
+    confidence: float = 0.95
+    margin: float
+    """Relative change that is let pass, e.g. 0.05."""
+    verdict: Verdict
+    smallest_effect: float | None = None
+    """The smallest relative change that this many pairs of this spread could have found
+    (power 80 %); what `inconclusive` has to be read with."""
+    p_value: float | None = None
+    """Two-sided, t test on log ratios."""
+    q_value: float | None = None
+    """After control of the false discovery rate over all comparisons made together."""
+    wilcoxon_p: float | None = None
+    outliers: int = 0
+    """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
+    unsound: int = 0
+    """Pairs, among those that count, one of whose blocks had a few lost, wrong, failed or
+    duplicated units."""
+    reason: str = ""
+    """Why there is no verdict, in words, where there can be none."""
+    smallest_regression: float | None = None
+    """The smallest slowdown that this many pairs of this spread could have called a regression,
+    beyond the margin (power 80 %)."""
+    dropped: int = 0
+    """Repetitions that do not count: one side has no figure, or no verdict can rest on it."""
+    left_out: dict[str, int] = {}
+    """Of these, by reason, pairs whose blocks no verdict can rest on: see `comparability`."""
+    judged: bool = True
+    """False: shown beside the others, and no reason to fail."""
+    base_emulated: bool = False
+    """The base ran on an emulator: nothing judges the comparison."""
+    head_emulated: bool = False
+
+    @property
+    def emulated(self) -> bool:
+        """Whether either side ran on an emulator."""
+        return self.base_emulated or self.head_emulated
+
+
+class GroupMean(Stored):
+    """The geometric mean of a metric's ratios, over the workloads and loads of two variants."""
+
+    base: str
+    """A variant such as `redis[concurrency=2]`: a cell's name without workload and load."""
+    head: str
+    metric: str
+    cells: int
+    """Over how many pairs of cells; 2 or more."""
+    ratio: float
+    base_emulated: bool = False
+    head_emulated: bool = False
+
+
+StepVerdict = Literal["slower", "faster", "no_change", "inconclusive"]
+"""`no_change`: the whole interval lies within the margin, to either side."""
+
+
+class LayerStep(Stored):
+    """What one exchanged layer did to a metric, or what all of them did together."""
+
+    layer: str
+    """`Celery`, `kombu`, `client library`; empty for all of them."""
+    changes: tuple[str, ...] = ()
+    """Its packages as they ran: `redis 4.6.0 to 8.1.0`."""
+    pairs: int
+    ratio: float | None = None
+    """As in `Comparison`: above 1 is better."""
+    low: float | None = None
+    high: float | None = None
+    confidence: float
+    """Of the interval; the steps of a path share their error."""
+    p_value: float | None = None
+    q_value: float | None = None
+    smallest_effect: float | None = None
+    verdict: StepVerdict = "inconclusive"
+    reason: str = ""
+    """Why nothing can be said, whatever the figures are."""
+
+
+class LayerPath(Stored):
+    """From one cell to another by exchanging one layer after the other; see `layers`."""
+
+    base: str
+    head: str
+    metric: str
+    steps: tuple[LayerStep, ...]
+    """In the order of the exchange; their ratios multiply to that of `whole`."""
+    whole: LayerStep
+
+
+class ComparisonReport(Stored):
+    """All comparisons made together."""
+
+    run: str = ""
+    """Run id, where both sides are of one run."""
+    base: str
+    """Run id, configuration, axis value or variant."""
+    head: str
+    comparisons: tuple[Comparison, ...]
+    geometric_means: dict[str, float] = {}
+    """Per metric, over all pairs of cells."""
+    groups: tuple[GroupMean, ...] = ()
+    """The same for each two variants that meet in several cells."""
+    layers: tuple[LayerPath, ...] = ()
+    """Which layer a difference between Celery versions comes from, where cells allow to say."""
+    interleaved: bool
+    """The blocks ran as mirrored pairs in one session; otherwise drift can pose as a change."""
+    forced: bool = False
+    """The environments differ, and the user asked to compare all the same."""
+    environment_differences: tuple[str, ...] = ()
+    configuration_differences: tuple[str, ...] = ()
+    """Of two runs: what their cells of the same name were measured with. Not refused, since it
+    may be the very thing that is compared."""
+    margin: float = 0.05
+    looks: int = 1
+    """How often the pairs could be looked at; the error is divided among them."""
+    out_of_time: bool = False
+    """`compare.minutes` ended the measuring although a comparison was undecided."""
+    unmatched: tuple[str, ...] = ()
+    """Cells that only one of the two runs has: not compared."""
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        """The comparisons that a verdict rests on."""
+        return tuple(one for one in self.comparisons if one.judged)
+
+
+class GateResult(Stored):
+    """What became of one gate in one cell."""
+
+    gate: str
+    """As written, e.g. `p99(latency.total) < 250ms`."""
+    cell: str
+    passed: bool | None
+    """None: could not be evaluated; see `reason`."""
+    value: float | None = None
+    """The left side, in base units (seconds, per second, counts)."""
+    limit: float | None = None
+    reason: str = ""
+    emulated: bool = False
+    """The cell ran on an emulator."""
+    judged: bool = True
+    """False: shown, and no reason to fail: of an emulator, or figures that cannot be compared."""

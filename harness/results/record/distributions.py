@@ -1,0 +1,56 @@
+"""What the figures of a record are made of: phases, distributions, outcomes."""
+
+from __future__ import annotations
+
+from harness.results.record.stored import Stored
+
+PHASES = ("schedule", "queue", "dispatch", "retry", "run", "result")
+"""The phases of a unit, in order. They add up to its total latency. Blocks of older versions have
+no `retry`: it was part of `run`."""
+
+
+class Distribution(Stored):
+    """A distribution of raw samples in seconds; percentiles by nearest rank.
+
+    All but `count` are None when there is no sample.
+    """
+
+    count: int
+    mean: float | None = None
+    min: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    max: float | None = None
+
+
+class Outcomes(Stored):
+    """The ledger: every published unit counts exactly once."""
+
+    ok: int = 0
+    failed: int = 0
+    """The task raised, or the unit could not be published."""
+    wrong: int = 0
+    """A result came back that is not the expected one."""
+    lost: int = 0
+    """Nothing runs it, nothing holds it, no result is there."""
+    timed_out: int = 0
+    """Its result came after the limit, or it was still on its way when the block ended."""
+
+    @property
+    def total(self) -> int:
+        """All published units."""
+        return self.ok + self.failed + self.wrong + self.lost + self.timed_out
+
+
+class LossReasons(Stored):
+    """How far the lost units got; adds up to `Outcomes.lost`."""
+
+    never_received: int = 0
+    refused_by_worker: int = 0
+    received_not_started: int = 0
+    started_not_finished: int = 0
+    finished_not_stored: int = 0
+    stored_not_seen: int = 0

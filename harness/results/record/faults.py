@@ -1,0 +1,106 @@
+"""What a record says of faults: what each of them did, what nobody can be blamed for, promises."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from harness.results.record.stored import Stored
+
+
+class Trouble(Stored):
+    """Units that did not end as they were meant to, or not when. `duplicated` counts executions."""
+
+    lost: int = 0
+    timed_out: int = 0
+    failed: int = 0
+    """Failed though they were not meant to: the task raised, or publishing did."""
+    refused: int = 0
+    """Of `failed`: the publish call raised."""
+    wrong: int = 0
+    duplicated: int = 0
+    late: int = 0
+    """Started later than is usual; see FaultLevel."""
+
+    @property
+    def unsound(self) -> int:
+        """All but the late ones."""
+        return self.lost + self.timed_out + self.failed + self.wrong + self.duplicated
+
+
+class FaultLevel(Stored):
+    """What was usual before the first fault, and what is measured by it."""
+
+    units: int = 0
+    """Units that were due, and over, before the first fault."""
+    p99_s: float | None = None
+    """Of their total latency. None: too few of them to know."""
+    back_limit_s: float | None = None
+    """A p99 up to this counts as back."""
+    late_limit_s: float | None = None
+    """A unit that starts later than this after it was due counts as late."""
+
+
+class FaultRecord(Stored):
+    """One fault. `_at_s` count from the moment the load's first unit was due."""
+
+    number: int
+    """Its place in the load's list of faults."""
+    fault: str
+    target: str = ""
+    parameters: dict[str, Any] = {}
+    """As the scenario has it."""
+    planned_at_s: float
+    begin_at_s: float | None = None
+    """Right before it was done. None: the load ended before."""
+    not_done: str = ""
+    """Why it could not be done: what it was about had fallen by an earlier one."""
+    struck_at_s: float | None = None
+    """When it was done: the process was gone, the network cut."""
+    mending_at_s: float | None = None
+    mended_at_s: float | None = None
+    """When it was undone: the process runs, the server answers, the network is restored."""
+    facts: dict[str, float] = {}
+    """What was measured of it, such as `rtt_s`."""
+    trouble: Trouble = Trouble()
+    """Of the units that it is to blame for."""
+    errors: dict[str, int] = {}
+    """Of `failed`: what publishing raised, or the unit's result held -> how many units."""
+    disturbed: bool | None = None
+    """Whether the p99 ever left its usual level; None where that is not known."""
+    first_back_s: float | None = None
+    """From its begin until a unit that was due after it was completed."""
+    p99_back_s: float | None = None
+    """From its begin until the p99 was back at its usual level; None: not while it was watched."""
+    watched_s: float = 0.0
+    """From its begin to the next fault's, or to the end of the load."""
+    workers: int = 0
+    """Workers that it concerned."""
+    back_by_itself: int = 0
+    """Of them, those whose process received tasks again afterwards."""
+    back_restarted: int = 0
+    """Of them, those whose successor, started by the harness, received tasks."""
+    back_known: bool = False
+    """Whether there were tasks to receive afterwards."""
+
+
+Kept = Literal["kept", "broken", "open", "untested"]
+"""`open`: at the end units wait, for their redelivery or for a worker; `untested`: nothing that was
+broken touched a unit that the promise is about."""
+
+
+class PromiseRecord(Stored):
+    """What the configuration's settings promise for a kind of fault, and what became of it."""
+
+    promise: str
+    """Code of the promise; see docs/faults.md."""
+    about: str
+    """What is broken: `worker`, `pool`, `broker`, `backend`, `network`."""
+    because: dict[str, Any] = {}
+    """The settings that it follows from."""
+    kept: Kept
+    touched: int = 0
+    """Units that such faults are to blame for, or that they held."""
+    broken_by: dict[str, int] = {}
+    """What it rules out and what happened all the same -> how often."""
+    allowed: dict[str, int] = {}
+    """What happened that it does not rule out -> how often."""

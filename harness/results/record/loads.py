@@ -1,0 +1,83 @@
+"""What a record says of an open-loop load: its phases, and what a search for saturation found."""
+
+from __future__ import annotations
+
+from harness.results.record.distributions import Distribution, Outcomes
+from harness.results.record.stored import Stored
+
+
+class LoadPhaseRecord(Stored):
+    """One phase of an open-loop load, or one step of a search for saturation.
+
+    A unit belongs to the phase in which it was due.
+    """
+
+    phase: str
+    """`warmup`, `steady`, `burst`, `ramp`, `drain`; `search` and `sustained` of a search."""
+    counted: bool
+    """Whether its units are in the block's figures. All units are in its ledger."""
+    begin_s: float
+    """After the begin of the first phase."""
+    duration_s: float
+    rate_per_s: float
+    to_per_s: float
+    """Where the rate ends, if it changes."""
+    planned: int
+    sent: int
+    sent_in_time: int
+    """Before the end of the phase."""
+    unsent: int = 0
+    """Due, and never sent."""
+    client_limited: bool = False
+    """More than 1 % of the units were not sent in time: the client is too slow for this rate."""
+    completed: int = 0
+    completed_per_s: float = 0.0
+    """Units, of whatever phase, that were completed during it."""
+    in_flight_at_end: int = 0
+    """Published and not over when the phase ended."""
+    latency_s: Distribution = Distribution(count=0)
+    phases_s: dict[str, Distribution] = {}
+    outcomes: Outcomes = Outcomes()
+
+
+class SaturationStep(Stored):
+    """One rate that was tried; its figures are in the load phase of the same index."""
+
+    rate_per_s: float
+    kept: bool
+    broken: tuple[str, ...] = ()
+    """The limits that it broke, as written, or `client`, `loss`, `growth`."""
+    growth: float = 0.0
+    """Units by which the number under way grew while it was tried."""
+    cores: dict[str, float] = {}
+    """Cores in use by `workers`, `client`, `broker`, `backend` and the whole `machine`."""
+    busiest: dict[str, float] = {}
+    """Of the same, the cores that the busiest single process used: 1 is all that it can."""
+    cpu_s: float | None = None
+    """CPU time of one task, of all these processes."""
+    run_s: float | None = None
+    """How long a task held its slot."""
+    slots_busy: float | None = None
+    """Share of the workers' slots that were running task functions."""
+
+
+class Saturation(Stored):
+    """What a search found."""
+
+    rate_per_s: float | None = None
+    """The highest rate that kept the limits, tried again to confirm it; None if none did."""
+    broken_at_per_s: float | None = None
+    """The lowest rate that did not."""
+    limits: tuple[str, ...] = ()
+    stopped_by: str
+    """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
+    `time` where nothing broke before the search ended, `numbers` where a client had none left for
+    further units, `interrupt` where it was broken off, `gave_up` where no worker was left."""
+    capacity: dict[str, float | str] = {}
+    """Where cores or slots stopped it: `short_of` which of them, `rate_per_s` of tasks x `each_s`
+    = `needed`, and what was `there`; at the lowest rate that broke a limit."""
+    confirmed: bool = False
+    """Whether the highest rate kept the limits a second time."""
+    out_of_time: bool = False
+    """The search ended before it was as precise as asked for."""
+    steps: tuple[SaturationStep, ...] = ()

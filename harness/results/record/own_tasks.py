@@ -1,0 +1,31 @@
+"""What a record says of each of the user's own tasks."""
+
+from __future__ import annotations
+
+from harness.results.record.distributions import Distribution, Outcomes
+from harness.results.record.stored import Stored
+
+
+class OwnTaskRecord(Stored):
+    """One of the user's own tasks in a block: the units that ran it."""
+
+    task: str
+    """Its name, or the one that the scenario gives it."""
+    units: int
+    completed: int = 0
+    """Of the units that are in the block's figures, those that ended as they were meant to."""
+    throughput_per_s: float | None = None
+    """The same per second of the block's window."""
+    latency_s: Distribution = Distribution(count=0)
+    run_s: Distribution = Distribution(count=0)
+    """The phase `run`: the function's call that gave the result. Records of older versions have the
+    time from its first call to its last return."""
+    lateness_s: Distribution = Distribution(count=0)
+    """Start less ETA, where it was asked to run later."""
+    outcomes: Outcomes = Outcomes()
+    failed_as_meant: int = 0
+    duplicated: int = 0
+    retried: int = 0
+    replaced: int = 0
+    unchecked: bool = False
+    """Nothing was expected of its result but that it came."""

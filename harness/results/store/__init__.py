@@ -1,0 +1,1 @@
+"""Runs on disk: their folders, the catalogue, the database over them."""

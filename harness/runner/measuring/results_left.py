@@ -1,0 +1,119 @@
+"""What a block leaves in its result backend, counted when the block is over.
+
+First what is there, with its size; then, if the scenario asks for it, what is still there when
+all of it has expired, and what Celery's own `backend_cleanup` makes of that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.environments import Interpreter
+from harness.errors import HarnessError
+from harness.results.record.run import RecordedWarning
+from harness.scenario.checks.results_left import expiry_s
+from harness.scenario.models.scenario import Cell
+from harness.scenario.vendors.abilities import BACKENDS
+from harness.services.base import Namespace, Stored
+from harness.workspace import Workspace
+
+_MARGIN_S = 1.5
+"""Servers count expiry in whole seconds, from the moment of the store."""
+_STEP_S = 0.2
+_CLEANUP_S = 60.0
+
+
+@dataclass(frozen=True)
+class Left:
+    """Readings; None where none was taken."""
+
+    stored: Stored | None = None
+    after_expiry: Stored | None = None
+    after_cleanup: Stored | None = None
+    trouble: str = ""
+    """Why a reading failed, if one did. May hold a URL."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the cleaning up runs."""
+
+    workspace: Workspace
+    interpreter: Interpreter
+    environ: Mapping[str, str]
+    """Of a client."""
+    logs: Path
+
+
+def look(cell: Cell, backend: Namespace | None, place: Place, going_on: Callable[[], bool]) -> Left:
+    """Count what the measuring plan asks for. Raises nothing; `going_on` ends the waiting."""
+    asked, service = cell.measure.results_left, cell.configuration.backend.service
+    if backend is None or asked == "ignore" or service == "rpc":  # messages to one client
+        return Left()
+    found = Left()
+    try:
+        found = Left(backend.stored())
+        wait_s = expiry_s(cell.configuration)
+        if asked == "count" or wait_s is None:
+            return found
+        if not _waited(wait_s + _MARGIN_S, going_on):
+            return found
+        found = Left(found.stored, backend.stored())
+        if BACKENDS[service].expiry == "cleanup":
+            _clean_up(place)
+            found = Left(found.stored, found.after_expiry, backend.stored())
+    except HarnessError as error:
+        return Left(found.stored, found.after_expiry, trouble=str(error))
+    return found
+
+
+def fields(left: Left | None) -> dict[str, Any]:
+    """Fields of `BlockRecord` by name."""
+    if left is None:
+        return {}
+    return {
+        "results_stored": left.stored.results if left.stored else None,
+        "result_bytes": left.stored.size_bytes if left.stored else None,
+        "results_after_expiry": left.after_expiry.results if left.after_expiry else None,
+        "results_after_cleanup": left.after_cleanup.results if left.after_cleanup else None,
+    }
+
+
+def warnings(left: Left | None, redact: Callable[[str], str]) -> list[RecordedWarning]:
+    """What a reader of these figures has to know."""
+    if left is None or not left.trouble:
+        return []
+    return [RecordedWarning(code="results_uncounted", data={"text": redact(left.trouble)})]
+
+
+def _waited(wait_s: float, going_on: Callable[[], bool]) -> bool:
+    """False if the user wanted the run to end before the time was up."""
+    deadline = time.monotonic() + wait_s
+    while (left_s := deadline - time.monotonic()) > 0:
+        if not going_on():
+            return False
+        time.sleep(min(_STEP_S, left_s))
+    return True
+
+
+def _clean_up(place: Place) -> None:
+    """Run Celery's own cleaning up. HarnessError if it fails."""
+    process = place.workspace.spawn(
+        [place.interpreter.python, "-m", "harness.probe.cleanup"],
+        name="cleanup",
+        log=place.logs / "cleanup.log",
+        env=place.interpreter.environ(place.environ),
+        cwd=place.interpreter.folder,
+    )
+    try:
+        ended = process.wait(_CLEANUP_S)
+        code = process.returncode
+    finally:
+        process.kill()
+    if not ended or code != 0:
+        what = f"ended with code {code}" if ended else f"did not end within {_CLEANUP_S:g} s"
+        raise HarnessError(f"Celery's cleanup of the backend {what}: {process.log_tail(3)}")

@@ -1,0 +1,1 @@
+"""What happens before a run measures: machine, disk, environments, the user's app, the plan."""

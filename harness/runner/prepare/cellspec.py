@@ -1,0 +1,109 @@
+"""What a client and its workers are told: one JSON file, named in their environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.environments import OWN, Interpreter
+from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
+from harness.scenario.checks.combinations import stores_results
+from harness.scenario.models.scenario import Cell
+from harness.scenario.workloads.models import HeavyTaskWorkload
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.tracking import TrackingWorkload
+
+DEFAULT_HEAVY_STEP_S = 0.01
+_READ_BY_CELERY = ("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE")
+"""Variables that options of the `celery` command take their values from."""
+
+
+def write(
+    path: Path,
+    cell: Cell,
+    settings: Mapping[str, Any],
+    events: Path,
+    interpreter: Interpreter = OWN,
+    seed: int = 0,
+    schedule: Mapping[str, str] | None = None,
+) -> None:
+    """Write the cell spec with mode 0600: the settings hold URLs with credentials.
+
+    `interpreter` says where modules and an app of the user's are looked for; arguments of the
+    user's own tasks are drawn from `seed`; `schedule` is what beat has to know.
+    """
+    modules = interpreter.modules
+    heavy = cell.workload
+    spec = {
+        "settings": dict(settings),
+        "modules": None if modules is None else str(modules),
+        "events": str(events.absolute()),  # its readers may run in another folder
+        "workload": heavy.model_dump(exclude={"measure", "loads"}),
+        "load": cell.load.model_dump(exclude={"measure"}),
+        "warmup": cell.measure.warmup,
+        "units": cell.measure.units,
+        "duration_s": cell.measure.duration,
+        "timeout_s": cell.measure.timeout,
+        "schedule": schedule,
+        "stores_results": stores_results(cell.configuration),
+        "heavy_step_s": heavy.sleep
+        if isinstance(heavy, HeavyTaskWorkload | TrackingWorkload)
+        else DEFAULT_HEAVY_STEP_S,
+    }
+    if isinstance(heavy, OwnTaskWorkload):
+        spec |= own_app(heavy, interpreter.project or Path.cwd(), seed)
+        if "accept_content" not in cell.configuration.settings:  # it was only added to: see own_app
+            spec["settings"] = {k: v for k, v in settings.items() if k != "accept_content"}
+    write_private(path, spec)
+
+
+def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, Any]:
+    """What is said of an app of the user's and its tasks: `app` and `workload`."""
+    parts = [
+        part.model_dump() | {"options": options.model_dump()}
+        for part, options in zip(workload.parts, workload.message_options, strict=True)
+    ]
+    return {
+        "app": {"name": workload.app, "project": str(project.absolute())},
+        "workload": {
+            "workload": workload.workload,
+            "parts": parts,
+            "seed": seed,
+        },
+    }
+
+
+def write_private(path: Path, spec: Mapping[str, Any]) -> None:
+    """Write a new file with mode 0600."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+
+
+def environ_for(
+    role: Literal["worker", "client", "observer", "beat"], spec: Path, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a client, worker, observer or beat.
+
+    Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently
+    beats every configured broker, and so does BROKER_URL for `celery worker`. They are kept for an
+    app of the user's own, which may need some of them: see `probe.own_app.application`. Temporary
+    files go beside the spec, into the run's own folder: a prefork worker makes a folder of them,
+    and leaves it behind when it is killed.
+    """
+    taken = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("CELERY_") or name in _READ_BY_CELERY
+    }
+    kept = {name: value for name, value in environ.items() if name not in taken}
+    return kept | {
+        SPEC_VARIABLE: str(spec),
+        ROLE_VARIABLE: role,
+        SHELL_VARIABLE: json.dumps(taken),
+        "TMPDIR": str(spec.parent),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,69 @@
+"""The plan of a stored run, from its record alone: files may have changed since, or be gone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import RecordError
+from harness.results.record.run import CellRecord, RunRecord
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.loads import Load
+from harness.scenario.models.scenario import Cell, Measure, Plan, Scenario
+from harness.scenario.workloads.models import Workload
+
+T = TypeVar("T")
+_WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)
+_LOAD: TypeAdapter[Load] = TypeAdapter(Load)
+
+
+def plan_of(record: RunRecord) -> Plan:
+    """The checked plan that the run was started with; its cells in the same order.
+
+    RecordError if this harness would not understand it as the one that began the run did.
+    """
+    try:
+        return Plan(
+            scenario=_scenario(record.scenario),
+            source=record.source,
+            cells=tuple(map(_cell, record.cells)),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RecordError(
+            f"{record.run_id}: its plan was written by another version of the harness "
+            f"({place}: {first['msg']}); resume it with that version, or run the scenario anew"
+        ) from error
+
+
+def _scenario(stored: dict[str, Any]) -> Scenario:
+    workloads = list(map(_without_unset, stored["workloads"]))
+    return Scenario.model_validate_json(json.dumps({**stored, "workloads": workloads}))
+
+
+def _without_unset(workload: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a mix once had loads and a measure too, which nobody read."""
+    if not workload.get("mix"):
+        return workload
+    spent = ("loads", "measure")
+    mix = [{k: v for k, v in part.items() if k not in spent} for part in workload["mix"]]
+    return {**workload, "mix": mix}
+
+
+def _cell(stored: CellRecord) -> Cell:
+    return Cell(
+        name=stored.name,
+        configuration=Configuration.model_validate_json(json.dumps(stored.config)),
+        axes=stored.axes,
+        axis_words=stored.axis_words,
+        workload=_parsed(_WORKLOAD, _without_unset(stored.workload)),
+        load=_parsed(_LOAD, stored.load),
+        measure=Measure.model_validate_json(json.dumps(stored.measure)),
+    )
+
+
+def _parsed(adapter: TypeAdapter[T], stored: dict[str, Any]) -> T:
+    return adapter.validate_json(json.dumps(stored))

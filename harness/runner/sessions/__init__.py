@@ -1,0 +1,1 @@
+"""One block from the inside: its processes, its readiness, its load, its drain."""

@@ -1,0 +1,106 @@
+"""The processes of one block: its workers and clients, who watches for results, and beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.conversation import Client
+from harness.crew.beat import Beat, BeatFiles, BeatSeat, embedding
+from harness.crew.clients import Clients
+from harness.crew.workers import Workers
+from harness.runner.faults.network import BlockNetwork
+from harness.runner.job import BlockJob
+from harness.runner.prepare import cellspec
+from harness.scenario.models.loads import OpenLoad
+from harness.scenario.models.scenario import Cell
+from harness.scenario.workloads.models import PeriodicWorkload
+from harness.services.provide import BlockSpace
+
+
+@dataclass(frozen=True)
+class Crew:
+    """They may not be ready yet."""
+
+    workers: Workers
+    clients: Clients
+    observer: Client | None
+    beat: BeatSeat | None
+
+
+def start_crew(
+    job: BlockJob, space: BlockSpace, network: BlockNetwork | None, logs: Path, stack: ExitStack
+) -> Crew:
+    """Start everybody; `stack` ends them. They are not ready yet when this returns."""
+    files = _beat_files(job)
+    specs = _write_specs(job, space.settings, network, files)
+    worker = job.cell.configuration.worker
+    if files is not None and _embeds_beat(job.cell):
+        worker = embedding(worker, files)
+    variables = {**job.environ, **space.environ}
+    environ = cellspec.environ_for("worker", specs["workers"], variables)
+    place = (logs, job.workspace, job.interpreter)
+    workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
+    stack.enter_context(workers)
+    environ = cellspec.environ_for("client", specs["clients"], variables)
+    cores = job.affinity.client
+    clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
+    observer = None
+    if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
+        environ = cellspec.environ_for("client", job.spec, variables)
+        observer = Client.start(environ, *place, "observer", cores=cores)
+        stack.enter_context(observer)
+    beat = None
+    if files is not None:
+        environ = cellspec.environ_for("beat", specs["workers"], variables)
+        beat = _beat(job, files, environ, logs, stack)
+    return Crew(workers, clients, observer, beat)
+
+
+def _write_specs(
+    job: BlockJob,
+    settings: Mapping[str, Any],
+    network: BlockNetwork | None,
+    files: BeatFiles | None,
+) -> dict[str, Path]:
+    """The cell spec of each side. Whoever watches results is no part of a network that is asked
+    for, and reaches the servers directly, by `job.spec`."""
+    told = None if files is None else files.spec()
+
+    def write(path: Path, own: Mapping[str, Any]) -> Path:
+        cellspec.write(path, job.cell, own, job.events, job.interpreter, job.seed, told)
+        return path
+
+    direct = write(job.spec, settings)
+    if network is None:
+        return {"workers": direct, "clients": direct}
+    return {
+        side: write(job.spec.with_stem(f"{job.spec.stem}-{side}"), network.settings(side, settings))
+        for side in ("workers", "clients")
+    }
+
+
+def _beat_files(job: BlockJob) -> BeatFiles | None:
+    if not isinstance(job.cell.workload, PeriodicWorkload):
+        return None
+    return BeatFiles.in_folder(job.workspace.path, job.number)
+
+
+def _embeds_beat(cell: Cell) -> bool:
+    return isinstance(cell.workload, PeriodicWorkload) and cell.workload.through == "worker"
+
+
+def _beat(
+    job: BlockJob, files: BeatFiles, environ: Mapping[str, str], logs: Path, stack: ExitStack
+) -> BeatSeat:
+    """Beat, to be started when the workers are warm. One inside a worker has begun with it."""
+    beat = stack.enter_context(Beat(files, embedded=_embeds_beat(job.cell)))
+
+    def start() -> None:
+        if not beat.embedded:
+            beat.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
+
+    return BeatSeat(beat, start)

@@ -1,0 +1,379 @@
+"""One block's conversation with its clients and workers: warm up, load, drain, check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.conversation import Client
+from harness.crew.beat import BeatSeat
+from harness.crew.clients import Clients
+from harness.crew.workers import Fall, Workers
+from harness.errors import ClientError, HarnessError
+from harness.probe.recording.events import NO_ID, Kind
+from harness.probe.recording.recorder import Recorder
+from harness.results.block.load_phases import PlannedPhase
+from harness.results.events.shape import BlockShape
+from harness.results.faults.notes import FaultNote
+from harness.results.record.loads import Saturation
+from harness.runner.faults.engine import FaultEngine
+from harness.runner.measuring.costs import CostMeter, Costs
+from harness.runner.measuring.results_left import Left
+from harness.runner.prepare.disk import DiskGuard
+from harness.runner.prepare.first_calls import refuse_failing, refuse_raising
+from harness.runner.sessions.drain import QUIET_S, Drain
+from harness.runner.telling.courier import Courier, silent
+from harness.runner.telling.events import Goal
+from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.models.scenario import Cell
+from harness.scenario.plan.bounds import CHECK_S, block_bound_s
+from harness.scenario.vendors.redelivery import redelivery_time_s
+from harness.services.base import Namespace
+from harness.usage import Usage
+
+_ANSWERS_S = 30.0
+"""How long clients may take to stop when a block's time is up."""
+_SETTLE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was seen of a block while it ran, beside its event logs."""
+
+    trouble: str = ""
+    """Why it went wrong, if it did."""
+    failing: Sequence[str] = ()
+    """Labels of the user's own tasks that failed at each call before the measuring."""
+    cut_short: bool = False
+    """The user ended it."""
+    gave_up: bool = False
+    """The client found that nothing came back any more, or nobody was left to do anything."""
+    out_of_numbers: bool = False
+    """A client had published as many units as it can number, and should have published more."""
+    bound_s: float | None = None
+    """How long all might take at most."""
+    out_of_time: bool = False
+    """It did, and was ended."""
+    at_rest: bool = True
+    """Nothing was under way any more when nobody waited any more."""
+    over_ns: int = 0
+    """When that was."""
+    workers_alive: bool = True
+    slots: int = 0
+    """Tasks that the workers can run at a time."""
+    waiting: int = 0
+    """Messages in the queue when nobody waited any more."""
+    left_unacknowledged: int = 0
+    """Messages without acknowledgement after the workers had stopped."""
+    worker_cpu_ns: int | None = None
+    client_cpu_ns: int | None = None
+    worker_peak_rss_bytes: int | None = None
+    worker_grown_bytes: int | None = None
+    """By how much that peak grew while it was measured."""
+    client_peak_rss_bytes: int | None = None
+    publish_errors: Mapping[str, int] | None = None
+    plan: tuple[PlannedPhase, ...] = ()
+    """Phases of an open loop, as they were begun."""
+    saturation: Saturation | None = None
+    observer: Mapping[str, float] | None = None
+    observer_trouble: str = ""
+    """What the observer met. May hold a URL: redact before it is kept."""
+    costs: Costs | None = None
+    left: Left | None = None
+    """What is in the result backend when the block is over; None if it was not looked."""
+    beat_cpu_ns: int | None = None
+    """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
+    faults: tuple[FaultNote, ...] = ()
+    """What was broken, and when."""
+    fallen: tuple[Fall, ...] = ()
+    """Workers that ended though no fault was about them."""
+    beat_fell: Fall | None = None
+    network: Mapping[str, float] | None = None
+    """Round trips through the configuration's own network."""
+    publish_reasons: Sequence[Sequence[str]] = ()
+    """Of each client what publishing raised, in the order of its numbers in the event log."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a session is about, and where."""
+
+    cell: Cell
+    shape: BlockShape
+    events: Path
+    path: Path
+    """The block's folder."""
+    seed: int
+    """Of random arrivals."""
+    broker: Namespace
+    observer: Client | None
+    """Who sees results while the clients do not look; None where they do, or nobody does."""
+    meter: CostMeter
+    server_pids: Mapping[str, Sequence[int]]
+    """`broker` and `backend` -> processes of the servers, where the harness started them."""
+    beat: BeatSeat | None = None
+    """Who publishes a schedule."""
+    courier: Courier = field(default_factory=silent)
+    faults: FaultEngine | None = None
+    """What breaks meanwhile."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load leaves: answers of the clients put together, and what the workers used."""
+
+    usage: Usage
+    client_cpu_ns: int
+    publish_errors: Mapping[str, int]
+    unresolved: int
+    """Units of which the clients know no result."""
+    gave_up: bool = False
+    out_of_numbers: bool = False
+    plan: tuple[PlannedPhase, ...] = ()
+    saturation: Saturation | None = None
+    observer: Mapping[str, float] | None = None
+    observer_trouble: str = ""
+    publish_reasons: Sequence[Sequence[str]] = ()
+    unseen: Sequence[Sequence[int]] | None = None
+    """For each client its units that nobody has seen a result of."""
+    beat_cpu_ns: int | None = None
+
+
+class Session:
+    """What all loads share. A load is a subclass with `load`."""
+
+    def __init__(
+        self, room: Room, workers: Workers, clients: Clients, interrupts: Interrupts
+    ) -> None:
+        self.room = room
+        self.workers = workers
+        self.clients = clients
+        self.interrupts = interrupts
+        self._disk = DiskGuard(room.path)
+        own = room.shape.mix is not None
+        # Own tasks may publish further ones, and not all of these keep a result.
+        self.drain = Drain(
+            room.events,
+            room.broker,
+            stores_results=room.shape.stores_results and not own,
+            quiet_s=quiet_s(room.cell, room.shape),
+            settle_s=_SETTLE_S if own else 0.0,
+            spawns=own,
+            countdown_s=room.shape.countdown_s,
+        )
+        self._bound_s = block_bound_s(room.cell)
+        self._ends_at = time.monotonic() + self._bound_s
+        self._out_of_time = False
+        self._at_rest = True
+        self._trouble = ""
+        self._beat_fell: Fall | None = None
+        self._told_to_stop = False
+
+    def load(self) -> Loaded:
+        """Put the load on and wait until it is over."""
+        raise NotImplementedError
+
+    def run(self) -> Measured:
+        """The story of a measurement."""
+        self.room.courier.stage("warming up")
+        self._warm_up()
+        self.room.meter.begin()
+        self.room.courier.depth_from(self.room.meter.latest_depth)
+        loaded = self.load()
+        spent = self.room.meter.end()
+        self.room.courier.stage("checking")
+        self._check(loaded)
+        over_ns = time.monotonic_ns()
+        self.workers.note_fallen()
+        cut_short = self.interrupts.requested
+        # What a dead worker and its pool had used is known to nobody any more. And when the user
+        # ends a load that nobody watches, workers still run tasks that no reading covers.
+        whole = self.workers.undisturbed
+        known = whole and (self.room.shape.watched or not cut_short)
+        return Measured(
+            trouble=self._trouble,
+            cut_short=cut_short,
+            gave_up=loaded.gave_up or self.hopeless or self._beat_fell is not None,
+            out_of_numbers=loaded.out_of_numbers,
+            bound_s=self._bound_s,
+            out_of_time=self._out_of_time,
+            at_rest=self._at_rest and not self._out_of_time,
+            over_ns=over_ns,
+            slots=self.workers.slots,
+            waiting=self.room.broker.depth() or 0,
+            faults=() if self.room.faults is None else self.room.faults.notes,
+            fallen=self.workers.fallen,
+            beat_fell=self._beat_fell,
+            publish_reasons=loaded.publish_reasons,
+            worker_cpu_ns=loaded.usage.cpu_ns if known else None,
+            client_cpu_ns=loaded.client_cpu_ns,
+            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if whole else None,
+            worker_grown_bytes=loaded.usage.grown_bytes if whole else None,
+            client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
+            publish_errors=loaded.publish_errors,
+            plan=loaded.plan,
+            saturation=loaded.saturation,
+            observer=loaded.observer,
+            observer_trouble=loaded.observer_trouble,
+            beat_cpu_ns=loaded.beat_cpu_ns,
+            costs=spent if self.room.shape.watched or not cut_short else None,
+        )
+
+    def _warm_up(self) -> None:
+        done_before = self.drain.finished()
+        answers = self.clients.ask("warmup", None, self.watch)
+        if not self.room.shape.stores_results:  # nobody has waited for anything
+            count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
+            self.come_to_rest(done_before + count + sum(one["called"] for one in answers))
+            if self.room.shape.mix is not None and self._may_go_on():
+                refuse_raising(self.room.events, self.room.shape.mix, self.room.cell)
+        elif self.room.shape.mix is not None:  # their side tasks are no measured ones'
+            self.come_to_rest(0)
+            if self._may_go_on():
+                told = {unit: words for one in answers for unit, words in one["failures"].items()}
+                refuse_failing(self.room.events, self.room.shape.mix, told)
+
+    def watch(self) -> None:
+        """Called all the time: a full disk, the user's Ctrl-C or the end of the last worker ends
+        the load in order. That a worker ends by itself is a finding, and no trouble of the block.
+        """
+        self.workers.note_fallen()
+        try:
+            if self.room.faults is not None:
+                self.room.faults.serve()
+        except HarnessError as error:
+            self._trouble = self._trouble or str(error)
+        self._trouble = self._trouble or self._disk.trouble()
+        over_s = time.monotonic() - self._ends_at
+        self._out_of_time = self._out_of_time or over_s > 0
+        if over_s > _ANSWERS_S + CHECK_S:
+            raise ClientError(f"clients did not stop within {_ANSWERS_S:g} s of the block's end")
+        if not self._may_go_on():
+            self._stop_clients()
+
+    def _stop_clients(self) -> None:
+        if not self._told_to_stop:
+            self._told_to_stop = True
+            self.clients.tell("stop")
+
+    def _may_go_on(self) -> bool:
+        over = self._trouble or self.interrupts.requested or self._out_of_time
+        return not (over or self.hopeless)
+
+    @property
+    def hopeless(self) -> bool:
+        """Nothing can come any more: all workers ended by themselves. Where something is broken on
+        purpose the load goes on all the same: what becomes of it is the question."""
+        return self.room.faults is None and self.workers.all_fell
+
+    def going_on(self) -> bool:
+        """`watch`, and whether there is a reason to go on."""
+        self.watch()
+        return self._may_go_on()
+
+    def come_to_rest(self, expected_tasks: int | None) -> None:
+        """Wait until nothing is under way any more, for as long as a unit may take."""
+        limit_s = self.room.cell.measure.timeout
+        began_s = time.monotonic()
+        self._at_rest = self.drain.wait(expected_tasks, limit_s, self._going_on_with_all)
+        if not self._at_rest and self.workers.fallen and self.going_on():
+            # What they had is under way no more.
+            left_s = limit_s - (time.monotonic() - began_s)
+            self.come_to_rest_after_faults(expected_tasks, left_s)
+        self._at_rest = self._at_rest or self.workers.all_fell
+
+    def come_to_rest_after_faults(self, expected_tasks: int | None, limit_s: float) -> None:
+        """The same where something may have been lost."""
+        redelivery_s = redelivery_time_s(self.room.cell.configuration)
+        self._at_rest = self.drain.wait_after_faults(
+            expected_tasks, limit_s, redelivery_s, self.going_on
+        )
+
+    def _going_on_with_all(self) -> bool:
+        return self.going_on() and not self.workers.fallen
+
+    def _check(self, loaded: Loaded) -> None:
+        """Let what is under way come to rest, then have the missing results looked for."""
+        if self.room.shape.watched and loaded.unresolved and self.room.faults is None:
+            self.come_to_rest(None)
+        elif self.room.shape.mix is not None:
+            self.come_to_rest(0)  # what the tasks have published themselves
+        units = loaded.unseen or [()] * len(self.clients)
+        arguments = [{"limit_s": CHECK_S, "units": list(own)} for own in units]
+        self.clients.ask_each("check", None, self.watch, arguments)
+
+
+class ClosedSession(Session):
+    """A closed load: the clients wait for each result."""
+
+    def load(self) -> Loaded:
+        """Until all callers are done."""
+        before = self.workers.usage()
+        measure = self.room.cell.measure
+        self.room.courier.stage("measuring", Goal(measure.duration, measure.units))
+        answers = self.clients.ask("measure", None, self.watch)
+        return _put_together(answers, since(before, self.workers.usage()))
+
+
+class BacklogSession(Session):
+    """Everything is published while the workers are held; then they are let go."""
+
+    def load(self) -> Loaded:
+        """Until the queue is empty."""
+        done_before = self.drain.finished()
+        self.workers.hold()
+        goal = Goal(units=self.room.cell.measure.units)
+        self.room.courier.stage("publishing", goal)
+        answers = self.clients.ask("measure", None, self.watch)
+        before = self.workers.usage()
+        recorder = Recorder(str(self.room.events), "harness")
+        recorder.open()
+        recorder.record(Kind.RELEASE, NO_ID, time.monotonic_ns())
+        self.workers.release()
+        recorder.close()
+        self.room.courier.stage("consuming", goal)
+        self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
+        return _put_together(answers, since(before, self.workers.usage()))
+
+
+def quiet_s(cell: Cell, shape: BlockShape) -> float:
+    """How long all must stand idle before what did not come is given up. Between two looks of
+    `celery.chord_unlock` nothing moves, and its message waits in a worker."""
+    if not shape.steps:
+        return QUIET_S
+    interval_s = cell.configuration.settings.get("result_chord_retry_interval") or 1.0
+    return max(QUIET_S, 2 * float(interval_s) + 1.0)
+
+
+def since(before: Usage, after: Usage) -> Usage:
+    """What was used between two readings."""
+    grown_bytes = after.peak_rss_bytes - before.peak_rss_bytes
+    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes, grown_bytes)
+
+
+def added_up(answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What publishing raised, over all clients."""
+    errors: dict[str, int] = {}
+    for answer in answers:
+        for reason, count in answer["publish_errors"].items():
+            errors[reason] = errors.get(reason, 0) + count
+    return errors
+
+
+def out_of_numbers(answers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a client had none left."""
+    return any(answer["out_of_numbers"] for answer in answers)
+
+
+def _put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
+    return Loaded(
+        usage=usage,
+        client_cpu_ns=sum(answer["client_cpu_ns"] for answer in answers),
+        publish_errors=added_up(answers),
+        unresolved=sum(answer["unresolved"] for answer in answers),
+        gave_up=any(answer["gave_up"] for answer in answers),
+        out_of_numbers=out_of_numbers(answers),
+    )

@@ -1,0 +1,1 @@
+"""Combinations that cannot work or cannot be measured: refused before a server is started."""

@@ -1,0 +1,291 @@
+"""The combinations that cannot work, by the tables of what each broker and backend can do."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+
+from harness.scenario.checks.faulty_loads import network_conflicts
+from harness.scenario.checks.option_conflicts import option_conflicts
+from harness.scenario.checks.results_left import results_left_conflict
+from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
+from harness.scenario.files.document import Location
+from harness.scenario.files.fields import Frozen
+from harness.scenario.files.wording import did_you_mean, listed, shown
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.loads import (
+    LIMITED,
+    BacklogLoad,
+    ClosedLoad,
+    Load,
+    OpenLoad,
+    Publish,
+    SaturateLoad,
+    extent_of_its_own,
+    watched,
+)
+from harness.scenario.models.scenario import Measure
+from harness.scenario.plan.bounds import number_conflicts
+from harness.scenario.settings.celery_sets import celery_version, refusals
+from harness.scenario.settings.named_modules import missing_modules
+from harness.scenario.settings.serializers import content_conflicts, content_installation
+from harness.scenario.settings.worker_options import worker_option_problems
+from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.endpoints import Endpoint, Provider, S3Backend
+from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
+from harness.scenario.workloads.models import (
+    AddWorkload,
+    ChainWorkload,
+    GroupWorkload,
+    HeavyTaskWorkload,
+    Workload,
+)
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.schedules import schedule_conflicts
+from harness.scenario.workloads.tracking import TrackingWorkload
+
+Conflict = tuple[Location, str]
+"""Where in the YAML, and what cannot work there."""
+
+
+def configuration_conflicts(
+    configuration: Configuration, provider: Provider | None, *, own_app: bool = False
+) -> list[Conflict]:
+    """What cannot work within one configuration. `provider` is the command line's, if any;
+    `own_app`: an app of the user's own may add options to the worker's."""
+    conflicts = _endpoint_conflicts(configuration, provider)
+    broker, backend = configuration.broker.service, configuration.backend.service
+    if reason := refusal(broker, backend):
+        conflicts.append((("backend", "service"), reason))
+    worker = configuration.worker
+    if worker.pool == "solo" and worker.concurrency != 1:
+        where: Location = ("worker", "concurrency")
+        conflicts.append((where, 'pool solo runs one task at a time: set "concurrency: 1"'))
+    version = celery_version(configuration.celery)
+    found = worker_option_problems(worker.options, version, of_own_apps=own_app)
+    conflicts += [(("worker", "options", index), message) for index, message in found]
+    conflicts += content_conflicts(configuration.settings)
+    conflicts += _isolation_conflicts(configuration, provider)
+    conflicts += network_conflicts(configuration)
+    return conflicts
+
+
+def _isolation_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    """A database of a block's own is emptied with it: for servers that the harness starts."""
+    ends = (("broker", configuration.broker), ("backend", configuration.backend))
+    message = "isolation: database is for servers that the harness starts itself: use prefix"
+    return [
+        ((role, "isolation"), message)
+        for role, end in ends
+        if getattr(end, "isolation", None) == "database" and _provider(end, provider) != "local"
+    ]
+
+
+def stores_results(configuration: Configuration) -> bool:
+    """Whether a caller can ask for results at all."""
+    ignored = configuration.settings.get("task_ignore_result") is True
+    return BACKENDS[configuration.backend.service].results and not ignored
+
+
+def installation_conflicts(
+    configuration: Configuration, *, own_app: bool = False
+) -> list[Conflict]:
+    """What this Python lacks for a configuration to run. `own_app`: modules may lie in the folder
+    of an app of the user's own."""
+    if configuration.celery is not None:  # an environment of its own brings what it needs
+        return [(("celery", field), message) for field, message in refusals(configuration.celery)]
+    conflicts = list(content_installation(configuration.settings))
+    if not own_app:
+        conflicts += missing_modules(configuration.settings)
+    if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
+        message = "pool gevent needs gevent, not installed here: "
+        message += "pip install 'celery-config-bench[gevent]'"
+        conflicts.append((("worker", "pool"), message))
+    backend = configuration.backend.service
+    row = BACKENDS[backend]
+    missing = [name for name in row.modules if importlib.util.find_spec(name) is None]
+    if missing:
+        message = (
+            f"backend {backend} needs {' and '.join(missing)}, not installed here: "
+            f"pip install 'celery-config-bench[{row.extra}]'"
+        )
+        conflicts.append((("backend", "service"), message))
+    return conflicts
+
+
+def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:
+    """The URLs that will not be used, because the harness runs the server itself."""
+    unused: list[Location] = []
+    for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
+        if _provider(endpoint, provider) != "external":
+            unused += [(role, "url"), (role, "management_url"), (role, "bucket")]
+    return tuple(unused)
+
+
+def cell_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> list[Conflict]:
+    """What cannot work in one cell: locations begin with `workload` or `load`."""
+    conflicts: list[Conflict] = []
+    if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
+        message = f"tracking is about callers that wait, and in load {load.load} nobody does"
+        conflicts.append((("load", "load"), f"{message}: use load closed"))
+    if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
+        message = f"how long is load {load.load} measured? give measure.units or measure.duration"
+        conflicts.append((("load", "load"), message))
+    elif isinstance(load, BacklogLoad) and measure.units is None:
+        message = 'a backlog is published in full first: it needs "units:", not "duration:"'
+        conflicts.append((("load", "load"), message))
+    conflicts += _publish_conflicts(configuration, workload, load)
+    conflicts += message_size_conflicts(configuration, workload)
+    if stores_results(configuration):
+        conflicts += result_size_conflicts(configuration, workload)
+    conflicts += _time_conflicts(workload, measure)
+    conflicts += _limit_conflicts(load)
+    conflicts += number_conflicts(workload, load, measure)
+    conflicts += schedule_conflicts(configuration, workload, load, measure)
+    conflicts += option_conflicts(configuration, workload, load, measure)
+    return conflicts
+
+
+def nothing_stored(configuration: Configuration) -> tuple[Location, str]:
+    """Where a configuration that stores no results says so, and why it is one."""
+    if configuration.settings.get("task_ignore_result") is True:
+        return ("settings", "task_ignore_result"), "task_ignore_result"
+    return ("backend", "service"), f"backend {configuration.backend.service}"
+
+
+def result_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> Iterator[Conflict]:
+    """What of one cell needs results that nobody stores; locations as of `cell_conflicts`."""
+    if reason := results_left_conflict(configuration, measure.results_left):
+        yield ("load", "load"), reason
+    service = configuration.backend.service
+    backend, who = BACKENDS[service], f'configuration "{configuration.name}"'
+    ignored = configuration.settings.get("task_ignore_result") is True
+    without = "task_ignore_result" if ignored else f"backend {service}"
+    if watched(load) and (ignored or not backend.results):
+        instead = "results: afterwards"
+        if not isinstance(load, OpenLoad):
+            instead = f"load backlog, or load rate with {instead}"
+        message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
+        yield ("load", "load"), message
+    place: Location = ("workload", "workload")
+    instead = "leave task_ignore_result out, or this workload" if ignored else ""
+    if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):
+        message = f"a group's results are joined, and {who} has {without}"
+        yield place, f"{message}: {instead or 'use another backend'}"
+    if isinstance(workload, ChordWorkload | NestedWorkload) and (ignored or not backend.chords):
+        message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
+        fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
+        yield place, f"{message}: {instead or f'use backend {fit}'}"
+
+
+def _limit_conflicts(load: Load) -> list[Conflict]:
+    """What is wrong with the limits of a search for saturation."""
+    conflicts: list[Conflict] = []
+    for index, text in enumerate(load.limits if isinstance(load, SaturateLoad) else ()):
+        where: Location = ("load", "limits", index)
+        try:
+            gate = parse_gate(text)
+        except GateSyntaxError as error:
+            conflicts.append((where, f"limit {shown(text)}, column {error.column + 1}: {error}"))
+            continue
+        if gate.measure.metric not in LIMITED:
+            message = f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
+            conflicts.append((where, message))
+        if gate.needs_baseline:
+            message = f"limit {shown(text)}: a limit is a figure, there is no baseline here"
+            conflicts.append((where, message))
+    return conflicts
+
+
+def _publish_conflicts(
+    configuration: Configuration, workload: Workload, load: Load
+) -> list[Conflict]:
+    """Of loads that say how they publish."""
+    path: Publish = getattr(load, "publish", "api")
+    if path == "api":
+        return []
+    where: Location = ("load", "publish")
+    broker, settings = configuration.broker.service, configuration.settings
+    paths = BROKERS[broker].publish_paths
+    conflicts: list[Conflict] = []
+    if path not in paths:
+        conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
+    if path == "prebuilt" and isinstance(workload, OwnTaskWorkload):
+        message = "your own tasks are published by their own apply_async: use publish: api"
+        conflicts.append((where, message))
+    elif path == "prebuilt" and not isinstance(workload, AddWorkload | HeavyTaskWorkload):
+        message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
+        conflicts.append((where, message))
+    if path == "batch" and isinstance(workload, ChainWorkload | ChordWorkload | NestedWorkload):
+        message = f"Celery publishes a {workload.workload} past any batch: use publish: api"
+        conflicts.append((where, message))
+    if path == "prebuilt" and settings.get("task_send_sent_event") is True:
+        message = "publish: prebuilt sends no events, and task_send_sent_event asks for them"
+        conflicts.append((where, f"{message}: use publish: api"))
+    options = settings.get("broker_transport_options", {})
+    if broker == "redis" and isinstance(options, Mapping) and options.get("retry_on_timeout"):
+        message = f"with retry_on_timeout, redis-py may send a whole {path} twice"
+        conflicts.append((where, f"{message}: use publish: api"))
+    return conflicts
+
+
+def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:
+    if not isinstance(workload, HeavyTaskWorkload | TrackingWorkload):
+        return []
+    if isinstance(workload.n, str):
+        return []
+    least_s = max(0, workload.n - 2) * workload.sleep
+    if least_s < measure.timeout:
+        return []
+    message = (
+        f"one unit takes at least {least_s:g} s, and the timeout is {measure.timeout:g} s:"
+        " raise measure.timeout, or lower n or sleep"
+    )
+    return [(("workload", "n"), message)]
+
+
+def _provider(endpoint: Frozen, chosen: Provider | None) -> Provider | None:
+    """Who will run the endpoint's server; None for what has no server of its own."""
+    if not isinstance(endpoint, Endpoint):
+        return None
+    return chosen or endpoint.provider or "local"
+
+
+def _endpoint_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    conflicts: list[Conflict] = []
+    broker, backend = configuration.broker, configuration.backend
+    row = BROKERS[broker.service]
+    conflicts += _url_conflicts("broker", broker, row.schemes, row.needs_url, provider)
+    results = BACKENDS[backend.service]
+    needs_url = results.needs_url and bool(results.schemes)
+    conflicts += _url_conflicts("backend", backend, results.schemes, needs_url, provider)
+    somewhere = _provider(backend, provider) == "external"
+    if isinstance(backend, S3Backend) and not backend.bucket and somewhere:
+        message = 'external s3 needs a "bucket:" that exists: Celery makes none'
+        conflicts.append((("backend", "service"), message))
+    return conflicts
+
+
+def _url_conflicts(
+    role: str,
+    endpoint: Frozen,
+    schemes: tuple[str, ...],
+    needs_url: bool,
+    provider: Provider | None,
+) -> list[Conflict]:
+    url = endpoint.url if isinstance(endpoint, Endpoint) else None
+    if url is None:
+        if needs_url and _provider(endpoint, provider) == "external":
+            message = f'provider external needs a "url:", for example {schemes[0]}://host'
+            return [((role, "provider"), message)]
+        return []
+    scheme, separator, _ = url.partition("://")
+    if url.startswith("${") or (separator and scheme in schemes):
+        return []
+    guess = did_you_mean(scheme, schemes) if separator else ""
+    return [((role, "url"), f"the url begins with one of {listed(schemes)}, then ://{guess}")]

@@ -1,0 +1,183 @@
+"""Which loads have which faults, and the faults that cannot work or cannot be measured there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.scenario.files.document import Location
+from harness.scenario.files.fields import Frozen
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.faults import (
+    Fault,
+    KillPoolChild,
+    Means,
+    Network,
+    NetworkFault,
+    ServerFault,
+    Slowness,
+    SlowNetwork,
+    WorkerFault,
+)
+from harness.scenario.models.loads import Load, RateLoad
+from harness.scenario.vendors.endpoints import Endpoint, NoBackend, RpcBackend, which_server
+
+Conflict = tuple[Location, str]
+LEVEL_S = 1.0
+"""What is usual is measured before the first fault: at least for so long."""
+_MOST_NETEM_JITTER_S = 4.0
+"""Half of it is a signed number of 32 bits in the kernel, in nanoseconds."""
+_SERVERS = ("redis", "rabbitmq")
+"""Brokers that can be stopped and started with their data."""
+
+
+def with_faults(load: Load, faults: tuple[Fault, ...]) -> Load:
+    """A load `rate` without faults of its own takes the scenario's."""
+    if isinstance(load, RateLoad) and load.faults is None and faults:
+        return load.model_copy(update={"faults": faults})
+    return load
+
+
+def faults_of(load: Load) -> tuple[Fault, ...]:
+    """What is broken under a load."""
+    return (load.faults or ()) if isinstance(load, RateLoad) else ()
+
+
+def fault_words(load: Load) -> str:
+    """For a cell's name: `faults=kill_worker+stop_worker`; empty without any."""
+    names = dict.fromkeys(fault.fault for fault in faults_of(load))
+    return f"faults={'+'.join(names)}"[:80] if names else ""
+
+
+def uses_network(configuration: Configuration, load: Load) -> bool:
+    """Whether connections of the block lead through a network that the harness disturbs."""
+    disturbed = any(isinstance(fault, NetworkFault) for fault in faults_of(load))
+    return disturbed or configuration.network is not None
+
+
+def network_by(configuration: Configuration, load: Load) -> Means:
+    """Who makes the network of a block that uses one."""
+    slow = [fault for fault in faults_of(load) if isinstance(fault, SlowNetwork)]
+    return next((one.by for one in (configuration.network, *slow) if one is not None), "proxy")
+
+
+def network_conflicts(configuration: Configuration) -> list[Conflict]:
+    """What cannot work with the configuration's own network."""
+    if configuration.network is None:
+        return []
+    found = _network_conflict(configuration, configuration.network)
+    conflicts: list[Conflict] = [(("network",), found)] if found else []
+    return conflicts + [
+        (("network", *place), message) for place, message in _means_conflicts(configuration.network)
+    ]
+
+
+def load_conflict(load: Load, faults: tuple[Fault, ...]) -> str:
+    """Why the scenario's faults cannot be measured under a load; empty if they can."""
+    if not faults or isinstance(load, RateLoad):
+        return ""
+    return (
+        f"the scenario has faults, and load {load.load} waits for whatever is broken, so it cannot "
+        "show how long: use load rate, or give the faults to the loads that are to have them"
+    )
+
+
+def fault_conflicts(
+    configuration: Configuration, load: Load, length_s: float | None
+) -> Iterator[Conflict]:
+    """What cannot work: locations begin with the index of the fault. `length_s` of the load."""
+    for index, fault in enumerate(faults_of(load)):
+        if fault.earliest_s < LEVEL_S:
+            when = "at" if fault.at is not None else "between"
+            message = f"what is usual is measured before: no fault before {LEVEL_S:g}s"
+            yield (index, when), message
+        if length_s is not None and fault.latest_s >= length_s:
+            message = f"the load is over after {length_s:g} s: nobody would see this fault"
+            yield (index,), message
+        if problem := _problem(configuration, fault):
+            yield (index,), f"{fault.fault}: {problem}"
+        if isinstance(fault, SlowNetwork):
+            means = network_by(configuration, load)
+            for place, message in _means_conflicts(fault, means):
+                yield (index, *place), message
+
+
+def _problem(configuration: Configuration, fault: Fault) -> str:
+    who = f'configuration "{configuration.name}"'
+    if isinstance(fault, WorkerFault) and fault.worker > configuration.worker.count:
+        return f"there is no worker {fault.worker}: {who} has {configuration.worker.count}"
+    if isinstance(fault, KillPoolChild) and configuration.worker.pool != "prefork":
+        return f"{who} has pool {configuration.worker.pool}, and only prefork has child processes"
+    if isinstance(fault, NetworkFault):
+        return _network_conflict(configuration, fault)
+    if fault.fault.endswith("_backend"):
+        return _backend_problem(configuration)
+    if isinstance(fault, ServerFault) or fault.fault == "fill_broker":
+        return _broker_problem(configuration)
+    return ""
+
+
+def _broker_problem(configuration: Configuration) -> str:
+    broker = configuration.broker
+    if broker.service not in _SERVERS:
+        return f"this works with {' and '.join(_SERVERS)}, not with {broker.service}"
+    return _ownership_problem(broker)
+
+
+def _backend_problem(configuration: Configuration) -> str:
+    backend = configuration.backend
+    if isinstance(backend, NoBackend):
+        return "there is no result backend"
+    if isinstance(backend, RpcBackend):
+        return "results are in the broker: use restart_broker or kill_broker"
+    if shares_server(configuration):
+        return (
+            "broker and backend are one server: use restart_broker or kill_broker, or another "
+            "server for the results (backend: {service: redis, apart: true})"
+        )
+    return _ownership_problem(backend)
+
+
+def shares_server(configuration: Configuration) -> bool:
+    """Whether broker and backend are the same server."""
+    broker, backend = configuration.broker, configuration.backend
+    if isinstance(backend, RpcBackend):
+        return True
+    ends = (one.model_dump(mode="json") for one in (broker, backend))
+    return len({which_server(end) for end in ends}) == 1
+
+
+def _ownership_problem(endpoint: Frozen) -> str:
+    if isinstance(endpoint, Endpoint) and endpoint.provider not in (None, "local"):
+        return (
+            f"the harness stops only servers that it started itself, and provider is "
+            f"{endpoint.provider}: use provider local"
+        )
+    return ""
+
+
+def _network_conflict(configuration: Configuration, network: Network | NetworkFault) -> str:
+    if configuration.broker.service == "sqs" and network.to != "backend":
+        return (
+            "the queues' own URLs lead past a proxy on SQS: use redis or rabbitmq, or to: backend"
+        )
+    if network.to == "broker":
+        return ""
+    backend = configuration.backend
+    if isinstance(backend, NoBackend):
+        return "there is no result backend: use to: broker"
+    if isinstance(backend, RpcBackend):
+        return "results go through the broker: use to: broker"
+    if backend.service != "redis":
+        return f"a backend of {backend.service} cannot be reached through a proxy: use to: broker"
+    return ""
+
+
+def _means_conflicts(slow: Slowness, means: Means | None = None) -> Iterator[Conflict]:
+    """What its maker cannot do. `means`: who makes the block's network, if that is known."""
+    if slow.by == "proxy" and slow.loss:
+        yield ("loss",), "a proxy has no packets to lose: say by: netem, or leave loss out"
+    if slow.by == "netem" and slow.jitter > _MOST_NETEM_JITTER_S:
+        yield ("jitter",), f"netem has no jitter beyond {_MOST_NETEM_JITTER_S:g} s"
+    if means not in (None, slow.by):
+        message = f"a block has one network, and this one's is made by {means}: say by: {means}"
+        yield ("by",), message

@@ -1,0 +1,74 @@
+"""Checks what a scenario says about gates and comparisons, with positions in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.errors import Problem
+from harness.scenario.files.document import Document, Mark
+from harness.scenario.files.wording import shown
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.scenario import Cell, Scenario
+from harness.scenario.plan.identity import work_key
+from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
+
+
+def gate_problems(document: Document, path: Path) -> list[Problem]:
+    """Everything wrong with the gates. A position points into the text of the gate."""
+    stated = document.get(("gates",))
+    gates = stated if isinstance(stated, list) else ()
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for index, text in enumerate(gates):
+        mark = document.value_mark(("gates", index))
+        if not isinstance(text, str):
+            continue  # reported with the scenario's own types
+        if text in seen:
+            problems.append(mark.problem(f"the gate {shown(text)} stands here twice"))
+        seen.add(text)
+        try:
+            parse_gate(text)
+        except GateSyntaxError as error:
+            place = _inside(mark, text, error.column, path)
+            problems.append(place.problem(f"gate {shown(text)}: {error}"))
+    return problems
+
+
+def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell]) -> list[Problem]:
+    """Whether there is anything to compare with `compare.base`."""
+    if scenario.compare is None:
+        return []
+    places = [place_of(cell) for cell in cells]
+    try:
+        paired_cells(places, scenario.compare.base or default_base(places))
+    except UnknownBaseError as error:
+        named = ("compare", "base") in document.spots
+        mark = (
+            document.value_mark(("compare", "base")) if named else document.key_mark(("compare",))
+        )
+        advice = "" if named else "; --set compare=null leaves the comparison out"
+        return [mark.problem(f"{error}{advice}")]
+    return []
+
+
+def place_of(cell: Cell) -> Place:
+    """Where a cell stands in its scenario's matrix."""
+    entries = (cell.workload, cell.load, cell.measure)
+    plain = [entry.model_dump(mode="json") for entry in entries]
+    work = work_key(plain[0], plain[1], plain[2], cell.axes)
+    return Place(cell.configuration.name, cell.axes, cell.name, cell.axis_words, work)
+
+
+def _inside(mark: Mark, text: str, column: int, path: Path) -> Mark:
+    """The column of a gate's text within its line; the gate's begin where it is written in a way
+    (escapes, several lines, `--set`) that moves the characters."""
+    try:
+        line = path.read_text(encoding="utf-8-sig").splitlines()[mark.line - 1]
+    except (OSError, ValueError, IndexError):
+        return mark
+    for quote in (0, 1):
+        if line[mark.column - 1 + quote :].startswith(text):
+            return replace(mark, column=mark.column + quote + column)
+    return mark

@@ -1,0 +1,87 @@
+"""Message options that a broker or a way of publishing cannot carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.scenario.files.document import Location
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.loads import Load
+from harness.scenario.models.messages import MessageOptions
+from harness.scenario.models.scenario import Measure
+from harness.scenario.workloads.models import PeriodicWorkload, Workload
+
+_REDIS_HIGHEST = 9
+"""kombu/transport/virtual/base.py: `max_priority`; higher ones are cut down to it."""
+
+
+def option_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> Iterator[tuple[Location, str]]:
+    """What cannot work in one cell: locations begin with `workload` or `load`."""
+    if isinstance(workload, PeriodicWorkload):
+        if workload.options != MessageOptions():
+            message = "beat publishes these messages, without options: remove them"
+            yield ("workload", "options"), message
+        return
+    for where, options in _options_of(workload):
+        yield from _conflicts(configuration, where, options, load, measure)
+
+
+def _options_of(workload: Workload) -> Iterator[tuple[Location, MessageOptions]]:
+    """Each kind of message, and where its options stand."""
+    yield ("workload", "options"), workload.options
+    for index, part in enumerate(getattr(workload, "mix", None) or ()):
+        yield ("workload", "mix", index, "options"), part.options
+
+
+def _conflicts(
+    configuration: Configuration,
+    where: Location,
+    options: MessageOptions,
+    load: Load,
+    measure: Measure,
+) -> Iterator[tuple[Location, str]]:
+    for message in _priority_problems(configuration, options):
+        yield (*where, "priority"), message
+    if options.countdown is not None and options.countdown >= measure.timeout:
+        message = (
+            f"a unit waits {options.countdown:g} s before it runs, and the timeout is "
+            f"{measure.timeout:g} s: raise measure.timeout"
+        )
+        yield (*where, "countdown"), message
+    if options.message_groups is not None and configuration.broker.service != "sqs":
+        yield (*where, "message_groups"), "message groups are of SQS: remove them"
+    changing = [name for name in ("countdown", "expires") if getattr(options, name) is not None]
+    if options.in_turn:
+        changing.append("a list of priorities")
+    if (options.message_groups or 1) > 1:
+        changing.append("the message group")
+    if changing and getattr(load, "publish", "api") == "prebuilt":
+        message = f"{changing[0]} differs from message to message: use publish: api"
+        yield (
+            ("load", "publish"),
+            f"publish: prebuilt writes what all messages share, and {message}",
+        )
+
+
+def _priority_problems(configuration: Configuration, options: MessageOptions) -> Iterator[str]:
+    if options.priority is None:
+        return
+    broker, settings = configuration.broker.service, configuration.settings
+    who, highest = f'configuration "{configuration.name}"', max(options.priority)
+    if broker == "sqs":
+        yield f"SQS knows no priorities, and {who} uses it: use one queue per priority"
+    elif broker == "redis" and highest > _REDIS_HIGHEST:
+        yield f"on Redis a priority lies between 0 (first) and {_REDIS_HIGHEST}, not {highest}"
+    elif broker == "rabbitmq":
+        most = settings.get("task_queue_max_priority")
+        if settings.get("task_default_queue_type") == "quorum":
+            yield f"quorum queues take no x-max-priority, and {who} has them: use a classic queue"
+        elif not isinstance(most, int):
+            yield (
+                f"RabbitMQ needs task_queue_max_priority, which {who} does not set: say "
+                f'"task_queue_max_priority: {max(highest, 1)}" under "settings:"'
+            )
+        elif highest > most:
+            yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"

@@ -1,0 +1,95 @@
+"""Messages and results that are larger than a server takes: known before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.scenario.files.document import Location
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.abilities import BACKENDS, BROKERS
+from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
+
+Conflict = tuple[Location, str]
+
+
+def message_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
+    """A payload that cannot get through: as large on the way as it is at least."""
+    broker, settings = configuration.broker.service, configuration.settings
+    limit = BROKERS[broker].max_message_bytes
+    if limit is None or settings.get("task_compression"):
+        return []
+    # kombu's virtual transports write the body in base64, its SQS the whole message once more.
+    options = settings.get("broker_transport_options", {})
+    again = not isinstance(options, Mapping) or options.get("sqs_base64_encoding", True) is True
+    factor = (4 / 3) ** (1 + again)
+    conflicts: list[Conflict] = []
+    for place, size in _payloads(workload):
+        if size * factor > limit:
+            message = (
+                f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {broker}, "
+                f"base64 included, and it takes {limit:,} at most: send up to "
+                f"{int(limit / factor) // 1000 * 1000:,}"
+            )
+            conflicts.append((place, message))
+    return conflicts
+
+
+def result_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
+    """A result that cannot be kept: every task gives back what it was sent, a chord's last one all
+    of it."""
+    backend, settings = configuration.backend, configuration.settings
+    row = BACKENDS[backend.service]
+    compressed = row.compresses_results and settings.get("result_compression")
+    if row.max_result_bytes is None or compressed:
+        return []
+    if row.result_limit_is_set and getattr(backend, "provider", None) == "external":
+        return []  # it may have been set to more
+    instead = "send less, or use another backend"
+    if row.result_limit_is_set:
+        instead += " (one whose server takes more has provider: external)"
+    return [
+        (
+            place,
+            f"{size:,} bytes come back as a result, and {row.max_result_bytes:,} are what backend "
+            f"{backend.service} can keep of one: {instead}",
+        )
+        for place, size in _results(workload)
+        if size > row.max_result_bytes
+    ]
+
+
+def _payloads(workload: Workload) -> Iterator[tuple[Location, int]]:
+    """Bytes that a unit's largest message carries at least, and where the file says so."""
+    if not isinstance(workload, OwnTaskWorkload):
+        payload = getattr(workload, "payload_bytes", 0)
+        yield ("workload", "payload_bytes"), getattr(workload, "largest_message_bytes", payload)
+        return
+    for index, part in enumerate(workload.parts):
+        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
+        for place, size in _texts(part):
+            yield (*within, *place), size
+
+
+def _results(workload: Workload) -> Iterator[tuple[Location, int]]:
+    """Bytes that a unit's largest result has at least. Of a user's own tasks nothing is known but
+    where one is expected to give back an argument."""
+    if not isinstance(workload, OwnTaskWorkload):
+        yield from _payloads(workload)
+        return
+    for index, part in enumerate(workload.parts):
+        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
+        key = part.expect.get("argument") if isinstance(part.expect, Mapping) else None
+        for place, size in _texts(part):
+            if place in (("args", key), ("kwargs", key)):
+                yield (*within, *place), size
+
+
+def _texts(part: Part) -> Iterator[tuple[Location, int]]:
+    """Arguments that are texts of a length that the file says."""
+    given: list[tuple[Location, object]]
+    given = [(("args", place), one) for place, one in enumerate(part.args)]
+    given += [(("kwargs", name), one) for name, one in part.kwargs.items()]
+    for place, one in given:
+        if isinstance(one, Mapping) and "text" in one:
+            yield place, one["text"]

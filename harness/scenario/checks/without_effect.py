@@ -1,0 +1,116 @@
+"""What a file says and nothing would come of: refused at its line, or somebody would believe it.
+
+Only what was written counts: defaults say nothing. What another part of the same plan may use
+(another load of the same workload, another `--provider`) is no problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from harness.errors import Problem
+from harness.scenario.files.document import Document, Location
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.loads import ClosedLoad, Load, extent_of_its_own
+from harness.scenario.models.scenario import Scenario
+from harness.scenario.vendors.endpoints import Endpoint, Provider
+from harness.scenario.workloads.models import Workload
+
+Conflict = tuple[Location, str]
+
+_OF_PROVIDERS: Mapping[str, tuple[Provider, ...]] = {
+    "url": ("external",),
+    "management_url": ("external",),
+    "ca": ("external",),
+    "bucket": ("external",),
+    "server": ("local",),
+    "persistence": ("local",),
+    "apart": ("local",),
+}
+"""Fields of endpoints that only these providers read."""
+_OF_CALLERS = ("collect", "follow_parents")
+"""Fields of workloads that say how somebody waits for a unit's result."""
+_EXTENTS = ("units", "duration")
+
+
+def add_unread_fields(
+    configuration: Configuration | None, document: Document, problems: list[Problem]
+) -> None:
+    """Fields of another provider than the endpoint itself names. For a file as it was written:
+    `--provider`, `--set` and axes may bring the provider that reads them."""
+    for place, message in () if configuration is None else _unread_fields(configuration):
+        problem = document.value_mark(place).problem(message)
+        problems += [problem] if problem not in problems else []
+
+
+def has_provider_axis(scenario: Document) -> bool:
+    """Whether a matrix says who runs the servers."""
+    matrix = scenario.get(("matrix",))
+    return isinstance(matrix, dict) and any("provider" in str(axis) for axis in matrix)
+
+
+def _unread_fields(configuration: Configuration) -> Iterator[Conflict]:
+    for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
+        if not isinstance(endpoint, Endpoint) or endpoint.provider is None:
+            continue
+        for name, providers in _OF_PROVIDERS.items():
+            if name in endpoint.model_fields_set and endpoint.provider not in providers:
+                if getattr(endpoint, name) is None:
+                    continue
+                message = (
+                    f"only provider {providers[0]} reads this, and this {role} has provider "
+                    f"{endpoint.provider}: remove it"
+                )
+                yield (role, name), message
+
+
+def unread_in_scenario(scenario: Scenario) -> Iterator[Conflict]:
+    """What none of its workloads, loads and gates uses; where it stands."""
+    yield from _unread_measure(scenario)
+    for number, workload in enumerate(scenario.workloads):
+        for place, message in _of_workload(workload, _loads(scenario, workload)):
+            yield ("workloads", number, *place), message
+    if scenario.baseline is not None and not any(map(_needs_baseline, scenario.gates)):
+        message = 'no gate says "baseline", so nothing is compared with it: add one, or remove this'
+        yield ("baseline",), message
+
+
+def _unread_measure(scenario: Scenario) -> Iterator[Conflict]:
+    loads = [load for workload in scenario.workloads for load in _loads(scenario, workload)]
+    if loads and all(map(extent_of_its_own, loads)):
+        for name in _EXTENTS:
+            if getattr(scenario.measure, name) is not None:
+                yield ("measure", name), _says_itself(loads)
+
+
+def _of_workload(workload: Workload, loads: tuple[Load, ...]) -> Iterator[Conflict]:
+    if not loads:
+        return
+    if all(map(extent_of_its_own, loads)):
+        for name in _EXTENTS:
+            if getattr(workload.measure, name) is not None:
+                yield ("measure", name), _says_itself(loads)
+    if any(isinstance(load, ClosedLoad) for load in loads):
+        return
+    kinds = " and ".join(dict.fromkeys(load.load for load in loads))
+    for name in _OF_CALLERS:
+        if name in workload.model_fields_set:
+            message = f"{name} says how a caller waits, and in load {kinds} nobody does"
+            yield (name,), f"{message}: use load closed, or remove it"
+
+
+def _says_itself(loads: list[Load] | tuple[Load, ...]) -> str:
+    kinds = " and ".join(dict.fromkeys(load.load for load in loads))
+    return f"load {kinds} says itself how long it lasts: remove this"
+
+
+def _loads(scenario: Scenario, workload: Workload) -> tuple[Load, ...]:
+    return (scenario.loads or ()) if workload.loads is None else workload.loads
+
+
+def _needs_baseline(text: str) -> bool:
+    with suppress(GateSyntaxError):
+        return parse_gate(text).needs_baseline
+    return True  # a problem of its own

@@ -1,0 +1,1 @@
+"""Between a YAML file and a model: strict reading with positions, overrides, secrets, words."""

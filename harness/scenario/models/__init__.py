@@ -1,0 +1,1 @@
+"""The values that scenarios and configurations consist of, frozen, and the language of gates."""

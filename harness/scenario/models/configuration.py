@@ -1,0 +1,119 @@
+"""A configuration as a frozen value: what is under test."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from harness.scenario.files.fields import Frozen, Items, Name
+from harness.scenario.models.faults import Network
+from harness.scenario.vendors.endpoints import Backend, Broker, Endpoint, Provider
+
+Pool = Literal["prefork", "threads", "gevent", "solo"]
+
+
+class Worker(Frozen):
+    """The Celery worker processes of one block."""
+
+    pool: Pool = "prefork"
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 2
+    """Pool size of each worker process (`--concurrency`)."""
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of worker processes, each started by Celery's own command."""
+    options: Items[str] = ()
+    """Further words for `celery worker`, for example `--without-gossip`."""
+
+
+def _known_requirement(text: str) -> str:
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"not a requirement such as kombu==5.7.0: {reason}") from error
+    return text
+
+
+Pin = Annotated[str, AfterValidator(_known_requirement)]
+"""A requirement as pip reads it, e.g. `kombu==5.7.0` or `redis<5`; no option of pip's."""
+
+
+def _full_version(text: str) -> str:
+    if re.fullmatch(r"\d+\.\d+\.\d+[a-z0-9.]*", text) is None:
+        raise ValueError("expected a version in full, such as 5.3.1")
+    return text
+
+
+def _revision_name(text: str) -> str:
+    if re.fullmatch(r"[^-\s]\S*", text) is None:
+        raise ValueError("expected a git revision: a commit, a branch or a tag")
+    return text
+
+
+class CelerySet(Frozen):
+    """The Celery that clients and workers run, in a Python environment of its own."""
+
+    name: Name | None = None
+    """How tables call it, where it is a value of the matrix."""
+    version: Annotated[str, AfterValidator(_full_version)] | None = None
+    """Celery's version, e.g. `5.3.1`: with the kombu and client libraries of its time."""
+    pins: Items[Pin] = ()
+    """Requirements that replace the version's own, or add to them; without a version, all of
+    them."""
+    revision: Annotated[str, AfterValidator(_revision_name)] | None = None
+    """A git revision of the project in the current folder: what its requirements install."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CelerySet:
+        named = {canonicalize_name(Requirement(pin).name) for pin in self.pins}
+        if self.revision is not None and (self.version is not None or self.pins):
+            raise ValueError("a revision brings requirements of its own: give it alone")
+        if self.version is not None and "celery" in named:
+            raise ValueError("celery is pinned twice: give version, or celery among the pins")
+        if self.revision is None and self.version is None and "celery" not in named:
+            raise ValueError("which Celery? give version, or celery among the pins")
+        return self
+
+
+def _version_written_out(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError('a version stands in quotes, such as "5.3.1": without, it is a number')
+    return {"version": value} if isinstance(value, str) else value
+
+
+CeleryEntry = Annotated[
+    CelerySet, BeforeValidator(_version_written_out, json_schema_input_type=CelerySet | str)
+]
+"""As it stands in a file: a mapping, or just the version."""
+
+
+class Configuration(Frozen):
+    """What is under test: broker, backend, Celery settings and workers. One file in `configs/`."""
+
+    name: Name
+    """Stands in every table and record; equal to the file's name without its ending."""
+    description: str = ""
+    broker: Broker
+    backend: Backend
+    settings: dict[str, Any] = {}
+    """Celery settings by their real (lower-case) names."""
+    worker: Worker = Worker()
+    celery: CeleryEntry | None = None
+    """Which Celery clients and workers run; without it, the one the harness is installed with."""
+    network: Network | None = None
+    """Slows the connections to broker or backend down; without it they are direct."""
+
+
+def provided(configuration: Configuration, provider: Provider | None) -> Configuration:
+    """As it is run where the command line says who runs its servers (None: it does not)."""
+    if provider is None:
+        return configuration
+    changes = {
+        role: end.model_copy(update={"provider": provider})
+        for role, end in (("broker", configuration.broker), ("backend", configuration.backend))
+        if isinstance(end, Endpoint)
+    }
+    return configuration.model_copy(update=changes)

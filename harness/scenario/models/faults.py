@@ -1,0 +1,216 @@
+"""Faults of a scenario as frozen values: what is broken, when, and for how long.
+
+Times count from the moment at which the first unit of the load is due.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from harness.scenario.files.fields import Duration, Frozen, Items, PositiveDuration
+from harness.units import parse_share
+
+Side = Literal["clients", "workers", "both"]
+"""Whose connections go through the network that is disturbed."""
+Role = Literal["broker", "backend", "both"]
+"""Where these connections lead."""
+Means = Literal["proxy", "netem"]
+"""Who makes connections slow: a TCP proxy of the harness, or Linux' netem, packet by packet."""
+MOST_FAULTS = 100
+_MOST_LOSS = 0.2
+
+
+def _sensible_loss(share: float) -> float:
+    if share > _MOST_LOSS:
+        raise ValueError("at most 20%: with more, TCP stands still, see fault black_hole")
+    return share
+
+
+Loss = Annotated[
+    float,
+    BeforeValidator(parse_share, json_schema_input_type=float | str),
+    AfterValidator(_sensible_loss),
+]
+
+
+class FaultBase(Frozen):
+    """When it happens: at a given time, or at one drawn from the run's seed."""
+
+    at: Duration | None = None
+    """After the first unit was due, ..."""
+    between: Annotated[Items[Duration], Field(min_length=2, max_length=2)] | None = None
+    """... or at a random moment of this stretch: the same for every block of a run."""
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> FaultBase:
+        if (self.at is None) == (self.between is None):
+            raise ValueError("say when: give at, or between")
+        if self.between is not None and self.between[0] >= self.between[1]:
+            raise ValueError("between needs an earlier and a later time")
+        return self
+
+    @property
+    def earliest_s(self) -> float:
+        """It does not happen before this."""
+        return self.at if self.at is not None else (self.between or (0.0,))[0]
+
+    @property
+    def latest_s(self) -> float:
+        """It happens by then."""
+        return self.at if self.at is not None else (self.between or (0.0, 0.0))[1]
+
+
+class WorkerFault(FaultBase):
+    """About one worker of those that the configuration starts."""
+
+    worker: Annotated[int, Field(ge=1, le=64)] = 1
+    """Which one, from 1 to `worker.count`."""
+
+
+class KillWorker(WorkerFault):
+    """SIGKILL to a worker's main process and its pool at once, as when a container is killed."""
+
+    fault: Literal["kill_worker"]
+    restart: PositiveDuration | None = None
+    """So long afterwards it is started again, as systemd or Kubernetes would; without: never."""
+
+
+class KillPoolChild(WorkerFault):
+    """SIGKILL to one process of a prefork pool, as the kernel's OOM killer does; to one that is
+    running a task, if there is one."""
+
+    fault: Literal["kill_pool_child"]
+
+
+class StopWorker(WorkerFault):
+    """SIGSTOP to a worker and its pool, and SIGCONT after `duration`: a machine that hangs."""
+
+    fault: Literal["stop_worker"]
+    duration: PositiveDuration
+
+
+class ShutdownWorker(WorkerFault):
+    """SIGTERM: Celery's warm shutdown, as in a deployment."""
+
+    fault: Literal["shutdown_worker"]
+    restart: PositiveDuration | None = None
+    """So long after it has ended it is started again; without: never."""
+
+
+class ServerFault(FaultBase):
+    """About a server that the harness started: on the same port, with the same data."""
+
+    down: Duration = 1.0
+    """From its end to its start; how long it then boots is measured."""
+
+
+class RestartBroker(ServerFault):
+    """The broker is stopped in order (SIGTERM) and started again."""
+
+    fault: Literal["restart_broker"]
+
+
+class KillBroker(ServerFault):
+    """The broker is killed (SIGKILL) and started again."""
+
+    fault: Literal["kill_broker"]
+
+
+class RestartBackend(ServerFault):
+    """The result backend is stopped in order (SIGTERM) and started again."""
+
+    fault: Literal["restart_backend"]
+
+
+class KillBackend(ServerFault):
+    """The result backend is killed (SIGKILL) and started again."""
+
+    fault: Literal["kill_backend"]
+
+
+class FillBroker(FaultBase):
+    """The broker is at its memory limit: the limit is lowered to what it uses (Redis: maxmemory
+    without eviction; RabbitMQ: the memory watermark), and put back after `duration`."""
+
+    fault: Literal["fill_broker"]
+    duration: PositiveDuration
+
+
+class Slowness(Frozen):
+    """How slow, and who makes it so."""
+
+    by: Means = "proxy"
+    """`proxy`: a TCP proxy of the harness, anywhere; `netem`: Linux' own packets are delayed and
+    lost, which takes root and a kernel that has it."""
+    rtt: Duration = 0.0
+    """Added to every round trip, half each way. What it comes to is measured."""
+    jitter: Duration = 0.0
+    """Added to the delay of every piece of data (netem: of every packet): random, up to this. Order
+    is kept."""
+    bandwidth: Annotated[int, Field(ge=1024)] | None = None
+    """Bytes per second and direction that one connection gets; with netem, that all connections of
+    clients, or of workers, to one server share."""
+    loss: Loss = 0.0
+    """Share of the packets that is lost, each way: `1%` or 0.01. With netem only."""
+
+
+class NetworkFault(FaultBase):
+    """About connections between clients, workers and servers."""
+
+    duration: PositiveDuration
+    side: Side = "both"
+    to: Role = "broker"
+
+
+class SlowNetwork(NetworkFault, Slowness):
+    """More round trip time, jitter, less bandwidth, lost packets; on top of the configuration's own
+    `network`."""
+
+    fault: Literal["slow_network"]
+
+    @model_validator(mode="after")
+    def _slower(self) -> SlowNetwork:
+        if not any((self.rtt, self.jitter, self.bandwidth, self.loss)):
+            raise ValueError("what is slow? give rtt, jitter, bandwidth or loss")
+        return self
+
+
+class ResetNetwork(NetworkFault):
+    """Connections are reset (RST), and new ones too, for `duration`."""
+
+    fault: Literal["reset_network"]
+
+
+class BlackHole(NetworkFault):
+    """Nothing gets through and nobody is told: packets vanish for `duration`, then go on."""
+
+    fault: Literal["black_hole"]
+
+
+Fault = Annotated[
+    KillWorker
+    | KillPoolChild
+    | StopWorker
+    | ShutdownWorker
+    | RestartBroker
+    | KillBroker
+    | RestartBackend
+    | KillBackend
+    | FillBroker
+    | SlowNetwork
+    | ResetNetwork
+    | BlackHole,
+    Field(discriminator="fault"),
+]
+Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
+
+
+class Network(Slowness):
+    """The network between clients, workers and servers, for all the time of a block."""
+
+    side: Side = "both"
+    """Whose connections."""
+    to: Role = "broker"
+    """Where they lead."""

@@ -1,0 +1,358 @@
+"""The language of gates: `p99(latency.total) < 250ms`, `throughput > 0.95 * baseline`.
+
+    gate       = measure comparator sum
+    measure    = metric | function "(" metric ")"
+    comparator = "<" | "<=" | ">" | ">=" | "==" | "!="
+    sum        = product { ("+" | "-") product }
+    product    = operand { ("*" | "/") operand }
+    operand    = quantity | "baseline" | "-" operand | "(" sum ")"
+    quantity   = number [ unit ]
+
+`baseline` is what the same measure was in the baseline run. Parsed by recursive descent; the
+result is frozen, and every node knows the column (from 0) at which it begins.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.scenario.files.wording import did_you_mean, listed, shown
+from harness.scenario.models.gate_words import (
+    COMPARATORS,
+    FUNCTIONS,
+    METRICS,
+    UNITS,
+    GateMetric,
+    Kind,
+)
+
+
+class GateSyntaxError(Exception):
+    """What is wrong with a gate, at `column` (from 0) of its text."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number in base units: seconds, bytes, per second, or plain."""
+
+    value: float
+    kind: Kind
+    column: int
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The measure's value in the baseline run."""
+
+    column: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Two operands and what joins them: `+ - * /`."""
+
+    symbol: str
+    left: Operand
+    right: Operand
+    column: int
+
+
+Operand = Quantity | Baseline | Operation
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The left side: which figure of a cell."""
+
+    metric: str
+    function: str | None
+    column: int
+
+    @property
+    def kind(self) -> Kind:
+        """Of its value."""
+        return METRICS[self.metric].kind
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A parsed gate."""
+
+    text: str
+    measure: Measure
+    comparator: str
+    limit: Operand
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether it can only be evaluated against another run."""
+        return any(isinstance(node, Baseline) for node in _nodes(self.limit))
+
+    def limit_at(self, baseline: float | None) -> float:
+        """The right side's value. Raises ZeroDivisionError where it divides by zero."""
+        return _value(self.limit, baseline)
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether a cell with this value passes."""
+        return COMPARATORS[self.comparator](value, limit)
+
+
+def parse_gate(text: str) -> Gate:
+    """Read one gate. Raises GateSyntaxError with a message fit for a user."""
+    if len(text) > _LONGEST:
+        raise GateSyntaxError(f"longer than {_LONGEST} characters", _LONGEST)
+    reader = _Reader(text)
+    measure = _measure(reader)
+    comparator = reader.take("comparator")
+    if comparator is None:
+        raise reader.expected(f"one of {listed(COMPARATORS)}")
+    limit = _sum(reader)
+    if reader.token.kind != "end":
+        raise reader.expected("the end of the gate")
+    kind = _kind(limit, measure)
+    if not _fits(kind, measure):
+        raise GateSyntaxError(_unit_message(measure, kind), _first_column(limit))
+    gate = Gate(text, measure, comparator.text, limit)
+    if not gate.needs_baseline:
+        _check_number(gate)
+    return gate
+
+
+def _check_number(gate: Gate) -> None:
+    """A limit that is a number of its own has to be one."""
+    try:
+        finite = math.isfinite(gate.limit_at(None))
+    except ZeroDivisionError as error:
+        raise GateSyntaxError("the limit divides by zero", _first_column(gate.limit)) from error
+    if not finite:
+        raise GateSyntaxError("the limit is beyond all numbers", _first_column(gate.limit))
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+_TOKENS = re.compile(
+    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_.]*|%)"
+    r"|(?P<comparator><=|>=|==|!=|<|>)"
+    r"|(?P<symbol>[-+*/()]))"
+)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    place = 0
+    while place < len(text.rstrip()):
+        match = _TOKENS.match(text, place)
+        if match is None:
+            column = place + len(text[place:]) - len(text[place:].lstrip())
+            hint = ": write == to ask whether two values are equal" if text[column] == "=" else ""
+            raise GateSyntaxError(f"{shown(text[column])} has no meaning here{hint}", column)
+        kind = str(match.lastgroup)
+        yield _Token(kind, match[kind], match.start(kind))
+        place = match.end()
+    yield _Token("end", "", len(text.rstrip()))
+
+
+class _Reader:
+    """The tokens of a gate and the place of the next one."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = list(_tokens(text))
+        self._next = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> _Token:
+        return self._tokens[self._next]
+
+    def take(self, kind: str, *texts: str) -> _Token | None:
+        """The next token, if it is of that kind (and one of these texts), read past."""
+        token = self.token
+        if token.kind != kind or (texts and token.text not in texts):
+            return None
+        self._next += 1
+        return token
+
+    def expected(self, what: str) -> GateSyntaxError:
+        found = shown(self.token.text) if self.token.text else "the end"
+        return GateSyntaxError(f"expected {what}, not {found}", self.token.column)
+
+
+# --- grammar ------------------------------------------------------------------------------------
+
+_DEEPEST = 50
+_LONGEST = 500
+"""Nobody nests brackets deeper or writes longer sums, and Python's stack must not decide what
+is an error."""
+
+
+def _measure(reader: _Reader) -> Measure:
+    first = reader.take("word")
+    if first is None:
+        raise reader.expected("a metric such as throughput or p99(latency.total)")
+    if reader.take("symbol", "(") is None:
+        return _bare(first)
+    if first.text not in FUNCTIONS:
+        guess = did_you_mean(first.text, FUNCTIONS) or f"; functions: {listed(FUNCTIONS)}"
+        raise GateSyntaxError(f"unknown function {shown(first.text)}{guess}", first.column)
+    name = reader.take("word")
+    if name is None:
+        raise reader.expected(f"a metric in {first.text}(...)")
+    metric = _known(name)
+    if not metric.distribution:
+        message = f"{name.text} is one figure per cell: write it without {first.text}(...)"
+        raise GateSyntaxError(message, first.column)
+    if reader.take("symbol", ")") is None:
+        raise reader.expected('")"')
+    return Measure(name.text, first.text, first.column)
+
+
+def _bare(name: _Token) -> Measure:
+    if name.text in FUNCTIONS:
+        raise GateSyntaxError(
+            f"{name.text} asks for a metric: {name.text}(latency.total)", name.column
+        )
+    if _known(name).distribution:
+        message = f"{name.text} is a distribution: write p99({name.text}) or mean({name.text})"
+        raise GateSyntaxError(message, name.column)
+    return Measure(name.text, None, name.column)
+
+
+def _known(name: _Token) -> GateMetric:
+    metric = METRICS.get(name.text)
+    if metric is None:
+        guess = did_you_mean(name.text, METRICS) or f"; metrics: {listed(METRICS)}"
+        raise GateSyntaxError(f"unknown metric {shown(name.text)}{guess}", name.column)
+    return metric
+
+
+def _sum(reader: _Reader) -> Operand:
+    left = _product(reader)
+    while (symbol := reader.take("symbol", "+", "-")) is not None:
+        left = Operation(symbol.text, left, _product(reader), symbol.column)
+    return left
+
+
+def _product(reader: _Reader) -> Operand:
+    left = _operand(reader)
+    while (symbol := reader.take("symbol", "*", "/")) is not None:
+        left = Operation(symbol.text, left, _operand(reader), symbol.column)
+    return left
+
+
+def _operand(reader: _Reader) -> Operand:
+    reader.depth += 1
+    if reader.depth > _DEEPEST:
+        raise GateSyntaxError("nested too deeply", reader.token.column)
+    try:
+        return _atom(reader)
+    finally:
+        reader.depth -= 1
+
+
+def _atom(reader: _Reader) -> Operand:
+    if (minus := reader.take("symbol", "-")) is not None:
+        minus_one = Quantity(-1.0, "number", minus.column)
+        return Operation("*", minus_one, _operand(reader), minus.column)
+    if reader.take("symbol", "(") is not None:
+        inside = _sum(reader)
+        if reader.take("symbol", ")") is None:
+            raise reader.expected('")"')
+        return inside
+    if (number := reader.take("number")) is not None:
+        return _quantity(reader, number)
+    word = reader.token
+    if reader.take("word", "baseline") is not None:
+        return Baseline(word.column)
+    guess = did_you_mean(word.text, ["baseline"]) if word.kind == "word" else ""
+    raise GateSyntaxError(f"{reader.expected('a number or baseline')}{guess}", word.column)
+
+
+def _quantity(reader: _Reader, number: _Token) -> Quantity:
+    if not math.isfinite(float(number.text)):
+        raise GateSyntaxError(f"{shown(number.text)} is too large a number", number.column)
+    unit = reader.take("word")
+    if unit is None:
+        return Quantity(float(number.text), "number", number.column)
+    if unit.text not in UNITS:
+        guess = did_you_mean(unit.text, UNITS) or f"; units: {listed(UNITS)}"
+        raise GateSyntaxError(f"unknown unit {shown(unit.text)}{guess}", unit.column)
+    factor, kind = UNITS[unit.text]
+    return Quantity(float(number.text) * factor, kind, number.column)
+
+
+# --- units and values ---------------------------------------------------------------------------
+
+
+def _kind(node: Operand, measure: Measure) -> Kind:
+    """What the right side measures, or GateSyntaxError where units do not go together."""
+    if isinstance(node, Quantity):
+        return node.kind
+    if isinstance(node, Baseline):
+        return measure.kind
+    left, right = _kind(node.left, measure), _kind(node.right, measure)
+    if node.symbol in "+-":
+        if left != right and not (_fits(left, measure) and _fits(right, measure)):
+            raise GateSyntaxError(f"a {left} and a {right} cannot be added", node.column)
+        return left if left != "number" else right
+    if right == "number":
+        return left
+    if left == "number" and node.symbol == "*":
+        return right
+    verb = "multiplied" if node.symbol == "*" else "divided"
+    raise GateSyntaxError(f"a {left} cannot be {verb} by a {right}", node.column)
+
+
+def _fits(kind: Kind, measure: Measure) -> bool:
+    return kind == measure.kind or (kind == "number" and measure.kind in ("rate", "count"))
+
+
+def _unit_message(measure: Measure, kind: Kind) -> str:
+    example = {"duration": "250ms", "size": "200MiB"}.get(measure.kind, "10")
+    what = "a plain number" if kind == "number" else f"a {kind}"
+    return (
+        f"{measure.metric} is a {measure.kind}: compare it with one such as {example}, not {what}"
+    )
+
+
+def _nodes(node: Operand) -> Iterator[Operand]:
+    yield node
+    if isinstance(node, Operation):
+        yield from _nodes(node.left)
+        yield from _nodes(node.right)
+
+
+def _first_column(node: Operand) -> int:
+    return min(one.column for one in _nodes(node))
+
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def _value(node: Operand, baseline: float | None) -> float:
+    if isinstance(node, Quantity):
+        return node.value
+    if isinstance(node, Baseline):
+        if baseline is None:
+            raise ValueError("this gate needs a baseline")
+        return baseline
+    return _ARITHMETIC[node.symbol](_value(node.left, baseline), _value(node.right, baseline))

@@ -1,0 +1,1 @@
+"""What is known of Celery without a worker: its settings, options, serializers and releases."""

@@ -1,0 +1,90 @@
+"""What cannot work of a schedule: the workload `periodic` and its load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from harness.scenario.files.document import Location
+from harness.scenario.files.wording import shown
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.loads import Load, ScheduleLoad
+from harness.scenario.models.scenario import Measure
+from harness.scenario.workloads.models import PeriodicWorkload, Workload
+
+_LOOKED_AT = timedelta(days=14)
+_A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+Conflict = tuple[Location, str]
+
+
+def schedule_conflicts(
+    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+) -> Iterator[Conflict]:
+    """Of one cell: locations begin with `workload` or `load`."""
+    if not isinstance(workload, PeriodicWorkload):
+        if isinstance(load, ScheduleLoad):
+            message = f"beat publishes periodic tasks only, not {workload.workload}"
+            yield (("load", "load"), f"{message}: use workload periodic, or another load")
+        return
+    if not isinstance(load, ScheduleLoad):
+        message = f"beat publishes periodic tasks when they are due, no load {load.load} does"
+        yield (("load", "load"), f"{message}: leave out loads, or use load schedule")
+        return
+    if load.clients > 1:
+        yield (("load", "clients"), "beat publishes, and one client checks: leave out clients")
+    yield from _of_the_configuration(configuration, workload)
+    yield from _of_the_time(workload, measure)
+
+
+def _of_the_configuration(
+    configuration: Configuration, workload: PeriodicWorkload
+) -> Iterator[Conflict]:
+    worker, who = configuration.worker, f'configuration "{configuration.name}"'
+    if configuration.backend.service == "rpc":
+        message = f"results of fires would go to beat's own reply queue, and {who} has backend rpc"
+        yield (("workload", "workload"), f"{message}: nobody could check them, use another backend")
+    if workload.through != "worker":
+        return
+    where: Location = ("workload", "through")
+    if worker.count > 1:
+        message = f"every worker with -B fires the whole schedule, and {who} has {worker.count}"
+        yield (where, f"{message}: use worker.count 1, or through: beat")
+    if worker.pool == "gevent":
+        message = f"Celery has no -B for pool gevent, which {who} has"
+        yield (where, f"{message}: use another pool, or through: beat")
+
+
+def _of_the_time(workload: PeriodicWorkload, measure: Measure) -> Iterator[Conflict]:
+    if measure.duration is None:
+        if measure.units is not None:
+            message = "a schedule is measured for a time: give measure.duration, not measure.units"
+            yield (("load", "load"), message)
+        return
+    longest_s = workload.every
+    if workload.crontab is not None:
+        try:
+            longest_s = _longest_wait_s(workload.crontab)
+        except ValueError as error:
+            yield (("workload", "crontab"), f"crontab {shown(workload.crontab)}: {error}")
+            return
+    place = "crontab" if workload.every is None else "every"
+    if longest_s is None:
+        message = "can keep silent for two weeks, and has to fire while it is measured"
+        yield (("workload", place), f"this crontab {message}: use one that fires more often")
+    elif measure.duration < longest_s:
+        message = f"up to {longest_s:g} s pass between two fires, and measure.duration is"
+        yield (("workload", place), f"{message} {measure.duration:g} s: raise it")
+
+
+def _longest_wait_s(text: str) -> float | None:
+    """The longest time between two moments that a crontab names; None for two weeks or more.
+    ValueError if it is none."""
+    from harness.probe.workloads.schedules import MINUTE, crontab_of, names  # noqa: PLC0415 - imports celery
+
+    schedule, moment, before, longest = crontab_of(text), _A_MONDAY, _A_MONDAY, timedelta()
+    while moment < _A_MONDAY + _LOOKED_AT:
+        if names(schedule, moment):
+            longest, before = max(longest, moment - before), moment
+        moment += MINUTE
+    longest = max(longest, moment - before)
+    return None if longest >= _LOOKED_AT else longest.total_seconds()

@@ -1,0 +1,33 @@
+"""The workload `tracking`: a caller that watches one task until it is over."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.scenario.files.fields import Duration, PositiveDuration
+from harness.scenario.workloads.base import WorkloadBase
+
+DEFAULT_INTERVAL_S = 0.1
+
+
+class TrackingWorkload(WorkloadBase):
+    """`heavy_task(n)`, and a caller that asks for its state; a string must fail."""
+
+    workload: Literal["tracking"]
+    n: Annotated[int, Field(ge=0, le=1500)] | str = 20
+    """As of `heavy_task`."""
+    sleep: Duration = 0.001
+    """Per step of the task."""
+    wait: Literal["busy", "interval", "get"] = "busy"
+    """How the caller waits: `busy` asks for the state again and again, as the tutorial does;
+    `interval` sleeps between two looks; `get` leaves it to `AsyncResult.get()`."""
+    interval: PositiveDuration | None = None
+    """How long `wait: interval` sleeps between two looks: 100 ms by default."""
+
+    @model_validator(mode="after")
+    def _interval_of_its_wait(self) -> TrackingWorkload:
+        if self.interval is not None and self.wait != "interval":
+            raise ValueError(f"wait: {self.wait} has no interval: say wait: interval, or leave it")
+        return self

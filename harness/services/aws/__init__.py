@@ -1,0 +1,1 @@
+"""Amazon's services, and the emulators that speak their protocols."""

@@ -1,0 +1,208 @@
+"""Amazon DynamoDB, or what speaks its protocol, as result backend: a table for each block."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from harness.errors import ServiceError
+from harness.scenario.vendors.endpoints import DynamodbBackend, Provider
+from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
+from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Launch,
+    Namespace,
+    Service,
+    Stored,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.hosting.local import LocalServer
+from harness.services.labels import identifier
+from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
+from harness.services.settings import expand
+from harness.workspace import Workspace
+
+_WHAT = "DynamoDB"
+_TABLE_PROMISE = "dynamodb-table"
+_PREFIX_OPTION = "table_prefix"
+
+
+class DynamodbDriver:
+    """Starts an emulator, or reaches DynamoDB itself."""
+
+    name = "dynamodb"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_TABLE_PROMISE: _undo_table}
+        self.compose: ComposePart = emulator_part(_target)
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """An emulator on loopback."""
+        own = _own(endpoint)
+
+        def connect(server: LocalServer) -> Service:
+            target = _target("local", local_url(server), own)
+            return DynamodbService(target, surroundings.workspace, server)
+
+        return launch_emulator(own.server, surroundings, connect)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """AWS itself without a URL or with `dynamodb://`, else an endpoint."""
+        own = _own(endpoint)
+        url = external_url(own.url, self.name, _WHAT, environ)
+        region = expand(own.region, environ, where="the dynamodb region")
+        return _target("external", url, own.model_copy(update={"region": region}))
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """List a table: proves endpoint, region and credentials."""
+        return DynamodbService(target, surroundings.workspace, None)
+
+
+class DynamodbService(ResultsService):
+    """One region of one account. Every block has a table."""
+
+    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
+        super().__init__(target, workspace, server)
+        self._access = Access.of(target.url, target.region)
+        self.secrets = secrets_in(target.url)
+        with self._access.translated(_WHAT):
+            self._client = self._access.client("dynamodb")
+            self._client.list_tables(Limit=1)
+        self.info = server_info(target, self._access, "dynamodb", _WHAT, "2012-08-10")
+
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
+        """A table of the block's own.
+
+        Celery would make it at the first result, but two pool processes that do so at the same
+        moment disturb each other, and a result is lost.
+        """
+        del endpoint  # one way for all
+        del settings  # none of them says where results are
+        access, client = self._access, self._client
+        options = dict(self.target.options)
+        table = f"{options.pop(_PREFIX_OPTION)}{identifier(label)}"
+        promised = self.promise(_TABLE_PROMISE, region=self.target.region, table=table)
+        with access.translated(_WHAT):
+            _create(client, table, options)
+
+        def stored() -> Stored:
+            with access.translated(_WHAT):
+                return _stored(client, table)
+
+        def remove() -> None:
+            with access.translated(_WHAT):
+                _delete(client, table)
+
+        return ResultsNamespace(
+            isolation="table",
+            end=_end(access, table, options),
+            stored=stored,
+            remove=remove,
+            promised=promised,
+        )
+
+    def close(self) -> None:
+        """Stop a local emulator, close connections."""
+        self._client.close()
+        super().close()
+
+
+def _end(access: Access, table: str, options: Mapping[str, str]) -> CeleryEnd:
+    """Keys go through the environment, as on AWS: with keys in its URL, Celery opens a connection
+    in the worker's main process, and all processes of its pool talk over it at once."""
+    endpoint = {"dynamodb_endpoint_url": access.endpoint_url} if access.endpoint_url else {}
+    keys = {}
+    if access.key is not None:
+        keys = {"AWS_ACCESS_KEY_ID": access.key, "AWS_SECRET_ACCESS_KEY": access.secret or ""}
+    return CeleryEnd(f"dynamodb://{access.region}/{table}?{urlencode(options)}", endpoint, keys)
+
+
+def _create(client: BaseClient, table: str, options: Mapping[str, str]) -> None:
+    """As Celery does, and wait until it can be used."""
+    client.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        ProvisionedThroughput={
+            "ReadCapacityUnits": int(options["read"]),
+            "WriteCapacityUnits": int(options["write"]),
+        },
+    )
+    client.get_waiter("table_exists").wait(
+        TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+
+
+def _stored(client: BaseClient, table: str) -> Stored:
+    """By a scan: the table's own figures are six hours old on AWS."""
+    results = size_bytes = 0
+    try:
+        for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            items = page.get("Items", [])
+            own = [item for item in items if TASK_KEY in item.get("id", {}).get("S", "")]
+            results += len(own)
+            size_bytes += sum(_item_bytes(item) for item in items)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":  # removed by somebody else
+            raise
+    return Stored(results, size_bytes)
+
+
+def _item_bytes(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """As AWS bills it: names and values; a number takes a byte for two digits, and one more."""
+    size = 0
+    for name, typed in item.items():
+        size += len(name.encode())
+        for kind, value in typed.items():
+            if kind == "N":
+                size += len(str(value).strip("-0.")) // 2 + 2
+            else:
+                size += len(value.encode() if isinstance(value, str) else bytes(value))
+    return size
+
+
+def _delete(client: BaseClient, table: str) -> None:
+    try:
+        client.delete_table(TableName=table)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+
+
+def _own(endpoint: AnyEndpoint) -> DynamodbBackend:
+    if not isinstance(endpoint, DynamodbBackend):
+        raise TypeError(f"not a dynamodb endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _target(provider: Provider, url: str, endpoint: AnyEndpoint) -> Target:
+    own = _own(endpoint)
+    options = {
+        _PREFIX_OPTION: own.table_prefix,
+        "read": str(own.read_units),
+        "write": str(own.write_units),
+    }
+    if own.ttl is not None:
+        options["ttl_seconds"] = str(own.ttl)
+    return Target(provider, url, region=own.region, options=options)
+
+
+def _undo_table(payload: Mapping[str, Any]) -> None:
+    access = Access.of(str(payload["url"]), str(payload["region"]))
+    table = str(payload["table"])
+    if len(table) < len("a-b"):
+        raise ServiceError(f"refusing to delete the table {table!r}")
+    with access.translated(_WHAT), contextlib.closing(access.client("dynamodb")) as client:
+        _delete(client, table)

@@ -1,0 +1,248 @@
+"""Amazon SQS, or what speaks its protocol: one code path, an endpoint is all the difference."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from harness.errors import ServiceError
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import SqsBroker
+from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
+from harness.services.aws.emulators import FAKE_KEY, launch_emulator, local_url
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Counters,
+    Launch,
+    Namespace,
+    Service,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.hosting.local import (
+    LocalServer,
+)
+from harness.services.labels import identifier
+from harness.services.settings import expand
+from harness.workspace import Promise, Workspace
+
+_QUEUE = "tasks"
+_FIFO_QUEUE = "tasks.fifo"
+"""The ending is SQS' own rule; kombu goes by it, too: attributes, group and deduplication id."""
+_QUEUES_PROMISE = "sqs-queues"
+_MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+_HIGHEST_PREFIX = 30
+
+
+class SqsDriver:
+    """Starts an emulator in an environment of its own, or reaches SQS itself."""
+
+    name = "sqs"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_QUEUES_PROMISE: _undo_queues}
+        self.compose = ComposePart(
+            service="sqs",
+            ports={"HARNESS_SQS_PORT": "sqs"},
+            password_variable=None,
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """An emulator on loopback."""
+        own = _own(endpoint)
+
+        def connect(server: LocalServer) -> Service:
+            url = local_url(server)
+            target = Target("local", url, None, own.region, own.queue_name_prefix)
+            return SqsService(target, surroundings.workspace, server)
+
+        return launch_emulator(own.server, surroundings, connect)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """AWS itself without a URL or with `sqs://`, else an endpoint."""
+        own = _own(endpoint)
+        url = external_url(own.url, "sqs", "SQS", environ)
+        region = expand(own.region, environ, where="the sqs region")
+        prefix = expand(own.queue_name_prefix, environ, where="queue_name_prefix")
+        return Target("external", url, None, region, prefix)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """List the queues with our prefix: proves endpoint, region and credentials."""
+        return SqsService(target, surroundings.workspace, None)
+
+
+class SqsService:
+    """One region of one account. Every block has queues under a prefix of its own."""
+
+    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
+        if len(target.queue_name_prefix) > _HIGHEST_PREFIX or not target.queue_name_prefix:
+            raise ServiceError(
+                f"`queue_name_prefix` has 1 to {_HIGHEST_PREFIX} characters: SQS allows 80 for a "
+                "whole name, and without a prefix nobody knows whose the queues are"
+            )
+        self.target = target
+        self._workspace = workspace
+        self._server = server
+        self._access = Access.of(target.url, target.region)
+        self.secrets = secrets_in(target.url)
+        with self._access.translated("SQS"):
+            self._client = self._access.client("sqs")
+            self._client.list_queues(QueueNamePrefix=target.queue_name_prefix, MaxResults=1)
+        self.info = server_info(target, self._access, "sqs", "SQS", "2012-11-05")
+
+    def pids(self) -> tuple[int, ...]:
+        """Of a local emulator."""
+        return self._server.pids() if self._server else ()
+
+    def counters(self) -> Counters | None:
+        """None: requests are counted where they are made, see `probe.recording.sqs_requests`."""
+        return None
+
+    def check(self, configuration: Configuration) -> None:
+        """Every configuration can be served."""
+
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
+        """Queues under a prefix of their own."""
+        del settings  # none of them says where messages are
+        prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
+        promise = None
+        if self.target.provider == "external":
+            promise = self._workspace.promise(
+                _QUEUES_PROMISE,
+                {"url": self.target.url, "region": self.target.region, "prefix": prefix},
+            )
+        queue = _FIFO_QUEUE if _own(endpoint).fifo else _QUEUE
+        return _SqsNamespace(self._access, self._client, prefix, queue, self._workspace, promise)
+
+    def close(self) -> None:
+        """Stop a local emulator, close connections."""
+        self._client.close()
+        if self._server is not None:
+            self._server.stop()
+
+
+class _SqsNamespace:
+    isolation = "queue names"
+
+    def __init__(
+        self,
+        access: Access,
+        client: BaseClient,
+        prefix: str,
+        queue: str,
+        workspace: Workspace,
+        promise: Promise | None,
+    ) -> None:
+        self._access = access
+        self._client = client
+        self._prefix = prefix
+        self._workspace = workspace
+        self._promise = promise
+        self._closed = False
+        self.queue = queue
+        self.exact_depth = not access.amazon
+
+    def broker(self) -> CeleryEnd:
+        """Region, endpoint and prefix; remote control off, for each ping makes a queue."""
+        options: dict[str, Any] = {
+            "region": self._access.region,
+            "queue_name_prefix": self._prefix,
+        }
+        if self._access.endpoint_url is not None:
+            options["is_secure"] = self._access.endpoint_url.startswith("https")
+        settings = {
+            "task_default_queue": self.queue,
+            "worker_enable_remote_control": False,
+            "broker_transport_options": options,
+        }
+        host = urlsplit(self._access.endpoint_url or "").netloc
+        return CeleryEnd(f"sqs://{self._access.login}{host}", settings)
+
+    def backend(self) -> CeleryEnd:
+        """SQS keeps no results."""
+        raise ServiceError("sqs cannot keep results: name another backend, e.g. `service: redis`")
+
+    def depth(self) -> int | None:
+        """Messages waiting. Exact on the emulators; on AWS approximate and up to a minute late."""
+        return self._count("ApproximateNumberOfMessages")
+
+    def unacknowledged(self) -> int | None:
+        """Messages in flight; approximate on AWS."""
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def stored(self) -> None:
+        """SQS keeps no results."""
+
+    def close(self) -> None:
+        """Delete the block's queues. Idempotent."""
+        if self._closed:
+            return
+        with self._access.translated("SQS"):
+            _delete_queues(self._client, self._prefix)
+        if self._promise is not None:
+            self._workspace.fulfil(self._promise)
+        self._closed = True
+
+    def _count(self, attribute: str) -> int:
+        with self._access.translated("SQS"):
+            url = _queue_url(self._client, self._prefix + self.queue)
+            if url is None:
+                return 0
+            answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
+        return int(answer["Attributes"][attribute])
+
+
+def _own(endpoint: AnyEndpoint) -> SqsBroker:
+    if not isinstance(endpoint, SqsBroker):
+        raise TypeError(f"not an sqs endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del password  # ElasticMQ has none
+    own = _own(endpoint)
+    url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{ports['sqs']}"
+    return Target("compose", url, None, own.region, own.queue_name_prefix)
+
+
+def _queue_url(client: BaseClient, name: str) -> str | None:
+    try:
+        return str(client.get_queue_url(QueueName=name)["QueueUrl"])
+    except ClientError as error:
+        if code_of(error) in _MISSING:
+            return None
+        raise
+
+
+def _delete_queues(client: BaseClient, prefix: str) -> None:
+    """All queues under a prefix. Task queues by name as well: a listing may lag behind."""
+    urls: set[str] = set()
+    for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
+        urls.update(page.get("QueueUrls", []))
+    by_name = (_queue_url(client, prefix + queue) for queue in (_QUEUE, _FIFO_QUEUE))
+    for url in sorted(urls | set(filter(None, by_name))):
+        try:
+            client.delete_queue(QueueUrl=url)
+        except ClientError as error:
+            if code_of(error) not in _MISSING:
+                raise
+
+
+def _undo_queues(payload: Mapping[str, Any]) -> None:
+    access = Access.of(str(payload["url"]), str(payload["region"]))
+    prefix = str(payload["prefix"])
+    if len(prefix) < len("a-b-"):
+        raise ServiceError(f"refusing to remove queues with the prefix {prefix!r}")
+    with access.translated("SQS"), contextlib.closing(access.client("sqs")) as client:
+        _delete_queues(client, prefix)

@@ -1,0 +1,1 @@
+"""Networks that are worse than loopback: a proxy, or wires into namespaces of Linux."""

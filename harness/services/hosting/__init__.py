@@ -1,0 +1,1 @@
+"""Who runs a server: the harness itself, compose, or somebody else."""

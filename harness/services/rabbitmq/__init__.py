@@ -1,0 +1,1 @@
+"""RabbitMQ: how a node is started, read and measured."""

@@ -1,0 +1,1 @@
+"""Redis and Valkey: how a server is started, read and measured."""

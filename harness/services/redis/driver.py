@@ -1,0 +1,385 @@
+"""Redis and servers that speak its protocol, as broker and as result backend."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+
+from harness.errors import ServiceError
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.endpoints import Provider, RedisBackend, RedisBroker
+from harness.services.base import (
+    AnyEndpoint,
+    CeleryEnd,
+    ComposePart,
+    Counters,
+    Launch,
+    Namespace,
+    ServerInfo,
+    Service,
+    Stored,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.hosting.external import given_url, malformed
+from harness.services.hosting.local import (
+    LocalLaunch,
+    LocalServer,
+    is_this_host,
+)
+from harness.services.labels import identifier
+from harness.services.redaction import address_of, password_of, strip_credentials
+from harness.services.redis.counters import CounterReader, OwnTraffic
+from harness.services.redis.server import DATABASES, find_binary, start_server
+from harness.services.results_only import TASK_KEY
+from harness.services.tls import HINT, ca_of, redis_url
+from harness.workspace import Promise, Workspace
+
+_READY_S = 20.0
+_CONNECT_S = 3.0
+_COMMAND_S = 10.0
+_KEYS_PROMISE = "redis-keys"
+
+# kombu/transport/redis.py, Channel: how one queue is spread over lists by priority.
+_PRIORITY_STEPS = (0, 3, 6, 9)
+_PRIORITY_SEPARATOR = "\x06\x16"
+
+
+class RedisDriver:
+    """Starts a private server, or reaches any other."""
+
+    name = "redis"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {_KEYS_PROMISE: _undo_keys}
+        self.compose = ComposePart(
+            service="redis",
+            ports={"HARNESS_REDIS_PORT": "redis"},
+            password_variable="HARNESS_REDIS_PASSWORD",  # noqa: S106 - a variable's name
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private server on loopback: random password, persistence as the endpoint says."""
+        endpoint = _own(endpoint)
+        binary = find_binary(endpoint.server, surroundings.environ)
+        password = secrets.token_urlsafe(24)
+        embedded = endpoint.server == "embedded"
+
+        def start() -> LocalServer:
+            return start_server(binary, password, surroundings, endpoint.persistence)
+
+        def connect(server: LocalServer) -> Service:
+            url = f"redis://:{password}@127.0.0.1:{server.port}/0"
+            kept = "no persistence" if endpoint.persistence == "none" else "append-only file"
+            detail = f"{'embedded' if embedded else binary.name}, {kept}"
+            return RedisService(Target("local", url), surroundings.workspace, server, detail)
+
+        return LocalLaunch(start, connect, timeout_s=_READY_S)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        endpoint = _own(endpoint)
+        url = given_url(endpoint.url, environ, self.name, "redis://${REDIS_HOST}:6379/0")
+        if urlsplit(url).scheme not in {"redis", "rediss"} or not urlsplit(url).hostname:
+            form = "redis://user:password@host:port/database (rediss:// for TLS)"
+            raise malformed(url, self.name, form)
+        return Target("external", redis_url(url, ca_of(endpoint, url, "rediss")))
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return RedisService(target, surroundings.workspace, None, "")
+
+
+class RedisService:
+    """One server. A private one gives every block a database, a shared one a key prefix."""
+
+    def __init__(
+        self, target: Target, workspace: Workspace, server: LocalServer | None, detail: str
+    ) -> None:
+        self.target = target
+        self._workspace = workspace
+        self._server = server
+        self._free = list(range(DATABASES - 1, -1, -1))
+        self.secrets = password_of(target.url)
+        client = _client(target.url)
+        try:
+            facts: dict[str, Any] = client.info("server")
+        except (redis.RedisError, OSError, ValueError) as error:
+            raise _unreachable(target.url, error) from error
+        finally:
+            client.close()
+        self.info = _server_info(target, facts, detail)
+        self.own_traffic = OwnTraffic()
+        """What namespaces ask, to be taken out of the server's counters."""
+        self._counters = CounterReader(target.url, self.own_traffic, timeout_s=_COMMAND_S)
+
+    def pids(self) -> tuple[int, ...]:
+        """Of a private server."""
+        return self._server.pids() if self._server else ()
+
+    @property
+    def local_server(self) -> LocalServer | None:
+        """See `outage.OwnsServer`."""
+        return self._server
+
+    def answers(self) -> bool:
+        """See `outage.OwnsServer`."""
+        with contextlib.closing(_client(self.target.url)) as client:
+            try:
+                return bool(client.ping())
+            except (redis.RedisError, OSError):
+                return False
+
+    def counters(self) -> Counters | None:
+        """Commands by name and bytes, from INFO; the harness' own looks are taken out."""
+        with _translated(self.target.url):
+            return self._counters.read()
+
+    def check(self, configuration: Configuration) -> None:
+        """Databases are numbered from 0, and whose they are on a shared server nobody knows."""
+        for end in (configuration.broker, configuration.backend):
+            wanted = isinstance(end, RedisBroker | RedisBackend) and end.isolation
+            if wanted == "database" and self._server is None:
+                raise ServiceError(
+                    f"configuration {configuration.name}: isolation: database empties databases, "
+                    "which is for servers of the harness' own: use isolation: prefix, or "
+                    "provider local"
+                )
+
+    def open_namespace(
+        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+    ) -> Namespace:
+        """A database of its own, or keys with a prefix of their own."""
+        if self._server is None or _own(endpoint).isolation == "prefix":
+            prefix = f"harness:{identifier(label)}:"
+            promise = self._workspace.promise(
+                _KEYS_PROMISE, {"url": self.target.url, "prefix": prefix}
+            )
+            return _PrefixNamespace(self, label, settings, prefix, promise)
+        if not self._free:
+            raise ServiceError(f"more than {DATABASES} blocks are open at once on one redis")
+        return _DatabaseNamespace(self, label, settings, self._free.pop())
+
+    def close(self) -> None:
+        """Stop a private server."""
+        self._counters.close()
+        if self._server is not None:
+            self._server.stop()
+
+    def url(self, database: int | None = None) -> str:
+        """With credentials; of a database, or as the endpoint says it."""
+        parts = urlsplit(self.target.url)
+        return (
+            self.target.url if database is None else urlunsplit(parts._replace(path=f"/{database}"))
+        )
+
+    def give_back(self, database: int) -> None:
+        """A database may be used again."""
+        self._free.append(database)
+
+    def fulfil(self, promise: Promise) -> None:
+        """A promise was kept."""
+        self._workspace.fulfil(promise)
+
+
+class _RedisNamespace:
+    """What databases and prefixes have in common: where a queue's messages are."""
+
+    isolation = ""
+    exact_depth = True
+
+    def __init__(
+        self, service: RedisService, label: str, settings: Mapping[str, Any], url: str, prefix: str
+    ) -> None:
+        self._service = service
+        self._url = url
+        self._prefix = prefix
+        self._client = _client(url)
+        # One look at a time: a second connection would be made for a second one, in the
+        # middle of a measurement.
+        self._looking = threading.Lock()
+        self._closed = False
+        self.queue = f"harness-{identifier(label)}"
+        options = settings.get("broker_transport_options", {})
+        steps: Sequence[int] = options.get("priority_steps", _PRIORITY_STEPS)
+        separator = options.get("sep", _PRIORITY_SEPARATOR)
+        self._lists = [f"{prefix}{self.queue}{f'{separator}{n}' if n else ''}" for n in steps]
+        self._unacked = f"{prefix}{options.get('unacked_key', 'unacked')}"
+
+    def broker(self) -> CeleryEnd:
+        """The task queue and, on a shared server, the key prefix."""
+        prefixed = {"broker_transport_options": {"global_keyprefix": self._prefix}}
+        settings = {"task_default_queue": self.queue, **(prefixed if self._prefix else {})}
+        return CeleryEnd(self._url, settings)
+
+    def backend(self) -> CeleryEnd:
+        """The same database; on a shared server the same prefix."""
+        prefixed = {"result_backend_transport_options": {"global_keyprefix": self._prefix}}
+        return CeleryEnd(self._url, prefixed if self._prefix else {})
+
+    def depth(self) -> int | None:
+        """LLEN of the queue's lists, one per priority, in one round trip."""
+        with (
+            self._looking,
+            _translated(self._url),
+            self._client.pipeline(transaction=False) as pipe,
+        ):
+            for key in self._lists:
+                pipe.llen(key)
+            lengths: list[int] = pipe.execute()
+        for key, length in zip(self._lists, lengths, strict=True):
+            self._service.own_traffic.note_number(("LLEN", key), length)
+        return sum(lengths)
+
+    def unacknowledged(self) -> int | None:
+        """HLEN of kombu's hash of delivered messages."""
+        with self._looking, _translated(self._url):
+            found = int(self._client.hlen(self._unacked))
+        self._service.own_traffic.note_number(("HLEN", self._unacked), found)
+        return found
+
+    def stored(self) -> Stored | None:
+        """Keys of tasks' results, by what each takes in memory with the server's own overhead."""
+        keys = memory = 0
+        pattern = f"{escaped(self._prefix + TASK_KEY)}*"
+        with self._looking, _translated(self._url):
+            for batch in _batches(self._client.scan_iter(match=pattern, count=1000)):
+                with self._client.pipeline(transaction=False) as pipe:
+                    for key in batch:
+                        pipe.memory_usage(key, samples=0)
+                    # None: it has expired meanwhile.
+                    found = [held for held in pipe.execute() if held is not None]
+                keys, memory = keys + len(found), memory + sum(found)
+        return Stored(keys, memory)
+
+    def close(self) -> None:
+        """Remove what the block left. Idempotent."""
+        if not self._closed:
+            with _translated(self._url):
+                self._remove()
+            self._closed = True
+            self._client.close()
+
+    def _remove(self) -> None:
+        raise NotImplementedError
+
+
+class _DatabaseNamespace(_RedisNamespace):
+    isolation = "database"
+
+    def __init__(
+        self, service: RedisService, label: str, settings: Mapping[str, Any], database: int
+    ) -> None:
+        super().__init__(service, label, settings, service.url(database), "")
+        self._database = database
+
+    def _remove(self) -> None:
+        self._client.flushdb()
+        self._service.give_back(self._database)
+
+
+class _PrefixNamespace(_RedisNamespace):
+    isolation = "key prefix"
+
+    def __init__(
+        self,
+        service: RedisService,
+        label: str,
+        settings: Mapping[str, Any],
+        prefix: str,
+        promise: Promise,
+    ) -> None:
+        super().__init__(service, label, settings, service.url(), prefix)
+        self._promise = promise
+
+    def _remove(self) -> None:
+        _unlink(self._client, self._prefix)
+        self._service.fulfil(self._promise)
+
+
+def _own(endpoint: AnyEndpoint) -> RedisBroker | RedisBackend:
+    if not isinstance(endpoint, RedisBroker | RedisBackend):
+        raise TypeError(f"not a redis endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    return Target("compose", f"redis://:{password}@127.0.0.1:{ports['redis']}/0")
+
+
+def _server_info(target: Target, facts: Mapping[str, Any], detail: str) -> ServerInfo:
+    product, version = "Redis", str(facts.get("redis_version", "unknown"))
+    if facts.get("server_name") == "valkey" or "valkey_version" in facts:
+        product, version = "Valkey", str(facts.get("valkey_version", version))
+    elif "dragonfly_version" in facts:
+        product, version = "Dragonfly", str(facts["dragonfly_version"])
+    return ServerInfo(
+        service="redis",
+        product=product,
+        version=version,
+        provider=target.provider,
+        emulator=False,
+        same_host=_same_host(target.provider, urlsplit(target.url).hostname or "localhost"),
+        address=address_of(target.url, 6379),
+        detail=detail,
+    )
+
+
+def _same_host(provider: Provider, host: str) -> bool | None:
+    return True if provider in {"local", "compose"} else is_this_host(host)
+
+
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_connect_timeout=_CONNECT_S, socket_timeout=_COMMAND_S, decode_responses=False
+    )
+
+
+def _unreachable(url: str, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"cannot use redis at {address_of(url, 6379)}: {strip_credentials(str(error))}. "
+        "Check that it runs, its port, and user and password in the URL"
+        + (f"; {HINT}" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "")
+    )
+
+
+@contextlib.contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise _unreachable(url, error) from error
+
+
+def _unlink(client: redis.Redis, prefix: str) -> None:
+    """Remove all keys with a prefix, and nothing else, without blocking the server."""
+    for batch in _batches(client.scan_iter(match=f"{escaped(prefix)}*", count=1000)):
+        client.unlink(*batch)
+
+
+def escaped(text: str) -> str:
+    """`text` as a pattern that matches itself only."""
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _batches(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(itertools.islice(keys, 500)):
+        yield batch
+
+
+def _undo_keys(payload: Mapping[str, Any]) -> None:
+    url, prefix = str(payload["url"]), str(payload["prefix"])
+    if not prefix.startswith("harness:") or len(prefix) <= len("harness:"):
+        raise ServiceError(f"refusing to remove keys with the prefix {prefix!r}")
+    with _translated(url), contextlib.closing(_client(url)) as client:
+        _unlink(client, prefix)

@@ -1,0 +1,1 @@
+"""Databases as result backends: PostgreSQL and MariaDB or MySQL."""

