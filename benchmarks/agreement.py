@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pairs import PAIRS, Ratio, interleave, ratio
 
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
@@ -24,7 +24,7 @@ from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
-SHAPE = BlockShape(
+SHAPE = UnitShape(
     tasks_per_unit=1,
     sequential=False,
     grouped=False,

@@ -30,12 +30,12 @@ from harness.results.block.summary import digest
 from harness.results.block.timeline import timeline
 from harness.results.events.eventlog import EVENT, Events
 from harness.results.events.merge import merge
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.record.run import BlockRecord
 from harness.results.samples import writing as samples
 
 SAMPLES = int(os.environ.get("BENCH_SAMPLES", "1000000"))
-SHAPE = BlockShape(
+SHAPE = UnitShape(
     sequential=False,
     grouped=False,
     watched=True,

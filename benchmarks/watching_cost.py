@@ -26,7 +26,7 @@ from pairs import PAIRS, interleave, ratio
 from recorder_cost import Side
 
 from harness.cli.watching.live import LiveView
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.runner.telling.courier import Courier, Followed
 from harness.runner.telling.events import BlockStarts, Event, Goal
 from harness.scenario.plan.loader import load_plan
@@ -41,7 +41,7 @@ CELL = load_plan(
     sets=["loads=[backlog]", f"measure.units={UNITS}"],
     environ=os.environ,
 ).cells[0]
-SHAPE = BlockShape(
+SHAPE = UnitShape(
     sequential=False,
     grouped=False,
     watched=False,

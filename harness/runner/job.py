@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.affinity import ANYWHERE, Affinity
 from harness.environments import OWN, Interpreter
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
 from harness.runner.telling.courier import Courier, silent
 from harness.scenario.models.scenario import Cell
@@ -26,7 +26,7 @@ class BlockJob:
     repetition: int
     cell_index: int
     cell: Cell
-    shape: BlockShape
+    shape: UnitShape
     """How its events are to be read."""
     label: str
     """Unique on this machine: names queues, keys and hosts of the block."""

@@ -12,7 +12,7 @@ from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.block.salvage import salvaged
-from harness.results.events.shape import shape_of
+from harness.results.events.unit_shape import unit_shape
 from harness.results.judge.gates import MeasuredRun
 from harness.results.judge.unlike import (
     environment_differences,
@@ -263,7 +263,7 @@ class _Execution:
             repetition=self.record.order[:number].count(index),
             cell_index=index,
             cell=self._plan.cells[index],
-            shape=shape_of(self.record.cells[index], self.record.seed),
+            shape=unit_shape(self.record.cells[index], self.record.seed),
             label=f"{short_id}-{number:03d}{again}",
             folder=self._folder,
             workspace=self._workspace,

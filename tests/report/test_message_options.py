@@ -10,7 +10,7 @@ import pytest
 
 from harness.report.tables.messages import message_option_tables
 from harness.report.view.cells import view_of
-from harness.results.events.shape import steps_of
+from harness.results.events.unit_shape import steps_of
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.samples.pooled import pooled

@@ -14,7 +14,7 @@ from harness.results.block.ledger import BlockEnd, Final
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
 from harness.results.events.ran_with import ran_or_planned
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.of_a_block import aftermath, with_faults, with_orphans
 from harness.results.record.faults import FaultRecord
@@ -28,7 +28,7 @@ CONFIG: dict[str, Any] = {
     "backend": {"service": "redis"},
     "settings": {},
 }
-SHAPE = BlockShape(
+SHAPE = UnitShape(
     sequential=False, grouped=False, watched=True, held=False, stores_results=True, tasks_per_unit=1
 )
 

@@ -12,7 +12,7 @@ from harness.results.block.phases import phases
 from harness.results.block.summary import digest
 from harness.results.block.timeline import timeline
 from harness.results.events.merge import Merged
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from tests.results.histories import History, Record, Task, Unit, ident_of
 from tests.results.test_truth import merged_from
 
@@ -49,8 +49,8 @@ def merged_of(unit: Unit, steps: tuple[int, ...], *others: Record) -> Merged:
     return merged_from(history)
 
 
-def shape_of(steps: tuple[int, ...], *, stores_results: bool = True) -> BlockShape:
-    return BlockShape(
+def shape_of(steps: tuple[int, ...], *, stores_results: bool = True) -> UnitShape:
+    return UnitShape(
         sequential=False, grouped=False, watched=True, held=False, stores_results=stores_results,
         tasks_per_unit=sum(steps), steps=steps,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.events.merge import merge
 from harness.results.events.mix import Mix
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.models.loads import ClosedLoad
 from harness.scenario.models.scenario import Cell, Measure
@@ -69,7 +69,7 @@ def told(
         known = dict(known or {})
         grown_bytes = known.pop("grown_bytes", None)
         clues = replace(clues_in(Path(folder)), **known)
-    shape = BlockShape(
+    shape = UnitShape(
         sequential=False,
         grouped=grouped,
         watched=True,

@@ -12,13 +12,13 @@ from harness.probe.recording.events import MOST_LOOKS, Kind, Outcome, UnitFlag, 
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
 from harness.results.events.merge import MISSING, NOT_TOLD, Merged
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.samples import writing as samples
 from tests.results.histories import History, Record, Task, Unit, ident_of
 from tests.results.test_samples import TRACKING_COLUMNS
 from tests.results.test_truth import merged_from
 
-SHAPE = BlockShape(
+SHAPE = UnitShape(
     sequential=False, grouped=False, watched=True, held=False, stores_results=True,
     tasks_per_unit=1,
 )  # fmt: skip

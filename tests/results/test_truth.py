@@ -21,7 +21,7 @@ from harness.results.block.phases import phases
 from harness.results.block.summary import digest
 from harness.results.events import eventlog
 from harness.results.events.merge import MISSING, Merged, merge
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from tests.results.histories import History, Look, Task, Unit, histories, ident_of
 from tests.results.reference import (
     Verdict,
@@ -131,7 +131,7 @@ def test_phases_add_up_to_the_total(history: History) -> None:
 @MANY
 @given(histories(), ENDS)
 def test_digest_counts_what_happened_and_nothing_else(history: History, end: BlockEnd) -> None:
-    shape = BlockShape(
+    shape = UnitShape(
         sequential=history.sequential,
         grouped=history.grouped,
         watched=history.watched,
@@ -282,7 +282,7 @@ def test_a_chain_waits_with_one_message_at_a_time() -> None:
 def test_an_empty_folder_is_an_empty_block(tmp_path: Path) -> None:
     """The client did not even start: a record with nothing in it, not an exception."""
     for watched in (True, False):
-        shape = BlockShape(
+        shape = UnitShape(
             False, False, watched, held=not watched, stores_results=True, tasks_per_unit=2
         )
         fields = digest(merge(tmp_path, 2, grouped=False), shape, BlockEnd()).fields

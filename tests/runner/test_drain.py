@@ -11,12 +11,12 @@ import pytest
 from harness.probe.recording.events import Kind, id_bytes, name_parts
 from harness.probe.recording.recorder import Recorder
 from harness.results.block.unfinished import Unfinished, unfinished
-from harness.results.events.shape import shape_of
+from harness.results.events.unit_shape import unit_shape
 from harness.runner.sessions import drain as drain_module
 from harness.runner.sessions.drain import QUIET_S, Drain
 from harness.runner.sessions.session import quiet_s
 from harness.scenario.plan.loader import load_plan
-from tests.results.test_shape import cell_of
+from tests.results.test_unit_shape import cell_of
 from tests.runner.running import Site
 
 
@@ -42,7 +42,7 @@ def test_two_looks_of_chord_unlock_fit_into_the_quiet(
     site.configuration(settings=settings)
     site.scenario(workloads=[workload])
     (cell,) = load_plan(site.folder / "scenarios" / "s.yaml").cells
-    assert quiet_s(cell, shape_of(cell_of(cell.workload))) == seconds
+    assert quiet_s(cell, unit_shape(cell_of(cell.workload))) == seconds
 
 
 def test_an_idle_block_is_over_after_the_quiet(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from harness.probe.recording.events import Kind, Outcome, UnitFlag, id_bytes
 from harness.probe.recording.ids import WHOLE, ident_maker, namer, new_tag
 from harness.probe.recording.recorder import Recorder
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 
 MS = 1_000_000
 
 
-def shape(tasks: int = 1, *, grouped: bool = False, watched: bool = True) -> BlockShape:
-    return BlockShape(
+def shape(tasks: int = 1, *, grouped: bool = False, watched: bool = True) -> UnitShape:
+    return UnitShape(
         sequential=False,
         grouped=grouped,
         watched=watched,

@@ -9,14 +9,14 @@ from harness.results.block.ledger import Ledger
 from harness.results.block.messages import lateness_ns
 from harness.results.block.phases import Phases
 from harness.results.events.merge import Merged
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.stats.percentiles import describe
 
 
 def by_task(
-    shape: BlockShape,
+    shape: UnitShape,
     merged: Merged,
     ledger: Ledger,
     timing: Phases,

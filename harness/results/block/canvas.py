@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from harness.results.block.phases import Phases
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.stats.percentiles import describe
 
 
 def canvas(
-    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
 ) -> dict[str, Distribution]:
     """By name, of the units that are `usable`; see `BlockRecord.canvas_s`."""
     if shape.steps:
@@ -33,7 +33,7 @@ def canvas(
     return {name: Distribution.model_validate(describe(times)) for name, times in found.items()}
 
 
-def _of_steps(merged: Merged, usable: npt.NDArray[np.bool_], shape: BlockShape) -> dict[str, Times]:
+def _of_steps(merged: Merged, usable: npt.NDArray[np.bool_], shape: UnitShape) -> dict[str, Times]:
     """Of a chord, and of a group in a chain: the step of several tasks, into it and out of it."""
     started_ns, finished_ns, stored_ns = _chosen(merged, usable)
     ends = list(accumulate(shape.steps))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.probe.recording.events import Outcome
 from harness.results.block.phases import task_origins
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.shape import Steps
+from harness.results.events.unit_shape import Steps
 from harness.results.record.distributions import LossReasons, Outcomes
 
 

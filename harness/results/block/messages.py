@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from harness.results.block.phases import Phases
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 
 
 def latencies_by_priority(
-    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
 ) -> Iterator[tuple[str, Times]]:
     """Priority and the total latencies of its units, where they bear several in turn."""
     if not shape.priorities:
@@ -24,7 +24,7 @@ def latencies_by_priority(
         yield str(priority), total_ns[usable & (turn == place)]
 
 
-def lateness_ns(merged: Merged, usable: npt.NDArray[np.bool_], shape: BlockShape) -> Times:
+def lateness_ns(merged: Merged, usable: npt.NDArray[np.bool_], shape: UnitShape) -> Times:
     """Start less ETA of every task that was published with a countdown: of a chain its first
     link, of a group all members, of a chord its header. Empty without a countdown.
 

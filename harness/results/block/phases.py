@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.shape import Steps
+from harness.results.events.unit_shape import Steps
 from harness.results.record.distributions import PHASES
 
 
@@ -102,7 +102,7 @@ class Phases:
 
 def phases(merged: Merged, *, sequential: bool, watched: bool, steps: Steps = ()) -> Phases:
     """Phases of every unit. `sequential`: the unit's tasks follow each other (a chain);
-    `steps`: it has these, as `BlockShape` says them; `watched`: the total ends when the result
+    `steps`: it has these, as `UnitShape` says them; `watched`: the total ends when the result
     was seen, else when the last task finished."""
     units, tasks = merged.units, merged.tasks
     known = tasks.every(tasks.received_ns != MISSING)

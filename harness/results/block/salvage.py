@@ -11,7 +11,7 @@ from harness.results.block.periodic import kept_schedule
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
 from harness.results.events.ran_with import ran_or_planned, reports_in
-from harness.results.events.shape import shape_of
+from harness.results.events.unit_shape import unit_shape
 from harness.results.faults.notes import read_notes
 from harness.results.faults.of_a_block import aftermath, with_faults
 from harness.results.faults.second_runs import FOREVER
@@ -33,7 +33,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     for number in _unfinished(folder, record):
         index = record.order[number]
         cell = cells[index]
-        block_folder, shape = folder / "blocks" / f"{number:03d}", shape_of(cell, record.seed)
+        block_folder, shape = folder / "blocks" / f"{number:03d}", unit_shape(cell, record.seed)
         events = block_folder / "events"
         merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
         kept = kept_schedule(events, cell.workload, merged)

@@ -17,7 +17,7 @@ from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import RecordedWarning
@@ -38,7 +38,7 @@ class Digest:
     """Fields of `BlockRecord` by name."""
 
 
-def digest(merged: Merged, shape: BlockShape, end: BlockEnd, plan: Plan = ()) -> Digest:
+def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: Plan = ()) -> Digest:
     """Judge, time and summarise one block. `plan`: the phases of an open-loop load."""
     ledger = settle(
         merged,
@@ -97,7 +97,7 @@ def _window_ns(
     timing: Phases,
     usable: npt.NDArray[np.bool_],
     counted: npt.NDArray[np.bool_],
-    shape: BlockShape,
+    shape: UnitShape,
 ) -> int | None:
     """From the first unit due (a closed load's are due when they are published), or from the
     release of a backlog, to the last completed one seen, or finished, and to the end of what the
@@ -140,7 +140,7 @@ def _rate(count: int, window_ns: int | None) -> float | None:
 
 
 def _rates(
-    merged: Merged, completed: int, window_ns: int | None, shape: BlockShape
+    merged: Merged, completed: int, window_ns: int | None, shape: UnitShape
 ) -> dict[str, Any]:
     """How much there was, and how fast it was done."""
     return {
@@ -162,7 +162,7 @@ def _publish_rate(merged: Merged) -> float | None:
 
 
 def _times(
-    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+    merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
 ) -> dict[str, Any]:
     """How long units took, and what of them."""
     return {
@@ -181,7 +181,7 @@ def _times(
 
 
 def _phase_distributions(
-    timing: Phases, usable: npt.NDArray[np.bool_], shape: BlockShape
+    timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
 ) -> dict[str, Distribution]:
     return {
         name: _distribution(times[usable])
@@ -209,7 +209,7 @@ def _warnings(
     ledger: Ledger,
     timing: Phases,
     fields: dict[str, Any],
-    shape: BlockShape,
+    shape: UnitShape,
 ) -> Iterator[RecordedWarning]:
     completed = int(ledger.completed.sum())
     if 0 < completed < FEW_SAMPLES:  # of none there is no p99
@@ -248,7 +248,7 @@ def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:
 
 
 def _of_own_tasks(
-    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: BlockShape
+    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: UnitShape
 ) -> Iterator[RecordedWarning]:
     if merged.foreign_tasks:
         yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})

@@ -15,7 +15,7 @@ from harness.results.diagnoses.clues import Clues
 from harness.results.events.merge import MISSING, Merged, Times
 from harness.results.events.published import Halves
 from harness.results.events.ran_with import RanWith, as_planned
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import Load
@@ -39,7 +39,7 @@ class Evidence:
 
     cell: Cell
     digest: Digest
-    shape: BlockShape
+    shape: UnitShape
     clues: Clues = field(default_factory=Clues)
     """What only diagnoses ask of the event logs."""
     worker_grown_bytes: int | None = None

@@ -18,7 +18,7 @@ from harness.probe.recording.events import Kind, Outcome, UnitFlag
 from harness.probe.recording.ids import WHOLE
 from harness.results.events.eventlog import Events, of_kind
 from harness.results.events.following import Follower
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.stats.percentiles import nearest_rank
 
 WINDOW_S = 5.0
@@ -130,7 +130,7 @@ class _Client:
 class ActivityMeter:
     """Looks at a block's event logs now and then. Bounded: see `Follower` and `_MOST_SLOTS`."""
 
-    def __init__(self, events: Path, shape: BlockShape, window_s: float = WINDOW_S) -> None:
+    def __init__(self, events: Path, shape: UnitShape, window_s: float = WINDOW_S) -> None:
         self._follower = Follower(events)
         self._shape = shape
         self._window_ns = round(window_s * 1e9)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.shape import countdowns_s_of, priorities_in_turn, steps_of
+from harness.results.events.unit_shape import countdowns_s_of, priorities_in_turn, steps_of
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.stats.percentiles import describe

@@ -16,7 +16,7 @@ from harness.errors import ClientError, HarnessError
 from harness.probe.recording.events import NO_ID, Kind
 from harness.probe.recording.recorder import Recorder
 from harness.results.block.load_phases import PlannedPhase
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.results.faults.notes import FaultNote
 from harness.results.record.loads import Saturation
 from harness.runner.faults.engine import FaultEngine
@@ -102,7 +102,7 @@ class Room:
     """What a session is about, and where."""
 
     cell: Cell
-    shape: BlockShape
+    shape: UnitShape
     events: Path
     path: Path
     """The block's folder."""
@@ -339,7 +339,7 @@ class BacklogSession(Session):
         return _put_together(answers, since(before, self.workers.usage()))
 
 
-def quiet_s(cell: Cell, shape: BlockShape) -> float:
+def quiet_s(cell: Cell, shape: UnitShape) -> float:
     """How long all must stand idle before what did not come is given up. Between two looks of
     `celery.chord_unlock` nothing moves, and its message waits in a worker."""
     if not shape.steps:

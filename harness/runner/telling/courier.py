@@ -16,7 +16,7 @@ from types import TracebackType
 
 from harness.clock import monotonic_ns
 from harness.results.events.activity import Activity, ActivityMeter, without_rates
-from harness.results.events.shape import BlockShape
+from harness.results.events.unit_shape import UnitShape
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
@@ -40,7 +40,7 @@ class Followed:
     """The block that starts, as it is looked at meanwhile."""
 
     events: Path
-    shape: BlockShape
+    shape: UnitShape
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.probe.workloads.registry import WORKLOADS
-from harness.results.events.shape import shape_of
+from harness.results.events.unit_shape import unit_shape
 from harness.results.record.run import CellRecord
 from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.canvas import (
@@ -47,7 +47,7 @@ def test_tasks_of_a_unit_are_those_the_client_publishes(
 ) -> None:
     """Every event's place rests on this number; client and harness each have their own."""
     fields = workload.model_dump(mode="json", exclude={"measure"})
-    shape = shape_of(cell_of(workload))
+    shape = unit_shape(cell_of(workload))
     assert shape.tasks_per_unit == tasks
     assert (shape.sequential, shape.grouped) == (sequential, grouped)
     own = fields | {"sleep": 0.01} if fields["workload"] == "heavy_task" else fields
@@ -65,7 +65,7 @@ def test_tasks_of_a_unit_are_those_the_client_publishes(
     ],
 )
 def test_steps(workload: WorkloadBase, steps: tuple[int, ...]) -> None:
-    assert shape_of(cell_of(workload)).steps == steps
+    assert unit_shape(cell_of(workload)).steps == steps
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_steps(workload: WorkloadBase, steps: tuple[int, ...]) -> None:
     ],
 )
 def test_calls_of_a_message(workload: WorkloadBase, calls: float) -> None:
-    assert shape_of(cell_of(workload)).calls_per_task == calls
+    assert unit_shape(cell_of(workload)).calls_per_task == calls
 
 
 def cell_of(workload: WorkloadBase) -> CellRecord:

@@ -32,7 +32,7 @@ _GROUPS = ("group", "chunks")
 
 
 @dataclass(frozen=True)
-class BlockShape:
+class UnitShape:
     """What of the cell decides how its events are read."""
 
     sequential: bool
@@ -68,12 +68,12 @@ class BlockShape:
     """How long a unit may take; see `ledger.settle`."""
 
 
-def shape_of(cell: CellRecord, seed: int = 0) -> BlockShape:
+def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
     """How to read the events of a cell's blocks; `seed` is the run's."""
     kind = cell.workload["workload"]
     steps = steps_of(cell)
     several = len(steps) > 1 and max(steps) > 1
-    return BlockShape(
+    return UnitShape(
         sequential=kind == "chain",
         grouped=kind in _GROUPS,
         watched=_is_watched(cell.load),
