@@ -20,7 +20,7 @@ from pairs import PAIRS, ratio
 from harness.runner.prepare import cellspec
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.endpoints import NoBackend
+from harness.scenario.vendors.without_server import NoBackend
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 

@@ -17,7 +17,7 @@ from harness.scenario.models.loads import Load, kinds
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
 from harness.scenario.settings.planned import planned
-from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
 from harness.scenario.workloads.models import Workload
 
 _MOST_WIDE = 46

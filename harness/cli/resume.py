@@ -49,7 +49,7 @@ def command(
     from harness.results.store.run_folders import find_run, read_run  # noqa: PLC0415
     from harness.runner.prepare.stored_plan import plan_of  # noqa: PLC0415
     from harness.runner.run import RunOptions, resume  # noqa: PLC0415
-    from harness.scenario.vendors.endpoints import Provider  # noqa: PLC0415
+    from harness.scenario.vendors.base import Provider  # noqa: PLC0415
 
     path = find_run(run, results)
     stored = read_run(path)

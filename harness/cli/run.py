@@ -93,7 +93,7 @@ def command(
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
     from harness.scenario.plan.loader import load_plan  # noqa: PLC0415
-    from harness.scenario.vendors.endpoints import Provider  # noqa: PLC0415
+    from harness.scenario.vendors.base import Provider  # noqa: PLC0415
 
     environ = dict(os.environ)
     chosen: Provider | None = provider  # type: ignore[assignment] # click.Choice has checked it

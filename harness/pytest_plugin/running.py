@@ -24,7 +24,7 @@ from harness.runner.run import RunOptions, run
 from harness.scenario.files.wording import did_you_mean, printable
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
 from harness.runner.telling.courier import Courier, silent
 from harness.scenario.models.scenario import Cell
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.price_models import Prices
 from harness.scenario.vendors.prices import list_prices
 from harness.workspace import Workspace

@@ -56,7 +56,7 @@ from harness.runner.telling.events import (
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.models.scenario import Cell, Plan
 from harness.scenario.plan.bounds import AtMost, at_most
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import list_prices
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep

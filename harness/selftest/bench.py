@@ -19,7 +19,9 @@ from harness.runner.run import RunOptions, run
 from harness.runner.telling.events import BlockEnded, BlockStarts, Event
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBackend, RedisBroker, RpcBackend
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
+from harness.scenario.vendors.without_server import RpcBackend
 from harness.selftest.inside import Inside, MeddlingError
 from harness.selftest.samples import Taken, taken
 from harness.services.base import Target

@@ -13,33 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import (
-    DynamodbBackend,
-    FilesystemBackend,
-    MemcachedBackend,
-    MysqlBackend,
-    PostgresqlBackend,
-    Provider,
-    RabbitmqBroker,
-    RedisBackend,
-    RedisBroker,
-    S3Backend,
-    SqliteBackend,
-    SqsBroker,
-)
+from harness.scenario.vendors.base import Endpoint, FolderBackend, Provider
 from harness.workspace import Workspace
 
-ResultsEndpoint = (
-    SqliteBackend
-    | PostgresqlBackend
-    | MysqlBackend
-    | FilesystemBackend
-    | MemcachedBackend
-    | DynamodbBackend
-    | S3Backend
-)
-"""What keeps results and nothing else."""
-AnyEndpoint = RedisBroker | RedisBackend | RabbitmqBroker | SqsBroker | ResultsEndpoint
+AnyEndpoint = Endpoint | FolderBackend
 """What in a configuration needs a server, or a place for files."""
 
 Undo = Callable[[Mapping[str, Any]], None]

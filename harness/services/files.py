@@ -13,7 +13,8 @@ import psutil
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import FilesystemBackend, SqliteBackend
+from harness.scenario.vendors.sql import SqliteBackend
+from harness.scenario.vendors.without_server import FilesystemBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

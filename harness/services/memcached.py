@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import MemcachedBackend
+from harness.scenario.vendors.memcached import MemcachedBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

@@ -10,15 +10,9 @@ from typing import Any
 
 from harness.errors import HarnessError, ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.abilities import refusal
-from harness.scenario.vendors.endpoints import (
-    Backend,
-    FolderBackend,
-    NoBackend,
-    Provider,
-    RpcBackend,
-    which_server,
-)
+from harness.scenario.vendors.base import FolderBackend, Provider
+from harness.scenario.vendors.registry import refusal, which_server
+from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,
@@ -76,12 +70,10 @@ class Services:
 
     def of(self, configuration: Configuration) -> tuple[Service, Service | None]:
         """The servers of a configuration's broker and backend; `rpc` is the broker's."""
-        broker = self._server(configuration.broker)
-        if isinstance(configuration.backend, NoBackend):
-            return broker, None
-        if isinstance(configuration.backend, RpcBackend):
-            return broker, broker
-        return broker, self._server(configuration.backend)
+        broker, backend = self._server(configuration.broker), configuration.backend
+        if isinstance(backend, AnyEndpoint):
+            return broker, self._server(backend)
+        return broker, broker if isinstance(backend, RpcBackend) else None
 
     def redact(self, text: str) -> str:
         """`text` without any password of the run."""
@@ -94,19 +86,18 @@ class Services:
         `label` is unique within the machine: run id and block.
         """
         broker_service, backend_service = self.of(configuration)
-        own = configuration.settings
+        own, end = configuration.settings, configuration.backend
         with contextlib.ExitStack() as spaces:
             broker = broker_service.open_namespace(label, own, configuration.broker)
             spaces.enter_context(_closing(broker))
             backend: Namespace | None = broker
             if backend_service is None:
                 backend = None
-            elif backend_service is not broker_service:
-                endpoint = _server_of(configuration.backend)
-                backend = backend_service.open_namespace(label, own, endpoint)
+            elif isinstance(end, AnyEndpoint) and backend_service is not broker_service:
+                backend = backend_service.open_namespace(label, own, end)
                 spaces.enter_context(_closing(backend))
             backend_end = backend.backend() if backend else None
-            if isinstance(configuration.backend, RpcBackend):
+            if isinstance(end, RpcBackend):
                 # Through the broker, whatever else its server could keep results as.
                 backend_end = CeleryEnd("rpc://")
             broker_end = broker.broker()
@@ -215,7 +206,7 @@ def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:
     if isinstance(backend, RpcBackend):
         if reason := refusal(configuration.broker.service, "rpc"):
             raise ServiceError(f"configuration {configuration.name}: {reason}")
-    elif not isinstance(backend, NoBackend):
+    elif isinstance(backend, AnyEndpoint):
         yield backend
 
 
@@ -229,13 +220,6 @@ def _variables(broker: CeleryEnd, backend: CeleryEnd | None) -> dict[str, str]:
             "that has others: both would come from the same environment variables"
         )
     return {**broker.environ, **backend.environ}
-
-
-def _server_of(backend: Backend) -> AnyEndpoint:
-    """A backend with a server of its own."""
-    if isinstance(backend, NoBackend | RpcBackend):
-        raise TypeError(f"backend {backend.service} has no server of its own")
-    return backend
 
 
 def _provider(endpoint: AnyEndpoint, forced: Provider | None) -> Provider:

@@ -1,4 +1,4 @@
-"""Which drivers there are, by the name that configurations use."""
+"""The drivers by the name that configurations use: which there are, the vendors' rows say."""
 
 from __future__ import annotations
 
@@ -6,21 +6,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import cast
 
+from harness.scenario.vendors.registry import DRIVERS
 from harness.services.base import Driver
-
-_CLASSES: Mapping[str, str] = {
-    "redis": "redis.driver:RedisDriver",
-    "rabbitmq": "rabbitmq.driver:RabbitmqDriver",
-    "sqs": "aws.sqs:SqsDriver",
-    "sqlite": "files:SqliteDriver",
-    "postgresql": "sql.postgresql:PostgresqlDriver",
-    "mysql": "sql.mysql:MysqlDriver",
-    "filesystem": "files:FilesystemDriver",
-    "memcached": "memcached:MemcachedDriver",
-    "dynamodb": "aws.dynamodb:DynamodbDriver",
-    "s3": "aws.s3:S3Driver",
-}
-"""Module of this package, and class."""
 
 
 class _Drivers(Mapping[str, Driver]):
@@ -31,16 +18,16 @@ class _Drivers(Mapping[str, Driver]):
 
     def __getitem__(self, name: str) -> Driver:
         if name not in self._made:
-            module, _, class_ = _CLASSES[name].partition(":")
+            module, _, class_ = DRIVERS[name].partition(":")
             found = getattr(import_module(f"{__package__}.{module}"), class_)
             self._made[name] = cast(Driver, found())
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_CLASSES)
+        return iter(DRIVERS)
 
     def __len__(self) -> int:
-        return len(_CLASSES)
+        return len(DRIVERS)
 
 
 def drivers() -> Mapping[str, Driver]:

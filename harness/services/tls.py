@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import TlsEndpoint
+from harness.scenario.vendors.base import TlsEndpoint
 from harness.services.redaction import strip_url
 
 _REQUIRED = "required"

@@ -15,7 +15,7 @@ from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.revisions import find_revision, source_of
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.celery_sets import HERE
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import git, make_repository
 

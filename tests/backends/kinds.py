@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.abilities import BACKENDS
-from harness.scenario.vendors.endpoints import Backend, RedisBroker
+from harness.scenario.vendors.redis import RedisBroker
+from harness.scenario.vendors.registry import BACKENDS, Backend
 
 _MODEL: TypeAdapter[Any] = TypeAdapter(Backend)
 

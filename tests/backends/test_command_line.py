@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.scenario.checks.combinations import installation_conflicts
-from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.vendors.registry import BACKENDS
 from tests.backends.kinds import configuration
 from tests.cli.project import harness
 from tests.scenario.project import Project, make_project

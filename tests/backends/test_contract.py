@@ -20,8 +20,7 @@ from celery import Celery
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
-from harness.services.base import Namespace, Service, Target
+from harness.services.base import AnyEndpoint, Namespace, Service, Target
 from harness.services.hosting.local import free_ports
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
@@ -73,7 +72,7 @@ def reached(
 @contextlib.contextmanager
 def opened(service: Service, label: str) -> Iterator[Namespace]:
     endpoint = CONFIGURATIONS[service.info.service].backend
-    assert not isinstance(endpoint, RpcBackend | NoBackend)
+    assert isinstance(endpoint, AnyEndpoint)
     with contextlib.closing(service.open_namespace(label, {}, endpoint)) as namespace:
         yield namespace
 

@@ -24,8 +24,8 @@ from harness.probe import tasks
 from harness.probe.recording.events import Kind
 from harness.results.events.eventlog import Tail
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
-from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.provide import Services
 from harness.services.settings import block_settings
 from tests.backends.kinds import CONFIGURATIONS

@@ -7,7 +7,8 @@ import pytest
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.models.configuration import Worker as WorkerModel
 from harness.scenario.settings.celery_sets import HERE, KNOWN, Python, refusals, requirements, title
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker, SqsBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
+from harness.scenario.vendors.sqs import SqsBroker
 from tests.scenario.project import Project, make_project
 
 PYTHONS: tuple[Python, ...] = ((3, 11), (3, 12), (3, 13), (3, 14))

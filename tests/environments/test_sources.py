@@ -24,7 +24,7 @@ from harness.environments import (
 )
 from harness.runner.prepare.interpreters import interpreters
 from harness.scenario.models.configuration import CelerySet, Configuration
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.workspace import open_workspace
 from tests.ab.repository import make_repository
 

@@ -25,7 +25,9 @@ from harness.results.events.unit_shape import UnitShape
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.models.loads import ClosedLoad
 from harness.scenario.models.scenario import Cell, Measure
-from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.redis import RedisBroker
+from harness.scenario.vendors.sqs import SqsBroker
 from harness.scenario.workloads.models import AddWorkload, GroupWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload

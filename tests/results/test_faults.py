@@ -21,7 +21,7 @@ from harness.results.record.run import BlockRecord
 from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.faults import Fault
 from harness.scenario.models.loads import kinds
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 from tests.results.made_blocks import (
     CHILD,
     CONFIG,

@@ -26,7 +26,9 @@ from harness.results.events.merge import MISSING, Times
 from harness.results.events.mix import Mix
 from harness.scenario.models.configuration import Worker
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.vendors.endpoints import RabbitmqBroker, RedisBroker, SqsBroker
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.redis import RedisBroker
+from harness.scenario.vendors.sqs import SqsBroker
 from harness.scenario.workloads.models import AddWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
 from tests.results.histories import Record, Task, Unit, ident_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.vendors.registry import BACKENDS
 from harness.scenario.workloads.tracking import TrackingWorkload
 from tests.scenario.project import Project
 

@@ -11,7 +11,7 @@ from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.models.loads import Load, LoadPhase, kinds
 from harness.scenario.models.scenario import Measure, Scenario
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.endpoints import Backend, Broker
+from harness.scenario.vendors.registry import Backend, Broker
 from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from harness.scenario.workloads.models import Workload
 from tests.scenario.project import Project

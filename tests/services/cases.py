@@ -16,14 +16,10 @@ import boto3
 import redis
 
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import (
-    NoBackend,
-    RabbitmqBroker,
-    RedisBackend,
-    RedisBroker,
-    RpcBackend,
-    SqsBroker,
-)
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
+from harness.scenario.vendors.sqs import SqsBroker
+from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.base import Target
 from harness.services.provide import Services
 

@@ -16,7 +16,7 @@ import pytest
 from harness.errors import ServiceError
 from harness.processes import is_alive, spawn, wait_ended
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.services.provide import Services, provide
 from harness.services.sweep import sweep
 from harness.workspace import open_workspace

@@ -18,7 +18,7 @@ from celery import Celery
 from kombu.connection import Connection
 
 from harness.processes import Process, spawn
-from harness.scenario.vendors.endpoints import RpcBackend
+from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.provide import BlockSpace, Services
 from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, target_of
 

@@ -14,13 +14,10 @@ import pytest
 from harness.errors import ServiceError
 from harness.processes import Process
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import (
-    RabbitmqBroker,
-    RedisBackend,
-    RedisBroker,
-    RpcBackend,
-    SqsBroker,
-)
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
+from harness.scenario.vendors.sqs import SqsBroker
+from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.hosting.local import free_ports
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace

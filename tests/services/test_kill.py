@@ -17,7 +17,7 @@ import pytest
 
 from harness.processes import Process, spawn, wait_ended
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.services.provide import Services
 from harness.services.sweep import leftovers, sweep
 from tests.services.cases import RABBITMQ, REDIS, SQS, Case, foreign

@@ -13,7 +13,9 @@ import pytest
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import MemcachedBackend, PostgresqlBackend, RedisBroker
+from harness.scenario.vendors.memcached import MemcachedBackend
+from harness.scenario.vendors.redis import RedisBroker
+from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.doctor import examine
 from harness.services.hosting import unprivileged
 from harness.services.hosting.unprivileged import OutOfReachError, closed_by

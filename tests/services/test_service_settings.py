@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import NoBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBroker
+from harness.scenario.vendors.without_server import NoBackend
 from harness.services.base import CeleryEnd
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, redact, strip_credentials

@@ -24,7 +24,7 @@ from harness.runner.telling.events import (
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import ClosedLoad
 from harness.scenario.models.scenario import Cell, Measure
-from harness.scenario.vendors.endpoints import RedisBackend, RedisBroker
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.scenario.workloads.models import AddWorkload
 from tests.report import records
 from tests.report.records import block, cell, run

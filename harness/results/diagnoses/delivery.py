@@ -9,7 +9,7 @@ from harness.results.block.ledger import Final
 from harness.results.block.summary import duplicates
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merge import MISSING
-from harness.scenario.vendors.endpoints import SqsBroker
+from harness.scenario.vendors.sqs import SqsBroker
 from harness.units import format_duration
 
 _VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}

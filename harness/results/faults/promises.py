@@ -15,7 +15,7 @@ import numpy as np
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.faults.attribution import Blame, Scene
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
-from harness.scenario.vendors.endpoints import which_server
+from harness.scenario.vendors.registry import which_server
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",

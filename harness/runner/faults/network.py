@@ -17,7 +17,7 @@ from harness.scenario.checks.faulty_loads import faults_of, network_by, uses_net
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.faults import BlackHole, Network, NetworkFault, SlowNetwork
 from harness.scenario.models.scenario import Cell
-from harness.scenario.vendors.endpoints import NoBackend, RpcBackend
+from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.bad_network.network import BadNetwork, Conditions
 from harness.services.bad_network.round_trips import round_trips_s
 from harness.workspace import Workspace

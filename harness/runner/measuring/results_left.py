@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.results.record.run import RecordedWarning
 from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.models.scenario import Cell
-from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.vendors.registry import BACKENDS
 from harness.services.base import Namespace, Stored
 from harness.workspace import Workspace
 

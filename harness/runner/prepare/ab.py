@@ -24,7 +24,7 @@ from harness.scenario.models.compare import Compare, PairBudget
 from harness.scenario.models.scenario import Cell, Plan, Scenario
 from harness.scenario.plan.axes import parts
 from harness.scenario.plan.loader import load_plan
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 
 AXIS = "ab"
 BASE, HEAD = "base", "head"

@@ -31,8 +31,9 @@ from harness.scenario.settings.celery_sets import celery_version, refusals
 from harness.scenario.settings.named_modules import missing_modules
 from harness.scenario.settings.serializers import content_conflicts, content_installation
 from harness.scenario.settings.worker_options import worker_option_problems
-from harness.scenario.vendors.abilities import BACKENDS, BROKERS, refusal
-from harness.scenario.vendors.endpoints import Endpoint, Provider, S3Backend
+from harness.scenario.vendors.base import Endpoint, Provider
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.s3 import S3Backend
 from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.workloads.models import (
     AddWorkload,
@@ -119,7 +120,7 @@ def unused_urls(configuration: Configuration, provider: Provider | None) -> tupl
     unused: list[Location] = []
     for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
         if _provider(endpoint, provider) != "external":
-            unused += [(role, "url"), (role, "management_url"), (role, "bucket")]
+            unused += [(role, name) for name, who in endpoint.read_by.items() if who == "external"]
     return tuple(unused)
 
 

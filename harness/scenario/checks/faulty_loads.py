@@ -19,7 +19,9 @@ from harness.scenario.models.faults import (
     WorkerFault,
 )
 from harness.scenario.models.loads import Load, RateLoad
-from harness.scenario.vendors.endpoints import Endpoint, NoBackend, RpcBackend, which_server
+from harness.scenario.vendors.base import Endpoint
+from harness.scenario.vendors.registry import which_server
+from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 
 Conflict = tuple[Location, str]
 LEVEL_S = 1.0

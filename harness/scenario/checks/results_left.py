@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import ResultsLeft
-from harness.scenario.vendors.abilities import BACKENDS
-from harness.scenario.vendors.endpoints import DynamodbBackend
+from harness.scenario.vendors.dynamodb import DynamodbBackend
+from harness.scenario.vendors.registry import BACKENDS
 
 LONGEST_S = 300.0
 

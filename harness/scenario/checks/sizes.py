@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.scenario.files.document import Location
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.abilities import BACKENDS, BROKERS
+from harness.scenario.vendors.registry import BACKENDS, BROKERS
 from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
 

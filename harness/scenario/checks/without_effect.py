@@ -6,7 +6,7 @@ Only what was written counts: defaults say nothing. What another part of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 
 from harness.errors import Problem
@@ -15,21 +15,11 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.loads import ClosedLoad, Load, extent_of_its_own
 from harness.scenario.models.scenario import Scenario
-from harness.scenario.vendors.endpoints import Endpoint, Provider
+from harness.scenario.vendors.base import Endpoint
 from harness.scenario.workloads.models import Workload
 
 Conflict = tuple[Location, str]
 
-_OF_PROVIDERS: Mapping[str, tuple[Provider, ...]] = {
-    "url": ("external",),
-    "management_url": ("external",),
-    "ca": ("external",),
-    "bucket": ("external",),
-    "server": ("local",),
-    "persistence": ("local",),
-    "apart": ("local",),
-}
-"""Fields of endpoints that only these providers read."""
 _OF_CALLERS = ("collect", "follow_parents")
 """Fields of workloads that say how somebody waits for a unit's result."""
 _EXTENTS = ("units", "duration")
@@ -55,12 +45,12 @@ def _unread_fields(configuration: Configuration) -> Iterator[Conflict]:
     for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
         if not isinstance(endpoint, Endpoint) or endpoint.provider is None:
             continue
-        for name, providers in _OF_PROVIDERS.items():
-            if name in endpoint.model_fields_set and endpoint.provider not in providers:
+        for name, reader in endpoint.read_by.items():
+            if name in endpoint.model_fields_set and endpoint.provider != reader:
                 if getattr(endpoint, name) is None:
                     continue
                 message = (
-                    f"only provider {providers[0]} reads this, and this {role} has provider "
+                    f"only provider {reader} reads this, and this {role} has provider "
                     f"{endpoint.provider}: remove it"
                 )
                 yield (role, name), message

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.scenario.files.fields import Frozen, Items, Name
 from harness.scenario.models.faults import Network
-from harness.scenario.vendors.endpoints import Backend, Broker, Endpoint, Provider
+from harness.scenario.vendors.base import Endpoint, Provider
+from harness.scenario.vendors.registry import Backend, Broker
 
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 

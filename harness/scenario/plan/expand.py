@@ -30,7 +30,7 @@ from harness.scenario.plan.axes import (
 )
 from harness.scenario.plan.value_words import canonical, named_value, words_of
 from harness.scenario.plan.work import Pair, Work, work_at
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 
 MAX_CELLS = 10_000
 _MOST_NAMED = 3

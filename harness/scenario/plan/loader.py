@@ -26,7 +26,7 @@ from harness.scenario.models.scenario import Cell, Plan, Scenario
 from harness.scenario.plan import expand
 from harness.scenario.settings.celery_sets import celery_version
 from harness.scenario.settings.celery_settings import settings_problems
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import with_prices
 from harness.scenario.workloads.own_task_forms import with_own_tasks
 

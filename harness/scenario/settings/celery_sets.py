@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.serializers import libraries_of
-from harness.scenario.vendors.abilities import BACKENDS
+from harness.scenario.vendors.registry import BACKENDS
 
 
 @dataclass(frozen=True)

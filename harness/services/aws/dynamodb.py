@@ -11,7 +11,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import DynamodbBackend, Provider
+from harness.scenario.vendors.base import Provider
+from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
 from harness.services.base import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from harness.environments import ensure_environment
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import Provider
+from harness.scenario.vendors.base import Provider
 from harness.services.base import (
     AnyEndpoint,
     ComposePart,

@@ -10,7 +10,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import Provider, S3Backend
+from harness.scenario.vendors.base import Provider
+from harness.scenario.vendors.s3 import S3Backend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
 from harness.services.base import (

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import SqsBroker
+from harness.scenario.vendors.sqs import SqsBroker
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.emulators import FAKE_KEY, launch_emulator, local_url
 from harness.services.base import (

@@ -12,7 +12,8 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import RabbitmqBroker, RpcBackend
+from harness.scenario.vendors.rabbitmq import RabbitmqBroker
+from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

@@ -14,7 +14,8 @@ import redis
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.endpoints import Provider, RedisBackend, RedisBroker
+from harness.scenario.vendors.base import Provider
+from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.services.base import (
     AnyEndpoint,
     CeleryEnd,

@@ -13,7 +13,7 @@ import redis
 
 from harness.errors import ServiceError
 from harness.processes import Process
-from harness.scenario.vendors.endpoints import Persistence
+from harness.scenario.vendors.base import Persistence
 from harness.services.base import Surroundings
 from harness.services.hosting.local import LocalServer, free_ports
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import MysqlBackend
+from harness.scenario.vendors.sql import MysqlBackend
 from harness.services.base import (
     AnyEndpoint,
     ComposePart,

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.endpoints import PostgresqlBackend
+from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.base import (
     AnyEndpoint,
     ComposePart,

@@ -1,0 +1,147 @@
+"""What a vendor's room tells: the models of its endpoints, and one row of what is known of it.
+
+A room is one module of this folder. It says all that can be said of a service without a server:
+what a configuration may write (`Endpoint` and the models below it), what it can do as broker and as
+result backend (`AsBroker`, `AsBackend`), and which packages clients need. How the server is run and
+read stands in `harness.services`; `registry` joins the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from harness.scenario.files.fields import Frozen
+from harness.scenario.models.loads import Publish
+
+Provider = Literal["local", "compose", "external"]
+Persistence = Literal["none", "aof"]
+"""What a private Redis keeps on disk: nothing, or every write (append-only file)."""
+Expiry = Literal["server", "rabbitmq", "cleanup", "ttl", "never", ""]
+"""Who removes a result that is older than `result_expires`: the `server` by itself; the broker, if
+it is `rabbitmq` (a reply queue on Redis is a list without a TTL); Celery's `backend_cleanup`, which
+`celery beat` sends once a day; the server by a `ttl` of its own, whatever `result_expires` says;
+or nobody."""
+
+
+# --- what a configuration writes ----------------------------------------------------------------
+
+
+class End(Frozen):
+    """What every broker and every result backend of a configuration is.
+
+    Each model says its `service` as a literal of its own, where its schema is to show it.
+    """
+
+    if TYPE_CHECKING:
+        service: str
+
+    read_by: ClassVar[Mapping[str, Provider]] = {}
+    """Field -> the only provider that reads it."""
+    place: ClassVar[tuple[str, ...]] = ()
+    """Fields that tell one server, or one use of it, from another, whoever runs it."""
+
+
+class Endpoint(End):
+    """A broker or backend with a server: what all of them may say of where it runs."""
+
+    provider: Provider | None = None
+    """Who runs the server; the command line's `--provider` wins, `local` is the default."""
+    url: str | None = None
+    """Where an external server is. Secrets come in through `${ENV}` only."""
+
+    read_by: ClassVar[Mapping[str, Provider]] = {"url": "external", "server": "local"}
+
+
+class TlsEndpoint(Endpoint):
+    """What may be reached by TLS: `rediss://`, `amqps://`."""
+
+    ca: str | None = None
+    """File with the certificates of the authorities that an external server is trusted by, in
+    PEM; without it those of the system."""
+
+    read_by: ClassVar[Mapping[str, Provider]] = {**Endpoint.read_by, "ca": "external"}
+
+
+class AwsBackend(Endpoint):
+    """What DynamoDB and S3 have in common. Credentials come from the usual boto3 chain."""
+
+    server: Literal["ministack", "moto"] = "ministack"
+    """Which emulator the local provider starts."""
+    region: str = "us-east-1"
+
+    place: ClassVar[tuple[str, ...]] = ("region",)
+
+
+class FolderBackend(End):
+    """A backend without a server: files that clients and workers open themselves."""
+
+    folder: str | None = None
+    """Where each block has files of its own; without it in the run's private folder."""
+
+    place: ClassVar[tuple[str, ...]] = ("folder",)
+
+
+# --- what is known of it ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AsBroker:
+    """What a service is as broker."""
+
+    model: type[Endpoint]
+    schemes: tuple[str, ...]
+    """How the URL of an external server may begin."""
+    needs_url: bool = True
+    """Whether `external` has to say where; AWS finds its own servers."""
+    max_message_bytes: int | None = None
+    """The largest message the service itself takes."""
+    publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
+    """How a client can publish to it."""
+
+
+@dataclass(frozen=True)
+class AsBackend:
+    """What a service is as result backend."""
+
+    model: type[End]
+    schemes: tuple[str, ...] = ()
+    """How the URL of an external server may begin; none where there is no server to reach."""
+    needs_url: bool = True
+    results: bool = True
+    joins: bool = True
+    """A group's results can be collected as one."""
+    chords: bool = True
+    delivery: Literal["push", "poll", ""] = "poll"
+    """Whether results come to who waits, or are asked for again and again."""
+    max_result_bytes: int | None = None
+    """The largest result that can be kept, without the record that Celery makes of it."""
+    result_limit_is_set: bool = False
+    """Whoever runs the server can set that limit."""
+    compresses_results: bool = False
+    """Celery's `result_compression` works with it."""
+    brokers: tuple[str, ...] = ()
+    """The only brokers it works with; none: it works with all of them."""
+    expiry: Expiry = ""
+    extra: str = ""
+    """What `pip install 'celery-config-bench[...]'` adds for it."""
+    modules: tuple[str, ...] = ()
+    """What clients and workers import for it."""
+    requirements: tuple[str, ...] = ()
+    """The same for an environment of another Celery, as pip reads it."""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One service in whatever role: all that is known of it without a server."""
+
+    service: str
+    """Its name in configurations."""
+    broker: AsBroker | None = None
+    backend: AsBackend | None = None
+
+    @property
+    def models(self) -> tuple[type[End], ...]:
+        """Of its endpoints, in either role."""
+        return tuple(role.model for role in (self.broker, self.backend) if role is not None)

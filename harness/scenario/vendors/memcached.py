@@ -1,0 +1,31 @@
+"""Memcached as result backend."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.scenario.vendors.base import AsBackend, Endpoint, Vendor
+
+
+class MemcachedBackend(Endpoint):
+    """Memcached as result backend. It has no passwords."""
+
+    service: Literal["memcached"]
+    server: str = "memcached"
+    """Name or path of the server (local provider)."""
+
+
+MEMCACHED = Vendor(
+    "memcached",
+    backend=AsBackend(
+        MemcachedBackend,
+        ("memcached", "memcache"),
+        max_result_bytes=1_048_400,  # an item of 1 MiB, with key and header (option -I)
+        result_limit_is_set=True,
+        expiry="server",
+        extra="memcached",
+        modules=("pymemcache",),
+        # Celery 5.7 uses the first, earlier ones the second.
+        requirements=("pymemcache>=4.0", "python-memcached>=1.61"),
+    ),
+)

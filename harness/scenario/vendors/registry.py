@@ -1,0 +1,91 @@
+"""Every vendor there is: one row each, which joins its two rooms.
+
+A row names a vendor's room of this folder and the driver in `harness.services` that runs and reads
+its server, as text: a scenario knows no services. The kinds of `broker:` and `backend:` that a
+configuration may write, the tables of what they can do, and the drivers are all made from the rows;
+docs/architecture.md has the walk "add a broker". A test runs the tutorial over every broker with
+every backend and compares what happens with what the rooms say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from pydantic import Field
+
+from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Vendor
+from harness.scenario.vendors.dynamodb import DYNAMODB
+from harness.scenario.vendors.memcached import MEMCACHED
+from harness.scenario.vendors.rabbitmq import RABBITMQ
+from harness.scenario.vendors.redis import REDIS
+from harness.scenario.vendors.s3 import S3
+from harness.scenario.vendors.sql import MYSQL, POSTGRESQL, SQLITE
+from harness.scenario.vendors.sqs import SQS
+from harness.scenario.vendors.without_server import FILESYSTEM, NONE, RPC
+
+_ROWS: tuple[tuple[Vendor, str], ...] = (
+    (REDIS, "redis.driver:RedisDriver"),
+    (RABBITMQ, "rabbitmq.driver:RabbitmqDriver"),
+    (SQS, "aws.sqs:SqsDriver"),
+    (RPC, ""),
+    (SQLITE, "files:SqliteDriver"),
+    (POSTGRESQL, "sql.postgresql:PostgresqlDriver"),
+    (MYSQL, "sql.mysql:MysqlDriver"),
+    (FILESYSTEM, "files:FilesystemDriver"),
+    (MEMCACHED, "memcached:MemcachedDriver"),
+    (DYNAMODB, "aws.dynamodb:DynamodbDriver"),
+    (S3, "aws.s3:S3Driver"),
+    (NONE, ""),
+)
+"""A vendor, and its driver: module of `harness.services`, and class; none without a server."""
+
+VENDORS: Mapping[str, Vendor] = {vendor.service: vendor for vendor, _ in _ROWS}
+"""`service:` of a configuration -> what is known of it."""
+DRIVERS: Mapping[str, str] = {vendor.service: driver for vendor, driver in _ROWS if driver}
+"""The same -> its driver."""
+BROKERS: Mapping[str, AsBroker] = {
+    name: vendor.broker for name, vendor in VENDORS.items() if vendor.broker is not None
+}
+BACKENDS: Mapping[str, AsBackend] = {
+    name: vendor.backend for name, vendor in VENDORS.items() if vendor.backend is not None
+}
+
+if TYPE_CHECKING:
+    Broker = Endpoint
+    Backend = End
+else:
+    Broker = Annotated[
+        Union[tuple(row.model for row in BROKERS.values())],  # noqa: UP007 - of a table
+        Field(discriminator="service"),
+    ]
+    Backend = Annotated[
+        Union[tuple(row.model for row in BACKENDS.values())],  # noqa: UP007 - of a table
+        Field(discriminator="service"),
+    ]
+
+
+def refusal(broker: str, backend: str) -> str | None:
+    """Why the two do not work together, with what to use instead; None if they do."""
+    row = BACKENDS[backend]
+    if not row.brokers or broker in row.brokers:
+        return None
+    return (
+        f"{backend} results work with the broker {' or '.join(row.brokers)} only, not with "
+        f"{broker}: choose from `harness list backends`, for example redis"
+    )
+
+
+def which_server(endpoint: Mapping[str, Any], provider: Provider | None = None) -> tuple[str, ...]:
+    """Equal for endpoints that share a server, in whatever role. `endpoint`: its fields, plain, as
+    in a record; `provider`: who runs it, where that is decided elsewhere."""
+    who = provider or endpoint.get("provider") or "local"
+    service = str(endpoint["service"])
+    models = VENDORS[service].models if service in VENDORS else ()
+    names = {
+        name
+        for model in models
+        for name in (*model.place, *(one for one, reader in model.read_by.items() if reader == who))
+    }
+    said = [str(endpoint.get(name) or "") for name in sorted(names)]
+    return (who, service, *("" if one == "none" else one for one in said))

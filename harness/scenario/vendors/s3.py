@@ -1,0 +1,33 @@
+"""Amazon S3, or an emulator, as result backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from harness.scenario.vendors.base import AsBackend, AwsBackend, Provider, Vendor
+
+
+class S3Backend(AwsBackend):
+    """Amazon S3 or an emulator; every block has keys under a prefix of its own."""
+
+    service: Literal["s3"]
+    bucket: str | None = None
+    """An existing bucket (external provider); the local provider makes one of its own."""
+
+    read_by: ClassVar[Mapping[str, Provider]] = {**AwsBackend.read_by, "bucket": "external"}
+    place: ClassVar[tuple[str, ...]] = (*AwsBackend.place, "bucket")
+
+
+S3 = Vendor(
+    "s3",
+    backend=AsBackend(
+        S3Backend,
+        ("s3", "http", "https"),
+        needs_url=False,
+        expiry="never",
+        extra="s3",
+        modules=("boto3",),
+        requirements=("boto3",),
+    ),
+)
