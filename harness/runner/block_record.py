@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
@@ -15,7 +14,7 @@ from harness.results.block.periodic import Fires, kept_schedule, schedule_warnin
 from harness.results.block.summary import Digest, digest
 from harness.results.block.timeline import timeline
 from harness.results.block.unfinished import Unfinished, unfinished
-from harness.results.costs.capacity import with_capacity
+from harness.results.costs.capacity import cpu_s, with_capacity
 from harness.results.costs.idle_traffic import idle_traffic
 from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
@@ -23,6 +22,7 @@ from harness.results.events.eventlog import versions_in
 from harness.results.events.merge import Merged, merge
 from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
+from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning
 from harness.results.samples import writing as samples
@@ -53,7 +53,10 @@ def record_block(
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
     observed = _observed(measured, _executions(result))
-    figures = {**result.fields, **observed, **read.costs}
+    figures: LogFigures = {
+        **result.fields,
+        "warnings": _told(measured, result, read, observed, redact),
+    }
     return BlockRecord(
         number=job.number,
         cell=job.cell_index,
@@ -72,7 +75,9 @@ def record_block(
         mismatches=mismatches_in(job.path / "logs"),
         files=dict(read.files),
         **results_left.fields(measured.left),
-        **(figures | {"warnings": _told(measured, result, read, figures, redact)}),
+        **figures,
+        **observed,
+        **read.costs,
     )
 
 
@@ -83,7 +88,7 @@ class _Read:
     unfinished: Mapping[str, Unfinished]
     periodic: Periodic | None
     files: Mapping[str, str]
-    costs: Mapping[str, Any]
+    costs: CostFigures
     diagnoses: Sequence[RecordedWarning]
 
 
@@ -114,7 +119,7 @@ def _told(
     measured: Measured,
     result: Digest,
     read: _Read,
-    figures: Mapping[str, Any],
+    observed: ObservedFigures,
     redact: Callable[[str], str],
 ) -> tuple[RecordedWarning, ...]:
     """Every warning of the block, those that the figures themselves give rise to last."""
@@ -127,8 +132,15 @@ def _told(
         *results_left.warnings(measured.left, redact),
         *schedule_warnings(read.periodic),
     )
-    tasks = result.merged.tasks
-    return tuple(with_capacity(warnings, figures, tasks, usable_cores(), measured.slots))
+    phases = result.fields["load_phases"] if measured.saturation is None else ()
+    spent = cpu_s(
+        observed["worker_cpu_ms_per_task"],
+        observed["client_cpu_ms_per_task"],
+        read.costs["broker_cpu_ms_per_task"],
+        read.costs["backend_cpu_ms_per_task"],
+    )
+    tasks, slots = result.merged.tasks, measured.slots
+    return with_capacity(warnings, phases, spent, tasks, usable_cores(), slots)
 
 
 def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> Digest:
@@ -201,8 +213,7 @@ def _write(
     return {name: f"blocks/{job.path.name}/{file}" for name, file in names.items()}
 
 
-def _observed(measured: Measured, executions: int) -> dict[str, Any]:
-    """Fields of the record that were measured beside the event logs."""
+def _observed(measured: Measured, executions: int) -> ObservedFigures:
     return {
         "worker_cpu_ms_per_task": costs.ms_each(measured.worker_cpu_ns, executions),
         "client_cpu_ms_per_task": costs.ms_each(measured.client_cpu_ns, executions),

@@ -17,7 +17,8 @@ from harness.results.events.ran_with import ran_or_planned
 from harness.results.events.unit_shape import UnitShape
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.of_a_block import aftermath, with_faults, with_orphans
-from harness.results.record.faults import FaultRecord
+from harness.results.record.faults import FaultRecord, Trouble
+from harness.results.record.parts import LogFigures
 from tests.results.histories import ident_of
 
 BEGIN_NS = 1_000_000_000_000
@@ -43,12 +44,18 @@ class Read:
     """What the harness makes of a block."""
 
     result: Digest
-    fields: dict[str, Any]
+    fields: LogFigures
 
     @property
     def fault(self) -> FaultRecord:
         """The only one, or the first."""
-        found: FaultRecord = self.fields["faults"][0]
+        return self.fields["faults"][0]
+
+    @property
+    def unattributed(self) -> Trouble:
+        """Trouble that nobody is to blame for, in a block in which something was broken."""
+        found = self.fields["unattributed"]
+        assert found is not None
         return found
 
     def outcome(self, unit: int) -> str:

@@ -375,7 +375,7 @@ def test_of_random_plans_each_fault_gets_what_it_did(tmp_path: Path) -> None:
         lost = {number: fault.trouble.lost for number, fault in faults.items()}
         assert _by_kind(world, lost) == _by_kind(world, world.lost()), f"seed {seed}"
         if faults:
-            assert read.fields["unattributed"].unsound == 0, f"seed {seed}"
+            assert read.unattributed.unsound == 0, f"seed {seed}"
         kept = {one.about: one.kept for one in read.fields["promises"]}
         assert kept.get("slowness") != "broken", f"seed {seed}"
     rare = {branch: count for branch, count in branches.items() if count < 2}

@@ -135,7 +135,7 @@ def test_of_two_kills_each_cut_a_run_of_one_unit(tmp_path: Path) -> None:
     kills = (note("kill_worker", 3.0, **KILL), note("kill_worker", 5.0, number=1, **OTHER_KILL))
     read = block.read(tmp_path, *kills, settings=LATE)
     assert [fault.trouble.duplicated for fault in read.fields["faults"]] == [1, 1]
-    assert read.fields["unattributed"].unsound == 0
+    assert read.unattributed.unsound == 0
 
 
 def test_a_slow_network_has_lost_nothing(tmp_path: Path) -> None:

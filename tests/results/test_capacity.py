@@ -12,7 +12,7 @@ import pytest
 from harness.report.view.cells import view_of
 from harness.report.words.warnings import capacity_words
 from harness.report.words.wording import overload_sentence, range_words, stopped_words
-from harness.results.costs.capacity import Need, saturation_range, with_capacity
+from harness.results.costs.capacity import Need, cpu_s, saturation_range, with_capacity
 from harness.results.events.merge import MISSING, Tasks
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import RecordedWarning
@@ -67,12 +67,11 @@ def _tasks(run_s: float, count: int = 100) -> Tasks:
 
 
 LATE = RecordedWarning(code="client_limited", data={"planned_per_s": 300.0, "sent_per_s": 200.0})
-COSTS = {"worker_cpu_ms_per_task": 20.0, "client_cpu_ms_per_task": 1.0, "broker_cpu_ms_per_task": 1}
+TASK_CPU_S = cpu_s(20.0, 1.0, 1.0, None)
 
 
 def test_a_late_client_on_a_full_machine_is_asked_for_no_senders() -> None:
-    fields = {"load_phases": (_phase(),), **COSTS}
-    found = with_capacity([LATE], fields, _tasks(0.02), cores=2, slots=2)
+    found = with_capacity([LATE], (_phase(),), TASK_CPU_S, _tasks(0.02), cores=2, slots=2)
     assert [one.code for one in found] == ["over_capacity", "client_starved"]
     assert capacity_words(found[0].data) == "300/s x 22 ms = 6.6 cores, this machine has 2"
 
@@ -81,8 +80,7 @@ def test_a_late_client_on_a_full_machine_is_asked_for_no_senders() -> None:
     "phase", [_phase(completed_per_s=299.0), _phase(counted=False), _phase(rate_per_s=1, planned=9)]
 )
 def test_nothing_is_said_of_what_kept_up_or_needs_little(phase: LoadPhaseRecord) -> None:
-    fields = {"load_phases": (phase,), **COSTS}
-    assert with_capacity([LATE], fields, _tasks(0.02), cores=2, slots=2) == (LATE,)
+    assert with_capacity([LATE], (phase,), TASK_CPU_S, _tasks(0.02), cores=2, slots=2) == (LATE,)
 
 
 def test_the_report_begins_with_it() -> None:

@@ -77,7 +77,7 @@ def test_a_message_that_never_arrived_is_the_killed_workers(tmp_path: Path) -> N
     read = block.read(tmp_path, note("kill_worker", 3.0, **KILL))
     assert [read.outcome(unit) for unit in (before, after)] == ["lost", "lost"]
     assert read.fault.trouble.lost == 1
-    assert read.fields["unattributed"].lost == 1
+    assert read.unattributed.lost == 1
 
 
 def test_what_the_broker_still_has_is_not_lost(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_second_run_is_the_killed_workers(tmp_path: Path) -> None:
     read = block.read(tmp_path, note("kill_worker", 3.0, **KILL), settings=late)
     assert read.outcome(again) == "ok"
     assert read.fault.trouble.duplicated == 1
-    assert read.fields["unattributed"].duplicated == 1
+    assert read.unattributed.duplicated == 1
     assert read.fields["promises"][0].kept == "kept"
     later = note("shutdown_worker", 7.0, number=1, died=(OTHER_MAIN, OTHER_CHILD))
     both = block.read(tmp_path, note("kill_worker", 3.0, **KILL), later)
@@ -190,7 +190,7 @@ def test_a_backend_is_to_blame_for_results(tmp_path: Path) -> None:
     read = block.read(tmp_path, note("kill_backend", 3.0, 4.0, model={}))
     assert [read.outcome(unit) for unit in (unstored, queued)] == ["lost", "lost"]
     assert read.fault.trouble.lost == 1
-    assert read.fields["unattributed"].lost == 1
+    assert read.unattributed.lost == 1
 
 
 def test_a_worker_that_fell_holds_nothing(tmp_path: Path) -> None:
@@ -247,8 +247,12 @@ RESTART = note("restart_broker", 3.0, 4.0)
 
 def _record(read: Read, **fields: Any) -> BlockRecord:
     """What stands in the record, with trouble that the fault is to blame for."""
-    given = {name: read.fields[name] for name in ("silent_workers", "fallen_workers")}
-    given |= {"unattributed": Trouble(), **fields}
+    given: dict[str, Any] = {
+        "silent_workers": read.fields["silent_workers"],
+        "fallen_workers": read.fields["fallen_workers"],
+        "unattributed": Trouble(),
+        **fields,
+    }
     return BlockRecord(number=0, cell=0, repetition=0, status="complete", started_at="", **given)
 
 
@@ -262,7 +266,7 @@ def test_a_silent_worker_is_told_and_not_as_expected(tmp_path: Path) -> None:
     assert told[0].data["silent_s"] == pytest.approx(16.0)
     assert told[0].data["units"] == 20
     assert "nothing for 16.0 s" in warning_detail(told[0].code, told[0].data)
-    assert read.fields["unattributed"].unsound == 0  # the fault alone would be to blame
+    assert read.unattributed.unsound == 0  # the fault alone would be to blame
     assert not _record(read).as_expected
     assert _record(read, silent_workers=0).as_expected
 
@@ -317,6 +321,7 @@ def test_late_units_and_a_worker_that_stood_still(tmp_path: Path) -> None:
     steady(block, 4, 10)
     read = block.read(tmp_path, note("stop_worker", 3.0, 4.0, pool=(CHILD,)))
     level = read.fields["fault_level"]
+    assert level is not None
     assert level.units == 150
     assert level.p99_s == pytest.approx(0.01)
     assert level.back_limit_s == pytest.approx(0.02)

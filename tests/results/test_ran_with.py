@@ -19,6 +19,10 @@ def say(folder: Path, pid: int, worker: str, **more: Any) -> None:
     (folder / f"{FILE_PREFIX}{pid}-1.json").write_text(text, encoding="utf-8")
 
 
+def _said(**more: Any) -> RanWith:
+    return RanWith.model_validate({**SAID, **more})
+
+
 def test_workers_of_a_kind_stand_together(tmp_path: Path) -> None:
     """One that was started again is one worker."""
     say(tmp_path, 1, "worker1")
@@ -37,14 +41,14 @@ def test_the_word_of_a_worker_beats_the_configuration() -> None:
     planned = ran_or_planned((), config)
     assert (planned.least_concurrency, planned.concurrency, planned.prefetch_count) == (2, 6, 18)
     assert not planned.reported
-    said = RanWith(**{**SAID, "settings": {"task_acks_late": True}})
+    said = _said(settings={"task_acks_late": True})
     assert ran_or_planned((said,), config) is said
 
 
 def test_options_of_tasks_beat_settings() -> None:
     """A task that says nothing has what the setting says."""
     tasks = {"a": {"acks_late": True}, "b": {"acks_late": None}}
-    ran = RanWith(**{**SAID, "tasks": tasks})
+    ran = _said(tasks=tasks)
     assert ran.options("acks_late", default=False) == {True, False}
     assert ran.options("reject_on_worker_lost", default=False) == {False}
 
@@ -53,8 +57,8 @@ def test_promises_follow_the_tasks() -> None:
     """The app's tasks acknowledge late, whatever the configuration says; where they differ, no
     promise holds for all of them but that nothing is wrong."""
     config = {"broker": {"service": "redis"}, "backend": {"service": "redis"}, "settings": {}}
-    late = RanWith(**{**SAID, "tasks": {"a": {"acks_late": True}}})
-    some = RanWith(**{**SAID, "tasks": {"a": {"acks_late": True}, "b": {"acks_late": False}}})
+    late = _said(tasks={"a": {"acks_late": True}})
+    some = _said(tasks={"a": {"acks_late": True}, "b": {"acks_late": False}})
     assert promise_for(config, "worker").code == "at_most_once"
     assert promise_for(config, "worker", late).code == "at_least_once"
     assert promise_for(config, "worker", some).rules_out == ("wrong",)

@@ -163,7 +163,7 @@ def test_digest_counts_what_happened_and_nothing_else(history: History, end: Blo
         assert fields["throughput_per_s"] is None
     else:
         completed = sum(verdict.completed for verdict in expected)
-        assert math.isclose(fields["throughput_per_s"], completed / (window / 1e9))
+        assert math.isclose(fields["throughput_per_s"] or 0.0, completed / (window / 1e9))
 
 
 def expected_window(history: History, all_: list[Verdict], timed: list[Verdict]) -> int | None:

@@ -72,9 +72,9 @@ def test_without_an_execution_nothing_is_divided(local: Services, tmp_path: Path
     fields = costs.fields(meter.end(), 0, tmp_path, list_prices())
     namespace.close()
     assert fields["broker_cpu_ms_per_task"] is None
-    assert fields["broker_peak_rss_bytes"] > 1e6
-    assert "traffic" not in fields
-    assert costs.fields(None, 5, tmp_path, list_prices()) == {}
+    assert (fields["broker_peak_rss_bytes"] or 0) > 1e6
+    assert fields["traffic"] == {}
+    assert not any(costs.fields(None, 5, tmp_path, list_prices()).values())
 
 
 def test_an_idle_block_costs_no_command_and_no_byte(local: Services) -> None:

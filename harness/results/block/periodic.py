@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -215,16 +215,17 @@ def periodic(
     ordinary = sum(one.ordinary for one in kept)
     too_long_ns = sum(one.too_long_ns for one in kept)
     behind_ns = [one.behind_ns for one in kept if one.behind_ns is not None]
-    counts = {
-        name: sum(getattr(one, name) for one in kept)
-        for name in ("expected", "fires", "missed", "doubled")
-    }
+    expected = sum(one.expected for one in kept)
+    missed, doubled = sum(one.missed for one in kept), sum(one.doubled for one in kept)
     ordinary_ns = sum(one.ordinary_ns for one in kept)
     enough = ordinary >= FEWEST_INTERVALS * plans.schedule.entries
     return Periodic(
         entries=plans.schedule.entries,
-        **counts,
-        slipped=counts["expected"] - counts["fires"] - counts["missed"] + counts["doubled"],
+        expected=expected,
+        fires=fired,
+        missed=missed,
+        doubled=doubled,
+        slipped=expected - fired - missed + doubled,
         **_lateness(fires, merged),
         drift_per_fire_s=too_long_ns / ordinary / 1e9 if ordinary else None,
         drift_per_hour_s=too_long_ns / ordinary_ns * 3600 if enough else None,
@@ -236,6 +237,13 @@ def periodic(
     )
 
 
+class _Lateness(TypedDict):
+    due_to_tick_s: Distribution
+    due_to_sent_s: Distribution
+    sent_to_started_s: Distribution
+    due_to_started_s: Distribution
+
+
 def _kept_by(number: int, fires: Fires, plans: Plans) -> Kept:
     mine = fires.entry == number
     if plans.schedule.every_ns is None:
@@ -245,17 +253,20 @@ def _kept_by(number: int, fires: Fires, plans: Plans) -> Kept:
     return kept_interval(np.sort(fires.tick_ns[mine]), plans.begins[number], plans.schedule)
 
 
-def _lateness(fires: Fires, merged: Merged) -> dict[str, Distribution]:
+def _lateness(fires: Fires, merged: Merged) -> _Lateness:
     """Of all measured fires, and of those that were started."""
     mine, units, started_ns = fires.measured, merged.units, merged.tasks.started_ns
     started = started_ns != MISSING
-    samples = {
-        "due_to_tick_s": (fires.tick_ns - fires.due_ns)[mine],
-        "due_to_sent_s": (fires.publish_ns - fires.due_ns)[mine],
-        "sent_to_started_s": (started_ns - units.publish_ns)[started],
-        "due_to_started_s": (started_ns - units.due_ns)[started],
+    return {
+        "due_to_tick_s": _distribution((fires.tick_ns - fires.due_ns)[mine]),
+        "due_to_sent_s": _distribution((fires.publish_ns - fires.due_ns)[mine]),
+        "sent_to_started_s": _distribution((started_ns - units.publish_ns)[started]),
+        "due_to_started_s": _distribution((started_ns - units.due_ns)[started]),
     }
-    return {name: Distribution.model_validate(describe(times)) for name, times in samples.items()}
+
+
+def _distribution(samples: Times) -> Distribution:
+    return Distribution.model_validate(describe(samples))
 
 
 def kept_schedule(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import Plan, read_plan
@@ -15,6 +14,7 @@ from harness.results.events.unit_shape import unit_shape
 from harness.results.faults.notes import read_notes
 from harness.results.faults.of_a_block import aftermath, with_faults
 from harness.results.faults.second_runs import FOREVER
+from harness.results.record.parts import LogFigures
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.liveness import is_being_written
 
@@ -56,7 +56,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     return record.model_copy(update={"cells": tuple(cells)})
 
 
-def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> dict[str, Any]:
+def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> LogFigures:
     """The block's fields with what had been broken in it by then. Whether promises were kept nobody
     can say: what was on its way did not come to its end."""
     notes, due_ns = read_notes(events), found.merged.units.due_ns
@@ -65,7 +65,7 @@ def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> d
     end_ns = min(int(due_ns.max()), max((phase.end_ns for phase in plan), default=FOREVER))
     after = aftermath(events, found.merged, notes, (), end_ns)
     ran = ran_or_planned(reports_in(events), cell.config)
-    return with_faults(found, after, cell.config, ran, 0) | {"promises": ()}
+    return {**with_faults(found, after, cell.config, ran, 0), "promises": ()}
 
 
 def _unfinished(folder: Path, record: RunRecord) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,14 @@ from harness.results.events.merge import MISSING, Merged, Times
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord
+from harness.results.record.parts import (
+    NO_FAULTS,
+    LedgerFigures,
+    LogFigures,
+    OpenLoopFigures,
+    RateFigures,
+    TimeFigures,
+)
 from harness.results.record.run import RecordedWarning
 from harness.stats.percentiles import describe
 
@@ -34,7 +41,7 @@ class Digest:
     merged: Merged
     ledger: Ledger
     phases: Phases
-    fields: dict[str, Any]
+    fields: LogFigures
     """Fields of `BlockRecord` by name."""
 
 
@@ -55,12 +62,24 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: Plan = ()) -> 
     usable = timing.known & completed
     window = _window_ns(merged, timing, usable, counted, shape)
     surplus = duplicates(merged)
-    fields: dict[str, Any] = {
+    fields: LogFigures = {
         **_rates(merged, int(completed.sum()), window, shape),
         **_times(merged, timing, usable, shape),
         **tracking(merged, usable),
+        **_ends(merged, ledger, surplus),
+        **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
+        **NO_FAULTS,
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
+        "by_task": by_task(shape, merged, ledger, timing, counted, surplus, window),
+        "warnings": (),
+    }
+    fields["warnings"] = tuple(_warnings(merged, ledger, timing, fields, shape))
+    return Digest(merged, ledger, timing, fields)
+
+
+def _ends(merged: Merged, ledger: Ledger, surplus: npt.NDArray[np.int32]) -> LedgerFigures:
+    return {
         "outcomes": ledger.outcomes(),
         "failed_as_meant": int(ledger.as_meant.sum()),
         "failures": ledger.failures(merged),
@@ -68,13 +87,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: Plan = ()) -> 
         "retried": int(merged.tasks.retries.sum() - merged.tasks.replaced.sum()),
         "replaced": int(merged.tasks.replaced.sum()),
         "loss": ledger.losses(),
-        **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
     }
-    if shape.mix is not None:
-        figures = by_task(shape, merged, ledger, timing, counted, surplus, window)
-        fields["by_task"] = figures
-    warnings = tuple(_warnings(merged, ledger, timing, fields, shape))
-    return Digest(merged, ledger, timing, fields | {"warnings": warnings})
 
 
 def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
@@ -112,20 +125,17 @@ def _window_ns(
 
 def _open_loop(
     merged: Merged, ledger: Ledger, timing: Phases, plan: Plan, *, whole: bool
-) -> dict[str, Any]:
-    """What only loads with phases have."""
+) -> OpenLoopFigures:
     found = summaries(merged, ledger, timing, plan, _distribution, whole=whole)
     counted = [phase for phase in found if phase.counted]
-    fields: dict[str, Any] = {
+    duration_s = sum(phase.duration_s for phase in counted)
+    planned = sum(phase.planned for phase in counted)
+    sent = sum(phase.sent_in_time for phase in counted)
+    return {
         "load_phases": found,
         "unsent": sum(phase.unsent for phase in found),
-    }
-    if not counted:
-        return fields
-    duration_s = sum(phase.duration_s for phase in counted)
-    return fields | {
-        "planned_per_s": sum(phase.planned for phase in counted) / duration_s,
-        "sent_per_s": sum(phase.sent_in_time for phase in counted) / duration_s,
+        "planned_per_s": planned / duration_s if counted else None,
+        "sent_per_s": sent / duration_s if counted else None,
         "client_limited": any(phase.client_limited for phase in counted),
     }
 
@@ -139,10 +149,7 @@ def _rate(count: int, window_ns: int | None) -> float | None:
     return None if not window_ns else count / (window_ns / 1e9)
 
 
-def _rates(
-    merged: Merged, completed: int, window_ns: int | None, shape: UnitShape
-) -> dict[str, Any]:
-    """How much there was, and how fast it was done."""
+def _rates(merged: Merged, completed: int, window_ns: int | None, shape: UnitShape) -> RateFigures:
     return {
         "units": len(merged.units.unit),
         "tasks": len(merged.tasks),
@@ -163,8 +170,7 @@ def _publish_rate(merged: Merged) -> float | None:
 
 def _times(
     merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
-) -> dict[str, Any]:
-    """How long units took, and what of them."""
+) -> TimeFigures:
     return {
         "latency_basis": "seen" if shape.watched else "finished",
         "latency_s": _distribution(timing.total_ns[usable]),
@@ -208,7 +214,7 @@ def _warnings(
     merged: Merged,
     ledger: Ledger,
     timing: Phases,
-    fields: dict[str, Any],
+    fields: LogFigures,
     shape: UnitShape,
 ) -> Iterator[RecordedWarning]:
     completed = int(ledger.completed.sum())
@@ -218,7 +224,7 @@ def _warnings(
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
     if merged.refusals:
         yield RecordedWarning(code="refused_messages", data=dict(merged.refusals))
-    if fields.get("client_limited"):
+    if fields["client_limited"]:
         limited = [p for p in fields["load_phases"] if p.client_limited and p.counted]
         worst = min(limited, key=lambda phase: phase.sent_in_time / phase.planned)
         data = {"planned_per_s": worst.planned / worst.duration_s}

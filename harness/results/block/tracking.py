@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.merge import MISSING, Merged, Times
 from harness.results.record.distributions import Distribution
+from harness.results.record.parts import TrackingFigures
 from harness.stats.percentiles import describe
 
 
-def tracking(merged: Merged, usable: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """Fields of `BlockRecord` by name, of the units that are `usable`; none where nobody
-    watched that way."""
+def tracking(merged: Merged, usable: npt.NDArray[np.bool_]) -> TrackingFigures:
+    """Fields of `BlockRecord` by name, of the units that are `usable`; nothing in them where
+    nobody watched that way."""
     tracked = merged.tracked
     if tracked is None:
-        return {}
+        return {"tracking_s": {}, "looks_per_unit": None, "started_seen": None}
     late = {
         "learned_late": _between(merged.tasks.storing_ns, merged.units.seen_ns, usable),
         "started_late": _between(tracked.storing_started_ns, tracked.started_seen_ns, usable),

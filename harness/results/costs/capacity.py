@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,15 +75,12 @@ def mean_run_s(tasks: Tasks, chosen: npt.NDArray[np.bool_] | None = None) -> flo
     return float((tasks.finished_ns[ran] - tasks.started_ns[ran]).mean()) / 1e9
 
 
-def cpu_s(fields: Mapping[str, Any]) -> float | None:
-    """CPU time of one task, from the fields of a block's record; None where workers' is unknown."""
-    if fields.get("worker_cpu_ms_per_task") is None:
+def cpu_s(worker_ms: float | None, *others_ms: float | None) -> float | None:
+    """CPU time of one task, of what workers, client and servers used of it; None where the
+    workers' is unknown."""
+    if worker_ms is None:
         return None
-    parts = (fields.get(f"{part}_cpu_ms_per_task") for part in _PARTS)
-    return math.fsum(part for part in parts if part is not None) / 1e3
-
-
-_PARTS = ("worker", "client", "broker", "backend")
+    return math.fsum([worker_ms, *(part for part in others_ms if part is not None)]) / 1e3
 
 
 def overloaded(phases: Sequence[LoadPhaseRecord]) -> LoadPhaseRecord | None:
@@ -131,20 +127,22 @@ def _rate(phase: LoadPhaseRecord) -> float:
 
 def with_capacity(
     warnings: Sequence[RecordedWarning],
-    fields: Mapping[str, Any],
+    phases: Sequence[LoadPhaseRecord],
+    task_cpu_s: float | None,
     tasks: Tasks,
     cores: int,
     slots: int,
 ) -> tuple[RecordedWarning, ...]:
-    """A block's warnings, with what its load needed if that is more than there was.
+    """A block's warnings, with what its load needed if that is more than there was. `phases`: none
+    of a search for saturation, which says it of each step.
 
     Where the machine's cores are the limit, a client that was late needs no more senders.
     """
-    phase = overloaded(fields.get("load_phases", ()))
-    if phase is None or fields.get("saturation") is not None:
+    phase = overloaded(phases)
+    if phase is None:
         return tuple(warnings)
     rate = _rate(phase) * tasks.per_unit
-    need = Need(rate, cpu_s(fields), cores, mean_run_s(tasks), slots)
+    need = Need(rate, task_cpu_s, cores, mean_run_s(tasks), slots)
     if not need.data:
         return tuple(warnings)
     found = RecordedWarning(code="over_capacity", data=need.data)

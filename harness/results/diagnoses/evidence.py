@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -177,9 +177,11 @@ class Evidence:
         mine = (row >= 0) & (position < per_unit)
         return np.where(mine, row * per_unit + position, -1)
 
-    def figure(self, field: str, name: str) -> Distribution | None:
+    def figure(
+        self, field: Literal["phases_s", "calls_s", "canvas_s", "tracking_s"], name: str
+    ) -> Distribution | None:
         """A distribution of the block's record, if it has samples: `phases_s`, `queue`."""
-        found: Distribution | None = self.digest.fields[field].get(name)
+        found = self.digest.fields[field].get(name)
         return found if found is not None and found.count else None
 
     def times(self, name: str) -> Times:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from harness.results.events.eventlog import all_of_kind
 from harness.results.events.handlings import Handlings, read_handlings
 from harness.results.events.merge import MISSING, Merged
 from harness.results.events.ran_with import RanWith
-from harness.results.faults.attribution import Blame, Refused, Scene, blame
+from harness.results.faults.attribution import Refused, Scene, blame
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.orphans import orphans, without_kept
 from harness.results.faults.promises import promises
 from harness.results.faults.recovery import Recovery, level_before, recovery, units_in_order
 from harness.results.faults.second_runs import FOREVER, NOBODY
-from harness.results.record.faults import FaultRecord
+from harness.results.record.faults import FaultRecord, Trouble
+from harness.results.record.parts import NO_FAULTS, FaultFigures, LogFigures
 from harness.results.record.run import RecordedWarning
 
 SILENT_S = 5.0
@@ -87,20 +88,21 @@ def with_faults(
     config: Mapping[str, Any],
     ran: RanWith,
     held_by_broker: int,
-) -> dict[str, Any]:
+) -> LogFigures:
     """Fields of `BlockRecord` by name: the block's own, and what there is to say of its faults."""
-    fields = result.fields | _fault_fields(result, found, config, ran, held_by_broker)
     silent = silent_workers(found, result.merged)
-    fields |= {
+    fields: LogFigures = {
+        **result.fields,
+        **_fault_figures(result, found, config, ran, held_by_broker),
         "silent_workers": len(silent),
         "fallen_workers": len(found.fallen),
-        "warnings": (*fields["warnings"], *silent),
+        "warnings": (*result.fields["warnings"], *silent),
     }
     first_ns = min((n.begin_ns for n in found.notes if n.begin_ns is not None), default=None)
-    if first_ns is None or not (data := _fell_behind(result.merged, first_ns)):
-        return fields
-    warning = RecordedWarning(code="client_limited", data=data)
-    return fields | {"client_limited": True, "warnings": (*fields["warnings"], warning)}
+    if first_ns is not None and (data := _fell_behind(result.merged, first_ns)):
+        warning = RecordedWarning(code="client_limited", data=data)
+        fields["client_limited"], fields["warnings"] = True, (*fields["warnings"], warning)
+    return fields
 
 
 def _fell_behind(merged: Merged, first_fault_ns: int) -> dict[str, float]:
@@ -115,20 +117,20 @@ def _fell_behind(merged: Merged, first_fault_ns: int) -> dict[str, float]:
     return {"planned_per_s": planned / seconds, "sent_per_s": in_time / seconds}
 
 
-def _fault_fields(
+def _fault_figures(
     result: Digest,
     found: Aftermath,
     config: Mapping[str, Any],
     ran: RanWith,
     held_by_broker: int,
-) -> dict[str, Any]:
+) -> FaultFigures:
     notes = sorted(
         (note for note in found.notes if note.begin_ns is not None),
         key=lambda note: note.begin_ns or 0,
     )
     never = [note for note in found.notes if note.begin_ns is None]
     if not notes:
-        return {"faults": tuple(_record(note) for note in never)}
+        return {**NO_FAULTS, "faults": tuple(_record(note) for note in never)}
     units = units_in_order(result.merged, result.phases, result.ledger.completed)
     begins = [note.begin_ns or 0 for note in notes]
     level = level_before(units, begins[0])
@@ -145,10 +147,19 @@ def _fault_fields(
     scene = Scene(result.merged, result.ledger, *seen, level, notes, blame_until)
     judged = blame(scene)
     records = [
-        _judged(note, index, back, judged, found, result.merged)
+        _record(
+            note,
+            _Consequences(
+                judged.trouble(index, found.refused),
+                judged.errors(index, found.refused),
+                back,
+                _came_back(note, found, result.merged),
+            ),
+        )
         for index, (note, back) in enumerate(zip(notes, backs, strict=True))
     ]
     return {
+        **NO_FAULTS,
         "faults": (*records, *(_record(note) for note in never)),
         "fault_level": level,
         "unattributed": judged.trouble(NOBODY, found.refused),
@@ -171,7 +182,30 @@ def _blame_until(begin: int, over: int | None, back: Recovery, later: Sequence[i
     return max(later[0], over or 0) if later and over is not None else FOREVER
 
 
-def _record(note: FaultNote) -> FaultRecord:
+@dataclass(frozen=True)
+class _CameBack:
+    """Which workers received tasks again, once nothing was broken any more."""
+
+    workers: int = 0
+    by_itself: int = 0
+    restarted: int = 0
+    known: bool = False
+
+
+_NOT_WATCHED = Recovery(first_s=None, p99_s=None, disturbed=None, watched_s=0.0)
+
+
+@dataclass(frozen=True)
+class _Consequences:
+    """What came of a fault; by default, of one that was not done."""
+
+    trouble: Trouble = field(default_factory=Trouble)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    back: Recovery = _NOT_WATCHED
+    workers: _CameBack = field(default_factory=_CameBack)
+
+
+def _record(note: FaultNote, after: _Consequences = _Consequences()) -> FaultRecord:
     def at_s(time_ns: int | None) -> float | None:
         return None if time_ns is None else (time_ns - note.load_begin_ns) / 1e9
 
@@ -187,41 +221,34 @@ def _record(note: FaultNote) -> FaultRecord:
         mended_at_s=at_s(note.mended_ns),
         facts=dict(note.facts),
         not_done=note.not_done,
+        trouble=after.trouble,
+        errors=dict(after.errors),
+        disturbed=after.back.disturbed,
+        first_back_s=after.back.first_s,
+        p99_back_s=after.back.p99_s,
+        watched_s=after.back.watched_s,
+        workers=after.workers.workers,
+        back_by_itself=after.workers.by_itself,
+        back_restarted=after.workers.restarted,
+        back_known=after.workers.known,
     )
 
 
-def _judged(
-    note: FaultNote, index: int, back: Recovery, judged: Blame, found: Aftermath, merged: Merged
-) -> FaultRecord:
-    return _record(note).model_copy(
-        update={
-            "trouble": judged.trouble(index, found.refused),
-            "errors": judged.errors(index, found.refused),
-            "disturbed": back.disturbed,
-            "first_back_s": back.first_s,
-            "p99_back_s": back.p99_s,
-            "watched_s": back.watched_s,
-            **_came_back(note, found, merged),
-        }
-    )
-
-
-def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> dict[str, Any]:
-    """Which workers received tasks again, once nothing was broken any more."""
+def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
     over_ns = _over_ns(note)
     received = found.handlings.of_kind(Kind.RECEIVED)
     if over_ns is None:
-        return {"workers": len(note.mains)}
+        return _CameBack(len(note.mains))
     later = received.chosen(received.time_ns > over_ns)
     alive = set(later.pid.tolist())
     if note.fault == "kill_pool_child":
         alive = _with_new_child(note, found) & alive
-    return {
-        "workers": len(note.mains),
-        "back_by_itself": sum(pid in alive for pid in note.mains),
-        "back_restarted": sum(pid in alive for pid in note.started),
-        "back_known": bool(alive) or bool((merged.units.published_ns > over_ns).any()),
-    }
+    return _CameBack(
+        workers=len(note.mains),
+        by_itself=sum(pid in alive for pid in note.mains),
+        restarted=sum(pid in alive for pid in note.started),
+        known=bool(alive) or bool((merged.units.published_ns > over_ns).any()),
+    )
 
 
 def _with_new_child(note: FaultNote, found: Aftermath) -> set[int]:

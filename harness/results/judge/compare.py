@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import TypedDict
 
 from pydantic import ValidationError
 
@@ -289,13 +290,35 @@ def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]
             judged=metric.judged and not other_rates,
             reason=reason,
             wilcoxon_p=wilcoxon_p(ratios),
-            **_fields(found),
+            **_interval(found),
         )
         yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
 
 
-def _fields(found: Estimate) -> Mapping[str, float | int | None]:
-    return dict(vars(found))
+class _Interval(TypedDict):
+    pairs: int
+    confidence: float
+    ratio: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    smallest_effect: float | None
+    smallest_regression: float | None
+    outliers: int
+
+
+def _interval(found: Estimate) -> _Interval:
+    return {
+        "pairs": found.pairs,
+        "confidence": found.confidence,
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "smallest_effect": found.smallest_effect,
+        "smallest_regression": found.smallest_regression,
+        "outliers": found.outliers,
+    }
 
 
 def _log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:

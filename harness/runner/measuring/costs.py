@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from harness.clock import monotonic_ns
 from harness.errors import HarnessError, ServiceError
 from harness.results.costs.idle_traffic import BUSY_PER_S, Look, pieces_per_s
 from harness.results.costs.requests import Requests, requests_in
+from harness.results.record.parts import CostFigures, ServerFigures, TrafficFigures
 from harness.results.record.run import RecordedWarning
 from harness.runner.measuring.depth import DepthSampler
 from harness.scenario.vendors.price_models import Prices
@@ -251,20 +251,39 @@ def fields(
     events: Path,
     prices: Prices,
     idle: Mapping[str, float] = MappingProxyType({}),
-) -> dict[str, Any]:
+) -> CostFigures:
     """Fields of `BlockRecord` by name: what costs came to per execution of a measured task.
-    `idle`: how much of the traffic was nobody's work."""
+    `idle`: how much of the traffic was nobody's work. Nothing in them where nothing was counted."""
     if costs is None:
-        return {}
-    backend = costs.backend or ServerCost()
-    found: dict[str, Any] = {
-        "broker_cpu_ms_per_task": ms_each(costs.broker.cpu_ns, executions),
-        "broker_peak_rss_bytes": costs.broker.peak_rss_bytes,
+        return {**_of_servers(ServerCost(), ServerCost(), 0), **_NO_TRAFFIC}
+    servers = _of_servers(costs.broker, costs.backend or ServerCost(), executions)
+    if not executions:
+        return {**servers, **_NO_TRAFFIC}
+    return {**servers, **_of_traffic(costs, executions, events, prices, idle)}
+
+
+_NO_TRAFFIC: TrafficFigures = {
+    "traffic": {},
+    "idle_traffic": {},
+    "dollars_per_million_tasks": None,
+    "prices_date": "",
+    "prices_source": "",
+}
+
+
+def _of_servers(broker: ServerCost, backend: ServerCost, executions: int) -> ServerFigures:
+    return {
+        "broker_cpu_ms_per_task": ms_each(broker.cpu_ns, executions),
+        "broker_peak_rss_bytes": broker.peak_rss_bytes,
         "backend_cpu_ms_per_task": ms_each(backend.cpu_ns, executions),
         "backend_peak_rss_bytes": backend.peak_rss_bytes,
     }
-    if not executions:
-        return found
+
+
+def _of_traffic(
+    costs: Costs, executions: int, events: Path, prices: Prices, idle: Mapping[str, float]
+) -> TrafficFigures:
+    found: TrafficFigures = {**_NO_TRAFFIC}
     totals, idle = dict(costs.traffic), dict(idle)
     requests = requests_in(events, costs.begin_ns, costs.end_ns, prices.sqs.chunk_bytes)
     if requests.total:

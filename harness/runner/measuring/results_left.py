@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.environments import Interpreter
 from harness.errors import HarnessError
+from harness.results.record.parts import LeftFigures
 from harness.results.record.run import RecordedWarning
 from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.models.scenario import Cell
@@ -71,10 +71,9 @@ def look(cell: Cell, backend: Namespace | None, place: Place, going_on: Callable
     return found
 
 
-def fields(left: Left | None) -> dict[str, Any]:
+def fields(looked: Left | None) -> LeftFigures:
     """Fields of `BlockRecord` by name."""
-    if left is None:
-        return {}
+    left = looked or Left()
     return {
         "results_stored": left.stored.results if left.stored else None,
         "result_bytes": left.stored.size_bytes if left.stored else None,

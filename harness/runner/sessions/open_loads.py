@@ -25,7 +25,7 @@ from harness.results.block.load_phases import (
 from harness.results.block.summary import Digest, digest, duplicates
 from harness.results.costs.capacity import Need, mean_run_s
 from harness.results.events.merge import MISSING, Merged, merge
-from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record.loads import Saturation, SaturationStep
 from harness.runner.sessions.drain import LOOK_S
 from harness.runner.sessions.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers, since
@@ -284,7 +284,7 @@ def _judged(
     slots: int,
 ) -> SaturationStep:
     merged, phase = result.merged, plan[-1]
-    record: LoadPhaseRecord = result.fields["load_phases"][-1]
+    record = result.fields["load_phases"][-1]
     mine = phase_of_unit(merged, plan) == len(plan) - 1
     published = mine & ~merged.units.publish_failed
     timing = result.phases
