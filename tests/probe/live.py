@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from pydantic import TypeAdapter
 
 from harness.probe.recording.events import Kind
 from harness.probe.workloads.registry import WORKLOADS
 from harness.probe.workloads.tutorial import Group
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import Merged, merge
+from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.models import Workload
 
 PATIENCE_S = 150.0
 _ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}
@@ -70,6 +73,12 @@ def valkey(folder: Path, *options: str) -> Iterator[str]:
             server.wait()
 
 
+def told(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """A workload as clients are told of it. Its steps are the model's: the one place for them."""
+    made: WorkloadBase = TypeAdapter(Workload).validate_python(dict(workload))
+    return made.told()
+
+
 @dataclass(frozen=True)
 class Site:
     """Where one worker and its clients meet."""
@@ -87,7 +96,6 @@ class Site:
         spec = {
             "settings": dict(self.settings),
             "events": str(self.events),
-            "workload": _ADD,
             "load": {"load": "closed", "in_flight": 2},
             "warmup": 0,
             "units": 1,
@@ -95,7 +103,8 @@ class Site:
             "timeout_s": 90.0,
             "heavy_step_s": 0.0002,
         }
-        path.write_text(json.dumps(spec | fields), encoding="utf-8")
+        workload = {"workload": told(fields.pop("workload", _ADD))}
+        path.write_text(json.dumps(spec | fields | workload), encoding="utf-8")
         return path
 
     def environ(self, role: str, spec: Path, **more: str) -> dict[str, str]:
@@ -179,8 +188,8 @@ class Talk:
         (own,) = self._events.glob(f"client-{self.pid}-*.evt")
         for log in (own, *self._events.glob("worker-*.evt"), *self._events.glob("child-*.evt")):
             (folder / log.name).symlink_to(log)
-        workload = dict(self._workload) or _ADD
-        made = WORKLOADS[str(workload["workload"])](workload)
+        workload = told(self._workload or _ADD)
+        made = WORKLOADS[workload["workload"]](workload)
         return merge(folder, made.tasks_per_unit, grouped=isinstance(made, Group))
 
 

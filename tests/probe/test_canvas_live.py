@@ -15,7 +15,7 @@ from harness.probe.workloads.registry import WORKLOADS
 from harness.results.block.ledger import BlockEnd, Final, settle
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import MISSING, Merged
-from tests.probe.live import Site, Talk, client, valkey, wait_for, worker
+from tests.probe.live import Site, Talk, client, told, valkey, wait_for, worker
 from tests.probe.test_live import (
     assert_complete_and_ordered,
     count_stored,
@@ -252,7 +252,7 @@ def bodies_stored(talk: Talk, folder: Path) -> int:
 @pytest.mark.parametrize("name", CANVAS)
 def test_the_client_expects_what_the_tutorial_computes(name: str) -> None:
     """The value that results are compared with, apart from the code that publishes."""
-    made = WORKLOADS[CANVAS[name]["workload"]](CANVAS[name])
+    made = WORKLOADS[CANVAS[name]["workload"]](told(CANVAS[name]))
     for unit in (0, 5):
         results = results_of(name, unit)
         whole = results if CANVAS[name]["workload"] == "chunks" else results[-1]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.report.tables.messages import message_option_tables
 from harness.report.view.cells import view_of
-from harness.results.events.unit_shape import steps_of
+from harness.results.events.unit_shape import unit_shape
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.samples.pooled import pooled
@@ -124,7 +124,7 @@ def test_lateness_is_pooled_over_the_tasks_that_have_an_eta(
     assert {label: row[:2] for label, row in found.items()} == {
         "redis/add/closed-8": (count, "300 ms")
     }
-    assert steps_of(made.cells[0])[0] == header
+    assert unit_shape(made.cells[0]).counted_down == header
 
 
 @pytest.mark.parametrize("gone", ["units", "tasks"])

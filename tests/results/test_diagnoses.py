@@ -78,7 +78,7 @@ def told(
         held=False,
         stores_results=True,
         tasks_per_unit=per_unit,
-        mix=Mix.of(workload.model_dump(), 0) if isinstance(workload, OwnTaskWorkload) else None,
+        mix=Mix.of(workload, 0) if isinstance(workload, OwnTaskWorkload) else None,
         countdown_s=workload.options.countdown or 0.0,
     )
     cell = Cell.model_construct(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.probe.workloads.registry import WORKLOADS
@@ -46,12 +48,11 @@ def test_tasks_of_a_unit_are_those_the_client_publishes(
     workload: WorkloadBase, tasks: int, sequential: bool, grouped: bool
 ) -> None:
     """Every event's place rests on this number; client and harness each have their own."""
-    fields = workload.model_dump(mode="json", exclude={"measure"})
     shape = unit_shape(cell_of(workload))
     assert shape.tasks_per_unit == tasks
     assert (shape.sequential, shape.grouped) == (sequential, grouped)
-    own = fields | {"sleep": 0.01} if fields["workload"] == "heavy_task" else fields
-    assert WORKLOADS[fields["workload"]](own).tasks_per_unit == tasks
+    told = workload.told()
+    assert WORKLOADS[told["workload"]](told).tasks_per_unit == tasks
     assert sum(shape.steps or (tasks,)) == tasks
 
 
@@ -83,11 +84,49 @@ def test_calls_of_a_message(workload: WorkloadBase, calls: float) -> None:
 
 
 def cell_of(workload: WorkloadBase) -> CellRecord:
+    return record(workload.model_dump(mode="json", exclude={"measure"}), {"load": "closed"})
+
+
+def record(workload: dict[str, Any], load: dict[str, Any]) -> CellRecord:
     return CellRecord(
         name="x",
         config={"backend": {"service": "redis"}, "settings": {}},
         axes={},
-        workload=workload.model_dump(mode="json", exclude={"measure"}),
-        load={"load": "closed"},
+        workload=workload,
+        load=load,
         measure={},
     )
+
+
+@pytest.mark.parametrize(
+    ("workload", "load", "steps", "watched"),
+    [
+        ({"workload": "nested"}, {"load": "rate"}, (1, 10, 1), True),
+        ({"workload": "nested", "size": 4, "of_old": 1}, {"load": "backlog"}, (1, 4, 1), False),
+        ({"workload": "chord", "size": 1}, {"load": "saturate", "senders": 999}, (), True),
+        ({"workload": "nested", "size": 10**5}, {"load": "schedule"}, (1, 10**5, 1), False),
+        ({"workload": "somebody's", "size": 4}, {"load": "theirs"}, (), False),
+        ({}, {}, (), False),
+    ],
+)
+def test_records_of_other_versions_are_understood_as_far_as_possible(
+    workload: dict[str, Any], load: dict[str, Any], steps: tuple[int, ...], watched: bool
+) -> None:
+    """Fields that they lack, had, or held what is refused today; kinds that are not known here."""
+    options = {"priority": [0, 9], "countdown": 5}
+    shape = unit_shape(record({**workload, "options": options}, load))
+    assert (shape.steps, shape.watched) == (steps, watched)
+    assert shape.tasks_per_unit == (sum(steps) or {"chord": 2}.get(workload.get("workload", ""), 1))
+    assert (shape.priorities, shape.countdown_s) == ((0, 9), 5.0)
+
+
+def test_entries_of_a_mix_once_had_a_measure() -> None:
+    mix = [
+        {"task": "a.b", "measure": {}, "weight": 2},
+        {"task": "a.c", "options": {"countdown": 1}},
+    ]
+    found = unit_shape(record({"workload": "task", "app": "a", "mix": mix}, {"load": "closed"}))
+    assert found.mix is not None
+    assert found.mix.labels == ("a.b", "a.c")
+    assert found.mix.countdowns_s == (0.0, 1.0)
+    assert sorted(found.mix.slots[:3]) == [0, 0, 1]

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import ExitCode
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.tutorial import WORKLOADS
+from harness.results.record.typed_work import stored_workload
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import ROOT, Ended, Site, outcomes_of
 
@@ -33,7 +34,9 @@ def assert_tutorial(ended: Ended) -> None:
     assert ended.code == ExitCode.PASS, ended.stderr
     assert ended.record.status == "complete"
     for cell, seeds in zip(ended.record.cells, EXPECTED, strict=True):
-        expected = WORKLOADS[cell.workload["workload"]](cell.workload).expected(0)
+        expected = WORKLOADS[cell.workload["workload"]](
+            stored_workload(cell.workload).told()
+        ).expected(0)
         assert (type(expected), expected) == (type(seeds), seeds)
         (block,) = cell.blocks
         fails = isinstance(expected, Failure)

@@ -15,14 +15,15 @@ from celery.result import AsyncResult, GroupResult
 from harness.probe import tasks
 from harness.probe.recording.ids import WHOLE
 from harness.probe.workloads.messages import Options
-from harness.probe.workloads.tutorial import Group, Name, OneResult, resolved
+from harness.probe.workloads.tutorial import Group, Name, OneResult, places, resolved
 
 
 class _Joined(OneResult):
     """What workloads have in common whose last task gets the results of many."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self._size: int = spec["size"]
+        self._places = places(spec)
+        self.tasks_per_unit = self._places[-1].stop
         self._payload = "x" * spec["payload_bytes"]
         self._follow_parents: bool = spec["follow_parents"]
         self._last = resolved(tasks.put_together)
@@ -37,25 +38,25 @@ class Chord(_Joined):
 
     def __init__(self, spec: dict[str, Any]) -> None:
         super().__init__(spec)
-        self.tasks_per_unit = self._size + 1
+        self._header, (self._body,) = self._places
         self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))
 
     def expected(self, unit: int) -> list[Any]:
-        first = unit * self._size
-        return [_own(self._payload, first + i) for i in range(self._size)]
+        first = unit * len(self._header)
+        return [_own(self._payload, first + i) for i in range(len(self._header))]
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
         options = self._options.of(unit)
         header = [
-            self._kinds[i % 2].s(value).set(task_id=name(unit, i), **options)
-            for i, value in enumerate(self.expected(unit))
+            self._kinds[i % 2].s(value).set(task_id=name(unit, place), **options)
+            for i, (place, value) in enumerate(zip(self._header, self.expected(unit), strict=True))
         ]
         body = self._last.s().set(**self._options.of_link(unit))
-        last = name(unit, self._size)
+        last = name(unit, self._body)
         return chord(header, body).apply_async(task_id=last, producer=producer)
 
     def result(self, unit: int, name: Name) -> AsyncResult:
-        return AsyncResult(name(unit, self._size))
+        return AsyncResult(name(unit, self._body))
 
 
 class Nested(_Joined):
@@ -63,7 +64,7 @@ class Nested(_Joined):
 
     def __init__(self, spec: dict[str, Any]) -> None:
         super().__init__(spec)
-        self.tasks_per_unit = self._size + 2
+        (self._before,), self._members, (self._behind,) = self._places
         self._first = resolved(tasks.buy_milk)
         self._member = resolved(tasks.add)
 
@@ -72,33 +73,31 @@ class Nested(_Joined):
 
     def expected(self, unit: int) -> list[Any]:
         carried = _own(self._payload, unit)
-        return [carried + self._added(i) for i in range(self._size)]
+        return [carried + self._added(i) for i in range(len(self._members))]
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
         options, further = self._options.of(unit), self._options.of_link(unit)
         members = [
-            self._member.s(self._added(i)).set(task_id=name(unit, i + 1), **further)
-            for i in range(self._size)
+            self._member.s(self._added(i)).set(task_id=name(unit, place), **further)
+            for i, place in enumerate(self._members)
         ]
-        last = name(unit, self._size + 1)
+        first, last = name(unit, self._before), name(unit, self._behind)
         links = (
-            self._first.s(_own(self._payload, unit)).set(task_id=name(unit, 0), **options),
+            self._first.s(_own(self._payload, unit)).set(task_id=first, **options),
             group(members),
             self._last.s().set(task_id=last, **further),
         )
         return chain(*links).apply_async(task_id=last, producer=producer)
 
     def result(self, unit: int, name: Name) -> AsyncResult:
-        first = AsyncResult(name(unit, 0))
-        members = [AsyncResult(name(unit, i + 1)) for i in range(self._size)]
+        first = AsyncResult(name(unit, self._before))
+        members = [AsyncResult(name(unit, place)) for place in self._members]
         whole = GroupResult(name(unit, WHOLE), members, parent=first)
-        return AsyncResult(name(unit, self._size + 1), parent=whole)
+        return AsyncResult(name(unit, self._behind), parent=whole)
 
 
 class Map(OneResult):
     """`buy_milk.map([volume, ...])`: many calls in one message, one after the other."""
-
-    tasks_per_unit = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._size: int = spec["size"]
@@ -117,8 +116,6 @@ class Map(OneResult):
 
 class Starmap(OneResult):
     """`add.starmap([(x, y), ...])`: the same for calls of several arguments."""
-
-    tasks_per_unit = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._calls = _Additions(spec)
@@ -140,7 +137,8 @@ class Chunks(Group):
         self._calls = _Additions(spec)
         self._options = Options(spec)
         self._chunk: int = spec["chunk"]
-        self.tasks_per_unit = -(-spec["size"] // self._chunk)
+        (chunks,) = places(spec)
+        self.tasks_per_unit = len(chunks)
         self._join = spec["collect"] == "join"
 
     def expected(self, unit: int) -> list[Any]:

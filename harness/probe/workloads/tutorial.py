@@ -1,12 +1,14 @@
 """Workloads: how a unit of work is published, and what its result has to be.
 
-Each class takes the workload's fields of the cell spec. Units are numbered from 0 and, unless
-the spec fixes the arguments, carry values of their own, so that a result that reaches the
-wrong caller is found.
+Each class takes the workload's fields of the cell spec. `steps` says how many tasks each step of a
+unit has, whose positions in the unit follow each other. Units are numbered from 0 and, unless the
+spec fixes the arguments, carry values of their own, so that a result that reaches the wrong caller
+is found.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,9 +69,16 @@ class Workload(Protocol):
         ...
 
 
+def places(spec: dict[str, Any]) -> list[range]:
+    """The positions of each step's tasks in a unit."""
+    ends = list(itertools.accumulate(spec["steps"]))
+    return [range(end - tasks, end) for tasks, end in zip(spec["steps"], ends, strict=True)]
+
+
 class OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
 
+    tasks_per_unit = 1
     round_units = 1
 
     def result(self, unit: int, name: Name) -> AsyncResult:
@@ -81,8 +90,6 @@ class OneResult:
 
 class Add(OneResult):
     """`add(x, y)`."""
-
-    tasks_per_unit = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._task = resolved(tasks.add)
@@ -113,7 +120,8 @@ class Group:
     round_units = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self.tasks_per_unit = spec["size"]
+        (members,) = places(spec)
+        self.tasks_per_unit = len(members)
         self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))
         self._fixed = (spec["volume"], spec["count"])
         self._payload = "x" * spec["payload_bytes"]
@@ -149,7 +157,7 @@ class Chain(OneResult):
     """`fetch_user_name(id) | greeting_user() | ...`."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self.tasks_per_unit = spec["length"]
+        self.tasks_per_unit = len(places(spec))
         self._first = resolved(tasks.fetch_user_name)
         self._further = resolved(tasks.greeting_user)
         self._id = spec["id"]
@@ -191,8 +199,6 @@ class Chain(OneResult):
 class HeavyTask(OneResult):
     """`heavy_task(n)`; a string as n must fail with Python's own words."""
 
-    tasks_per_unit = 1
-
     def __init__(self, spec: dict[str, Any]) -> None:
         self._task = resolved(tasks.heavy_task)
         self._n = spec["n"]
@@ -217,8 +223,6 @@ class HeavyTask(OneResult):
 class Periodic(OneResult):
     """`check_cat()`. Beat publishes its units; the client only those that warm up."""
 
-    tasks_per_unit = 1
-
     def __init__(self, spec: dict[str, Any]) -> None:  # noqa: ARG002 - every workload's signature
         self._task = resolved(tasks.check_cat)
 
@@ -235,8 +239,6 @@ class Periodic(OneResult):
 
 class Probe(OneResult):
     """Not a workload of the user's: the tasks that show that every pool process works."""
-
-    tasks_per_unit = 1
 
     def __init__(self, hold_s: float) -> None:
         self._task = resolved(tasks.probe)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from harness.probe.recording.events import Outcome
 from harness.results.block.phases import task_origins
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.unit_shape import Steps
 from harness.results.record.distributions import LossReasons, Outcomes
+from harness.scenario.workloads.base import Steps
 
 
 class Final(IntEnum):

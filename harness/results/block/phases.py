@@ -28,8 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.events.unit_shape import Steps
 from harness.results.record.distributions import PHASES
+from harness.scenario.workloads.base import Steps
 
 
 @dataclass(frozen=True)

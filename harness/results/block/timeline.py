@@ -14,7 +14,7 @@ import numpy.typing as npt
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases, in_steps, task_origins
 from harness.results.events.merge import MISSING, Merged
-from harness.results.events.unit_shape import Steps
+from harness.scenario.workloads.base import Steps
 from harness.stats.percentiles import nearest_rank
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.probe.workloads.drawing import table
-
-WORKLOAD = "task"
-"""The workload whose units run tasks of the user's own."""
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 
 @dataclass(frozen=True)
@@ -27,15 +24,14 @@ class Mix:
     """How long each was asked to wait before it runs; 0 for those that were not."""
 
     @staticmethod
-    def of(workload: dict[str, Any], seed: int) -> Mix:
-        """From a cell's workload as its record has it."""
-        parts = workload["mix"] or [workload]
-        whole_s = countdown_s(workload)
+    def of(workload: OwnTaskWorkload, seed: int) -> Mix:
+        """Of a cell's workload; `seed` is the run's, and decides the slots alone."""
+        parts = workload.parts
         return Mix(
-            labels=tuple(part.get("name") or part["task"] for part in parts),
-            unchecked=tuple("unchecked" in part["expect"] for part in parts),
-            slots=tuple(table([part.get("weight", 1) for part in parts], seed)),
-            countdowns_s=tuple(countdown_s(part) or whole_s for part in parts),
+            labels=tuple(part.label for part in parts),
+            unchecked=tuple(part.unchecked for part in parts),
+            slots=tuple(table([part.weight for part in parts], seed)),
+            countdowns_s=tuple(one.countdown or 0.0 for one in workload.message_options),
         )
 
     def parts(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -47,9 +43,3 @@ class Mix:
         """For each unit's number how long it was asked to wait."""
         by_part = np.array([int(one * 1e9) for one in self.countdowns_s], dtype=np.int64)
         return by_part[self.parts(units)]
-
-
-def countdown_s(entry: dict[str, Any]) -> float:
-    """What the options of a workload or of a part of a mix ask for; 0 if nothing."""
-    found: float | None = (entry.get("options") or {}).get("countdown")
-    return found or 0.0

@@ -1,39 +1,24 @@
-"""How the events of a cell's blocks are to be read: what its workload and load decide."""
+"""What a unit of a cell is made of: what its workload and load say of how events are to be read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.mix import WORKLOAD, Mix, countdown_s
+from harness.results.events.mix import Mix
 from harness.results.record.run import CellRecord
-
-Steps = tuple[int, ...]
-"""How many tasks each step of a unit has. A step's tasks run side by side, and begin when all of
-the step before have finished: a chord of n has the steps (n, 1)."""
-
-_STEPS_OF: Mapping[str, Callable[[dict[str, Any]], Steps]] = {
-    "group": lambda fields: (fields["size"],),
-    "chain": lambda fields: (1,) * fields["length"],
-    "chord": lambda fields: (fields["size"], 1),
-    "nested": lambda fields: (1, fields["size"], 1),
-    "chunks": lambda fields: (-(-fields["size"] // fields["chunk"]),),
-}
-"""Workloads with several tasks per unit."""
-_CALLS_OF = ("map", "starmap", "chunks")
-"""Workloads whose messages carry several calls: `size` of them in all."""
-_GROUPS = ("group", "chunks")
-"""Workloads whose result is the list of their tasks' results."""
+from harness.results.record.typed_work import stored_load, stored_workload
+from harness.scenario.models.configuration import keeps_results
+from harness.scenario.workloads.base import Steps
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 
 @dataclass(frozen=True)
 class UnitShape:
-    """What of the cell decides how its events are read."""
+    """What of a cell decides how the events of its blocks are read."""
 
     sequential: bool
     """The tasks of a unit follow each other: a chain."""
@@ -70,48 +55,23 @@ class UnitShape:
 
 def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
     """How to read the events of a cell's blocks; `seed` is the run's."""
-    kind = cell.workload["workload"]
-    steps = steps_of(cell)
-    several = len(steps) > 1 and max(steps) > 1
+    workload, load = stored_workload(cell.workload), stored_load(cell.load)
+    steps, options = workload.steps, workload.options
+    sequential = len(steps) > 1 and max(steps) == 1
     return UnitShape(
-        sequential=kind == "chain",
-        grouped=kind in _GROUPS,
-        watched=_is_watched(cell.load),
-        held=cell.load["load"] == "backlog",
-        stores_results=cell.config["backend"]["service"] != "none"
-        and cell.config["settings"].get("task_ignore_result") is not True,
+        sequential=sequential,
+        grouped=workload.joins,
+        watched=load.watched,
+        held=load.held,
+        stores_results=keeps_results(
+            cell.config.get("backend", {}).get("service", ""), cell.config.get("settings", {})
+        ),
         tasks_per_unit=sum(steps),
-        steps=steps if several else (),
+        steps=steps if len(steps) > 1 and not sequential else (),
         counted_down=steps[0],
-        calls_per_task=cell.workload["size"] / sum(steps) if kind in _CALLS_OF else 1.0,
-        mix=Mix.of(cell.workload, seed) if kind == WORKLOAD else None,
+        calls_per_task=workload.calls / sum(steps),
+        mix=Mix.of(workload, seed) if isinstance(workload, OwnTaskWorkload) else None,
         timeout_s=float(cell.measure.get("timeout", math.inf)),
-        priorities=priorities_in_turn(cell),
-        countdown_s=max(countdowns_s_of(cell).values()),
+        priorities=options.priority or () if options.in_turn else (),
+        countdown_s=max(one.countdown or 0.0 for one in workload.message_options),
     )
-
-
-def steps_of(cell: CellRecord) -> Steps:
-    """How many tasks each step of its units has. The first step's have the unit's countdown."""
-    kind = cell.workload["workload"]
-    return _STEPS_OF[kind](cell.workload) if kind in _STEPS_OF else (1,)
-
-
-def priorities_in_turn(cell: CellRecord) -> tuple[int, ...]:
-    """What its units bear in turn; empty where all are alike."""
-    priorities = tuple((cell.workload.get("options") or {}).get("priority") or ())
-    return priorities if len(priorities) > 1 else ()
-
-
-def countdowns_s_of(cell: CellRecord) -> dict[str | None, float]:
-    """How long its tasks were asked to wait: by the label of each part of a mix, else None."""
-    if cell.workload["workload"] != WORKLOAD:
-        return {None: countdown_s(cell.workload)}
-    parts = Mix.of(cell.workload, seed=0)  # labels do not depend on it
-    return dict(zip(parts.labels, parts.countdowns_s, strict=True))
-
-
-def _is_watched(load: dict[str, Any]) -> bool:
-    if load["load"] in ("rate", "saturate"):
-        return bool(load.get("results", "observe") == "observe")
-    return load["load"] not in ("backlog", "schedule")

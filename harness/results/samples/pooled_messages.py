@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.unit_shape import countdowns_s_of, priorities_in_turn, steps_of
+from harness.results.events.unit_shape import unit_shape
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.stats.percentiles import describe
@@ -27,7 +27,7 @@ def pooled_priorities(
 
     `chosen` is the SQL condition for units that count, and ends with AND or is empty.
     """
-    priorities = priorities_in_turn(cell) if paths else ()
+    priorities = unit_shape(cell).priorities if paths else ()
     query = (
         f"SELECT total_ns FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL "  # noqa: S608 - made of constants
         "AND unit % $of = $turn"
@@ -49,12 +49,12 @@ def pooled_lateness(
     blocks: Sequence[BlockRecord],
 ) -> Distribution | None:
     """Start less ETA of all blocks' tasks; None without a countdown, or if samples are missing."""
-    countdowns_ns = {label: int(one * 1e9) for label, one in countdowns_s_of(cell).items()}
-    if not any(countdowns_ns.values()) or not paths:
+    shape = unit_shape(cell)
+    if not shape.countdown_s or not paths:
         return None
     # Only files of the user's own tasks say which task a unit ran.
-    labelled = None not in countdowns_ns
-    which = "list_position($labels, unit.task)" if labelled else "1"
+    which = "1" if shape.mix is None else "list_position($labels, unit.task)"
+    countdowns_s = (shape.countdown_s,) if shape.mix is None else shape.mix.countdowns_s
     query = (
         "SELECT started_ns - publish_ns - countdown_ns FROM (SELECT task.started_ns, "  # noqa: S608 - made of constants
         f"unit.publish_ns, list_extract($countdowns_ns, {which}) AS countdown_ns "
@@ -64,11 +64,11 @@ def pooled_lateness(
         "WHERE countdown_ns > 0"
     )
     values: dict[str, Any] = {
-        "countdowns_ns": list(countdowns_ns.values()),
-        "counted_down": steps_of(cell)[0],
+        "countdowns_ns": [int(one * 1e9) for one in countdowns_s],
+        "counted_down": shape.counted_down,
     }
-    if labelled:
-        values["labels"] = list(countdowns_ns)
+    if shape.mix is not None:
+        values["labels"] = list(shape.mix.labels)
     found = [_column(database, query, units=units, tasks=tasks, **values) for units, tasks in paths]
     lateness = _described(found)
     whole = lateness.count == sum(block.lateness_s.count for block in blocks)

@@ -16,8 +16,8 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import InvalidInput, UsageError
-from harness.results.events.mix import WORKLOAD as OWN_TASKS
 from harness.results.record.run import RunRecord
+from harness.results.record.typed_work import stored_workload
 from harness.runner.prepare.interpreters import IMPORTING
 from harness.runner.prepare.revisions import find_revision
 from harness.scenario.models.compare import Compare, PairBudget
@@ -25,6 +25,7 @@ from harness.scenario.models.scenario import Cell, Plan, Scenario
 from harness.scenario.plan.axes import parts
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.base import Provider
+from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 AXIS = "ab"
 BASE, HEAD = "base", "head"
@@ -113,7 +114,7 @@ def nothing_told_apart(record: RunRecord) -> bool:
     """
     sides: dict[object, list[str]] = {BASE: [], HEAD: []}
     for cell in record.cells:
-        if cell.workload.get("workload") == OWN_TASKS:
+        if isinstance(stored_workload(cell.workload), OwnTaskWorkload):
             return False
         if any(cell.config.get("settings", {}).get(name) for name in IMPORTING):
             return False

@@ -41,7 +41,7 @@ def write(
         "settings": dict(settings),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
-        "workload": heavy.model_dump(exclude={"measure", "loads"}),
+        "workload": heavy.told(),
         "load": cell.load.model_dump(exclude={"measure"}),
         "warmup": cell.measure.warmup,
         "units": cell.measure.units,
@@ -62,17 +62,9 @@ def write(
 
 def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, Any]:
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
-    parts = [
-        part.model_dump() | {"options": options.model_dump()}
-        for part, options in zip(workload.parts, workload.message_options, strict=True)
-    ]
     return {
         "app": {"name": workload.app, "project": str(project.absolute())},
-        "workload": {
-            "workload": workload.workload,
-            "parts": parts,
-            "seed": seed,
-        },
+        "workload": workload.told() | {"seed": seed},
     }
 
 

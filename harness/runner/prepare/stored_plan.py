@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import RecordError
 from harness.results.record.run import CellRecord, RunRecord
+from harness.results.record.typed_work import without_unset
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import Load
 from harness.scenario.models.scenario import Cell, Measure, Plan, Scenario
@@ -40,17 +41,8 @@ def plan_of(record: RunRecord) -> Plan:
 
 
 def _scenario(stored: dict[str, Any]) -> Scenario:
-    workloads = list(map(_without_unset, stored["workloads"]))
+    workloads = list(map(without_unset, stored["workloads"]))
     return Scenario.model_validate_json(json.dumps({**stored, "workloads": workloads}))
-
-
-def _without_unset(workload: dict[str, Any]) -> dict[str, Any]:
-    """Entries of a mix once had loads and a measure too, which nobody read."""
-    if not workload.get("mix"):
-        return workload
-    spent = ("loads", "measure")
-    mix = [{k: v for k, v in part.items() if k not in spent} for part in workload["mix"]]
-    return {**workload, "mix": mix}
 
 
 def _cell(stored: CellRecord) -> Cell:
@@ -59,7 +51,7 @@ def _cell(stored: CellRecord) -> Cell:
         configuration=Configuration.model_validate_json(json.dumps(stored.config)),
         axes=stored.axes,
         axis_words=stored.axis_words,
-        workload=_parsed(_WORKLOAD, _without_unset(stored.workload)),
+        workload=_parsed(_WORKLOAD, without_unset(stored.workload)),
         load=_parsed(_LOAD, stored.load),
         measure=Measure.model_validate_json(json.dumps(stored.measure)),
     )

@@ -12,7 +12,7 @@ from harness.scenario.checks.sizes import message_size_conflicts, result_size_co
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.wording import did_you_mean, listed, shown
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.configuration import Configuration, keeps_results
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.loads import (
     LIMITED,
@@ -23,7 +23,6 @@ from harness.scenario.models.loads import (
     Publish,
     SaturateLoad,
     extent_of_its_own,
-    watched,
 )
 from harness.scenario.models.scenario import Measure
 from harness.scenario.plan.bounds import number_conflicts
@@ -85,8 +84,7 @@ def _isolation_conflicts(configuration: Configuration, provider: Provider | None
 
 def stores_results(configuration: Configuration) -> bool:
     """Whether a caller can ask for results at all."""
-    ignored = configuration.settings.get("task_ignore_result") is True
-    return BACKENDS[configuration.backend.service].results and not ignored
+    return keeps_results(configuration.backend.service, configuration.settings)
 
 
 def installation_conflicts(
@@ -167,7 +165,7 @@ def result_conflicts(
     backend, who = BACKENDS[service], f'configuration "{configuration.name}"'
     ignored = configuration.settings.get("task_ignore_result") is True
     without = "task_ignore_result" if ignored else f"backend {service}"
-    if watched(load) and (ignored or not backend.results):
+    if load.watched and (ignored or not backend.results):
         instead = "results: afterwards"
         if not isinstance(load, OpenLoad):
             instead = f"load backlog, or load rate with {instead}"

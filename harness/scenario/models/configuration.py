@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from harness.scenario.files.fields import Frozen, Items, Name
 from harness.scenario.models.faults import Network
 from harness.scenario.vendors.base import Endpoint, Provider
-from harness.scenario.vendors.registry import Backend, Broker
+from harness.scenario.vendors.registry import BACKENDS, Backend, Broker
 
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 
@@ -106,6 +107,13 @@ class Configuration(Frozen):
     """Which Celery clients and workers run; without it, the one the harness is installed with."""
     network: Network | None = None
     """Slows the connections to broker or backend down; without it they are direct."""
+
+
+def keeps_results(backend: str, settings: Mapping[str, Any]) -> bool:
+    """Whether anybody can ask for results, by the backend's service and Celery's settings. One that
+    is not known here, in a stored run, is believed to keep them."""
+    row = BACKENDS.get(backend)
+    return (row is None or row.results) and settings.get("task_ignore_result") is not True
 
 
 def provided(configuration: Configuration, provider: Provider | None) -> Configuration:

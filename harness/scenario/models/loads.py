@@ -48,6 +48,16 @@ class LoadBase(Frozen):
     clients: Annotated[int, Field(ge=1, le=MOST_CLIENTS)] = 1
     """Client processes that share the load."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks for results while it is measured: a caller, or an observer."""
+        return False
+
+    @property
+    def held(self) -> bool:
+        """Whether workers are held until everything is published."""
+        return False
+
 
 class ClosedLoad(LoadBase):
     """n units in flight: n callers, each publishing the next unit when its result is in."""
@@ -62,6 +72,11 @@ class ClosedLoad(LoadBase):
             raise ValueError("every client needs a caller: give in_flight at least as many")
         return self
 
+    @property
+    def watched(self) -> bool:
+        """By its callers."""
+        return True
+
 
 class BacklogLoad(LoadBase):
     """Publish all units while the workers are held, then release them."""
@@ -69,6 +84,11 @@ class BacklogLoad(LoadBase):
     load: Literal["backlog"]
     publish: Publish = "api"
     """`api` is what users do; `batch` and `prebuilt` fill a queue faster, see docs/measuring.md."""
+
+    @property
+    def held(self) -> bool:
+        """So that all start at once."""
+        return True
 
 
 class ScheduleLoad(LoadBase):
@@ -136,6 +156,11 @@ class OpenLoad(LoadBase):
     """Who sees results: a collector of their own while it is measured, or nobody until the end."""
     senders: Annotated[int, Field(ge=1, le=64)] = 4
     """Threads of each client that publish, so that one slow call does not delay the next unit."""
+
+    @property
+    def watched(self) -> bool:
+        """By an observer, unless it says otherwise."""
+        return self.results == "observe"
 
 
 class RateLoad(OpenLoad):
@@ -239,11 +264,4 @@ def extent_of_its_own(load: Load) -> bool:
     """Whether the load itself says how long it lasts, not `measure`."""
     return isinstance(load, SaturateLoad) or (
         isinstance(load, RateLoad) and load.phases is not None
-    )
-
-
-def watched(load: Load) -> bool:
-    """Whether somebody looks for results while it is measured."""
-    return isinstance(load, ClosedLoad) or (
-        isinstance(load, OpenLoad) and load.results == "observe"
     )

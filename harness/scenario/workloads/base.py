@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from harness.scenario.files.fields import Frozen, NonEmptyItems
 from harness.scenario.models.loads import LoadEntry, MeasureOverride
 from harness.scenario.models.messages import MessageOptions
 
+Steps = tuple[int, ...]
+"""How many tasks each step of a unit has. A step's tasks run side by side, and begin when all of
+the step before have finished: a chord of n has the steps (n, 1)."""
+
 
 class WorkloadBase(Frozen):
-    """What every workload may override."""
+    """What every workload may override, and what a unit of it is made of."""
+
+    joins: ClassVar[bool] = False
+    """A unit's result is the list of all its tasks' results, which the caller joins."""
 
     loads: NonEmptyItems[LoadEntry] | None = None
     """Instead of the scenario's loads, for this workload only."""
@@ -20,3 +29,18 @@ class WorkloadBase(Frozen):
     def message_options(self) -> tuple[MessageOptions, ...]:
         """Those of each kind of unit; only a mix has several."""
         return (self.options,)
+
+    @property
+    def steps(self) -> Steps:
+        """How many tasks each step of a unit has; the tasks' positions in it follow from that. Told
+        only here: clients, the reader of events and reports all go by it."""
+        return (1,)
+
+    @property
+    def calls(self) -> int:
+        """Calls of functions in one unit: a message may carry several."""
+        return sum(self.steps)
+
+    def told(self) -> dict[str, Any]:
+        """What clients and workers are told of it: `workload` of their cell spec."""
+        return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}

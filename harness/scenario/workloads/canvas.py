@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import Steps, WorkloadBase
 
 MOST_BYTES = 64 * 1024 * 1024
 Payload = Annotated[int, Field(ge=0, le=MOST_BYTES)]
@@ -40,12 +40,22 @@ class ChordWorkload(_Joined):
 
     workload: Literal["chord"]
 
+    @property
+    def steps(self) -> Steps:
+        """The header, and the body."""
+        return (self.size, 1)
+
 
 class NestedWorkload(_Joined):
     """A group in a chain: `buy_milk(volume)`, then `add(volume, i)` for each i, then
     `put_together(bought)`. Celery runs it as a chord."""
 
     workload: Literal["nested"]
+
+    @property
+    def steps(self) -> Steps:
+        """One task before the group, and one behind it."""
+        return (1, self.size, 1)
 
 
 class _OneMessage(_FanOut):
@@ -58,6 +68,11 @@ class _OneMessage(_FanOut):
     def largest_message_bytes(self) -> int:
         """All calls are in it."""
         return self.size * self.payload_bytes
+
+    @property
+    def calls(self) -> int:
+        """All in its one message."""
+        return self.size
 
 
 class MapWorkload(_OneMessage):
@@ -75,6 +90,7 @@ class StarmapWorkload(_OneMessage):
 class ChunksWorkload(_FanOut):
     """`add.chunks(pairs, chunk)`: a group of messages that carry several calls each."""
 
+    joins: ClassVar[bool] = True
     workload: Literal["chunks"]
     size: Size = 100
     """Calls."""
@@ -93,3 +109,13 @@ class ChunksWorkload(_FanOut):
     def largest_message_bytes(self) -> int:
         """A whole chunk."""
         return self.chunk * self.payload_bytes
+
+    @property
+    def steps(self) -> Steps:
+        """The chunks, side by side."""
+        return (-(-self.size // self.chunk),)
+
+    @property
+    def calls(self) -> int:
+        """Of all chunks."""
+        return self.size

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from harness.scenario.files.fields import Duration, NonEmptyItems
 from harness.scenario.models.loads import LoadEntry, ScheduleLoad, or_bare_name
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import Steps, WorkloadBase
 from harness.scenario.workloads.canvas import (
     ChordWorkload,
     ChunksWorkload,
@@ -41,6 +41,7 @@ class AddWorkload(WorkloadBase):
 class GroupWorkload(WorkloadBase):
     """A group of `buy_milk(volume)` and `buy_bread(count)` in turn."""
 
+    joins: ClassVar[bool] = True
     workload: Literal["group"]
     size: Annotated[int, Field(ge=1, le=10_000)] = 2
     volume: int | None = None
@@ -60,6 +61,11 @@ class GroupWorkload(WorkloadBase):
             raise ValueError("payload_bytes replaces volume and count: give one or the other")
         return self
 
+    @property
+    def steps(self) -> Steps:
+        """All side by side."""
+        return (self.size,)
+
 
 class ChainWorkload(WorkloadBase):
     """`fetch_user_name(id)`, then `greeting_user(name)` as often as the length asks for."""
@@ -76,6 +82,11 @@ class ChainWorkload(WorkloadBase):
         if self.payload_bytes and self.id is not None:
             raise ValueError("payload_bytes replaces id: give one or the other")
         return self
+
+    @property
+    def steps(self) -> Steps:
+        """One after the other."""
+        return (1,) * self.length
 
 
 class HeavyTaskWorkload(WorkloadBase):

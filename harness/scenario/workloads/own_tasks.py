@@ -301,6 +301,16 @@ class OwnTaskWorkload(WorkloadBase):
         """Of each part: the mix's own, and above them what the part says."""
         return tuple(part.options.above(self.options) for part in self.parts)
 
+    def told(self) -> dict[str, Any]:
+        """The tasks of the mix, each with the options that hold for it."""
+        options = [each.model_dump() for each in self.message_options]
+        parts = [part.model_dump() for part in self.parts]
+        return {
+            "workload": self.workload,
+            "steps": self.steps,
+            "parts": [one | {"options": its} for one, its in zip(parts, options, strict=True)],
+        }
+
     @property
     def short_name(self) -> str:
         """What cells are called by: the last words of the tasks' names, as far as there is room."""

@@ -1,0 +1,66 @@
+"""The workload and the load of a stored cell as the frozen values that they were written from.
+
+What a kind of workload or load decides is asked of its model, of stored runs as of running ones.
+Records of earlier versions may lack fields, have others, or hold what is refused today.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, TypeVar, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.scenario.files.fields import Frozen
+from harness.scenario.models.loads import Load, LoadBase, kinds
+from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.models import Workload
+
+T = TypeVar("T", bound=Frozen)
+
+
+def _by_name(union: Any, key: str) -> dict[str, Any]:
+    return {get_args(one.model_fields[key].annotation)[0]: one for one in kinds(union)}
+
+
+_WORKLOADS: Mapping[str, type[WorkloadBase]] = _by_name(Workload, "workload")
+_LOADS: Mapping[str, type[LoadBase]] = _by_name(Load, "load")
+
+
+def stored_workload(fields: Mapping[str, Any]) -> WorkloadBase:
+    """`CellRecord.workload`, typed. One of a kind that is not known here has units of one task."""
+    return _typed(_WORKLOADS.get(fields.get("workload", ""), WorkloadBase), without_unset(fields))
+
+
+def without_unset(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a mix once had loads and a measure too, which nobody read."""
+    if not workload.get("mix"):
+        return dict(workload)
+    spent = ("loads", "measure")
+    mix = [{k: v for k, v in part.items() if k not in spent} for part in workload["mix"]]
+    return {**workload, "mix": mix}
+
+
+def stored_load(fields: Mapping[str, Any]) -> LoadBase:
+    """`CellRecord.load`, typed. Nobody watches one of a kind that is not known here."""
+    return _typed(_LOADS.get(fields.get("load", ""), LoadBase), fields)
+
+
+def _typed(model: type[T], fields: Mapping[str, Any]) -> T:
+    """With the fields that the model knows and understands; defaults stand for the others. A number
+    or a word that is refused today is taken as it stands."""
+    known = {name: value for name, value in fields.items() if name in model.model_fields}
+    with suppress(ValidationError):
+        return model.model_validate_json(json.dumps(known))
+    understood = {}
+    for name, value in known.items():
+        field = model.model_fields[name]
+        own_type: Any = Annotated[field.annotation, field]
+        adapter: TypeAdapter[Any] = TypeAdapter(own_type)
+        if not isinstance(value, dict | list):
+            understood[name] = value  # it was measured, whatever the bounds are today
+        with suppress(ValidationError):
+            understood[name] = adapter.validate_json(json.dumps(value))
+    return cast("T", model.model_construct(**understood))
