@@ -32,6 +32,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/harness schema --check
 	$(BIN)/python docs/render_readme.py --check
 	$(BIN)/python docs/render_diagnoses.py --check
+	$(BIN)/python docs/render_figures.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/.ready-dev
@@ -65,11 +66,12 @@ kills: $(VENV)/.ready-dev servers
 soak: $(VENV)/.ready servers
 	$(BIN)/python benchmarks/soak.py
 
-## Rebuild what is generated: JSON Schemas, the README's report and picture, the page of diagnoses.
+## Rebuild what is generated: JSON Schemas, the README's report and picture, the pages of diagnoses and figures.
 docs: $(VENV)/.ready-dev
 	$(BIN)/harness schema --write
 	$(BIN)/python docs/render_readme.py
 	$(BIN)/python docs/render_diagnoses.py
+	$(BIN)/python docs/render_figures.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

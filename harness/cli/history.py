@@ -11,14 +11,8 @@ from harness.cli.options import store_option
 _LONGEST = 365
 """The permutations of a longer series take half a minute."""
 _EPILOG = """\b
-Metrics (--metric):
-  throughput, tasks, publish_rate, worker_cpu, client_cpu, worker_rss, client_rss, saturation
-  broker_cpu, backend_cpu, broker_rss, dollars_per_million, traffic.NAME (redis.commands ...)
-  latency.total.QUANTILE, phase.NAME.QUANTILE, call.publish.QUANTILE, call.store.QUANTILE
-  canvas.NAME.QUANTILE (hop, member_spread, join, fan_out, join_delay)
-  tracking.NAME.QUANTILE (learned_late, started_late)
-  periodic.NAME.QUANTILE (due_to_tick, due_to_sent, sent_to_started, due_to_started)
-  with QUANTILE one of mean, min, p50, p90, p95, p99, p999, max
+Metrics (--metric): harness list metrics names all; of distributions write .p99 or another of
+mean, min, p50, p90, p95, p99, p999, max behind the name: latency.total.p50, canvas.hop.p99.
 
 \b
 Examples:
@@ -31,7 +25,11 @@ Examples:
 @click.command("history", epilog=_EPILOG)
 @click.argument("scenario", metavar="SCENARIO")
 @click.option(
-    "--metric", metavar="METRIC", default="throughput", show_default=True, help="See below."
+    "--metric",
+    metavar="METRIC",
+    default="throughput",
+    show_default=True,
+    help="See below.",
 )
 @click.option(
     "--reference",
@@ -74,12 +72,16 @@ def command(
     """
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.sql import echo, tell_skipped  # noqa: PLC0415
+    from harness.figures.names import renamed  # noqa: PLC0415
     from harness.report.tables.history import Format, render  # noqa: PLC0415
     from harness.results.history.runs import Question, history  # noqa: PLC0415
-    from harness.results.judge.named_metrics import metric_named  # noqa: PLC0415
+    from harness.results.judge.metrics import metric_named  # noqa: PLC0415
     from harness.results.store.catalog import scan  # noqa: PLC0415
 
-    question = Question(_name_of(scenario), metric_named(metric), reference, force, last)
+    asked = metric_named(metric)
+    if renamed(metric):
+        click.echo(f"{metric} is called {asked.name} now", err=True)
+    question = Question(_name_of(scenario), asked, reference, force, last)
     catalog = scan(store)
     tell_skipped(catalog.skipped)
     chosen: Format = form  # type: ignore[assignment] # click.Choice has checked it

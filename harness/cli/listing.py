@@ -12,6 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput, UsageError
+from harness.figures.table import FIGURES
 from harness.results.diagnoses import DIAGNOSES
 from harness.scenario.models.loads import Load, kinds
 from harness.scenario.models.messages import MessageOptions
@@ -97,6 +98,17 @@ def _diagnoses() -> list[Sequence[str]]:
     return [("DIAGNOSIS", "WHAT PROVES IT (MORE IN docs/diagnoses.md)"), *rows]
 
 
+def _metrics() -> list[Sequence[str]]:
+    """What gates and histories can be asked; times take a statistic."""
+    rows: list[Sequence[str]] = [
+        ("METRIC", "UNIT", "BETTER", "WHAT IT IS (MORE IN docs/figures.md)")
+    ]
+    for row in FIGURES:
+        name = f"{row.name}.p99" if row.distribution else row.name
+        rows.append((name, row.unit, row.better, row.what))
+    return rows
+
+
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "configs": _configs,
     "scenarios": _scenarios,
@@ -104,13 +116,17 @@ TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "loads": _loads,
     "backends": _backends,
     "diagnoses": _diagnoses,
+    "metrics": _metrics,
 }
 
 
 @click.command("list", epilog="Example: harness list configs")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
-    """Show configurations, scenarios, workloads, loads, backends, diagnoses; all without TOPIC."""
+    """Show configurations, scenarios, workloads, loads, backends, diagnoses, metrics.
+
+    All of them without TOPIC.
+    """
     chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
     click.echo("\n\n".join(_table(rows()) for rows in chosen))
 

@@ -45,7 +45,7 @@ def _late(table: str) -> bool:
 
 def _column(column: Column) -> str:
     type_ = column.type.partition("(")[0]
-    return f"{column.name:24} {type_:10} {column.meaning}"
+    return f"{column.name:29} {type_:10} {column.meaning}"
 
 
 @click.command("sql", epilog=_epilog())

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.figures.of_units import PHASES
 from harness.probe.recording.ids import parsed
 from harness.results.events.merge import MISSING
-from harness.results.record.distributions import PHASES
 from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S
 from harness.selftest.finding import Finding, within

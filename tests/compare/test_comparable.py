@@ -15,7 +15,7 @@ from harness.results.judge.comparability import unlike_rates
 from harness.results.judge.compare import compare_run
 from harness.results.judge.emulators import with_emulators
 from harness.results.judge.gates import MeasuredRun, evaluate, failed_gates
-from harness.results.judge.named_metrics import metric_named
+from harness.results.judge.metrics import metric_named
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockRecord, RunRecord

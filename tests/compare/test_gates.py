@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, METRICS, UNITS
+from harness.figures.table import FIGURES
+from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
 from harness.scenario.models.gates import GateSyntaxError, Measure, parse_gate
 from tests.scenario.project import Project, make_project
 
@@ -28,6 +29,10 @@ from tests.scenario.project import Project, make_project
         ("throughput >= 10 - 4 - 3 * 2", Measure("throughput", None, 0), ">=", 0.0),
         ("failed < 1% * baseline", Measure("failed", None, 0), "<", 1.0),
         ("p99(latency.total) < baseline + 20ms", Measure("latency.total", "p99", 0), "<", 100.02),
+        ("canvas.hop.p99 < 1s", Measure("canvas.hop", "p99", 0), "<", 1.0),
+        ("max(periodic.due_to_sent) < 1s", Measure("periodic.due_to_sent", "max", 0), "<", 1.0),
+        ("traffic.sqs.requests < 3", Measure("traffic.sqs.requests", None, 0), "<", 3.0),
+        ("client_memory < 1GiB", Measure("client_memory", None, 0), "<", 1024.0**3),
         ("lost < -(-5)", Measure("lost", None, 0), "<", 5.0),
     ],
 )
@@ -48,6 +53,8 @@ def test_gates(text: str, measure: Measure, comparator: str, limit: float) -> No
         ("lost == 0 0", 10, 'expected the end of the gate, not "0"'),
         ("lots == 0", 0, 'unknown metric "lots" (did you mean "lost"?)'),
         ("p99(phase.quee) < 1s", 4, 'unknown metric "phase.quee" (did you mean "phase.queue"?)'),
+        ("worker_rss < 1GiB", 0, '"worker_rss" is called worker_memory'),
+        ("qqqq < 1", 0, 'unknown metric "qqqq"; harness list metrics names all there are'),
         ("p98(latency.total) < 1s", 0, 'unknown function "p98" (did you mean "p99"?)'),
         ("p99 < 1s", 0, "p99 asks for a metric: p99(latency.total)"),
         ("p99() < 1s", 4, 'expected a metric in p99(...), not ")"'),
@@ -93,7 +100,18 @@ def _column(text: str) -> int | None:
 
 
 WORDS = st.sampled_from(
-    [*METRICS, *FUNCTIONS, *COMPARATORS, *UNITS, *"+-*/() ", "baseline", "0", "1e300", "0.5", "é"]
+    [
+        *(row.name for row in FIGURES),
+        *FUNCTIONS,
+        *COMPARATORS,
+        *UNITS,
+        *"+-*/() ",
+        "baseline",
+        "0",
+        "1e300",
+        "0.5",
+        "é",
+    ]
 )
 
 
@@ -106,7 +124,7 @@ def test_any_text_is_a_gate_or_a_complaint_within_it(text: str) -> None:
 
 
 @given(
-    st.sampled_from([name for name, metric in METRICS.items() if metric.distribution]),
+    st.sampled_from([row.name for row in FIGURES if row.distribution]),
     st.sampled_from(FUNCTIONS),
     st.sampled_from(list(COMPARATORS)),
     st.integers(0, 10**6),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.results.history.runs import History, Question, history
-from harness.results.judge.named_metrics import metric_named
+from harness.results.judge.metrics import metric_named
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.catalog import scan
 from harness.results.store.run_folders import RunFolder

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UsageError
 from harness.results.history.baselines import set_baseline
 from harness.results.history.runs import Question, history
-from harness.results.judge.named_metrics import metric_named
+from harness.results.judge.metrics import metric_named
 from harness.results.record.distributions import Outcomes
 from harness.results.store.catalog import scan
 from harness.results.store.run_folders import RunFolder
@@ -257,7 +257,7 @@ def test_runs_of_ab_are_pointed_at(tmp_path: Path) -> None:
             'no run of "nightli" .*did you mean "nightly".*there are: nightly',
         ),
         ({"reference": "rabbit"}, "2 runs, the newest 2026.*000001: no configuration .*rabbit"),
-        ({"metric": "publish_rate"}, f"{PLAIN} has no complete block with a figure"),
+        ({"metric": "throughput.publish"}, f"{PLAIN} has no complete block with a figure"),
         ({"reference": "main"}, "main is a baseline, which was measured in another session"),
     ],
 )
@@ -275,9 +275,15 @@ def test_an_empty_store(tmp_path: Path) -> None:
         scan(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "thruput", "latency.total", "latency.total.p98", "phase.x.p50"]
-)
-def test_unknown_metrics(name: str) -> None:
-    with pytest.raises(UsageError, match=r"no metric .*there are: .*throughput"):
-        metric_named(name)
+def test_counts_are_added_up_and_have_no_ratio(tmp_path: Path) -> None:
+    """Zero is a value of theirs, and the runs' own reference is none for them."""
+    folder = store(tmp_path / "store", [paired_run(night, 1.0) for night in range(2)])
+    found = asked(folder, [], metric="lost")
+    assert found.reference is None
+    assert [point.value for series in found.series for point in series.points] == [0.0] * 4
+    units = asked(folder, [], metric="units")
+    assert {series.points[0].value for series in units.series} == {
+        float(sum(block.units for block in cell.blocks)) for cell in paired_run(0, 1.0).cells
+    }
+    with pytest.raises(UsageError, match="lost is a count"):
+        asked(folder, [], metric="lost", reference="redis")

@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from harness.results.record.distributions import PHASES, Distribution, LossReasons, Outcomes
+from harness.figures.of_units import PHASES
+from harness.results.record.distributions import Distribution, LossReasons, Outcomes
 from harness.results.record.environment import Environment, Server
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import (

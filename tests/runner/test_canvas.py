@@ -8,7 +8,7 @@ import io
 import duckdb
 import pytest
 
-from harness.results.record.distributions import PHASES
+from harness.figures.of_units import PHASES
 from tests.runner.running import Ended, Site, outcomes_of
 
 THREADS = {"pool": "threads", "concurrency": 2}

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.results.record.distributions import PHASES, Distribution
+from harness.figures.of_units import PHASES
+from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord
 from tests.runner.running import ROOT, Ended, Site, make_site, outcomes_of
 

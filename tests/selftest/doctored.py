@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.figures.of_units import PHASES
 from harness.probe.recording.ids import namer, new_tag
-from harness.results.record.distributions import PHASES, Outcomes
+from harness.results.record.distributions import Outcomes
 from harness.selftest.inside import Stall
 from harness.selftest.samples import Taken
 from harness.selftest.stall import Stalls

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.figures.of_units import PHASES
 from harness.report.charts.chart import (
     FAINT_IF_EMULATED,
     Chart,
@@ -20,7 +21,6 @@ from harness.report.charts.chart import (
 from harness.report.charts.groups import Group, groups
 from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
 from harness.report.view.cells import CellView
-from harness.results.record.distributions import PHASES
 from harness.units import format_duration
 
 _MOST_ROWS = 30

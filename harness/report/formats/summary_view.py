@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from rich.text import Text
 
+from harness.figures.of_units import PHASES
 from harness.report.formats.as_text import FLAG, console_for, draw, written
 from harness.report.formats.plots import bars, histogram, key_of, shares_bar
 from harness.report.tables.main import Table
@@ -25,7 +26,6 @@ from harness.report.view.content import Content, content_of
 from harness.report.words.look import Look
 from harness.report.words.wording import outcome_words
 from harness.results.judge.emulators import labelled
-from harness.results.record.distributions import PHASES
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks, total_latencies_ns
 from harness.results.samples.stored_timeline import stored_timeline

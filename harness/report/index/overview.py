@@ -14,7 +14,7 @@ from urllib.parse import quote
 from harness.errors import RecordError, UsageError
 from harness.report.tables.verdicts import gate_counts, verdict_counts
 from harness.report.view.cells import CellView, Spread, counts_of, view_of
-from harness.report.words.wording import outcome_words
+from harness.report.words.wording import outcome_words, quantity_words
 from harness.results.history.runs import History, Question, history
 from harness.results.history.series import Point, Series
 from harness.results.judge.circumstances import facts_of, project_of
@@ -22,7 +22,6 @@ from harness.results.judge.emulators import cell_label, labelled
 from harness.results.judge.gates import failed_gates
 from harness.results.judge.identity import series_key
 from harness.results.judge.metrics import COMPARED, Metric
-from harness.results.judge.named_metrics import unit_of
 from harness.results.record.run import CellRecord, RunRecord
 from harness.results.store.catalog import Catalog, StoredRun
 from harness.results.store.liveness import is_being_written
@@ -289,24 +288,29 @@ def _line(metric: Metric, series: Series | None) -> Line | None:
         return None
     points = series.points
     befores: list[Point | None] = [None, *points[:-1]]
-    unit = "ratio" if series.reference is not None else unit_of(metric)
+    ratio = series.reference is not None
+
+    def words(value: float) -> str:
+        return _shown(value, metric, ratio=ratio)
+
     dots = tuple(
         Dot(
             value=point.value,
-            words=printable(_dot_words(point, unit)),
+            words=printable(_dot_words(point, words(point.value))),
             sound=point.sound,
             breaks=printable(_changed(before, point)),
         )
         for before, point in zip(befores, points, strict=True)
     )
     low, high = min(series.values), max(series.values)
-    span = f"{_shown(low, unit)} to {_shown(high, unit)}" if len(points) > 1 else ""
-    return Line(metric.name, unit, dots, _shown(points[-1].value, unit), span)
+    span = f"{words(low)} to {words(high)}" if len(points) > 1 else ""
+    unit = "ratio" if ratio else metric.unit
+    return Line(metric.name, unit, dots, words(points[-1].value), span)
 
 
-def _dot_words(point: Point, unit: str) -> str:
+def _dot_words(point: Point, value: str) -> str:
     marks = f" ({listed(point.marks)})" if point.marks else ""
-    return f"{point.run.started_at[:16].replace('T', ' ')}: {_shown(point.value, unit)}{marks}"
+    return f"{point.run.started_at[:16].replace('T', ' ')}: {value}{marks}"
 
 
 def _changed(before: Point | None, point: Point) -> str:
@@ -323,9 +327,9 @@ def _changed(before: Point | None, point: Point) -> str:
     return listed(f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}" for name in names)
 
 
-def _shown(value: float, unit: str) -> str:
-    if unit == "ratio":
+def _shown(value: float, metric: Metric, *, ratio: bool) -> str:
+    if ratio:
         return f"{value:.3f}"
-    if unit in ("s", "ms/task"):
-        return format_duration(value / 1e3 if unit == "ms/task" else value)
-    return f"{format_number(value)}/s"
+    figure = metric.asked.figure
+    per_second = "/s" if figure.kind == "rate" else ""
+    return f"{quantity_words(figure, value)}{per_second}"

@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
+from harness.report.words.wording import quantity_words
 from harness.results.history.runs import History
 from harness.results.history.series import Nomination, Point, Series
 from harness.results.judge.circumstances import project_of
 from harness.results.judge.emulators import labelled
-from harness.results.judge.named_metrics import unit_of
 from harness.scenario.files.wording import listed, printable
-from harness.units import format_bytes, format_duration, format_number
 
 Format = Literal["text", "json", "csv"]
 FORMATS: tuple[Format, ...] = ("text", "json", "csv")
@@ -62,17 +61,23 @@ def _head(history: History, look: Look) -> list[str]:
         lines = [
             f"{title}, ratio to {history.reference} in the same run (above 1 is better)",
         ]
+    elif metric.counted:
+        lines = [
+            f"{title}, {metric.unit} ({better} is better)",
+            "Added up over a cell's blocks. No change is looked for in such counts.",
+        ]
     else:
         lines = [
-            f"{title}, {unit_of(metric)} ({better} is better)",
+            f"{title}, {metric.unit} ({better} is better)",
             "Absolute values: they move with the machine, and so do their changes. "
             + _advice(history),
         ]
     if history.question.force:
         lines.append("Unlike machines are thrown together (--force).")
-    lines.append(
-        f"Changes are nominated by {history.method}, and declared by a paired re-run only."
-    )
+    if history.method:
+        lines.append(
+            f"Changes are nominated by {history.method}, and declared by a paired re-run only."
+        )
     return [_folded(line, look, "") for line in lines]
 
 
@@ -167,12 +172,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 def _value(history: History, value: float) -> str:
     if history.reference is not None:
         return f"{value:.3f}"
-    unit = unit_of(history.question.metric)
-    if unit == "bytes":
-        return format_bytes(value)
-    if unit in ("s", "ms/task"):
-        return format_duration(value / 1e3 if unit == "ms/task" else value)
-    return format_number(value)
+    return quantity_words(history.question.metric.asked.figure, value)
 
 
 def _nomination(history: History, found: Nomination, look: Look) -> Iterator[str]:
@@ -223,7 +223,7 @@ def as_dict(history: History) -> dict[str, Any]:
     return {
         "scenario": history.question.scenario,
         "metric": metric.name,
-        "unit": None if history.reference is not None else unit_of(metric),
+        "unit": None if history.reference is not None else metric.unit,
         "values": _kind(history),
         "higher_is_better": history.reference is not None or metric.more_is_better,
         "reference": history.reference,
@@ -298,7 +298,7 @@ def _point_row(history: History, series: Series, point: Point) -> Mapping[str, o
         "scenario": history.question.scenario,
         "metric": history.question.metric.name,
         "values": _kind(history),
-        "unit": None if history.reference is not None else unit_of(history.question.metric),
+        "unit": None if history.reference is not None else history.question.metric.unit,
         "reference": series.reference,
         "cell": labelled(series.cell, emulated=series.emulated),
         "machine": series.machine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.figures.figure import Kind
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.results.judge.compare import SHOWN_ONLY
@@ -12,7 +13,6 @@ from harness.results.judge.gates import failed_gates
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.results.record.run import RunRecord
 from harness.scenario.files.wording import printable
-from harness.scenario.models.gate_words import Kind
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.units import format_bytes, format_duration, format_number
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.figures.of_units import PHASES
 from harness.results.judge.identity import places_of
-from harness.results.record.distributions import PHASES, Distribution, LossReasons
+from harness.results.record.distributions import Distribution, LossReasons
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled import PooledCell, measured_blocks
 

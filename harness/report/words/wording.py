@@ -5,6 +5,7 @@ A record stores what is so; what it means, and why, is said here, and of warning
 
 from __future__ import annotations
 
+from harness.figures.figure import Figure
 from harness.report.view.cells import Counts, RunView
 from harness.report.words.warnings import capacity_words, counted, warning_detail
 from harness.results.costs.capacity import SaturationRange
@@ -13,7 +14,7 @@ from harness.results.record.environment import Server
 from harness.results.record.loads import Saturation
 from harness.results.record.run import RunRecord
 from harness.scenario.files.wording import printable
-from harness.units import format_number
+from harness.units import format_bytes, format_duration, format_number
 
 _OVERLOADS = 3
 """Cells that the sentence names; the warnings name all."""
@@ -34,6 +35,15 @@ STOPPED_BY = {
     "interrupt": "an interrupt, so the search is not done",
 }
 """What stopped a search for saturation. A comma is where a narrow table may break it."""
+
+
+def quantity_words(figure: Figure, value: float) -> str:
+    """A figure's value, in the unit of its row, with a unit that suits its size."""
+    if figure.kind == "size":
+        return format_bytes(value)
+    if figure.kind == "duration":
+        return format_duration(figure.in_base_units(value))
+    return f"{value:,.10g}" if figure.kind == "count" else format_number(value)
 
 
 def stopped_words(found: Saturation) -> str:

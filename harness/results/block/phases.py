@@ -27,8 +27,8 @@ from itertools import islice, pairwise
 import numpy as np
 import numpy.typing as npt
 
+from harness.figures.of_units import PHASES
 from harness.results.events.merge import MISSING, Merged, Times
-from harness.results.record.distributions import PHASES
 from harness.scenario.workloads.base import Steps
 
 

@@ -94,7 +94,10 @@ def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> H
     if not runs:
         raise UsageError(_no_run(catalog, question.scenario))
     collection = _Collection(question, question.reference, _baselines(catalog))
-    if question.reference is None:
+    if question.metric.counted:
+        nominate = False  # a change is a ratio, and zero has none
+        _refuse_reference(question)
+    elif question.reference is None:
         collection.reference = _own_reference(runs[-1].record, collection)
     for run in runs:
         _collect(run, collection)
@@ -109,6 +112,13 @@ def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> H
         left_out=(*collection.left_out, *_beside(catalog, question.scenario)),
         method=METHOD if nominate else "",
     )
+
+
+def _refuse_reference(question: Question) -> None:
+    if question.reference is not None:
+        raise UsageError(
+            f"{question.metric.name} is a count, of which no ratio to a reference is made"
+        )
 
 
 def _no_value(collection: _Collection) -> str:
@@ -220,7 +230,8 @@ def _collect(run: StoredRun, collection: _Collection) -> None:
 def _point(
     record: RunRecord, base: CellRecord | None, cell: CellRecord, metric: Metric
 ) -> Point | None:
-    """Median over the blocks, or the geometric mean of the ratios of pairs of blocks."""
+    """Median over the blocks, their sum of a count, or the geometric mean of the ratios of pairs of
+    blocks."""
     blocks = _figures(cell, metric)
     used = [block for block, _ in blocks.values()]
     values = [figure for _, figure in blocks.values()]
@@ -236,7 +247,9 @@ def _point(
     if not values:
         return None
     value = statistics.median(values) if base is None else statistics.geometric_mean(values)
-    if not 0 < value < math.inf:  # figures so far apart that their ratio is no number
+    if metric.counted:
+        value = math.fsum(values)
+    elif not 0 < value < math.inf:  # figures so far apart that their ratio is no number
         return None
     sound = all(block.sound for block in used)
     marks = {
@@ -258,11 +271,13 @@ def _point(
 
 
 def _figures(cell: CellRecord, metric: Metric) -> dict[int, tuple[BlockRecord, float]]:
-    """Repetition -> complete block and its figure, where it has a positive one."""
+    """Repetition -> complete block and its figure, where it has a positive one; of counts any."""
     found = {}
     for block in cell.blocks:
         figure = metric.figure(block)
-        if block.status == "complete" and figure is not None and 0 < figure < math.inf:
+        if block.status != "complete" or figure is None:
+            continue
+        if metric.counted or 0 < figure < math.inf:
             found[block.repetition] = (block, float(figure))
     return found
 

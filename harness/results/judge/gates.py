@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.figures.figure import Figure
+from harness.figures.names import Asked
 from harness.results.costs.capacity import saturation_range
 from harness.results.judge.comparability import unlike_rates
 from harness.results.judge.emulators import NOT_JUDGED, marked_gate
 from harness.results.judge.identity import matched
-from harness.results.judge.named_metrics import metric_named
+from harness.results.judge.metrics import Metric
 from harness.results.judge.unlike import environment_differences
 from harness.results.record.comparison import GateResult
+from harness.results.record.computed import RECOVERIES, recovered_faults
+from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled import measured_blocks, pooled_distribution
-from harness.results.samples.spreads import spread_of
 from harness.scenario.models.gates import Gate, Measure, parse_gate
 from harness.units import format_number
 
@@ -160,18 +163,17 @@ class _Evaluation:
             value = _measured(gate.measure, same, self.baseline.folder)
         except _NoValue as error:
             raise _NoValue(f"in the baseline: {error}") from error
-        self._compare(gate.measure.metric, same, cell)
+        self._compare(gate.measure.figure, same, cell)
         return value
 
-    def _compare(self, metric: str, base: CellRecord, cell: CellRecord) -> None:
+    def _compare(self, figure: Figure, base: CellRecord, cell: CellRecord) -> None:
         """Raises _NotComparable for figures of an emulator, and costs per task at other rates."""
         if base.emulated or cell.emulated:
             raise _NotComparable(NOT_JUDGED)
-        if metric in _COSTS:
-            cost = metric_named(metric)
-            reason = unlike_rates(cost, measured_blocks(base), measured_blocks(cell))
-            if reason:
-                raise _NotComparable(reason)
+        metric = Metric(Asked(figure))
+        reason = unlike_rates(metric, measured_blocks(base), measured_blocks(cell))
+        if reason:
+            raise _NotComparable(reason)
 
 
 def _limit(gate: Gate, baseline: float | None) -> float:
@@ -195,32 +197,37 @@ def _snapped(value: float, limit: float) -> float:
 
 def _measured(measure: Measure, cell: CellRecord, folder: Path) -> float:
     """The value of the left side in one cell, over all its blocks. Raises _NoValue."""
-    if measure.metric in _COUNTS:
-        if not cell.blocks:
-            raise _NoValue("no block was measured")
-        return float(sum(_COUNTS[measure.metric](block) for block in cell.blocks))
+    figure = measure.figure
+    if figure.summed:
+        return _summed(figure, cell)
     blocks = measured_blocks(cell)
     if not blocks:
         raise _NoValue("no block was measured")
-    if measure.metric in _RECOVERIES:
-        return max(_recoveries_s(measure.metric, blocks))
+    if figure.name in RECOVERIES:
+        return max(_recoveries(figure.name, blocks))
     if measure.function is not None:
-        return _of_samples(measure.metric, measure.function, blocks, folder)
-    figures = [
-        figure for block in blocks if (figure := _FIGURES[measure.metric](block)) is not None
-    ]
-    if not figures:
-        raise _NoValue(f"this cell has no {measure.metric}")
-    return _known(statistics.median(figures))
+        return _of_samples(figure, measure.function, blocks, folder)
+    values = [value for block in blocks if (value := value_of(block, figure)) is not None]
+    if not values:
+        raise _NoValue(f"this cell has no {figure.name}")
+    return _known(statistics.median(map(figure.in_base_units, values)))
 
 
-def _recoveries_s(metric: str, blocks: Sequence[BlockRecord]) -> list[float]:
+def _summed(figure: Figure, cell: CellRecord) -> float:
+    """Over all blocks, failed ones included. What can only go wrong has not where it is not."""
+    if not cell.blocks:
+        raise _NoValue("no block was measured")
+    values = [value_of(block, figure) for block in cell.blocks]
+    if figure.better == "more" and all(value is None for value in values):
+        raise _NoValue(f"this cell has no {figure.name}")
+    return float(sum(value or 0 for value in values))
+
+
+def _recoveries(name: str, blocks: Sequence[BlockRecord]) -> list[float]:
     """Of every fault that was done. Raises _Never for one that nothing recovered from."""
     found = []
-    for fault in [fault for block in blocks for fault in block.faults]:
-        value = getattr(fault, _RECOVERIES[metric])
-        if fault.begin_at_s is None or (metric == "recovery.p99" and fault.disturbed is None):
-            continue
+    for fault in [fault for block in blocks for fault in recovered_faults(block, name)]:
+        value = getattr(fault, RECOVERIES[name])
         if value is None:
             raise _Never(f"not while it was watched, for {fault.watched_s:.3g} s")
         found.append(value)
@@ -229,11 +236,14 @@ def _recoveries_s(metric: str, blocks: Sequence[BlockRecord]) -> list[float]:
     return found
 
 
-def _of_samples(metric: str, function: str, blocks: Sequence[BlockRecord], folder: Path) -> float:
-    """Of the samples of all blocks together: a mean of percentiles is no percentile."""
-    found = [one for block in blocks if (one := spread_of(block, metric)) and one.count]
+def _of_samples(
+    figure: Figure, function: str, blocks: Sequence[BlockRecord], folder: Path
+) -> float:
+    """Of the samples of all blocks together: a mean of percentiles is no percentile. Where no
+    samples are kept it is the median of the blocks, as of every figure that a block has one of."""
+    found = [one for block in blocks if (one := distribution_of(block, figure)) and one.count]
     if not found:
-        raise _NoValue(f"this cell has no samples of {metric}")
+        raise _NoValue(f"this cell has no samples of {figure.name}")
     if len(found) == 1:
         return _known(getattr(found[0], function))
     if function == "mean":
@@ -241,8 +251,10 @@ def _of_samples(metric: str, function: str, blocks: Sequence[BlockRecord], folde
         return weighted / sum(one.count for one in found)
     if function in ("min", "max"):
         return (min if function == "min" else max)(_known(getattr(one, function)) for one in found)
+    if figure.samples is None:
+        return statistics.median(_known(getattr(one, function)) for one in found)
     count = sum(one.count for one in found)
-    pooled = pooled_distribution(metric, folder, blocks, count)
+    pooled = pooled_distribution(figure.samples, folder, blocks, count)
     if pooled is None:
         raise _NoValue(
             "raw samples of some blocks are missing, or not as many as the record says, and "
@@ -257,44 +269,3 @@ def _known(value: float | None) -> float:
     if not math.isfinite(value):
         raise _NoValue("the record's figure is no number")
     return value
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1e3
-
-
-_COUNTS: Mapping[str, Callable[[BlockRecord], int]] = {
-    "units": lambda block: block.units,
-    "ok": lambda block: block.completed,
-    "lost": lambda block: block.outcomes.lost,
-    "wrong": lambda block: block.outcomes.wrong,
-    "failed": lambda block: block.outcomes.failed - block.failed_as_meant,
-    "timed_out": lambda block: block.outcomes.timed_out,
-    "duplicated": lambda block: block.duplicated,
-    "unsent": lambda block: block.unsent,
-    "missed": lambda block: 0 if block.periodic is None else block.periodic.missed,
-    "doubled": lambda block: 0 if block.periodic is None else block.periodic.doubled,
-}
-"""Added up over all blocks, failed ones included. Units that failed as meant count as `ok`."""
-
-_FIGURES: Mapping[str, Callable[[BlockRecord], float | None]] = {
-    "throughput": lambda block: block.throughput_per_s,
-    "throughput.tasks": lambda block: block.tasks_per_s,
-    "throughput.publish": lambda block: block.publish_rate_per_s,
-    "throughput.sent": lambda block: block.sent_per_s,
-    "saturation": lambda block: None if block.saturation is None else block.saturation.rate_per_s,
-    "worker_cpu": lambda block: _seconds(block.worker_cpu_ms_per_task),
-    "client_cpu": lambda block: _seconds(block.client_cpu_ms_per_task),
-    "broker_cpu": lambda block: _seconds(block.broker_cpu_ms_per_task),
-    "backend_cpu": lambda block: _seconds(block.backend_cpu_ms_per_task),
-    "worker_memory": lambda block: block.worker_peak_rss_bytes,
-    "broker_memory": lambda block: block.broker_peak_rss_bytes,
-    "dollars_per_million": lambda block: block.dollars_per_million_tasks,
-}
-"""One figure per block; of several blocks the median."""
-
-_COSTS = ("worker_cpu", "client_cpu", "broker_cpu", "backend_cpu", "dollars_per_million")
-"""Costs of one task, which depend on the rate: against a baseline they need like rates."""
-
-_RECOVERIES = {"recovery.first": "first_back_s", "recovery.p99": "p99_back_s"}
-"""Fields of a fault's record; the longest of all faults counts."""

@@ -1,63 +1,99 @@
-"""The figures of a block that are compared between cells."""
+"""The figures of a block that are compared between cells, and over time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.errors import UsageError
+from harness.figures.figure import STATISTICS, Unit
+from harness.figures.names import (
+    Asked,
+    asked,
+    distribution_names,
+    plain_names,
+    renamed,
+)
+from harness.results.record.figures import asked_of
 from harness.results.record.run import BlockRecord, CellRecord
+from harness.scenario.files.wording import did_you_mean, shown
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure per block."""
+    """One number per block: a plain figure, or a statistic of a distribution."""
 
-    name: str
-    figure: Callable[[BlockRecord], float | None]
-    more_is_better: bool
+    asked: Asked
     judged: bool = True
     """False: shown, but no verdict rests on it."""
-    needs_watching: bool = False
-    """Says nothing in a backlog, where latency is the place in the queue."""
-    per_task: bool = False
-    """A cost of one task, which depends on the rate: see `comparability`."""
 
-    only_load: str = ""
-    """The only load whose blocks have it."""
+    @property
+    def name(self) -> str:
+        """As users write it: `worker_cpu`, `latency.total.p50`."""
+        return self.asked.name
+
+    @property
+    def unit(self) -> Unit:
+        """Of its values."""
+        return self.asked.figure.unit
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a higher value is."""
+        return self.asked.figure.better == "more"
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is added up over the blocks of a cell: no ratio, and zero is a value."""
+        return self.asked.figure.summed
+
+    @property
+    def per_task(self) -> bool:
+        """Whether it is a cost of one task, which depends on the rate: see `comparability`."""
+        return self.asked.figure.per_task
+
+    @property
+    def only_load(self) -> str:
+        """The only load whose blocks have it; empty where all do."""
+        return self.asked.figure.only_load
+
+    def figure(self, block: BlockRecord) -> float | None:
+        """Its value in a block; None where it has none."""
+        return asked_of(block, self.asked)
 
     def applies(self, cell: CellRecord) -> bool:
         """Whether the figure means something in this cell."""
         if self.only_load and cell.load.get("load") != self.only_load:
             return False
-        return not (self.needs_watching and cell.load.get("load") == "backlog")
+        return not (self.asked.figure.needs_watching and cell.load.get("load") == "backlog")
 
 
-def _saturation(block: BlockRecord) -> float | None:
-    return None if block.saturation is None else block.saturation.rate_per_s
+def metric_named(name: str) -> Metric:
+    """What a name stands for; one of older versions for the figure that it has become. UsageError
+    for an unknown name."""
+    found = asked(renamed(name) or name)
+    if found is None:
+        several = (f"{one}.{q}" for one in distribution_names() for q in STATISTICS)
+        every = [*plain_names(), *several]
+        guess = did_you_mean(name, every) or "; harness list metrics names all there are"
+        raise UsageError(f"no metric {shown(name)}{guess}")
+    figure = found.figure
+    if figure.distribution and not found.statistic:
+        raise UsageError(f"{name} is a distribution: ask for {name}.p99, or for {name}.mean")
+    return Metric(found)
+
+
+def _compared(name: str, *, judged: bool = True) -> Metric:
+    found = asked(name)
+    assert found is not None  # noqa: S101 - a row of the table
+    return Metric(found, judged)
 
 
 COMPARED = (
-    Metric("saturation", _saturation, more_is_better=True, only_load="saturate"),
-    Metric("throughput", lambda block: block.throughput_per_s, more_is_better=True),
-    Metric(
-        "latency.total.p50",
-        lambda block: block.latency_s.p50,
-        more_is_better=False,
-        needs_watching=True,
-    ),
+    _compared("saturation"),
+    _compared("throughput"),
+    _compared("latency.total.p50"),
     # The tail of one block is a handful of samples: its ratio is shown, a gate may judge it.
-    Metric(
-        "latency.total.p99",
-        lambda block: block.latency_s.p99,
-        more_is_better=False,
-        judged=False,
-        needs_watching=True,
-    ),
-    Metric(
-        "worker_cpu",
-        lambda block: block.worker_cpu_ms_per_task,
-        more_is_better=False,
-        per_task=True,
-    ),
+    _compared("latency.total.p99", judged=False),
+    _compared("worker_cpu"),
 )
 """In the order of reports. CPU per task moves far less under a noisy neighbour than the rest."""

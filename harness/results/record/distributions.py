@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from harness.results.record.stored import Stored
 
-PHASES = ("schedule", "queue", "dispatch", "retry", "run", "result")
-"""The phases of a unit, in order. They add up to its total latency. Blocks of older versions have
-no `retry`: it was part of `run`."""
-
 
 class Distribution(Stored):
     """A distribution of raw samples in seconds; percentiles by nearest rank.

@@ -211,6 +211,11 @@ class BlockRecord(Stored):
         return self.outcomes.ok + self.failed_as_meant
 
     @property
+    def failed_unmeant(self) -> int:
+        """Units that failed though they were not meant to."""
+        return self.outcomes.failed - self.failed_as_meant
+
+    @property
     def sound(self) -> bool:
         """Whether every unit ended as it was meant to, once."""
         return self.completed == self.outcomes.total and self.duplicated == 0

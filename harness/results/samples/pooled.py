@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.record.distributions import PHASES, Distribution
+from harness.figures.figure import Samples
+from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled_messages import pooled_lateness, pooled_priorities
 from harness.stats.percentiles import describe
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
 
 COMPLETED = "(outcome = 'ok' OR as_meant) AND"
 """SQL: units that ended as they were meant to."""
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Where the raw samples behind a distribution of a block's record are."""
-
-    file: str
-    nanoseconds: str
-    """SQL over the file's columns; NULL where there is no sample."""
-    completed_only: bool = True
-
-
-_SAMPLES = {
-    "latency.total": _Samples("units", "total_ns"),
-    **{f"phase.{name}": _Samples("units", f"{name}_ns") for name in PHASES},
-    "call.publish": _Samples("units", "published_ns - publish_ns", completed_only=False),
-    "call.store": _Samples("tasks", "stored_ns - storing_ns", completed_only=False),
-}
 
 
 @dataclass(frozen=True)
@@ -86,15 +69,14 @@ def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
 
 
 def pooled_distribution(
-    metric: str, folder: Path, blocks: Sequence[BlockRecord], count: int
+    samples: Samples, folder: Path, blocks: Sequence[BlockRecord], count: int
 ) -> Distribution | None:
-    """The samples of `latency.total`, `phase.*` or `call.*` of several blocks together.
+    """A figure's samples of several blocks together.
 
     None if some are missing, cannot be read, or are not `count` as the record says.
     """
     import duckdb  # noqa: PLC0415 - see `pooled`
 
-    samples = _SAMPLES[metric]
     paths = sample_files(folder, blocks, samples.file)
     if paths is None:
         return None

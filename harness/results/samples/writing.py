@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.figures.of_units import PHASES
 from harness.results.block.ledger import Final, Ledger, Stage
 from harness.results.block.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.block.periodic import Fires
@@ -19,7 +20,6 @@ from harness.results.block.phases import Phases
 from harness.results.block.timeline import Timeline
 from harness.results.events.merge import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.events.mix import Mix
-from harness.results.record.distributions import PHASES
 
 UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"

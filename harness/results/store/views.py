@@ -10,10 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.figures.figure import Figure
+from harness.figures.of_units import PHASES
+from harness.figures.table import FIGURES
 from harness.results.judge.circumstances import project_of
 from harness.results.judge.identity import series_key
-from harness.results.record.distributions import PHASES, Distribution
+from harness.results.record.distributions import Distribution
 from harness.results.record.environment import Server
+from harness.results.record.figures import distribution_of, many_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.catalog import StoredRun
 from harness.scenario.plan.value_words import digest
@@ -35,12 +39,12 @@ _DISTRIBUTION = "STRUCT({})".format(
     )
 )
 _PACKAGES = "MAP(VARCHAR, VARCHAR)"
-_CALLS = ("publish_call", "store_call")
-_LEDGER = ("ok", "failed", "wrong", "lost", "timed_out")
 
 
-def _spread(name: str, meaning: str) -> Column:
-    return Column(f"{name}_s", _DISTRIBUTION, meaning)
+def _type(figure: Figure) -> str:
+    whole = figure.kind == "count" or figure.unit == "bytes"
+    one = _DISTRIBUTION if figure.distribution else "BIGINT" if whole else "DOUBLE"
+    return f"MAP(VARCHAR, {one})" if figure.many else one
 
 
 RUNS = (
@@ -92,47 +96,15 @@ BLOCKS = (
     Column("status", "VARCHAR", "complete, partial or failed"),
     Column("error", "VARCHAR", ""),
     Column("started_at", "TIMESTAMP", "UTC"),
-    Column("window_s", "DOUBLE", "length of the measurement"),
-    Column("units", "BIGINT", "published"),
-    Column("tasks", "BIGINT", "of which they consist"),
-    Column("throughput_per_s", "DOUBLE", "completed units"),
-    Column("tasks_per_s", "DOUBLE", ""),
-    Column("publish_rate_per_s", "DOUBLE", "of a backlog"),
     Column("latency_basis", "VARCHAR", "total latency ends when seen, or finished (backlog)"),
-    _spread("latency", "of a unit: latency_s.p99, latency_s.count ..."),
-    *(_spread(name, "phase of a unit") for name in PHASES),
-    *(_spread(name, "beside the phases, not part of their sum") for name in _CALLS),
-    _spread("hop", "of a chain"),
-    _spread("member_spread", "of a group"),
-    _spread("join", "of a group"),
-    *(Column(name, "BIGINT", "units with this outcome") for name in _LEDGER),
-    Column("failed_as_meant", "BIGINT", "of failed"),
-    Column("duplicated", "BIGINT", "executions beyond a task's first"),
+    Column("ok", "BIGINT", "units with this outcome"),
+    Column("failed", "BIGINT", "units with this outcome, those that were meant to among them"),
     Column("sound", "BOOLEAN", "every unit ended as it was meant to, once"),
-    Column("worker_cpu_ms_per_task", "DOUBLE", ""),
-    Column("client_cpu_ms_per_task", "DOUBLE", ""),
-    Column("worker_peak_rss_bytes", "BIGINT", ""),
-    Column("client_peak_rss_bytes", "BIGINT", ""),
-    Column("broker_cpu_ms_per_task", "DOUBLE", "of a server that the harness started"),
-    Column("backend_cpu_ms_per_task", "DOUBLE", "the same, where it is another server"),
-    Column("broker_peak_rss_bytes", "BIGINT", ""),
-    Column("backend_peak_rss_bytes", "BIGINT", ""),
-    Column("dollars_per_million_tasks", "DOUBLE", "of requests to SQS"),
-    Column("warnings", "VARCHAR[]", "codes"),
-    Column("planned_per_s", "DOUBLE", "units due, of an open loop"),
-    Column("sent_per_s", "DOUBLE", "of them, those sent in time"),
-    Column("unsent", "BIGINT", "due, and never sent"),
     Column("client_limited", "BOOLEAN", "the client was too slow for the load"),
-    Column("saturation_per_s", "DOUBLE", "the highest rate that kept its limits"),
-    _spread("fan_out", "into a group in a chain"),
-    _spread("join_delay", "of a chord, last header task stored to body started"),
-    Column("calls_per_task", "DOUBLE", "above 1 for map, starmap, chunks"),
-    _spread("learned_late", "of a caller that tracks its task, after the store call began"),
-    _spread("started_late", "the same of the state STARTED"),
-    Column("looks_per_unit", "DOUBLE", "how often a caller asked for the state"),
-    Column("started_seen", "BIGINT", "units whose caller saw STARTED"),
-    Column("unlock_looks_per_unit", "DOUBLE", "of chord_unlock, where a backend does not count"),
+    Column("warnings", "VARCHAR[]", "codes"),
+    *(Column(figure.sql_column, _type(figure), figure.what) for figure in FIGURES),
 )
+"""Facts, and then every figure of the table."""
 _SAMPLE = (
     Column("run_id", "VARCHAR", ""),
     Column("block", "INTEGER", "join ... using (run_id, block)"),
@@ -221,12 +193,20 @@ def block_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
     for index, cell in enumerate(run.record.cells):
         for block in cell.blocks:
             yield {
-                **_figures(block),
+                **{figure.sql_column: _figure(block, figure) for figure in FIGURES},
+                **{name: getattr(block, name) for name in _PLAIN},
                 "run_id": run.record.run_id,
                 "block": block.number,
                 "cell": index,
                 "cell_name": cell.name,
+                "started_at": block.started_at or None,
+                "ok": block.outcomes.ok,
+                "failed": block.outcomes.failed,
+                "warnings": [warning.code for warning in block.warnings],
             }
+
+
+_PLAIN = ("repetition", "status", "error", "latency_basis", "sound", "client_limited")
 
 
 def scenario_name(record: RunRecord) -> str:
@@ -234,21 +214,17 @@ def scenario_name(record: RunRecord) -> str:
     return str(record.scenario.get("name", ""))
 
 
-def _figures(block: BlockRecord) -> dict[str, Any]:
-    spreads = {"latency": block.latency_s}
-    for found in (block.phases_s, block.calls_s, block.canvas_s, block.tracking_s):
-        spreads |= found
-    plain = block.model_dump(mode="json", exclude={"outcomes", "warnings", "number"})
-    known = {column.name for column in BLOCKS}
-    return {
-        **{name: value for name, value in plain.items() if name in known},
-        "started_at": block.started_at or None,
-        **{f"{name}_s": value.model_dump() for name, value in spreads.items()},
-        **{name: getattr(block.outcomes, name) for name in _LEDGER},
-        "sound": block.sound,
-        "saturation_per_s": block.saturation.rate_per_s if block.saturation else None,
-        "warnings": [warning.code for warning in block.warnings],
-    }
+def _figure(block: BlockRecord, figure: Figure) -> Any:
+    """As JSON has it."""
+    if figure.many:
+        return {name: _plain(one) for name, one in many_of(block, figure).items()}
+    if figure.distribution:
+        return _plain(distribution_of(block, figure))
+    return value_of(block, figure)
+
+
+def _plain(value: Distribution | float | None) -> Any:
+    return value.model_dump() if isinstance(value, Distribution) else value
 
 
 def _server(cell: CellRecord, role: str) -> str | None:

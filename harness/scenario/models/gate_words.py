@@ -1,56 +1,13 @@
-"""The words of gates: metrics, functions, comparators, units."""
+"""The words of gates: functions, comparators, units. The metrics are the table of figures."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["duration", "rate", "count", "size", "number"]
-"""What a value measures. `number` is a factor: it has no unit."""
+from harness.figures.figure import STATISTICS, Kind
 
-
-@dataclass(frozen=True)
-class GateMetric:
-    """A name that may stand on the left of a gate."""
-
-    kind: Kind
-    distribution: bool = False
-    """Has samples: asks for a function, `p99(...)` or `mean(...)`."""
-
-
-METRICS: Mapping[str, GateMetric] = {
-    "throughput": GateMetric("rate"),
-    "throughput.tasks": GateMetric("rate"),
-    "throughput.publish": GateMetric("rate"),
-    "throughput.sent": GateMetric("rate"),
-    "saturation": GateMetric("rate"),
-    "worker_cpu": GateMetric("duration"),
-    "client_cpu": GateMetric("duration"),
-    "broker_cpu": GateMetric("duration"),
-    "backend_cpu": GateMetric("duration"),
-    "worker_memory": GateMetric("size"),
-    "broker_memory": GateMetric("size"),
-    "dollars_per_million": GateMetric("number"),
-    "recovery.first": GateMetric("duration"),
-    "recovery.p99": GateMetric("duration"),
-    **{
-        name: GateMetric("count")
-        for name in (
-            *("units", "ok", "lost", "wrong", "failed", "timed_out", "duplicated"),
-            *("unsent", "missed", "doubled"),
-        )
-    },
-    "latency.total": GateMetric("duration", distribution=True),
-    **{
-        f"phase.{name}": GateMetric("duration", distribution=True)
-        for name in ("schedule", "queue", "dispatch", "retry", "run", "result")
-    },
-    "call.publish": GateMetric("duration", distribution=True),
-    "call.store": GateMetric("duration", distribution=True),
-}
-FUNCTIONS = ("mean", "min", "max", "p50", "p90", "p95", "p99", "p999")
+FUNCTIONS = STATISTICS
 COMPARATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -1,7 +1,7 @@
 """The language of gates: `p99(latency.total) < 250ms`, `throughput > 0.95 * baseline`.
 
     gate       = measure comparator sum
-    measure    = metric | function "(" metric ")"
+    measure    = metric | metric "." function | function "(" metric ")"
     comparator = "<" | "<=" | ">" | ">=" | "==" | "!="
     sum        = product { ("+" | "-") product }
     product    = operand { ("*" | "/") operand }
@@ -20,15 +20,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.scenario.files.wording import did_you_mean, listed, shown
-from harness.scenario.models.gate_words import (
-    COMPARATORS,
-    FUNCTIONS,
-    METRICS,
-    UNITS,
-    GateMetric,
-    Kind,
+from harness.figures.figure import Figure, Kind
+from harness.figures.names import (
+    asked,
+    distribution_names,
+    figure_named,
+    plain_names,
+    renamed,
 )
+from harness.scenario.files.wording import did_you_mean, listed, shown
+from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
 
 
 class GateSyntaxError(Exception):
@@ -73,13 +74,21 @@ class Measure:
     """The left side: which figure of a cell."""
 
     metric: str
+    """Name of a figure."""
     function: str | None
     column: int
 
     @property
+    def figure(self) -> Figure:
+        """Its row of the table."""
+        found = figure_named(self.metric)
+        assert found is not None  # noqa: S101 - the parser has looked it up
+        return found
+
+    @property
     def kind(self) -> Kind:
         """Of its value."""
-        return METRICS[self.metric].kind
+        return self.figure.kind
 
 
 @dataclass(frozen=True)
@@ -226,18 +235,24 @@ def _bare(name: _Token) -> Measure:
         raise GateSyntaxError(
             f"{name.text} asks for a metric: {name.text}(latency.total)", name.column
         )
+    found = asked(name.text)
+    if found is not None and found.statistic:
+        return Measure(found.figure.name, found.statistic, name.column)
     if _known(name).distribution:
         message = f"{name.text} is a distribution: write p99({name.text}) or mean({name.text})"
         raise GateSyntaxError(message, name.column)
     return Measure(name.text, None, name.column)
 
 
-def _known(name: _Token) -> GateMetric:
-    metric = METRICS.get(name.text)
-    if metric is None:
-        guess = did_you_mean(name.text, METRICS) or f"; metrics: {listed(METRICS)}"
-        raise GateSyntaxError(f"unknown metric {shown(name.text)}{guess}", name.column)
-    return metric
+def _known(name: _Token) -> Figure:
+    figure = figure_named(name.text)
+    if figure is not None:
+        return figure
+    if new := renamed(name.text):
+        raise GateSyntaxError(f"{shown(name.text)} is called {new}", name.column)
+    every = [*plain_names(), *distribution_names()]
+    guess = did_you_mean(name.text, every) or "; harness list metrics names all there are"
+    raise GateSyntaxError(f"unknown metric {shown(name.text)}{guess}", name.column)
 
 
 def _sum(reader: _Reader) -> Operand:

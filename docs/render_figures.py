@@ -1,0 +1,75 @@
+"""Writes docs/figures.md from the table of figures.
+
+`--check` only says whether it is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.figures.figure import STATISTICS, Figure
+from harness.figures.table import FIGURES
+
+TARGET = Path(__file__).parent / "figures.md"
+_HEAD = """# Figures
+
+Everything that is measured of a block, with one name for gates, `harness history --metric`,
+comparisons and JSON, and the columns in which `harness sql` (table `blocks`) and
+`harness report --format csv` have it. `harness list metrics` prints the short table.
+
+- Of a figure marked *times* say which statistic: `latency.total.p99`, or in gates also
+  `p99(latency.total)`. There are {statistics}.
+- A name that ends in `.NAME` stands for many: `traffic.redis.commands`.
+- Over the blocks of a cell a figure is the median; *added up* says that it is their sum, failed
+  blocks included. Of times percentiles come from all samples of the blocks together where a star
+  stands; without it they are the median of the blocks' own. Means are of all samples.
+- Gates take durations and sizes with a unit (`worker_cpu < 2ms`), rates, counts and all others
+  without one. A cost of one task is compared only at like rates, see [verdicts](verdicts.md).
+- A column is a number in CSV. Of times SQL has a struct (`queue_s.p99`), and CSV the columns
+  that are named in [the run record](../results/README.md#harness-report---format-csv).
+
+Made from the code by `make docs`.
+
+| name | what it is | unit | better | columns |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def rendered() -> str:
+    """The page."""
+    statistics = ", ".join(f"`{one}`" for one in STATISTICS)
+    rows = [f"| {' | '.join(_cells(figure))} |" for figure in FIGURES]
+    return _HEAD.format(statistics=statistics) + "\n".join(rows) + "\n" + _former()
+
+
+def _cells(figure: Figure) -> Iterator[str]:
+    yield f"`{figure.name}`"
+    what = figure.what
+    if figure.only_load:
+        what += f"; only of load `{figure.only_load}`"
+    yield f"{what}; added up" if figure.summed else what
+    times = "*times* *" if figure.samples else "*times*"
+    yield f"{figure.unit}, {times}" if figure.distribution else figure.unit
+    yield figure.better
+    yield f"`{figure.sql_column}`"
+
+
+def _former() -> str:
+    """Names that were given up."""
+    rows = [f"| `{old}` | `{row.name}` |" for row in FIGURES for old in row.was]
+    head = "\n## Names of older versions\n\nThey are answered with the new one.\n\n"
+    return head + "\n".join(["| was | is |", "| --- | --- |", *rows]) + "\n"
+
+
+def main() -> None:
+    """Write the page, or with `--check` compare it."""
+    if "--check" not in sys.argv[1:]:
+        TARGET.write_text(rendered(), encoding="utf-8")
+    elif TARGET.read_text(encoding="utf-8") != rendered():
+        sys.exit(f"{TARGET} is not current: run `make docs`")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a row of the table of figures says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["duration", "rate", "count", "size", "number"]
+"""What a value measures. `number` is a factor: it has no unit."""
+Unit = Literal[
+    "units/s", "tasks/s", "calls/s", "s", "ms/task", "ms/call", "ms/fire", "bytes", "bytes/task",
+    "bytes/call", "bytes/result", "$/million tasks", "per task", "per call", "per unit", "share",
+    "units", "tasks", "executions", "fires", "results", "workers",
+]  # fmt: skip
+"""In which a record has the value."""
+_KINDS: Mapping[Unit, Kind] = {
+    "units/s": "rate",
+    "tasks/s": "rate",
+    "calls/s": "rate",
+    "s": "duration",
+    "ms/task": "duration",
+    "ms/call": "duration",
+    "ms/fire": "duration",
+    "bytes": "size",
+    "bytes/task": "size",
+    "bytes/call": "size",
+    "bytes/result": "size",
+    "$/million tasks": "number",
+    "per task": "number",
+    "per call": "number",
+    "per unit": "number",
+    "share": "number",
+}
+STATISTICS = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
+"""What is known of a distribution, beside the number of its samples."""
+PLACEHOLDER = "NAME"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Where the raw samples behind a distribution are."""
+
+    file: str
+    """`units` or `tasks`: a key of `BlockRecord.files`."""
+    nanoseconds: str
+    """SQL over the file's columns; NULL where there is no sample."""
+    completed_only: bool = True
+    """Only of units that ended as they were meant to."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One thing that is measured of a block.
+
+    A row is all that gates, comparisons, histories, CSV, SQL and exports have to be told. For
+    example, with a field `naps_s: Distribution` in the record:
+
+        Figure("naps", "how long a worker slept", "s", "less", "naps_s", "naps", distribution=True)
+
+    makes `p99(naps) < 1s` a gate and `harness history x --metric naps.p99` a question.
+    """
+
+    name: str
+    """In gates, comparisons, histories and JSON. One that ends in `.NAME` stands for many."""
+    what: str
+    """In words, for lists and documents: begins small, ends without a full stop."""
+    unit: Unit
+    better: Literal["more", "less"]
+    field: str = ""
+    """Path in a block's record: `periodic.missed`; in a dict all the rest of it is the key. Empty:
+    computed, by the function of this name in `results.record.computed`."""
+    column: str = ""
+    """In CSV and SQL. A distribution's is a stem: `queue` gives `queue_s` and `queue_mean_s`."""
+    heading: str = ""
+    """Over a column of a report's table, where one shows it."""
+    words: str = ""
+    """In a sentence; without them the name."""
+    was: tuple[str, ...] = ()
+    """Its names in older versions."""
+    distribution: bool = False
+    """Has samples: asks for one of STATISTICS."""
+    samples: Samples | None = None
+    """Of a distribution whose samples are kept; without them percentiles of several blocks are the
+    median of the blocks' own."""
+    csv: tuple[str, ...] = ("mean",)
+    """Of a distribution: the statistics that CSV has, and perhaps `count`."""
+    summed: bool = False
+    """Added up over all blocks of a cell, failed ones included; others are the median."""
+    needs_watching: bool = False
+    """Says nothing in a backlog, where latency is the place in the queue."""
+    per_task: bool = False
+    """A cost of one task, which depends on the rate: see `results.judge.comparability`."""
+    only_load: str = ""
+    """The only load whose blocks have it."""
+
+    @property
+    def many(self) -> bool:
+        """Whether it stands for all figures whose names begin like its own."""
+        return self.name.endswith(f".{PLACEHOLDER}")
+
+    @property
+    def kind(self) -> Kind:
+        """What its values measure; without a unit of measure they are counts."""
+        return _KINDS.get(self.unit, "count")
+
+    @property
+    def stated_in(self) -> str:
+        """Its name in words."""
+        return self.words or self.name
+
+    @property
+    def sql_column(self) -> str:
+        """Of table `blocks` in `harness sql`."""
+        return f"{self.column}_s" if self.distribution else self.column
+
+    def in_base_units(self, value: float) -> float:
+        """Of a value as a record has it: seconds instead of milliseconds."""
+        return value / 1e3 if self.unit.startswith("ms/") else value
+
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Each of its columns in CSV with the statistic that it holds, empty for a plain figure."""
+        if not self.distribution:
+            return ((self.column, ""),)
+        return tuple(
+            (f"{self.column}_{one}" if one == "count" else f"{self.column}_{one}_s", one)
+            for one in self.csv
+        )

@@ -1,0 +1,53 @@
+"""Reads the figures of the table out of a block's record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.figures.figure import Figure
+from harness.figures.names import Asked
+from harness.results.record.computed import COMPUTED
+from harness.results.record.distributions import Distribution
+from harness.results.record.run import BlockRecord
+
+
+def value_of(block: BlockRecord, figure: Figure) -> float | None:
+    """Of a plain figure, in the unit of its row; None where the block has none."""
+    if not figure.field:
+        return COMPUTED[figure.name](block)
+    found: float | None = _found(block, figure.field)
+    return found
+
+
+def distribution_of(block: BlockRecord, figure: Figure) -> Distribution | None:
+    """Of a figure with samples; None where the block has no such thing."""
+    found: Distribution | None = _found(block, figure.field)
+    return found
+
+
+def asked_of(block: BlockRecord, one: Asked) -> float | None:
+    """A plain figure's value, or the statistic that was asked for."""
+    if not one.statistic:
+        return value_of(block, one.figure)
+    found = distribution_of(block, one.figure)
+    value: float | None = None if found is None else getattr(found, one.statistic)
+    return value
+
+
+def many_of(block: BlockRecord, figure: Figure) -> Mapping[str, Any]:
+    """All values, or distributions, of a row that stands for many, by the rest of their names."""
+    found: Mapping[str, Any] = _found(block, figure.field)
+    return found
+
+
+def _found(block: BlockRecord, path: str) -> Any:
+    """What lies at a path; None as soon as there is nothing. A dict takes all the rest as its key:
+    `traffic.redis.commands`."""
+    here: Any = block
+    while path and here is not None:
+        if isinstance(here, Mapping):
+            return here.get(path)
+        name, _, path = path.partition(".")
+        here = getattr(here, name)
+    return here
