@@ -38,11 +38,10 @@ def test_phases_add_up_to_the_total_over_blocks_of_unlike_size() -> None:
         }
     )
     figures = _view(run(cell("redis/add/closed-8", small, block(1, 0)), planned=2)).cells[0].figures
-    phases = sum(
-        figures.mean_s[name] for name in ("schedule", "queue", "dispatch", "run", "result")
-    )
-    assert figures.mean_s["total"] == pytest.approx((10 * 0.16 + 1000 * 0.016) / 1010)
-    assert phases == pytest.approx(figures.mean_s["total"])
+    names = ("schedule", "queue", "dispatch", "run", "result")
+    phases = sum(figures.mean_s[f"phase.{name}"] for name in names)
+    assert figures.mean_s["latency.total"] == pytest.approx((10 * 0.16 + 1000 * 0.016) / 1010)
+    assert phases == pytest.approx(figures.mean_s["latency.total"])
 
 
 def test_a_rate_of_several_blocks_is_their_median_with_its_range() -> None:

@@ -21,15 +21,22 @@ from harness.report.view.cells import CellView
 
 _HEADS = {"cell": "cell", "dollars": "$ per million tasks"}
 _MOST_ROWS = 30
+_FIGURE = "dollars_per_million"
+
+
+def _priced(cell: CellView) -> bool:
+    return _FIGURE in cell.figures.spreads
 
 
 def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A bar per cell whose requests have a price."""
-    for group in groups(cells, most=_MOST_ROWS, wanted=lambda cell: "dollars" in _costs(cell)):
+    for group in groups(
+        cells, most=_MOST_ROWS, wanted=lambda cell: _FIGURE in cell.figures.spreads
+    ):
         labels: list[dict[str, Value]] = []
         rows: list[dict[str, Value]] = []
         for index, member in enumerate(group.members):
-            dollars = member.cell.figures.costs["dollars"].median
+            dollars = member.cell.figures.spreads[_FIGURE].median
             text = f"{member.label}: ${dollars:,.2f} per million tasks"
             flagged = member.cell.flagged
             lines = wrapped(text, bold=flagged)
@@ -41,7 +48,7 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             "type": "quantitative",
             "axis": {"title": "dollars per million tasks", "tickCount": 6},
         }
-        limits = gates.of("dollars_per_million", group.members, "dollars")
+        limits = gates.of(_FIGURE, group.members, "dollars")
         chart = Chart(
             key=f"dollars-{group.key}",
             title=f"{group.title}: dollars per million tasks, shorter is better",
@@ -67,7 +74,3 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             heads=_HEADS,
         )
         yield with_lines(chart, limits, upright(x), in_front=True)
-
-
-def _costs(cell: CellView) -> Sequence[str]:
-    return tuple(cell.figures.costs)

@@ -120,7 +120,7 @@ def _at_several_rates(cells: Sequence[CellView]) -> Iterator[list[CellView]]:
 def _steady(number: int, group: Sequence[CellView]) -> _Curve:
     rows = []
     for cell in group:
-        sent, done = cell.figures.sent_per_s, cell.figures.throughput_per_s
+        sent, done = (cell.figures.spreads.get(name) for name in ("throughput.sent", "throughput"))
         if sent is None or done is None or cell.figures.latency_s is None:
             continue
         what = cell_title(cell)

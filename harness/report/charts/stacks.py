@@ -46,14 +46,15 @@ class _Stack:
 def _phases_ms(cell: CellView) -> Mapping[str, float]:
     means = cell.figures.mean_s
     return {
-        name: 1e3 * means[name]
+        name: 1e3 * mean_s
         for name in PHASES
-        if name in means and (means[name] or name != "retry")  # most tasks run once
+        if (mean_s := means.get(f"phase.{name}")) is not None
+        and (mean_s or name != "retry")  # most tasks run once
     }
 
 
 def _cpu_ms(cell: CellView) -> Mapping[str, float]:
-    costs = cell.figures.costs
+    costs = cell.figures.spreads
     return {
         name: costs[f"{figure}_cpu"].median
         for name, figure in zip(_CPU.parts, _CPU_FIGURES, strict=True)

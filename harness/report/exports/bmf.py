@@ -47,7 +47,7 @@ def _measures(cell: CellView) -> dict[str, Metric]:
 def _latency(cell: CellView, name: str) -> dict[str, Metric]:
     means = [block.latency_s.mean for block in measured_blocks(cell.record)]
     known = [mean for mean in means if mean is not None]
-    mean, pooled = cell.figures.mean_s.get("total"), cell.figures.latency_s
+    mean, pooled = cell.figures.mean_s.get("latency.total"), cell.figures.latency_s
     measures: dict[str, Metric] = {}
     if mean is not None:
         measures[name] = {"value": mean * 1e9}

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.errors import RecordError
-from harness.report.view.cells import CellView, RunView
+from harness.figures.table import FIGURES
+from harness.report.view.cells import CellView, Figures, RunView
 from harness.report.view.content import beside_units, beside_words
 from harness.report.words.warnings import warning_sentence
 from harness.report.words.wording import server_words, trouble_words
@@ -116,12 +117,22 @@ def details_of(cell: CellView) -> dict[str, Any]:
         "throughput_per_s": figures.throughput_per_s and asdict(figures.throughput_per_s),
         "latency_basis": "finished" if cell.unwatched else "seen",
         "latency_s": None if latency is None else latency.model_dump(mode="json"),
-        "mean_s": dict(figures.mean_s),
+        "mean_s": _means(figures),
         "worker_cpu_ms_per_task": figures.worker_cpu_ms_per_task
         and asdict(figures.worker_cpu_ms_per_task),
+        "figures": {name: asdict(spread) for name, spread in figures.spreads.items()},
         "servers": {
             role: server_words(server) for role, server in sorted(cell.record.servers.items())
         },
+    }
+
+
+def _means(figures: Figures) -> dict[str, float]:
+    """By the columns of CSV and SQL, the phases and their `total` first. Of a cell's times."""
+    return {
+        "total" if row.name == "latency.total" else row.column: figures.mean_s[row.name]
+        for row in sorted(FIGURES, key=lambda row: not row.name.startswith("phase."))
+        if row.name in figures.mean_s
     }
 
 

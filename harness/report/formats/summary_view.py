@@ -140,7 +140,7 @@ def _latency(
 
 
 def _phases(cell: CellView, look: Look) -> Iterator[Text]:
-    means = [cell.figures.mean_s.get(name, 0.0) for name in PHASES]
+    means = [cell.figures.mean_s.get(f"phase.{name}", 0.0) for name in PHASES]
     total = sum(means)
     if total <= 0 or min(means) < 0:
         return
@@ -184,7 +184,7 @@ def _bars(look: Look) -> int:
 
 def _legend(view: RunView, look: Look) -> Text:
     fills = key_of(PHASES, look.encoding)
-    again = any(cell.figures.mean_s.get("retry") for cell in view.cells)
+    again = any(cell.figures.mean_s.get("phase.retry") for cell in view.cells)
     key = ", ".join(f"{fills[name]} {name}" for name in PHASES if name != "retry" or again)
     unwatched = " Where nobody watched, latency ends with the last task."
     return Text(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from harness.report.tables.main import Column, Table, median_if_any, table_of
+from harness.report.tables.main import Table, figure_column, table_of
 from harness.report.view.cells import RunView
-from harness.units import format_bytes, format_milliseconds, format_number
 
 
 def call_tables(view: RunView) -> tuple[Table, ...]:
@@ -17,20 +14,12 @@ def call_tables(view: RunView) -> tuple[Table, ...]:
     return () if found is None else (found,)
 
 
-def _figure(name: str, words: Callable[[float], str], head: str) -> Column:
-    return Column(
-        head, median_if_any(lambda figures: figures.calls.get(name), words), optional=True
+_CALLS = tuple(
+    figure_column(name)
+    for name in (
+        *("throughput.calls", "calls_per_task", "per_call.worker_cpu", "per_call.client_cpu"),
+        *("per_call.broker_cpu", "per_call.commands", "per_call.bytes"),
     )
-
-
-_CALLS = (
-    _figure("calls_per_s", format_number, "calls/s"),
-    _figure("calls_per_task", format_number, "calls/ message"),
-    _figure("worker_cpu", format_milliseconds, "worker CPU"),
-    _figure("client_cpu", format_milliseconds, "client CPU"),
-    _figure("broker_cpu", format_milliseconds, "broker CPU"),
-    _figure("commands", format_number, "commands"),
-    _figure("bytes", format_bytes, "bytes"),
 )
 _NOTE = (
     "A message of map, starmap or chunks carries several calls, which one process runs one after "

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from harness.report.tables.main import Column, Table, median_if_any, table_of
+from harness.report.tables.main import Column, Table, figure_column, table_of
 from harness.report.view.cells import RunView
 from harness.results.record.run import BlockRecord
 from harness.scenario.files.wording import listed, printable
-from harness.units import format_bytes, format_milliseconds, format_number
 
 
 def cost_tables(view: RunView) -> tuple[Table, ...]:
@@ -46,44 +45,19 @@ def price_words(blocks: Sequence[BlockRecord]) -> str:
     return printable(listed(dict.fromkeys(words)))
 
 
-def _figure(name: str, words: Callable[[float], str], head: str) -> Column:
-    return Column(
-        head, median_if_any(lambda figures: figures.costs.get(name), words), optional=True
-    )
+def _columns(*names: str) -> tuple[Column, ...]:
+    return tuple(map(figure_column, names))
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-_CPU = (
-    _figure("worker_cpu", format_milliseconds, "workers"),
-    _figure("client_cpu", format_milliseconds, "client"),
-    _figure("broker_cpu", format_milliseconds, "broker"),
-    _figure("backend_cpu", format_milliseconds, "backend"),
+_CPU = _columns("worker_cpu", "client_cpu", "broker_cpu", "backend_cpu")
+_MEMORY = _columns("worker_memory", "client_memory", "broker_memory", "backend_memory")
+_TRAFFIC = _columns(
+    *("traffic.commands", "traffic.publishes", "traffic.deliveries", "traffic.acks"),
+    *("traffic.requests", "traffic.idle", "traffic.billed_requests", "traffic.bytes"),
+    "dollars_per_million",
 )
-_MEMORY = (
-    _figure("worker_rss", format_bytes, "workers"),
-    _figure("client_rss", format_bytes, "client"),
-    _figure("broker_rss", format_bytes, "broker"),
-    _figure("backend_rss", format_bytes, "backend"),
-)
-_TRAFFIC = (
-    _figure("commands", format_number, "commands"),
-    _figure("publishes", format_number, "publishes"),
-    _figure("deliveries", format_number, "deliveries"),
-    _figure("acks", format_number, "acks"),
-    _figure("requests", format_number, "requests"),
-    _figure("idle_traffic", format_number, "idle"),
-    _figure("billed", format_number, "billed"),
-    _figure("bytes", format_bytes, "bytes"),
-    _figure("dollars", format_number, "$/million"),
-)
-_LEFT = (
-    _figure("results_stored", _count, "results"),
-    _figure("bytes_each", format_bytes, "bytes each"),
-    _figure("after_expiry", _count, "expired, still there"),
-    _figure("after_cleanup", _count, "after cleanup"),
+_LEFT = _columns(
+    *("results.stored", "results.bytes_each", "results.after_expiry", "results.after_cleanup"),
 )
 _CPU_NOTE = (
     "Per executed task. broker, backend: the servers' own processes, where the harness started "

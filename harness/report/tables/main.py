@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.report.view.cells import CellView, Figures, RunView, Spread
-from harness.report.words.wording import outcome_words
+from harness.figures.figure import Figure
+from harness.figures.names import figure_named
+from harness.report.view.cells import CellView, Figures, RunView
+from harness.report.words.wording import outcome_words, quantity_words
 from harness.results.judge.emulators import labelled
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_milliseconds, format_number
 
+Text = Callable[[Figures], str]
 NOT_APPLICABLE = ""
 MISSING = "-"
 
@@ -149,30 +152,38 @@ def _rows(cell: CellView, columns: Sequence[Column], by_work: bool) -> Iterable[
 # --- columns ------------------------------------------------------------------------------------
 
 
-def median_if_any(
-    figure: Callable[[Figures], Spread | None],
-    words: Callable[[float], str] = format_number,
-) -> Callable[[Figures], str]:
-    """The text of a column for a figure that only some kinds of cells have."""
+def figure_column(
+    name: str, *, head: str = "", optional: bool = True, note: str = "", text: Text | None = None
+) -> Column:
+    """The column of a figure under its own heading, or another one: the median of a plain figure in
+    a unit that suits it, the mean of times."""
+    figure = figure_named(name)
+    assert figure is not None  # noqa: S101 - a row of the table
+    shown = text or (_mean(name) if figure.distribution else _median_if_any(figure))
+    return Column(head or figure.heading, shown, optional, note=note)
+
+
+def _median_if_any(figure: Figure) -> Text:
+    """Of a figure that only some kinds of cells have."""
 
     def text(figures: Figures) -> str:
-        spread = figure(figures)
-        return NOT_APPLICABLE if spread is None else words(spread.median)
+        spread = figures.spreads.get(figure.name)
+        return NOT_APPLICABLE if spread is None else quantity_words(figure, spread.median)
 
     return text
 
 
-def _median(figure: Callable[[Figures], Spread | None]) -> Callable[[Figures], str]:
+def _median(name: str) -> Text:
     def text(figures: Figures) -> str:
-        spread = figure(figures)
+        spread = figures.spreads.get(name)
         return format_number(None if spread is None else spread.median)
 
     return text
 
 
-def _range(figure: Callable[[Figures], Spread | None]) -> Callable[[Figures], str]:
+def _range(name: str) -> Text:
     def text(figures: Figures) -> str:
-        spread = figure(figures)
+        spread = figures.spreads.get(name)
         if spread is None or spread.blocks < 2:
             return NOT_APPLICABLE
         return f"{format_number(spread.lowest)}-{format_number(spread.highest)}"
@@ -182,12 +193,12 @@ def _range(figure: Callable[[Figures], Spread | None]) -> Callable[[Figures], st
 
 def _tasks_per_s(figures: Figures) -> str:
     """Only where a unit is more than one task."""
-    units, tasks = figures.throughput_per_s, figures.tasks_per_s
+    units, tasks = (figures.spreads.get(name) for name in ("throughput", "throughput.tasks"))
     same = units is None or tasks is None or abs(tasks.median - units.median) < 1e-9 * units.median
     return NOT_APPLICABLE if same or tasks is None else format_number(tasks.median)
 
 
-def _percentile(name: str) -> Callable[[Figures], str]:
+def _percentile(name: str) -> Text:
     def text(figures: Figures) -> str:
         if figures.latency_s is None:
             return MISSING
@@ -196,25 +207,27 @@ def _percentile(name: str) -> Callable[[Figures], str]:
     return text
 
 
-def _mean(name: str) -> Callable[[Figures], str]:
+def _mean(name: str) -> Text:
     def text(figures: Figures) -> str:
         mean = figures.mean_s.get(name)
         if mean is not None:
             return format_duration(mean)
         # Without any unit nothing is known; else this kind of unit or load has no such figure.
-        return NOT_APPLICABLE if "total" in figures.mean_s else MISSING
+        return NOT_APPLICABLE if "latency.total" in figures.mean_s else MISSING
 
     return text
 
 
 def _schedule(figures: Figures) -> str:
     """Exactly zero says that nothing was planned ahead: no pacer, no delay of it."""
-    return NOT_APPLICABLE if figures.mean_s.get("schedule") == 0 else _mean("schedule")(figures)
+    if figures.mean_s.get("phase.schedule") == 0:
+        return NOT_APPLICABLE
+    return _mean("phase.schedule")(figures)
 
 
 def _retry(figures: Figures) -> str:
     """Where no task ran more than once there is nothing to say."""
-    return _mean("retry")(figures) if figures.mean_s.get("retry") else NOT_APPLICABLE
+    return _mean("phase.retry")(figures) if figures.mean_s.get("phase.retry") else NOT_APPLICABLE
 
 
 def _cpu(figures: Figures) -> str:
@@ -233,80 +246,58 @@ _LAST = (
     Column(OUTCOME, _outcome),
 )
 _WATCHED = (
-    Column(
-        "sent/s",
-        _median(lambda figures: figures.sent_per_s),
-        optional=True,
+    figure_column(
+        "throughput.sent",
+        text=_median("throughput.sent"),
         note="sent/s: units that were sent when they were due; with this figure, latency counts "
         "from that moment. units/s counts until the last result: it is below sent/s by what the "
         "last units took, even where none is missing.",
     ),
-    Column("units/s", _median(lambda figures: figures.throughput_per_s)),
-    Column("range", _range(lambda figures: figures.throughput_per_s), optional=True),
-    Column("tasks/s", _tasks_per_s, optional=True),
+    figure_column("throughput", text=_median("throughput"), optional=False),
+    Column("range", _range("throughput"), optional=True),
+    figure_column("throughput.tasks", text=_tasks_per_s),
     *(Column(name, _percentile(name), percentile=True) for name in _PERCENTILES),
     *_LAST,
 )
 _BACKLOG = (
-    Column("publish units/s", _median(lambda figures: figures.publish_rate_per_s)),
-    Column("consume units/s", _median(lambda figures: figures.throughput_per_s)),
-    Column("consume range", _range(lambda figures: figures.throughput_per_s), optional=True),
+    figure_column("throughput.publish", text=_median("throughput.publish"), optional=False),
+    Column("consume units/s", _median("throughput")),
+    Column("consume range", _range("throughput"), optional=True),
     Column("consume tasks/s", _tasks_per_s, optional=True),
     *(Column(f"place {name}", _percentile(name), percentile=True) for name in _PERCENTILES),
     *_LAST,
 )
 _PHASES = (
-    Column("schedule", _schedule, optional=True, note="schedule: due to publish call."),
-    *(Column(name, _mean(name)) for name in ("queue", "dispatch")),
-    Column(
-        "retry",
-        _retry,
-        optional=True,
+    figure_column("phase.schedule", text=_schedule, note="schedule: due to publish call."),
+    figure_column("phase.queue", optional=False),
+    figure_column("phase.dispatch", optional=False),
+    figure_column(
+        "phase.retry",
+        text=_retry,
         note="retry: of tasks that ran more than once, from their first start to that of the "
         "execution which gave the result; run is that one alone.",
     ),
-    Column("run", _mean("run")),
-    Column("result", _mean("result"), optional=True),
-    Column("total", _mean("total")),
+    figure_column("phase.run", optional=False),
+    figure_column("phase.result"),
+    figure_column("latency.total", optional=False),
 )
 _BESIDE = (
-    Column("publish call", _mean("publish_call")),
-    Column("store call", _mean("store_call"), optional=True),
-    Column(
-        "chain hop",
-        _mean("hop"),
-        optional=True,
-        note="chain hop: end of a link to the start of the next.",
-    ),
-    Column(
-        "member spread",
-        _mean("member_spread"),
-        optional=True,
-        note="member spread: first to last member's end.",
-    ),
-    Column(
-        "group join",
-        _mean("join"),
-        optional=True,
-        note="group join: last member's end to the group's result.",
-    ),
-    Column(
-        "fan out",
-        _mean("fan_out"),
-        optional=True,
+    figure_column("call.publish", optional=False),
+    figure_column("call.store"),
+    figure_column("canvas.hop", note="chain hop: end of a link to the start of the next."),
+    figure_column("canvas.member_spread", note="member spread: first to last member's end."),
+    figure_column("canvas.join", note="group join: last member's end to the group's result."),
+    figure_column(
+        "canvas.fan_out",
         note="fan out: end of the link before a group to each member's start.",
     ),
-    Column(
-        "join delay",
-        _mean("join_delay"),
-        optional=True,
+    figure_column(
+        "canvas.join_delay",
         note="join delay: last header task stored to the chord's body started; phases of chords "
         "are summed over header and body.",
     ),
-    Column(
-        "unlock looks",
-        median_if_any(lambda figures: figures.looks.get("unlock_looks")),
-        optional=True,
+    figure_column(
+        "canvas.unlock_looks",
         note="unlock looks: messages of Celery's chord_unlock per unit, where the result backend "
         "does not count the header.",
     ),

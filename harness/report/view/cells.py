@@ -11,11 +11,14 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from harness.figures.of_units import PHASES
+from harness.figures.table import FIGURES
 from harness.results.judge.identity import places_of
+from harness.results.judge.metrics import metric_named
 from harness.results.record.distributions import Distribution, LossReasons
+from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled import PooledCell, measured_blocks
 
@@ -75,126 +78,41 @@ class Counts:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a cell, or of one block of it."""
+    """The figures of a cell, or of one block of it, by their names in the table of figures.
 
-    throughput_per_s: Spread | None
-    tasks_per_s: Spread | None
-    publish_rate_per_s: Spread | None
-    sent_per_s: Spread | None
-    """Open loop only: units sent in time."""
-    worker_cpu_ms_per_task: Spread | None
+    `figures["worker_cpu"]`, `figures["canvas.hop.p99"]` or `figures["lost"] == 0`.
+    """
+
+    spreads: Mapping[str, Spread]
+    """Plain figures that its blocks have; those that are added up are in `sums`."""
+    sums: Mapping[str, float]
+    """Over all blocks, failed ones included."""
     latency_s: Distribution | None
     """None where several blocks' samples could not be brought together."""
     mean_s: Mapping[str, float]
-    """Phase, call and canvas figure by name -> mean; `total` is the mean latency."""
+    """Figure of times -> mean of all samples."""
     counts: Counts
     """Of all blocks, failed ones included."""
-    costs: Mapping[str, Spread]
-    """Figure of `COSTS` -> over the blocks that have it."""
-    calls: Mapping[str, Spread]
-    """Figure of `CALLS` -> over the blocks."""
-    looks: Mapping[str, Spread]
-    """Figure of `LOOKS` -> over the blocks that have it."""
+    blocks: tuple[BlockRecord, ...] = ()
+    """Those that were measured."""
 
+    def __getitem__(self, name: str) -> Spread | float | None:
+        """What a gate or a history asks for by this name; of a statistic of times the blocks' own.
+        None where no block has it. UsageError for a name that is none."""
+        metric = metric_named(name)
+        if metric.asked.statistic or metric.name not in _BY_NAME:
+            return _spread(self.blocks, metric.figure)
+        return self.sums.get(name, self.spreads.get(metric.name))
 
-Figure = Callable[[BlockRecord], float | None]
-"""One figure of a block; None where it has none."""
+    @property
+    def throughput_per_s(self) -> Spread | None:
+        """Completed units."""
+        return self.spreads.get("throughput")
 
-
-def _traffic(*endings: str, billed: bool = False) -> Figure:
-    """Per task, of all the servers that have a figure with one of these endings; None for none.
-    Without what went by while nothing happened to any task, unless that is billed, too."""
-
-    def figure(block: BlockRecord) -> float | None:
-        idle = {} if billed else block.idle_traffic
-        found = [
-            value - idle.get(name, 0.0)
-            for name, value in block.traffic.items()
-            if name.endswith(endings)
-        ]
-        return sum(found) if found else None
-
-    return figure
-
-
-def _idle(block: BlockRecord) -> float | None:
-    """The commands, messages and requests that are taken out."""
-    found = [n for name, n in block.idle_traffic.items() if name.endswith(_PIECES)]
-    return sum(found) if found else None
-
-
-_PIECES = (
-    *("redis.commands", "rabbitmq.publishes", "rabbitmq.deliveries", "rabbitmq.acks"),
-    "sqs.requests",
-)
-
-
-def _each(total: int | None, count: int | None) -> float | None:
-    return None if total is None or not count else total / count
-
-
-COSTS: Mapping[str, Figure] = {
-    "worker_cpu": lambda block: block.worker_cpu_ms_per_task,
-    "client_cpu": lambda block: block.client_cpu_ms_per_task,
-    "broker_cpu": lambda block: block.broker_cpu_ms_per_task,
-    "backend_cpu": lambda block: block.backend_cpu_ms_per_task,
-    "worker_rss": lambda block: block.worker_peak_rss_bytes,
-    "client_rss": lambda block: block.client_peak_rss_bytes,
-    "broker_rss": lambda block: block.broker_peak_rss_bytes,
-    "backend_rss": lambda block: block.backend_peak_rss_bytes,
-    "commands": _traffic("redis.commands"),
-    "publishes": _traffic("rabbitmq.publishes"),
-    "deliveries": _traffic("rabbitmq.deliveries"),
-    "acks": _traffic("rabbitmq.acks"),
-    "requests": _traffic("sqs.requests"),
-    "billed": _traffic("sqs.billed_requests", billed=True),
-    "idle_traffic": _idle,
-    "bytes": _traffic(".bytes_in", ".bytes_out"),
-    "dollars": lambda block: block.dollars_per_million_tasks,
-    "results_stored": lambda block: block.results_stored,
-    "bytes_each": lambda block: _each(block.result_bytes, block.results_stored),
-    "after_expiry": lambda block: block.results_after_expiry,
-    "after_cleanup": lambda block: block.results_after_cleanup,
-}
-"""What a task costs: CPU in ms, memory in bytes, pieces and bytes of traffic, dollars; and the
-results that blocks left behind."""
-
-
-def _per_call(per_task: Figure) -> Figure:
-    """The same for each call of a function, of which a message may carry several."""
-
-    def figure(block: BlockRecord) -> float | None:
-        value = per_task(block)
-        return None if value is None else value / block.calls_per_task
-
-    return figure
-
-
-def _calls_per_s(block: BlockRecord) -> float | None:
-    return None if block.tasks_per_s is None else block.tasks_per_s * block.calls_per_task
-
-
-CALLS: Mapping[str, Figure] = {
-    "calls_per_s": _calls_per_s,
-    "calls_per_task": lambda block: block.calls_per_task,
-    **{
-        name: _per_call(COSTS[name])
-        for name in ("worker_cpu", "client_cpu", "broker_cpu", "commands", "bytes")
-    },
-}
-"""The same by calls, which is what units of one message and of many can be compared by."""
-
-
-LOOKS: Mapping[str, Figure] = {
-    "looks": lambda block: block.looks_per_unit,
-    "started_seen": lambda block: (
-        None
-        if block.started_seen is None or not block.completed
-        else block.started_seen / block.completed
-    ),
-    "unlock_looks": lambda block: block.unlock_looks_per_unit,
-}
-"""Who had to ask, how often, and how often in vain."""
+    @property
+    def worker_cpu_ms_per_task(self) -> Spread | None:
+        """Of all workers."""
+        return self.spreads.get("worker_cpu")
 
 
 @dataclass(frozen=True)
@@ -304,36 +222,32 @@ def _cell(cell: CellRecord, variant: str, planned: int, pooled: PooledCell | Non
 def _figures(
     measured: Sequence[BlockRecord], latency: Distribution | None, finished: Sequence[BlockRecord]
 ) -> Figures:
-    means = {name: _mean(block.phases_s.get(name) for block in measured) for name in PHASES} | {
-        "total": _mean(block.latency_s for block in measured)
+    means = {
+        row.name: _mean(distribution_of(block, row) for block in measured)
+        for row in _BY_NAME.values()
+        if row.distribution
     }
-    for beside in ("publish_call", "store_call"):
-        means[beside] = _mean(block.calls_s.get(beside) for block in measured)
-    for beside in ("hop", "member_spread", "join", "fan_out", "join_delay"):
-        means[beside] = _mean(block.canvas_s.get(beside) for block in measured)
-    for beside in ("learned_late", "started_late"):
-        means[beside] = _mean(block.tracking_s.get(beside) for block in measured)
+    plain = [row for row in _BY_NAME.values() if not row.distribution]
+    spreads = {
+        row.name: _spread(measured, partial(value_of, figure=row))
+        for row in plain
+        if not row.summed
+    }
     return Figures(
-        throughput_per_s=_spread(measured, lambda block: block.throughput_per_s),
-        tasks_per_s=_spread(measured, lambda block: block.tasks_per_s),
-        publish_rate_per_s=_spread(measured, lambda block: block.publish_rate_per_s),
-        sent_per_s=_spread(measured, lambda block: block.sent_per_s),
-        worker_cpu_ms_per_task=_spread(measured, lambda block: block.worker_cpu_ms_per_task),
+        spreads={name: spread for name, spread in spreads.items() if spread is not None},
+        sums={
+            row.name: sum(value_of(block, row) or 0 for block in finished)
+            for row in plain
+            if row.summed
+        },
         latency_s=latency,
         mean_s={name: mean for name, mean in means.items() if mean is not None},
         counts=counts_of(finished),
-        costs=_spreads(measured, COSTS),
-        calls=_spreads(measured, CALLS),
-        looks=_spreads(measured, LOOKS),
+        blocks=tuple(measured),
     )
 
 
-def _spreads(blocks: Sequence[BlockRecord], figures: Mapping[str, Figure]) -> dict[str, Spread]:
-    return {
-        name: spread
-        for name, figure in figures.items()
-        if (spread := _spread(blocks, figure)) is not None
-    }
+_BY_NAME = {row.name: row for row in FIGURES if not row.many}
 
 
 def _spread(

@@ -43,6 +43,8 @@ def quantity_words(figure: Figure, value: float) -> str:
         return format_bytes(value)
     if figure.kind == "duration":
         return format_duration(figure.in_base_units(value))
+    if figure.unit == "share":
+        return f"{value:.0%}"
     return f"{value:,.10g}" if figure.kind == "count" else format_number(value)
 
 
