@@ -18,7 +18,7 @@ from harness.scenario.models.loads import Load, kinds
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
 from harness.scenario.settings.planned import planned
-from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.models import Workload
 
 _MOST_WIDE = 46
@@ -71,7 +71,8 @@ def _backends() -> list[Sequence[str]]:
         works = (_yes(refusal(broker, name) is None) for broker in BROKERS)
         abilities = (_yes(able) for able in (row.results, row.joins, row.chords))
         expiry = _EXPIRY[row.expiry]
-        needs = f"celery-config-bench[{row.extra}]" if row.extra else ""
+        extra = VENDORS[name].clients.extra
+        needs = f"celery-config-bench[{extra}]" if extra else ""
         if row.brokers:
             needs = f"broker {' or '.join(row.brokers)}"
         rows.append((name, *works, *abilities, row.delivery, expiry, needs))

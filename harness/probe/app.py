@@ -48,4 +48,5 @@ handlers = Handlers() if _records else None
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
     _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()
-    attach.to_worker(app, _spec["events"], [part["task"] for part in _own], handlers)
+    _tasks = [part["task"] for part in _own]
+    attach.to_worker(app, _spec["events"], _spec["packages"], _tasks, handlers)

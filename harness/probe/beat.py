@@ -35,7 +35,7 @@ class RecordingScheduler(PersistentScheduler):
         this is the first thing after its beat has closed all inherited files."""
         spec = load_spec()
         tag = int(spec["schedule"]["tag"], 16)
-        self._recorder = Recorder(spec["events"], "beat", versions=versions())
+        self._recorder = Recorder(spec["events"], "beat", versions=versions(spec["packages"]))
         self._recorder.open()
         if os.environ.get(ROLE_VARIABLE) == "beat":  # in a worker they are counted already
             sqs_requests.count(self._recorder, self.app.conf.broker_url or "")

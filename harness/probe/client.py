@@ -64,7 +64,7 @@ class Client:
         self._stop = stop
         self._number, self._of = number, of
         self.tag = new_tag()
-        self._recorder = Recorder(spec["events"], "client", versions=versions())
+        self._recorder = Recorder(spec["events"], "client", versions=versions(spec["packages"]))
         self._recorder.open()
         sqs_requests.count(self._recorder, spec["settings"].get("broker_url", ""))
         connections.watch(self._recorder)

@@ -48,7 +48,7 @@ class Observer:
     """State of one observer process between commands."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self._recorder = Recorder(spec["events"], "observer", versions=versions())
+        self._recorder = Recorder(spec["events"], "observer", versions=versions(spec["packages"]))
         self._recorder.open()
         workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
         self._troubles = Troubles()

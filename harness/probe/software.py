@@ -10,17 +10,11 @@ from celery.app.defaults import NAMESPACES, flatten
 
 from harness.probe.own_app.celery_sources import installed
 
-PACKAGES = (
-    *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
-    *("gevent", "sqlalchemy", "psycopg", "pymysql", "pymemcache"),
-)
-"""Whatever of these is installed decides how fast a client or worker is."""
 
-
-def versions() -> dict[str, str]:
-    """Version by name, Python's own among them; of packages that are installed."""
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Version by name, Python's own among them; of those packages that are installed."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.scenario.checks.combinations import installation_conflicts
-from harness.scenario.vendors.registry import BACKENDS
+from harness.scenario.vendors.registry import BACKENDS, VENDORS
 from tests.backends.kinds import configuration
 from tests.cli.project import harness
 from tests.scenario.project import Project, make_project
@@ -39,9 +39,9 @@ def test_the_matrix_is_printed() -> None:
     assert abilities["none"] == ["no", "no", "no"]
 
 
-@pytest.mark.parametrize("backend", [name for name, row in BACKENDS.items() if row.modules])
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if VENDORS[name].clients.modules])
 def test_a_missing_library_names_the_extra(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = BACKENDS[backend].modules[-1]
+    missing = VENDORS[backend].clients.modules[-1]
     assert installation_conflicts(configuration(backend)) == []
     found = importlib.util.find_spec
     monkeypatch.setattr(

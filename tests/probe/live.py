@@ -96,6 +96,7 @@ class Site:
         spec = {
             "settings": dict(self.settings),
             "events": str(self.events),
+            "packages": ["celery", "kombu", "amqp", "redis"],
             "load": {"load": "closed", "in_flight": 2},
             "warmup": 0,
             "units": 1,

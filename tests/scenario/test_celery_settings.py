@@ -14,12 +14,7 @@ from harness.scenario.files.document import Document, Mark, Spot
 from harness.scenario.settings.celery_settings import OWNED, settings_problems
 from harness.scenario.settings.celery_since import since
 from harness.scenario.settings.worker_options import worker_option_problems
-from harness.scenario.vendors.transport_options import (
-    AMOUNTS,
-    OWNED_OPTIONS,
-    SWITCHES,
-    TRANSPORT_OPTIONS,
-)
+from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from tests.scenario.project import CONFIGURATION, Project
 
 HERE = Mark("f", 1, 1)
@@ -120,13 +115,6 @@ def test_values_of_transport_options(service: str, name: str, value: Any, told: 
 )
 def test_values_that_transports_take(service: str, options: dict[str, Any]) -> None:
     assert complaints({"broker_transport_options": options}, service) == []
-
-
-def test_every_checked_option_is_one() -> None:
-    """A name that no transport knows would never be checked."""
-    known = frozenset().union(*TRANSPORT_OPTIONS.values())
-    assert known >= AMOUNTS | SWITCHES
-    assert not AMOUNTS & SWITCHES
 
 
 # --- what Celery's code asks for, and since when -------------------------------------------------

@@ -43,11 +43,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 def to_worker(
-    app: Celery, events: str, measured: Iterable[str] = (), handlers: Handlers | None = None
+    app: Celery,
+    events: str,
+    packages: Iterable[str],
+    measured: Iterable[str] = (),
+    handlers: Handlers | None = None,
 ) -> None:
-    """Record the life of every task of `app` into the folder `events`. `measured`: the tasks whose
-    options are said there; `handlers`: of signals."""
-    recorder = Recorder(events, "worker", child_role="child", versions=versions())
+    """Record the life of every task of `app` into the folder `events`. `packages`: those whose
+    versions are said there; `measured`: the tasks whose options are; `handlers`: of signals."""
+    recorder = Recorder(events, "worker", child_role="child", versions=versions(packages))
     _say_what_holds(app, events, measured)
     _connect(recorder)
     sqs_requests.count(recorder, app.conf.broker_url or "")

@@ -9,18 +9,17 @@ from harness.results.block.ledger import Final
 from harness.results.block.summary import duplicates
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merge import MISSING
+from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.units import format_duration
 
-_VISIBILITY_S = {"redis": 3600.0, "sqs": 1800.0}
-"""kombu's defaults of `visibility_timeout`."""
 _BUFFERED = 8192
 """celery/backends/base.py, MESSAGE_BUFFER_MAX."""
 
 
 def _visibility_s(evidence: Evidence) -> float | None:
     """How long a message may stay unacknowledged; None where the broker knows no such limit."""
-    default_s = _VISIBILITY_S.get(evidence.configuration.broker.service)
+    default_s = BROKERS[evidence.configuration.broker.service].visibility_timeout_s
     if default_s is None:
         return None
     return float(evidence.transport_option("visibility_timeout", default_s))

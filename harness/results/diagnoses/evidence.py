@@ -21,6 +21,7 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import Load
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.planned import planned
+from harness.scenario.vendors.registry import VENDORS
 from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
@@ -29,7 +30,7 @@ Data = dict[str, Any]
 
 _NUMBER = np.int64(MOST_UNITS - 1)
 """Of the bits of a task's id the ones that hold its unit's number."""
-DATABASES = ("sqlite", "postgresql", "mysql")
+DATABASES = tuple(name for name, row in VENDORS.items() if "sqlalchemy" in row.clients.modules)
 """Result backends that Celery reaches through SQLAlchemy."""
 
 

@@ -12,6 +12,7 @@ from harness.results.diagnoses.clues import Unlocked
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merge import MISSING, Times
 from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.vendors.registry import BACKENDS
 from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.workloads.models import GroupWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
@@ -21,7 +22,7 @@ _FLOOR_S = 0.2
 """`group.get()` on Redis sleeps 0.5 s before it looks again: members that were done in half of that
 leave at least this; a waiter that is woken takes milliseconds."""
 _LEAST_SHARE = 0.25
-_PUSHING = ("redis", "rpc", "none")
+_PUSHING = tuple(name for name, row in BACKENDS.items() if row.delivery != "poll")
 _ASKING_S = 0.05
 """A result phase below this is what a result takes in any case ..."""
 _ASKING_POLLED_S = 0.6

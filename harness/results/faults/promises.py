@@ -15,7 +15,7 @@ import numpy as np
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.faults.attribution import Blame, Scene
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
-from harness.scenario.vendors.registry import which_server
+from harness.scenario.vendors.registry import BROKERS, which_server
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",
@@ -120,7 +120,9 @@ class _Configuration:
         through_broker = self.backend["service"] == "rpc"
         ends = (config["broker"], self.backend)
         self.apart = not through_broker and len({which_server(end) for end in ends}) == 2
-        self.visibility_s = ran.transport_option("visibility_timeout", 3600)
+        self.visibility_s = ran.transport_option(
+            "visibility_timeout", BROKERS[self.broker].visibility_timeout_s
+        )
 
     @property
     def acks(self) -> dict[str, Any]:

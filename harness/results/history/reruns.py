@@ -15,10 +15,10 @@ from harness.results.judge.circumstances import COMMIT, CONFIG, PACKAGE, fact_wo
 from harness.results.record.run import CellRecord, RunRecord
 from harness.scenario.plan.axes import parts
 from harness.scenario.settings.celery_settings import known_settings
+from harness.scenario.vendors.registry import BROKERS, VENDORS
 
 Different = Mapping[str, tuple[str, str]]
 _PINNED = ("celery", "kombu", "billiard", "vine", "amqp", "redis")
-_PINNED_FOR_SQS = ("boto3", "botocore", "pycurl")
 _GEVENT = "gevent"
 _AB_AXIS = "ab"
 _CELERY = f"{CONFIG}celery"
@@ -141,10 +141,13 @@ def _installed(side: Measured) -> str:
 
 
 def _packages(cell: CellRecord) -> tuple[str, ...]:
-    sqs = any(server.service == "sqs" for server in cell.servers.values())
+    services = (server.service for server in cell.servers.values())
+    clients = (
+        one for name in services if name in BROKERS for one in VENDORS[name].clients.packages
+    )
     worker = cell.config.get("worker") or {}
     gevent = (_GEVENT,) if worker.get("pool") == _GEVENT else ()
-    return (*_PINNED, *(_PINNED_FOR_SQS if sqs else ()), *gevent)
+    return tuple(dict.fromkeys((*_PINNED, *clients, *gevent)))
 
 
 def _by_settings(before: Measured, after: Measured, different: Different) -> _Sides | None:

@@ -21,6 +21,7 @@ from harness.results.record.comparison import LayerPath, LayerStep, StepVerdict
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.scenario.plan.identity import work_key
 from harness.scenario.plan.pairing import axis_word
+from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.stats.paired import FEWEST_PAIRS, confidence_of, estimate, false_discovery
 
 AXIS = "celery"
@@ -30,16 +31,11 @@ _LAYER_OF = {
     "billiard": "Celery",
     "kombu": "kombu",
     "vine": "kombu",
-    **dict.fromkeys(("amqp", "redis", "boto3", "botocore", "pycurl"), CLIENT),
+    **dict.fromkeys(
+        (name for service in BROKERS for name in VENDORS[service].clients.packages), CLIENT
+    ),
 }
 """Package -> layer. What is not named here, such as Python itself, must not differ at all."""
-_USED_WITH = {
-    "redis": ("redis",),
-    "amqp": ("rabbitmq",),
-    **dict.fromkeys(("boto3", "botocore"), ("sqs", "dynamodb", "s3")),
-    "pycurl": ("sqs",),
-}
-"""Client library -> services that it talks to: with others it is installed, and idle."""
 
 Evidence = Callable[[Sequence[tuple[BlockRecord, BlockRecord]], Metric], tuple[list[float], str]]
 """Log ratios of pairs of blocks, and why nothing can be said of them; empty if something can."""
@@ -131,8 +127,11 @@ def _in_use(package: str, cell: CellRecord) -> bool:
         cell.config.get("broker") or {},
         cell.config.get("backend") or {},
     ]
-    needed = _USED_WITH.get(package)
-    return needed is None or any(one.get("service") in needed for one in services)
+    if _LAYER_OF.get(package) != CLIENT:
+        return True
+    # A client library of other services is installed, and idle.
+    talks_to = {name for name, one in VENDORS.items() if package in one.clients.packages}
+    return any(one.get("service") in talks_to for one in services)
 
 
 # --- figures ------------------------------------------------------------------------------------

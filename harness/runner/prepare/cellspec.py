@@ -12,6 +12,7 @@ from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
 from harness.scenario.checks.combinations import stores_results
 from harness.scenario.models.scenario import Cell
+from harness.scenario.settings.celery_sets import MEASURED
 from harness.scenario.workloads.models import HeavyTaskWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
@@ -41,6 +42,7 @@ def write(
         "settings": dict(settings),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
+        "packages": MEASURED,
         "workload": heavy.told(),
         "load": cell.load.model_dump(exclude={"measure"}),
         "warmup": cell.measure.warmup,

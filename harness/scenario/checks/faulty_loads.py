@@ -20,7 +20,7 @@ from harness.scenario.models.faults import (
 )
 from harness.scenario.models.loads import Load, RateLoad
 from harness.scenario.vendors.base import Endpoint
-from harness.scenario.vendors.registry import which_server
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, which_server
 from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 
 Conflict = tuple[Location, str]
@@ -28,8 +28,6 @@ LEVEL_S = 1.0
 """What is usual is measured before the first fault: at least for so long."""
 _MOST_NETEM_JITTER_S = 4.0
 """Half of it is a signed number of 32 bits in the kernel, in nanoseconds."""
-_SERVERS = ("redis", "rabbitmq")
-"""Brokers that can be stopped and started with their data."""
 
 
 def with_faults(load: Load, faults: tuple[Fault, ...]) -> Load:
@@ -120,8 +118,9 @@ def _problem(configuration: Configuration, fault: Fault) -> str:
 
 def _broker_problem(configuration: Configuration) -> str:
     broker = configuration.broker
-    if broker.service not in _SERVERS:
-        return f"this works with {' and '.join(_SERVERS)}, not with {broker.service}"
+    if not BROKERS[broker.service].restarts:
+        able = " and ".join(name for name, row in BROKERS.items() if row.restarts)
+        return f"this works with {able}, not with {broker.service}"
     return _ownership_problem(broker)
 
 
@@ -158,10 +157,10 @@ def _ownership_problem(endpoint: Frozen) -> str:
 
 
 def _network_conflict(configuration: Configuration, network: Network | NetworkFault) -> str:
-    if configuration.broker.service == "sqs" and network.to != "backend":
-        return (
-            "the queues' own URLs lead past a proxy on SQS: use redis or rabbitmq, or to: backend"
-        )
+    reason = BROKERS[configuration.broker.service].beyond_proxy
+    if reason and network.to != "backend":
+        able = " or ".join(name for name, row in BROKERS.items() if not row.beyond_proxy)
+        return f"{reason}: use {able}, or to: backend"
     if network.to == "broker":
         return ""
     backend = configuration.backend
@@ -169,7 +168,7 @@ def _network_conflict(configuration: Configuration, network: Network | NetworkFa
         return "there is no result backend: use to: broker"
     if isinstance(backend, RpcBackend):
         return "results go through the broker: use to: broker"
-    if backend.service != "redis":
+    if not BACKENDS[backend.service].through_proxy:
         return f"a backend of {backend.service} cannot be reached through a proxy: use to: broker"
     return ""
 

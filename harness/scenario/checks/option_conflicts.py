@@ -9,10 +9,8 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.models.scenario import Measure
+from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.models import PeriodicWorkload, Workload
-
-_REDIS_HIGHEST = 9
-"""kombu/transport/virtual/base.py: `max_priority`; higher ones are cut down to it."""
 
 
 def option_conflicts(
@@ -42,16 +40,21 @@ def _conflicts(
     load: Load,
     measure: Measure,
 ) -> Iterator[tuple[Location, str]]:
-    for message in _priority_problems(configuration, options):
-        yield (*where, "priority"), message
+    broker = BROKERS[configuration.broker.service]
+    if options.priority is not None:
+        who, highest = f'configuration "{configuration.name}"', max(options.priority)
+        for message in broker.priority_problems(who, highest, configuration.settings):
+            yield (*where, "priority"), message
     if options.countdown is not None and options.countdown >= measure.timeout:
         message = (
             f"a unit waits {options.countdown:g} s before it runs, and the timeout is "
             f"{measure.timeout:g} s: raise measure.timeout"
         )
         yield (*where, "countdown"), message
-    if options.message_groups is not None and configuration.broker.service != "sqs":
-        yield (*where, "message_groups"), "message groups are of SQS: remove them"
+    if options.message_groups is not None and not broker.message_groups:
+        able = [VENDORS[name].title for name, row in BROKERS.items() if row.message_groups]
+        message = f"message groups are of {' and '.join(able)}: remove them"
+        yield (*where, "message_groups"), message
     changing = [name for name in ("countdown", "expires") if getattr(options, name) is not None]
     if options.in_turn:
         changing.append("a list of priorities")
@@ -63,25 +66,3 @@ def _conflicts(
             ("load", "publish"),
             f"publish: prebuilt writes what all messages share, and {message}",
         )
-
-
-def _priority_problems(configuration: Configuration, options: MessageOptions) -> Iterator[str]:
-    if options.priority is None:
-        return
-    broker, settings = configuration.broker.service, configuration.settings
-    who, highest = f'configuration "{configuration.name}"', max(options.priority)
-    if broker == "sqs":
-        yield f"SQS knows no priorities, and {who} uses it: use one queue per priority"
-    elif broker == "redis" and highest > _REDIS_HIGHEST:
-        yield f"on Redis a priority lies between 0 (first) and {_REDIS_HIGHEST}, not {highest}"
-    elif broker == "rabbitmq":
-        most = settings.get("task_queue_max_priority")
-        if settings.get("task_default_queue_type") == "quorum":
-            yield f"quorum queues take no x-max-priority, and {who} has them: use a classic queue"
-        elif not isinstance(most, int):
-            yield (
-                f"RabbitMQ needs task_queue_max_priority, which {who} does not set: say "
-                f'"task_queue_max_priority: {max(highest, 1)}" under "settings:"'
-            )
-        elif highest > most:
-            yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"

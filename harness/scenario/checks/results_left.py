@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.loads import ResultsLeft
-from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.scenario.vendors.registry import BACKENDS
 
 LONGEST_S = 300.0
@@ -12,9 +11,9 @@ LONGEST_S = 300.0
 
 def expiry_s(configuration: Configuration) -> float | None:
     """After how many seconds a result expires; None where that is not said in seconds."""
-    backend = configuration.backend
-    if isinstance(backend, DynamodbBackend) and backend.ttl is not None:
-        return float(backend.ttl)
+    own_s = configuration.backend.expires_s()
+    if own_s is not None:
+        return own_s
     value = configuration.settings.get("result_expires")
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         return None

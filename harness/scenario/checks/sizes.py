@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.scenario.files.document import Location
 from harness.scenario.models.configuration import Configuration
+from harness.scenario.settings.planned import transport_options
 from harness.scenario.vendors.registry import BACKENDS, BROKERS
 from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
@@ -19,10 +20,7 @@ def message_size_conflicts(configuration: Configuration, workload: Workload) -> 
     limit = BROKERS[broker].max_message_bytes
     if limit is None or settings.get("task_compression"):
         return []
-    # kombu's virtual transports write the body in base64, its SQS the whole message once more.
-    options = settings.get("broker_transport_options", {})
-    again = not isinstance(options, Mapping) or options.get("sqs_base64_encoding", True) is True
-    factor = (4 / 3) ** (1 + again)
+    factor = BROKERS[broker].growth(transport_options(settings))
     conflicts: list[Conflict] = []
     for place, size in _payloads(workload):
         if size * factor > limit:

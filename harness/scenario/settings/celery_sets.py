@@ -19,7 +19,14 @@ from packaging.version import Version
 
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.serializers import libraries_of
-from harness.scenario.vendors.registry import BACKENDS
+from harness.scenario.vendors.registry import VENDORS
+
+MEASURED = (
+    *("celery", "kombu", "billiard", "vine"),
+    *dict.fromkeys(name for vendor in VENDORS.values() for name in vendor.clients.packages),
+    "gevent",
+)
+"""Whatever of these packages is installed decides how fast a client or worker is."""
 
 
 @dataclass(frozen=True)
@@ -197,10 +204,9 @@ def _refusal(pin: str, floor: Floor, python: Python) -> str:
 
 def _clients(configuration: Configuration) -> tuple[str, ...]:
     """What the configuration needs beside Celery, of whatever version pip finds to fit."""
-    needed = ["packaging", "redis"]  # kombu 5.7 imports packaging for Redis without asking for it
-    if configuration.broker.service == "sqs":
-        needed += ["boto3", "pycurl", "urllib3"]
-    needed += BACKENDS[configuration.backend.service].requirements
+    # Redis' always: the known sets pin it, whatever they are used with.
+    services = ("redis", configuration.broker.service, configuration.backend.service)
+    needed = [one for name in services for one in VENDORS[name].clients.requirements]
     if configuration.worker.pool == "gevent":
         needed.append("gevent")
     needed += libraries_of(configuration.settings)

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.settings.celery_settings import known_settings
+from harness.scenario.vendors.registry import BROKERS
 
 _NUMBERS: Mapping[str, str] = {
     "--prefetch-multiplier": "worker_prefetch_multiplier",
@@ -101,6 +102,20 @@ def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
         optimization=optimization,
         off=frozenset(off & set(_STEPS)),
     )
+
+
+def transport_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`broker_transport_options`, empty where there are none."""
+    options = settings.get("broker_transport_options")
+    return options if isinstance(options, Mapping) else {}
+
+
+def redelivery_time_s(configuration: Configuration) -> float | None:
+    """How long a message that a dead worker held stays with the broker before it is delivered
+    again, at most; None where the broker notices the death itself (AMQP)."""
+    options = transport_options(planned(configuration).settings)
+    held_s = BROKERS[configuration.broker.service].redelivery_s
+    return None if held_s is None else held_s(options)
 
 
 def _options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,9 @@ read stands in `harness.services`; `registry` joins the two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.scenario.files.fields import Frozen
 from harness.scenario.models.loads import Publish
@@ -42,6 +42,11 @@ class End(Frozen):
     place: ClassVar[tuple[str, ...]] = ()
     """Fields that tell one server, or one use of it, from another, whoever runs it."""
 
+    def expires_s(self) -> float | None:
+        """After how many seconds the server removes a result by a rule of its own; None where
+        Celery's `result_expires` decides."""
+        return None
+
 
 class Endpoint(End):
     """A broker or backend with a server: what all of them may say of where it runs."""
@@ -50,6 +55,10 @@ class Endpoint(End):
     """Who runs the server; the command line's `--provider` wins, `local` is the default."""
     url: str | None = None
     """Where an external server is. Secrets come in through `${ENV}` only."""
+
+    def lacking(self) -> str:
+        """What an external server of it needs beside a URL, and is not said; empty if nothing."""
+        return ""
 
     read_by: ClassVar[Mapping[str, Provider]] = {"url": "external", "server": "local"}
 
@@ -86,6 +95,38 @@ class FolderBackend(End):
 # --- what is known of it ------------------------------------------------------------------------
 
 
+Options = Mapping[str, Any]
+"""Celery settings, or `broker_transport_options`."""
+
+
+@dataclass(frozen=True)
+class TransportOption:
+    """What kombu's transport takes for one of its options; by itself: anything."""
+
+    kind: Literal["any", "amount", "switch"] = "any"
+    """`amount`: kombu computes with it. `switch`: it only asks for its truth, so that any text
+    switches it on."""
+    most: int | None = None
+    """Whole seconds, and no more of them: the server refuses the rest."""
+    words: tuple[str, ...] = ()
+    """Texts that mean something: of anything else clients and workers fail when they connect."""
+
+
+ANY, AMOUNT, SWITCH = TransportOption(), TransportOption("amount"), TransportOption("switch")
+
+
+def no_priorities(who: str, highest: int, settings: Options) -> Iterator[str]:
+    """Nothing stands against a priority."""
+    del who, highest, settings
+    yield from ()
+
+
+def as_it_is(options: Options) -> float:
+    """A message takes its own size."""
+    del options
+    return 1.0
+
+
 @dataclass(frozen=True)
 class AsBroker:
     """What a service is as broker."""
@@ -99,6 +140,30 @@ class AsBroker:
     """The largest message the service itself takes."""
     publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
     """How a client can publish to it."""
+    growth: Callable[[Options], float] = as_it_is
+    """How many bytes go out for one byte of a payload at least, by its transport's options."""
+    transport_options: Mapping[str, TransportOption] = field(default_factory=dict)
+    """Options of its transport that are documented (kombu 5.7); it may take others, too."""
+    owned_options: Mapping[str, str] = field(default_factory=dict)
+    """Those that the harness must own, and why: no configuration may set them."""
+    visibility_timeout_s: int | None = None
+    """kombu's default for how long a message may stay unacknowledged before it is delivered again;
+    None where the broker knows no such limit."""
+    redelivery_s: Callable[[Options], float] | None = None
+    """How long a message that a dead worker held stays with the broker before it is delivered
+    again, at most, by its transport's options; None where it notices the death itself."""
+    priority_problems: Callable[[str, int, Options], Iterator[str]] = no_priorities
+    """What stands against a message's priority: told who asks for it, the highest one, and the
+    settings."""
+    message_groups: bool = False
+    """Messages may belong to groups that are delivered in order."""
+    sends_twice: tuple[str, str] | None = None
+    """The transport's option under which its client may send what it has sent once more, and the
+    client's name."""
+    restarts: bool = False
+    """The harness can stop a server of its own and start it again with its data."""
+    beyond_proxy: str = ""
+    """Why its connections cannot be led through a proxy; empty where they can."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +189,24 @@ class AsBackend:
     brokers: tuple[str, ...] = ()
     """The only brokers it works with; none: it works with all of them."""
     expiry: Expiry = ""
+    owned_options: Mapping[str, str] = field(default_factory=dict)
+    """Of `result_backend_transport_options`: those that the harness must own, and why."""
+    through_proxy: bool = False
+    """Its connections can be led through a proxy."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What clients and workers need to talk to a service."""
+
+    packages: tuple[str, ...] = ()
+    """Packages that decide how fast they do: recorded with every run."""
+    requirements: tuple[str, ...] = ()
+    """What an environment of another Celery needs beside it, as pip reads it."""
     extra: str = ""
     """What `pip install 'celery-config-bench[...]'` adds for it."""
     modules: tuple[str, ...] = ()
-    """What clients and workers import for it."""
-    requirements: tuple[str, ...] = ()
-    """The same for an environment of another Celery, as pip reads it."""
+    """What of this they import: looked for before anything runs."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +215,13 @@ class Vendor:
 
     service: str
     """Its name in configurations."""
+    title: str
+    """Its name in sentences."""
     broker: AsBroker | None = None
     backend: AsBackend | None = None
+    clients: Clients = Clients()
+    server_packages: tuple[str, ...] = ()
+    """Packages that bring its server along, recorded with every run."""
 
     @property
     def models(self) -> tuple[type[End], ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsBackend, Clients, Vendor
 
 
 class DynamodbBackend(AwsBackend):
@@ -20,6 +20,10 @@ class DynamodbBackend(AwsBackend):
     ttl: Annotated[int, Field(ge=1)] | None = None
     """Seconds after which DynamoDB may remove a result. Celery's `result_expires` does not."""
 
+    def expires_s(self) -> float | None:
+        """By its `ttl`."""
+        return None if self.ttl is None else float(self.ttl)
+
     place: ClassVar[tuple[str, ...]] = (
         *AwsBackend.place,
         *("table_prefix", "read_units", "write_units", "ttl"),
@@ -28,6 +32,7 @@ class DynamodbBackend(AwsBackend):
 
 DYNAMODB = Vendor(
     "dynamodb",
+    "DynamoDB",
     backend=AsBackend(
         DynamodbBackend,
         ("dynamodb", "http", "https"),
@@ -35,8 +40,6 @@ DYNAMODB = Vendor(
         compresses_results=True,
         max_result_bytes=409_400,  # an item of 400 KiB, with the names of its attributes
         expiry="ttl",
-        extra="dynamodb",
-        modules=("boto3",),
-        requirements=("boto3",),
     ),
+    clients=Clients(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",)),
 )

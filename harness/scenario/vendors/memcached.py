@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, Endpoint, Vendor
+from harness.scenario.vendors.base import AsBackend, Clients, Endpoint, Vendor
 
 
 class MemcachedBackend(Endpoint):
@@ -17,15 +17,22 @@ class MemcachedBackend(Endpoint):
 
 MEMCACHED = Vendor(
     "memcached",
+    "Memcached",
     backend=AsBackend(
         MemcachedBackend,
         ("memcached", "memcache"),
         max_result_bytes=1_048_400,  # an item of 1 MiB, with key and header (option -I)
         result_limit_is_set=True,
         expiry="server",
-        extra="memcached",
-        modules=("pymemcache",),
+        owned_options={
+            "global_keyprefix": "the harness names it, to find and remove it after the block"
+        },
+    ),
+    clients=Clients(
+        ("pymemcache",),
         # Celery 5.7 uses the first, earlier ones the second.
-        requirements=("pymemcache>=4.0", "python-memcached>=1.61"),
+        ("pymemcache>=4.0", "python-memcached>=1.61"),
+        "memcached",
+        ("pymemcache",),
     ),
 )

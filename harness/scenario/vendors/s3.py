@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, Provider, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsBackend, Clients, Provider, Vendor
 
 
 class S3Backend(AwsBackend):
@@ -15,19 +15,22 @@ class S3Backend(AwsBackend):
     bucket: str | None = None
     """An existing bucket (external provider); the local provider makes one of its own."""
 
+    def lacking(self) -> str:
+        """Celery makes no bucket."""
+        return "" if self.bucket else 'a "bucket:" that exists: Celery makes none'
+
     read_by: ClassVar[Mapping[str, Provider]] = {**AwsBackend.read_by, "bucket": "external"}
     place: ClassVar[tuple[str, ...]] = (*AwsBackend.place, "bucket")
 
 
 S3 = Vendor(
     "s3",
+    "S3",
     backend=AsBackend(
         S3Backend,
         ("s3", "http", "https"),
         needs_url=False,
         expiry="never",
-        extra="s3",
-        modules=("boto3",),
-        requirements=("boto3",),
     ),
+    clients=Clients(("boto3", "botocore"), ("boto3",), "s3", ("boto3",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, Endpoint, FolderBackend, Vendor
+from harness.scenario.vendors.base import AsBackend, Clients, Endpoint, FolderBackend, Vendor
 
 # Celery before 5.7 is not known to run under SQLAlchemy 2.1.
 _SQLALCHEMY = "sqlalchemy>=2.0,<2.1"
@@ -35,34 +35,38 @@ class SqliteBackend(FolderBackend):
 
 SQLITE = Vendor(
     "sqlite",
-    backend=AsBackend(
-        SqliteBackend,
-        expiry="cleanup",
-        extra="sqlite",
-        modules=("sqlalchemy",),
-        requirements=(_SQLALCHEMY,),
-    ),
+    "SQLite",
+    backend=AsBackend(SqliteBackend, expiry="cleanup"),
+    clients=Clients(("sqlalchemy",), (_SQLALCHEMY,), "sqlite", ("sqlalchemy",)),
 )
 POSTGRESQL = Vendor(
     "postgresql",
+    "PostgreSQL",
     backend=AsBackend(
         PostgresqlBackend,
         ("postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgres"),
         expiry="cleanup",
-        extra="postgresql",
-        modules=("sqlalchemy", "psycopg"),
-        requirements=(_SQLALCHEMY, "psycopg[binary]>=3.2"),
+    ),
+    clients=Clients(
+        ("sqlalchemy", "psycopg"),
+        (_SQLALCHEMY, "psycopg[binary]>=3.2"),
+        "postgresql",
+        ("sqlalchemy", "psycopg"),
     ),
 )
 MYSQL = Vendor(
     "mysql",
+    "MySQL",
     backend=AsBackend(
         MysqlBackend,
         ("mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"),
         max_result_bytes=65_520,  # Celery's column is a BLOB, and holds a pickle
         expiry="cleanup",
-        extra="mysql",
-        modules=("sqlalchemy", "pymysql"),
-        requirements=(_SQLALCHEMY, "pymysql[rsa]>=1.1"),
+    ),
+    clients=Clients(
+        ("sqlalchemy", "pymysql"),
+        (_SQLALCHEMY, "pymysql[rsa]>=1.1"),
+        "mysql",
+        ("sqlalchemy", "pymysql"),
     ),
 )

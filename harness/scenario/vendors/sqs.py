@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBroker, Endpoint, Vendor
+from harness.scenario.vendors.base import (
+    AMOUNT,
+    ANY,
+    SWITCH,
+    AsBroker,
+    Clients,
+    Endpoint,
+    Options,
+    TransportOption,
+    Vendor,
+)
 
 
 class SqsBroker(Endpoint):
@@ -21,12 +32,60 @@ class SqsBroker(Endpoint):
     place: ClassVar[tuple[str, ...]] = ("region", "queue_name_prefix")
 
 
+_VISIBILITY_S = 1800
+"""kombu/transport/SQS.py: default of the queue's own timeout."""
+
+
+def _growth(options: Options) -> float:
+    """kombu's virtual transports write the body in base64, its SQS the whole message once more."""
+    again = options.get("sqs_base64_encoding", True) is True
+    return (4 / 3) ** (1 + again)
+
+
+def _redelivery_s(options: Options) -> float:
+    return float(options.get("visibility_timeout", _VISIBILITY_S))
+
+
+def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
+    del highest, settings  # none will do
+    yield f"SQS knows no priorities, and {who} uses it: use one queue per priority"
+
+
 SQS = Vendor(
     "sqs",
+    "SQS",
     AsBroker(
         SqsBroker,
         ("sqs", "http", "https"),
         needs_url=False,
         max_message_bytes=1024 * 1024,  # AWS' quota since August 2025; 256 KiB before
+        growth=_growth,
+        transport_options={
+            "polling_interval": AMOUNT,
+            # AWS' quotas: it refuses what is beyond them.
+            "wait_time_seconds": TransportOption("amount", most=20),
+            "visibility_timeout": TransportOption("amount", most=43_200),
+            "is_secure": SWITCH,
+            "port": ANY,
+            "predefined_exchanges": ANY,
+            "supports_fanout": SWITCH,
+            "sqs_base64_encoding": SWITCH,
+            "queue_tags": ANY,
+            "fetch_message_attributes": ANY,
+            "sts_role_arn": ANY,
+        },
+        owned_options={
+            "predefined_queues": "every block has a queue of its own, named by the harness",
+            "queue_name_prefix": 'set "queue_name_prefix:" under "broker:"',
+            "region": 'set "region:" under "broker:"',
+        },
+        visibility_timeout_s=_VISIBILITY_S,
+        redelivery_s=_redelivery_s,
+        priority_problems=_priority_problems,
+        message_groups=True,
+        beyond_proxy="the queues' own URLs lead past a proxy on SQS",
+    ),
+    clients=Clients(
+        packages=("boto3", "botocore", "pycurl"), requirements=("boto3", "pycurl", "urllib3")
     ),
 )

@@ -25,8 +25,9 @@ class NoBackend(End):
     service: Literal["none"]
 
 
-FILESYSTEM = Vendor("filesystem", backend=AsBackend(FilesystemBackend, expiry="cleanup"))
+FILESYSTEM = Vendor("filesystem", "files", backend=AsBackend(FilesystemBackend, expiry="cleanup"))
 RPC = Vendor(
+    "rpc",
     "rpc",
     backend=AsBackend(
         RpcBackend,
@@ -38,5 +39,7 @@ RPC = Vendor(
     ),
 )
 NONE = Vendor(
-    "none", backend=AsBackend(NoBackend, results=False, joins=False, chords=False, delivery="")
+    "none",
+    "none",
+    backend=AsBackend(NoBackend, results=False, joins=False, chords=False, delivery=""),
 )
