@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
 
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.base import Endpoint, FolderBackend, Provider
@@ -122,7 +123,12 @@ class Namespace(Protocol):
         ...
 
 
-class Service(Protocol):
+E = TypeVar("E", bound=AnyEndpoint)
+"""The models that one kind of service has in configurations."""
+_E_contra = TypeVar("_E_contra", bound=AnyEndpoint, contravariant=True)
+
+
+class ServiceOf(Protocol[_E_contra]):
     """One server of one run."""
 
     info: ServerInfo
@@ -151,7 +157,7 @@ class Service(Protocol):
         ...
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: _E_contra
     ) -> Namespace:
         """A fresh namespace; `label` is unique within the machine (run id + block).
 
@@ -163,6 +169,9 @@ class Service(Protocol):
     def close(self) -> None:
         """Stop what was started, within a bounded time. Idempotent."""
         ...
+
+
+Service = ServiceOf[Any]
 
 
 @dataclass(frozen=True)
@@ -193,16 +202,31 @@ class Target:
     """What else a backend's endpoint says, by names of its driver's own."""
 
 
+def _by_its_url(target: Target, endpoint: AnyEndpoint) -> Target:
+    del endpoint  # one server fits all
+    return target
+
+
 @dataclass(frozen=True)
-class ComposePart:
+class ComposePart(Generic[E]):
     """The service of `docker-compose.yml` that a driver can use, and how to reach it there."""
 
     service: str
     ports: Mapping[str, str]
     """Variable of the file that publishes a port -> the driver's name for that port."""
-    password_variable: str | None
-    target: Callable[[Mapping[str, int], str, AnyEndpoint], Target]
-    """From published ports by the driver's names, the password and the endpoint."""
+    url: str
+    """`redis://:{password}@127.0.0.1:{redis}/0`: with the password and ports by those names."""
+    password_variable: str | None = None
+    management_url: str | None = None
+    """Like `url`."""
+    used_by: Callable[[Target, E], Target] = _by_its_url
+    """The target with what an endpoint says of its use."""
+
+    def target(self, ports: Mapping[str, int], password: str, endpoint: E) -> Target:
+        """How to reach it, from published ports by the driver's names."""
+        words = {"password": quote(password, safe=""), **ports}
+        management = self.management_url and self.management_url.format(**words)
+        return self.used_by(Target("compose", self.url.format(**words), management), endpoint)
 
 
 class Launch(Protocol):
@@ -217,23 +241,24 @@ class Launch(Protocol):
         ...
 
 
-class Driver(Protocol):
-    """The code that knows one kind of service."""
+class Driver(Protocol[E]):
+    """The code that knows one kind of service. `E`: the models of its endpoints.
+
+    For example `class RedisDriver(Driver[RedisBroker | RedisBackend])`; which vendor it is the
+    driver of, a row of `harness.scenario.vendors.registry` says.
+    """
 
     name: str
     undo: Mapping[str, Undo]
     """Kind of promise -> how to keep it for a run that was killed."""
+    compose: ComposePart[E] | None
+    """Its service in the compose file; None where there is no server to run."""
 
-    @property
-    def compose(self) -> ComposePart | None:
-        """Its service in the compose file; None where there is no server to run."""
-        ...
-
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: E, surroundings: Surroundings) -> Launch:
         """Start a private server. Only from the main thread: see `harness.processes`."""
         ...
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: E, environ: Mapping[str, str]) -> Target:
         """What an external endpoint names. ServiceError for a missing or malformed URL."""
         ...
 

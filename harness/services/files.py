@@ -13,12 +13,11 @@ import psutil
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.sql import SqliteBackend
-from harness.scenario.vendors.without_server import FilesystemBackend
+from harness.scenario.vendors.base import FolderBackend
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
     Counters,
+    Driver,
     Launch,
     Namespace,
     ServerInfo,
@@ -40,27 +39,26 @@ _BLOCK_BYTES = 512
 """The unit of `st_blocks`, whatever the file system's own is."""
 
 
-class _FilesDriver:
+class _FilesDriver(Driver[FolderBackend]):
     """What both have in common: whoever the provider is, there is nothing to start."""
 
     name = ""
-    compose = None
 
     def __init__(self) -> None:
+        self.compose = None
         self.undo: Mapping[str, Undo] = {_FOLDER_PROMISE: _undo_folder}
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: FolderBackend, surroundings: Surroundings) -> Launch:
         """The folder, ready."""
-        own = _own(endpoint)
-        if own.folder is None:
+        if endpoint.folder is None:
             parent, lasting = surroundings.workspace.folder(self.name), False
         else:
-            folder = expand(own.folder, surroundings.environ, where=f"the {self.name} folder")
+            folder = expand(endpoint.folder, surroundings.environ, where=f"the {self.name} folder")
             parent, lasting = Path(folder).expanduser().absolute(), True
             _probe(parent, self.name)
         return _Ready(FilesService(self.name, parent, surroundings.workspace, lasting=lasting))
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: FolderBackend, environ: Mapping[str, str]) -> Target:
         """There is no server elsewhere."""
         del endpoint, environ
         raise ServiceError(
@@ -138,7 +136,7 @@ class FilesService:
         """Every configuration can be served."""
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: FolderBackend
     ) -> Namespace:
         """A folder of the block's own."""
         del endpoint  # one way for all
@@ -208,12 +206,6 @@ def _probe(parent: Path, kind: str) -> None:
         raise ServiceError(
             f"the {kind} folder {parent} is not there: make it, or leave `folder:` out"
         )
-
-
-def _own(endpoint: AnyEndpoint) -> SqliteBackend | FilesystemBackend:
-    if not isinstance(endpoint, SqliteBackend | FilesystemBackend):
-        raise TypeError(f"not a backend of files: {endpoint.service}")
-    return endpoint
 
 
 def _undo_folder(payload: Mapping[str, Any]) -> None:

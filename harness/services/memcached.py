@@ -14,10 +14,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from harness.errors import ServiceError
 from harness.scenario.vendors.memcached import MemcachedBackend
+from harness.scenario.vendors.registry import BACKENDS
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
     ComposePart,
+    Driver,
     Launch,
     Namespace,
     ServerInfo,
@@ -58,7 +59,7 @@ class _Item:
     """With the server's own header."""
 
 
-class MemcachedDriver:
+class MemcachedDriver(Driver[MemcachedBackend]):
     """Starts a private server, or reaches any other."""
 
     name = "memcached"
@@ -68,13 +69,12 @@ class MemcachedDriver:
         self.compose = ComposePart(
             service="memcached",
             ports={"HARNESS_MEMCACHED_PORT": "memcached"},
-            password_variable=None,
-            target=_compose_target,
+            url="memcached://127.0.0.1:{memcached}",
         )
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: MemcachedBackend, surroundings: Surroundings) -> Launch:
         """A private server on loopback, with its own defaults (64 MiB)."""
-        program = find_program(_own(endpoint).server, surroundings.environ)
+        program = find_program(endpoint.server, surroundings.environ)
 
         def start() -> LocalServer:
             return _start(program, surroundings)
@@ -85,12 +85,11 @@ class MemcachedDriver:
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: MemcachedBackend, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
-        endpoint = _own(endpoint)
         url = given_url(endpoint.url, environ, self.name, "memcached://${HOST}:11211")
         parts = urlsplit(url)
-        if parts.scheme not in {"memcached", "memcache"} or not parts.hostname or ";" in url:
+        if parts.scheme not in BACKENDS[self.name].schemes or not parts.hostname or ";" in url:
             raise malformed(url, self.name, "memcached://host:port, of one server")
         return Target("external", url)
 
@@ -122,7 +121,7 @@ class MemcachedService(ResultsService):
         )
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: MemcachedBackend
     ) -> Namespace:
         """Keys under a prefix of the block's own."""
         del settings, endpoint  # none of them says where results are
@@ -247,17 +246,6 @@ def _start(program: Path, surroundings: Surroundings) -> LocalServer:
     words = ("-l", "127.0.0.1", "-p", str(port), "-U", "0")
     process = room.spawn(program, *words, env=surroundings.environ)
     return LocalServer("memcached", (process,), port, grace_s=0.0, clear_away=room.close)
-
-
-def _own(endpoint: AnyEndpoint) -> MemcachedBackend:
-    if not isinstance(endpoint, MemcachedBackend):
-        raise TypeError(f"not a memcached endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del password, endpoint  # memcached has none, and one server fits all
-    return Target("compose", f"memcached://127.0.0.1:{ports['memcached']}")
 
 
 def _undo_keys(payload: Mapping[str, Any]) -> None:

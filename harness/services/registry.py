@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from harness.scenario.vendors.registry import DRIVERS
 from harness.services.base import Driver
 
 
-class _Drivers(Mapping[str, Driver]):
+class _Drivers(Mapping[str, Driver[Any]]):
     """Imports a driver when it is asked for: botocore alone takes a tenth of a run's start."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Driver] = {}
+        self._made: dict[str, Driver[Any]] = {}
 
-    def __getitem__(self, name: str) -> Driver:
+    def __getitem__(self, name: str) -> Driver[Any]:
         if name not in self._made:
             module, _, class_ = DRIVERS[name].partition(":")
             found = getattr(import_module(f"{__package__}.{module}"), class_)
-            self._made[name] = cast(Driver, found())
+            self._made[name] = cast(Driver[Any], found())
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -30,6 +30,6 @@ class _Drivers(Mapping[str, Driver]):
         return len(DRIVERS)
 
 
-def drivers() -> Mapping[str, Driver]:
+def drivers() -> Mapping[str, Driver[Any]]:
     """`service:` in a configuration -> its driver."""
     return _Drivers()

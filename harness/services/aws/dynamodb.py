@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,14 +12,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
-    ComposePart,
+    Driver,
     Launch,
     Namespace,
     Service,
@@ -38,31 +37,29 @@ _TABLE_PROMISE = "dynamodb-table"
 _PREFIX_OPTION = "table_prefix"
 
 
-class DynamodbDriver:
+class DynamodbDriver(Driver[DynamodbBackend]):
     """Starts an emulator, or reaches DynamoDB itself."""
 
     name = "dynamodb"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_TABLE_PROMISE: _undo_table}
-        self.compose: ComposePart = emulator_part(_target)
+        self.compose = emulator_part(_used_by)
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: DynamodbBackend, surroundings: Surroundings) -> Launch:
         """An emulator on loopback."""
-        own = _own(endpoint)
 
         def connect(server: LocalServer) -> Service:
-            target = _target("local", local_url(server), own)
+            target = _used_by(Target("local", local_url(server)), endpoint)
             return DynamodbService(target, surroundings.workspace, server)
 
-        return launch_emulator(own.server, surroundings, connect)
+        return launch_emulator(endpoint.server, surroundings, connect)
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: DynamodbBackend, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `dynamodb://`, else an endpoint."""
-        own = _own(endpoint)
-        url = external_url(own.url, self.name, _WHAT, environ)
-        region = expand(own.region, environ, where="the dynamodb region")
-        return _target("external", url, own.model_copy(update={"region": region}))
+        url = external_url(endpoint.url, self.name, _WHAT, environ)
+        region = expand(endpoint.region, environ, where="the dynamodb region")
+        return replace(_used_by(Target("external", url), endpoint), region=region)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """List a table: proves endpoint, region and credentials."""
@@ -82,7 +79,7 @@ class DynamodbService(ResultsService):
         self.info = server_info(target, self._access, "dynamodb", _WHAT, "2012-08-10")
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: DynamodbBackend
     ) -> Namespace:
         """A table of the block's own.
 
@@ -182,14 +179,7 @@ def _delete(client: BaseClient, table: str) -> None:
             raise
 
 
-def _own(endpoint: AnyEndpoint) -> DynamodbBackend:
-    if not isinstance(endpoint, DynamodbBackend):
-        raise TypeError(f"not a dynamodb endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _target(provider: Provider, url: str, endpoint: AnyEndpoint) -> Target:
-    own = _own(endpoint)
+def _used_by(target: Target, own: DynamodbBackend) -> Target:
     options = {
         _PREFIX_OPTION: own.table_prefix,
         "read": str(own.read_units),
@@ -197,7 +187,7 @@ def _target(provider: Provider, url: str, endpoint: AnyEndpoint) -> Target:
     }
     if own.ttl is not None:
         options["ttl_seconds"] = str(own.ttl)
-    return Target(provider, url, region=own.region, options=options)
+    return replace(target, region=own.region, options=options)
 
 
 def _undo_table(payload: Mapping[str, Any]) -> None:

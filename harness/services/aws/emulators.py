@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 
 from harness.environments import ensure_environment
 from harness.errors import ServiceError
-from harness.scenario.vendors.base import Provider
 from harness.services.base import (
-    AnyEndpoint,
     ComposePart,
+    E,
     Launch,
     Service,
     Surroundings,
@@ -91,15 +90,12 @@ def launch_emulator(
     return _Role(emulator, connect)
 
 
-def emulator_part(target: Callable[[Provider, str, AnyEndpoint], Target]) -> ComposePart:
-    """The service of the compose file that plays DynamoDB and S3."""
-
-    def composed(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-        del password  # emulators check none
-        url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{ports['aws']}"
-        return target("compose", url, endpoint)
-
-    return ComposePart("aws", {"HARNESS_AWS_PORT": "aws"}, None, composed)
+def emulator_part(
+    used_by: Callable[[Target, E], Target], service: str = "aws", variable: str = "HARNESS_AWS_PORT"
+) -> ComposePart[E]:
+    """A service of the compose file that plays Amazon's: by default DynamoDB and S3."""
+    url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{{port}}"  # emulators check no password
+    return ComposePart(service, {variable: "port"}, url, used_by=used_by)
 
 
 def local_url(server: LocalServer) -> str:

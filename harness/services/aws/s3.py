@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.s3 import S3Backend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
-    ComposePart,
+    Driver,
     Launch,
     Namespace,
     Service,
@@ -38,37 +37,34 @@ _PREFIX = "harness/"
 _OWN_BUCKET = "harness-results"
 
 
-class S3Driver:
+class S3Driver(Driver[S3Backend]):
     """Starts an emulator, or reaches S3 itself."""
 
     name = "s3"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_KEYS_PROMISE: _undo_keys}
-        self.compose: ComposePart = emulator_part(_target)
+        self.compose = emulator_part(_used_by)
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: S3Backend, surroundings: Surroundings) -> Launch:
         """An emulator on loopback."""
-        own = _own(endpoint)
 
         def connect(server: LocalServer) -> Service:
-            return S3Service(
-                _target("local", local_url(server), own), surroundings.workspace, server
-            )
+            target = _used_by(Target("local", local_url(server)), endpoint)
+            return S3Service(target, surroundings.workspace, server)
 
-        return launch_emulator(own.server, surroundings, connect)
+        return launch_emulator(endpoint.server, surroundings, connect)
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: S3Backend, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `s3://`, else an endpoint."""
-        own = _own(endpoint)
-        if not own.bucket:
+        if not endpoint.bucket:
             raise ServiceError("external s3 needs a `bucket:` that exists: Celery makes none")
-        url = external_url(own.url, self.name, _WHAT, environ)
+        url = external_url(endpoint.url, self.name, _WHAT, environ)
         expanded = {
-            "region": expand(own.region, environ, where="the s3 region"),
-            "bucket": expand(own.bucket, environ, where="the s3 bucket"),
+            "region": expand(endpoint.region, environ, where="the s3 region"),
+            "bucket": expand(endpoint.bucket, environ, where="the s3 bucket"),
         }
-        return _target("external", url, own.model_copy(update=expanded))
+        return _used_by(Target("external", url), endpoint.model_copy(update=expanded))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Look at the bucket: proves endpoint, region, credentials and its name."""
@@ -102,7 +98,7 @@ class S3Service(ResultsService):
             raise
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: S3Backend
     ) -> Namespace:
         """Keys under a prefix of the block's own."""
         del settings, endpoint  # none of them says where results are
@@ -156,15 +152,8 @@ def _delete(client: BaseClient, bucket: str, prefix: str) -> None:
         client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
 
 
-def _own(endpoint: AnyEndpoint) -> S3Backend:
-    if not isinstance(endpoint, S3Backend):
-        raise TypeError(f"not an s3 endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _target(provider: Provider, url: str, endpoint: AnyEndpoint) -> Target:
-    own = _own(endpoint)
-    return Target(provider, url, region=own.region, options={"bucket": own.bucket or _OWN_BUCKET})
+def _used_by(target: Target, own: S3Backend) -> Target:
+    return replace(target, region=own.region, options={"bucket": own.bucket or _OWN_BUCKET})
 
 
 def _undo_keys(payload: Mapping[str, Any]) -> None:

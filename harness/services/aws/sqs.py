@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +15,11 @@ from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
-from harness.services.aws.emulators import FAKE_KEY, launch_emulator, local_url
+from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
-    ComposePart,
     Counters,
+    Driver,
     Launch,
     Namespace,
     Service,
@@ -42,37 +42,29 @@ _MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _HIGHEST_PREFIX = 30
 
 
-class SqsDriver:
+class SqsDriver(Driver[SqsBroker]):
     """Starts an emulator in an environment of its own, or reaches SQS itself."""
 
     name = "sqs"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_QUEUES_PROMISE: _undo_queues}
-        self.compose = ComposePart(
-            service="sqs",
-            ports={"HARNESS_SQS_PORT": "sqs"},
-            password_variable=None,
-            target=_compose_target,
-        )
+        self.compose = emulator_part(_used_by, "sqs", "HARNESS_SQS_PORT")
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: SqsBroker, surroundings: Surroundings) -> Launch:
         """An emulator on loopback."""
-        own = _own(endpoint)
 
         def connect(server: LocalServer) -> Service:
-            url = local_url(server)
-            target = Target("local", url, None, own.region, own.queue_name_prefix)
+            target = _used_by(Target("local", local_url(server)), endpoint)
             return SqsService(target, surroundings.workspace, server)
 
-        return launch_emulator(own.server, surroundings, connect)
+        return launch_emulator(endpoint.server, surroundings, connect)
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: SqsBroker, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `sqs://`, else an endpoint."""
-        own = _own(endpoint)
-        url = external_url(own.url, "sqs", "SQS", environ)
-        region = expand(own.region, environ, where="the sqs region")
-        prefix = expand(own.queue_name_prefix, environ, where="queue_name_prefix")
+        url = external_url(endpoint.url, "sqs", "SQS", environ)
+        region = expand(endpoint.region, environ, where="the sqs region")
+        prefix = expand(endpoint.queue_name_prefix, environ, where="queue_name_prefix")
         return Target("external", url, None, region, prefix)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
@@ -111,7 +103,7 @@ class SqsService:
         """Every configuration can be served."""
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: SqsBroker
     ) -> Namespace:
         """Queues under a prefix of their own."""
         del settings  # none of them says where messages are
@@ -122,7 +114,7 @@ class SqsService:
                 _QUEUES_PROMISE,
                 {"url": self.target.url, "region": self.target.region, "prefix": prefix},
             )
-        queue = _FIFO_QUEUE if _own(endpoint).fifo else _QUEUE
+        queue = _FIFO_QUEUE if endpoint.fifo else _QUEUE
         return _SqsNamespace(self._access, self._client, prefix, queue, self._workspace, promise)
 
     def close(self) -> None:
@@ -203,17 +195,8 @@ class _SqsNamespace:
         return int(answer["Attributes"][attribute])
 
 
-def _own(endpoint: AnyEndpoint) -> SqsBroker:
-    if not isinstance(endpoint, SqsBroker):
-        raise TypeError(f"not an sqs endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del password  # ElasticMQ has none
-    own = _own(endpoint)
-    url = f"http://{FAKE_KEY}:{FAKE_KEY}@127.0.0.1:{ports['sqs']}"
-    return Target("compose", url, None, own.region, own.queue_name_prefix)
+def _used_by(target: Target, endpoint: SqsBroker) -> Target:
+    return replace(target, region=endpoint.region, queue_name_prefix=endpoint.queue_name_prefix)
 
 
 def _queue_url(client: BaseClient, name: str) -> str | None:

@@ -69,7 +69,7 @@ class ComposeProject:
     """The services of the file that one run needs, up and healthy. Close removes them."""
 
     def __init__(
-        self, parts: Iterable[ComposePart], surroundings: Surroundings, project_dir: Path
+        self, parts: Iterable[ComposePart[Any]], surroundings: Surroundings, project_dir: Path
     ) -> None:
         self._parts = {part.service: part for part in parts}
         self._workspace = surroundings.workspace
@@ -103,12 +103,12 @@ class ComposeProject:
         )
         self._docker.run("up", "-d", "--wait", *sorted(self._parts), timeout_s=_UP_S)
 
-    def target(self, part: ComposePart, endpoint: AnyEndpoint) -> Target:
+    def target(self, part: ComposePart[Any], endpoint: AnyEndpoint) -> Target:
         """How to reach one of the services."""
         ports = {name: self._ports[variable] for variable, name in part.ports.items()}
         return part.target(ports, self._password, endpoint)
 
-    def describe(self, part: ComposePart, info: ServerInfo) -> ServerInfo:
+    def describe(self, part: ComposePart[Any], info: ServerInfo) -> ServerInfo:
         """`info` with the image, and its tag as version where the server does not tell."""
         text = self._docker.run("config", "--format", "json", timeout_s=_SHORT_S)
         try:

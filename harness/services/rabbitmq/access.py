@@ -12,6 +12,7 @@ import amqp  # type: ignore[import-untyped]  # it has no types
 from kombu.connection import Connection
 
 from harness.errors import ServiceError
+from harness.scenario.vendors.registry import BROKERS
 from harness.services.redaction import address_of, strip_credentials, strip_url
 from harness.services.tls import HINT, amqp_options
 
@@ -76,7 +77,7 @@ class AmqpAccess:
 def check_amqp_url(url: str) -> None:
     """ServiceError for what is no URL of an AMQP broker, or says what Celery would not take."""
     parts = urlsplit(url)
-    if parts.scheme not in {"amqp", "amqps", "pyamqp"} or not parts.hostname:
+    if parts.scheme not in BROKERS["rabbitmq"].schemes or not parts.hostname:
         raise ServiceError(
             f"not an AMQP URL: {strip_url(url)}. "
             "It has the form amqp://user:password@host:5672/vhost (amqps:// for TLS)"

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import amqp  # type: ignore[import-untyped]  # it has no types
 
@@ -15,10 +15,10 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
     ComposePart,
     Counters,
+    Driver,
     Launch,
     Namespace,
     ServerInfo,
@@ -43,7 +43,7 @@ _VHOST_PROMISE = "rabbitmq-vhost"
 _NAMES_PROMISE = "rabbitmq-names"
 
 
-class RabbitmqDriver:
+class RabbitmqDriver(Driver[RabbitmqBroker]):
     """Starts a private node, or reaches any other."""
 
     name = "rabbitmq"
@@ -56,11 +56,12 @@ class RabbitmqDriver:
                 "HARNESS_RABBITMQ_PORT": "amqp",
                 "HARNESS_RABBITMQ_MANAGEMENT_PORT": "management",
             },
+            url="amqp://harness:{password}@127.0.0.1:{amqp}/%2F",
+            management_url="http://harness:{password}@127.0.0.1:{management}",
             password_variable="HARNESS_RABBITMQ_PASSWORD",  # noqa: S106 - a variable's name
-            target=_compose_target,
         )
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: RabbitmqBroker, surroundings: Surroundings) -> Launch:
         """A private node: random password, the management plugin, no guest."""
         del endpoint  # one way to start it
         nodes: dict[int, Node] = {}
@@ -80,10 +81,8 @@ class RabbitmqDriver:
 
         return LocalLaunch(start, connect, timeout_s=ready_timeout_s())
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: RabbitmqBroker, environ: Mapping[str, str]) -> Target:
         """The URLs of an external endpoint."""
-        if not isinstance(endpoint, RabbitmqBroker):
-            raise TypeError(f"not a rabbitmq endpoint: {endpoint.service}")
         url = given_url(endpoint.url, environ, self.name, "amqp://user:${PASSWORD}@host:5672/")
         check_amqp_url(url)
         management = endpoint.management_url
@@ -169,7 +168,7 @@ class RabbitmqService:
             )
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: RabbitmqBroker
     ) -> Namespace:
         """A vhost, or on a shared vhost names of its own."""
         del settings, endpoint  # none of them says where messages are
@@ -353,11 +352,3 @@ def _undo_vhost(payload: Mapping[str, Any]) -> None:
         raise ServiceError(f"refusing to remove the vhost {vhost!r}")
     management = Management(str(payload["management_url"]), str(payload["url"]), payload.get("ca"))
     management.delete_vhost(vhost)
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del endpoint  # one server fits all
-    login = f"harness:{quote(password, safe='')}@127.0.0.1"
-    return Target(
-        "compose", f"amqp://{login}:{ports['amqp']}/%2F", f"http://{login}:{ports['management']}"
-    )

@@ -16,11 +16,12 @@ from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
+from harness.scenario.vendors.registry import BROKERS
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
     ComposePart,
     Counters,
+    Driver,
     Launch,
     Namespace,
     ServerInfo,
@@ -54,7 +55,10 @@ _PRIORITY_STEPS = (0, 3, 6, 9)
 _PRIORITY_SEPARATOR = "\x06\x16"
 
 
-class RedisDriver:
+RedisEnd = RedisBroker | RedisBackend
+
+
+class RedisDriver(Driver[RedisEnd]):
     """Starts a private server, or reaches any other."""
 
     name = "redis"
@@ -64,13 +68,12 @@ class RedisDriver:
         self.compose = ComposePart(
             service="redis",
             ports={"HARNESS_REDIS_PORT": "redis"},
+            url="redis://:{password}@127.0.0.1:{redis}/0",
             password_variable="HARNESS_REDIS_PASSWORD",  # noqa: S106 - a variable's name
-            target=_compose_target,
         )
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
+    def launch(self, endpoint: RedisEnd, surroundings: Surroundings) -> Launch:
         """A private server on loopback: random password, persistence as the endpoint says."""
-        endpoint = _own(endpoint)
         binary = find_binary(endpoint.server, surroundings.environ)
         password = secrets.token_urlsafe(24)
         embedded = endpoint.server == "embedded"
@@ -86,11 +89,10 @@ class RedisDriver:
 
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
+    def target(self, endpoint: RedisEnd, environ: Mapping[str, str]) -> Target:
         """The URL of an external endpoint."""
-        endpoint = _own(endpoint)
         url = given_url(endpoint.url, environ, self.name, "redis://${REDIS_HOST}:6379/0")
-        if urlsplit(url).scheme not in {"redis", "rediss"} or not urlsplit(url).hostname:
+        if urlsplit(url).scheme not in BROKERS[self.name].schemes or not urlsplit(url).hostname:
             form = "redis://user:password@host:port/database (rediss:// for TLS)"
             raise malformed(url, self.name, form)
         return Target("external", redis_url(url, ca_of(endpoint, url, "rediss")))
@@ -157,10 +159,10 @@ class RedisService:
                 )
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: RedisEnd
     ) -> Namespace:
         """A database of its own, or keys with a prefix of their own."""
-        if self._server is None or _own(endpoint).isolation == "prefix":
+        if self._server is None or endpoint.isolation == "prefix":
             prefix = f"harness:{identifier(label)}:"
             promise = self._workspace.promise(
                 _KEYS_PROMISE, {"url": self.target.url, "prefix": prefix}
@@ -305,17 +307,6 @@ class _PrefixNamespace(_RedisNamespace):
     def _remove(self) -> None:
         _unlink(self._client, self._prefix)
         self._service.fulfil(self._promise)
-
-
-def _own(endpoint: AnyEndpoint) -> RedisBroker | RedisBackend:
-    if not isinstance(endpoint, RedisBroker | RedisBackend):
-        raise TypeError(f"not a redis endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del endpoint  # one server fits all
-    return Target("compose", f"redis://:{password}@127.0.0.1:{ports['redis']}/0")
 
 
 def _server_info(target: Target, facts: Mapping[str, Any], detail: str) -> ServerInfo:

