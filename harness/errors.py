@@ -31,6 +31,10 @@ class ServiceError(HarnessError):
     """A server could not be provided, reached or cleaned up."""
 
 
+class OutOfReachError(ServiceError):
+    """A program is here, but the ordinary user who is to run it cannot get at it."""
+
+
 class WorkerError(HarnessError):
     """A Celery worker did not start, did not get ready, or died."""
 

@@ -7,7 +7,7 @@ one block may touch: its queues, keys and results, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.base import Endpoint, FolderBackend, Provider
+from harness.services.finding import Finding
 from harness.workspace import Workspace
 
 AnyEndpoint = Endpoint | FolderBackend
@@ -265,3 +266,11 @@ class Driver(Protocol[E]):
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect to a running server, bounded. ServiceError says what was tried and why not."""
         ...
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """What of its server is installed here, for `harness doctor`. Starts nothing.
+
+        Nothing, unless a driver says so: DynamoDB's and S3's emulators are found by SQS' driver.
+        """
+        del environ
+        return ()

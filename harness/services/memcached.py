@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.finding import Finding, debian_program
 from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, is_this_host
 from harness.services.hosting.unprivileged import (
@@ -96,6 +97,12 @@ class MemcachedDriver(Driver[MemcachedBackend]):
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect, and ask who answers."""
         return MemcachedService(target, surroundings.workspace, None)
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """A server of the system's."""
+        name = self.name
+        note = "a server for backend memcached"
+        return (debian_program(name, note, lambda: find_program(name, environ), environ, name),)
 
 
 class MemcachedService(ResultsService):

@@ -39,7 +39,7 @@ def test_the_matrix_is_printed() -> None:
     assert abilities["none"] == ["no", "no", "no"]
 
 
-@pytest.mark.parametrize("backend", [name for name in BACKENDS if VENDORS[name].clients.modules])
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if VENDORS[name].clients.extra])
 def test_a_missing_library_names_the_extra(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = VENDORS[backend].clients.modules[-1]
     assert installation_conflicts(configuration(backend)) == []

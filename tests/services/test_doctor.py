@@ -9,7 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from harness.errors import ServiceError
-from harness.services.doctor import Finding, examine, fix, requirements
+from harness.services.doctor import examine, fix, requirements
+from harness.services.finding import Finding
 from tests.services.wiring import missing_netem, missing_wires
 
 EXTRA = "celery-config-bench[mysql]"

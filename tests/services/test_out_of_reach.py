@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.errors import ServiceError
+from harness.errors import OutOfReachError, ServiceError
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.memcached import MemcachedBackend
 from harness.scenario.vendors.redis import RedisBroker
 from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.doctor import examine
 from harness.services.hosting import unprivileged
-from harness.services.hosting.unprivileged import OutOfReachError, closed_by
+from harness.services.hosting.unprivileged import closed_by
 from harness.services.provide import provide
 from harness.services.sql import mysql
 from harness.services.sql.postgresql import find_programs

@@ -101,16 +101,19 @@ def installation_conflicts(
         message = "pool gevent needs gevent, not installed here: "
         message += "pip install 'celery-config-bench[gevent]'"
         conflicts.append((("worker", "pool"), message))
-    backend = configuration.backend.service
-    clients = VENDORS[backend].clients
-    missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
-    if missing:
-        message = (
-            f"backend {backend} needs {' and '.join(missing)}, not installed here: "
-            f"pip install 'celery-config-bench[{clients.extra}]'"
-        )
-        conflicts.append((("backend", "service"), message))
+    conflicts += _missing_clients("broker", configuration.broker.service)
+    conflicts += _missing_clients("backend", configuration.backend.service)
     return conflicts
+
+
+def _missing_clients(role: str, service: str) -> list[Conflict]:
+    clients = VENDORS[service].clients
+    missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
+    if not missing:
+        return []
+    wanted = f"'celery-config-bench[{clients.extra}]'" if clients.extra else " ".join(missing)
+    what = f"{role} {service} needs {' and '.join(missing)}"
+    return [((role, "service"), f"{what}, not installed here: pip install {wanted}")]
 
 
 def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:

@@ -204,7 +204,8 @@ class Clients:
     requirements: tuple[str, ...] = ()
     """What an environment of another Celery needs beside it, as pip reads it."""
     extra: str = ""
-    """What `pip install 'celery-config-bench[...]'` adds for it."""
+    """What `pip install 'celery-config-bench[...]'` adds for it; nothing where the harness itself
+    brings it."""
     modules: tuple[str, ...] = ()
     """What of this they import: looked for before anything runs."""
 

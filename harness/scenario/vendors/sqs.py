@@ -86,6 +86,8 @@ SQS = Vendor(
         beyond_proxy="the queues' own URLs lead past a proxy on SQS",
     ),
     clients=Clients(
-        packages=("boto3", "botocore", "pycurl"), requirements=("boto3", "pycurl", "urllib3")
+        packages=("boto3", "botocore", "pycurl"),
+        requirements=("boto3", "pycurl", "urllib3"),
+        modules=("boto3", "pycurl"),
     ),
 )

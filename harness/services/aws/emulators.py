@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from harness.environments import ensure_environment
+from harness.environments import ensure_environment, environment_folder, is_complete
 from harness.errors import ServiceError
 from harness.services.base import (
     ComposePart,
@@ -20,6 +20,7 @@ from harness.services.base import (
     Surroundings,
     Target,
 )
+from harness.services.finding import PRIVATE, Finding
 from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
 
 EMULATOR_PINS: Mapping[str, tuple[str, ...]] = {
@@ -28,12 +29,28 @@ EMULATOR_PINS: Mapping[str, tuple[str, ...]] = {
 }
 """What each emulator's environment of its own is made of."""
 
+_DEFAULT = "ministack"
+
 FAKE_KEY = "harness"
 """Key and secret that emulators take; they check neither."""
 
 
 _READY_S = 60.0
 _HEALTH: Mapping[str, str] = {"ministack": "/_ministack/health", "moto": "/moto-api/"}
+
+
+def find_emulators(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """For the doctor: those whose environments are built."""
+    what = "emulator of SQS, DynamoDB and S3"
+    for name, pins in EMULATOR_PINS.items():
+        folder, default = environment_folder(pins, environ), name == _DEFAULT
+        version = pins[0].partition("==")[2]
+        if is_complete(folder):
+            yield Finding(name, True, default, version, f"{what} in {folder}: {PRIVATE}")
+            continue
+        note = f"{what}; built by itself when first needed, from the index"
+        advice = "harness doctor --fix" if default else f"any run with `server: {name}`"
+        yield Finding(name, False, default, "", note, advice, environment=pins if default else ())
 
 
 class _Emulator:

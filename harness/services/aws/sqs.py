@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
-from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
+from harness.services.aws.emulators import emulator_part, find_emulators, launch_emulator, local_url
 from harness.services.base import (
     CeleryEnd,
     Counters,
@@ -27,6 +27,7 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.finding import Finding
 from harness.services.hosting.local import (
     LocalServer,
 )
@@ -70,6 +71,10 @@ class SqsDriver(Driver[SqsBroker]):
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """List the queues with our prefix: proves endpoint, region and credentials."""
         return SqsService(target, surroundings.workspace, None)
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """The emulators, which play DynamoDB and S3, too."""
+        return find_emulators(environ)
 
 
 class SqsService:

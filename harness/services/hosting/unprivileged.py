@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ServiceError
+from harness.errors import OutOfReachError, ServiceError
 from harness.processes import Process
 from harness.services.base import Surroundings
 from harness.workspace import Promise, remove_folder, temporary_root
@@ -27,10 +27,6 @@ ROOM_PROMISE = "server-folder"
 _USER = "nobody"
 _ALL_PASS = 0o001
 _ALL_READ = 0o444
-
-
-class OutOfReachError(ServiceError):
-    """A program is here, but the ordinary user who is to run it cannot get at it."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,13 +27,20 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.finding import Finding
 from harness.services.hosting.external import given_url, readable
 from harness.services.hosting.local import LocalLaunch, LocalServer, is_this_host
 from harness.services.labels import identifier
 from harness.services.rabbitmq.access import AmqpAccess, check_amqp_url
 from harness.services.rabbitmq.counters import CounterReader
 from harness.services.rabbitmq.management import Management
-from harness.services.rabbitmq.node import Node, answers_amqp, ready_timeout_s, start_node
+from harness.services.rabbitmq.node import (
+    Node,
+    answers_amqp,
+    find_installed,
+    ready_timeout_s,
+    start_node,
+)
 from harness.services.redaction import address_of, password_of
 from harness.services.settings import expand
 from harness.services.tls import ca_of
@@ -94,6 +101,10 @@ class RabbitmqDriver(Driver[RabbitmqBroker]):
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect by AMQP and, if there is one, to the management API."""
         return RabbitmqService(target, surroundings.workspace, None)
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """The server, with Erlang."""
+        return (find_installed(environ),)
 
 
 class RabbitmqService:

@@ -18,6 +18,7 @@ from pathlib import Path
 from harness.errors import ServiceError
 from harness.processes import Process
 from harness.services.base import Surroundings
+from harness.services.finding import PRIVATE, Finding, missing_package
 from harness.services.hosting.local import LocalServer, free_ports
 
 _SERVERS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
@@ -151,6 +152,24 @@ class _Programs:
             on_spawn=on_spawn,
             cores=self.surroundings.cores,
         )
+
+
+def find_installed(environ: Mapping[str, str]) -> Finding:
+    """For the doctor: a server of the system's, and its version."""
+    name, script, epmd = "rabbitmq-server", find_server(environ), find_epmd(environ)
+    if script is None or epmd is None:
+        note = "with Erlang; or use --provider compose or external"
+        return missing_package(name, note, name)
+    return Finding(name, True, True, _version(script), f"{script}: {PRIVATE}")
+
+
+def _version(script: Path) -> str:
+    """By the folder of its libraries: asking the server itself takes half a second."""
+    folders = [script.resolve().parent.parent, *Path("/usr/lib/rabbitmq/lib").glob("*")]
+    for folder in folders:
+        for library in folder.glob("plugins/rabbit-*"):
+            return library.name.removeprefix("rabbit-").removesuffix(".ez")
+    return "unknown"
 
 
 def ready_timeout_s() -> float:

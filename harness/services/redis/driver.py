@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,6 +31,7 @@ from harness.services.base import (
     Target,
     Undo,
 )
+from harness.services.finding import Finding
 from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import (
     LocalLaunch,
@@ -40,7 +41,13 @@ from harness.services.hosting.local import (
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis.counters import CounterReader, OwnTraffic
-from harness.services.redis.server import DATABASES, find_binary, start_server
+from harness.services.redis.server import (
+    DATABASES,
+    find_binary,
+    find_embedded,
+    find_installed,
+    start_server,
+)
 from harness.services.results_only import TASK_KEY
 from harness.services.tls import HINT, ca_of, redis_url
 from harness.workspace import Promise, Workspace
@@ -100,6 +107,10 @@ class RedisDriver(Driver[RedisEnd]):
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
         """Connect, and ask who answers."""
         return RedisService(target, surroundings.workspace, None, "")
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """The embedded server, and one of the system's."""
+        return find_embedded(environ), find_installed(environ)
 
 
 class RedisService:

