@@ -30,7 +30,7 @@ from harness.report.words.wording import (
     trouble_words,
 )
 from harness.results.events.ran_with import RanWith, ran_or_planned
-from harness.results.judge.emulators import cell_label
+from harness.results.judge.emulators import WORD, cell_label
 from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.results.store.continuing import split_rounds
@@ -239,7 +239,7 @@ def _remarks(view: RunView) -> Iterator[str]:
             "of percentiles is no percentile, so these cells' latencies stand block by block."
         )
     if any(cell.record.emulated for cell in view.cells):
-        yield "(emulator): not a figure of the real service. Compare settings with it, not brokers."
+        yield f"{WORD}: not a figure of the real service. Compare settings with it, not brokers."
     for cell in view.cells:
         if len(cell.blocks) < cell.planned:
             done = f"{len(cell.blocks)} of {cell.planned} blocks were run"

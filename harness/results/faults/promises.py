@@ -15,7 +15,7 @@ import numpy as np
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.faults.attribution import Blame, Scene
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
-from harness.scenario.vendors.registry import BROKERS, which_server
+from harness.scenario.vendors.registry import BROKERS, share_server
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",
@@ -117,9 +117,7 @@ class _Configuration:
         self.confirms = ran.transport_option("confirm_publish", default=False) is True
         self.retries = ran.setting("result_backend_always_retry", default=False) is True
         self.backend = config["backend"]
-        through_broker = self.backend["service"] == "rpc"
-        ends = (config["broker"], self.backend)
-        self.apart = not through_broker and len({which_server(end) for end in ends}) == 2
+        self.apart = not share_server(config["broker"], self.backend)
         self.visibility_s = ran.transport_option(
             "visibility_timeout", BROKERS[self.broker].visibility_timeout_s
         )

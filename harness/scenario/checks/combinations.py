@@ -109,11 +109,13 @@ def installation_conflicts(
 def _missing_clients(role: str, service: str) -> list[Conflict]:
     clients = VENDORS[service].clients
     missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
-    if not missing:
+    if not missing or not clients.extra:
         return []
-    wanted = f"'celery-config-bench[{clients.extra}]'" if clients.extra else " ".join(missing)
-    what = f"{role} {service} needs {' and '.join(missing)}"
-    return [((role, "service"), f"{what}, not installed here: pip install {wanted}")]
+    message = (
+        f"{role} {service} needs {' and '.join(missing)}, not installed here: "
+        f"pip install 'celery-config-bench[{clients.extra}]'"
+    )
+    return [((role, "service"), message)]
 
 
 def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:

@@ -20,7 +20,7 @@ from harness.scenario.models.faults import (
 )
 from harness.scenario.models.loads import Load, RateLoad
 from harness.scenario.vendors.base import Endpoint
-from harness.scenario.vendors.registry import BACKENDS, BROKERS, which_server
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 
 Conflict = tuple[Location, str]
@@ -141,10 +141,7 @@ def _backend_problem(configuration: Configuration) -> str:
 def shares_server(configuration: Configuration) -> bool:
     """Whether broker and backend are the same server."""
     broker, backend = configuration.broker, configuration.backend
-    if isinstance(backend, RpcBackend):
-        return True
-    ends = (one.model_dump(mode="json") for one in (broker, backend))
-    return len({which_server(end) for end in ends}) == 1
+    return share_server(broker.model_dump(mode="json"), backend.model_dump(mode="json"))
 
 
 def _ownership_problem(endpoint: Frozen) -> str:

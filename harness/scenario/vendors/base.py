@@ -207,7 +207,7 @@ class Clients:
     """What `pip install 'celery-config-bench[...]'` adds for it; nothing where the harness itself
     brings it."""
     modules: tuple[str, ...] = ()
-    """What of this they import: looked for before anything runs."""
+    """What of this they import."""
 
 
 @dataclass(frozen=True)

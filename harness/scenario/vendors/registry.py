@@ -76,6 +76,11 @@ def refusal(broker: str, backend: str) -> str | None:
     )
 
 
+def share_server(broker: Mapping[str, Any], backend: Mapping[str, Any]) -> bool:
+    """Whether a broker and a backend, plain as in a record, are one server."""
+    return backend["service"] == RPC.service or which_server(broker) == which_server(backend)
+
+
 def which_server(endpoint: Mapping[str, Any], provider: Provider | None = None) -> tuple[str, ...]:
     """Equal for endpoints that share a server, in whatever role. `endpoint`: its fields, plain, as
     in a record; `provider`: who runs it, where that is decided elsewhere."""
