@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from harness.errors import ServiceError
 from harness.scenario.vendors.registry import DRIVERS
 from harness.services.base import Driver
 
@@ -19,7 +20,10 @@ class _Drivers(Mapping[str, Driver[Any]]):
     def __getitem__(self, name: str) -> Driver[Any]:
         if name not in self._made:
             module, _, class_ = DRIVERS[name].partition(":")
-            found = getattr(import_module(f"{__package__}.{module}"), class_)
+            try:
+                found = getattr(import_module(module), class_)
+            except (ImportError, AttributeError) as error:
+                raise ServiceError(f"the driver of {name} cannot be loaded: {error}") from error
             self._made[name] = cast(Driver[Any], found())
         return self._made[name]
 

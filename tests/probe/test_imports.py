@@ -18,8 +18,8 @@ MODULES = sorted(path.relative_to(PROBE).as_posix() for path in PROBE.rglob("*.p
 ALLOWED = sys.stdlib_module_names | {"celery", "kombu"}
 LATE = {
     "publishing/sending.py": {"redis"},
-    "sqs_requests.py": {"botocore"},
-    "rows.py": {"sqlalchemy"},
+    "recording/sqs_requests.py": {"botocore"},
+    "watching/rows.py": {"sqlalchemy"},
 }
 """What Celery imports for a broker or backend, imported by us for the same one only."""
 

@@ -228,3 +228,13 @@ class Vendor:
     def models(self) -> tuple[type[End], ...]:
         """Of its endpoints, in either role."""
         return tuple(role.model for role in (self.broker, self.backend) if role is not None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What joins a vendor's room with its driver, for example
+    `Row(REDIS, "harness.services.redis.driver:RedisDriver")`."""
+
+    vendor: Vendor
+    driver: str = ""
+    """Module and class, as text: a scenario knows no services. None without a server or files."""

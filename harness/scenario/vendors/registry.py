@@ -3,18 +3,21 @@
 A row names a vendor's room of this folder and the driver in `harness.services` that runs and reads
 its server, as text: a scenario knows no services. The kinds of `broker:` and `backend:` that a
 configuration may write, the tables of what they can do, and the drivers are all made from the rows;
-docs/architecture.md has the walk "add a broker". A test runs the tutorial over every broker with
-every backend and compares what happens with what the rooms say.
+docs/architecture.md has the walk "add a broker". Another package brings a vendor by naming its row
+as an entry point of the group `celery_config_bench.drivers`. A test runs the tutorial over every
+broker with every backend and compares what happens with what the rooms say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Vendor
+from harness.errors import UsageError
+from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Row, Vendor
 from harness.scenario.vendors.dynamodb import DYNAMODB
 from harness.scenario.vendors.memcached import MEMCACHED
 from harness.scenario.vendors.rabbitmq import RABBITMQ
@@ -24,25 +27,48 @@ from harness.scenario.vendors.sql import MYSQL, POSTGRESQL, SQLITE
 from harness.scenario.vendors.sqs import SQS
 from harness.scenario.vendors.without_server import FILESYSTEM, NONE, RPC
 
-_ROWS: tuple[tuple[Vendor, str], ...] = (
-    (REDIS, "redis.driver:RedisDriver"),
-    (RABBITMQ, "rabbitmq.driver:RabbitmqDriver"),
-    (SQS, "aws.sqs:SqsDriver"),
-    (RPC, ""),
-    (SQLITE, "files:SqliteDriver"),
-    (POSTGRESQL, "sql.postgresql:PostgresqlDriver"),
-    (MYSQL, "sql.mysql:MysqlDriver"),
-    (FILESYSTEM, "files:FilesystemDriver"),
-    (MEMCACHED, "memcached:MemcachedDriver"),
-    (DYNAMODB, "aws.dynamodb:DynamodbDriver"),
-    (S3, "aws.s3:S3Driver"),
-    (NONE, ""),
+PLUG_INS = "celery_config_bench.drivers"
+"""The group of entry points that other packages name their rows in."""
+_OF = "harness.services"
+_OWN = (
+    Row(REDIS, f"{_OF}.redis.driver:RedisDriver"),
+    Row(RABBITMQ, f"{_OF}.rabbitmq.driver:RabbitmqDriver"),
+    Row(SQS, f"{_OF}.aws.sqs:SqsDriver"),
+    Row(RPC),
+    Row(SQLITE, f"{_OF}.files:SqliteDriver"),
+    Row(POSTGRESQL, f"{_OF}.sql.postgresql:PostgresqlDriver"),
+    Row(MYSQL, f"{_OF}.sql.mysql:MysqlDriver"),
+    Row(FILESYSTEM, f"{_OF}.files:FilesystemDriver"),
+    Row(MEMCACHED, f"{_OF}.memcached:MemcachedDriver"),
+    Row(DYNAMODB, f"{_OF}.aws.dynamodb:DynamodbDriver"),
+    Row(S3, f"{_OF}.aws.s3:S3Driver"),
+    Row(NONE),
 )
-"""A vendor, and its driver: module of `harness.services`, and class; none without a server."""
 
-VENDORS: Mapping[str, Vendor] = {vendor.service: vendor for vendor, _ in _ROWS}
+
+def _plugged_in() -> Iterator[Row]:
+    """Rows of other packages that are installed here. UsageError names one that is no use."""
+    known = {row.vendor.service for row in _OWN}
+    for entry in entry_points(group=PLUG_INS):
+        who = f"plug-in {entry.name} ({entry.value})"
+        try:
+            row = entry.load()
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{who} cannot be loaded: {what}. Mend it or uninstall it") from error
+        if not isinstance(row, Row):
+            raise UsageError(f"{who} is no Row of harness.scenario.vendors.base")
+        if row.vendor.service in known:
+            raise UsageError(f"{who}: there is a service {row.vendor.service} already")
+        known.add(row.vendor.service)
+        yield row
+
+
+_ROWS = (*_OWN, *_plugged_in())
+
+VENDORS: Mapping[str, Vendor] = {row.vendor.service: row.vendor for row in _ROWS}
 """`service:` of a configuration -> what is known of it."""
-DRIVERS: Mapping[str, str] = {vendor.service: driver for vendor, driver in _ROWS if driver}
+DRIVERS: Mapping[str, str] = {row.vendor.service: row.driver for row in _ROWS if row.driver}
 """The same -> its driver."""
 BROKERS: Mapping[str, AsBroker] = {
     name: vendor.broker for name, vendor in VENDORS.items() if vendor.broker is not None

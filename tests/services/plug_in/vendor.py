@@ -1,0 +1,31 @@
+"""A broker of somebody's own, known without a server: Redis under another name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from harness.scenario.vendors.base import Row, TlsEndpoint, Vendor
+from harness.scenario.vendors.redis import REDIS
+
+
+class KeyDbBroker(TlsEndpoint):
+    """A server that speaks Redis' protocol."""
+
+    service: Literal["keydb"]
+    server: str = "embedded"
+    """Name or path of the server (local provider)."""
+    isolation: Literal["database", "prefix"] | None = None
+    """As Redis'."""
+
+
+assert REDIS.broker is not None
+KEYDB = Vendor(
+    "keydb",
+    "KeyDB",
+    replace(REDIS.broker, model=KeyDbBroker, publish_paths=("api",), restarts=False),
+    clients=REDIS.clients,
+)
+ROW = Row(KEYDB, "tests.services.plug_in.driver:KeyDbDriver")
+NO_ROW = KEYDB
+REDIS_AGAIN = Row(REDIS, "tests.services.plug_in.driver:KeyDbDriver")

@@ -1,0 +1,85 @@
+"""A broker that another package brings: no file of the harness is touched for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ExitCode
+from harness.scenario.vendors.registry import PLUG_INS
+from tests.runner.running import Ended, Site, make_site
+
+BROKER: dict[str, Any] = {"broker": {"service": "keydb"}, "backend": {"service": "sqlite"}}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+def plug_in(site: Site, value: str) -> None:
+    """What pip would leave of a package with one entry point."""
+    folder = site.modules / "keydb_bench-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: keydb-bench\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[{PLUG_INS}]\nkeydb = {value}\n")
+
+
+def harness(site: Site, *arguments: str) -> Ended:
+    """In a Python of its own, as plug-ins are looked for when it starts."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=site.folder,
+        env=site.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr, site.results)
+
+
+def test_a_broker_of_somebody_elses_is_measured(site: Site) -> None:
+    """Two files and an entry point: its vendor's room, its driver, its row."""
+    plug_in(site, "tests.services.plug_in.vendor:ROW")
+    site.configuration(**BROKER)
+    listed = harness(site, "list", "backends")
+    assert "KEYDB" in listed.words.upper().splitlines()[0]
+    ended = harness(site, "run", "scenarios/s.yaml")
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert ended.block.outcomes.ok == 20
+    (cell,) = ended.record.cells
+    assert cell.config["broker"]["service"] == "keydb"
+    assert cell.servers["broker"].product == "Valkey"
+
+
+def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
+    """By the same checks as of our own: it has no batch, and knows its options' ranges."""
+    plug_in(site, "tests.services.plug_in.vendor:ROW")
+    options = {"broker_transport_options": {"visibility_timeout": "soon"}}
+    site.configuration(**BROKER, settings=options)
+    site.scenario(loads=[{"load": "backlog", "publish": "batch"}])
+    ended = harness(site, "check", "scenarios/s.yaml")
+    assert ended.code == ExitCode.USAGE
+    assert 'visibility_timeout: expected a number, 0 or more, not "soon"' in ended.stdout
+    assert "keydb has no batch: use api" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("tests.services.plug_in.nowhere:ROW", "cannot be loaded: ModuleNotFoundError"),
+        ("tests.services.plug_in.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
+        ("tests.services.plug_in.vendor:REDIS_AGAIN", "there is a service redis already"),
+    ],
+)
+def test_one_that_is_no_use_is_named(site: Site, value: str, words: str) -> None:
+    plug_in(site, value)
+    ended = harness(site, "check", "scenarios/s.yaml")
+    assert ended.code == ExitCode.USAGE
+    assert f"plug-in keydb ({value})" in ended.stderr
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
