@@ -47,6 +47,10 @@ class RecordError(HarnessError):
     """A stored run cannot be written or read."""
 
 
+class PluginError(HarnessError):
+    """An installed plug-in cannot be used. The message names it and its package."""
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing wrong with an input file. `line` and `column` count from 1."""

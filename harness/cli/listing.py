@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput, UsageError
 from harness.figures.table import FIGURES
-from harness.results.diagnoses import DIAGNOSES
+from harness.plugins import GROUPS, plugins
+from harness.results.diagnoses import DIAGNOSES, plugged_in
 from harness.scenario.models.loads import Load, kinds
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
@@ -95,7 +96,7 @@ _EXPIRY: Mapping[str, str] = {
 
 
 def _diagnoses() -> list[Sequence[str]]:
-    rows = [(one.code, one.looks_at) for one in DIAGNOSES]
+    rows = [(one.code, one.looks_at) for one in (*DIAGNOSES, *plugged_in().values())]
     return [("DIAGNOSIS", "WHAT PROVES IT (MORE IN docs/diagnoses.md)"), *rows]
 
 
@@ -110,6 +111,12 @@ def _metrics() -> list[Sequence[str]]:
     return rows
 
 
+def _plugins() -> list[Sequence[str]]:
+    found = [one for group in GROUPS for one in plugins(group).values()]
+    rows = [(one.name, str(one.group), one.package) for one in found]
+    return [("PLUG-IN", "GROUP", "PACKAGE"), *(rows or [("(none)", "", "see docs/plugins.md")])]
+
+
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "configs": _configs,
     "scenarios": _scenarios,
@@ -118,13 +125,14 @@ TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
     "backends": _backends,
     "diagnoses": _diagnoses,
     "metrics": _metrics,
+    "plugins": _plugins,
 }
 
 
 @click.command("list", epilog="Example: harness list configs")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
-    """Show configurations, scenarios, workloads, loads, backends, diagnoses, metrics.
+    """Show configurations, scenarios, workloads, loads, backends, diagnoses, metrics, plug-ins.
 
     All of them without TOPIC.
     """

@@ -12,13 +12,21 @@ import click
 
 from harness.cli.options import results_option
 from harness.errors import UsageError
-from harness.report.registry import FILE_PER_CELL, FORMATS, SEVERAL_FILES, Format, render
+from harness.report.registry import (
+    FILE_PER_CELL,
+    FOR_PEOPLE,
+    FORMATS,
+    SEVERAL_FILES,
+    formats_for_tools,
+    render,
+)
 from harness.report.words.look import Look
 from harness.results.block.salvage import salvaged
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import find_run, read_run
 
 _WIDEST = 140
+_FOR_TOOLS = formats_for_tools()
 _EPILOG = """\b
 Example: harness report latest
          harness report latest --files
@@ -33,13 +41,13 @@ Example: harness report latest
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*FORMATS, *SEVERAL_FILES]),
+    type=click.Choice([*(one for one in FORMATS if one in FOR_PEOPLE), *_FOR_TOOLS]),
     default="text",
     show_default=True,
     metavar="FORMAT",
     help="text for people, html with charts, md for pull requests, csv with a row per "
     "block, json with all of it; and for other tools, as docs/exports.md says: "
-    + ", ".join([*FORMATS[5:], *SEVERAL_FILES])
+    + ", ".join(_FOR_TOOLS)
     + ".",
 )
 @click.option(
@@ -71,9 +79,8 @@ def command(run: str, form: str, output: Path | None, files: bool, results: Path
             _write(path, text)
         return
     look = terminal_look()
-    shown: Format = form  # type: ignore[assignment] # `_files` has refused the others
     # A terminal that lacks a character gets its escape instead of a traceback.
-    encoded = render(record, folder, shown, look).encode(look.encoding, "backslashreplace")
+    encoded = render(record, folder, form, look).encode(look.encoding, "backslashreplace")
     click.echo(encoded.decode(look.encoding), nl=False)
 
 
@@ -91,18 +98,15 @@ def _leave_files(record: RunRecord, folder: Path, output: Path | None) -> None:
         click.echo(path)
 
 
-def _files(
-    form: str, output: Path | None, record: RunRecord
-) -> dict[Path, tuple[Format, RunRecord]]:
+def _files(form: str, output: Path | None, record: RunRecord) -> dict[Path, tuple[str, RunRecord]]:
     """What is written where, and of which part of the run; nothing for standard output."""
     if form not in SEVERAL_FILES:
-        one: Format = form  # type: ignore[assignment] # click.Choice has checked it
         if output is None:
             return {}
-        if one in FILE_PER_CELL and len(record.cells) > 1:
+        if form in FILE_PER_CELL and len(record.cells) > 1:
             parts_of = zip(_cell_files(output, record), _cells(record), strict=True)
-            return {path: (one, part) for path, part in parts_of}
-        return {output: (one, record)}
+            return {path: (form, part) for path, part in parts_of}
+        return {output: (form, record)}
     parts = SEVERAL_FILES[form]
     if output is None:
         names = " and ".join(f"benchmark-{word}.json" for word in parts)

@@ -1,4 +1,4 @@
-"""Name of a format -> what renders it."""
+"""Name of a format -> what renders it. Installed packages may add formats, see docs/plugins.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
+from harness.errors import HarnessError, PluginError
+from harness.plugins import Plugin, plugins
 from harness.report.formats.as_csv import as_csv
 from harness.report.formats.as_json import as_json
 from harness.report.formats.as_markdown import as_markdown
@@ -35,6 +37,8 @@ Format = Literal[
     "hdrlog",
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)
+FOR_PEOPLE: frozenset[Format] = frozenset({"text", "json", "md", "csv", "html"})
+"""The formats of the harness' own; all others are for a tool that teams already have."""
 SEVERAL_FILES: Mapping[str, Mapping[str, Format]] = {
     "github-benchmark": {
         "bigger": "github-benchmark-bigger",
@@ -86,9 +90,40 @@ def view_stored(record: RunRecord, folder: Path) -> RunView:
     return view_of(record, folder, pooled(folder, record), being_written=alive)
 
 
-def render(record: RunRecord, folder: Path, form: Format, look: Look = _PLAIN) -> str:
+def formats_for_tools() -> tuple[str, ...]:
+    """What other tools read: the exports that come along, then those of installed packages.
+
+    PluginError where an installed package gives its format a name that is taken.
+    """
+    own = tuple(form for form in FORMATS if form not in FOR_PEOPLE)
+    added = plugins("exporters")
+    for name, plugin in added.items():
+        if name in FORMATS or name in SEVERAL_FILES:
+            raise PluginError(f"{plugin}: {name} is a format of the harness; give it another name")
+    return (*own, *SEVERAL_FILES, *added)
+
+
+def render(record: RunRecord, folder: Path, form: str, look: Look = _PLAIN) -> str:
     """A report of a run, ending in a newline; see `view_stored`.
 
-    Raises RecordError where the format has no way to say what the record holds.
+    `form` is one of FORMATS, or the name of an exporter of an installed package. Raises RecordError
+    where the format has no way to say what the record holds, PluginError where the package fails.
     """
-    return RENDERERS[form](view_stored(record, folder), look)
+    view = view_stored(record, folder)
+    for known, renderer in RENDERERS.items():
+        if known == form:
+            return renderer(view, look)
+    return _exported(plugins("exporters")[form], view, look)
+
+
+def _exported(plugin: Plugin, view: RunView, look: Look) -> str:
+    exporter: Renderer = plugin.load()
+    try:
+        text = exporter(view, look)
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise plugin.failed(error) from error
+    if not isinstance(text, str):
+        raise plugin.failed(TypeError(f"it made a {type(text).__name__}, text was expected"))
+    return text if text.endswith("\n") else f"{text}\n"

@@ -12,6 +12,7 @@ from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
 from harness.results.block.salvage import salvaged
+from harness.results.diagnoses import plugged_in
 from harness.results.events.unit_shape import unit_shape
 from harness.results.judge.gates import MeasuredRun
 from harness.results.judge.unlike import (
@@ -109,6 +110,7 @@ def _run(
     plan: Plan, options: RunOptions, listener: Listener, begun: tuple[Path, RunRecord] | None
 ) -> tuple[RunRecord, RunFolder]:
     check_descriptors()
+    plugged_in()  # what cannot be used is told before anything is measured
     check_networks(plan.cells, options.environ)
     with Interrupts() as interrupts, Courier(listener) as courier:
         if removed := tuple(sweep(options.environ)):

@@ -5,11 +5,12 @@ A record stores the code and its data; what they mean is said here and only here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.results.diagnoses import DIAGNOSES
+from harness.errors import PluginError
+from harness.results.diagnoses import DIAGNOSES, Diagnosis, plugged_in
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
@@ -256,6 +257,10 @@ WARNINGS: Mapping[str, Warned] = {
             f"{data['units']:,} units waited that were published since"
         ),
     ),
+    "plugin_failed": Warned(
+        "A diagnosis that an installed package adds failed: what it looks for is not told.",
+        lambda data: printable(str(data["text"])),
+    ),
     "publish_errors": Warned(
         "Publishing raised, and those units count as failed.",
         _by_name,
@@ -266,7 +271,7 @@ WARNINGS: Mapping[str, Warned] = {
 def warning_rank(code: str) -> int:
     """Its place in a report, low ones first: causes in the order of their table, what else
     happened, how to read the figures."""
-    causes = [one.code for one in DIAGNOSES]
+    causes = [one.code for one in (*DIAGNOSES, *_plugged_in())]
     if code in causes:
         return causes.index(code)
     return len(causes) + (code in REMARKS)
@@ -274,7 +279,7 @@ def warning_rank(code: str) -> int:
 
 def warning_sentence(code: str) -> str:
     """What a warning means. A code of a newer harness is named, not dropped."""
-    known = WARNINGS.get(code)
+    known = _known(code)
     return (
         known.sentence
         if known
@@ -284,13 +289,28 @@ def warning_sentence(code: str) -> str:
 
 def warning_detail(code: str, data: Data) -> str:
     """What its data say; as they stand where they are not what the code promises."""
-    known = WARNINGS.get(code)
+    known = _known(code)
     try:
         if known:
             return known.detail(data)
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
     return ", ".join(f"{printable(str(key))}={printable(str(data[key]))}" for key in data)
+
+
+def _known(code: str) -> Warned | None:
+    if code in WARNINGS:
+        return WARNINGS[code]
+    added = (Warned(one.words, one.detail) for one in _plugged_in() if one.code == code)
+    return next(added, None)
+
+
+def _plugged_in() -> Iterable[Diagnosis]:
+    """Those of installed packages. A stored run is shown also where they are broken by now."""
+    try:
+        return plugged_in().values()
+    except PluginError:
+        return ()
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,13 +1,16 @@
 """Named diagnoses: known traps of Celery and kombu, told only of blocks that walked into them.
 
 Each looks at the cell's settings and at what was measured. `harness list diagnoses` prints the
-table, docs/diagnoses.md holds it.
+table, docs/diagnoses.md holds it. Installed packages may add their own, see docs/plugins.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
+from harness.errors import PluginError
+from harness.plugins import Plugin, plugins
 from harness.results.diagnoses.connections import (
     CONNECTION_PER_PUBLISH,
     POOL_WAIT,
@@ -72,12 +75,42 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
 )
 
 
+@cache
+def plugged_in() -> Mapping[Plugin, Diagnosis]:
+    """The diagnoses of installed packages.
+
+    PluginError for one that cannot be imported, is no `Diagnosis`, or has another's code.
+    """
+    known = {one.code for one in DIAGNOSES}
+    found: dict[Plugin, Diagnosis] = {}
+    for plugin in plugins("diagnoses").values():
+        diagnosis = plugin.load()
+        if not isinstance(diagnosis, Diagnosis):
+            raise PluginError(
+                f"{plugin} is a {type(diagnosis).__name__}; a Diagnosis was expected, see "
+                "harness.results.diagnoses.evidence"
+            )
+        if diagnosis.code in known:
+            raise PluginError(f"{plugin}: there is a diagnosis {diagnosis.code}; give it a name")
+        known.add(diagnosis.code)
+        found[plugin] = diagnosis
+    return found
+
+
 def diagnosed(evidence: Evidence) -> Iterator[RecordedWarning]:
-    """What a block walked into."""
+    """What a block walked into. A plug-in that raises is a warning: the block is measured."""
     for diagnosis in DIAGNOSES:
         data = diagnosis.find(evidence)
         if data is not None:
             yield RecordedWarning(code=diagnosis.code, data=data)
+    for plugin, diagnosis in plugged_in().items():
+        try:
+            data = diagnosis.find(evidence)
+        except Exception as error:  # noqa: BLE001 - somebody else's code, and what was measured stays
+            yield RecordedWarning(code="plugin_failed", data={"text": str(plugin.failed(error))})
+        else:
+            if data is not None:
+                yield RecordedWarning(code=diagnosis.code, data=data)
 
 
-__all__ = ["DIAGNOSES", "Diagnosis", "Evidence", "diagnosed"]
+__all__ = ["DIAGNOSES", "Diagnosis", "Evidence", "diagnosed", "plugged_in"]

@@ -1,0 +1,72 @@
+"""Installed packages with entry points of the harness, made for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+MODULE = """
+from harness.report.view.cells import RunView
+from harness.report.words.look import Look
+from harness.results.diagnoses import Diagnosis, Evidence
+
+
+def as_names(view: RunView, look: Look) -> str:
+    return "\\n".join(cell.name for cell in view.record.cells)
+
+
+def as_nothing(view: RunView, look: Look) -> str:
+    raise ZeroDivisionError("by the toy")
+
+
+def as_number(view: RunView, look: Look) -> int:
+    return len(view.record.cells)
+
+
+def many(evidence: Evidence) -> dict[str, int] | None:
+    units = len(evidence.merged.units.unit)
+    return {"units": units} if units > 1 else None
+
+
+def broken(evidence: Evidence) -> None:
+    raise KeyError("toy")
+
+
+def made(code: str, find) -> Diagnosis:
+    return Diagnosis(
+        code=code,
+        looks_at="the number of units",
+        sentence="There was more than one unit.",
+        cause="The scenario asked for it.",
+        advice="Nothing.",
+        find=find,
+        detail=lambda data: f"{data['units']} of them",
+    )
+
+
+TOY_MANY = made("toy_many", many)
+TOY_BROKEN = made("toy_broken", broken)
+TAKEN = made("prefetch_hoarding", many)
+"""
+
+
+def install(
+    site: Path, points: Mapping[str, Mapping[str, str]], package: str = "toy-plugin"
+) -> Path:
+    """A distribution in a folder for `sys.path`: group -> name -> what it names."""
+    site.mkdir(exist_ok=True)
+    (site / "toy.py").write_text(MODULE)
+    info = site / f"{package.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    groups = (
+        "\n".join(
+            [
+                f"[celery_config_bench.{group}]",
+                *(f"{name} = {what}" for name, what in names.items()),
+            ]
+        )
+        for group, names in points.items()
+    )
+    (info / "entry_points.txt").write_text("\n".join(groups) + "\n")
+    return site
