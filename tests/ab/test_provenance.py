@@ -44,7 +44,7 @@ def two_sides(**environment: object) -> RunRecord:
 
 @pytest.mark.parametrize("form", ["text", "md", "html"])
 def test_reports_name_the_commit_of_each_side(form: str, tmp_path: Path) -> None:
-    said = " ".join(render(two_sides(), tmp_path, form).split())  # type: ignore[arg-type]
+    said = " ".join(render(two_sides(), tmp_path, form).split())
     for commit in (BASE, HEAD):
         assert (
             said.count(f"; project&#39;s git {commit[:9]}")

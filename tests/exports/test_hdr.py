@@ -163,7 +163,7 @@ def test_no_samples_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["hgrm", "hdrlog"])
 def test_missing_samples_are_said(tmp_path: Path, form: str) -> None:
     record = records.run(records.cell(CELL, _block(0, [1, 2])), planned=1)
-    text = render(record, tmp_path, form)  # type: ignore[arg-type]
+    text = render(record, tmp_path, form)
     assert "block 0" in text
     assert "its samples are missing" in text
     assert _logged(tmp_path, text) == []
@@ -171,8 +171,8 @@ def test_missing_samples_are_said(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", ["hgrm", "hdrlog"])
 def test_what_went_wrong_stands_beside_it(tmp_path: Path, form: str) -> None:
-    assert "4 lost" in render(records.troubled_run(), tmp_path, form)  # type: ignore[arg-type]
-    assert "(emulator)" in render(records.brokers_run(), tmp_path, form)  # type: ignore[arg-type]
+    assert "4 lost" in render(records.troubled_run(), tmp_path, form)
+    assert "(emulator)" in render(records.brokers_run(), tmp_path, form)
 
 
 def test_the_command_writes_a_file_per_cell(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,5 +156,5 @@ def test_a_run_that_cannot_use_one_measures_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "results").glob("*/run.json"))
 
 
-def _of_four_units() -> dict[str, dict[str, object]]:
+def _of_four_units() -> dict[str, dict[str, Any]]:
     return told(adds(5), ADD, Worker(), "redis")
