@@ -29,6 +29,9 @@ _LONG = (
     "tests/runner/test_tutorial.py",
     "tests/runner/test_quickstart.py",
     "tests/axes/test_runs.py",
+    "tests/report/test_page_in_browser.py",
+    "tests/probe/test_live.py",
+    "tests/probe/test_publishing.py",
 )
 """Half a minute each and more: first, so that no process is left alone with one at the end."""
 
@@ -42,9 +45,10 @@ _SIGNATURE = re.compile(r"^def (\w+)\((.*?)\) ->", re.MULTILINE | re.DOTALL)
 
 def place_of(nodeid: str) -> tuple[int, int]:
     """In the order of tests. Behind the long ones they are mixed, alike each time: while those that
-    run workers wait, others compute."""
+    run workers wait, others compute. A module with fixtures of its own stays together and as pytest
+    has put it, or a fixture with parameters would be set up at each change between them."""
     begins = (place for place, words in enumerate(_LONG) if nodeid.startswith(words))
-    return next(begins, len(_LONG)), crc32(nodeid.encode())
+    return next(begins, len(_LONG)), crc32(_unit_of(nodeid).encode())
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
@@ -60,8 +64,13 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        return module if _shares_fixtures(module) else nodeid
+        return _unit_of(nodeid)
+
+
+def _unit_of(nodeid: str) -> str:
+    """What goes to one process as a whole: a test, or a module with fixtures of its own."""
+    module = nodeid.partition("::")[0]
+    return module if _shares_fixtures(module) else nodeid
 
 
 def needs_servers(unit: str) -> bool:

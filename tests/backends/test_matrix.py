@@ -10,8 +10,6 @@ import contextlib
 import dataclasses
 import os
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +27,7 @@ from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.provide import Services
 from harness.services.settings import block_settings
 from tests.backends.kinds import CONFIGURATIONS
-from tests.probe.live import Site, wait_for
+from tests.probe.live import CeleryProcess, Site, start_celery, wait_for
 from tests.services.cases import RABBITMQ, REDIS, SQS
 
 OWNERS = {"redis": REDIS, "rabbitmq": RABBITMQ, "sqs": SQS}
@@ -59,7 +57,7 @@ class Pair:
     backend: str
     site: Site
     environ: dict[str, str]
-    worker: subprocess.Popen[bytes]
+    worker: CeleryProcess
 
     def ready(self) -> bool:
         assert self.worker.poll() is None, self.log()
@@ -118,24 +116,18 @@ def told(
 
 
 @contextlib.contextmanager
-def started(site: Site, environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(site: Site, environ: dict[str, str]) -> Iterator[CeleryProcess]:
     """Celery's own worker, killed at the end: what it leaves is the namespaces' to remove."""
-    command = [sys.executable, "-m", "celery", "-A", "harness.probe.app", "worker"]
-    with (site.folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--pool", "solo", "--without-gossip", "--without-mingle"],
-            env=site.environ("worker", site.spec("worker"), **environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    arguments = ["-A", "harness.probe.app", "worker"]
+    arguments += ["--pool", "solo", "--without-gossip", "--without-mingle"]
+    variables = site.environ("worker", site.spec("worker"), **environ)
+    process = start_celery(arguments, variables, site.folder / "worker.log")
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @contextlib.contextmanager

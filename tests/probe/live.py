@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +26,7 @@ from harness.results.events.eventlog import Tail
 from harness.results.events.merge import Merged, merge
 from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.models import Workload
+from tests.probe.forked import Program
 
 PATIENCE_S = 150.0
 _ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}
@@ -113,41 +114,53 @@ class Site:
         return kept | {"HARNESS_CELL_SPEC": str(spec), "HARNESS_ROLE": role} | more
 
 
+CeleryProcess = Program | subprocess.Popen[bytes]
+
+
 @contextlib.contextmanager
 def worker(site: Site, pool: str, concurrency: int, **environ: str) -> Iterator[int]:
     """A worker that consumes; the pid of its main process. Ended warmly, and killed if need be."""
-    command = [sys.executable, "-m", "celery", "-A", "harness.probe.app", "worker"]
-    command += ["--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{pool}@%h"]
+    arguments = ["-A", "harness.probe.app", "worker"]
+    arguments += ["--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{pool}@%h"]
     log_path = site.folder / "worker.log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            env=site.environ("worker", site.spec("worker"), **environ),
+    variables = site.environ("worker", site.spec("worker"), **environ)
+    process = start_celery(arguments, variables, log_path, new=pool == "gevent")
+    tail = Tail(site.events)
+
+    def ready() -> bool:
+        assert process.poll() is None, log_path.read_text()
+        tail.refresh()
+        children = tail.writers(Kind.PROCESS_READY)
+        return tail.count(Kind.WORKER_READY) == 1 and (pool != "prefork" or children == concurrency)
+
+    try:
+        wait_for(ready, "the worker")
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def start_celery(
+    arguments: Sequence[str], environ: Mapping[str, str], log: Path, *, new: bool = False
+) -> CeleryProcess:
+    """`python -m celery ARGUMENTS` in a session of its own; in a new interpreter where a pool
+    patches the standard library, which must not have been imported before."""
+    if not new:
+        return Program("celery", arguments, environ, log, own_session=True)
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-m", "celery", *arguments],
+            env=dict(environ),
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=stream,
+            stderr=stream,
             start_new_session=True,
         )
-        tail = Tail(site.events)
-
-        def ready() -> bool:
-            assert process.poll() is None, log_path.read_text()
-            tail.refresh()
-            children = tail.writers(Kind.PROCESS_READY)
-            return tail.count(Kind.WORKER_READY) == 1 and (
-                pool != "prefork" or children == concurrency
-            )
-
-        try:
-            wait_for(ready, "the worker")
-            yield process.pid
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 class Talk:
@@ -155,7 +168,7 @@ class Talk:
 
     def __init__(
         self,
-        process: subprocess.Popen[str],
+        process: Program,
         log: Path,
         events: Path,
         workload: Mapping[str, Any],
@@ -167,12 +180,10 @@ class Talk:
         self._events = events
 
     def tell(self, command: str, **arguments: Any) -> None:
-        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
         self._process.stdin.flush()
 
     def answer(self, name: str) -> dict[str, Any]:
-        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, f"the client ended: {self._log.read_text()}"
         message: dict[str, Any] = json.loads(line)
@@ -197,24 +208,15 @@ class Talk:
 @contextlib.contextmanager
 def probe_process(
     site: Site, part: str, name: str, spec: Mapping[str, Any]
-) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+) -> Iterator[tuple[Program, Path]]:
     """A `harness.probe` process with pipes, and its log. Killed if it has not ended by then."""
     log_path = site.folder / f"{name}.log"
-    with (
-        log_path.open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", f"harness.probe.{part}"],
-            env=site.environ(part, site.spec(name, **spec)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield process, log_path
-        finally:
-            process.kill()
+    environ = site.environ(part, site.spec(name, **spec))
+    process = Program(f"harness.probe.{part}", [], environ, log_path, piped=True)
+    try:
+        yield process, log_path
+    finally:
+        process.kill()
 
 
 @contextlib.contextmanager

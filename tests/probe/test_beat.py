@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from harness.probe.recording.ids import BEAT, first_unit, new_tag
 from harness.results.block.periodic import begins_in, fires_in
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import MISSING, merge
+from tests.probe.forked import Program
 from tests.probe.live import Site, valkey, wait_for
 
 EVERY_S = 0.1
@@ -32,24 +30,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def beat(site: Site, entries: int) -> Iterator[subprocess.Popen[bytes]]:
+def beat(site: Site, entries: int) -> Iterator[Program]:
     """A beat with so many entries. Killed if it has not ended by then."""
     workload = {"workload": "periodic", "every": EVERY_S, "crontab": None, "entries": entries}
     schedule = {"tag": f"{TAG:016x}", "window": str(site.folder / "window")}
     spec = site.spec("beat", workload=workload, schedule=schedule, load={"load": "schedule"})
-    command = [sys.executable, "-m", "celery", "-A", "harness.probe.app", "beat"]
-    command += ["--scheduler", "harness.probe.beat:RecordingScheduler"]
-    command += ["--schedule", str(site.folder / "schedule")]
-    with (
-        (site.folder / "beat.log").open("wb") as log,
-        subprocess.Popen(
-            command, env=site.environ("beat", spec), cwd=site.folder, stdout=log, stderr=log
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
+    arguments = ["-A", "harness.probe.app", "beat"]
+    arguments += ["--scheduler", "harness.probe.beat:RecordingScheduler"]
+    arguments += ["--schedule", str(site.folder / "schedule")]
+    environ, log = site.environ("beat", spec), site.folder / "beat.log"
+    process = Program("celery", arguments, environ, log, folder=site.folder)
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def test_a_beat(server: str, tmp_path: Path) -> None:
@@ -76,7 +70,7 @@ def test_a_beat(server: str, tmp_path: Path) -> None:
         end_ns = time.monotonic_ns() + round(3 * EVERY_S * 1e9)  # it is told before that
         window.end_at(end_ns)
         time.sleep(8 * EVERY_S)  # so long that it would have fired
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         assert process.wait(20) == 0, (tmp_path / "beat.log").read_text()
         assert owner.llen("celery") == count(Kind.PUBLISHED)
     fires = fires_in(site.events, begins_in(site.events), round(EVERY_S * 1e9))

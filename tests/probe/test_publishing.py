@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from harness.results.events.eventlog import Tail, all_of_kind
 from harness.results.events.merge import Merged
 from harness.results.record.distributions import Outcomes
 from harness.services.provide import Services
+from tests.probe.forked import Program
 from tests.probe.live import Site, client, valkey, wait_for, worker
 from tests.probe.test_live import new_site, settle_down
 from tests.services.cases import RABBITMQ, SQS
@@ -38,15 +37,14 @@ _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def published(site: Site, workload: dict[str, Any], *paths: str) -> dict[str, Any]:
     """What `tests.probe.publishing` says."""
     spec = site.spec("publishing", workload=workload, units=UNITS)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.probe.publishing", str(FIRST_DUE_NS), *paths],
-        env=site.environ("client", spec),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
+    log = site.folder / "publishing.log"
+    arguments, environ = [str(FIRST_DUE_NS), *paths], site.environ("client", spec)
+    process = Program("tests.probe.publishing", arguments, environ, log, piped=True)
+    try:
+        said: dict[str, Any] = json.loads(process.stdout.read() or "{}")
+        assert process.wait(20) == 0, log.read_text()
+    finally:
+        process.kill()
     return said
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from harness.probe.recording.events import Kind, UnitFlag, id_bytes
 from harness.probe.recording.ids import namer, new_tag
 from harness.probe.recording.recorder import Recorder
 from harness.results.events.eventlog import EVENT, Events, logs_in, read
+from tests.probe.forked import Program
 from tests.probe.live import Site, Talk, probe_process
 
 LIMIT_S = 30.0
@@ -77,7 +76,6 @@ def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
         talk = Observer(process, log_path, site.events, spec.get("workload", {}))
         talk.start = talk.answer("start")
         yield talk
-        assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0, log_path.read_text()
         assert "Traceback" not in log_path.read_text()
@@ -86,20 +84,18 @@ def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
 class Sender:
     """A client process that publishes and does not wait."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Program) -> None:
         self._process = process
         self.tag = int(self._line(), 16)
 
     def publish(self) -> None:
-        assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         assert self._line() == "published"
 
     def _line(self) -> str:
-        assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, "the sender ended; its error is above"
+        assert line, "the sender ended; its error is in its log"
         return line.strip()
 
 
@@ -108,21 +104,16 @@ def sender(
     site: Site, name: str, count: int, reply_to: str | None, **spec: Any
 ) -> Iterator[Sender]:
     """A sender that is ready to publish `count` units."""
-    command = [sys.executable, "-m", "tests.probe.sender", str(count)]
-    with subprocess.Popen(
-        command if reply_to is None else [*command, reply_to],
-        env=site.environ("client", site.spec(name, **spec)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Sender(process)
-            assert process.stdin is not None
-            process.stdin.close()
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
+    arguments = [str(count)] if reply_to is None else [str(count), reply_to]
+    environ = site.environ("client", site.spec(name, **spec))
+    log = site.folder / f"{name}.log"
+    process = Program("tests.probe.sender", arguments, environ, log, piped=True)
+    try:
+        yield Sender(process)
+        process.stdin.close()
+        assert process.wait(20) == 0, log.read_text()
+    finally:
+        process.kill()
 
 
 class Paper:

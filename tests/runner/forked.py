@@ -22,11 +22,17 @@ PRELOADED = (
         "harness.report.formats.as_text",
         "harness.report.formats.files",
     ),
+    *("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "celery.beat"),
+    *("celery.concurrency.prefork", "celery.concurrency.thread", "celery.concurrency.solo"),
+    *("celery.worker.components", "celery.worker.consumer", "celery.events.state"),
+    *("kombu.transport.redis", "celery.backends.redis"),
+    *("kombu.transport.pyamqp", "celery.backends.rpc", "celery.backends.filesystem"),
 )
 
 
 @cache
-def _fork_server() -> ForkServerContext:
+def fork_server() -> ForkServerContext:
+    """One for a whole test process; for Celery's programs, too."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     return context
@@ -40,7 +46,7 @@ class Command:
     ) -> None:
         self._arguments = arguments
         self._stdout = said.with_name(f"{said.name}.stdout")
-        self._process = _fork_server().Process(
+        self._process = fork_server().Process(
             target=_main, args=(list(arguments), folder, dict(environ), self._stdout, said)
         )
         self._process.start()
