@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from harness.figures.names import figure_named
 from harness.report.exports.rounds import (
     exported_name,
     ledger_of,
@@ -41,11 +42,10 @@ def _document(entries: Iterator[Entry]) -> str:
 
 
 def _bigger(cell: CellView) -> Iterator[Entry]:
-    throughput = cell.figures.throughput_per_s
+    found = list(_of_table(cell, "throughput"))
     tried = any(block.units for block in cell.blocks)
-    if throughput is not None:
-        yield _entry(cell, "throughput", "units/s", throughput.median, _range(throughput))
-    elif tried:  # not one of them was completed
+    yield from found
+    if tried and not found:  # not one of them was completed
         yield _entry(cell, "throughput", "units/s", 0.0)
     if tried:
         yield _entry(cell, "ended as meant", "%", _completed_percent(cell))
@@ -54,17 +54,24 @@ def _bigger(cell: CellView) -> Iterator[Entry]:
 
 
 def _smaller(cell: CellView) -> Iterator[Entry]:
-    latency, cpu = cell.figures.latency_s, cell.figures.worker_cpu_ms_per_task
+    latency = cell.figures.latency_s
     what = "place in the queue" if cell.backlog else "latency"
     for name in _PERCENTILES:
         value = None if latency is None else getattr(latency, name)
         if value is not None:
             yield _entry(cell, f"{what} {name}", "ms", value * 1e3)
-    if cpu is not None:
-        yield _entry(cell, "worker CPU per task", "ms", cpu.median, _range(cpu))
+    yield from _of_table(cell, "worker_cpu")
     ledger = ledger_of(cell)
     wrong = sum(ledger[name] for name in ("lost", "wrong", "failed", "timed_out", "duplicated"))
     yield _entry(cell, "not as meant", "units", float(wrong))
+
+
+def _of_table(cell: CellView, name: str) -> Iterator[Entry]:
+    """A figure by its own words, the median of its blocks."""
+    figure, spread = figure_named(name), cell.figures.spreads.get(name)
+    if figure is not None and spread is not None:
+        unit = figure.unit.removesuffix("/task")
+        yield _entry(cell, figure.stated_in, unit, spread.median, _range(spread))
 
 
 def _entry(cell: CellView, what: str, unit: str, value: float, spread: str = "") -> Entry:

@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
+from harness.figures.figure import STATISTICS, Figure
+from harness.figures.table import FIGURES
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
 from harness.results.judge.emulators import labelled
 from harness.results.record.distributions import Distribution
+from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
 
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
-_STATISTICS = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,20 @@ class Gauge:
 
 def as_openmetrics(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
     """The whole exposition, closed by `# EOF`."""
-    gauges = [*_figures(view), *_counts(view), *_of_cells(view), *_of_verdicts(view)]
+    gauges = [
+        *_figures(view),
+        *_counts(view),
+        *_of_cells(view),
+        *_of_verdicts(view),
+        *_by_figure(view),
+    ]
     lines = [line for gauge in gauges if gauge.samples for line in _lines(gauge)]
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
 def _figures(view: RunView) -> Iterator[Gauge]:
     def every(figure: Callable[[BlockRecord], Iterator[Sample]]) -> list[Sample]:
-        # What was measured on something broken is no figure, here as in every report.
-        return _samples(view, figure, lambda cell: measured_blocks(cell.record))
+        return _samples(view, figure, _measured_blocks)
 
     def one(figure: Callable[[BlockRecord], float | None]) -> list[Sample]:
         return every(lambda block: _known({}, figure(block)))
@@ -83,9 +92,66 @@ def _figures(view: RunView) -> Iterator[Gauge]:
     )
 
 
+def _by_figure(view: RunView) -> Iterator[Gauge]:
+    """Every figure of the table, a family for each base unit."""
+    for ending, what in _FAMILIES.items():
+        rows = [row for row in FIGURES if not row.many and _ending(row) == ending]
+        blocks = _all_blocks if ending == "count" else _measured_blocks
+        yield Gauge(
+            "_".join(filter(None, ("harness_figure", ending))),
+            "" if ending == "count" else ending,
+            f"{what}, by figure: docs/figures.md says what each is.",
+            _samples(view, partial(_of_figures, rows), blocks),
+        )
+
+
+def _all_blocks(cell: CellView) -> Sequence[BlockRecord]:
+    return cell.blocks
+
+
+def _measured_blocks(cell: CellView) -> Sequence[BlockRecord]:
+    """What was measured on something broken is no figure, here as in every report."""
+    return measured_blocks(cell.record)
+
+
+_FAMILIES = {
+    "seconds": "Durations",
+    "bytes": "Sizes",
+    "per_second": "Rates",
+    "": "Shares, dollars, and pieces per task, call or unit",
+    "count": "What is added up over blocks",
+}
+"""End of a family's name -> what is in it."""
+
+
+_OF_TIMES = ("mean", "p50", "p99", "max")
+"""A series each, of which a collector keeps every one."""
+
+
+def _ending(figure: Figure) -> str:
+    if figure.summed:
+        return "count"
+    return {"duration": "seconds", "size": "bytes", "rate": "per_second"}.get(figure.kind, "")
+
+
+def _of_figures(figures: Sequence[Figure], block: BlockRecord) -> Iterator[Sample]:
+    return chain.from_iterable(_samples_of(block, figure) for figure in figures)
+
+
+def _samples_of(block: BlockRecord, figure: Figure) -> Iterator[Sample]:
+    labels = {"figure": figure.name}
+    if not figure.distribution:
+        value = value_of(block, figure)
+        yield from _known(labels, None if value is None else figure.in_base_units(value))
+        return
+    found = distribution_of(block, figure)
+    for name in _OF_TIMES if found is not None else ():
+        yield from _known({**labels, "statistic": name}, getattr(found, name))
+
+
 def _counts(view: RunView) -> Iterator[Gauge]:
     def every(count: Callable[[BlockRecord], Iterator[Sample]]) -> list[Sample]:
-        return _samples(view, count, lambda cell: cell.blocks)
+        return _samples(view, count, _all_blocks)
 
     yield Gauge("harness_units", "", "Units by outcome: every one counts once.", every(_outcomes))
     yield Gauge(
@@ -192,7 +258,7 @@ def _known(labels: Labels, value: float | None) -> Iterator[Sample]:
 
 
 def _latency(block: BlockRecord) -> Iterator[Sample]:
-    for name in _STATISTICS:
+    for name in STATISTICS:
         labels = {"statistic": name, "basis": block.latency_basis}
         yield from _known(labels, getattr(block.latency_s, name))
 

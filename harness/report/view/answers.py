@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from harness.figures.names import asked
 from harness.report.charts.groups import marks_of
 from harness.report.tables.verdicts import gate_failure, pair_words, verdict_words
 from harness.report.view.cells import CellView, RunView
@@ -22,14 +23,6 @@ from harness.results.record.comparison import Comparison, ComparisonReport, Gate
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
-
-_METRICS = {
-    "throughput": "throughput",
-    "latency.total.p50": "median latency",
-    "latency.total.p99": "p99 latency",
-    "worker_cpu": "worker CPU per task",
-    "saturation": "highest rate",
-}
 
 
 @dataclass(frozen=True)
@@ -91,8 +84,17 @@ def _compared(report: ComparisonReport) -> Iterator[Answer]:
         )
 
 
+def _in_words(metric: str) -> str:
+    """`median latency`; of a newer harness' metric its name."""
+    found = asked(metric)
+    if found is None:
+        return printable(metric)
+    statistic = {"": "", "p50": "median "}.get(found.statistic, f"{found.statistic} ")
+    return f"{statistic}{found.figure.stated_in}"
+
+
 def _ratio_sentence(one: Comparison) -> Sentence:
-    metric = _METRICS.get(one.metric, printable(one.metric))
+    metric = _in_words(one.metric)
     flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
     if one.ratio is None:
         return Sentence(f"{metric}: no ratio", verdict_words(one), flagged)
