@@ -40,7 +40,7 @@ def store(reply_to: str, tag: str, first: str, end: str, per_s: str) -> None:
 
     from harness.probe.app import app  # noqa: PLC0415 - it needs the cell spec
     from harness.probe.app_variables import load_spec  # noqa: PLC0415
-    from harness.probe.workloads.tutorial import WORKLOADS  # noqa: PLC0415
+    from harness.probe.workloads.registry import WORKLOADS  # noqa: PLC0415
 
     spec = load_spec()["workload"]
     expected = WORKLOADS[spec["workload"]](spec).expected

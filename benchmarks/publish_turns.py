@@ -21,7 +21,7 @@ from harness.probe.app_variables import load_spec
 from harness.probe.recording.events import UnitFlag
 from harness.probe.recording.ids import new_tag
 from harness.probe.recording.recorder import Recorder
-from harness.probe.workloads.tutorial import WORKLOADS
+from harness.probe.workloads.registry import WORKLOADS
 from harness.probe.workloads.units import UnitRunner
 
 Turn = Callable[[int], Any]

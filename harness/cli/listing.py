@@ -15,12 +15,13 @@ from harness.errors import InvalidInput, UsageError
 from harness.figures.table import FIGURES
 from harness.plugins import GROUPS, plugins
 from harness.results.diagnoses import DIAGNOSES, plugged_in
-from harness.scenario.models.loads import Load, kinds
+from harness.scenario.files.kinds import kinds
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
 from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 
 _MOST_WIDE = 46
 _INVALID = "(invalid: see harness check)"

@@ -18,7 +18,7 @@ from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_s
 from harness.probe.own_app import application as own_app
 from harness.probe.recording import attach
 from harness.probe.recording.handlers import Handlers
-from harness.probe.workloads import schedules
+from harness.probe.workloads import periodic
 
 
 def build(spec: dict[str, Any]) -> Celery:
@@ -34,7 +34,7 @@ def build(spec: dict[str, Any]) -> Celery:
     application.conf.update(spec["settings"])
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
     if spec.get("schedule") is not None:
-        application.conf.beat_schedule = schedules.entries(spec["workload"])
+        application.conf.beat_schedule = periodic.entries(spec["workload"])
     application.finalize()
     return application
 

@@ -22,7 +22,7 @@ from harness.probe.recording.events import NO_ID, Kind, UnitFlag
 from harness.probe.recording.ids import BEAT, first_unit, ident_maker, namer
 from harness.probe.recording.recorder import Recorder
 from harness.probe.software import versions
-from harness.probe.workloads import schedules
+from harness.probe.workloads import periodic
 
 _SILENT_S = 0.2
 
@@ -45,17 +45,17 @@ class RecordingScheduler(PersistentScheduler):
         self._tick_ns = 0
         every_s: float | None = spec["workload"]["every"]
         self._every_ns = None if every_s is None else round(every_s * 1e9)
-        self._grace_ns = (self._every_ns or 2 * schedules.CRONTAB_GRACE_NS) // 2
+        self._grace_ns = (self._every_ns or 2 * periodic.CRONTAB_GRACE_NS) // 2
         super().setup_schedule()
         self._begins_ns = self._begin()
 
     def _begin(self) -> dict[int, int]:
         """When the schedule of each entry began, as the entry itself has it."""
-        begins_ns, offset_ns = {}, schedules.wall_offset_ns()
+        begins_ns, offset_ns = {}, periodic.wall_offset_ns()
         for name, entry in self.schedule.items():
-            number = schedules.entry_number(name)
+            number = periodic.entry_number(name)
             if number is not None:
-                at_ns = schedules.monotonic_ns_of(self._aware(entry), offset_ns)
+                at_ns = periodic.monotonic_ns_of(self._aware(entry), offset_ns)
                 begins_ns[number] = at_ns
                 self._recorder.record(Kind.SCHEDULED, NO_ID, at_ns, 0, number)
         return begins_ns
@@ -79,7 +79,7 @@ class RecordingScheduler(PersistentScheduler):
         """Publish the entry's task, with a stamp before and after."""
         tick_ns, due_ns = self._tick_ns, self._due_ns(entry)
         entry = self.reserve(entry) if advance else entry
-        number = schedules.entry_number(entry.name)
+        number = periodic.entry_number(entry.name)
         if number is None:
             return super().apply_async(entry, producer, advance=False, **kwargs)
         unit = next(self._units)
@@ -113,9 +113,9 @@ class RecordingScheduler(PersistentScheduler):
         """The moment beat aims at: counted from the last fire, or the next that a crontab names."""
         if self._every_ns is not None:
             due = self._aware(entry)
-            return schedules.monotonic_ns_of(due, schedules.wall_offset_ns()) + self._every_ns
+            return periodic.monotonic_ns_of(due, periodic.wall_offset_ns()) + self._every_ns
         last, delta, _ = entry.schedule.remaining_delta(self._aware(entry))
-        return schedules.monotonic_ns_of(last + delta, schedules.wall_offset_ns())
+        return periodic.monotonic_ns_of(last + delta, periodic.wall_offset_ns())
 
     def _point_ns(self, number: int, tick_ns: int, due_ns: int) -> int:
         """The moment of the plan that a fire is for: the nearest one of begin + n x interval; of a

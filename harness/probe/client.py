@@ -45,10 +45,10 @@ from harness.probe.recording.ids import end_of_numbers, first_unit, new_tag
 from harness.probe.recording.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.watching import afterwards
-from harness.probe.workloads import schedules
+from harness.probe.workloads import periodic
+from harness.probe.workloads.base import Probe
 from harness.probe.workloads.own_tasks import OwnTasks
 from harness.probe.workloads.registry import WORKLOADS
-from harness.probe.workloads.tutorial import Probe
 from harness.probe.workloads.units import Published, UnitRunner
 
 _WARMUP_CALLERS = 8
@@ -208,7 +208,7 @@ class Client:
         """Say what is to be measured of beat's schedule, and wait until it is over."""
         record = self._recorder.record
         record(Kind.MEASURE_BEGIN, NO_ID, begin_ns)
-        for point_ns in schedules.points(app, self._spec["workload"], begin_ns, end_ns):
+        for point_ns in periodic.points(app, self._spec["workload"], begin_ns, end_ns):
             record(Kind.POINT, NO_ID, point_ns)
         self._stop.wait(max(0.0, (end_ns - time.monotonic_ns()) / 1e9))
         end_ns = min(end_ns, time.monotonic_ns())

@@ -20,12 +20,12 @@ import redis
 from pydantic import TypeAdapter
 
 from harness.probe.recording.events import Kind
+from harness.probe.workloads.group import Group
 from harness.probe.workloads.registry import WORKLOADS
-from harness.probe.workloads.tutorial import Group
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import Merged, merge
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 from tests.probe.forked import Program
 
 PATIENCE_S = 150.0

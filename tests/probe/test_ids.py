@@ -26,7 +26,7 @@ from harness.probe.recording.ids import (
     namer,
     new_tag,
 )
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 from harness.scenario.plan.bounds import MOST_UNITS as MOST_PLANNED
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from harness.probe.workloads.base import OneOf
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.mismatches import Mismatches, in_words
-from harness.probe.workloads.tutorial import WORKLOADS, OneOf
+from harness.probe.workloads.registry import WORKLOADS
 
 
 class Hostile:

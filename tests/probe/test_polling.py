@@ -16,7 +16,7 @@ from harness.probe.recording.recorder import Recorder
 from harness.probe.watching.base import Troubles
 from harness.probe.watching.polling import Polling
 from harness.probe.watching.sightings import Sightings
-from harness.probe.workloads.tutorial import Add
+from harness.probe.workloads.add import Add
 from tests.probe.live import Site
 from tests.probe.watched import Paper, sightings_in
 

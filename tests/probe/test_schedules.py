@@ -16,10 +16,10 @@ from harness.probe import tasks
 from harness.probe.loads.window import Window
 from harness.probe.recording.events import Outcome
 from harness.probe.recording.ids import BEAT, MOST_UNITS, first_unit
-from harness.probe.workloads import schedules
-from harness.probe.workloads.tutorial import WORKLOADS
+from harness.probe.workloads import periodic
+from harness.probe.workloads.registry import WORKLOADS
 from harness.probe.workloads.units import judge_value
-from harness.scenario.models.loads import MOST_CLIENTS
+from harness.scenario.loads.base import MOST_CLIENTS
 
 SECOND = 1_000_000_000
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,25 +41,23 @@ WEEKDAY_FIELDS = st.sampled_from(["*", "1", "mon-fri", "0,6"])
 @settings(max_examples=150, deadline=None)
 @given(
     st.tuples(MINUTE_FIELDS, HOUR_FIELDS, DAY_FIELDS, MONTH_FIELDS, WEEKDAY_FIELDS),
-    st.integers(0, 2 * 365 * 24 * 60).map(lambda minutes: NEW_YEAR + minutes * schedules.MINUTE),
+    st.integers(0, 2 * 365 * 24 * 60).map(lambda minutes: NEW_YEAR + minutes * periodic.MINUTE),
 )
 def test_a_minute_is_named_if_celery_finds_it_next(
     fields: tuple[str, ...], minute: datetime
 ) -> None:
     """Two ways to the same answer: ours looks at a minute, Celery's searches for the next one."""
-    schedule = schedules.crontab_of(" ".join(fields))
+    schedule = periodic.crontab_of(" ".join(fields))
     schedule.app = app()
     last, delta, _ = schedule.remaining_delta(minute - timedelta(seconds=1))
-    assert schedules.names(schedule, minute) == (last + delta == minute)
+    assert periodic.names(schedule, minute) == (last + delta == minute)
 
 
 def test_points_lie_on_full_minutes_of_the_apps_own_zone() -> None:
     """Kolkata is half an hour off: minute 0 there is minute 30 here."""
     begin_ns = time.monotonic_ns()
     workload = {"every": None, "crontab": "0 * * * *"}
-    found = list(
-        schedules.points(app("Asia/Kolkata"), workload, begin_ns, begin_ns + 7200 * SECOND)
-    )
+    found = list(periodic.points(app("Asia/Kolkata"), workload, begin_ns, begin_ns + 7200 * SECOND))
     assert len(found) == 2
     assert found[1] - found[0] == 3600 * SECOND
     wall_s = (found[0] + time.time_ns() - time.monotonic_ns()) / 1e9
@@ -68,23 +66,23 @@ def test_points_lie_on_full_minutes_of_the_apps_own_zone() -> None:
 
 
 def test_an_interval_has_no_points_of_the_wall_clock() -> None:
-    assert list(schedules.points(app(), {"every": 1.0, "crontab": None}, 0, 10 * SECOND)) == []
+    assert list(periodic.points(app(), {"every": 1.0, "crontab": None}, 0, 10 * SECOND)) == []
 
 
 def test_both_clocks_are_read_at_one_moment() -> None:
     before_ns = time.monotonic_ns()
-    at_ns = schedules.monotonic_ns_of(datetime.now(UTC), schedules.wall_offset_ns())
+    at_ns = periodic.monotonic_ns_of(datetime.now(UTC), periodic.wall_offset_ns())
     after_ns = time.monotonic_ns()
     assert before_ns - 2000 <= at_ns <= after_ns + 2000, "a datetime knows microseconds"
 
 
 def test_entries_have_numbers_and_the_tutorials_task() -> None:
-    made = schedules.entries({"every": 0.5, "crontab": None, "entries": 3})
-    assert [schedules.entry_number(name) for name in made] == [0, 1, 2]
+    made = periodic.entries({"every": 0.5, "crontab": None, "entries": 3})
+    assert [periodic.entry_number(name) for name in made] == [0, 1, 2]
     assert {(entry["task"], entry["schedule"]) for entry in made.values()} == {
         ("harness.probe.tasks.check_cat", 0.5)
     }
-    assert schedules.entry_number("celery.backend_cleanup") is None
+    assert periodic.entry_number("celery.backend_cleanup") is None
 
 
 def test_the_cat_says_one_of_two_things() -> None:

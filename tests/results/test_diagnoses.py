@@ -22,13 +22,15 @@ from harness.results.diagnoses.clues import clues_in
 from harness.results.events.merge import merge
 from harness.results.events.mix import Mix
 from harness.results.events.unit_shape import UnitShape
+from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.models.configuration import Configuration, Worker
-from harness.scenario.models.loads import ClosedLoad
-from harness.scenario.models.scenario import Cell, Measure
+from harness.scenario.models.measure import Measure
+from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.redis import RedisBroker
 from harness.scenario.vendors.sqs import SqsBroker
-from harness.scenario.workloads.models import AddWorkload, GroupWorkload
+from harness.scenario.workloads.add import AddWorkload
+from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 from tests.results.histories import History, Record, Task, Unit, ident_of

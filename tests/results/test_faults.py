@@ -18,9 +18,9 @@ from harness.results.faults.promises import ABOUT, promise_for
 from harness.results.faults.recovery import Units, level_before, recovery
 from harness.results.record.faults import FaultLevel, Trouble
 from harness.results.record.run import BlockRecord
+from harness.scenario.files.kinds import kinds
 from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.faults import Fault
-from harness.scenario.models.loads import kinds
 from harness.scenario.vendors.base import Provider
 from tests.results.made_blocks import (
     CHILD,

@@ -29,7 +29,7 @@ from harness.scenario.models.messages import MessageOptions
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.redis import RedisBroker
 from harness.scenario.vendors.sqs import SqsBroker
-from harness.scenario.workloads.models import AddWorkload
+from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
 from tests.results.histories import Record, Task, Unit, ident_of
 from tests.results.test_diagnoses import ADD, MS, told

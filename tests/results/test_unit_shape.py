@@ -9,20 +9,13 @@ import pytest
 from harness.probe.workloads.registry import WORKLOADS
 from harness.results.events.unit_shape import unit_shape
 from harness.results.record.run import CellRecord
+from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.canvas import (
-    ChordWorkload,
-    ChunksWorkload,
-    MapWorkload,
-    NestedWorkload,
-    StarmapWorkload,
-)
-from harness.scenario.workloads.models import (
-    AddWorkload,
-    ChainWorkload,
-    GroupWorkload,
-    HeavyTaskWorkload,
-)
+from harness.scenario.workloads.chain import ChainWorkload
+from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
+from harness.scenario.workloads.group import GroupWorkload
+from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
+from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, StarmapWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.probe.workloads.drawing import Failure
-from harness.probe.workloads.tutorial import WORKLOADS
+from harness.probe.workloads.registry import WORKLOADS
 from harness.results.record.typed_work import stored_workload
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import ROOT, Ended, Site, outcomes_of

@@ -4,8 +4,8 @@
 
 from typing import get_args
 
-from harness.scenario.models.loads import kinds
-from harness.scenario.workloads.models import Workload
+from harness.scenario.files.kinds import kinds
+from harness.scenario.workloads.registry import Workload
 
 KNOWN = ", ".join(
     get_args(model.model_fields["workload"].annotation)[0] for model in kinds(Workload)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from harness.cli.listing import TOPICS
 from harness.scenario.files.fields import Frozen
+from harness.scenario.files.kinds import kinds
+from harness.scenario.loads.rate import LoadPhase
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration, Worker
-from harness.scenario.models.loads import Load, LoadPhase, kinds
-from harness.scenario.models.scenario import Measure, Scenario
+from harness.scenario.models.measure import Measure
+from harness.scenario.models.scenario import Scenario
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.registry import Backend, Broker
 from harness.scenario.vendors.transport_options import OWNED_OPTIONS
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 from tests.scenario.project import Project
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")

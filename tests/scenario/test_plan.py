@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from harness.errors import InvalidInput
 from harness.scenario.checks.judging import place_of
-from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.models.scenario import Plan, Scenario
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.plan.pairing import paired_cells
-from harness.scenario.workloads.models import AddWorkload, GroupWorkload
+from harness.scenario.workloads.add import AddWorkload
+from harness.scenario.workloads.group import GroupWorkload
 from tests.scenario.project import CONFIGURATION, Project
 
 EXTERNAL = (

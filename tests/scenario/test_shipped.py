@@ -9,7 +9,7 @@ import pytest
 from harness.errors import InvalidInput
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.loader import check_file, load_configuration, load_plan, yaml_files
-from harness.scenario.workloads.models import ChainWorkload
+from harness.scenario.workloads.chain import ChainWorkload
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*yaml_files(ROOT / "configs"), *yaml_files(ROOT / "scenarios")]

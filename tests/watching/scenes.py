@@ -21,11 +21,12 @@ from harness.runner.telling.events import (
     Swept,
     Tick,
 )
+from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import ClosedLoad
-from harness.scenario.models.scenario import Cell, Measure
+from harness.scenario.models.measure import Measure
+from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
-from harness.scenario.workloads.models import AddWorkload
+from harness.scenario.workloads.add import AddWorkload
 from tests.report import records
 from tests.report.records import block, cell, run
 

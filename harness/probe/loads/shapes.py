@@ -15,7 +15,7 @@ from harness.probe import publishing
 from harness.probe.publishing import Publisher
 from harness.probe.recording.events import Outcome, UnitFlag
 from harness.probe.recording.ids import end_of_numbers
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
 

@@ -17,7 +17,7 @@ from harness.probe.publishing.batch import Batch
 from harness.probe.publishing.one_by_one import OneByOne
 from harness.probe.publishing.prebuilt import Prebuilt
 from harness.probe.recording.events import UnitFlag
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
 

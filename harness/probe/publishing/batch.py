@@ -11,7 +11,7 @@ from celery import Celery
 from harness.probe.publishing.reaching import Reach
 from harness.probe.publishing.stamps import Stamps
 from harness.probe.recording.events import UnitFlag
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
 _MOST_UNITS = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.probe.recording.events import UnitFlag
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
 

@@ -28,7 +28,7 @@ from harness.probe.publishing.sending import (
 )
 from harness.probe.publishing.stamps import Stamps
 from harness.probe.recording.events import Kind, UnitFlag
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
 _SAMPLED = (0, 1, 2, 10, 123_456)

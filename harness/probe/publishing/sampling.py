@@ -13,7 +13,7 @@ from typing import Any
 from kombu.messaging import Producer
 
 from harness.probe.recording.ids import namer, new_tag
-from harness.probe.workloads.tutorial import Workload
+from harness.probe.workloads.base import Workload
 
 
 @dataclass(frozen=True)

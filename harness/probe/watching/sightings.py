@@ -11,8 +11,9 @@ from celery import states
 from harness.probe.recording.events import Kind, Outcome, id_bytes
 from harness.probe.recording.ids import namer, parsed
 from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.base import Workload
+from harness.probe.workloads.group import Group
 from harness.probe.workloads.mismatches import Mismatches
-from harness.probe.workloads.tutorial import Group, Workload
 from harness.probe.workloads.units import judge_failure, judge_value, record_failure
 
 Place = tuple[int, int, int]

@@ -13,9 +13,9 @@ from typing import Any
 from celery.utils.saferepr import saferepr
 
 from harness.probe.answers import WRONG_RESULT, cut, printable
+from harness.probe.workloads.base import OneOf, Workload
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.own_tasks import OwnTasks
-from harness.probe.workloads.tutorial import OneOf, Workload
 
 _LONGEST = 200
 """Characters of one value."""

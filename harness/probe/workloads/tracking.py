@@ -11,7 +11,7 @@ from celery import states
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult
 
-from harness.probe.workloads.tutorial import HeavyTask
+from harness.probe.workloads.heavy_task import HeavyTask
 
 _DEFAULT_INTERVAL_S = 0.1
 

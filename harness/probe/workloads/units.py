@@ -19,10 +19,10 @@ from harness.probe.recording.events import (
 )
 from harness.probe.recording.ids import WHOLE, ident_maker, namer
 from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.base import OneOf, Workload
 from harness.probe.workloads.drawing import UNCHECKED, Failure
 from harness.probe.workloads.mismatches import Mismatches
 from harness.probe.workloads.tracking import Looks, Tracking
-from harness.probe.workloads.tutorial import OneOf, Workload
 
 _REASON_LENGTH = 200
 _MOST_FAILURES = 100

@@ -17,13 +17,13 @@ from harness.results.events.published import Halves
 from harness.results.events.ran_with import RanWith, as_planned
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import Load
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.registry import VENDORS
-from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.registry import Workload
 
 Data = dict[str, Any]
 """What a finding adds for one block; plain values, stored with the warning."""

@@ -11,10 +11,11 @@ from harness.probe.recording.events import Kind
 from harness.results.diagnoses.clues import Unlocked
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merge import MISSING, Times
-from harness.scenario.models.loads import ClosedLoad
+from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.vendors.registry import BACKENDS
-from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
-from harness.scenario.workloads.models import GroupWorkload
+from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
+from harness.scenario.workloads.group import GroupWorkload
+from harness.scenario.workloads.many_calls import ChunksWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 from harness.units import format_duration
 

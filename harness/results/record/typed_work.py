@@ -14,9 +14,11 @@ from typing import Annotated, Any, TypeVar, cast, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from harness.scenario.files.fields import Frozen
-from harness.scenario.models.loads import Load, LoadBase, kinds
+from harness.scenario.files.kinds import kinds
+from harness.scenario.loads.base import LoadBase
+from harness.scenario.loads.registry import Load
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 
 T = TypeVar("T", bound=Frozen)
 

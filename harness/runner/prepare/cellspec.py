@@ -13,7 +13,7 @@ from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARI
 from harness.scenario.checks.combinations import stores_results
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.celery_sets import MEASURED
-from harness.scenario.workloads.models import HeavyTaskWorkload
+from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 

@@ -27,9 +27,9 @@ from harness.scenario.models.scenario import Cell, Plan
 from harness.scenario.plan.loader import check_file, names_a_scenario, readable_plan
 from harness.scenario.settings.celery_sets import title
 from harness.scenario.settings.planned import planned
-from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_task_forms import with_own_tasks
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.registry import Workload
 from harness.workspace import Workspace, open_workspace
 
 _IMPORT_S = 60.0

@@ -10,10 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 from harness.errors import RecordError
 from harness.results.record.run import CellRecord, RunRecord
 from harness.results.record.typed_work import without_unset
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import Load
-from harness.scenario.models.scenario import Cell, Measure, Plan, Scenario
-from harness.scenario.workloads.models import Workload
+from harness.scenario.models.measure import Measure
+from harness.scenario.models.scenario import Cell, Plan, Scenario
+from harness.scenario.workloads.registry import Workload
 
 T = TypeVar("T")
 _WORKLOAD: TypeAdapter[Workload] = TypeAdapter(Workload)

@@ -15,9 +15,9 @@ from harness.crew.workers import Workers
 from harness.runner.faults.network import BlockNetwork
 from harness.runner.job import BlockJob
 from harness.runner.prepare import cellspec
-from harness.scenario.models.loads import OpenLoad
+from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.scenario import Cell
-from harness.scenario.workloads.models import PeriodicWorkload
+from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.services.provide import BlockSpace
 
 

@@ -30,7 +30,8 @@ from harness.runner.sessions.drain import LOOK_S
 from harness.runner.sessions.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers, since
 from harness.runner.telling.events import Goal
-from harness.scenario.models.loads import RateLoad, SaturateLoad
+from harness.scenario.loads.rate import RateLoad
+from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.scenario import Cell
 from harness.units import format_number
 from harness.usage import Usage, cpu_ns_by_process

@@ -9,12 +9,12 @@ import numpy as np
 from harness.errors import WorkerError
 from harness.probe.recording.events import Kind
 from harness.probe.recording.ids import BEAT, first_unit
-from harness.probe.workloads.schedules import CRONTAB_GRACE_NS
+from harness.probe.workloads.periodic import CRONTAB_GRACE_NS
 from harness.results.events.eventlog import Tail, all_of_kind
 from harness.results.events.published import published_in
 from harness.runner.sessions.session import Loaded, Session, since
 from harness.runner.telling.events import Goal
-from harness.scenario.workloads.models import PeriodicWorkload
+from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.usage import Usage
 
 _LOOK_S = 0.02

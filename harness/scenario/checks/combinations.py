@@ -12,19 +12,15 @@ from harness.scenario.checks.sizes import message_size_conflicts, result_size_co
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.wording import did_you_mean, listed, shown
+from harness.scenario.loads.backlog import BacklogLoad
+from harness.scenario.loads.base import Publish
+from harness.scenario.loads.closed import ClosedLoad
+from harness.scenario.loads.open_loop import OpenLoad
+from harness.scenario.loads.registry import Load, extent_of_its_own
+from harness.scenario.loads.saturate import LIMITED, SaturateLoad
 from harness.scenario.models.configuration import Configuration, keeps_results
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
-from harness.scenario.models.loads import (
-    LIMITED,
-    BacklogLoad,
-    ClosedLoad,
-    Load,
-    OpenLoad,
-    Publish,
-    SaturateLoad,
-    extent_of_its_own,
-)
-from harness.scenario.models.scenario import Measure
+from harness.scenario.models.measure import Measure
 from harness.scenario.plan.bounds import number_conflicts
 from harness.scenario.settings.celery_sets import celery_version, refusals
 from harness.scenario.settings.named_modules import missing_modules
@@ -33,16 +29,15 @@ from harness.scenario.settings.serializers import content_conflicts, content_ins
 from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
-from harness.scenario.workloads.canvas import ChordWorkload, ChunksWorkload, NestedWorkload
-from harness.scenario.workloads.models import (
-    AddWorkload,
-    ChainWorkload,
-    GroupWorkload,
-    HeavyTaskWorkload,
-    Workload,
-)
+from harness.scenario.workloads.add import AddWorkload
+from harness.scenario.workloads.chain import ChainWorkload
+from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
+from harness.scenario.workloads.group import GroupWorkload
+from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
+from harness.scenario.workloads.many_calls import ChunksWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
-from harness.scenario.workloads.schedules import schedule_conflicts
+from harness.scenario.workloads.periodic import schedule_conflicts
+from harness.scenario.workloads.registry import Workload
 from harness.scenario.workloads.tracking import TrackingWorkload
 
 Conflict = tuple[Location, str]

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
+from harness.scenario.loads.rate import RateLoad
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.faults import (
     Fault,
@@ -18,7 +20,6 @@ from harness.scenario.models.faults import (
     SlowNetwork,
     WorkerFault,
 )
-from harness.scenario.models.loads import Load, RateLoad
 from harness.scenario.vendors.base import Endpoint
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 from harness.scenario.vendors.without_server import NoBackend, RpcBackend

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import Load
+from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.models.scenario import Measure
 from harness.scenario.vendors.registry import BROKERS, VENDORS
-from harness.scenario.workloads.models import PeriodicWorkload, Workload
+from harness.scenario.workloads.periodic import PeriodicWorkload
+from harness.scenario.workloads.registry import Workload
 
 
 def option_conflicts(

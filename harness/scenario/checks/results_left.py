@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import ResultsLeft
+from harness.scenario.models.measure import ResultsLeft
 from harness.scenario.vendors.registry import BACKENDS
 
 LONGEST_S = 300.0

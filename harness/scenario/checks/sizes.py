@@ -8,8 +8,8 @@ from harness.scenario.files.document import Location
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.settings.planned import transport_options
 from harness.scenario.vendors.registry import BACKENDS, BROKERS
-from harness.scenario.workloads.models import Workload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
+from harness.scenario.workloads.registry import Workload
 
 Conflict = tuple[Location, str]
 

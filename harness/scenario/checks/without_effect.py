@@ -11,12 +11,13 @@ from contextlib import suppress
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
+from harness.scenario.loads.closed import ClosedLoad
+from harness.scenario.loads.registry import Load, extent_of_its_own
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
-from harness.scenario.models.loads import ClosedLoad, Load, extent_of_its_own
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.vendors.base import Endpoint
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 
 Conflict = tuple[Location, str]
 

@@ -13,18 +13,18 @@ from typing import Final
 
 from harness.probe.loads.pacer import phases_of
 from harness.scenario.files.document import Location
-from harness.scenario.models.loads import (
-    MOST_CLIENTS,
-    BacklogLoad,
-    ClosedLoad,
-    Load,
-    RateLoad,
-    SaturateLoad,
-    ScheduleLoad,
-)
-from harness.scenario.models.scenario import Cell, Measure
-from harness.scenario.workloads.models import PeriodicWorkload, Workload
+from harness.scenario.loads.backlog import BacklogLoad
+from harness.scenario.loads.base import MOST_CLIENTS
+from harness.scenario.loads.closed import ClosedLoad
+from harness.scenario.loads.rate import RateLoad
+from harness.scenario.loads.registry import Load
+from harness.scenario.loads.saturate import SaturateLoad
+from harness.scenario.loads.schedule import ScheduleLoad
+from harness.scenario.models.measure import Measure
+from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.periodic import PeriodicWorkload
+from harness.scenario.workloads.registry import Workload
 
 CHECK_S: Final = 30.0
 """For results that nobody has seen when all is over."""

@@ -12,15 +12,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.scenario.checks.faulty_loads import fault_words
-from harness.scenario.models.loads import ClosedLoad, Load, RateLoad
+from harness.scenario.loads.closed import ClosedLoad
+from harness.scenario.loads.rate import RateLoad
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.value_words import canonical, told_by_digest, value_word, words_of
-from harness.scenario.workloads.models import (
-    HeavyTaskWorkload,
-    PeriodicWorkload,
-    Workload,
-)
+from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.periodic import PeriodicWorkload
+from harness.scenario.workloads.registry import Workload
 from harness.scenario.workloads.tracking import TrackingWorkload
 
 

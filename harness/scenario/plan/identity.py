@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import Load
 from harness.scenario.plan.axes import fields_of, is_of_work, parts
 from harness.scenario.plan.value_words import canonical
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 
 EXTENT = ("units", "duration", "warmup")
 """What of a measuring plan is part of what is measured."""

@@ -20,14 +20,12 @@ from harness.scenario.checks.faulty_loads import (
 from harness.scenario.checks.without_effect import unread_in_scenario
 from harness.scenario.files.document import Document, Location
 from harness.scenario.files.validation import validate
+from harness.scenario.loads.backlog import BacklogLoad
+from harness.scenario.loads.rate import RateLoad
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import (
-    BacklogLoad,
-    Load,
-    MeasureOverride,
-    RateLoad,
-)
-from harness.scenario.models.scenario import Measure, Scenario
+from harness.scenario.models.measure import Measure, MeasureOverride
+from harness.scenario.models.scenario import Scenario
 from harness.scenario.plan.axes import fields_of, in_work
 from harness.scenario.plan.bounds import default_timeout_s
 from harness.scenario.plan.cell_names import (
@@ -37,7 +35,7 @@ from harness.scenario.plan.cell_names import (
     work_labels,
     workload_label,
 )
-from harness.scenario.workloads.models import Workload
+from harness.scenario.workloads.registry import Workload
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.scenario.files.fields import Frozen
-from harness.scenario.models.loads import Publish
+from harness.scenario.loads.base import Publish
 
 Provider = Literal["local", "compose", "external"]
 Persistence = Literal["none", "aof"]

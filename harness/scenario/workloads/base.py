@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from harness.scenario.files.fields import Frozen, NonEmptyItems
-from harness.scenario.models.loads import LoadEntry, MeasureOverride
+from harness.scenario.loads.registry import LoadEntry
+from harness.scenario.models.measure import MeasureOverride
 from harness.scenario.models.messages import MessageOptions
 
+MOST_BYTES = 64 * 1024 * 1024
+Payload = Annotated[int, Field(ge=0, le=MOST_BYTES)]
 Steps = tuple[int, ...]
 """How many tasks each step of a unit has. A step's tasks run side by side, and begin when all of
 the step before have finished: a chord of n has the steps (n, 1)."""
@@ -15,6 +20,9 @@ the step before have finished: a chord of n has the steps (n, 1)."""
 
 class WorkloadBase(Frozen):
     """What every workload may override, and what a unit of it is made of."""
+
+    if TYPE_CHECKING:
+        workload: str  # each kind has its own name
 
     joins: ClassVar[bool] = False
     """A unit's result is the list of all its tasks' results, which the caller joins."""
@@ -44,3 +52,10 @@ class WorkloadBase(Frozen):
     def told(self) -> dict[str, Any]:
         """What clients and workers are told of it: `workload` of their cell spec."""
         return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}
+
+
+class FanOut(WorkloadBase):
+    """Several calls in one unit."""
+
+    payload_bytes: Payload = 0
+    """Above 0, every call carries a string of that many bytes instead of a number."""

@@ -1,4 +1,4 @@
-"""The schedule of a cell: beat's entries, and the moments at which a crontab is due."""
+"""The workload `periodic`: its units, beat's entries, and the moments at which a crontab is due."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import Celery
+from celery.result import AsyncResult
 from celery.schedules import ParseException, crontab
 
 from harness.probe import tasks
+from harness.probe.workloads.base import Name, OneOf, OneResult, resolved
 
 _PREFIX = "check_cat-"
 _FIELDS = 5
@@ -92,3 +94,20 @@ def monotonic_ns_of(moment: datetime, offset_ns: int) -> int:
     """A moment of the wall clock (to its microsecond) as CLOCK_MONOTONIC."""
     since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since_epoch // timedelta(microseconds=1)) * 1000 - offset_ns
+
+
+class Periodic(OneResult):
+    """`check_cat()`. Beat publishes its units; the client only those that warm up."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:  # noqa: ARG002 - every workload's signature
+        self._task = resolved(tasks.check_cat)
+
+    def arguments(self, unit: int) -> tuple[()]:  # noqa: ARG002 - every unit is alike
+        """What the unit's task is called with."""
+        return ()
+
+    def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        return self._task.apply_async((), task_id=name(unit, 0), producer=producer)
+
+    def expected(self, unit: int) -> OneOf:  # noqa: ARG002 - every unit is alike
+        return OneOf(tasks.CAT_SENTENCES)

@@ -1,16 +1,44 @@
-"""What cannot work of a schedule: the workload `periodic` and its load."""
+"""The workload `periodic`: beat's schedule, and what cannot work of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from harness.scenario.files.document import Location
+from harness.scenario.files.fields import Duration, NonEmptyItems
 from harness.scenario.files.wording import shown
+from harness.scenario.loads.registry import Load, LoadEntry
+from harness.scenario.loads.schedule import ScheduleLoad
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.loads import Load, ScheduleLoad
-from harness.scenario.models.scenario import Measure
-from harness.scenario.workloads.models import PeriodicWorkload, Workload
+from harness.scenario.models.measure import Measure
+from harness.scenario.workloads.base import WorkloadBase
+
+
+class PeriodicWorkload(WorkloadBase):
+    """`check_cat()` by the clock: a unit is one fire of one entry of beat's schedule."""
+
+    workload: Literal["periodic"]
+    every: Annotated[Duration, Field(ge=0.1, le=3600)] | None = None
+    """Seconds between two fires of an entry ..."""
+    crontab: str | None = None
+    """... or five fields: minute, hour, day of month, month, day of week. One of the two."""
+    entries: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Entries of the schedule, all of them alike."""
+    through: Literal["beat", "worker"] = "beat"
+    """`celery beat`, a process of its own, or `celery worker -B`, one inside the worker."""
+    loads: NonEmptyItems[LoadEntry] | None = (ScheduleLoad(load="schedule"),)
+    """There is only one: `schedule`."""
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> PeriodicWorkload:
+        if (self.every is None) == (self.crontab is None):
+            raise ValueError('give "every:", such as 1s, or "crontab:", such as "* * * * *"')
+        return self
+
 
 _LOOKED_AT = timedelta(days=14)
 _A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -18,7 +46,7 @@ Conflict = tuple[Location, str]
 
 
 def schedule_conflicts(
-    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+    configuration: Configuration, workload: WorkloadBase, load: Load, measure: Measure
 ) -> Iterator[Conflict]:
     """Of one cell: locations begin with `workload` or `load`."""
     if not isinstance(workload, PeriodicWorkload):
@@ -79,7 +107,7 @@ def _of_the_time(workload: PeriodicWorkload, measure: Measure) -> Iterator[Confl
 def _longest_wait_s(text: str) -> float | None:
     """The longest time between two moments that a crontab names; None for two weeks or more.
     ValueError if it is none."""
-    from harness.probe.workloads.schedules import MINUTE, crontab_of, names  # noqa: PLC0415 - imports celery
+    from harness.probe.workloads.periodic import MINUTE, crontab_of, names  # noqa: PLC0415 - imports celery
 
     schedule, moment, before, longest = crontab_of(text), _A_MONDAY, _A_MONDAY, timedelta()
     while moment < _A_MONDAY + _LOOKED_AT:

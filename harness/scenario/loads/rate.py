@@ -1,0 +1,79 @@
+"""The load `rate`: an open loop by a plan of phases."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration, Rate
+from harness.scenario.loads.open_loop import OpenLoad
+from harness.scenario.models.faults import Faults
+
+
+class WarmupPhase(Frozen):
+    """A constant rate whose units count in no figure of the block."""
+
+    phase: Literal["warmup"]
+    rate: Rate
+    duration: PositiveDuration
+
+
+class SteadyPhase(Frozen):
+    """A constant rate."""
+
+    phase: Literal["steady"]
+    rate: Rate
+    duration: PositiveDuration
+
+
+class BurstPhase(Frozen):
+    """A constant rate, higher than its neighbours': summarised by itself."""
+
+    phase: Literal["burst"]
+    rate: Rate
+    duration: PositiveDuration
+
+
+class RampPhase(Frozen):
+    """A rate that changes linearly from `rate` to `to`."""
+
+    phase: Literal["ramp"]
+    rate: Rate
+    to: Rate
+    duration: PositiveDuration
+
+
+class DrainPhase(Frozen):
+    """Nothing is published: the workers catch up. Ends early when nothing is under way."""
+
+    phase: Literal["drain"]
+    duration: PositiveDuration
+
+
+LoadPhase = Annotated[
+    WarmupPhase | SteadyPhase | BurstPhase | RampPhase | DrainPhase, Field(discriminator="phase")
+]
+
+
+class RateLoad(OpenLoad):
+    """Open loop: units are due at a rate, and latency counts from the moment they were due."""
+
+    load: Literal["rate"]
+    rate: Rate | None = None
+    """Units per second (`200/s`) for as long as `measure` says; or give phases."""
+    phases: NonEmptyItems[LoadPhase] | None = None
+    """One after the other, instead of a rate and of `measure.duration` or `units`."""
+    faults: Faults | None = None
+    """What is broken meanwhile, instead of the scenario's `faults`."""
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> RateLoad:
+        if (self.rate is None) == (self.phases is None):
+            raise ValueError("give a rate, or phases")
+        counted = [p for p in self.phases or () if p.phase not in ("warmup", "drain")]
+        if self.phases is not None and not counted:
+            raise ValueError("no phase counts: add one of steady, burst and ramp")
+        if self.phases is not None and (self.measure.units or self.measure.duration):
+            raise ValueError("phases say how long they last: leave out measure.units and duration")
+        return self

@@ -1,0 +1,52 @@
+"""The load `saturate`: a search for the highest rate that keeps its limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
+from harness.scenario.loads.open_loop import OpenLoad
+from harness.units import parse_share
+
+LIMITED = (
+    "latency.total",
+    *(f"phase.{name}" for name in ("schedule", "queue", "dispatch", "retry", "run", "result")),
+    "throughput",
+)
+"""Figures that a limit of a search for saturation may be about."""
+
+
+class SaturateLoad(OpenLoad):
+    """Open loop at higher and higher rates: which one is the highest that keeps the limits?
+
+    Beside the limits nothing may be lost, wrong, failed or run twice, and the units under way
+    must not grow in number.
+    """
+
+    load: Literal["saturate"]
+    limits: NonEmptyItems[str] = ("p99(latency.total) < 250ms",)
+    """As gates are written; every one has to hold."""
+    start: Rate = 50.0
+    """The rate that is tried first."""
+    most: Rate = 100_000.0
+    """No higher rate is tried."""
+    step: PositiveDuration = 5.0
+    """How long a rate is tried."""
+    precision: Annotated[
+        float, BeforeValidator(parse_share, json_schema_input_type=float | str)
+    ] = 0.05
+    """How close the highest rate that kept the limits and the lowest that did not have to be."""
+    time: PositiveDuration = 180.0
+    """Begin no step later than this."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> SaturateLoad:
+        if self.start > self.most:
+            raise ValueError("start is higher than most")
+        if not 0.005 <= self.precision <= 0.5:
+            raise ValueError("precision lies between 0.5% and 50%")
+        if self.measure.units or self.measure.duration:
+            raise ValueError("step and time say how long it takes: no measure.units or duration")
+        return self

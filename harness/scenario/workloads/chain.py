@@ -1,0 +1,31 @@
+"""The workload `chain`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.scenario.workloads.base import Steps, WorkloadBase
+
+
+class ChainWorkload(WorkloadBase):
+    """`fetch_user_name(id)`, then `greeting_user(name)` as often as the length asks for."""
+
+    workload: Literal["chain"]
+    length: Annotated[int, Field(ge=2, le=1000)] = 2
+    id: int | None = None
+    """Whose name the chain fetches; without it, every unit fetches a name of its own."""
+    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    """Above 0, the name that is handed on is that many bytes long."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> ChainWorkload:
+        if self.payload_bytes and self.id is not None:
+            raise ValueError("payload_bytes replaces id: give one or the other")
+        return self
+
+    @property
+    def steps(self) -> Steps:
+        """One after the other."""
+        return (1,) * self.length
