@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.scenario.vendors.registry import PLUG_INS
+from tests.plugins.packages import install
 from tests.runner.running import Ended, Site, make_site
 
 BROKER: dict[str, Any] = {"broker": {"service": "keydb"}, "backend": {"service": "sqlite"}}
@@ -23,10 +23,7 @@ def site(tmp_path: Path) -> Site:
 
 def plug_in(site: Site, value: str) -> None:
     """What pip would leave of a package with one entry point."""
-    folder = site.modules / "keydb_bench-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: keydb-bench\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text(f"[{PLUG_INS}]\nkeydb = {value}\n")
+    install(site.modules, {"drivers": {"keydb": value}}, "keydb-bench")
 
 
 def harness(site: Site, *arguments: str) -> Ended:
@@ -71,7 +68,7 @@ def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("tests.services.plug_in.nowhere:ROW", "cannot be loaded: ModuleNotFoundError"),
+        ("tests.services.plug_in.nowhere:ROW", "failed: ModuleNotFoundError"),
         ("tests.services.plug_in.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
         ("tests.services.plug_in.vendor:REDIS_AGAIN", "there is a service redis already"),
     ],
@@ -80,6 +77,6 @@ def test_one_that_is_no_use_is_named(site: Site, value: str, words: str) -> None
     plug_in(site, value)
     ended = harness(site, "check", "scenarios/s.yaml")
     assert ended.code == ExitCode.USAGE
-    assert f"plug-in keydb ({value})" in ended.stderr
+    assert "plug-in keydb of keydb-bench 1.0 (celery_config_bench.drivers)" in ended.stderr
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -11,12 +11,12 @@ broker with every backend and compares what happens with what the rooms say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from harness.errors import UsageError
+from harness.errors import PluginError
+from harness.plugins import plugins
 from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Row, Vendor
 from harness.scenario.vendors.dynamodb import DYNAMODB
 from harness.scenario.vendors.memcached import MEMCACHED
@@ -27,8 +27,6 @@ from harness.scenario.vendors.sql import MYSQL, POSTGRESQL, SQLITE
 from harness.scenario.vendors.sqs import SQS
 from harness.scenario.vendors.without_server import FILESYSTEM, NONE, RPC
 
-PLUG_INS = "celery_config_bench.drivers"
-"""The group of entry points that other packages name their rows in."""
 _OF = "harness.services"
 _OWN = (
     Row(REDIS, f"{_OF}.redis.driver:RedisDriver"),
@@ -47,19 +45,14 @@ _OWN = (
 
 
 def _plugged_in() -> Iterator[Row]:
-    """Rows of other packages that are installed here. UsageError names one that is no use."""
+    """Rows of other packages that are installed here. PluginError names one that is no use."""
     known = {row.vendor.service for row in _OWN}
-    for entry in entry_points(group=PLUG_INS):
-        who = f"plug-in {entry.name} ({entry.value})"
-        try:
-            row = entry.load()
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            raise UsageError(f"{who} cannot be loaded: {what}. Mend it or uninstall it") from error
+    for plugin in plugins("drivers").values():
+        row = plugin.load()
         if not isinstance(row, Row):
-            raise UsageError(f"{who} is no Row of harness.scenario.vendors.base")
+            raise PluginError(f"{plugin} is no Row of harness.scenario.vendors.base")
         if row.vendor.service in known:
-            raise UsageError(f"{who}: there is a service {row.vendor.service} already")
+            raise PluginError(f"{plugin}: there is a service {row.vendor.service} already")
         known.add(row.vendor.service)
         yield row
 
