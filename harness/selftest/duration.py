@@ -14,10 +14,11 @@ import numpy.typing as npt
 from harness.figures.of_units import PHASES
 from harness.probe.recording.ids import parsed
 from harness.results.events.merge import MISSING
+from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S
 from harness.selftest.finding import Finding, within
-from harness.selftest.samples import Columns, Taken
+from harness.selftest.samples import Taken
 
 TOLERANCE = 0.01
 SHARE = 0.8

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from harness.results.events.merge import MISSING
+from harness.errors import RecordError
 from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.samples.reading import Columns, SampleReader
 from harness.selftest.accomplices.log import LOG_FILE
-
-Columns = Mapping[str, npt.NDArray[Any]]
-"""By name; times in CLOCK_MONOTONIC ns, durations in ns, MISSING where there is none."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +23,9 @@ class Taken:
     """Of the run."""
     block: BlockRecord
     units: Columns
-    """Columns of units.parquet, in order of `unit`."""
+    """Of units.parquet, in order of `unit`. Times are CLOCK_MONOTONIC ns, durations ns."""
     tasks: Columns
-    """Columns of tasks.parquet, in order of `unit` and `position`."""
+    """Of tasks.parquet, in order of `unit` and `position`."""
     confessed: tuple[dict[str, Any], ...] = ()
     """What the workers' accomplice wrote down."""
     planted: Any = None
@@ -46,26 +40,19 @@ def taken(broker: str, record: RunRecord, folder: Path, planted: Any) -> Taken:
         record=record,
         folder=folder,
         block=block,
-        units=_read(folder / block.files["units"]),
-        tasks=_read(folder / block.files["tasks"]),
+        units=_read(folder, block, "units"),
+        tasks=_read(folder, block, "tasks"),
         confessed=_confessions(folder / Path(block.files["units"]).parent / LOG_FILE),
         planted=planted,
     )
 
 
-def _read(path: Path) -> Columns:
-    import duckdb  # noqa: PLC0415 - takes 100 ms
-
-    query = "SELECT * FROM read_parquet($path)"
-    with duckdb.connect() as database:
-        columns = database.execute(query, {"path": str(path)}).fetchnumpy()
-    return {name: _filled(values) for name, values in columns.items()}
-
-
-def _filled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if values.dtype == np.int64:
-        return np.asarray(np.ma.filled(values, MISSING))
-    return np.asarray(np.ma.getdata(values))
+def _read(folder: Path, block: BlockRecord, name: str) -> Columns:
+    with SampleReader(folder) as reader:
+        columns = reader.columns(f"SELECT * FROM read_parquet(${name})", [block], name)  # noqa: S608 - one of two names
+    if columns is None:
+        raise RecordError(f"the {name} of block {block.number} in {folder} cannot be read")
+    return columns
 
 
 def _confessions(path: Path) -> tuple[dict[str, Any], ...]:

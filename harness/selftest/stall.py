@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.merge import MISSING
+from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
 from harness.selftest.finding import Finding, within
 from harness.selftest.inside import Inside, Stall
-from harness.selftest.samples import Columns, Taken
+from harness.selftest.samples import Taken
 
 STALL_S = 1.0
 CALLERS = 4

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.results.block.timeline import latencies_by_interval
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import COMPLETED, latencies_ns, sample_files
+from harness.results.samples.pooled import latencies_ns
+from harness.results.samples.reading import COMPLETED, Columns, SampleReader
 from harness.stats.percentiles import nearest_rank
 
 NINES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999)
@@ -36,10 +36,9 @@ _MOST_STORED = 60
 """Rows of a stored time series that are kept; of a longer one each n-th."""
 _UNITS = (
     "SELECT coalesce(due_ns, publish_ns) AS due_ns, total_ns, "  # noqa: S608 - made of constants
-    f"{COMPLETED} total_ns IS NOT NULL AS completed FROM read_parquet($paths) "
+    f"{COMPLETED} AND total_ns IS NOT NULL AS completed FROM read_parquet($units) "
     "WHERE coalesce(due_ns, publish_ns) IS NOT NULL"
 )
-_SERIES = ("due_ns", "total_ns", "completed")
 Numbers = npt.NDArray[np.int64]
 
 
@@ -77,24 +76,21 @@ class UnderWay:
 
 
 class Samples:
-    """The raw samples of a run's folder. One connection for all of them: it costs 10 ms."""
+    """The raw samples of a run's folder, as what is drawn of them."""
 
     def __init__(self, folder: Path) -> None:
-        import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
-
-        self._folder = folder
-        self._database = duckdb.connect()
+        self._reader = SampleReader(folder)
 
     def __enter__(self) -> Samples:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        self._reader.close()
 
     def latencies_ns(self, blocks: Sequence[BlockRecord]) -> Numbers | None:
         """Of all completed units of the blocks together, ascending. None if samples are missing,
         cannot be read, or are not as many as the record says."""
-        found = latencies_ns(self._database, self._folder, blocks)
+        found = latencies_ns(self._reader, blocks)
         return None if found is None else np.sort(found)
 
     def series(self, block: BlockRecord) -> Series | None:
@@ -102,13 +98,12 @@ class Samples:
         columns = self._read(block, "units", _UNITS)
         if columns is None or not len(columns["due_ns"]):
             return None
-        due_ns, total_ns, completed = (np.ma.filled(columns[name], 0) for name in _SERIES)
-        return _series(due_ns, total_ns, completed.astype(np.bool_))
+        return _series(columns["due_ns"], columns["total_ns"], columns["completed"])
 
     def under_way(self, block: BlockRecord) -> UnderWay | None:
         """Units published and not over; None where no time series was stored."""
         columns = self._read(
-            block, "timeline", "SELECT t_s, under_way FROM read_parquet($paths) ORDER BY t_s"
+            block, "timeline", "SELECT t_s, under_way FROM read_parquet($timeline) ORDER BY t_s"
         )
         if columns is None or not len(columns["t_s"]):
             return None
@@ -122,7 +117,7 @@ class Samples:
     def depth(self, block: BlockRecord, begin_ns: int) -> tuple[tuple[float, int], ...]:
         """Seconds after `begin_ns`, and messages that waited in the broker's queue."""
         columns = self._read(
-            block, "depth", "SELECT time_ns, depth FROM read_parquet($paths) ORDER BY time_ns"
+            block, "depth", "SELECT time_ns, depth FROM read_parquet($depth) ORDER BY time_ns"
         )
         if columns is None:
             return ()
@@ -130,17 +125,8 @@ class Samples:
         pairs = zip(columns["time_ns"][chosen], columns["depth"][chosen], strict=True)
         return tuple(((int(at) - begin_ns) / 1e9, int(depth)) for at, depth in pairs)
 
-    def _read(self, block: BlockRecord, file: str, query: str) -> dict[str, Any] | None:
-        import duckdb  # noqa: PLC0415 - see __init__
-
-        paths = sample_files(self._folder, [block], file)
-        if paths is None:
-            return None
-        try:
-            found: dict[str, Any] = self._database.execute(query, {"paths": paths}).fetchnumpy()
-        except duckdb.Error:
-            return None
-        return found
+    def _read(self, block: BlockRecord, file: str, query: str) -> Columns | None:
+        return self._reader.columns(query, [block], file)
 
 
 def percentile_curve(ordered_ns: Numbers) -> Curve:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +17,8 @@ from harness.figures.figure import Samples
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled_messages import pooled_lateness, pooled_priorities
+from harness.results.samples.reading import SampleReader, counted_units
 from harness.stats.percentiles import describe
-
-if TYPE_CHECKING:
-    import duckdb
-
-COMPLETED = "(outcome = 'ok' OR as_meant) AND"
-"""SQL: units that ended as they were meant to."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +50,9 @@ def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
         for index, cell in enumerate(record.cells)
         if len(blocks := measured_blocks(cell)) > 1
     }
-    if not several:
-        return {}
-    import duckdb  # noqa: PLC0415 - 100 ms that a run of single blocks need not pay
-
-    with duckdb.connect() as database:
+    with SampleReader(folder) as reader:
         found = {
-            index: _pool(database, folder, record.cells[index], blocks)
-            for index, blocks in several.items()
+            index: _pool(reader, record.cells[index], blocks) for index, blocks in several.items()
         }
     return {index: cell for index, cell in found.items() if cell is not None}
 
@@ -75,23 +64,16 @@ def pooled_distribution(
 
     None if some are missing, cannot be read, or are not `count` as the record says.
     """
-    import duckdb  # noqa: PLC0415 - see `pooled`
-
-    paths = sample_files(folder, blocks, samples.file)
-    if paths is None:
-        return None
-    chosen = _chosen(blocks) if samples.completed_only else ""
+    chosen = counted_units(blocks) if samples.completed_only else "true"
     query = (
-        f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns FROM read_parquet($paths)) "  # noqa: S608 - made of constants
-        f"WHERE {chosen} ns IS NOT NULL"
+        f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns "  # noqa: S608 - made of constants
+        f"FROM read_parquet(${samples.file})) WHERE {chosen} AND ns IS NOT NULL"
     )
-    try:
-        with duckdb.connect() as database:
-            columns = database.execute(query, {"paths": paths}).fetchnumpy()
-    except duckdb.Error:
+    with SampleReader(folder) as reader:
+        columns = reader.columns(query, blocks, samples.file)
+    if columns is None or len(columns["ns"]) != count:
         return None
-    times = np.ma.getdata(columns["ns"]).astype(np.int64)
-    return Distribution.model_validate(describe(times)) if len(times) == count else None
+    return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))
 
 
 def by_task_latencies(
@@ -101,22 +83,11 @@ def by_task_latencies(
 
     None if samples are missing, cannot be read, or are not as many as the record says.
     """
-    import duckdb  # noqa: PLC0415 - see `pooled`
-
-    paths = sample_files(folder, blocks)
-    if paths is None:
+    with SampleReader(folder) as reader:
+        columns = reader.columns(_totals(blocks, "task, total_ns"), blocks, "units")
+    if columns is None:
         return None
-    query = (
-        "SELECT task, total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
-        f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
-    )
-    try:
-        with duckdb.connect() as database:
-            columns = database.execute(query, {"paths": paths}).fetchnumpy()
-    except duckdb.Error:
-        return None
-    times = np.ma.getdata(columns["total_ns"]).astype(np.int64)
-    names = np.ma.getdata(columns["task"])
+    times, names = columns["total_ns"].astype(np.int64), columns["task"]
     found = {}
     for label in dict.fromkeys(task.task for block in blocks for task in block.by_task):
         mine = times[names == label]
@@ -132,70 +103,37 @@ def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64
 
     None if the samples are missing, cannot be read, or are not as many as the record says.
     """
-    import duckdb  # noqa: PLC0415 - see `pooled`
-
-    with duckdb.connect() as database:
-        return latencies_ns(database, folder, [block])
+    with SampleReader(folder) as reader:
+        return latencies_ns(reader, [block])
 
 
 def latencies_ns(
-    database: duckdb.DuckDBPyConnection, folder: Path, blocks: Sequence[BlockRecord]
+    reader: SampleReader, blocks: Sequence[BlockRecord]
 ) -> npt.NDArray[np.int64] | None:
-    """The same of several blocks together, on a connection that is there already."""
-    import duckdb  # noqa: PLC0415 - see `pooled`
-
-    paths = sample_files(folder, blocks)
-    if paths is None:
+    """The same of several blocks together, by a reader that is there already."""
+    columns = reader.columns(_totals(blocks, "total_ns"), blocks, "units")
+    if columns is None:
         return None
-    try:
-        columns = database.execute(_totals(blocks), {"paths": paths}).fetchnumpy()
-    except duckdb.Error:
-        return None
-    totals: npt.NDArray[np.int64] = np.ma.getdata(columns["total_ns"]).astype(np.int64)
+    totals: npt.NDArray[np.int64] = columns["total_ns"].astype(np.int64)
     return totals if len(totals) == sum(block.latency_s.count for block in blocks) else None
 
 
 def _pool(
-    database: duckdb.DuckDBPyConnection,
-    folder: Path,
-    cell: CellRecord,
-    blocks: Sequence[BlockRecord],
+    reader: SampleReader, cell: CellRecord, blocks: Sequence[BlockRecord]
 ) -> PooledCell | None:
-    import duckdb  # noqa: PLC0415 - see `pooled`
-
-    totals, paths = latencies_ns(database, folder, blocks), sample_files(folder, blocks)
-    if totals is None or paths is None:
+    totals = latencies_ns(reader, blocks)
+    if totals is None:
         return None
-    both = list(zip(paths, sample_files(folder, blocks, "tasks") or (), strict=False))
-    try:
-        priorities = pooled_priorities(database, cell, _chosen(blocks), both)
-        lateness = pooled_lateness(database, cell, _chosen(blocks), both, blocks)
-    except duckdb.Error:
-        return None
-    numbers = tuple(block.number for block in blocks)
-    described = Distribution.model_validate(describe(totals))
-    return PooledCell(numbers, described, priorities, lateness)
-
-
-def _totals(blocks: Sequence[BlockRecord]) -> str:
-    return (
-        "SELECT total_ns FROM read_parquet($paths) "  # noqa: S608 - made of constants
-        f"WHERE {_chosen(blocks)} total_ns IS NOT NULL"
+    return PooledCell(
+        tuple(block.number for block in blocks),
+        Distribution.model_validate(describe(totals)),
+        pooled_priorities(reader, cell, blocks),
+        pooled_lateness(reader, cell, blocks),
     )
 
 
-def _chosen(blocks: Sequence[BlockRecord]) -> str:
-    """Completed units; of an open loop those of counted phases. SQL that ends in AND. Records of
-    older versions have no such column, and no such loads."""
-    counted = "counted AND" if any(block.load_phases for block in blocks) else ""
-    return f"{COMPLETED} {counted}"
-
-
-def sample_files(
-    folder: Path, blocks: Sequence[BlockRecord], file: str = "units"
-) -> list[str] | None:
-    """One file of each block; None if any is missing or lies outside the run's folder."""
-    root = folder.resolve()
-    paths = [(root / block.files.get(file, "-")).resolve() for block in blocks]
-    usable = all(path.is_relative_to(root) and path.is_file() for path in paths)
-    return [str(path) for path in paths] if usable else None
+def _totals(blocks: Sequence[BlockRecord], columns: str) -> str:
+    return (
+        f"SELECT {columns} FROM read_parquet($units) "  # noqa: S608 - made of constants
+        f"WHERE {counted_units(blocks)} AND total_ns IS NOT NULL"
+    )

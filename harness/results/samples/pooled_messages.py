@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,46 +11,33 @@ import numpy.typing as npt
 from harness.results.events.unit_shape import unit_shape
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord
+from harness.results.samples.reading import SampleReader, counted_units
 from harness.stats.percentiles import describe
-
-if TYPE_CHECKING:
-    import duckdb
-
-Paths = Sequence[tuple[str, str]]
-"""Of each block its files of units and tasks."""
 
 
 def pooled_priorities(
-    database: duckdb.DuckDBPyConnection, cell: CellRecord, chosen: str, paths: Paths
+    reader: SampleReader, cell: CellRecord, blocks: Sequence[BlockRecord]
 ) -> Mapping[str, Distribution]:
-    """Priority -> latencies of its units in all blocks; empty where all units are alike.
-
-    `chosen` is the SQL condition for units that count, and ends with AND or is empty.
-    """
-    priorities = unit_shape(cell).priorities if paths else ()
+    """Priority -> latencies of its units in all blocks; empty where all units are alike, or
+    samples are missing."""
+    priorities = unit_shape(cell).priorities
     query = (
-        f"SELECT total_ns FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL "  # noqa: S608 - made of constants
-        "AND unit % $of = $turn"
+        "SELECT total_ns FROM read_parquet($units) "  # noqa: S608 - made of constants
+        f"WHERE {counted_units(blocks)} AND total_ns IS NOT NULL AND unit % $of = $turn"
     )
-    units = [file for file, _ in paths]
-    return {
-        str(priority): _described(
-            [_column(database, query, units=units, of=len(priorities), turn=turn)]
-        )
+    found = {
+        str(priority): _times(reader, query, blocks, "units", of=len(priorities), turn=turn)
         for turn, priority in enumerate(priorities)
     }
+    return {name: _described([times]) for name, times in found.items() if times is not None}
 
 
 def pooled_lateness(
-    database: duckdb.DuckDBPyConnection,
-    cell: CellRecord,
-    chosen: str,
-    paths: Paths,
-    blocks: Sequence[BlockRecord],
+    reader: SampleReader, cell: CellRecord, blocks: Sequence[BlockRecord]
 ) -> Distribution | None:
     """Start less ETA of all blocks' tasks; None without a countdown, or if samples are missing."""
     shape = unit_shape(cell)
-    if not shape.countdown_s or not paths:
+    if not shape.countdown_s:
         return None
     # Only files of the user's own tasks say which task a unit ran.
     which = "1" if shape.mix is None else "list_position($labels, unit.task)"
@@ -58,9 +45,9 @@ def pooled_lateness(
     query = (
         "SELECT started_ns - publish_ns - countdown_ns FROM (SELECT task.started_ns, "  # noqa: S608 - made of constants
         f"unit.publish_ns, list_extract($countdowns_ns, {which}) AS countdown_ns "
-        "FROM read_parquet($tasks) AS task JOIN "
-        f"(SELECT * FROM read_parquet($units) WHERE {chosen} total_ns IS NOT NULL) AS unit "
-        f"ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL AND position < $counted_down) "
+        "FROM read_parquet($tasks) AS task JOIN (SELECT * FROM read_parquet($units) "
+        f"WHERE {counted_units(blocks)} AND total_ns IS NOT NULL) AS unit "
+        "ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL AND position < $counted_down) "
         "WHERE countdown_ns > 0"
     )
     values: dict[str, Any] = {
@@ -69,18 +56,24 @@ def pooled_lateness(
     }
     if shape.mix is not None:
         values["labels"] = list(shape.mix.labels)
-    found = [_column(database, query, units=units, tasks=tasks, **values) for units, tasks in paths]
-    lateness = _described(found)
+    found = [_times(reader, query, [block], "units", "tasks", **values) for block in blocks]
+    lateness = _described([times for times in found if times is not None])
     whole = lateness.count == sum(block.lateness_s.count for block in blocks)
     return lateness if whole else None
 
 
-def _column(
-    database: duckdb.DuckDBPyConnection, query: str, **values: Any
-) -> npt.NDArray[np.int64]:
-    (column,) = database.execute(query, values).fetchnumpy().values()
-    return np.ma.getdata(column).astype(np.int64)
+def _times(
+    reader: SampleReader, query: str, blocks: Sequence[BlockRecord], *files: str, **values: Any
+) -> npt.NDArray[np.int64] | None:
+    columns = reader.columns(query, blocks, *files, **values)
+    if columns is None:
+        return None
+    (column,) = columns.values()
+    return column.astype(np.int64)
 
 
 def _described(parts: Sequence[npt.NDArray[np.int64]]) -> Distribution:
-    return Distribution.model_validate(describe(np.concatenate(parts)))
+    return Distribution.model_validate(describe(np.concatenate([*parts, _NONE])))
+
+
+_NONE = np.empty(0, np.int64)

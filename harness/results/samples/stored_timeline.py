@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.results.record.run import BlockRecord
+from harness.results.samples.reading import SampleReader
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,13 @@ class Seconds:
 
 def stored_timeline(folder: Path, block: BlockRecord) -> Seconds | None:
     """None if there is none, if it cannot be read, or if it has no two whole intervals."""
-    import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
-
-    root = folder.resolve()
-    path = (root / block.files.get("timeline", "-")).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
-        return None
-    query = "SELECT t_s, completed, waiting FROM read_parquet($path) ORDER BY t_s"
-    try:
-        with duckdb.connect() as database:
-            columns = database.execute(query, {"path": str(path)}).fetchnumpy()
-    except duckdb.Error:
+    query = "SELECT t_s, completed, waiting FROM read_parquet($timeline) ORDER BY t_s"
+    with SampleReader(folder) as reader:
+        columns = reader.columns(query, [block], "timeline")
+    if columns is None or len(columns["t_s"]) < 3:
         return None
     begins_s, completed, waiting = (
-        np.ma.getdata(columns[name]).astype(np.float64) for name in ("t_s", "completed", "waiting")
+        columns[name].astype(np.float64) for name in ("t_s", "completed", "waiting")
     )
-    if len(begins_s) < 3:
-        return None
     interval_s = float(begins_s[1] - begins_s[0])
     return Seconds(interval_s, (completed[:-1] / interval_s).tolist(), waiting[:-1].tolist())

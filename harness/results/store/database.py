@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
+from harness.results.samples.reading import UnreadableFileError, readable_file
 from harness.results.store.catalog import Catalog
 from harness.results.store.views import SAMPLES, TABLES, block_rows, cell_rows, run_row
 from harness.scenario.files.wording import listed, printable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import duckdb
 
 _FETCHED_AT_A_TIME = 5_000
-_PARQUET = b"PAR1"
 _EXPLAIN = "EXPLAIN (FORMAT json) "
 _MAY_LIST = re.compile(r"\b(show|duckdb_\w+|information_schema)\b", re.IGNORECASE)
 
@@ -228,11 +228,10 @@ def _samples(catalog: Catalog, name: str, folder: str) -> _Samples:
     read: list[_Sample] = []
     faults: dict[tuple[Path, str], list[int]] = {}
     for run in catalog.runs:
-        root = run.folder.resolve()
         for block in run.record.blocks:
             try:
-                path = _checked(root, block.files.get(name))
-            except ValueError as fault:
+                path = readable_file(run.folder, block, name)
+            except UnreadableFileError as fault:
                 faults.setdefault((run.folder, str(fault)), []).append(block.number)
                 continue
             link = links / f"{len(read)}.parquet"
@@ -247,28 +246,6 @@ def _samples(catalog: Catalog, name: str, folder: str) -> _Samples:
 
 def _blocks(numbers: Sequence[int]) -> str:
     return f"block {numbers[0]}" if len(numbers) == 1 else f"blocks {listed(map(str, numbers))}"
-
-
-def _checked(root: Path, stored: str | None) -> Path:
-    """The file, if it is one that DuckDB can read. ValueError says why not."""
-    if stored is None:
-        raise ValueError("the record names none")
-    try:
-        path = (root / stored).resolve()
-        if not path.is_relative_to(root):
-            raise ValueError("outside of its run's folder")
-        if "\\" in str(path) or str(path) != _text(str(path)):
-            raise ValueError("DuckDB opens no path with a backslash or that is not UTF-8")
-        if not path.is_file():
-            raise ValueError("no such file")
-        with path.open("rb") as file:
-            begin = file.read(len(_PARQUET))
-            file.seek(max(0, path.stat().st_size - len(_PARQUET)))
-            if not begin == _PARQUET == file.read():
-                raise ValueError("not a Parquet file, or only part of one")
-    except OSError as error:
-        raise ValueError(error.strerror) from error
-    return path
 
 
 def _view(database: duckdb.DuckDBPyConnection, name: str, samples: Sequence[_Sample]) -> None:

@@ -1,0 +1,99 @@
+"""Every reader of samples gets the same answer to a file that cannot be read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import RecordError
+from harness.figures import figure as samples_of
+from harness.results.events.merge import MISSING
+from harness.results.record.run import BlockRecord
+from harness.results.samples.curves import Samples
+from harness.results.samples.pooled import (
+    by_task_latencies,
+    pooled_distribution,
+    total_latencies_ns,
+)
+from harness.results.samples.reading import SampleReader, UnreadableFileError, readable_file
+from harness.results.samples.stored_timeline import stored_timeline
+from harness.selftest.samples import taken
+from tests.report.records import block, cell, run, write_units
+from tests.report.stored import write_block
+
+NAMES = ("units", "tasks", "timeline", "depth")
+WHOLE = {name: f"blocks/000/{name}.parquet" for name in NAMES}
+STORE_CALLS = samples_of.Samples("tasks", "stored_ns - storing_ns", completed_only=False)
+DAMAGED = {
+    "missing": "no such file",
+    "cut off": "not a Parquet file, or only part of one",
+    "unnamed": "the record names none",
+    "elsewhere": "outside of its run's folder",
+    "no name": "embedded null byte",
+}
+
+
+def _damaged(folder: Path, damage: str) -> BlockRecord:
+    """A block all of whose files have the same damage."""
+    write_block(folder / "run", 0, [5, 6, 7], every_ns=1000)
+    for path in (folder / "run" / "blocks" / "000").glob("*.parquet"):
+        if damage == "missing":
+            path.unlink()
+        elif damage == "cut off":
+            path.write_bytes(path.read_bytes()[:-1])
+    files = {} if damage == "unnamed" else WHOLE
+    if damage == "no name":
+        files = dict.fromkeys(NAMES, "a\0b")
+    if damage == "elsewhere":
+        files = {name: f"../elsewhere/{path}" for name, path in WHOLE.items()}
+        (folder / "run").rename(folder / "elsewhere")
+        (folder / "run").mkdir()
+    return block(0, 0, files=files)
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_file_has_one_answer(tmp_path: Path, damage: str) -> None:
+    """Whoever asks: None or nothing, never an error of DuckDB's, never half of the samples."""
+    damaged, folder = _damaged(tmp_path, damage), tmp_path / "run"
+    with pytest.raises(UnreadableFileError, match=re.escape(DAMAGED[damage])):
+        readable_file(folder, damaged, "units")
+    assert total_latencies_ns(folder, damaged) is None
+    assert by_task_latencies(folder, [damaged]) is None
+    assert pooled_distribution(STORE_CALLS, folder, [damaged], 3) is None
+    assert stored_timeline(folder, damaged) is None
+    with Samples(folder) as samples:
+        assert samples.latencies_ns([damaged]) is None
+        assert samples.series(damaged) is None
+        assert samples.under_way(damaged) is None
+        assert samples.depth(damaged, 0) == ()
+    with pytest.raises(RecordError, match=r"units of block 0 in .* cannot be read"):
+        taken("redis", run(cell("redis/add/closed-8", damaged), planned=1), folder, None)
+
+
+def test_a_lacking_column_is_the_same(tmp_path: Path) -> None:
+    """As in a file of an older version."""
+    write_units(tmp_path, 0, [5])
+    with SampleReader(tmp_path) as reader:
+        query = "SELECT of_tomorrow FROM read_parquet($units)"
+        assert reader.columns(query, [block(0, 0)], "units") is None
+
+
+def test_nothing_is_told_from_zero(tmp_path: Path) -> None:
+    """By one value for each type, whoever reads."""
+    write_units(tmp_path, 0, [5, 6])
+    query = """
+        SELECT CASE WHEN total_ns = 5 THEN total_ns END AS whole,
+          CASE WHEN total_ns = 5 THEN 0.5 END::DOUBLE AS part,
+          CASE WHEN total_ns = 5 THEN true END AS truth
+        FROM read_parquet($units) WHERE total_ns IS NOT NULL ORDER BY total_ns
+    """
+    with SampleReader(tmp_path) as reader:
+        columns = reader.columns(query, [block(0, 0)], "units")
+    assert columns is not None
+    assert columns["whole"].tolist() == [5, MISSING]
+    assert columns["part"][0] == 0.5
+    assert np.isnan(columns["part"][1])
+    assert columns["truth"].tolist() == [True, False]
