@@ -33,6 +33,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/python docs/render_readme.py --check
 	$(BIN)/python docs/render_diagnoses.py --check
 	$(BIN)/python docs/render_figures.py --check
+	$(BIN)/python docs/render_architecture.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/.ready-dev
@@ -72,6 +73,7 @@ docs: $(VENV)/.ready-dev
 	$(BIN)/python docs/render_readme.py
 	$(BIN)/python docs/render_diagnoses.py
 	$(BIN)/python docs/render_figures.py
+	$(BIN)/python docs/render_architecture.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

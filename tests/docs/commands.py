@@ -71,6 +71,8 @@ _VERSIONS = "builds an environment per version; tests/environments/test_live.py 
 SPECIAL: dict[str, How] = {
     "make run": DryRun("tests/runner/test_quickstart.py runs what it runs"),
     "make test": DryRun("this is it"),
+    "make check": DryRun("CI runs it before the tests"),
+    "make docs": DryRun("make check says whether there is anything left for it to do"),
     "harness run scenarios/compare-brokers.yaml": Parse(
         "ten minutes; the next one runs it with two brokers, tests/runner/test_tutorial.py all"
     ),
