@@ -14,9 +14,18 @@ from harness.results.judge.gates import MeasuredRun, evaluate, failed_gates
 from harness.results.record.comparison import GateResult
 from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.faults import FaultRecord
+from harness.results.record.periodic import Periodic
 from harness.results.record.run import RunRecord
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
-from tests.report.records import ENVIRONMENT, backlog_block, block, cell, run, write_units
+from tests.report.records import (
+    ENVIRONMENT,
+    backlog_block,
+    block,
+    cell,
+    run,
+    spread_around,
+    write_units,
+)
 
 NAME = "redis/add/closed-8"
 MS = 1_000_000
@@ -39,7 +48,12 @@ def _gate(text: str, record: RunRecord, folder: Path, **others: object) -> GateR
         ("throughput.tasks > 500", 500.0, False),
         ("worker_cpu < 1.5ms", 0.0015, False),
         ("worker_memory < 200MiB", 150e6, True),
+        ("client_memory < 40MiB", 45e6, False),
+        ("window <= 2s", 2.0, True),
         ("units == 1000", 1000.0, True),
+        ("ok == 1000", 1000.0, True),
+        ("published_tasks == 1000", 1000.0, True),
+        ("missed == 0", 0.0, True),
         ("lost == 0", 0.0, True),
     ],
 )
@@ -72,6 +86,53 @@ def test_percentiles_of_several_blocks_are_of_all_samples(tmp_path: Path) -> Non
     )
     found = _gate("p99(latency.total) < 100ms", run(cell(NAME, *blocks)), tmp_path)
     assert (found.value, found.passed) == (0.099, True)
+
+
+def test_percentiles_without_kept_samples_are_the_median_of_the_blocks(tmp_path: Path) -> None:
+    """Of canvas, tracking and schedules; the mean is that of all samples all the same."""
+    blocks = [
+        block(n, 0, canvas_s={"hop": spread_around(mean, 100 * (n + 1))})
+        for n, mean in enumerate((0.1, 0.5, 0.2))
+    ]
+    record = run(cell(NAME, *blocks))
+    p50 = _gate("canvas.hop.p50 < 300ms", record, tmp_path)
+    assert (p50.value, p50.passed) == (0.2, True)
+    mean = _gate("mean(canvas.hop) < 300ms", record, tmp_path).value
+    assert mean == pytest.approx((0.1 * 100 + 0.5 * 200 + 0.2 * 300) / 600)
+    assert _gate("max(canvas.hop) < 1s", record, tmp_path).value == 1.0
+
+
+def test_figures_of_all_kinds_of_workloads(tmp_path: Path) -> None:
+    """Tracking, schedules and traffic are in the record's own units there, in base units here."""
+    made = block(
+        0,
+        0,
+        tracking_s={"learned_late": spread_around(0.01, 10)},
+        periodic=Periodic(entries=1, fires=7, due_to_sent_s=spread_around(0.2, 7)),
+        traffic={"redis.commands": 18.0, "redis.bytes_in": 3000.0, "redis.bytes_out": 1000.0},
+        idle_traffic={"redis.commands": 3.0},
+    )
+    record = run(cell(NAME, made))
+    for text, value in (
+        ("tracking.learned_late.p99 < 1s", 0.016),
+        ("p50(periodic.due_to_sent) < 1s", 0.2),
+        ("periodic.fires == 7", 7.0),
+        ("traffic.redis.commands < 20", 18.0),
+        ("traffic.commands < 20", 15.0),
+        ("traffic.bytes < 5KiB", 4000.0),
+        ("per_call.worker_cpu < 2ms", 0.0015),
+    ):
+        found = _gate(text, record, tmp_path)
+        assert found.value == pytest.approx(value), text
+        assert found.passed is True, text
+
+
+def test_what_is_wanted_has_no_value_where_it_is_not(tmp_path: Path) -> None:
+    """What can only go wrong is zero there."""
+    record = run(cell(NAME, block(0, 0)))
+    found = _gate("periodic.fires > 0", record, tmp_path)
+    assert (found.passed, found.reason) == (None, "this cell has no periodic.fires")
+    assert _gate("periodic.slipped == 0", record, tmp_path).passed is True
 
 
 def test_percentiles_are_not_averaged_where_samples_are_missing(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UsageError
 from harness.report.formats.as_csv import COLUMNS
 from harness.report.registry import RENDERERS, Format, render
 from harness.report.tables.costs import cost_tables
 from harness.report.tables.main import tables
-from harness.report.view.cells import RunView, view_of
+from harness.report.view.cells import RunView, Spread, view_of
 from harness.report.view.content import content_of
 from harness.report.words.look import Look
 from harness.results.block.unfinished import Unfinished
@@ -50,6 +51,27 @@ def test_a_rate_of_several_blocks_is_their_median_with_its_range() -> None:
     assert spread.throughput_per_s is not None
     assert (spread.throughput_per_s.median, spread.throughput_per_s.lowest) == (510, 500)
     assert (spread.throughput_per_s.highest, spread.throughput_per_s.blocks) == (900, 3)
+
+
+def test_a_cell_is_asked_for_any_figure_by_its_name() -> None:
+    """As a test of somebody's own does with `harness_run`."""
+    blocks = [
+        block(n, 0, canvas_s={"hop": spread_around(0.1 + n, 10)}, traffic={"redis.commands": 18.0})
+        for n in range(3)
+    ]
+    figures = _view(run(cell("redis/add/closed-8", *blocks), planned=3)).cells[0].figures
+    assert figures["lost"] == 0
+    assert figures["units"] == 3000
+    hop, commands = figures["canvas.hop.p50"], figures["traffic.redis.commands"]
+    assert isinstance(hop, Spread)
+    assert (hop.median, hop.lowest, hop.highest, hop.blocks) == (1.1, 0.1, 2.1, 3)
+    assert isinstance(commands, Spread)
+    assert commands.median == 18
+    assert isinstance(figures["worker_memory"], Spread)
+    assert figures["worker_rss"] == figures["worker_memory"]
+    assert figures["saturation"] is None
+    with pytest.raises(UsageError, match="did you mean"):
+        figures["lots"]
 
 
 def test_without_samples_every_block_shows_its_own_latency() -> None:

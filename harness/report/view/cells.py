@@ -102,7 +102,7 @@ class Figures:
         metric = metric_named(name)
         if metric.asked.statistic or metric.name not in _BY_NAME:
             return _spread(self.blocks, metric.figure)
-        return self.sums.get(name, self.spreads.get(metric.name))
+        return self.sums.get(metric.name, self.spreads.get(metric.name))
 
     @property
     def throughput_per_s(self) -> Spread | None:
