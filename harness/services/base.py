@@ -84,7 +84,11 @@ class Stored:
 
 
 class Namespace(Protocol):
-    """What one block may touch on one service. Closing it removes every trace of the block."""
+    """What one block may touch on one service. Closing it removes every trace of the block.
+
+    For example, a service is asked for one as block 3 of a run begins, and Celery is told of it:
+    `with closing(service.open_namespace("run-3", settings, endpoint)) as space: space.broker()`.
+    """
 
     isolation: str
     """How it is kept apart, for the record: `database`, `key prefix`, `vhost`, `queue names`."""

@@ -21,7 +21,6 @@ from harness.services.base import (
     Driver,
     Launch,
     Namespace,
-    ServerInfo,
     Service,
     Stored,
     Surroundings,
@@ -30,7 +29,7 @@ from harness.services.base import (
 )
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.external import given_url, malformed
-from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, is_this_host
+from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, who_answers
 from harness.services.hosting.unprivileged import (
     ROOM_PROMISE,
     check_room,
@@ -115,17 +114,8 @@ class MemcachedService(ResultsService):
             version = talk.line(b"version").removeprefix(b"VERSION ").decode(errors="replace")
             # Without it nothing of ours could be found again, and blocks would not be removed.
             talk.items(_PREFIX)
-        host = urlsplit(target.url).hostname or "localhost"
-        self.info = ServerInfo(
-            service="memcached",
-            product="memcached",
-            version=version,
-            provider=target.provider,
-            emulator=False,
-            same_host=True if target.provider in {"local", "compose"} else is_this_host(host),
-            address=address_of(target.url, _PORT),
-            detail="64 MiB, its default" if server else "",
-        )
+        detail = "64 MiB, its default" if server else ""
+        self.info = who_answers(target, "memcached", _PORT, "memcached", version, detail)
 
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: MemcachedBackend

@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from harness.errors import ServiceError
+from harness.scenario.vendors.base import Vendor
+from harness.scenario.vendors.registry import VENDORS
 from harness.services.doctor import examine, fix, requirements
 from harness.services.finding import Finding
 from tests.services.wiring import missing_netem, missing_wires
@@ -96,6 +98,13 @@ def test_environments_are_counted(tmp_path: Path) -> None:
         (home / name).mkdir(parents=True)
     (home / "complete/.complete").touch()
     assert f"1 environment kept in {home}" in by_name(environ)["environments"].note
+
+
+@pytest.mark.parametrize("vendor", [one for one in VENDORS.values() if one.clients.extra])
+def test_a_vendors_extra_brings_what_its_clients_import(vendor: Vendor) -> None:
+    """The room and pyproject.toml say the same."""
+    brought = requirements(f"celery-config-bench[{vendor.clients.extra}]")
+    assert set(vendor.clients.modules) <= {Requirement(text).name for text in brought}
 
 
 def test_an_extra_is_what_our_own_metadata_says_of_it() -> None:

@@ -16,7 +16,7 @@ from harness.errors import ServiceError
 from harness.services.aws.emulators import FAKE_KEY, ask_emulator
 from harness.services.base import ServerInfo, Target
 from harness.services.hosting.external import readable
-from harness.services.hosting.local import is_this_host
+from harness.services.hosting.local import shares_host
 from harness.services.redaction import password_of, strip_credentials, strip_url
 from harness.services.settings import expand
 
@@ -120,8 +120,7 @@ def server_info(target: Target, access: Access, service: str, what: str, api: st
     else:
         ours = target.provider == "local"
         product, version = ask_emulator(access.endpoint_url or "", what, ours=ours)
-        host = urlsplit(access.endpoint_url or "").hostname or "localhost"
-        same_host = True if target.provider in {"local", "compose"} else is_this_host(host)
+        same_host = shares_host(target)
     amazons = f"{service}.{access.region}.amazonaws.com"
     return ServerInfo(
         service=service,

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
 import psutil
 
 from harness.errors import ServiceError
 from harness.processes import Process, wait_ended
+from harness.services.base import ServerInfo, Target
+from harness.services.redaction import address_of
 
 Up = TypeVar("Up")
 """What stands for a server that is ready, as a rule its Service."""
@@ -182,8 +185,27 @@ def free_ports(count: int) -> tuple[int, ...]:
         return tuple(ports)
 
 
-def is_this_host(host: str) -> bool | None:
-    """Whether a name or address is this machine; None if the name has no address here."""
+def who_answers(
+    target: Target, service: str, port: int, product: str, version: str, detail: str = ""
+) -> ServerInfo:
+    """A server of a vendor's own, by what it says of itself. `port`: what a URL means without."""
+    return ServerInfo(
+        service=service,
+        product=product,
+        version=version,
+        provider=target.provider,
+        emulator=False,
+        same_host=shares_host(target),
+        address=address_of(target.url, port),
+        detail=detail,
+    )
+
+
+def shares_host(target: Target) -> bool | None:
+    """Whether a server shares this machine's cores; None if its name has no address here."""
+    if target.provider in {"local", "compose"}:
+        return True
+    host = urlsplit(target.url).hostname or "localhost"
     try:
         wanted = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except OSError:

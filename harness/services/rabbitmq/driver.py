@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import amqp  # type: ignore[import-untyped]  # it has no types
 
@@ -21,7 +20,6 @@ from harness.services.base import (
     Driver,
     Launch,
     Namespace,
-    ServerInfo,
     Service,
     Surroundings,
     Target,
@@ -29,7 +27,7 @@ from harness.services.base import (
 )
 from harness.services.finding import Finding
 from harness.services.hosting.external import given_url, readable
-from harness.services.hosting.local import LocalLaunch, LocalServer, is_this_host
+from harness.services.hosting.local import LocalLaunch, LocalServer, who_answers
 from harness.services.labels import identifier
 from harness.services.rabbitmq.access import AmqpAccess, check_amqp_url
 from harness.services.rabbitmq.counters import CounterReader
@@ -41,7 +39,7 @@ from harness.services.rabbitmq.node import (
     ready_timeout_s,
     start_node,
 )
-from harness.services.redaction import address_of, password_of
+from harness.services.redaction import password_of
 from harness.services.settings import expand
 from harness.services.tls import ca_of
 from harness.workspace import Promise, Workspace
@@ -133,16 +131,12 @@ class RabbitmqService:
             facts = connection.server_properties
         if self._management is not None:
             self._management.check()
-        self.info = ServerInfo(
-            service="rabbitmq",
+        self.info = who_answers(
+            target,
+            "rabbitmq",
+            5672,
             product=str(facts.get("product", "AMQP broker")),
             version=str(facts.get("version", "unknown")),
-            provider=target.provider,
-            emulator=False,
-            same_host=True
-            if target.provider in {"local", "compose"}
-            else is_this_host(urlsplit(target.url).hostname or "localhost"),
-            address=address_of(target.url, 5672),
             detail=str(facts.get("platform", "")),
         )
 

@@ -14,7 +14,6 @@ import redis
 
 from harness.errors import ServiceError
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.scenario.vendors.registry import BROKERS
 from harness.services.base import (
@@ -36,7 +35,7 @@ from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import (
     LocalLaunch,
     LocalServer,
-    is_this_host,
+    who_answers,
 )
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, strip_credentials
@@ -52,6 +51,7 @@ from harness.services.results_only import TASK_KEY
 from harness.services.tls import HINT, ca_of, redis_url
 from harness.workspace import Promise, Workspace
 
+_PORT = 6379
 _READY_S = 20.0
 _CONNECT_S = 3.0
 _COMMAND_S = 10.0
@@ -326,20 +326,7 @@ def _server_info(target: Target, facts: Mapping[str, Any], detail: str) -> Serve
         product, version = "Valkey", str(facts.get("valkey_version", version))
     elif "dragonfly_version" in facts:
         product, version = "Dragonfly", str(facts["dragonfly_version"])
-    return ServerInfo(
-        service="redis",
-        product=product,
-        version=version,
-        provider=target.provider,
-        emulator=False,
-        same_host=_same_host(target.provider, urlsplit(target.url).hostname or "localhost"),
-        address=address_of(target.url, 6379),
-        detail=detail,
-    )
-
-
-def _same_host(provider: Provider, host: str) -> bool | None:
-    return True if provider in {"local", "compose"} else is_this_host(host)
+    return who_answers(target, "redis", _PORT, product, version, detail)
 
 
 def _client(url: str) -> redis.Redis:
@@ -350,7 +337,7 @@ def _client(url: str) -> redis.Redis:
 
 def _unreachable(url: str, error: Exception) -> ServiceError:
     return ServiceError(
-        f"cannot use redis at {address_of(url, 6379)}: {strip_credentials(str(error))}. "
+        f"cannot use redis at {address_of(url, _PORT)}: {strip_credentials(str(error))}. "
         "Check that it runs, its port, and user and password in the URL"
         + (f"; {HINT}" if "CERTIFICATE_VERIFY_FAILED" in str(error) else "")
     )

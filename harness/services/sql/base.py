@@ -23,7 +23,6 @@ from harness.services.base import (
     Driver,
     Launch,
     Namespace,
-    ServerInfo,
     Service,
     Stored,
     Surroundings,
@@ -31,7 +30,7 @@ from harness.services.base import (
     Undo,
 )
 from harness.services.hosting.external import given_url, malformed
-from harness.services.hosting.local import LocalLaunch, LocalServer, is_this_host
+from harness.services.hosting.local import LocalLaunch, LocalServer, who_answers
 from harness.services.hosting.unprivileged import ROOM_PROMISE, undo_room
 from harness.services.labels import SQL_PREFIX, sql_name
 from harness.services.redaction import address_of, password_of, redact
@@ -177,17 +176,7 @@ class SqlService(ResultsService):
         self.secrets = password_of(target.url)
         with asked(dialect, target.url) as cursor:
             product, version = dialect.facts(cursor)
-        host = urlsplit(target.url).hostname or "localhost"
-        self.info = ServerInfo(
-            service=dialect.service,
-            product=product,
-            version=version,
-            provider=target.provider,
-            emulator=False,
-            same_host=True if target.provider in {"local", "compose"} else is_this_host(host),
-            address=address_of(target.url, dialect.port),
-            detail=detail,
-        )
+        self.info = who_answers(target, dialect.service, dialect.port, product, version, detail)
 
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: Endpoint
