@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.scenario.vendors.redis import RedisBroker
 from harness.services.base import Driver, Launch, Service, Surroundings, Target
 from harness.services.redis.driver import RedisDriver
-from tests.services.plug_in.vendor import KeyDbBroker
+from tests.plugins.broker.vendor import KeyDbBroker
 
 
 class KeyDbDriver(Driver[KeyDbBroker]):

@@ -26,6 +26,6 @@ KEYDB = Vendor(
     replace(REDIS.broker, model=KeyDbBroker, publish_paths=("api",), restarts=False),
     clients=REDIS.clients,
 )
-ROW = Row(KEYDB, "tests.services.plug_in.driver:KeyDbDriver")
+ROW = Row(KEYDB, "tests.plugins.broker.driver:KeyDbDriver")
 NO_ROW = KEYDB
-REDIS_AGAIN = Row(REDIS, "tests.services.plug_in.driver:KeyDbDriver")
+REDIS_AGAIN = Row(REDIS, "tests.plugins.broker.driver:KeyDbDriver")

@@ -41,7 +41,7 @@ def harness(site: Site, *arguments: str) -> Ended:
 
 def test_a_broker_of_somebody_elses_is_measured(site: Site) -> None:
     """Two files and an entry point: its vendor's room, its driver, its row."""
-    plug_in(site, "tests.services.plug_in.vendor:ROW")
+    plug_in(site, "tests.plugins.broker.vendor:ROW")
     site.configuration(**BROKER)
     listed = harness(site, "list", "backends")
     assert "KEYDB" in listed.words.upper().splitlines()[0]
@@ -55,7 +55,7 @@ def test_a_broker_of_somebody_elses_is_measured(site: Site) -> None:
 
 def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
     """By the same checks as of our own: it has no batch, and knows its options' ranges."""
-    plug_in(site, "tests.services.plug_in.vendor:ROW")
+    plug_in(site, "tests.plugins.broker.vendor:ROW")
     options = {"broker_transport_options": {"visibility_timeout": "soon"}}
     site.configuration(**BROKER, settings=options)
     site.scenario(loads=[{"load": "backlog", "publish": "batch"}])
@@ -68,9 +68,9 @@ def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("tests.services.plug_in.nowhere:ROW", "failed: ModuleNotFoundError"),
-        ("tests.services.plug_in.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
-        ("tests.services.plug_in.vendor:REDIS_AGAIN", "there is a service redis already"),
+        ("tests.plugins.broker.nowhere:ROW", "failed: ModuleNotFoundError"),
+        ("tests.plugins.broker.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
+        ("tests.plugins.broker.vendor:REDIS_AGAIN", "there is a service redis already"),
     ],
 )
 def test_one_that_is_no_use_is_named(site: Site, value: str, words: str) -> None:
