@@ -9,7 +9,8 @@ import click
 from harness.errors import ExitCode, Problem
 from harness.scenario.files.wording import printable
 from harness.scenario.plan.bounds import at_most
-from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario, yaml_files
+from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
 
 
 @click.command(

@@ -18,7 +18,8 @@ from harness.results.diagnoses import DIAGNOSES, plugged_in
 from harness.scenario.files.kinds import kinds
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.plan.loader import load_configuration, load_scenario, yaml_files
+from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.loader import load_configuration, load_scenario
 from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.registry import Workload

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.scenario.files.json_schema import KINDS, Kind, file_name, schema_text
-from harness.scenario.plan.loader import check_file, yaml_files
+from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.loader import check_file
 from tests.scenario.project import Project
 
 ROOT = Path(__file__).parents[2]
