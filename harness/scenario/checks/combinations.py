@@ -11,6 +11,7 @@ from harness.scenario.checks.results_left import results_left_conflict
 from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
+from harness.scenario.files.known import as_far_as_known
 from harness.scenario.files.wording import did_you_mean, listed, shown
 from harness.scenario.loads.backlog import BacklogLoad
 from harness.scenario.loads.base import Publish
@@ -49,21 +50,29 @@ def configuration_conflicts(
 ) -> list[Conflict]:
     """What cannot work within one configuration. `provider` is the command line's, if any;
     `own_app`: an app of the user's own may add options to the worker's."""
-    conflicts = _endpoint_conflicts(configuration, provider)
-    broker, backend = configuration.broker.service, configuration.backend.service
-    if reason := refusal(broker, backend):
-        conflicts.append((("backend", "service"), reason))
+    return [
+        *as_far_as_known(_endpoint_conflicts, configuration, provider),
+        *as_far_as_known(_worker_conflicts, configuration),
+        *as_far_as_known(_worker_options, configuration, own_app=own_app),
+        *as_far_as_known(lambda: content_conflicts(configuration.settings)),
+        *as_far_as_known(_isolation_conflicts, configuration, provider),
+        *as_far_as_known(network_conflicts, configuration),
+    ]
+
+
+def _worker_conflicts(configuration: Configuration) -> Iterator[Conflict]:
+    if reason := refusal(configuration.broker.service, configuration.backend.service):
+        yield ("backend", "service"), reason
     worker = configuration.worker
     if worker.pool == "solo" and worker.concurrency != 1:
         where: Location = ("worker", "concurrency")
-        conflicts.append((where, 'pool solo runs one task at a time: set "concurrency: 1"'))
-    version = celery_version(configuration.celery)
-    found = worker_option_problems(worker.options, version, of_own_apps=own_app)
-    conflicts += [(("worker", "options", index), message) for index, message in found]
-    conflicts += content_conflicts(configuration.settings)
-    conflicts += _isolation_conflicts(configuration, provider)
-    conflicts += network_conflicts(configuration)
-    return conflicts
+        yield where, 'pool solo runs one task at a time: set "concurrency: 1"'
+
+
+def _worker_options(configuration: Configuration, *, own_app: bool) -> Iterator[Conflict]:
+    options, version = configuration.worker.options, celery_version(configuration.celery)
+    for index, message in worker_option_problems(options, version, of_own_apps=own_app):
+        yield ("worker", "options", index), message
 
 
 def _isolation_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
@@ -87,18 +96,43 @@ def installation_conflicts(
 ) -> list[Conflict]:
     """What this Python lacks for a configuration to run. `own_app`: modules may lie in the folder
     of an app of the user's own."""
-    if configuration.celery is not None:  # an environment of its own brings what it needs
-        return [(("celery", field), message) for field, message in refusals(configuration.celery)]
-    conflicts = list(content_installation(configuration.settings))
-    if not own_app:
-        conflicts += missing_modules(configuration.settings)
-    if configuration.worker.pool == "gevent" and importlib.util.find_spec("gevent") is None:
+    return [
+        *as_far_as_known(_environment_refusals, configuration),
+        *as_far_as_known(_missing_content, configuration),
+        *(() if own_app else as_far_as_known(_missing_modules, configuration)),
+        *as_far_as_known(_missing_pool, configuration),
+        *as_far_as_known(_missing_clients_of, configuration),
+    ]
+
+
+def _environment_refusals(configuration: Configuration) -> Iterator[Conflict]:
+    if configuration.celery is not None:
+        for field, message in refusals(configuration.celery):
+            yield ("celery", field), message
+
+
+def _missing_content(configuration: Configuration) -> Iterator[Conflict]:
+    if configuration.celery is None:  # an environment of its own brings what it needs
+        yield from content_installation(configuration.settings)
+
+
+def _missing_modules(configuration: Configuration) -> Iterator[Conflict]:
+    if configuration.celery is None:
+        yield from missing_modules(configuration.settings)
+
+
+def _missing_pool(configuration: Configuration) -> Iterator[Conflict]:
+    gevent = configuration.celery is None and configuration.worker.pool == "gevent"
+    if gevent and importlib.util.find_spec("gevent") is None:
         message = "pool gevent needs gevent, not installed here: "
         message += "pip install 'celery-config-bench[gevent]'"
-        conflicts.append((("worker", "pool"), message))
-    conflicts += _missing_clients("broker", configuration.broker.service)
-    conflicts += _missing_clients("backend", configuration.backend.service)
-    return conflicts
+        yield ("worker", "pool"), message
+
+
+def _missing_clients_of(configuration: Configuration) -> Iterator[Conflict]:
+    if configuration.celery is None:
+        yield from _missing_clients("broker", configuration.broker.service)
+        yield from _missing_clients("backend", configuration.backend.service)
 
 
 def _missing_clients(role: str, service: str) -> list[Conflict]:
@@ -126,26 +160,33 @@ def cell_conflicts(
     configuration: Configuration, workload: Workload, load: Load, measure: Measure
 ) -> list[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
-    conflicts: list[Conflict] = []
+    return [
+        *as_far_as_known(_extent_conflicts, workload, load, measure),
+        *as_far_as_known(_publish_conflicts, configuration, workload, load),
+        *as_far_as_known(message_size_conflicts, configuration, workload),
+        *as_far_as_known(_result_size_conflicts, configuration, workload),
+        *as_far_as_known(_time_conflicts, workload, measure),
+        *as_far_as_known(_limit_conflicts, load),
+        *as_far_as_known(number_conflicts, workload, load, measure),
+        *as_far_as_known(schedule_conflicts, configuration, workload, load, measure),
+        *as_far_as_known(option_conflicts, configuration, workload, load, measure),
+    ]
+
+
+def _extent_conflicts(workload: Workload, load: Load, measure: Measure) -> Iterator[Conflict]:
     if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
         message = f"tracking is about callers that wait, and in load {load.load} nobody does"
-        conflicts.append((("load", "load"), f"{message}: use load closed"))
+        yield ("load", "load"), f"{message}: use load closed"
     if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
         message = f"how long is load {load.load} measured? give measure.units or measure.duration"
-        conflicts.append((("load", "load"), message))
+        yield ("load", "load"), message
     elif isinstance(load, BacklogLoad) and measure.units is None:
         message = 'a backlog is published in full first: it needs "units:", not "duration:"'
-        conflicts.append((("load", "load"), message))
-    conflicts += _publish_conflicts(configuration, workload, load)
-    conflicts += message_size_conflicts(configuration, workload)
-    if stores_results(configuration):
-        conflicts += result_size_conflicts(configuration, workload)
-    conflicts += _time_conflicts(workload, measure)
-    conflicts += _limit_conflicts(load)
-    conflicts += number_conflicts(workload, load, measure)
-    conflicts += schedule_conflicts(configuration, workload, load, measure)
-    conflicts += option_conflicts(configuration, workload, load, measure)
-    return conflicts
+        yield ("load", "load"), message
+
+
+def _result_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
+    return result_size_conflicts(configuration, workload) if stores_results(configuration) else []
 
 
 def nothing_stored(configuration: Configuration) -> tuple[Location, str]:
@@ -159,18 +200,31 @@ def result_conflicts(
     configuration: Configuration, workload: Workload, load: Load, measure: Measure
 ) -> Iterator[Conflict]:
     """What of one cell needs results that nobody stores; locations as of `cell_conflicts`."""
+    yield from as_far_as_known(_left_conflicts, configuration, measure)
+    yield from as_far_as_known(_watching_conflicts, configuration, load)
+    yield from as_far_as_known(_joining_conflicts, configuration, workload)
+
+
+def _left_conflicts(configuration: Configuration, measure: Measure) -> Iterator[Conflict]:
     if reason := results_left_conflict(configuration, measure.results_left):
         yield ("load", "load"), reason
-    service = configuration.backend.service
-    backend, who = BACKENDS[service], f'configuration "{configuration.name}"'
+
+
+def _watching_conflicts(configuration: Configuration, load: Load) -> Iterator[Conflict]:
+    if not load.watched or stores_results(configuration):
+        return
+    instead, (_, without) = "results: afterwards", nothing_stored(configuration)
+    if not isinstance(load, OpenLoad):
+        instead = f"load backlog, or load rate with {instead}"
+    who = f'configuration "{configuration.name}"'
+    message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
+    yield ("load", "load"), message
+
+
+def _joining_conflicts(configuration: Configuration, workload: Workload) -> Iterator[Conflict]:
+    backend, who = BACKENDS[configuration.backend.service], f'configuration "{configuration.name}"'
     ignored = configuration.settings.get("task_ignore_result") is True
-    without = "task_ignore_result" if ignored else f"backend {service}"
-    if load.watched and (ignored or not backend.results):
-        instead = "results: afterwards"
-        if not isinstance(load, OpenLoad):
-            instead = f"load backlog, or load rate with {instead}"
-        message = f"{load.load} load waits for results, and {who} has {without}: use {instead}"
-        yield ("load", "load"), message
+    _, without = nothing_stored(configuration)
     place: Location = ("workload", "workload")
     instead = "leave task_ignore_result out, or this workload" if ignored else ""
     if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
+from harness.scenario.files.known import as_far_as_known, entries, in_full, is_known, only, told
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
@@ -31,11 +32,13 @@ _MOST_NETEM_JITTER_S = 4.0
 """Half of it is a signed number of 32 bits in the kernel, in nanoseconds."""
 
 
-def with_faults(load: Load, faults: tuple[Fault, ...]) -> Load:
-    """A load `rate` without faults of its own takes the scenario's."""
-    if isinstance(load, RateLoad) and load.faults is None and faults:
-        return load.model_copy(update={"faults": faults})
-    return load
+def with_faults(load: Load, faults: tuple[Fault, ...] | None) -> Load:
+    """A load `rate` without faults of its own takes the scenario's; None if they are not known."""
+    if not isinstance(load, RateLoad) or told(load).get("faults", ()) is not None:
+        return load
+    if faults is None:
+        return only(load, {name: one for name, one in told(load).items() if name != "faults"})
+    return load if faults == () and is_known(faults) else load.model_copy(update={"faults": faults})
 
 
 def faults_of(load: Load) -> tuple[Fault, ...]:
@@ -85,21 +88,36 @@ def load_conflict(load: Load, faults: tuple[Fault, ...]) -> str:
 def fault_conflicts(
     configuration: Configuration, load: Load, length_s: float | None
 ) -> Iterator[Conflict]:
-    """What cannot work: locations begin with the index of the fault. `length_s` of the load."""
-    for index, fault in enumerate(faults_of(load)):
-        if fault.earliest_s < LEVEL_S:
-            when = "at" if fault.at is not None else "between"
-            message = f"what is usual is measured before: no fault before {LEVEL_S:g}s"
-            yield (index, when), message
-        if length_s is not None and fault.latest_s >= length_s:
-            message = f"the load is over after {length_s:g} s: nobody would see this fault"
-            yield (index,), message
-        if problem := _problem(configuration, fault):
-            yield (index,), f"{fault.fault}: {problem}"
-        if isinstance(fault, SlowNetwork):
-            means = network_by(configuration, load)
-            for place, message in _means_conflicts(fault, means):
+    """What cannot work: locations begin with the index of the fault. `length_s` of the load, None
+    where it does not say so in advance."""
+    for index, fault in enumerate(entries(faults_of(load))):
+        for judge, judged in (
+            (_moment_conflicts, (fault, length_s)),
+            (_broken_conflicts, (configuration, fault)),
+            (_slowness_conflicts, (configuration, load, fault)),
+        ):
+            for place, message in as_far_as_known(judge, *judged):
                 yield (index, *place), message
+
+
+def _moment_conflicts(fault: Fault, length_s: float | None) -> Iterator[Conflict]:
+    if fault.earliest_s < LEVEL_S:
+        when = "at" if fault.at is not None else "between"
+        yield (when,), f"what is usual is measured before: no fault before {LEVEL_S:g}s"
+    if length_s is not None and fault.latest_s >= length_s:
+        yield (), f"the load is over after {length_s:g} s: nobody would see this fault"
+
+
+def _broken_conflicts(configuration: Configuration, fault: Fault) -> Iterator[Conflict]:
+    if problem := _problem(configuration, fault):
+        yield (), f"{fault.fault}: {problem}"
+
+
+def _slowness_conflicts(
+    configuration: Configuration, load: Load, fault: Fault
+) -> Iterator[Conflict]:
+    if isinstance(fault, SlowNetwork):
+        yield from _means_conflicts(fault, network_by(configuration, load))
 
 
 def _problem(configuration: Configuration, fault: Fault) -> str:
@@ -142,7 +160,8 @@ def _backend_problem(configuration: Configuration) -> str:
 def shares_server(configuration: Configuration) -> bool:
     """Whether broker and backend are the same server."""
     broker, backend = configuration.broker, configuration.backend
-    return share_server(broker.model_dump(mode="json"), backend.model_dump(mode="json"))
+    whole = [in_full(one).model_dump(mode="json") for one in (broker, backend)]
+    return share_server(*whole)
 
 
 def _ownership_problem(endpoint: Frozen) -> str:

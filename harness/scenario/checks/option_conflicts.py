@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
+from harness.scenario.files.known import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
@@ -13,10 +14,12 @@ from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.registry import Workload
 
+Conflict = tuple[Location, str]
+
 
 def option_conflicts(
     configuration: Configuration, workload: Workload, load: Load, measure: Measure
-) -> Iterator[tuple[Location, str]]:
+) -> Iterator[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
     if isinstance(workload, PeriodicWorkload):
         if workload.options != MessageOptions():
@@ -24,7 +27,10 @@ def option_conflicts(
             yield ("workload", "options"), message
         return
     for where, options in _options_of(workload):
-        yield from _conflicts(configuration, where, options, load, measure)
+        of_options = (configuration, where, options)
+        yield from as_far_as_known(_priority_conflicts, *of_options)
+        yield from as_far_as_known(_time_conflicts, where, options, measure)
+        yield from as_far_as_known(_publish_conflicts, *of_options, load)
 
 
 def _options_of(workload: Workload) -> Iterator[tuple[Location, MessageOptions]]:
@@ -34,25 +40,34 @@ def _options_of(workload: Workload) -> Iterator[tuple[Location, MessageOptions]]
         yield ("workload", "mix", index, "options"), part.options
 
 
-def _conflicts(
-    configuration: Configuration,
-    where: Location,
-    options: MessageOptions,
-    load: Load,
-    measure: Measure,
-) -> Iterator[tuple[Location, str]]:
-    broker = BROKERS[configuration.broker.service]
+def _priority_conflicts(
+    configuration: Configuration, where: Location, options: MessageOptions
+) -> Iterator[Conflict]:
     if options.priority is not None:
+        broker = BROKERS[configuration.broker.service]
         who, highest = f'configuration "{configuration.name}"', max(options.priority)
         for message in broker.priority_problems(who, highest, configuration.settings):
             yield (*where, "priority"), message
+
+
+def _time_conflicts(
+    where: Location, options: MessageOptions, measure: Measure
+) -> Iterator[Conflict]:
     if options.countdown is not None and options.countdown >= measure.timeout:
         message = (
             f"a unit waits {options.countdown:g} s before it runs, and the timeout is "
             f"{measure.timeout:g} s: raise measure.timeout"
         )
         yield (*where, "countdown"), message
-    if options.message_groups is not None and not broker.message_groups:
+
+
+def _publish_conflicts(
+    configuration: Configuration, where: Location, options: MessageOptions, load: Load
+) -> Iterator[Conflict]:
+    if (
+        options.message_groups is not None
+        and not BROKERS[configuration.broker.service].message_groups
+    ):
         able = [VENDORS[name].title for name, row in BROKERS.items() if row.message_groups]
         message = f"message groups are of {' and '.join(able)}: remove them"
         yield (*where, "message_groups"), message

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
+from harness.scenario.files.known import as_far_as_known, entries_of
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.registry import Load, extent_of_its_own
 from harness.scenario.models.configuration import Configuration
@@ -31,7 +32,9 @@ def add_unread_fields(
 ) -> None:
     """Fields of another provider than the endpoint itself names. For a file as it was written:
     `--provider`, `--set` and axes may bring the provider that reads them."""
-    for place, message in () if configuration is None else _unread_fields(configuration):
+    if configuration is None:
+        return
+    for place, message in as_far_as_known(_unread_fields, configuration):
         problem = document.value_mark(place).problem(message)
         problems += [problem] if problem not in problems else []
 
@@ -59,10 +62,14 @@ def _unread_fields(configuration: Configuration) -> Iterator[Conflict]:
 
 def unread_in_scenario(scenario: Scenario) -> Iterator[Conflict]:
     """What none of its workloads, loads and gates uses; where it stands."""
-    yield from _unread_measure(scenario)
-    for number, workload in enumerate(scenario.workloads):
-        for place, message in _of_workload(workload, _loads(scenario, workload)):
+    yield from as_far_as_known(_unread_measure, scenario)
+    for number, workload in enumerate(entries_of(scenario, "workloads")):
+        for place, message in as_far_as_known(_of_workload, scenario, workload):
             yield ("workloads", number, *place), message
+    yield from as_far_as_known(_unread_baseline, scenario)
+
+
+def _unread_baseline(scenario: Scenario) -> Iterator[Conflict]:
     if scenario.baseline is not None and not any(map(_needs_baseline, scenario.gates)):
         message = 'no gate says "baseline", so nothing is compared with it: add one, or remove this'
         yield ("baseline",), message
@@ -76,7 +83,8 @@ def _unread_measure(scenario: Scenario) -> Iterator[Conflict]:
                 yield ("measure", name), _says_itself(loads)
 
 
-def _of_workload(workload: Workload, loads: tuple[Load, ...]) -> Iterator[Conflict]:
+def _of_workload(scenario: Scenario, workload: Workload) -> Iterator[Conflict]:
+    loads = _loads(scenario, workload)
     if not loads:
         return
     if all(map(extent_of_its_own, loads)):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Problem
@@ -43,6 +43,10 @@ class Document:
 
     data: Any
     spots: Mapping[Location, Spot]
+    unknown: frozenset[Location] = frozenset()
+    """Values that could not be read; whatever stands there instead, nothing follows from it."""
+    partial: frozenset[Location] = frozenset()
+    """Lists that lack entries, and mappings that lack keys, because those could not be read."""
 
     def key_mark(self, location: Location) -> Mark:
         """Where the key of a value stands, or that of the nearest value around it."""
@@ -73,7 +77,11 @@ class Document:
             place[depth:]: spot for place, spot in self.spots.items() if place[:depth] == location
         }
         spots[()] = Spot(key, spots[()].value)
-        return Document(self.get(location), spots)
+        unknown, partial = (
+            frozenset(place[depth:] for place in places if place[:depth] == location)
+            for places in (self.unknown, self.partial)
+        )
+        return Document(self.get(location), spots, unknown, partial)
 
     def placed(self, location: Location, part: Document) -> Document:
         """A new document with `part` at a location; mappings on the way there are created.
@@ -85,7 +93,20 @@ class Document:
         for length in range(1, depth):
             spots.setdefault(location[:length], part.spots[()])
         spots |= {location + place: spot for place, spot in part.spots.items()}
-        return Document(_put(self.data, location, part.data), spots)
+        unknown, partial = (
+            frozenset(place for place in mine if place[:depth] != location)
+            | frozenset(location + place for place in added)
+            for mine, added in ((self.unknown, part.unknown), (self.partial, part.partial))
+        )
+        return Document(_put(self.data, location, part.data), spots, unknown, partial)
+
+    def doubted(
+        self, unknown: Iterable[Location] = (), partial: Iterable[Location] = ()
+    ) -> Document:
+        """The same, with more places of which nothing, or not all, is known."""
+        return replace(
+            self, unknown=self.unknown.union(unknown), partial=self.partial.union(partial)
+        )
 
     def without(self, location: Location) -> Document:
         """A new document in which a mapping lacks one key, if it had it."""
@@ -93,21 +114,27 @@ class Document:
         if not isinstance(parent, dict) or location[-1] not in parent:
             return self
         kept = {key: value for key, value in parent.items() if key != location[-1]}
-        return Document(_put(self.data, location[:-1], kept), self.spots)
+        return replace(self, data=_put(self.data, location[:-1], kept))
 
     def without_entry(self, location: Location) -> Document:
         """A new document in which a list lacks one entry; those behind it move up."""
         around, index, depth = location[:-1], int(location[-1]), len(location) - 1
+
+        def moved(place: Location) -> Location | None:
+            """Where a place has come to lie; None for what has gone."""
+            number = place[depth] if len(place) > depth and place[:depth] == around else -1
+            if not isinstance(number, int) or number < index:
+                return place
+            return None if number == index else (*around, number - 1, *place[depth + 1 :])
+
         entries = self.get(around)
-        spots = {}
-        for place, spot in self.spots.items():
-            within = place[:depth] == around and len(place) > depth
-            number = place[depth] if within else -1
-            if isinstance(number, int) and number > index:
-                place = (*around, number - 1, *place[depth + 1 :])  # noqa: PLW2901 - moved up
-            if number != index:
-                spots[place] = spot
-        return Document(_put(self.data, around, entries[:index] + entries[index + 1 :]), spots)
+        left = {place: moved(place) for place in (*self.spots, *self.unknown, *self.partial)}
+        return Document(
+            _put(self.data, around, entries[:index] + entries[index + 1 :]),
+            {now: spot for place, spot in self.spots.items() if (now := left[place]) is not None},
+            frozenset(now for place in self.unknown if (now := left[place]) is not None),
+            frozenset(now for place in self.partial if (now := left[place]) is not None),
+        )
 
     def _nearest(self, location: Location) -> Spot:
         while location not in self.spots:

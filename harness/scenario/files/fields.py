@@ -6,10 +6,11 @@ second.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.scenario.files.known import NotKnownError
 from harness.units import parse_duration_s, parse_rate_per_s
 
 Duration = Annotated[
@@ -38,3 +39,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Of what a faulty file leaves unknown, see `harness.scenario.files.known`."""
+            if name in type(self).model_fields:
+                raise NotKnownError
+            return super().__getattr__(name)

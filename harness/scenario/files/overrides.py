@@ -62,7 +62,7 @@ def _parse_change(text: str, problems: list[Problem]) -> Change | None:
     if part is None:
         return None
     spots = {**part.spots, (): Spot(key, part.spots[()].value)}
-    return Change(_location(path), Document(part.data, spots), of_configurations)
+    return Change(_location(path), replace(part, spots=spots), of_configurations)
 
 
 def _location(path: str) -> Location:

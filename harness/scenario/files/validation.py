@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import Problem
-from harness.scenario.files.document import Document, Location, Mark
+from harness.scenario.files.document import Document, Location, Mark, Spot
 from harness.scenario.files.wording import did_you_mean, listed, shown, yaml_1_1_hint
 from harness.scenario.vendors.transport_options import TRANSPORT_OPTIONS
 
@@ -40,8 +40,8 @@ def mended(model: type[BaseModel], document: Document) -> Document | None:
     same one if nothing is. None where too little is left.
 
     Unknown keys are taken for what was probably meant or left out, as are entries of lists that
-    cannot be read; bad values give way to their defaults, or to something that would do. Problems
-    at their places mean nothing.
+    cannot be read; bad values give way to their defaults, or to something that would do. The result
+    knows these places as `unknown` or `partial`: nothing may be concluded from them.
     """
     for _ in range(_MOST_MENDED):
         errors = _errors(model, document)
@@ -69,7 +69,8 @@ _MOST_MENDED = 100
 
 
 def _is_better(left: list[_Found], errors: list[_Found]) -> bool:
-    return errors[0] not in left or len(left) < len(errors)
+    first = (errors[0].location, errors[0].kind)
+    return first not in {(one.location, one.kind) for one in left} or len(left) < len(errors)
 
 
 def _errors(model: type[BaseModel], document: Document) -> list[_Found]:
@@ -84,25 +85,33 @@ def _errors(model: type[BaseModel], document: Document) -> list[_Found]:
 def _repaired(found: _Found, document: Document) -> Iterator[Document]:
     """The document without one error, in the ways that change least first."""
     place, value, spots = found.location, document.get(found.location), document.spots
-    if found.kind == "too_short":  # nothing at all is another thing than what stands elsewhere
-        return
-    field = found.owners[0].model_fields.get(str(place[-1])) if found.owners and place else None
+    around = place[:-1]
+    field = found.owners[0].model_fields.get(str(place[-1])) if found.of_field else None
     if found.kind == "extra_forbidden" and found.owners:
-        known = [name for name in found.owners[0].model_fields if (*place[:-1], name) not in spots]
+        known = [name for name in found.owners[0].model_fields if (*around, name) not in spots]
         for meant in get_close_matches(str(place[-1]), known, 1):
             part = document.below(place, document.key_mark(place))
-            yield document.without(place).placed((*place[:-1], meant), part)
-    if found.kind == "value_error" and isinstance(value, dict):
-        yield from (document.without((*place, key)) for key in value)
+            yield document.without(place).placed((*around, meant), part)
+    if found.kind == "value_error" and isinstance(value, dict):  # they do not go together
+        doubtful = [(*place, key) for key in value if key not in _TAGS] if place else []
+        yield from (document.without((*place, key)).doubted(doubtful) for key in value)
     replaceable = found.kind not in ("missing", "extra_forbidden") and place in spots
-    if replaceable and field is not None and field.default is None:
+    if replaceable and field is not None:
         # To say nothing at all may mean something else.
-        yield document.placed(place, Document(1, {(): spots[place]}))
-    if found.kind == "extra_forbidden" or (field is not None and not field.is_required()):
-        yield document.without(place)
+        substitutes = (1, "x", ["x"]) if field.is_required() else (1,)
+        for one in substitutes if field.default is None or field.is_required() else ():
+            there: dict[Location, Spot] = {(): spots[place], (0,): spots[place]}
+            yield document.placed(place, Document(one, there, frozenset([()])))
+    if found.kind == "extra_forbidden":
+        yield document.without(place).doubted(partial=[around])
+    elif (field is not None and not field.is_required()) or (
+        not found.of_field and isinstance(document.get(around), dict)
+    ):  # a key that no model names, as an axis of the matrix is
+        yield document.without(place).doubted([place])
     for length in range(len(place), 0, -1):
         if isinstance(place[length - 1], int):
-            yield document.without_entry(place[:length])
+            around = place[: length - 1]
+            yield document.without_entry(place[:length]).doubted(partial=[around])
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,8 @@ class _Found:
     location: Location
     owners: tuple[type[BaseModel], ...]
     """The models that hold (or could hold, before a union is decided) the value."""
+    of_field: bool
+    """Whether the value is that of a field of theirs."""
 
     @property
     def kind(self) -> str:
@@ -142,18 +153,18 @@ def _placed(root: type[BaseModel], details: ErrorDetails, document: Document) ->
     """Walk pydantic's location through the models, leaving out the names of union branches."""
     location: Location = ()
     owners: tuple[type[BaseModel], ...] = (root,)
-    below = owners
+    below, of_field = owners, False
     for element in details["loc"]:
         if len(below) > 1 and (chosen := _branch(below, element)):
             below = chosen
         elif len(below) == 1 and element in below[0].model_fields:
-            owners, location = below, (*location, element)
+            owners, location, of_field = below, (*location, element), True
             below = _models_in(owners[0].model_fields[str(element)].annotation)
         elif _holds(document.get(location), element):
-            owners, location = below or owners, (*location, element)
+            owners, location, of_field = below or owners, (*location, element), False
     if details["type"] in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type"):
         owners = below
-    return _Found(details, location, owners)
+    return _Found(details, location, owners, of_field)
 
 
 def _branch(models: Iterable[type[BaseModel]], tag: object) -> tuple[type[BaseModel], ...]:

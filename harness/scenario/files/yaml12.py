@@ -130,6 +130,8 @@ class _Builder:
         self._start = start
         self._problems = problems
         self._spots: dict[Location, Spot] = {}
+        self._unknown: set[Location] = set()
+        self._partial: set[Location] = set()
         self._left = MAX_NODES
         self._open: list[yaml.Node] = []
 
@@ -142,7 +144,7 @@ class _Builder:
             message = f"more than {MAX_NODES} values once its aliases are followed"
             self._problems.append(self._start.problem(message))
             return None
-        return Document(data, self._spots)
+        return Document(data, self._spots, frozenset(self._unknown), frozenset(self._partial))
 
     def _value(self, node: yaml.Node, location: Location, spot: Spot) -> Any:
         self._spots[location] = spot
@@ -150,12 +152,12 @@ class _Builder:
         if self._left < 0:
             return None
         if any(node is around for around in self._open):
-            self._complain(spot.value, "an alias may not stand inside its own anchor")
+            self._complain(spot.value, "an alias may not stand inside its own anchor", location)
             return None
         if len(self._open) >= MAX_DEPTH:
             raise RecursionError
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+            return self._scalar(node, location)
         self._open.append(node)
         try:
             return self._collection(node, location)
@@ -165,7 +167,8 @@ class _Builder:
     def _collection(self, node: yaml.Node, location: Location) -> Any:
         kind = "map" if isinstance(node, yaml.MappingNode) else "seq"
         if node.tag != _TAG + kind:
-            self._complain(self._mark(node), f"the tag {shown(_tag(node))} is not supported")
+            message = f"the tag {shown(_tag(node))} is not supported"
+            self._complain(self._mark(node), message, location)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location)
         items = []
@@ -180,10 +183,12 @@ class _Builder:
             mark = self._mark(key_node)
             key = self._key(key_node, mark)
             if key is None:
+                self._partial.add(location)
                 continue
             if key in data:
                 first = self._spots[(*location, key)].key.line
-                self._complain(mark, f"duplicate key {shown(key)} (first in line {first})")
+                message = f"duplicate key {shown(key)} (first in line {first})"
+                self._complain(mark, message, (*location, key))
                 continue
             spot = Spot(mark, self._mark(value_node))
             data[key] = self._value(value_node, (*location, key), spot)
@@ -196,32 +201,36 @@ class _Builder:
         if node.value == "<<" and node.style is None:
             self._complain(mark, "merge keys (<<) are not part of YAML 1.2: write the keys out")
             return None
-        key = self._scalar(node)
+        key = self._scalar(node, None)
         if not isinstance(key, str):
             written = printable(node.value) or "null"
             self._complain(mark, f'a key must be text: write "{written}" in quotes')
             return None
         return key
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, location: Location | None) -> Any:
         convert = _SCALARS.get(node.tag)
         mark = self._mark(node)
         if convert is None:
-            self._complain(mark, f"the tag {shown(_tag(node))} is not supported")
+            self._complain(mark, f"the tag {shown(_tag(node))} is not supported", location)
             return None
         try:
             value = convert(node.value)
         except ValueError:
             kind = _KINDS[node.tag.removeprefix(_TAG)]
-            self._complain(mark, f"not {kind}: {shown(node.value)}")
+            self._complain(mark, f"not {kind}: {shown(node.value)}", location)
             return None
         if isinstance(value, str) and _UNUSABLE.search(value):
-            self._complain(mark, "text with a NUL or half of a surrogate pair cannot be used")
+            message = "text with a NUL or half of a surrogate pair cannot be used"
+            self._complain(mark, message, location)
             return None
         return value
 
-    def _complain(self, mark: Mark, message: str) -> None:
+    def _complain(self, mark: Mark, message: str, location: Location | None = None) -> None:
+        """Of the value at a location, which is not known then; None for what is no value."""
         self._problems.append(mark.problem(message))
+        if location is not None:
+            self._unknown.add(location)
 
     def _mark(self, node: yaml.Node) -> Mark:
         return _shifted(self._start, node.start_mark)

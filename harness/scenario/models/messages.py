@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration
+from harness.scenario.files.known import in_full
 
 Priority = Annotated[int, Field(ge=0, le=255)]
 
@@ -82,4 +83,4 @@ class PartOptions(MessageOptions):
 
     def above(self, whole: MessageOptions) -> MessageOptions:
         """These, and where they say nothing those of the whole mix."""
-        return whole.model_copy(update=self.model_dump(exclude_none=True))
+        return whole.model_copy(update=in_full(self).model_dump(exclude_none=True))

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Problem
@@ -131,6 +132,52 @@ def _entries(scenario: Document, kind: str) -> Iterator[Location]:
 def is_of_work(path: str) -> bool:
     """Whether a path leads into workloads or loads."""
     return path.partition(".")[0] in _OF_WORK and "." in path
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Places at which axes that cannot be used would have said something, nobody knows what."""
+
+    in_configurations: frozenset[Location]
+    in_work: frozenset[Location]
+
+    def __bool__(self) -> bool:
+        return bool(self.in_configurations or self.in_work)
+
+
+def lost_to(
+    scenario: Document, good: Collection[str], problems: Collection[Problem], fields: Iterable[str]
+) -> Lost:
+    """What is not known because of axes that are not among the `good` ones. `problems` tell whether
+    something is wrong with a path itself; `fields` are those of a configuration."""
+    matrix = scenario.get(("matrix",))
+    axes = {*matrix} if isinstance(matrix, dict) else set()
+    axes |= {str(at[1]) for at in scenario.unknown if at[:1] == ("matrix",) and len(at) > 1}
+    marks = {(one.file, one.line, one.column) for one in problems}
+    everything: set[Location] = {(name,) for name in fields}
+    configured, work = set[Location](), set[Location]()
+    if _is_lost(scenario):
+        configured, work = everything, {("workloads",), ("loads",)}
+    for axis in axes - {*good}:
+        key = scenario.key_mark(("matrix", axis))
+        misspelt = (key.file, key.line, key.column) in marks
+        for path in parts(axis):
+            place: Location = tuple(path.split("."))
+            place = place[:-1] if misspelt else place
+            if is_of_work(path):
+                kind = path.partition(".")[0]
+                work |= {(*entry, *place[1:]) for entry in _entries(scenario, kind)}
+            else:
+                configured |= {place} if place[:1] in everything else everything
+    return Lost(frozenset(configured), frozenset(work))
+
+
+def _is_lost(scenario: Document) -> bool:
+    """Whether the matrix as a whole cannot be read, or may be what stands under an unknown key."""
+    if ("matrix",) in scenario.unknown | scenario.partial:
+        return True
+    left_out = (at[:1] for at in scenario.spots if len(at) > 1 and at[0] not in scenario.data)
+    return "matrix" not in scenario.data and any(at not in scenario.unknown for at in left_out)
 
 
 def _part(scenario: Document, axis: str, index: int) -> Document:

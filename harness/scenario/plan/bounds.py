@@ -13,6 +13,7 @@ from typing import Final
 
 from harness.probe.loads.pacer import phases_of
 from harness.scenario.files.document import Location
+from harness.scenario.files.known import in_full
 from harness.scenario.loads.backlog import BacklogLoad
 from harness.scenario.loads.base import MOST_CLIENTS
 from harness.scenario.loads.closed import ClosedLoad
@@ -139,7 +140,9 @@ def number_conflicts(
 def _planned_units(load: Load, measure: Measure) -> float:
     if isinstance(load, RateLoad):
         if load.phases is not None:
-            return sum(one.integral for one in phases_of(one.model_dump() for one in load.phases))
+            return sum(
+                one.integral for one in phases_of(in_full(one).model_dump() for one in load.phases)
+            )
         if measure.duration is not None:
             return (load.rate or 0.0) * measure.duration
     return 0 if isinstance(load, SaturateLoad) else measure.units or 0

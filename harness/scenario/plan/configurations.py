@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +16,15 @@ from harness.scenario.checks.combinations import (
 )
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.files.document import Document, Mark
+from harness.scenario.files.known import NotKnownError, as_far_as_known, known_part
 from harness.scenario.files.overrides import Change, changed
 from harness.scenario.files.secrets import missing_variable_problems, secret_problems
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
-from harness.scenario.files.wording import did_you_mean, shown
+from harness.scenario.files.wording import closest, did_you_mean, shown
 from harness.scenario.files.yaml12 import read_document, shown_path
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.settings.celery_sets import celery_version
-from harness.scenario.settings.celery_settings import settings_problems
+from harness.scenario.settings.celery_settings import known_settings, settings_problems
 from harness.scenario.vendors.base import Provider
 
 SUFFIXES = (".yaml", ".yml")
@@ -45,27 +47,61 @@ class ConfigurationCheck:
         validated(Configuration, document, said)
         found = said[len(problems) :]
         faulty = [*found]
-        readable = mended(Configuration, document)
-        configuration = None if readable is None else validate(Configuration, readable, [])
-        service = document.get(("broker", "service"))
-        version = None if configuration is None else celery_version(configuration.celery)
-        found += settings_problems(document, ("settings",), service, version)
+        configuration, readable = None, mended(Configuration, document)
+        if readable is not None:
+            configuration = _known(readable)
+        found += self._settings_problems(configuration, document)
         found += secret_problems(document)
-        if configuration is not None and readable is not None:
+        if readable is not None:
+            configuration = _known(_doubted_settings(readable, found))
             self._add_conflicts(configuration, readable, found)
         new = without_consequences(found, faulty)
         problems += [one for one in new if one not in problems]
         return configuration
 
+    def _settings_problems(
+        self, configuration: Configuration | None, document: Document
+    ) -> list[Problem]:
+        service, version = document.get(("broker", "service")), None
+        with suppress(NotKnownError):
+            version = None if configuration is None else celery_version(configuration.celery)
+        return settings_problems(document, ("settings",), service, version)
+
     def _add_conflicts(
         self, configuration: Configuration, document: Document, problems: list[Problem]
     ) -> None:
-        conflicts = configuration_conflicts(configuration, self.provider, own_app=self.own_app)
+        provider, own_app = self.provider, self.own_app
+        conflicts = configuration_conflicts(configuration, provider, own_app=own_app)
         if self.environ is not None:
-            conflicts += installation_conflicts(configuration, own_app=self.own_app)
-            unused = unused_urls(configuration, self.provider)
+            conflicts += installation_conflicts(configuration, own_app=own_app)
+            unused = tuple(as_far_as_known(unused_urls, configuration, provider))
             problems += missing_variable_problems(document, self.environ, unused)
         problems += [document.value_mark(place).problem(message) for place, message in conflicts]
+
+
+def _known(document: Document) -> Configuration:
+    """What is known of a mended document."""
+    return known_part(Configuration.model_validate(document.data), document)
+
+
+def _doubted_settings(document: Document, problems: list[Problem]) -> Document:
+    """Without the settings that something is wrong with. A key that there is not stands for the one
+    that was probably meant, else for any."""
+    marks = {Mark(one.file, one.line, one.column) for one in problems}
+    unknown, partial = [], []
+    for place, spot in document.spots.items():
+        if place[:1] != ("settings",) or len(place) == 1:
+            continue
+        if spot.value in marks:
+            unknown.append(place)
+        elif spot.key in marks:
+            meant = closest(str(place[-1]), known_settings()) if len(place) == _SETTING else None
+            unknown.append((*place[:-1], meant or place[-1]))
+            partial += [] if meant else [place[:-1]]
+    return document.doubted(unknown, partial)
+
+
+_SETTING = len(("settings", "task_acks_late"))
 
 
 @dataclass(frozen=True)
@@ -74,7 +110,7 @@ class Configurations:
 
     usable: tuple[Document, ...]
     complete: bool
-    """Whether all of the scenario's are among them."""
+    """Whether all of the scenario's are among them, by their names."""
 
 
 def read_configuration(
@@ -101,7 +137,7 @@ def configurations_of(
     """The documents of the scenario's configurations, before the matrix."""
     entries = scenario.get(("configurations",))
     usable: dict[str, Document] = {}
-    base = Path() if from_command_line else scenario_path.parent
+    base, complete = Path() if from_command_line else scenario_path.parent, True
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         mark = scenario.value_mark(("configurations", index))
         if not isinstance(entry, str):
@@ -118,12 +154,14 @@ def configurations_of(
             add_unread_fields(configuration, document, problems)
         if configuration is None or readable is None:
             continue
-        if configuration.name in usable:
-            message = f"a second configuration with the name {shown(configuration.name)}"
+        name = readable.get(("name",))
+        if name in usable:
+            message = f"a second configuration with the name {shown(name)}"
             problems.append(mark.problem(message))
-        usable[configuration.name] = readable
+        usable[name] = readable
+        complete = complete and name == path.stem
     count = len(entries) if isinstance(entries, list) else 0
-    return Configurations(tuple(usable.values()), len(usable) == count)
+    return Configurations(tuple(usable.values()), complete and len(usable) == count)
 
 
 def _folders(scenario_path: Path) -> list[Path]:

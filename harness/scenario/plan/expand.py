@@ -15,16 +15,19 @@ from harness.scenario.checks.combinations import (
     stores_results,
 )
 from harness.scenario.files.document import Document, NoSuchPlaceError
-from harness.scenario.files.validation import validate
+from harness.scenario.files.known import as_far_as_known, is_known
+from harness.scenario.files.validation import mended, validate
 from harness.scenario.files.wording import shown
-from harness.scenario.models.configuration import Configuration, provided
+from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell, Scenario
 from harness.scenario.plan.axes import (
+    Lost,
     about_work,
     axes_of,
     find_repeated,
     in_configuration,
     in_work,
+    lost_to,
     place_of_value,
     short_names,
 )
@@ -58,6 +61,19 @@ class Resolved:
 
     variant: Variant
     configuration: Configuration
+    """As far as it is known: what is judged."""
+    readable: Configuration
+    """With something else in place of what is not known: what cells are made of."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """The usable points of a matrix."""
+
+    resolved: tuple[Resolved, ...]
+    lost: Lost
+    complete: bool
+    """Whether every value of every axis that leads into workloads and loads is used."""
 
 
 Check = Callable[[Document, list[Problem]], Configuration | None]
@@ -69,7 +85,7 @@ Check = Callable[[Document, list[Problem]], Configuration | None]
 
 def variants(
     scenario: Document, configurations: Sequence[Document], check: Check, problems: list[Problem]
-) -> tuple[Resolved, ...]:
+) -> Points:
     """Every configuration at every point of the scenario's matrix, validated again at each.
 
     Problems point at the matrix value that causes them.
@@ -81,15 +97,27 @@ def variants(
     if points > MAX_CELLS:
         mark = scenario.key_mark(("matrix",))
         problems.append(mark.problem(f"asks for {points} configurations: {MAX_CELLS} at most"))
-        return ()
+        return Points((), Lost(frozenset(), frozenset()), complete=False)
     good = _good_values(scenario, configurations, axes, check, problems)
+    lost = lost_to(scenario, good, problems, Configuration.model_fields)
     resolved = []
     for document in configurations:
-        for variant in _points(scenario, document, axes, good):
+        for variant in _points(scenario, document.doubted(lost.in_configurations), axes, good):
             configuration = check(variant.document, problems)
             if configuration is not None:
-                resolved.append(Resolved(variant, configuration))
-    return tuple(resolved)
+                readable = _as_read(configuration, variant.document)
+                resolved.append(Resolved(variant, configuration, readable))
+    of_work = {axis: values for axis, values in axes.items() if about_work(axis)}
+    complete = all(len(good.get(axis, ())) == len(values) for axis, values in of_work.items())
+    return Points(tuple(resolved), lost, complete and not lost.in_work)
+
+
+def _as_read(configuration: Configuration, document: Document) -> Configuration:
+    """What a document that `check` has taken can be read as, where not all of it is known."""
+    if is_known(configuration):
+        return configuration
+    readable = mended(Configuration, document)
+    return Configuration.model_validate((readable or document).data)
 
 
 def _good_values(
@@ -111,12 +139,14 @@ def _good_values(
                 if about_work(axis):
                     found.append(validate(Scenario, in_work(scenario, point), problems))
                 for document in configurations:
-                    found.append(check(in_configuration(scenario, document, point), problems))
+                    placed = in_configuration(scenario, document, point)
+                    checked = check(placed, problems)
+                    found.append(checked and _as_read(checked, placed))
             except NoSuchPlaceError as error:
                 problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
             if len(problems) > before:
                 continue
-            if not found:  # no configuration to try it with
+            if not found or (about_work(axis) and _lacks_work(scenario)):  # nothing to try it with
                 good.setdefault(axis, []).append(index)
                 continue
             _, value = named_value(entry)
@@ -131,6 +161,11 @@ def _good_values(
             else:
                 good.setdefault(axis, []).append(index)
     return good
+
+
+def _lacks_work(scenario: Document) -> bool:
+    doubted = scenario.unknown | scenario.partial
+    return any(at[:1] in ((), ("workloads",), ("loads",)) for at in doubted)
 
 
 def _points(
@@ -162,7 +197,7 @@ def _points(
 def cells(
     scenario: Scenario,
     document: Document,
-    resolved: Sequence[Resolved],
+    points: Points,
     problems: list[Problem],
     provider: Provider | None = None,
     *,
@@ -173,29 +208,37 @@ def cells(
     effect is the file's own fault."""
     found: list[Cell] = []
     works: dict[str, Work] = {}
-    for one in resolved:
+    document = document.doubted(points.lost.in_work)
+    if not points.resolved and not any(map(about_work, scenario.matrix)):
+        works[""] = work_at(scenario, document, {}, problems)  # what needs no configuration
+    for one in points.resolved:
         of_work = {axis: index for axis, index in one.variant.point.items() if about_work(axis)}
         key = canonical(of_work)
         if key not in works:
             works[key] = work_at(scenario, document, of_work, problems)
         work = works[key]
-        if len(work.pairs) * len(resolved) > MAX_CELLS:
-            message = f"{len(work.pairs) * len(resolved)} cells: a scenario has {MAX_CELLS} at most"
-            problems.append(document.key_mark(("workloads",)).problem(message))
+        if count := _too_many(len(work.pairs) * len(points.resolved)):
+            problems.append(document.key_mark(("workloads",)).problem(count))
             return ()
-        _add_result_conflicts(one, work, problems)
-        for pair, label in zip(work.pairs, work.labels, strict=True):
-            pair.add_conflicts(provided(one.configuration, provider), work.document, problems)
+        problems += as_far_as_known(_result_problems, one, work)
+        for pair in work.pairs:
+            judged = (one.configuration, provider, work.document)
+            problems += as_far_as_known(pair.problems, *judged)
+        for pair, label in zip(work.readable, work.labels, strict=True):
             found.append(_cell(f"{one.variant.label}/{label}", pair, one))
-    if as_written:
+    if as_written and points.complete:
         problems += _unread_everywhere(list(works.values()))
     return tuple(found)
+
+
+def _too_many(cells: int) -> str:
+    return f"{cells} cells: a scenario has {MAX_CELLS} at most" if cells > MAX_CELLS else ""
 
 
 def _cell(name: str, pair: Pair, one: Resolved) -> Cell:
     return Cell(
         name=name,
-        configuration=one.configuration,
+        configuration=one.readable,
         axes=one.variant.axes,
         axis_words=one.variant.words,
         workload=pair.workload,
@@ -211,28 +254,27 @@ def _unread_everywhere(works: Sequence[Work]) -> list[Problem]:
     return [works[0].document.key_mark(place).problem(first[place]) for place in common]
 
 
-def _add_result_conflicts(one: Resolved, work: Work, problems: list[Problem]) -> None:
+def _result_problems(one: Resolved, work: Work) -> Iterator[Problem]:
     """What needs results that are not there. Where nothing is stored at all and several places
     need something, it is one problem: the configuration's."""
     found = [
-        (pair.place(place), message, pair.name(()).label)
+        (pair.place(place), message, work.label(pair))
         for pair in work.pairs
         for place, message in result_conflicts(
             one.configuration, pair.workload, pair.load, pair.measure
         )
     ]
     several = len({(place, message) for place, message, _ in found}) >= _MANY
-    if stores_results(one.configuration) or not several:
-        problems += [work.document.value_mark(at).problem(message) for at, message, _ in found]
+    if not several or stores_results(one.configuration):
+        for at, message, _ in found:
+            yield work.document.value_mark(at).problem(message)
         return
     cells = list(dict.fromkeys(label for _, _, label in found))
     shown_cells = ", ".join(cells[:_MOST_NAMED]) + (", ..." if len(cells) > _MOST_NAMED else "")
     where, why = nothing_stored(one.configuration)
-    problems.append(
-        one.variant.document.value_mark(where).problem(
-            f"with {why} no results are stored, and {len(cells)} of the scenario's "
-            f"{len(work.pairs)} cells need them: {shown_cells}. Leave this configuration out, or "
-            "measure single tasks and chains by load backlog, or by load rate with results: "
-            "afterwards, with results_left: ignore"
-        )
+    yield one.variant.document.value_mark(where).problem(
+        f"with {why} no results are stored, and {len(cells)} of the scenario's "
+        f"{len(work.pairs)} cells need them: {shown_cells}. Leave this configuration out, or "
+        "measure single tasks and chains by load backlog, or by load rate with results: "
+        "afterwards, with results_left: ignore"
     )

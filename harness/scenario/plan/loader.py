@@ -103,10 +103,10 @@ def _cells(
 ) -> tuple[Cell, ...]:
     """Every cell of a scenario that can be read, and what cannot work in them."""
     before = len(problems)
-    resolved = expand.variants(document, configurations.usable, check, problems)
-    all_there = configurations.complete and len(problems) == before
+    points = expand.variants(document, configurations.usable, check, problems)
+    all_there = configurations.complete and len(problems) == before and not points.lost
     cells = expand.cells(
-        scenario, document, resolved, problems, check.provider, as_written=check.as_written
+        scenario, document, points, problems, check.provider, as_written=check.as_written
     )
     if cells and all_there:  # else the base may be one of those that are not
         problems += base_problems(document, scenario, cells)

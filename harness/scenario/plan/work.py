@@ -13,17 +13,26 @@ from harness.errors import Problem
 from harness.scenario.checks.combinations import cell_conflicts
 from harness.scenario.checks.faulty_loads import (
     fault_conflicts,
-    faults_of,
     load_conflict,
     with_faults,
 )
 from harness.scenario.checks.without_effect import unread_in_scenario
 from harness.scenario.files.document import Document, Location
+from harness.scenario.files.known import (
+    NOT_KNOWN,
+    as_far_as_known,
+    entries,
+    entries_of,
+    is_known,
+    known_part,
+    only,
+    told,
+)
 from harness.scenario.files.validation import validate
 from harness.scenario.loads.backlog import BacklogLoad
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.measure import Measure, MeasureOverride
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.plan.axes import fields_of, in_work
@@ -35,6 +44,7 @@ from harness.scenario.plan.cell_names import (
     work_labels,
     workload_label,
 )
+from harness.scenario.vendors.base import Provider
 from harness.scenario.workloads.registry import Workload
 
 
@@ -44,14 +54,28 @@ class Work:
 
     document: Document
     pairs: tuple[Pair, ...]
+    """As far as they are known: what is judged."""
+    readable: tuple[Pair, ...]
+    """With something else in place of what is not known: what cells are made of."""
     labels: tuple[str, ...]
-    """`add/closed-8`: a label of its own for each pair, without what the axes say."""
+    """`add/closed-8`: a label of its own for each of `readable`, without what the axes say."""
     unread: tuple[tuple[Location, str], ...]
     """What has no effect at this point."""
 
+    def label(self, pair: Pair) -> str:
+        """What one of `pairs` is called by itself."""
+        place = (pair.workload_location, pair.load_location)
+        found = (
+            one for one in self.readable if place == (one.workload_location, one.load_location)
+        )
+        return next(found).name(()).label
+
 
 def work_at(
-    scenario: Scenario, document: Document, point: dict[str, int], problems: list[Problem]
+    scenario: Scenario,
+    document: Document,
+    point: dict[str, int],
+    problems: list[Problem],
 ) -> Work:
     """The workloads and loads at a point (axis -> index of its value), each with the other; what
     is wrong with them whatever the configuration is added to `problems`."""
@@ -59,11 +83,13 @@ def work_at(
         document = in_work(document, point)
         at_point = validate(Scenario, document, problems)
         if at_point is None:
-            return Work(document, (), (), ())
+            return Work(document, (), (), (), ())
         scenario = at_point
-    pairs = tuple(_pairs(scenario, document, problems))
-    labels = tuple(work_labels([pair.name(point) for pair in pairs]))
-    return Work(document, pairs, labels, tuple(unread_in_scenario(scenario)))
+    known = known_part(scenario, document)
+    readable = tuple(_pairs(scenario, document, []))
+    pairs = tuple(_pairs(known, document, problems))
+    labels = tuple(work_labels([pair.name(point) for pair in readable]))
+    return Work(document, pairs, readable, labels, tuple(unread_in_scenario(known)))
 
 
 @dataclass(frozen=True)
@@ -93,15 +119,18 @@ class Pair:
         starts = {"workload": self.workload_location, "load": self.load_location}
         return (*starts[str(location[0])], *location[1:])
 
-    def add_conflicts(
-        self, configuration: Configuration, document: Document, problems: list[Problem]
-    ) -> None:
-        """What of it cannot work under a configuration, at its place in the scenario."""
+    def problems(
+        self, configuration: Configuration, provider: Provider | None, document: Document
+    ) -> Iterator[Problem]:
+        """What of it cannot work under a configuration, at its place in the scenario. `provider` is
+        the command line's, if any."""
+        configuration = provided(configuration, provider)
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
-            problems.append(document.value_mark(self.place(place)).problem(message))
-        for place, message in fault_conflicts(configuration, self.load, self._length_s()):
-            location = (*self.faults_location, *place)
-            problems.append(document.value_mark(location).problem(message))
+            yield document.value_mark(self.place(place)).problem(message)
+        length_s = next(as_far_as_known(lambda: [self._length_s()]), None)
+        found = as_far_as_known(fault_conflicts, configuration, self.load, length_s)
+        for place, message in found:
+            yield document.value_mark((*self.faults_location, *place)).problem(message)
 
     def name(self, axes: Collection[str]) -> WorkName:
         """What it is called by, without what the axes say, which stands in brackets."""
@@ -121,35 +150,49 @@ class Pair:
 
 def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> Iterator[Pair]:
     seen: dict[str, int] = {}
-    for number, workload in enumerate(scenario.workloads):
+    for number, workload in enumerate(entries_of(scenario, "workloads")):
         where: Location = ("workloads", number)
-        loads, loads_at = workload.loads, (*where, "loads")
-        if loads is None:
-            loads, loads_at = scenario.loads or (), ("loads",)
-        if not loads:
+        loads, loads_at = _loads_of(workload, scenario, where)
+        if is_known(loads) and not loads:
             message = 'no load for this workload: add "loads:" to it or to the scenario'
             problems.append(document.value_mark(where).problem(message))
-        for index, load in enumerate(loads):
-            measure = _merged(_merged(scenario.measure, workload.measure), load.measure)
-            measure = _with_timeout(measure, load)
-            if message := load_conflict(load, scenario.faults):
-                problems.append(document.value_mark((*loads_at, index)).problem(message))
-            own = bool(faults_of(load))
-            load = with_faults(load, scenario.faults)  # noqa: PLW2901 - the same load, complete
-            content = (_plain(workload), _plain(load), measure)
-            identity = "".join(part.model_dump_json() for part in content)
-            if identity in seen:
-                repeated = (*loads_at, index) if seen[identity] == number else where
-                message = "the same workload, load and measure stand here twice"
-                problems.append(document.value_mark(repeated).problem(message))
-            seen.setdefault(identity, number)
-            faults_at: Location = (*loads_at, index, "faults") if own else ("faults",)
+        for index, load in enumerate(entries(loads)):
+            place = (*loads_at, index)
+            for message in as_far_as_known(_misplaced_faults, load, scenario):
+                problems.append(document.value_mark(place).problem(message))
+            own = told(load).get("faults") is not None
+            complete = _plain(with_faults(load, told(scenario).get("faults")))
+            content = (_plain(workload), complete, _measure(scenario, workload, load))
+            if is_known(content):
+                identity = "".join(part.model_dump_json() for part in content)
+                if identity in seen:
+                    repeated = place if seen[identity] == number else where
+                    message = "the same workload, load and measure stand here twice"
+                    problems.append(document.value_mark(repeated).problem(message))
+                seen.setdefault(identity, number)
+            faults_at: Location = (*place, "faults") if own else ("faults",)
             yield Pair(
                 *content,
                 workload_location=where,
-                load_location=(*loads_at, index),
+                load_location=place,
                 faults_location=faults_at,
             )
+
+
+def _loads_of(
+    workload: Workload, scenario: Scenario, where: Location
+) -> tuple[tuple[Load, ...], Location]:
+    """The loads of a workload, and where they stand."""
+    own = told(workload).get("loads", NOT_KNOWN)
+    if own is not None:
+        return own, (*where, "loads")
+    everybodys = told(scenario).get("loads", NOT_KNOWN)
+    return () if everybodys is None else everybodys, ("loads",)
+
+
+def _misplaced_faults(load: Load, scenario: Scenario) -> Iterator[str]:
+    if message := load_conflict(load, scenario.faults):
+        yield message
 
 
 def _plain(entry: Any) -> Any:
@@ -160,18 +203,34 @@ def _plain(entry: Any) -> Any:
     return entry.model_copy(update=spent)
 
 
+def _measure(scenario: Scenario, workload: Workload, load: Load) -> Measure:
+    """The scenario's plan with what a workload, then one of its loads says otherwise."""
+    measure = told(scenario).get("measure") or only(Measure(), {})
+    for entry in (workload, load):
+        measure = _merged(measure, told(entry).get("measure") or only(MeasureOverride(), {}))
+    return _with_timeout(measure, load)
+
+
 def _with_timeout(measure: Measure, load: Load) -> Measure:
     """A backlog's own default, where nobody has said another."""
+    said = told(measure)
     if not isinstance(load, BacklogLoad) or "timeout" in measure.model_fields_set:
         return measure
+    if not {"timeout", "units"} <= said.keys():
+        return only(measure, {name: one for name, one in said.items() if name != "timeout"})
     return measure.model_copy(update={"timeout": default_timeout_s(measure.units)})
 
 
 def _merged(measure: Measure, override: MeasureOverride) -> Measure:
     """The plan with an override applied: units replace a duration, and the other way round."""
-    changes: dict[str, Any] = override.model_dump(exclude_none=True)
+    said = told(override)
+    changes = {name: value for name, value in said.items() if value is not None}
+    unknown = type(override).model_fields.keys() - said.keys()
     if "units" in changes:
         changes["duration"] = None
     elif "duration" in changes:
         changes["units"] = None
-    return measure.model_copy(update=changes)
+    elif unknown & {"units", "duration"}:
+        unknown |= {"units", "duration"}
+    merged = measure.model_copy(update=changes)
+    return only(merged, {name: one for name, one in told(merged).items() if name not in unknown})

@@ -6,6 +6,7 @@ and value keeps its place in the file, so that what is wrong is said there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.errors import Problem
@@ -29,25 +30,28 @@ def _written_out(
 ) -> Document:
     inside: dict[str, Any] = entry[_KEY]
     below = (*place, _KEY)
-    for name in inside:
-        if name in entry:
-            mark = document.key_mark((*below, name))
-            problems.append(mark.problem(f"{shown(name)} stands beside workload, too"))
     outside = {name: value for name, value in entry.items() if name != _KEY}
-    depth = len(below)
-    spots = {}
-    for location, spot in document.spots.items():
-        if location[:depth] != below:
-            spots[location] = spot
-        elif len(location) > depth and location[depth] not in outside:
-            spots[(*place, *location[depth:])] = spot
-    spots[below] = document.spots[below]
+    twice = [name for name in inside if name in entry]
+    for name in twice:
+        mark = document.key_mark((*below, name))
+        problems.append(mark.problem(f"{shown(name)} stands beside workload, too"))
+
+    def within(locations: Iterable[Location]) -> Iterator[tuple[Location, Location]]:
+        """Where places of the entry stand in what it is written out to, and where they stood."""
+        for location in locations:
+            if location[: len(below)] != below:
+                if location[: len(place)] == place:
+                    yield location[len(place) :], location
+            elif len(location) > len(below) and location[len(below)] not in outside:
+                yield location[len(below) :], location
+
+    spots = {now: document.spots[before] for now, before in within(document.spots)}
     part = Document(
         {_KEY: "task", **{name: v for name, v in inside.items() if name != _KEY}, **outside},
-        {
-            location[len(place) :]: spot
-            for location, spot in spots.items()
-            if location[: len(place)] == place
-        },
+        {**spots, (_KEY,): document.spots[below]},
+        frozenset(now for now, _ in within(document.unknown)).union((name,) for name in twice),
+        frozenset(now for now, _ in within(document.partial)),
     )
+    if below in document.partial:
+        part = part.doubted(partial=[()])
     return document.placed(place, part)

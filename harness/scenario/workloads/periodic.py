@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Duration, NonEmptyItems
+from harness.scenario.files.known import as_far_as_known
 from harness.scenario.files.wording import shown
 from harness.scenario.loads.registry import Load, LoadEntry
 from harness.scenario.loads.schedule import ScheduleLoad
@@ -58,10 +59,10 @@ def schedule_conflicts(
         message = f"beat publishes periodic tasks when they are due, no load {load.load} does"
         yield (("load", "load"), f"{message}: leave out loads, or use load schedule")
         return
+    yield from as_far_as_known(_of_the_configuration, configuration, workload)
+    yield from as_far_as_known(_of_the_time, workload, measure)
     if load.clients > 1:
         yield (("load", "clients"), "beat publishes, and one client checks: leave out clients")
-    yield from _of_the_configuration(configuration, workload)
-    yield from _of_the_time(workload, measure)
 
 
 def _of_the_configuration(
