@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from celery.app.defaults import DEFAULTS, SETTING_KEYS
 from celery.bin.worker import worker
+from kombu.transport.redis import Channel as RedisChannel
+from kombu.transport.SQS import Channel as SqsChannel
+from kombu.transport.SQS import Transport as SqsTransport
 
 from harness.probe.own_app.celery_sources import installed, understood_by
 from harness.scenario.files.document import Document, Mark, Spot
 from harness.scenario.settings.celery_settings import OWNED, settings_problems
 from harness.scenario.settings.celery_since import since
 from harness.scenario.settings.worker_options import worker_option_problems
+from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from tests.scenario.project import CONFIGURATION, Project
 
@@ -115,6 +119,16 @@ def test_values_of_transport_options(service: str, name: str, value: Any, told: 
 )
 def test_values_that_transports_take(service: str, options: dict[str, Any]) -> None:
     assert complaints({"broker_transport_options": options}, service) == []
+
+
+def test_defaults_of_transports_are_kombus_own() -> None:
+    """Diagnoses, promises and the drain go by them where a configuration says nothing."""
+    redis, sqs = BROKERS["redis"], BROKERS["sqs"]
+    assert redis.default("visibility_timeout") == RedisChannel.visibility_timeout
+    assert sqs.default("visibility_timeout") == SqsChannel.default_visibility_timeout
+    assert sqs.default("wait_time_seconds") == SqsChannel.default_wait_time_seconds
+    assert sqs.default("polling_interval") == SqsTransport.polling_interval
+    assert BROKERS["rabbitmq"].default("visibility_timeout") is None
 
 
 # --- what Celery's code asks for, and since when -------------------------------------------------

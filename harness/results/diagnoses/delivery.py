@@ -19,10 +19,9 @@ _BUFFERED = 8192
 
 def _visibility_s(evidence: Evidence) -> float | None:
     """How long a message may stay unacknowledged; None where the broker knows no such limit."""
-    default_s = BROKERS[evidence.configuration.broker.service].visibility_timeout_s
-    if default_s is None:
+    if BROKERS[evidence.configuration.broker.service].default("visibility_timeout") is None:
         return None
-    return float(evidence.transport_option("visibility_timeout", default_s))
+    return float(evidence.transport_option("visibility_timeout"))
 
 
 def _eta_beyond_visibility(evidence: Evidence) -> Data | None:

@@ -21,7 +21,7 @@ from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.planned import planned
-from harness.scenario.vendors.registry import VENDORS
+from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.registry import Workload
 
@@ -103,14 +103,15 @@ class Evidence:
         """A Celery setting as it held, or Celery's default, which the caller knows."""
         return self.ran.setting(name, default)
 
-    def transport_option(self, name: str, default: Any) -> Any:
-        """One of `broker_transport_options`, or kombu's default."""
+    def transport_option(self, name: str) -> Any:
+        """One of `broker_transport_options`, or kombu's default; None where there is neither."""
+        default = BROKERS[self.configuration.broker.service].default(name)
         return self.ran.transport_option(name, default)
 
     @property
     def polling_interval_s(self) -> float:
         """How long a worker on SQS pauses after a poll that found nothing, or no room."""
-        return float(self.transport_option("polling_interval", 1.0) or 0.0)
+        return float(self.transport_option("polling_interval") or 0.0)
 
     @property
     def merged(self) -> Merged:

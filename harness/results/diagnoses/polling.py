@@ -95,7 +95,7 @@ def _sqs_empty_poll(evidence: Evidence) -> Data | None:
         return None
     return {
         "polling_interval_s": evidence.polling_interval_s,
-        "wait_time_s": float(evidence.transport_option("wait_time_seconds", 10)),
+        "wait_time_s": float(evidence.transport_option("wait_time_seconds")),
         "slept_share": slept.after_empty,
     }
 

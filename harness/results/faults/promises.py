@@ -119,7 +119,7 @@ class _Configuration:
         self.backend = config["backend"]
         self.apart = not share_server(config["broker"], self.backend)
         self.visibility_s = ran.transport_option(
-            "visibility_timeout", BROKERS[self.broker].visibility_timeout_s
+            "visibility_timeout", BROKERS[self.broker].default("visibility_timeout")
         )
 
     @property

@@ -17,10 +17,11 @@ Conflict = tuple[Location, str]
 def message_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
     """A payload that cannot get through: as large on the way as it is at least."""
     broker, settings = configuration.broker.service, configuration.settings
-    limit = BROKERS[broker].max_message_bytes
+    row = BROKERS[broker]
+    limit = row.max_message_bytes
     if limit is None or settings.get("task_compression"):
         return []
-    factor = BROKERS[broker].growth(transport_options(settings))
+    factor = row.growth(row.with_defaults(transport_options(settings)))
     conflicts: list[Conflict] = []
     for place, size in _payloads(workload):
         if size * factor > limit:

@@ -113,9 +113,11 @@ def transport_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 def redelivery_time_s(configuration: Configuration) -> float | None:
     """How long a message that a dead worker held stays with the broker before it is delivered
     again, at most; None where the broker notices the death itself (AMQP)."""
+    broker = BROKERS[configuration.broker.service]
+    if broker.redelivery_s is None:
+        return None
     options = transport_options(planned(configuration).settings)
-    held_s = BROKERS[configuration.broker.service].redelivery_s
-    return None if held_s is None else held_s(options)
+    return broker.redelivery_s(broker.with_defaults(options))
 
 
 def _options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -106,6 +106,8 @@ class TransportOption:
     kind: Literal["any", "amount", "switch"] = "any"
     """`amount`: kombu computes with it. `switch`: it only asks for its truth, so that any text
     switches it on."""
+    default: Any = None
+    """kombu's own; None where it has none that matters here."""
     most: int | None = None
     """Whole seconds, and no more of them: the server refuses the rest."""
     words: tuple[str, ...] = ()
@@ -141,17 +143,16 @@ class AsBroker:
     publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
     """How a client can publish to it."""
     growth: Callable[[Options], float] = as_it_is
-    """How many bytes go out for one byte of a payload at least, by its transport's options."""
+    """How many bytes go out for one byte of a payload at least, by its transport's options with
+    kombu's defaults."""
     transport_options: Mapping[str, TransportOption] = field(default_factory=dict)
     """Options of its transport that are documented (kombu 5.7); it may take others, too."""
     owned_options: Mapping[str, str] = field(default_factory=dict)
     """Those that the harness must own, and why: no configuration may set them."""
-    visibility_timeout_s: int | None = None
-    """kombu's default for how long a message may stay unacknowledged before it is delivered again;
-    None where the broker knows no such limit."""
     redelivery_s: Callable[[Options], float] | None = None
     """How long a message that a dead worker held stays with the broker before it is delivered
-    again, at most, by its transport's options; None where it notices the death itself."""
+    again, at most, by its transport's options with kombu's defaults; None where it notices the
+    death itself."""
     priority_problems: Callable[[str, int, Options], Iterator[str]] = no_priorities
     """What stands against a message's priority: told who asks for it, the highest one, and the
     settings."""
@@ -164,6 +165,15 @@ class AsBroker:
     """The harness can stop a server of its own and start it again with its data."""
     beyond_proxy: str = ""
     """Why its connections cannot be led through a proxy; empty where they can."""
+
+    def default(self, option: str) -> Any:
+        """kombu's default of a transport option; None where the transport knows none."""
+        known = self.transport_options.get(option)
+        return None if known is None else known.default
+
+    def with_defaults(self, options: Options) -> Options:
+        """Transport options with kombu's defaults below them."""
+        return {name: self.default(name) for name in self.transport_options} | dict(options)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
-    SWITCH,
     AsBroker,
     Clients,
     Options,
@@ -52,7 +51,7 @@ RABBITMQ = Vendor(
         RabbitmqBroker,
         ("amqp", "amqps", "pyamqp"),
         transport_options={
-            "confirm_publish": SWITCH,
+            "confirm_publish": TransportOption("switch", default=False),
             "max_retries": AMOUNT,
             "interval_start": AMOUNT,
             "interval_step": AMOUNT,

@@ -51,10 +51,6 @@ class RedisBackend(TlsEndpoint):
     read_by: ClassVar[Mapping[str, Provider]] = {**RedisBroker.read_by, "apart": "local"}
 
 
-# kombu/transport/redis.py, Channel: defaults.
-_VISIBILITY_S = 3600
-_RESTORE_INTERVAL_S = 10.0
-_RESTORE_THROTTLE = 10
 _HIGHEST_PRIORITY = 9
 """kombu/transport/virtual/base.py: `max_priority`; higher ones are cut down to it."""
 _OWNED = {"global_keyprefix": "the harness names it, to find and remove it after the block"}
@@ -63,9 +59,9 @@ _OWNED = {"global_keyprefix": "the harness names it, to find and remove it after
 def _redelivery_s(options: Options) -> float:
     """The sweep that puts messages back runs each `interval` s, and does so every `throttle`-th
     time."""
-    interval_s = float(options.get("unacked_restore_interval", _RESTORE_INTERVAL_S))
-    throttle = int(options.get("unacked_restore_throttle", _RESTORE_THROTTLE))
-    return float(options.get("visibility_timeout", _VISIBILITY_S)) + interval_s * throttle
+    interval_s = float(options["unacked_restore_interval"])
+    throttle = int(options["unacked_restore_throttle"])
+    return float(options["visibility_timeout"]) + interval_s * throttle
 
 
 def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
@@ -81,17 +77,17 @@ REDIS = Vendor(
         RedisBroker,
         ("redis", "rediss"),
         publish_paths=("api", "batch", "prebuilt"),  # kombu batches for Redis only
-        transport_options={
+        transport_options={  # defaults: kombu/transport/redis.py, Channel
             "sep": ANY,
             "ack_emulation": SWITCH,
             "unacked_key": ANY,
             "unacked_index_key": ANY,
             "unacked_mutex_key": ANY,
             "unacked_mutex_expire": AMOUNT,
-            "visibility_timeout": AMOUNT,
+            "visibility_timeout": TransportOption("amount", 3600),
             "unacked_restore_limit": ANY,
-            "unacked_restore_interval": ANY,
-            "unacked_restore_throttle": ANY,
+            "unacked_restore_interval": TransportOption(default=10.0),
+            "unacked_restore_throttle": TransportOption(default=10),
             "fanout_prefix": ANY,  # a switch that may be a text
             "fanout_patterns": SWITCH,
             "socket_timeout": AMOUNT,
@@ -107,7 +103,6 @@ REDIS = Vendor(
             "polling_interval": AMOUNT,
         },
         owned_options=_OWNED,
-        visibility_timeout_s=_VISIBILITY_S,
         redelivery_s=_redelivery_s,
         priority_problems=_priority_problems,
         sends_twice=("retry_on_timeout", "redis-py"),

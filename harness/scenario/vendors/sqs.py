@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from harness.scenario.vendors.base import (
-    AMOUNT,
     ANY,
     SWITCH,
     AsBroker,
@@ -32,18 +31,14 @@ class SqsBroker(Endpoint):
     place: ClassVar[tuple[str, ...]] = ("region", "queue_name_prefix")
 
 
-_VISIBILITY_S = 1800
-"""kombu/transport/SQS.py: default of the queue's own timeout."""
-
-
 def _growth(options: Options) -> float:
     """kombu's virtual transports write the body in base64, its SQS the whole message once more."""
-    again = options.get("sqs_base64_encoding", True) is True
+    again = options["sqs_base64_encoding"] is True
     return (4 / 3) ** (1 + again)
 
 
 def _redelivery_s(options: Options) -> float:
-    return float(options.get("visibility_timeout", _VISIBILITY_S))
+    return float(options["visibility_timeout"])
 
 
 def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
@@ -60,16 +55,16 @@ SQS = Vendor(
         needs_url=False,
         max_message_bytes=1024 * 1024,  # AWS' quota since August 2025; 256 KiB before
         growth=_growth,
-        transport_options={
-            "polling_interval": AMOUNT,
+        transport_options={  # defaults: kombu/transport/SQS.py, Channel and Transport
+            "polling_interval": TransportOption("amount", 1.0),
             # AWS' quotas: it refuses what is beyond them.
-            "wait_time_seconds": TransportOption("amount", most=20),
-            "visibility_timeout": TransportOption("amount", most=43_200),
+            "wait_time_seconds": TransportOption("amount", 10, most=20),
+            "visibility_timeout": TransportOption("amount", 1800, most=43_200),
             "is_secure": SWITCH,
             "port": ANY,
             "predefined_exchanges": ANY,
             "supports_fanout": SWITCH,
-            "sqs_base64_encoding": SWITCH,
+            "sqs_base64_encoding": TransportOption("switch", default=True),
             "queue_tags": ANY,
             "fetch_message_attributes": ANY,
             "sts_role_arn": ANY,
@@ -79,7 +74,6 @@ SQS = Vendor(
             "queue_name_prefix": 'set "queue_name_prefix:" under "broker:"',
             "region": 'set "region:" under "broker:"',
         },
-        visibility_timeout_s=_VISIBILITY_S,
         redelivery_s=_redelivery_s,
         priority_problems=_priority_problems,
         message_groups=True,
