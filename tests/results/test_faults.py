@@ -479,6 +479,19 @@ def test_what_settings_promise(about: str, config: dict[str, Any], code: str) ->
 
 
 @pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        ("redis", {"visibility_timeout": 3600}),
+        ("sqs", {"visibility_timeout": 1800}),
+        ("rabbitmq", {}),  # it notices the death itself
+    ],
+)
+def test_what_redelivery_waits_for_is_said(service: str, said: dict[str, int]) -> None:
+    config = CONFIG | {"broker": {"service": service}, "settings": {"task_acks_late": True}}
+    assert promise_for(config, "worker").because == {"task_acks_late": True, **said}
+
+
+@pytest.mark.parametrize(
     ("backend", "apart"),
     [
         ({"service": "redis"}, False),

@@ -15,7 +15,7 @@ import numpy as np
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.faults.attribution import Blame, Scene
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
-from harness.scenario.vendors.registry import BROKERS, share_server
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 
 ABOUT: Mapping[str, str] = {
     "kill_worker": "worker",
@@ -109,24 +109,24 @@ class _Configuration:
     """What of a configuration decides."""
 
     def __init__(self, config: Mapping[str, Any], ran: RanWith) -> None:
-        self.broker = str(config["broker"]["service"])
+        self.broker = BROKERS[config["broker"]["service"]]
         self.late = ran.options("acks_late", default=False)
         self.rejects = ran.options("reject_on_worker_lost", default=False)
         self.persistence = str(config["broker"].get("persistence", "none"))
         self.persistent = ran.setting("task_default_delivery_mode", None) in _PERSISTENT
-        self.confirms = ran.transport_option("confirm_publish", default=False) is True
+        asked = self.broker.confirmed_by
+        self.confirms = not asked or ran.transport_option(asked, default=False) is True
         self.retries = ran.setting("result_backend_always_retry", default=False) is True
         self.backend = config["backend"]
         self.apart = not share_server(config["broker"], self.backend)
-        self.visibility_s = ran.transport_option(
-            "visibility_timeout", BROKERS[self.broker].default("visibility_timeout")
-        )
+        default_s = self.broker.default("visibility_timeout")
+        self.visibility_s = ran.transport_option("visibility_timeout", default_s)
 
     @property
     def acks(self) -> dict[str, Any]:
         """Said for every promise that depends on acknowledgements."""
         said: dict[str, Any] = {"task_acks_late": _said(self.late)}
-        if True in self.late and self.broker == "redis":
+        if True in self.late and self.broker.redelivery_s is not None:
             said["visibility_timeout"] = self.visibility_s
         return said
 
@@ -170,7 +170,7 @@ def _of_pool(one: _Configuration) -> Iterator[Promise]:
 
 
 def _of_broker(one: _Configuration) -> Iterator[Promise]:
-    if one.broker == "redis":
+    if one.broker.kept_by == "persistence":
         said: dict[str, Any] = {"persistence": one.persistence}
         if one.persistence == "aof":
             yield Promise("keeps_queue", ("lost", "wrong"), said)
@@ -178,7 +178,8 @@ def _of_broker(one: _Configuration) -> Iterator[Promise]:
     said = {"delivery_mode": "persistent" if one.persistent else "transient"}
     if not one.persistent:
         yield Promise("may_lose_queue", ("wrong",), said)
-    said["confirm_publish"] = one.confirms
+    if one.broker.confirmed_by:
+        said[one.broker.confirmed_by] = one.confirms
     if one.confirms:
         yield Promise("keeps_queue", ("lost", "wrong"), said)
     yield Promise("may_lose_unconfirmed", ("wrong",), said)
@@ -187,7 +188,7 @@ def _of_broker(one: _Configuration) -> Iterator[Promise]:
 def _of_backend(one: _Configuration) -> Iterator[Promise]:
     said: dict[str, Any] = {"result_backend_always_retry": one.retries}
     lasting = True
-    if one.backend["service"] == "redis":
+    if BACKENDS[one.backend["service"]].kept_by == "persistence":
         said["persistence"] = one.backend.get("persistence", "none")
         lasting = said["persistence"] == "aof"
     if one.retries and lasting:
@@ -196,14 +197,15 @@ def _of_backend(one: _Configuration) -> Iterator[Promise]:
 
 
 def _of_memory(one: _Configuration) -> Iterator[Promise]:
-    if one.broker == "redis":
-        said = {"maxmemory_policy": "noeviction", "results_apart": one.apart}
+    if one.broker.refuses_when_full:
+        said = {**one.broker.refuses_when_full, "results_apart": one.apart}
         lost = ("lost",) if one.apart else ()  # else results find no room either
         yield Promise("refuses", (*lost, "wrong", "duplicated"), said)
     yield Promise("only_delays", _ALL, {"blocks": "publishers"})
 
 
 def _of_network(one: _Configuration) -> Iterator[Promise]:
-    if one.broker == "rabbitmq" and not one.confirms:
-        yield Promise("may_lose_unconfirmed", ("wrong",), {"confirm_publish": False})
+    if not one.confirms:
+        said = {one.broker.confirmed_by: False}
+        yield Promise("may_lose_unconfirmed", ("wrong",), said)
     yield from _of_worker(one)

@@ -161,6 +161,15 @@ class AsBroker:
     sends_twice: tuple[str, str] | None = None
     """The transport's option under which its client may send what it has sent once more, and the
     client's name."""
+    kept_by: Literal["persistence", "delivery_mode"] = "delivery_mode"
+    """What decides whether a queue outlives a restart of its server: the endpoint's `persistence`,
+    or the messages' delivery mode."""
+    confirmed_by: str = ""
+    """The transport's option under which a publish waits until the broker has the message; empty
+    where it always does."""
+    refuses_when_full: Mapping[str, str] = field(default_factory=dict)
+    """By which of its settings a full server refuses messages; empty where it makes who publishes
+    wait."""
     restarts: bool = False
     """The harness can stop a server of its own and start it again with its data."""
     beyond_proxy: str = ""
@@ -201,6 +210,9 @@ class AsBackend:
     expiry: Expiry = ""
     owned_options: Mapping[str, str] = field(default_factory=dict)
     """Of `result_backend_transport_options`: those that the harness must own, and why."""
+    kept_by: Literal["persistence", ""] = ""
+    """What decides whether results outlive a restart of the server: the endpoint's `persistence`;
+    empty where they always do."""
     through_proxy: bool = False
     """Its connections can be led through a proxy."""
 

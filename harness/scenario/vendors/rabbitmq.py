@@ -62,6 +62,7 @@ RABBITMQ = Vendor(
             "client_properties": ANY,
         },
         priority_problems=_priority_problems,
+        confirmed_by="confirm_publish",
         restarts=True,
     ),
     clients=Clients(packages=("amqp",)),

@@ -106,6 +106,8 @@ REDIS = Vendor(
         redelivery_s=_redelivery_s,
         priority_problems=_priority_problems,
         sends_twice=("retry_on_timeout", "redis-py"),
+        kept_by="persistence",
+        refuses_when_full={"maxmemory_policy": "noeviction"},
         restarts=True,
     ),
     AsBackend(
@@ -114,6 +116,7 @@ REDIS = Vendor(
         delivery="push",
         expiry="server",
         owned_options=_OWNED,
+        kept_by="persistence",
         through_proxy=True,
     ),
     # kombu 5.7 imports packaging for Redis without asking for it.
