@@ -28,7 +28,6 @@ _LONG = (
     "tests/runner/test_diagnoses.py::test_more_results",
     "tests/runner/test_tutorial.py",
     "tests/runner/test_quickstart.py",
-    "tests/axes/test_runs.py",
     "tests/report/test_page_in_browser.py",
     "tests/probe/test_live.py",
     "tests/probe/test_publishing.py",

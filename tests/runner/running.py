@@ -26,6 +26,8 @@ from tests.runner.forked import Command
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150.0
+SLEEPING: dict[str, Any] = {"workload": "heavy_task", "n": 4}
+"""A task of 20 ms that takes hardly any processor time: for blocks that last some seconds."""
 _LOOK_S = 0.01
 
 
@@ -66,6 +68,11 @@ class Ended:
         """Its only block."""
         (block,) = self.record.blocks
         return block
+
+    def workers_said(self, block: BlockRecord) -> str:
+        """The logs of a block's workers, one after the other."""
+        logs = sorted((self.folder / block.files["logs"]).glob("worker*.log"))
+        return "".join(log.read_text(encoding="utf-8") for log in logs)
 
     def rows(self, block: BlockRecord, table: str) -> list[dict[str, Any]]:
         """All rows of a block's `units` or `tasks`, read by a program that is not the harness."""

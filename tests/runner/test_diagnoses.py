@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,22 +35,25 @@ def assert_told_of_the_first_only(ended: Ended, code: str) -> None:
     assert code not in second
 
 
-@pytest.mark.parametrize(("collect", "warned"), [("get", True), ("join", False)])
-def test_the_floor_of_group_get(site: Site, collect: str, warned: bool) -> None:
+def assert_pool(ended: Ended, size: int, name: str) -> None:
+    """What ran the first cell, by the worker's own word."""
+    (block,) = ended.record.cells[0].blocks
+    assert f"concurrency: {size} ({name})" in ended.workers_said(block)
+
+
+def test_the_floor_of_group_get(site: Site) -> None:
     """Members run 150 ms after they were published, so the last is not ready at the first look."""
     site.configuration(worker={"pool": "solo", "concurrency": 1})
+    delayed = {"workload": "group", "size": 5, "options": {"countdown": 0.15}}
     site.scenario(
-        workloads=[
-            {"workload": "group", "size": 5, "collect": collect, "options": {"countdown": 0.15}}
-        ],
+        workloads=[{**delayed, "collect": collect} for collect in ("get", "join")],
         loads=[{"load": "closed", "in_flight": 1}],
         measure={"units": 6, "warmup": 1},
     )
     ended = site.run()
     assert ended.code == 0, ended.stderr
-    codes = {warning.code for warning in ended.block.warnings}
-    assert ("group_get_floor" in codes) is warned
-    assert ("group.get() waits half a second" in ended.words) is warned
+    assert_told_of_the_first_only(ended, "group_get_floor")
+    assert ended.words.count("group.get() waits half a second") == 1
 
 
 def test_rpc_through_redis_has_no_such_floor(site: Site) -> None:
@@ -102,7 +106,7 @@ def test_the_polling_of_sqs(site: Site) -> None:
 
 def test_a_worker_that_hoards_long_tasks(site: Site) -> None:
     """SQS hands out up to ten messages at once: nearly all go to one worker, the other idles.
-    It is chance, so one block of three has to show it."""
+    It is chance, so one run of three has to show it; the other cell never does."""
     options = {"polling_interval": 0, "wait_time_seconds": 1}
     site.configuration(
         broker={"service": "sqs"},
@@ -113,14 +117,24 @@ def test_a_worker_that_hoards_long_tasks(site: Site) -> None:
         matrix={"settings.worker_prefetch_multiplier": [10, 1]},
         workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
         loads=["backlog"],
-        measure={"units": 8, "warmup": 0, "blocks": 3},
+        measure={"units": 8, "warmup": 0},
     )
-    assert_told_of_the_first_only(site.run(), "prefetch_hoarding")
+    assert any(hoards(site, f"try-{number}") for number in range(3))
+
+
+def hoards(site: Site, out: str) -> bool:
+    """Whether the first cell of a run was told of it; the second must not be."""
+    ended = replace(site.run("--out", out), results=site.folder / out)
+    first, second = codes(ended).values()
+    assert "prefetch_hoarding" not in second
+    return "prefetch_hoarding" in first
 
 
 def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
+    """It is not taken for a late acknowledgement, though there is one, nor for a long row."""
     site.configuration(
-        worker={"pool": "threads", "concurrency": 2}, settings={"broker_transport_options": SOON}
+        worker={"pool": "threads", "concurrency": 2},
+        settings={"task_acks_late": True, "broker_transport_options": SOON},
     )
     site.scenario(
         matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
@@ -133,7 +147,9 @@ def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
     twice, once = ended.record.blocks if ended.record.order[0] == 0 else ended.record.blocks[::-1]
     assert twice.duplicated > 0
     assert once.duplicated == 0
-    assert {"countdown_in_latency"} <= set.union(*codes(ended).values())
+    told = set.union(*codes(ended).values())
+    assert "countdown_in_latency" in told
+    assert not told & {"late_ack_beyond_visibility", "reserved_beyond_visibility"}
     for block in (twice, once):
         assert block.lateness_s.p50 is not None
         assert 0 <= block.lateness_s.p50 < 2
@@ -143,19 +159,24 @@ def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
 def test_a_late_acknowledgement_beyond_the_visibility_timeout(site: Site) -> None:
     site.configuration(
         worker={"pool": "threads", "concurrency": 2},
-        settings={"task_acks_late": True, "broker_transport_options": SOON},
+        settings={
+            "task_acks_late": True,
+            "broker_transport_options": {"visibility_timeout": 2, **SOON},
+        },
     )
     site.scenario(
-        matrix={"settings.broker_transport_options.visibility_timeout": [2, 60]},
         workloads=[{"workload": "heavy_task", "n": 7, "sleep": "1s"}],
         loads=[{"load": "closed", "in_flight": 1}],
         measure={"units": 1, "warmup": 0},
     )
-    assert_told_of_the_first_only(site.run(), "late_ack_beyond_visibility")
+    (told,) = codes(site.run()).values()
+    assert "late_ack_beyond_visibility" in told
+    assert "reserved_beyond_visibility" not in told
 
 
 def test_tasks_that_expire(site: Site) -> None:
-    """One slot, six tasks of 0.3 s at once: the last ones would begin after 0.5 s."""
+    """One slot, six tasks of 0.3 s at once: the last ones would begin after 0.5 s. Their callers,
+    whom Redis tells of each result, do not poll."""
     site.configuration(worker={"pool": "solo", "concurrency": 1})
     site.scenario(
         matrix={"workload.options.expires": ["500ms", "60s"]},
@@ -170,6 +191,8 @@ def test_tasks_that_expire(site: Site) -> None:
     assert gone.outcomes.ok + gone.outcomes.failed == 6
     assert gone.failures == {"TaskRevokedError": gone.outcomes.failed}
     assert whole.outcomes.ok == 6
+    assert_pool(ended, 1, "solo")
+    assert "polled_get" not in set.union(*codes(ended).values())
 
 
 LAST_FIRST = """
@@ -186,9 +209,13 @@ AsyncResult.then = then
 
 def test_more_results_than_an_rpc_client_buffers(site: Site) -> None:
     site.module("sitecustomize", LAST_FIRST)
-    site.configuration(backend={"service": "rpc"})
-    site.scenario(loads=["backlog"], measure={"units": 8200, "warmup": 0, "timeout": "100s"})
-    ended = site.run()
+    site.configuration(backend={"service": "rpc"}, worker={"pool": "solo", "concurrency": 1})
+    site.scenario(
+        loads=[{"load": "backlog", "publish": "batch"}],
+        measure={"units": 8200, "warmup": 0, "timeout": "200s"},
+    )
+    with site.start("run", "scenarios/s.yaml") as running:
+        ended = running.ended(280)
     assert ended.code == 1, ended.stderr
     outcomes = ended.block.outcomes
     assert 1 <= outcomes.lost <= 7, "all but 8192, and the one that it asked for"
@@ -199,14 +226,16 @@ def test_more_results_than_an_rpc_client_buffers(site: Site) -> None:
 
 
 def test_a_caller_that_asks_for_a_whole_header(site: Site) -> None:
+    """That nobody is told of it who asks once: test_canvas.py."""
+    site.configuration(worker={"pool": "solo", "concurrency": 1})
     site.scenario(
-        matrix={"workload.follow_parents": [True, False]},
         workloads=[{"workload": "chord", "size": 400}],
         loads=[{"load": "closed", "in_flight": 1}],
-        measure={"units": 3, "warmup": 1},
+        measure={"units": 2, "warmup": 0},
     )
     ended = site.run()
-    assert_told_of_the_first_only(ended, "chord_get_asks_parents")
+    (told,) = codes(ended).values()
+    assert "chord_get_asks_parents" in told
     assert "header of 400" in ended.words
 
 
@@ -236,32 +265,25 @@ def test_callers_that_ask_for_a_whole_header(
     assert found == ({"result_p50_s": result_s, "size": 10} if warned else None)
 
 
-def test_a_database_outside_prefork(site: Site) -> None:
-    """Threads make an engine for each result; prefork children keep one."""
+def test_a_database_as_backend(site: Site) -> None:
+    """Threads make an engine for each result; prefork children keep one. Either way a result that
+    is not there at the first look is half a second late, but on Redis: `test_tasks_that_expire`."""
     site.configuration(backend={"service": "sqlite"})
     site.scenario(
         matrix={"worker.pool": ["threads", "prefork"]},
-        loads=["backlog"],
-        measure={"units": 20, "warmup": 2},
-    )
-    assert_told_of_the_first_only(site.run(), "nullpool_database")
-
-
-def test_callers_that_poll(site: Site) -> None:
-    """A result that is not there at the first look is half a second late, but on Redis."""
-    site.configuration("c", backend={"service": "sqlite"})
-    site.configuration("d")
-    site.scenario(
-        configurations=["c", "d"],
         workloads=[{"workload": "heavy_task", "n": 12, "sleep": "10ms"}],
         loads=[{"load": "closed", "in_flight": 2}],
         measure={"units": 6, "warmup": 1},
     )
-    assert_told_of_the_first_only(site.run(), "polled_get")
+    ended = site.run()
+    assert_told_of_the_first_only(ended, "nullpool_database")
+    assert_pool(ended, 2, "thread")
+    assert all("polled_get" in told for told in codes(ended).values())
 
 
 def test_a_chord_whose_backend_does_not_count(site: Site) -> None:
-    """Celery's chord_unlock asks again and again; its looks are counted, and no unit suffers."""
+    """Celery's chord_unlock asks again and again; its looks are counted, and no unit suffers. What
+    is left in the backend is not counted, as nobody asked for it."""
     site.configuration(backend={"service": "sqlite"}, settings={"result_chord_retry_interval": 0.2})
     site.scenario(
         workloads=[{"workload": "chord", "size": 3}],
@@ -273,7 +295,10 @@ def test_a_chord_whose_backend_does_not_count(site: Site) -> None:
     assert ended.block.outcomes.ok == 3
     assert (ended.block.unlock_looks_per_unit or 0) >= 1
     assert ended.block.duplicated == 0
-    assert "foreign_tasks" not in {warning.code for warning in ended.block.warnings}
+    (told,) = codes(ended).values()
+    assert not told & {"foreign_tasks", "endless_chord"}
+    assert ended.block.results_stored is None
+    assert "Results left" not in ended.stdout
 
 
 def test_a_gevent_worker_and_heartbeats(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
@@ -285,6 +310,7 @@ def test_a_gevent_worker_and_heartbeats(site: Site, rabbitmq_server: OwnedRabbit
     )
     ended = site.run()
     assert_told_of_the_first_only(ended, "gevent_heartbeat")
+    assert_pool(ended, 4, "gevent")
     slow, fast = (cell.blocks[0].throughput_per_s or 0.0 for cell in ended.record.cells)
     assert slow < fast
     assert slow <= 12

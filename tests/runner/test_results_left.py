@@ -14,7 +14,7 @@ from harness.runner.measuring import results_left
 from harness.scenario.plan.loader import load_plan
 from harness.services.base import Stored
 from harness.workspace import Workspace
-from tests.runner.running import ROOT, Ended, Site, make_site
+from tests.runner.running import ROOT, Ended, make_site
 
 SCENARIO = ROOT / "scenarios" / "choose-backend.yaml"
 
@@ -86,15 +86,6 @@ def test_the_report_shows_it(ended: Ended) -> None:
     assert any(row[:2] == ["sqlite", stored] and row[-2:] == [stored, "0"] for row in rows)
     servers = {cell.servers["backend"].product for cell in ended.record.cells}
     assert {"SQLite", "memcached"} <= servers
-
-
-def test_nothing_is_counted_unless_asked(site: Site) -> None:
-    site.configuration(backend={"service": "sqlite"}, worker=THREADS)
-    site.scenario(measure={"units": 4, "warmup": 0}, loads=[{"load": "closed", "in_flight": 1}])
-    ended = site.run()
-    assert ended.code == ExitCode.PASS, ended.stderr
-    assert ended.block.results_stored is None
-    assert "Results left" not in ended.stdout
 
 
 class Gone:
