@@ -24,6 +24,7 @@ from harness.services.sweep import sweep
 from harness.workspace import MARK
 from tests.runner.outside import Owned, OwnedRedis
 from tests.runner.running import (
+    SLEEPING,
     Ended,
     Running,
     Site,
@@ -320,7 +321,7 @@ def test_killed_in_its_second_block(site: Site, redis_server: OwnedRedis, foreig
     """The finished block is readable, the other one is salvaged, and the next run cleans up."""
     before = redis_server.inventory()
     redis_server.configure(site)
-    site.scenario(measure={"duration": "2s", "warmup": 0, "blocks": 2})
+    site.scenario(workloads=[SLEEPING], measure={"duration": "2s", "warmup": 0, "blocks": 2})
     with site.start("run", "scenarios/s.yaml") as running:
         running.wait_event(Kind.SEEN, 24, block=1)  # four are of probe tasks
         killed(running)

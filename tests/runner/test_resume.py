@@ -18,9 +18,7 @@ from harness.runner.prepare.stored_plan import plan_of
 from harness.runner.run import RunOptions, planned
 from harness.scenario.plan.configurations import yaml_files
 from harness.scenario.plan.loader import load_plan
-from tests.runner.running import ROOT, Ended, Site, outcomes_of, wait_for
-
-TWO_BLOCKS = {"duration": "2s", "warmup": 0, "blocks": 2}
+from tests.runner.running import ROOT, SLEEPING, Ended, Site, outcomes_of, wait_for
 
 
 def resumed(site: Site, *arguments: str) -> Ended:
@@ -29,6 +27,7 @@ def resumed(site: Site, *arguments: str) -> Ended:
 
 def broken_off(site: Site, number: signal.Signals) -> RunRecord:
     """A run of two blocks that was ended in its second one."""
+    site.scenario(workloads=[SLEEPING], measure={"duration": "2s", "warmup": 0, "blocks": 2})
     with site.start("run", "scenarios/s.yaml") as running:
         running.wait_event(Kind.SEEN, 24, block=1)  # four are of probe tasks
         running.kill(number)
@@ -38,16 +37,10 @@ def broken_off(site: Site, number: signal.Signals) -> RunRecord:
     return read_run(folder)
 
 
-@pytest.mark.parametrize(
-    ("number", "after"), [(signal.SIGKILL, "killed"), (signal.SIGINT, "interrupted")]
-)
-def test_the_second_block_is_measured_again(site: Site, number: signal.Signals, after: str) -> None:
+def assert_second_block_measured_again(ended: Ended, before: RunRecord, after: str) -> None:
     """The first one stays as it was, to the byte; the half one is kept, and in no figure."""
-    site.scenario(measure=TWO_BLOCKS)
-    before = broken_off(site, number)
-    (first, *_) = before.blocks
-    ended = resumed(site)
     assert ended.code == ExitCode.PASS, ended.stderr
+    (first, *_) = before.blocks
     record = ended.record
     assert (record.run_id, record.status, record.order) == (before.run_id, "complete", (0, 0))
     assert record.blocks[0] == first
@@ -66,6 +59,34 @@ def test_the_second_block_is_measured_again(site: Site, number: signal.Signals, 
     assert 0.4 < resumption.measured_s < 60
     assert f"after it had been {after}, from block 1 on" in ended.words
     assert "1 block was broken off and measured again" in ended.words
+
+
+def test_an_interrupted_run(site: Site) -> None:
+    """When it is complete nothing is left to do."""
+    before = broken_off(site, signal.SIGINT)
+    assert_second_block_measured_again(resumed(site), before, "interrupted")
+    assert list(site.temporary.iterdir()) == []
+    once_more = resumed(site)
+    assert once_more.code == ExitCode.USAGE
+    assert "is complete: nothing is left to do" in once_more.stderr
+
+
+def test_a_killed_run_whose_files_are_gone_and_machine_is_another(site: Site) -> None:
+    """The stored plan counts, not the files. Blocks of another machine would be compared with those
+    of the first one: it is refused unless forced."""
+    before = broken_off(site, signal.SIGKILL)
+    (folder,) = site.results.iterdir()
+    stored = json.loads((folder / "run.json").read_text())
+    stored["environment"]["cpu"] = "Abacus 3000"
+    (folder / "run.json").write_text(json.dumps(stored))
+    for file in (*site.folder.glob("configs/*"), *site.folder.glob("scenarios/*")):
+        file.unlink()
+    refused = resumed(site)
+    assert refused.code == ExitCode.USAGE
+    assert "cpu: Abacus 3000 / " in refused.stderr
+    assert "--force" in refused.stderr
+    assert read_run(folder).resumptions == ()
+    assert_second_block_measured_again(resumed(site, "--force", "--quiet"), before, "killed")
     assert list(site.temporary.iterdir()) == []
 
 
@@ -89,23 +110,6 @@ def test_a_block_that_failed_is_tried_again(site: Site) -> None:
     assert ended.record.resumptions[0].after == "failed"
 
 
-def test_the_stored_plan_counts_not_the_files(site: Site) -> None:
-    site.scenario(measure=TWO_BLOCKS)
-    broken_off(site, signal.SIGKILL)
-    for file in (*site.folder.glob("configs/*"), *site.folder.glob("scenarios/*")):
-        file.unlink()
-    ended = resumed(site, "--quiet")
-    assert ended.code == ExitCode.PASS, ended.stderr
-    assert [block.status for block in ended.record.blocks] == ["complete"] * 2
-
-
-def test_a_complete_run_has_nothing_left(site: Site) -> None:
-    assert site.run().code == ExitCode.PASS
-    ended = resumed(site)
-    assert ended.code == ExitCode.USAGE
-    assert "is complete: nothing is left to do" in ended.stderr
-
-
 def test_a_run_that_goes_on_is_left_alone(site: Site) -> None:
     site.scenario(measure={"duration": "60s", "warmup": 0})
     with site.start("run", "scenarios/s.yaml") as running:
@@ -115,22 +119,6 @@ def test_a_run_that_goes_on_is_left_alone(site: Site) -> None:
         assert "this run is still going on" in ended.stderr
         running.kill(signal.SIGINT)
         assert running.ended().code == 130
-
-
-def test_another_machine_is_refused_unless_forced(site: Site) -> None:
-    """Its blocks would be compared with those of the first one."""
-    site.scenario(measure=TWO_BLOCKS)
-    broken_off(site, signal.SIGKILL)
-    (folder,) = site.results.iterdir()
-    stored = json.loads((folder / "run.json").read_text())
-    stored["environment"]["cpu"] = "Abacus 3000"
-    (folder / "run.json").write_text(json.dumps(stored))
-    refused = resumed(site)
-    assert refused.code == ExitCode.USAGE
-    assert "cpu: Abacus 3000 / " in refused.stderr
-    assert "--force" in refused.stderr
-    assert read_run(folder).resumptions == ()
-    assert resumed(site, "--force").code == ExitCode.PASS
 
 
 @pytest.mark.parametrize("scenario", yaml_files(ROOT / "scenarios"), ids=lambda path: path.stem)

@@ -19,7 +19,7 @@ from harness.errors import ExitCode
 from harness.probe.recording.events import Kind
 from harness.results.store.run_folders import read_run
 from harness.runner.prepare.disk import RESERVE_BYTES, DiskGuard, free_bytes
-from tests.runner.running import Ended, Site, outcomes_of, wait_for
+from tests.runner.running import SLEEPING, Ended, Site, outcomes_of, wait_for
 
 SECRET = "pw-4711-of-nobody"  # what must not be said
 MIB = 1024 * 1024
@@ -190,7 +190,7 @@ def test_tasks_that_hang_and_results_that_nobody_can_read(site: Site) -> None:
 
 def test_two_runs_at_once_do_not_disturb_each_other(site: Site) -> None:
     """They are told that they share the cores, and each finds all of its own units."""
-    site.scenario(measure={"duration": "60s", "warmup": 0})
+    site.scenario(workloads=[SLEEPING], measure={"duration": "60s", "warmup": 0})
     with site.start("run", "scenarios/s.yaml", "--out", "first") as first:
         wait_for(lambda: "[1/1]" in first.stderr, "the first run's block")
         site.scenario()

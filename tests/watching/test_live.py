@@ -23,7 +23,7 @@ import pytest
 
 from harness.results.store.run_folders import read_run
 from tests.runner.conftest import site as site  # noqa: PLC0414 - a fixture
-from tests.runner.running import PATIENCE_S, ROOT, Site
+from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Site
 
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 SCHEMA = json.loads((ROOT / "schemas/progress.schema.json").read_text(encoding="utf-8"))
@@ -96,7 +96,7 @@ def _run_of(site: Site) -> Path:
 
 
 def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site) -> None:
-    site.scenario(measure={"duration": "4s", "warmup": 2, "blocks": 1})
+    site.scenario(workloads=[SLEEPING], measure={"duration": "4s", "warmup": 2, "blocks": 1})
     with _terminal(site) as terminal:
         terminal.read_until("measuring")
         terminal.resize(60)
@@ -109,8 +109,8 @@ def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site)
     assert re.search(r"measuring \d.\d s of 4.0 s +[━╸╺ ]+ +\d+ %", said)
     assert re.search(r"[\d.,]+ units/s.* p50 [\d.]+ ms  p99 [\d.]+ ms", said)
     assert re.search(r"published \d+  started \d+  finished \d+  completed \d+", said)
-    assert re.search(r"\[1/1\] c/add/closed-4: [\d,.]+ units/s, [\d,]+ ok \(block", said)
-    assert "> c/add/closed-4  0 of 1" in said
+    assert re.search(r"\[1/1\] c/heavy_task-4/closed-4: [\d,.]+ units/s, [\d,]+ ok \(block", said)
+    assert "> c/heavy_task-4/closed-4  0 of 1" in said
     # The cursor is back, after the last thing that was drawn.
     assert terminal.said.rindex(SHOW_CURSOR) > terminal.said.rindex(HIDE_CURSOR)
     assert report.startswith("s: run ")
@@ -118,7 +118,7 @@ def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site)
 
 
 def test_ctrl_c_in_the_live_view_keeps_what_was_measured(site: Site) -> None:
-    site.scenario(measure={"duration": "60s", "warmup": 0})
+    site.scenario(workloads=[SLEEPING], measure={"duration": "60s", "warmup": 0})
     with _terminal(site) as terminal:
         terminal.read_until("units/s")
         terminal.process.send_signal(signal.SIGINT)
