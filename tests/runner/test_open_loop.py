@@ -25,8 +25,18 @@ PHASES: list[dict[str, Any]] = [
 MEASURE = {"warmup": 8, "interval": "0.25s"}
 
 
-def rate(site: Site, *arguments: str, measure: Any = None, **load: Any) -> Ended:
-    site.scenario(loads=[{"load": "rate", **load}], measure=MEASURE | (measure or {}))
+def rate(
+    site: Site,
+    *arguments: str,
+    measure: Any = None,
+    configurations: Sequence[str] = ("c",),
+    **load: Any,
+) -> Ended:
+    site.scenario(
+        configurations=list(configurations),
+        loads=[{"load": "rate", **load}],
+        measure=MEASURE | (measure or {}),
+    )
     return site.run(*arguments)
 
 
@@ -104,33 +114,32 @@ def check_timeline(ended: Ended, block: BlockRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workload", "backend"),
-    [("group", "redis"), ("chain", "redis"), ("group", "rpc"), ("heavy_task", "rpc")],
+    ("backend", "other"),
+    [
+        ("redis", {"workload": "chain"}),
+        ("rpc", {"workload": "heavy_task", "n": "text"}),
+    ],
 )
 def test_every_result_is_seen_and_checked(
-    site: Site, rabbitmq_server: OwnedRabbitmq, workload: str, backend: str
+    site: Site, rabbitmq_server: OwnedRabbitmq, backend: str, other: dict[str, Any]
 ) -> None:
     site.configuration(
         broker=rabbitmq_server.broker(site) if backend == "rpc" else {"service": "redis"},
         backend={"service": backend},
     )
-    work: dict[str, Any] = {"workload": workload}
-    if workload == "heavy_task":
-        work |= {"n": "text"}
-    elif workload == "group":
-        work |= {"size": 3}
     site.scenario(
-        workloads=[work],
+        workloads=[{"workload": "group", "size": 3}, other],
         loads=[{"load": "rate", "rate": "40/s"}],
         measure={"warmup": 4, "units": 60},
     )
     ended = site.run()
     assert ended.code == 0, ended.stderr
-    meant = 60 if workload == "heavy_task" else 0
-    assert (ended.block.outcomes.ok, ended.block.failed_as_meant) == (60 - meant, meant)
-    assert ended.block.latency_s.count == 60
-    for row in ended.rows(ended.block, "units"):
-        assert row["result_ns"] >= 0
+    fail = "n" in other
+    for (block,), meant in zip((c.blocks for c in ended.record.cells), (0, 60 * fail), strict=True):
+        assert (block.outcomes.ok, block.failed_as_meant) == (60 - meant, meant)
+        assert block.latency_s.count == 60
+        for row in ended.rows(block, "units"):
+            assert row["result_ns"] >= 0
 
 
 def test_one_plan_whoever_sends_it(site: Site) -> None:
@@ -176,25 +185,29 @@ def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
 
 def test_nobody_watches(site: Site) -> None:
     """Latency then ends when the task finished; results are checked all the same, if there are."""
-    site.configuration()
-    ended = rate(site, rate=50, results="afterwards", measure={"units": 100})
+    site.configuration("without", backend={"service": "none"})
+    ended = rate(
+        site,
+        rate=50,
+        results="afterwards",
+        measure={"units": 100},
+        configurations=["c", "without"],
+    )
     assert ended.code == 0, ended.stderr
-    assert ended.block.latency_basis == "finished"
-    assert ended.block.outcomes.ok == 100
-    assert "results_unchecked" not in {warning.code for warning in ended.block.warnings}
-    assert ended.block.observer == {}
-    assert all(row["result_ns"] == 0 for row in ended.rows(ended.block, "units"))
+    block, without = (cell.blocks[0] for cell in ended.record.cells)
+    assert block.latency_basis == "finished"
+    assert block.outcomes.ok == without.outcomes.ok == 100
+    assert "results_unchecked" not in {warning.code for warning in block.warnings}
+    assert block.observer == {}
+    assert all(row["result_ns"] == 0 for row in ended.rows(block, "units"))
 
 
-def test_without_a_backend(site: Site) -> None:
+def test_without_a_backend_nobody_can_watch(site: Site) -> None:
     site.configuration(backend={"service": "none"})
     refused = rate(site, rate=50, measure={"units": 100})
     assert refused.code == 2
     assert "rate load waits for results" in refused.stderr
     assert "use results: afterwards" in refused.stderr
-    ended = rate(site, rate=50, results="afterwards", measure={"units": 100})
-    assert ended.code == 0, ended.stderr
-    assert ended.block.outcomes.ok == 100
 
 
 def test_saturation_of_slots(site: Site) -> None:
@@ -261,7 +274,7 @@ def test_interrupted(site: Site) -> None:
     site.configuration()
     site.scenario(loads=[{"load": "rate", "phases": [{**STEADY, "duration": "60s"}]}])
     with site.start("run", "scenarios/s.yaml", "--set", "measure.units=null") as running:
-        running.wait_event(Kind.SEEN, 40)
+        running.wait_event(Kind.SEEN, 50)  # those of probe tasks and of the warm-up among them
         running.kill(signal.SIGINT)
         ended = running.ended()
     assert ended.code == 130
@@ -307,18 +320,19 @@ def test_killed(site: Site) -> None:
     assert "burst, 60.0 s" in again.stdout
 
 
-@pytest.mark.parametrize(
-    ("backend", "settings"),
-    [({"service": "none"}, {}), ({"service": "redis"}, {"task_ignore_result": True})],
-)
-def test_a_backlog_without_results(
-    site: Site, backend: dict[str, str], settings: dict[str, Any]
-) -> None:
+def test_a_backlog_without_results(site: Site) -> None:
     """Workers get ready and warm up though nobody can ask them whether they did."""
-    site.configuration(backend=backend, settings=settings)
-    site.scenario(loads=["backlog"], measure={"warmup": 10, "units": 150})
+    site.configuration("without", backend={"service": "none"})
+    site.configuration("ignored", settings={"task_ignore_result": True})
+    site.scenario(
+        configurations=["without", "ignored"],
+        loads=["backlog"],
+        measure={"warmup": 10, "units": 150},
+    )
     ended = site.run()
     assert ended.code == 0, ended.stderr
-    assert ended.block.outcomes.ok == ended.block.units == 150
-    assert ended.block.worker_cpu_ms_per_task is not None
-    assert "results_unchecked" in {warning.code for warning in ended.block.warnings}
+    assert len(ended.record.blocks) == 2
+    for block in ended.record.blocks:
+        assert block.outcomes.ok == block.units == 150
+        assert block.worker_cpu_ms_per_task is not None
+        assert "results_unchecked" in {warning.code for warning in block.warnings}
