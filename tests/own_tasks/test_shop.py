@@ -11,6 +11,7 @@ import pytest
 from harness.errors import ExitCode
 from harness.results.record.run import BlockRecord, RunRecord
 from tests.cli.project import ROOT, harness
+from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import Ended, Site, outcomes_of
 
 SCENARIO = ROOT / "examples/shop/scenarios/shop.yaml"
@@ -40,8 +41,13 @@ def assert_as_mixed(block: BlockRecord) -> None:
     assert warnings["side_tasks"] == {"tasks": 6}
 
 
-def test_the_example_on_both_brokers(site: Site) -> None:
-    ended = site.run("--set", f"measure.units={UNITS}", scenario=SCENARIO)
+def test_the_example_on_both_brokers(
+    site: Site, redis_server: OwnedRedis, rabbitmq_server: OwnedRabbitmq
+) -> None:
+    site.environ["HARNESS_REDIS_URL"] = redis_server.url
+    site.environ["HARNESS_RABBITMQ_URL"] = rabbitmq_server.url
+    outside = ("--provider", "external")
+    ended = site.run("--set", f"measure.units={UNITS}", *outside, scenario=SCENARIO)
     assert ended.code == ExitCode.PASS, ended.stderr + ended.stdout
     record = ended.record
     assert [cell.name for cell in record.cells] == [

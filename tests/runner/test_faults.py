@@ -12,7 +12,7 @@ from harness.errors import ExitCode
 from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
 from harness.results.record.run import BlockRecord
-from tests.runner.outside import OwnedRedis
+from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import Ended, Site
 
 SOON = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
@@ -20,6 +20,7 @@ SOON = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore
 PATIENCE_S = 200.0
 """Servers boot, workers look for them, messages come back: a slow machine takes its time."""
 APART = {"service": "redis", "apart": True}
+FULL = {"fault": "fill_broker", "at": "1.5s", "duration": "1500ms"}
 
 
 def tasks(steps: int) -> list[dict[str, Any]]:
@@ -136,9 +137,8 @@ def test_pool_children_and_the_network(site: Site) -> None:
     assert block.unattributed.unsound == 0
 
 
-def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
-    """The backend is killed while results are stored, then the broker is restarted in order: its
-    users, vhost and persistent messages are there again."""
+def test_a_rabbitmq_that_is_full_and_one_that_goes_away(site: Site) -> None:
+    """One node for both, for it boots for long: two loads, each with faults of its own."""
     site.configuration(
         broker={"service": "rabbitmq"},
         backend={"service": "redis"},
@@ -148,16 +148,54 @@ def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
             "task_publish_retry_policy": {"max_retries": 1000, "interval_max": 0.5},
         },
     )
-    ended = broken(
-        site,
+    gone = [
         {"fault": "kill_backend", "at": "1.2s", "down": "200ms"},
         {"fault": "restart_broker", "at": "3s", "down": "100ms"},
-        rate=15,
-        steps=5,
-        measure={"duration": "4s", "timeout": "60s"},
+    ]
+    rate = {"load": "rate", "rate": 15}
+    site.scenario(
+        workloads=tasks(5),
+        loads=[
+            {**rate, "faults": [FULL], "measure": {"duration": "6s"}},
+            {**rate, "faults": gone, "measure": {"duration": "4s"}},
+        ],
+        measure={"warmup": 4, "timeout": "60s"},
     )
-    block = ended.block
-    assert block.status == "complete", block.error
+    with site.start("run", "scenarios/s.yaml") as running:
+        ended = running.ended(PATIENCE_S)
+    filled, left = (block for cell in ended.record.cells for block in cell.blocks)
+    for block in (filled, left):
+        assert block.status == "complete", block.error
+    assert_waits_while_it_is_full(filled)
+    assert_comes_back(left)
+    assert list(site.temporary.iterdir()) == []
+
+
+def assert_full_for_a_while(block: BlockRecord) -> None:
+    (fault,) = block.faults
+    assert (fault.target, fault.trouble.lost, fault.trouble.duplicated) == ("broker", 0, 0)
+    assert fault.mended_at_s is not None
+    assert fault.mended_at_s - (fault.struck_at_s or 0.0) >= 1.5
+    assert fault.first_back_s is not None
+    assert block.unattributed is not None
+    assert block.unattributed.unsound == 0
+    assert block.promises[0].about == "memory"
+
+
+def assert_waits_while_it_is_full(block: BlockRecord) -> None:
+    """It reads nothing more from whoever publishes: with a full node no publish call returns, and
+    all goes on afterwards."""
+    assert_full_for_a_while(block)
+    (fault,) = block.faults
+    assert (fault.trouble.failed, fault.errors) == (0, {})
+    assert fault.first_back_s is not None
+    assert fault.first_back_s >= 1.5
+    assert block.promises[0].kept == "kept"
+
+
+def assert_comes_back(block: BlockRecord) -> None:
+    """The backend is killed while results are stored, then the broker is restarted in order: its
+    users, vhost and persistent messages are there again."""
     backend, broker = block.faults
     assert (backend.target, broker.target) == ("backend", "broker")
     assert broker.facts["boot_s"] > 1.0
@@ -166,13 +204,12 @@ def test_rabbitmq_and_a_backend_go_away(site: Site) -> None:
     assert (broker.workers, broker.back_by_itself, broker.back_restarted) == (1, 1, 0)
     promise = {one.about: one for one in block.promises}["broker"]
     assert (promise.promise, promise.kept) == ("keeps_queue", "kept")
-    assert list(site.temporary.iterdir()) == []
 
 
-def test_what_only_delays(site: Site) -> None:
+def test_what_only_delays(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
     """A worker stands still, another one is shut down warmly and started again, and nothing gets
     through for a moment: all units are completed, once."""
-    site.configuration(broker={"service": "rabbitmq"}, worker={"count": 2, "concurrency": 2})
+    site.configuration(broker=rabbitmq_server.broker(site), worker={"count": 2, "concurrency": 2})
     ended = broken(
         site,
         {"fault": "stop_worker", "at": "1.5s", "duration": "700ms", "worker": 1},
@@ -204,36 +241,15 @@ def test_what_only_delays(site: Site) -> None:
     assert set(about_workers) == {"only_delays"}
 
 
-def test_a_full_broker_refuses_or_blocks(site: Site) -> None:
-    """Redis says no to whoever publishes, and some units are refused. RabbitMQ reads nothing more
-    from them: with a full node no publish call returns, and all goes on afterwards."""
-    site.configuration("full-redis", backend=APART)
-    site.configuration("full-rabbitmq", broker={"service": "rabbitmq"})
-    ended = broken(
-        site,
-        {"fault": "fill_broker", "at": "1.5s", "duration": "1500ms"},
-        rate=20,
-        steps=1,
-        measure={"duration": "6s", "timeout": "30s"},
-        configurations=["full-redis", "full-rabbitmq"],
-    )
-    redis, rabbitmq = (of(ended, name) for name in ("full-redis", "full-rabbitmq"))
-    for block in (redis, rabbitmq):
-        (fault,) = block.faults
-        assert (fault.target, fault.trouble.lost, fault.trouble.duplicated) == ("broker", 0, 0)
-        assert fault.mended_at_s is not None
-        assert fault.mended_at_s - (fault.struck_at_s or 0.0) >= 1.5
-        assert fault.first_back_s is not None
-        assert block.unattributed is not None
-        assert block.unattributed.unsound == 0
-        assert block.promises[0].about == "memory"
-    (fault,) = redis.faults
+def test_a_full_redis_refuses(site: Site) -> None:
+    """It says no to whoever publishes, and some units are refused."""
+    site.configuration(backend=APART)
+    measure = {"duration": "6s", "timeout": "30s"}
+    block = broken(site, FULL, rate=20, steps=1, measure=measure).block
+    assert block.status == "complete", block.error
+    assert_full_for_a_while(block)
+    (fault,) = block.faults
     assert fault.trouble.refused == fault.trouble.failed == sum(fault.errors.values()) > 0
-    (fault,) = rabbitmq.faults
-    assert (fault.trouble.failed, fault.errors) == (0, {})
-    assert fault.first_back_s is not None
-    assert fault.first_back_s >= 1.5
-    assert rabbitmq.promises[0].kept == "kept"
 
 
 def test_a_server_of_somebody_else_is_never_broken(site: Site, redis_server: OwnedRedis) -> None:

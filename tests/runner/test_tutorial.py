@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from harness.errors import ExitCode
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.registry import WORKLOADS
@@ -80,11 +78,27 @@ def test_on_rabbitmq_with_redis(
     assert rabbitmq_server.inventory() == before
 
 
-@pytest.mark.parametrize("configuration", ["rabbitmq", "sqs-redis"])
-def test_on_private_servers(site: Site, configuration: str) -> None:
-    ended = site.run("--config", configuration, scenario=SCENARIO)
+def test_on_rabbitmq(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
+    """With prefork workers, as it is shipped; each block has a vhost of its own."""
+    site.environ["HARNESS_RABBITMQ_URL"] = rabbitmq_server.url
+    site.environ["TEST_MANAGEMENT_URL"] = rabbitmq_server.management_url
+    before = rabbitmq_server.inventory()
+    ended = site.run(
+        *("--config", "rabbitmq", "--provider", "external"),
+        *("--set", "config.broker.management_url=${TEST_MANAGEMENT_URL}"),
+        scenario=SCENARIO,
+    )
     assert_tutorial(ended)
-    emulated = configuration == "sqs-redis"
-    assert all(cell.emulated == emulated for cell in ended.record.cells)
-    assert ("emulator" in ended.stdout) == emulated
+    assert rabbitmq_server.inventory() == before
+    assert not any(cell.emulated for cell in ended.record.cells)
+    assert "emulator" not in ended.stdout
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_on_an_emulator_of_sqs(site: Site) -> None:
+    """On servers of the harness' own, with prefork workers, as it is shipped."""
+    ended = site.run("--config", "sqs-redis", scenario=SCENARIO)
+    assert_tutorial(ended)
+    assert all(cell.emulated for cell in ended.record.cells)
+    assert "emulator" in ended.stdout
     assert list(site.temporary.iterdir()) == []
