@@ -33,12 +33,10 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         files |= dict.fromkeys(found)
     for file in files:
         problems.update(check_file(file))
+        problems.update(_apps_refused(file))
     for problem in sorted(problems):
         click.echo(str(problem))
-    refused = [told for file in files for told in _apps_refused(file)]
-    for told in refused:
-        click.echo(told)
-    if problems or refused:
+    if problems:
         return ExitCode.USAGE
     bounds = {file: words for file in files if (words := _at_most(file))}
     if len(files) > 1:
@@ -61,11 +59,11 @@ def _at_most(file: Path) -> str:
     return at_most_words(at_most(plan.cells, Budget(plan).blocks()))
 
 
-def _apps_refused(file: Path) -> list[str]:
-    """What is wrong with apps of the user's own that a scenario names, but for the file's name."""
+def _apps_refused(file: Path) -> list[Problem]:
+    """What is wrong with apps of the user's own that a scenario names."""
     from harness.runner.prepare.own_apps import refusals  # noqa: PLC0415 - few scenarios have one
 
-    return [f"{file}: {told}" for told in refusals(file)]
+    return refusals(file)
 
 
 def _files(path: Path) -> list[Path]:

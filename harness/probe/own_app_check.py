@@ -1,8 +1,9 @@
 """Whether a user's app can be measured: `python -m harness.probe.own_app_check`
 
 The cell spec holds `app` (`name`, `project`) and `workload`. The answer is one JSON object:
-`{"error": TEXT}` with the reason as the user has to read it, or what of the app's own will not
-hold (`overruled`) and what will (`kept`, values of plain types only). No server is asked.
+`{"error": TEXT}` with the reason as the user has to read it; `{"complaints": [[PART, FIELD, TEXT],
+...]}` with what is wrong with which field of which part; or what of the app's own will not hold
+(`overruled`) and what will (`kept`, values of plain types only). No server is asked.
 """
 
 from __future__ import annotations
@@ -49,36 +50,40 @@ def main() -> None:
 
 
 def _found(app: Celery, spec: Mapping[str, Any]) -> dict[str, Any]:
-    name, parts = spec["app"]["name"], spec["workload"]["parts"]
-    complaints = [*_complaints(app, parts, spec["workload"]["seed"])]
+    parts = spec["workload"]["parts"]
+    complaints = [
+        (number, field, text)
+        for number, part in enumerate(parts)
+        for field, text in _complaints(app, part, spec["workload"]["seed"])
+    ]
     if complaints:
-        return {"error": "\n".join(f"the app {name}: {one}" for one in complaints)}
+        return {"complaints": complaints}
     measured = {part["task"] for part in parts}
     return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app, measured)}
 
 
-def _complaints(app: Celery, parts: list[dict[str, Any]], seed: int) -> Iterator[str]:
-    for part in parts:
-        name = part["task"]
-        try:
-            task = task_of(app, name)
-        except LookupError as error:
-            yield str(error.args[0])
-            continue
-        arguments = Arguments(part, seed)
-        args, kwargs = arguments.of(0)
-        check = getattr(task, "__header__", None) if task.typing else None
-        try:
-            if check is not None:
-                check(*args, **kwargs)
-        except TypeError as error:
-            yield f"{name} cannot be called with these arguments: {error}"
-            continue
-        try:
-            for unit in _TRIED_UNITS:
-                arguments.expected(unit)
-        except (TypeError, ValueError, LookupError) as error:
-            yield f"what is expected of {name} does not fit its arguments: {_words(error)}"
+def _complaints(app: Celery, part: dict[str, Any], seed: int) -> Iterator[tuple[str, str]]:
+    """What is wrong with a part, and which of its fields."""
+    name = part["task"]
+    try:
+        task = task_of(app, name)
+    except LookupError as error:
+        yield "task", str(error.args[0])
+        return
+    arguments = Arguments(part, seed)
+    args, kwargs = arguments.of(0)
+    check = getattr(task, "__header__", None) if task.typing else None
+    try:
+        if check is not None:
+            check(*args, **kwargs)
+    except TypeError as error:
+        yield "args", f"{name} cannot be called with these arguments: {error}"
+        return
+    try:
+        for unit in _TRIED_UNITS:
+            arguments.expected(unit)
+    except (TypeError, ValueError, LookupError) as error:
+        yield "expect", f"what is expected of {name} does not fit its arguments: {_words(error)}"
 
 
 def _words(error: BaseException) -> str:

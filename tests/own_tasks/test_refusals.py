@@ -23,6 +23,13 @@ TASKS = (
 )
 
 
+def place_of(site: Site, text: str) -> str:
+    """`LINE:COLUMN` of the value in the first line of the scenario that has `key: value`."""
+    lines = (site.folder / "scenarios" / "s.yaml").read_text(encoding="utf-8").splitlines()
+    number, line = next((n, line) for n, line in enumerate(lines, 1) if text in line)
+    return f"{number}:{line.index(text) + text.index(': ') + 3}"
+
+
 def refused(site: Site, files: Files, *, app: str = "shop.celery:app", **task: Any) -> Ended:
     for name, text in ({"shop/__init__.py": ""} | files).items():
         path = site.folder / name
@@ -150,7 +157,8 @@ def test_check_says_the_same(site: Site) -> None:
     )
     checked = site.harness("check", ".")
     assert (checked.code, checked.stderr) == (ExitCode.USAGE, "")
-    assert checked.stdout == f"scenarios/s.yaml: {ended.stderr}"
+    place = place_of(site, "task: shop.tasks.resize")
+    assert checked.stdout == f"scenarios/s.yaml:{place}: {ended.stderr}"
     assert list(site.temporary.iterdir()) == []
 
 
@@ -177,12 +185,46 @@ def test_check_tells_of_every_app_beside_all_other_problems(site: Site) -> None:
     )
     ended = site.harness("check", "scenarios/s.yaml")
     assert ended.code == ExitCode.USAGE
+    gone, two = (place_of(site, text) for text in ("task: gone", "app: two:app"))
     for told in (
         'unknown key "nonsense"',
         'unknown metric "latency.totl"',
-        "the app one:app: it has no task gone",
-        "the app two:app could not be imported",
+        f"scenarios/s.yaml:{gone}: the app one:app: it has no task gone",
+        f"scenarios/s.yaml:{two}: the app two:app could not be imported",
         "RuntimeError: away",
     ):
         assert told in ended.stdout, told
     assert "no task with" not in ended.stdout, "what it would be called with is not known"
+
+
+def test_a_bad_part_hides_nothing_of_the_others(site: Site) -> None:
+    """Each part that could not be measured is told at its own place, whatever else is wrong."""
+    (site.folder / "one.py").write_text(
+        APP + "@app.task(name='resize')\ndef resize(width, height):\n    return width\n",
+        encoding="utf-8",
+    )
+    mix: list[dict[str, Any]] = [
+        {"task": "gone", "wieght": 2},
+        {"task": "resize", "args": [1]},
+        {"task": "resize", "name": "unknown", "args": [{"range": 5}]},
+        {"task": "resize", "name": "late", "args": [1, 2], "expect": {"argument": 2}},
+        {"name": "no-task"},
+    ]
+    site.scenario(workloads=[{"workload": "task", "app": "one:app", "mix": mix}], loads=["backlog"])
+    ended = site.harness("check", "scenarios/s.yaml")
+    assert ended.code == ExitCode.USAGE
+    told = [line.partition(": ") for line in ended.stdout.splitlines()]
+    for (place, _, text), begins in zip(
+        told,
+        (
+            "the app one:app: it has no task gone; its tasks: resize",
+            'unknown key "wieght"',
+            "the app one:app: resize cannot be called with these arguments",
+            "range needs two whole numbers",
+            "the app one:app: what is expected of resize does not fit its arguments: IndexError",
+            'missing key "task"',
+        ),
+        strict=True,
+    ):
+        assert place.startswith("scenarios/s.yaml:")
+        assert text.startswith(begins)

@@ -5,29 +5,27 @@ The harness never imports one: a process does, under the interpreter that will r
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from harness.environments import OWN, Interpreter, source_folder
-from harness.errors import UsageError
+from harness.errors import Problem, UsageError
 from harness.processes import spawn
 from harness.results.record.run import RecordedWarning
 from harness.runner.prepare import cellspec
-from harness.scenario.files.yaml12 import read_document
+from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell, Plan
-from harness.scenario.plan.loader import check_file, names_a_scenario, readable_plan
+from harness.scenario.plan.axes import fields_of
+from harness.scenario.plan.loader import names_a_scenario, readable_plan
 from harness.scenario.settings.celery_sets import title
 from harness.scenario.settings.planned import planned
-from harness.scenario.workloads.own_task_forms import with_own_tasks
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.registry import Workload
 from harness.workspace import Workspace, open_workspace
@@ -70,56 +68,101 @@ def _project(cell: Cell, plan: Plan, python: Interpreter, here: Path) -> Path:
     return folder
 
 
-def refusals(file: Path) -> list[str]:
-    """Why apps that a scenario names cannot be measured, each once, whatever else is wrong with it;
-    empty for any other file.
+def refusals(file: Path) -> list[Problem]:
+    """Why apps that a scenario names cannot be measured, each at its place in the file and all at
+    once, whatever else is wrong with it; empty for any other file.
 
     Only under the harness' own Celery: other environments are built when the scenario is run.
     """
-    plan = readable_plan(file) if names_a_scenario(file) else None
-    cells = [
-        cell
-        for cell in (() if plan is None else plan.cells)
-        if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
-    ]
-    if check_file(file):  # a task whose arguments were mended is called with others
-        intact = set(_as_written(file))
-        cells = [cell for cell in cells if _key(cell.workload) in intact]
-    if plan is None or not cells:
+    readable = readable_plan(file) if names_a_scenario(file) else None
+    own = {} if readable is None else _own_tasks(readable[0])
+    if readable is None or not own:
         return []
-    own = plan.model_copy(update={"cells": tuple(cells)})
-    environ = dict(os.environ)
+    (plan, document), environ = readable, dict(os.environ)
+    found: dict[object, Problem] = {}
     with open_workspace(environ) as workspace:
-        found: list[str] = []
-        for one in _apart(own):
-            try:
-                pythons = with_projects(one, [OWN] * len(one.cells), Path.cwd())
-                check_apps(one.cells, pythons, workspace, environ, seed=0)
-            except UsageError as error:
-                found.append(str(error))
-    return list(dict.fromkeys(found))
+        for number, cell in enumerate(own.values()):
+            place, folder = _place(cell, plan), workspace.folder(f"import-{number:03d}")
+            for one in _refused(plan, cell, folder, workspace, environ):
+                mark = _mark(document, place, one)
+                if mark is not None:  # an import that fails, fails for all that name the app
+                    problem = mark.problem(one.text)
+                    found.setdefault(one.text if one.part is None else problem, problem)
+    return list(found.values())
 
 
-def _as_written(file: Path) -> Iterator[str]:
-    """The own tasks of a file in which nothing is wrong."""
-    document = read_document(file, [])
-    entries = None if document is None else with_own_tasks(document, []).get(("workloads",))
-    for entry in entries if isinstance(entries, list) else ():
-        with suppress(ValidationError):
-            yield _key(OwnTaskWorkload.model_validate(entry))
+def _own_tasks(plan: Plan) -> dict[str, Cell]:
+    """One cell for each workload of own tasks that this Python can import."""
+    return {
+        _key(cell.workload): cell
+        for cell in plan.cells
+        if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
+    }
 
 
-def _key(workload: Workload) -> str:
-    return workload.model_dump_json(exclude={"loads", "measure"})
+def _key(workload: Workload, also_without: Collection[str] = ()) -> str:
+    return workload.model_dump_json(exclude={"loads", "measure", *also_without})
 
 
-def _apart(plan: Plan) -> Iterator[Plan]:
-    """One plan for each of its workloads: what is wrong with one app hides no other."""
-    by_workload: dict[str, list[Cell]] = {}
-    for cell in plan.cells:
-        by_workload.setdefault(cell.workload.model_dump_json(), []).append(cell)
-    for cells in by_workload.values():
-        yield plan.model_copy(update={"cells": tuple(cells)})
+def _place(cell: Cell, plan: Plan) -> Location:
+    """Where a cell's workload stands: axes may say some of its fields."""
+    swept = {field.partition(".")[0] for field in fields_of("workload", cell.axes)}
+    here = _key(cell.workload, swept)
+    numbers = (n for n, one in enumerate(plan.scenario.workloads) if _key(one, swept) == here)
+    return ("workloads", *itertools.islice(numbers, 1))
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """One reason why a workload of own tasks cannot be measured."""
+
+    text: str
+    field: str
+    part: int | None = None
+    """Which of the mix; None where it is about the app as a whole."""
+
+
+def _refused(
+    plan: Plan, cell: Cell, folder: Path, workspace: Workspace, environ: Mapping[str, str]
+) -> Iterator[_Refusal]:
+    assert isinstance(cell.workload, OwnTaskWorkload)  # noqa: S101 - it was chosen for that
+    try:
+        project = _project(cell, plan, OWN, Path.cwd())
+    except UsageError as error:
+        yield _Refusal(str(error), "project")
+        return
+    look = _Look(replace(OWN, project=project), cell.workload, "")
+    try:
+        answer = _imported(look, folder, workspace, environ, seed=0)
+    except UsageError as error:
+        answer = {"error": str(error)}
+    if "error" in answer:
+        yield _Refusal(answer["error"], "app")
+    for part, field, text in answer.get("complaints", ()):
+        yield _Refusal(f"the app {cell.workload.app}: {text}", field, part)
+
+
+def _mark(document: Document, place: Location, refusal: _Refusal) -> Mark | None:
+    """Where it stands; None if it may only follow from what could not be read there."""
+    if _is_doubted(document, place, ("app", "project")):
+        return None
+    if refusal.part is None:
+        return document.value_mark((*place, refusal.field))
+    if document.get((*place, "mix")) is not None:
+        place = (*place, "mix", refusal.part)
+    if _is_doubted(document, place, ("task", "args", "kwargs", "expect")):
+        return None
+    fields = (refusal.field, "kwargs", "task")
+    said = (field for field in fields if (*place, field) in document.spots)
+    return document.value_mark((*place, *itertools.islice(said, 1)))
+
+
+def _is_doubted(document: Document, place: Location, fields: Collection[str]) -> bool:
+    """Whether one of these fields at a place is not known, or may stand there under another key."""
+    depth = len(place)
+    around = any(place[: len(at)] == at for at in document.unknown)
+    within = (at for at in document.unknown | document.partial if at[:depth] == place != at)
+    return around or place in document.partial or any(at[depth] in fields for at in within)
 
 
 @dataclass(frozen=True)
@@ -157,14 +200,22 @@ def check_apps(
         configurations.setdefault(look.key, []).append(cell.configuration)
     for number, (key, look) in enumerate(looks.items()):
         answer = _imported(look, workspace.folder(f"import-{number:03d}"), workspace, environ, seed)
-        if "error" in answer:
+        if refused := _words(look, answer):
             hint = f"\n(under {look.under})" if look.under else ""
-            raise UsageError(f"{answer['error']}{hint}")
+            raise UsageError(f"{refused}{hint}")
         for configuration in configurations[key]:
             kept = _kept(answer["kept"], configuration)
             data = {"app": look.workload.app, "overruled": answer["overruled"], "kept": kept}
             warnings.setdefault(json.dumps(data, sort_keys=True), _warning(data))
     return tuple(warnings.values())
+
+
+def _words(look: _Look, answer: Mapping[str, Any]) -> str:
+    """Why an app cannot be measured; nothing if it can."""
+    if "error" in answer:
+        return str(answer["error"])
+    texts = [f"the app {look.workload.app}: {text}" for *_, text in answer.get("complaints", ())]
+    return "\n".join(texts)
 
 
 def _kept(own: Mapping[str, Any], configuration: Configuration) -> dict[str, Any]:

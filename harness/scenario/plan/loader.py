@@ -50,14 +50,15 @@ def load_plan(
     Raises InvalidInput with all the problems of all the files. `${NAME}` stays unexpanded.
     """
     problems: list[Problem] = []
-    plan = _plan(path, only, sets, environ, provider, problems)
-    if problems or plan is None:
+    readable = _plan(path, only, sets, environ, provider, problems)
+    if problems or readable is None:
         raise InvalidInput(_distinct(problems))
-    return plan
+    return readable[0]
 
 
-def readable_plan(path: Path) -> Plan | None:
-    """What of a scenario can be read, whatever is wrong with the rest; None if it is too little."""
+def readable_plan(path: Path) -> tuple[Plan, Document] | None:
+    """What of a scenario can be read, whatever is wrong with the rest, and the mended document that
+    it was made of; None if it is too little."""
     return _plan(path, (), (), None, None, [])
 
 
@@ -68,7 +69,7 @@ def _plan(
     environ: Mapping[str, str] | None,
     provider: Provider | None,
     problems: list[Problem],
-) -> Plan | None:
+) -> tuple[Plan, Document] | None:
     changes = parse_changes(sets, problems)
     document = _read_scenario(path, problems)
     if document is None:
@@ -91,7 +92,7 @@ def _plan(
         scenario = scenario.model_copy(update={"compare": None})
     cells = _cells(scenario, readable, configurations, check, problems)
     problems[:] = without_consequences(problems, faulty)
-    return Plan(scenario=scenario, source=str(path), cells=cells)
+    return Plan(scenario=scenario, source=str(path), cells=cells), readable
 
 
 def _cells(
