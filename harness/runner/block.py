@@ -11,8 +11,9 @@ from harness.clock import utc_now
 from harness.errors import HarnessError, RecordError
 from harness.results.record.run import BlockRecord
 from harness.runner.block_record import record_block
-from harness.runner.faults.arming import Targets, arm
-from harness.runner.faults.network import block_network
+from harness.runner.faults.arming import arm
+from harness.runner.faults.block_network import block_network
+from harness.runner.faults.targets import Targets
 from harness.runner.job import BlockJob
 from harness.runner.measuring import results_left
 from harness.runner.measuring.costs import CostMeter

@@ -12,12 +12,13 @@ from harness.errors import ExitCode
 from harness.report.exports.rounds import healthy, troubles_of
 from harness.report.formats.as_text import as_text
 from harness.report.view.cells import view_of
-from harness.report.words.faults import FAULTS, promise_words
+from harness.report.words.faults import kind_words, promise_words
 from harness.report.words.look import Look
 from harness.results.block.unfinished import Unfinished
-from harness.results.faults.promises import ABOUT, promise_for
+from harness.results.faults.promises import promise_for
 from harness.results.record.faults import Trouble
 from harness.results.record.run import RecordedWarning, RunRecord
+from harness.scenario.models.faults import FAULT_KINDS
 from tests.report.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
 from tests.report.records import block, cell, run
 from tests.results.made_blocks import CONFIG
@@ -125,8 +126,9 @@ def test_what_counts_do_not_show_is_said_last(
 
 
 def test_every_kind_and_every_promise_has_words() -> None:
-    assert set(FAULTS) == set(ABOUT)
-    for about in ABOUT.values():
+    assert kind_words("of_tomorrow\x1b") == "of_tomorrow\\x1b"
+    assert all(kind_words(name) not in (name, "") for name in FAULT_KINDS)
+    for about in dict.fromkeys(kind.about for kind in FAULT_KINDS.values()):
         for late in (False, True):
             promise = promise_for(CONFIG | {"settings": {"task_acks_late": late}}, about)
             assert promise.code not in promise_words(about, promise.code)

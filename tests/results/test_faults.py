@@ -14,13 +14,20 @@ from harness.report.words.warnings import warning_detail
 from harness.results.block.ledger import BlockEnd
 from harness.results.events.merge import MISSING
 from harness.results.faults.notes import FaultNote
-from harness.results.faults.promises import ABOUT, promise_for
+from harness.results.faults.promises import SUBJECTS, promise_for
 from harness.results.faults.recovery import Units, level_before, recovery
 from harness.results.record.faults import FaultLevel, Trouble
 from harness.results.record.run import BlockRecord
+from harness.runner.faults.arming import BREAKERS
 from harness.scenario.files.kinds import kinds
 from harness.scenario.models.configuration import Configuration, provided
-from harness.scenario.models.faults import Fault
+from harness.scenario.models.faults import (
+    FAULT_KINDS,
+    Fault,
+    NetworkFault,
+    Subject,
+    WorkerFault,
+)
 from harness.scenario.vendors.base import Provider
 from tests.results.made_blocks import (
     CHILD,
@@ -474,7 +481,7 @@ def test_the_level_needs_units() -> None:
         ("slowness", {}, "only_delays"),
     ],
 )
-def test_what_settings_promise(about: str, config: dict[str, Any], code: str) -> None:
+def test_what_settings_promise(about: Subject, config: dict[str, Any], code: str) -> None:
     assert promise_for(CONFIG | config, about).code == code
 
 
@@ -520,9 +527,24 @@ def test_the_command_line_decides_whether_they_are(provider: Provider | None, ap
     assert promise_for(config, "memory").because["results_apart"] is apart
 
 
-def test_every_fault_is_about_something() -> None:
+def test_every_fault_is_about_something_of_which_there_are_rules() -> None:
     names = {get_args(model.model_fields["fault"].annotation)[0] for model in kinds(Fault)}
-    assert names == set(ABOUT)
+    assert names == set(FAULT_KINDS)
+    assert set(BREAKERS) == set(kinds(Fault)), "every kind has somebody who does it"
+    assert {kind.about for kind in FAULT_KINDS.values()} == set(SUBJECTS) == set(get_args(Subject))
+
+
+def test_a_row_contradicts_neither_itself_nor_its_model() -> None:
+    """Rules ask for a row's traits one by one: some of them go together."""
+    for kind in FAULT_KINDS.values():
+        assert not (kind.cuts_off and not kind.disconnects), kind
+        assert not (kind.only_waits and not kind.delays), kind
+        assert not (kind.place != "worker" and (kind.kills or kind.one_process)), kind
+        assert not (kind.kills and kind.lets_finish), kind
+    for model in BREAKERS:
+        where = "worker" if issubclass(model, WorkerFault) else model.kind.place
+        assert model.kind.place == where
+        assert (model.kind.place == "network") == issubclass(model, NetworkFault)
 
 
 def test_the_end_of_a_block_is_not_changed_without_orphans(tmp_path: Path) -> None:

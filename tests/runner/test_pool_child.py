@@ -7,11 +7,10 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from harness.crew.workers import Workers
 from harness.probe.recording.events import FaultStep, Kind
 from harness.results.events.eventlog import Tail, all_of_kind
 from harness.runner.faults.engine import (
@@ -23,6 +22,7 @@ from harness.runner.faults.engine import (
     NothingToBreakError,
 )
 from harness.runner.faults.planned import PlannedFault
+from harness.runner.faults.targets import Targets
 from harness.runner.faults.workers import PoolChildKill
 from harness.scenario.models.faults import KillPoolChild
 from tests.runner.running import wait_for
@@ -39,10 +39,12 @@ def test_a_pool_process_that_is_gone_is_no_bug(
     workers: Any = SimpleNamespace(process=lambda _: main, pool_of=lambda _: [ended.pid])
     monkeypatch.setattr(Tail, "refresh", lambda _: None)
     monkeypatch.setattr(Tail, "count_by_pid", lambda *_: {ended.pid: 1})
+    nothing: Any = None
+    targets = Targets(workers, broker=nothing, backend=None, network=None, events=tmp_path, seed=1)
     fault = KillPoolChild.model_validate({"fault": "kill_pool_child", "at": "2s"})
     deed = Deed()
     with pytest.raises(NothingToBreakError, match="ended by itself"):
-        PoolChildKill(fault, cast("Workers", workers), tmp_path, 1).strike(deed)
+        PoolChildKill(fault, targets).strike(deed)
     assert deed.died == ()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report.tables.main import MISSING, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView
-from harness.report.words.faults import FAULTS, KEPT, because_words, promise_words
+from harness.report.words.faults import KEPT, because_words, kind_words, promise_words
 from harness.results.judge.emulators import cell_label
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.run import BlockRecord
@@ -85,7 +85,7 @@ def _rows(block: BlockRecord) -> Iterator[Row]:
 
 
 def _fault_label(fault: FaultRecord) -> str:
-    words = FAULTS.get(fault.fault, printable(fault.fault))
+    words = kind_words(fault.fault)
     parameters = fault.parameters
     details = [printable(fault.target)] if fault.target else []
     details += ["by netem"] if parameters.get("by") == "netem" else []

@@ -5,33 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.results.faults.promises import SUBJECTS
 from harness.scenario.files.wording import printable
+from harness.scenario.models.faults import FAULT_KINDS
 
-FAULTS = {
-    "kill_worker": "worker killed",
-    "kill_pool_child": "pool process killed",
-    "stop_worker": "worker stopped",
-    "shutdown_worker": "warm shutdown",
-    "restart_broker": "broker restarted",
-    "kill_broker": "broker killed",
-    "restart_backend": "backend restarted",
-    "kill_backend": "backend killed",
-    "fill_broker": "broker full",
-    "slow_network": "slow network",
-    "reset_network": "connections reset",
-    "black_hole": "black hole",
-}
-_ABOUT = {
-    "worker": "a killed worker",
-    "pool": "a killed pool process",
-    "pause": "a worker that stands still",
-    "shutdown": "a warm shutdown",
-    "broker": "a broker that restarts",
-    "backend": "a backend that restarts",
-    "memory": "a full broker",
-    "slowness": "a slow network",
-    "network": "a cut network",
-}
 _PROMISES = {
     "by_task": "some tasks at least once, others at most once",
     "at_most_once": "at most once; what it had begun may be lost",
@@ -48,9 +25,15 @@ _PROMISES = {
 KEPT = {"kept": "kept", "broken": "BROKEN", "open": "open", "untested": "untested"}
 
 
+def kind_words(fault: str) -> str:
+    """`worker killed`; of a kind that this version does not know, its name."""
+    return FAULT_KINDS[fault].words if fault in FAULT_KINDS else printable(fault)
+
+
 def promise_words(about: str, code: str) -> str:
     """`a killed worker: at least once; may run twice`."""
-    return f"{_ABOUT.get(about, printable(about))}: {_PROMISES.get(code, printable(code))}"
+    subject = next((row.words for name, row in SUBJECTS.items() if name == about), printable(about))
+    return f"{subject}: {_PROMISES.get(code, printable(code))}"
 
 
 def because_words(because: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ from harness.results.events.handlings import Handlings
 from harness.results.events.merge import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.recovery import first_starts
-from harness.results.faults.second_runs import CUT_OFF, FOREVER, NOBODY, WORKER_FAULTS, second_runs
+from harness.results.faults.second_runs import FOREVER, NOBODY, second_runs
 from harness.results.record.faults import FaultLevel, Trouble
 
 Mask = npt.NDArray[np.bool_]
@@ -145,7 +145,7 @@ class _Evidence:
 
 def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
     note = scene.notes[index]
-    pauses = note.fault == "stop_worker"
+    pauses = note.kind.only_waits
     tasks = scene.merged.tasks
     held = _held(scene, note)
     kept = held & ~_received_elsewhere(scene, note)
@@ -156,7 +156,7 @@ def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
         _waited(scene, spans, index),
         _vanished(scene, note),
         pauses,
-        pauses or note.fault == "slow_network",
+        note.kind.delays,
     )
 
 
@@ -245,12 +245,13 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Mask, Mask]:
     begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
     touched = np.zeros(len(spans.begin_ns), dtype=bool)
     unstored = np.zeros_like(touched)
-    if note.fault in WORKER_FAULTS:
+    if note.kind.place == "worker":
         return touched, unstored
     to = str(note.model.get("to", ""))
-    if "broker" in note.fault or to in ("broker", "both"):
+    if note.kind.place == "broker" or to in ("broker", "both"):
         touched |= (spans.begin_ns < until) & (spans.worked_ns >= begin)
-    if "backend" in note.fault or to in ("backend", "both") or note.facts.get("holds_results"):
+    holds_results = note.kind.place == "backend" or bool(note.facts.get("holds_results"))
+    if holds_results or to in ("backend", "both"):
         stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
         touched |= stored & (spans.over_ns >= begin)
         then = (spans.unstored_ns >= begin) & (spans.unstored_ns < until)
@@ -272,13 +273,13 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
     """Tasks that the fault's processes had, and had not brought to an end: when it began (a broker
     may deliver again while they die), or when it was done. A warm shutdown lets them come to an
     end, so only what they have left then is its own."""
-    if note.begin_ns is None or note.fault not in WORKER_FAULTS:
+    if note.begin_ns is None or note.kind.place != "worker":
         return np.zeros(len(scene.merged.tasks), dtype=bool)
     pids = [*note.died, *note.mains, *note.pool]
-    if note.fault == "kill_pool_child":
+    if note.kind.one_process:
         pids = list(note.died)
     left = _in_hand(scene, pids, note.struck_ns or FOREVER)
-    if note.fault == "shutdown_worker":
+    if note.kind.lets_finish:
         return left
     return left | _in_hand(scene, pids, note.begin_ns)
 
@@ -294,7 +295,7 @@ def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
     over = np.isin(before.kind[index], (Kind.STORED, Kind.UNSTORED))
     received = before.kind[index] == Kind.RECEIVED
     for note in scene.notes:
-        if note.fault in CUT_OFF and (note.struck_ns or FOREVER) <= at_ns:
+        if note.kind.cuts_off and (note.struck_ns or FOREVER) <= at_ns:
             theirs = np.isin(before.pid[index], note.mains)
             over |= received & theirs & (before.time_ns[index] <= (note.begin_ns or 0))
     found[found] = np.isin(before.pid[index], pids) & ~over

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.scenario.models.faults import FAULT_KINDS, FaultKind
+
 _FILE = "faults.json"
 """Beside a block's event logs while it is measured; its content then stands in the record."""
 _PIDS = ("died", "mains", "pool", "started")
@@ -45,6 +47,11 @@ class FaultNote:
     facts: Mapping[str, float] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     """The fault as the scenario has it."""
+
+    @property
+    def kind(self) -> FaultKind:
+        """The row of its kind."""
+        return FAULT_KINDS[self.fault]
 
     @property
     def over_ns(self) -> int | None:

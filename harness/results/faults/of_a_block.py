@@ -241,7 +241,7 @@ def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
         return _CameBack(len(note.mains))
     later = received.chosen(received.time_ns > over_ns)
     alive = set(later.pid.tolist())
-    if note.fault == "kill_pool_child":
+    if note.kind.one_process:
         alive = _with_new_child(note, found) & alive
     return _CameBack(
         workers=len(note.mains),

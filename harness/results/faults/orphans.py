@@ -13,13 +13,6 @@ from harness.results.events.merge import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 
 Mask = npt.NDArray[np.bool_]
-_DISCONNECTING = frozenset(
-    (
-        *("restart_broker", "kill_broker", "fill_broker"),
-        *("reset_network", "black_hole", "stop_worker"),
-    )
-)
-"""Faults after which a worker connects anew. A slow network keeps its connections."""
 
 
 def orphans(
@@ -45,7 +38,7 @@ def orphans(
     dead = np.isin(handlings.pid[index], died)
     forgotten = np.zeros(len(index), dtype=bool)
     for note in notes:
-        if note.begin_ns is None or not disconnects(note.fault):
+        if note.begin_ns is None or not note.kind.disconnects:
             continue
         before = handlings.time_ns[index] <= (note.over_ns or note.begin_ns)
         # Of the workers that it was about: the others kept their connection.
@@ -53,11 +46,6 @@ def orphans(
         forgotten |= (handlings.kind[index] == Kind.RECEIVED) & before & theirs
     found[held] = dead | forgotten
     return found
-
-
-def disconnects(fault: str) -> bool:
-    """Whether workers lose their connection to the broker by a fault of this kind."""
-    return fault in _DISCONNECTING
 
 
 def without_kept(

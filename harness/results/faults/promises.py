@@ -6,7 +6,7 @@ out some kinds of trouble and allows others. docs/faults.md has the table with i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,23 +15,9 @@ import numpy as np
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.faults.attribution import Blame, Scene
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
+from harness.scenario.models.faults import Subject
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 
-ABOUT: Mapping[str, str] = {
-    "kill_worker": "worker",
-    "kill_pool_child": "pool",
-    "stop_worker": "pause",
-    "shutdown_worker": "shutdown",
-    "restart_broker": "broker",
-    "kill_broker": "broker",
-    "restart_backend": "backend",
-    "kill_backend": "backend",
-    "fill_broker": "memory",
-    "slow_network": "slowness",
-    "reset_network": "network",
-    "black_hole": "network",
-}
-"""Kind of fault -> what is broken by it."""
 _ALL = ("lost", "failed", "wrong", "duplicated")
 _SOME = "of some tasks"
 _PERSISTENT = (None, 2, "persistent")
@@ -52,8 +38,8 @@ def promises(
     """Of each kind of thing that was broken in the block. `config`: the configuration, plain;
     `ran`: what its workers made of it."""
     found = []
-    for about in dict.fromkeys(ABOUT[note.fault] for note in scene.notes):
-        indices = [i for i, note in enumerate(scene.notes) if ABOUT[note.fault] == about]
+    for about in dict.fromkeys(note.kind.about for note in scene.notes):
+        indices = [i for i, note in enumerate(scene.notes) if note.kind.about == about]
         promise = promise_for(config, about, ran)
         troubles = [judged.trouble(index, scene.refused) for index in indices]
         touched = np.zeros(len(scene.merged.units.unit), dtype=bool)
@@ -63,11 +49,11 @@ def promises(
     return tuple(found)
 
 
-def promise_for(config: Mapping[str, Any], about: str, ran: RanWith | None = None) -> Promise:
+def promise_for(config: Mapping[str, Any], about: Subject, ran: RanWith | None = None) -> Promise:
     """The promise of a configuration for one kind of thing that is broken; without the workers'
     own word what is planned."""
     held = ran_or_planned((), config) if ran is None else ran
-    return next(_rules(_Configuration(config, held), about))
+    return next(SUBJECTS[about].rules(_Configuration(config, held)))
 
 
 def _judge(
@@ -129,22 +115,6 @@ class _Configuration:
         if True in self.late and self.broker.redelivery_s is not None:
             said["visibility_timeout"] = self.visibility_s
         return said
-
-
-def _rules(one: _Configuration, about: str) -> Iterator[Promise]:
-    """The first that applies."""
-    by_subject = {
-        "worker": _of_worker,
-        "pool": _of_pool,
-        "broker": _of_broker,
-        "backend": _of_backend,
-        "memory": _of_memory,
-        "network": _of_network,
-    }
-    if about in by_subject:
-        yield from by_subject[about](one)
-    # A warm shutdown, a worker that stands still and a slow network take time and nothing else.
-    yield Promise("only_delays", _ALL, {})
 
 
 def _said(values: frozenset[Any]) -> bool | str:
@@ -209,3 +179,32 @@ def _of_network(one: _Configuration) -> Iterator[Promise]:
         said = {one.broker.confirmed_by: False}
         yield Promise("may_lose_unconfirmed", ("wrong",), said)
     yield from _of_worker(one)
+
+
+def _only_delays(_: _Configuration) -> Iterator[Promise]:
+    """A warm shutdown, a worker that stands still and a slow network take time, nothing else."""
+    yield Promise("only_delays", _ALL, {})
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What is said of one thing that faults break."""
+
+    words: str
+    """For a report."""
+    rules: Callable[[_Configuration], Iterator[Promise]]
+    """The first promise that they give is the configuration's."""
+
+
+SUBJECTS: Mapping[Subject, Promised] = {
+    "worker": Promised("a killed worker", _of_worker),
+    "pool": Promised("a killed pool process", _of_pool),
+    "pause": Promised("a worker that stands still", _only_delays),
+    "shutdown": Promised("a warm shutdown", _only_delays),
+    "broker": Promised("a broker that restarts", _of_broker),
+    "backend": Promised("a backend that restarts", _of_backend),
+    "memory": Promised("a full broker", _of_memory),
+    "slowness": Promised("a slow network", _only_delays),
+    "network": Promised("a cut network", _of_network),
+}
+"""By what the row of a kind of fault says that it is about."""

@@ -23,16 +23,11 @@ from harness.results.events.executions import Ending, Executions
 from harness.results.events.handlings import Handlings
 from harness.results.events.merge import MISSING, Merged
 from harness.results.faults.notes import FaultNote
-from harness.results.faults.orphans import disconnects
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 NOBODY = -1
 FOREVER = np.iinfo(np.int64).max
-KILLS = ("kill_worker", "kill_pool_child")
-WORKER_FAULTS = (*KILLS, "stop_worker", "shutdown_worker")
-CUT_OFF = ("restart_broker", "kill_broker", "reset_network")
-"""Faults after which every worker that they are about has connected anew, for certain."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +121,8 @@ def _begun_before(notes: Sequence[FaultNote], at_ns: int) -> list[int]:
 def _held(note: FaultNote, runs: Executions, parents: Mapping[int, int]) -> Mask:
     """Executions that the fault's processes, or workers that lost their connection by it, had begun
     by the time that it was over."""
-    cuts_off = disconnects(note.fault)
-    if note.fault not in WORKER_FAULTS and not cuts_off:  # a backend has no executions
+    cuts_off = note.kind.disconnects
+    if note.kind.place != "worker" and not cuts_off:  # a backend has no executions
         return np.zeros(len(runs), dtype=bool)
     pids = {*note.died, *note.mains, *note.pool}
     if cuts_off:  # whole workers, of which the note may have main processes only
@@ -140,7 +135,7 @@ def _held(note: FaultNote, runs: Executions, parents: Mapping[int, int]) -> Mask
 
 def _killed(note: FaultNote, runs: Executions) -> Mask:
     """Executions that never ended because the fault killed their process."""
-    if note.fault not in KILLS:
+    if not note.kind.kills:
         return np.zeros(len(runs), dtype=bool)
     cut: Mask = (runs.ending == Ending.CUT) & np.isin(runs.process, sorted(note.died))
     return cut & (runs.started_ns <= (note.struck_ns or FOREVER))
@@ -150,4 +145,4 @@ def _cut_off(note: FaultNote, runs: Executions) -> Mask:
     """Executions that were under way when their workers lost the connection."""
     at_ns = note.begin_ns or 0
     under_way: Mask = (runs.ended_ns == MISSING) | (runs.ended_ns >= at_ns)
-    return under_way & (runs.started_ns <= at_ns) & (note.fault in CUT_OFF)
+    return under_way & (runs.started_ns <= at_ns) & note.kind.cuts_off

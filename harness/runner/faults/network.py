@@ -1,173 +1,32 @@
-"""The network of a block: who is led through it, what it is like, and faults of it."""
+"""Faults of networks: slower connections, and none."""
 
 from __future__ import annotations
 
 import statistics
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from harness.crew.workers import Workers
 from harness.errors import HarnessError
-from harness.runner.faults.engine import Deed, MainThread
-from harness.scenario.checks.faulty_loads import faults_of, network_by, uses_network
-from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.faults import BlackHole, Network, NetworkFault, SlowNetwork
-from harness.scenario.models.scenario import Cell
-from harness.scenario.vendors.without_server import NoBackend, RpcBackend
-from harness.services.bad_network.network import BadNetwork, Conditions
+from harness.runner.faults.block_network import BlockNetwork, Link
+from harness.runner.faults.engine import Deed, FaultError, MainThread
+from harness.runner.faults.targets import MakesBreaker, Targets
+from harness.scenario.models.faults import BlackHole, FaultBase, ResetNetwork, SlowNetwork
 from harness.services.bad_network.round_trips import round_trips_s
-from harness.workspace import Workspace
 
-_ROUND_TRIPS = 15
 _DURING = 5
-_URLS = {"broker": "broker_url", "backend": "result_backend"}
-_SIDES = ("clients", "workers")
-
-
-@dataclass(frozen=True)
-class Link:
-    """Connections of one side to one server."""
-
-    name: str
-    side: str
-    role: str
-    url: str
-    """Through the network. Holds credentials."""
-    direct_url: str
-    usual: Conditions
-
-
-class BlockNetwork:
-    """The links of one block. Faults of several threads may use it at once."""
-
-    def __init__(self, network: BadNetwork, links: tuple[Link, ...]) -> None:
-        self._network = network
-        self._lock = threading.Lock()
-        self.links = links
-
-    def settings(self, side: str, direct: Mapping[str, Any]) -> dict[str, Any]:
-        """Celery settings of one side: its URLs lead through its links."""
-        urls = {_URLS[link.role]: link.url for link in self.links if link.side == side}
-        return {**direct, **urls}
-
-    def chosen(self, side: str, role: str) -> tuple[Link, ...]:
-        """The links that a fault is about."""
-        return tuple(
-            link
-            for link in self.links
-            if side in (link.side, "both") and role in (link.role, "both")
-        )
-
-    def set(self, link: Link, conditions: Conditions) -> None:
-        """From now on."""
-        with self._lock:
-            self._network.set(link.name, conditions)
-
-    def cut(self, link: Link, *, hole: bool) -> None:
-        """See `BadNetwork`."""
-        with self._lock:
-            self._network.cut(link.name, hole=hole)
-
-    def join(self, link: Link) -> None:
-        """See `BadNetwork`."""
-        with self._lock:
-            self._network.join(link.name)
-
-    def measured(self, asked: Network | None) -> dict[str, float]:
-        """Median round trip through the first link and past it; empty if nothing was asked for."""
-        if asked is None:
-            return {}
-        link = self.chosen(asked.side, asked.to)[0]
-        loss = {"asked_loss": asked.loss} if asked.by == "netem" else {}
-        return loss | {
-            "asked_rtt_s": asked.rtt,
-            "rtt_s": statistics.median(round_trips_s(link.url, _ROUND_TRIPS)),
-            "direct_rtt_s": statistics.median(round_trips_s(link.direct_url, _ROUND_TRIPS)),
-        }
-
-    def packets(self) -> dict[str, float]:
-        """What has become of the packets so far: of all links, faults included. Empty with a
-        proxy, which sees none, and where they cannot be counted: that is no reason to lose what
-        was measured."""
-        if self._network.by == "proxy":
-            return {}
-        with self._lock, suppress(HarnessError):
-            return self._network.packets()
-        return {}
-
-
-def block_network(
-    cell: Cell,
-    direct: Mapping[str, Any],
-    environ: Mapping[str, str],
-    logs: Path,
-    workspace: Workspace,
-) -> AbstractContextManager[BlockNetwork | None]:
-    """The network that a cell needs; None where connections are direct. `direct`: the Celery
-    settings past it. Call it from the main thread."""
-    if not uses_network(cell.configuration, cell.load):
-        return nullcontext()
-    return _opened(cell, direct, environ, logs, workspace)
-
-
-@contextmanager
-def _opened(
-    cell: Cell,
-    direct: Mapping[str, Any],
-    environ: Mapping[str, str],
-    logs: Path,
-    workspace: Workspace,
-) -> Iterator[BlockNetwork]:
-    asked = cell.configuration.network
-    by = network_by(cell.configuration, cell.load)
-    with BadNetwork.start(environ, logs, workspace, by) as network:
-        links = []
-        for side, role in _wanted(cell):
-            name, url = f"{side} to {role}", str(direct[_URLS[role]])
-            usual = _usual(asked, side, role)
-            links.append(Link(name, side, role, network.through(name, url), url, usual))
-            network.set(name, usual)
-        yield BlockNetwork(network, tuple(links))
-
-
-def _wanted(cell: Cell) -> list[tuple[str, str]]:
-    asked = [fault for fault in faults_of(cell.load) if isinstance(fault, NetworkFault)]
-    networks = [*asked, *filter(None, [cell.configuration.network])]
-    return [
-        (side, role)
-        for side in _SIDES
-        for role in _roles(cell.configuration)
-        if any(one.side in (side, "both") and one.to in (role, "both") for one in networks)
-    ]
-
-
-def _roles(configuration: Configuration) -> tuple[str, ...]:
-    apart = not isinstance(configuration.backend, NoBackend | RpcBackend)
-    return ("broker", "backend") if apart else ("broker",)
-
-
-def _usual(asked: Network | None, side: str, role: str) -> Conditions:
-    if asked is None or asked.side not in (side, "both") or asked.to not in (role, "both"):
-        return Conditions()
-    return Conditions(asked.rtt / 2, asked.jitter, asked.bandwidth, asked.loss)
-
-
-# --- faults -------------------------------------------------------------------------------------
+"""Round trips that are measured while it lasts."""
 
 
 class NetworkSlowed:
     """Slower connections for a while."""
 
-    def __init__(self, fault: SlowNetwork, network: BlockNetwork, workers: Workers) -> None:
+    def __init__(self, fault: SlowNetwork, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
         self._fault = fault
-        self._network = network
-        self._links = network.chosen(fault.side, fault.to)
-        self._workers = workers
+        self._network = _network(targets)
+        self._links = self._network.chosen(fault.side, fault.to)
+        self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
         """From now on; what it comes to is measured while it lasts."""
@@ -197,12 +56,12 @@ class NetworkSlowed:
 class NetworkCut:
     """No connection for a while."""
 
-    def __init__(self, fault: NetworkFault, network: BlockNetwork, workers: Workers) -> None:
+    def __init__(self, fault: ResetNetwork | BlackHole, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
         self._hole = isinstance(fault, BlackHole)
-        self._network = network
-        self._links = network.chosen(fault.side, fault.to)
-        self._workers = workers
+        self._network = _network(targets)
+        self._links = self._network.chosen(fault.side, fault.to)
+        self._workers = targets.workers
         self._cut: list[Link] = []
 
     def strike(self, deed: Deed) -> None:
@@ -230,3 +89,16 @@ def _name(deed: Deed, links: tuple[Link, ...], workers: Workers) -> None:
     deed.target = ", ".join(link.name for link in links)
     if any(link.side == "workers" for link in links):
         deed.mains = workers.pids
+
+
+def _network(targets: Targets) -> BlockNetwork:
+    if targets.network is None:
+        raise FaultError("the connections of this block lead through no network of the harness")
+    return targets.network
+
+
+BREAKERS: Mapping[type[FaultBase], MakesBreaker] = {
+    SlowNetwork: NetworkSlowed,
+    ResetNetwork: NetworkCut,
+    BlackHole: NetworkCut,
+}

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from harness.clock import monotonic_ns
 from harness.crew.workers import Workers
 from harness.errors import ServiceError
 from harness.runner.faults.engine import Deed, FaultError, MainThread
-from harness.scenario.models.faults import FillBroker, ServerFault
+from harness.runner.faults.targets import MakesBreaker, Targets
+from harness.scenario.models.faults import (
+    FaultBase,
+    FillBroker,
+    KillBackend,
+    KillBroker,
+    RestartBackend,
+    RestartBroker,
+    ServerFault,
+)
 from harness.services.base import Service
 from harness.services.hosting.outage import OwnsServer, own_server
 
@@ -83,13 +93,14 @@ class ServerOutage:
 class BrokerFilled:
     """The broker is at its memory limit for a while."""
 
-    def __init__(self, fault: FillBroker, service: Service, workers: Workers) -> None:
+    def __init__(self, fault: FillBroker, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
+        service = targets.broker
         limit = own_server(service).limit_memory
         if limit is None:
             raise ServiceError(f"{service.info.title} has no memory limit that could be lowered")
         self._limit = limit
-        self._workers = workers
+        self._workers = targets.workers
         self._limited = False
 
     def strike(self, deed: Deed) -> None:
@@ -107,3 +118,26 @@ class BrokerFilled:
         if self._limited:
             self._limit(False)
             self._limited = False
+
+
+def _broker_outage(fault: RestartBroker | KillBroker, targets: Targets) -> ServerOutage:
+    kill, both = isinstance(fault, KillBroker), targets.backend is targets.broker
+    return ServerOutage(
+        fault, targets.broker, targets.workers, "broker", kill=kill, holds_results=both
+    )
+
+
+def _backend_outage(fault: RestartBackend | KillBackend, targets: Targets) -> ServerOutage:
+    backend, kill = targets.backend, isinstance(fault, KillBackend)
+    if backend is None or backend is targets.broker:
+        raise FaultError(f"{fault.fault}: there is no server for results alone")
+    return ServerOutage(fault, backend, targets.workers, "backend", kill=kill, holds_results=True)
+
+
+BREAKERS: Mapping[type[FaultBase], MakesBreaker] = {
+    RestartBroker: _broker_outage,
+    KillBroker: _broker_outage,
+    RestartBackend: _backend_outage,
+    KillBackend: _backend_outage,
+    FillBroker: BrokerFilled,
+}

@@ -6,9 +6,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
@@ -17,7 +16,14 @@ from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
 from harness.results.events.eventlog import Tail
 from harness.runner.faults.engine import Deed, FaultError, MainThread, NothingToBreakError
-from harness.scenario.models.faults import KillPoolChild, KillWorker, ShutdownWorker, StopWorker
+from harness.runner.faults.targets import MakesBreaker, Targets
+from harness.scenario.models.faults import (
+    FaultBase,
+    KillPoolChild,
+    KillWorker,
+    ShutdownWorker,
+    StopWorker,
+)
 
 _SHUTDOWN_S = 60.0
 _GONE_S = 5.0
@@ -26,10 +32,10 @@ _GONE_S = 5.0
 class WorkerKill:
     """SIGKILL to all of it."""
 
-    def __init__(self, fault: KillWorker, workers: Workers) -> None:
+    def __init__(self, fault: KillWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
         self._number = fault.worker
-        self._workers = workers
+        self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
         """See `Breaker`."""
@@ -48,10 +54,10 @@ class WorkerKill:
 class WorkerShutdown:
     """SIGTERM to the main process: Celery's warm shutdown."""
 
-    def __init__(self, fault: ShutdownWorker, workers: Workers) -> None:
+    def __init__(self, fault: ShutdownWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
         self._number = fault.worker
-        self._workers = workers
+        self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
         """Returns when the worker has ended: what it had begun it has brought to an end."""
@@ -75,10 +81,10 @@ class WorkerShutdown:
 class WorkerStop:
     """SIGSTOP, and SIGCONT after a while."""
 
-    def __init__(self, fault: StopWorker, workers: Workers) -> None:
+    def __init__(self, fault: StopWorker, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
         self._number = fault.worker
-        self._workers = workers
+        self._workers = targets.workers
         self._stopped: list[int] = []
 
     def strike(self, deed: Deed) -> None:
@@ -106,11 +112,11 @@ class PoolChildKill:
 
     lasts_s: float | None = None
 
-    def __init__(self, fault: KillPoolChild, workers: Workers, events: Path, seed: int) -> None:
+    def __init__(self, fault: KillPoolChild, targets: Targets) -> None:
         self._number = fault.worker
-        self._workers = workers
-        self._tail = Tail(events)
-        self._chance = random.Random(f"child {seed}")  # noqa: S311 - not a secret
+        self._workers = targets.workers
+        self._tail = Tail(targets.events)
+        self._chance = random.Random(f"child {targets.seed}")  # noqa: S311 - not a secret
 
     def strike(self, deed: Deed) -> None:
         """One that is running a task, if any is; where none is, any one."""
@@ -155,3 +161,11 @@ def _name(deed: Deed, workers: Workers, number: int) -> None:
 def _restart(deed: Deed, main: MainThread, workers: Workers, number: int) -> None:
     process = main.do(lambda: workers.restart(number))
     deed.started = (process.pid,)
+
+
+BREAKERS: Mapping[type[FaultBase], MakesBreaker] = {
+    KillWorker: WorkerKill,
+    KillPoolChild: PoolChildKill,
+    StopWorker: WorkerStop,
+    ShutdownWorker: WorkerShutdown,
+}

@@ -12,7 +12,7 @@ from harness.conversation import Client
 from harness.crew.beat import Beat, BeatFiles, BeatSeat, embedding
 from harness.crew.clients import Clients
 from harness.crew.workers import Workers
-from harness.runner.faults.network import BlockNetwork
+from harness.runner.faults.block_network import BlockNetwork
 from harness.runner.job import BlockJob
 from harness.runner.prepare import cellspec
 from harness.scenario.loads.open_loop import OpenLoad

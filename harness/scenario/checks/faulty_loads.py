@@ -16,7 +16,6 @@ from harness.scenario.models.faults import (
     Means,
     Network,
     NetworkFault,
-    ServerFault,
     Slowness,
     SlowNetwork,
     WorkerFault,
@@ -128,11 +127,9 @@ def _problem(configuration: Configuration, fault: Fault) -> str:
         return f"{who} has pool {configuration.worker.pool}, and only prefork has child processes"
     if isinstance(fault, NetworkFault):
         return _network_conflict(configuration, fault)
-    if fault.fault.endswith("_backend"):
+    if fault.kind.place == "backend":
         return _backend_problem(configuration)
-    if isinstance(fault, ServerFault) or fault.fault == "fill_broker":
-        return _broker_problem(configuration)
-    return ""
+    return _broker_problem(configuration) if fault.kind.place == "broker" else ""
 
 
 def _broker_problem(configuration: Configuration) -> str:

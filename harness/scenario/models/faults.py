@@ -1,11 +1,16 @@
 """Faults of a scenario as frozen values: what is broken, when, and for how long.
 
 Times count from the moment at which the first unit of the load is due.
+
+A kind of fault is a model with its row (`FaultKind`), from which scenario checks, the attribution
+of what came of it, promises and reports know it, and a `Breaker` in `runner/faults/` that does it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -18,6 +23,10 @@ Role = Literal["broker", "backend", "both"]
 """Where these connections lead."""
 Means = Literal["proxy", "netem"]
 """Who makes connections slow: a TCP proxy of the harness, or Linux' netem, packet by packet."""
+Place = Literal["worker", "broker", "backend", "network"]
+Subject = Literal[
+    "worker", "pool", "pause", "shutdown", "broker", "backend", "memory", "slowness", "network"
+]
 MOST_FAULTS = 100
 _MOST_LOSS = 0.2
 
@@ -35,9 +44,44 @@ Loss = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class FaultKind:
+    """The row of one kind of fault: its words, its promise, and how what came of it is attributed.
+
+    Example:
+        >>> class KillWorker(WorkerFault):
+        ...     fault: Literal["kill_worker"]
+        ...     kind = FaultKind("worker killed", place="worker", about="worker", kills=True)
+    """
+
+    words: str
+    """In a report's table."""
+    place: Place
+    """Where it is, and with it the units that it can be to blame for. `network`: on the way to what
+    the fault's `to` says."""
+    about: Subject
+    """What is broken, for which the configuration promises something: see
+    `results.faults.promises.SUBJECTS`."""
+    kills: bool = False
+    """It cuts what its processes are running."""
+    one_process: bool = False
+    """It is about one process of a pool, not about a worker with all that it holds."""
+    lets_finish: bool = False
+    """What had been begun comes to its end: only what is left then is the fault's."""
+    delays: bool = False
+    """It can lose nothing by itself: any other fault is blamed before it."""
+    only_waits: bool = False
+    """All that it does is to make units wait."""
+    disconnects: bool = False
+    """Workers may lose their connection to the broker by it, and connect anew."""
+    cuts_off: bool = False
+    """Every worker that it is about has connected anew afterwards, for certain."""
+
+
 class FaultBase(Frozen):
     """When it happens: at a given time, or at one drawn from the run's seed."""
 
+    kind: ClassVar[FaultKind]
     at: Duration | None = None
     """After the first unit was due, ..."""
     between: Annotated[Items[Duration], Field(min_length=2, max_length=2)] | None = None
@@ -73,6 +117,7 @@ class KillWorker(WorkerFault):
     """SIGKILL to a worker's main process and its pool at once, as when a container is killed."""
 
     fault: Literal["kill_worker"]
+    kind = FaultKind("worker killed", place="worker", about="worker", kills=True)
     restart: PositiveDuration | None = None
     """So long afterwards it is started again, as systemd or Kubernetes would; without: never."""
 
@@ -82,12 +127,23 @@ class KillPoolChild(WorkerFault):
     running a task, if there is one."""
 
     fault: Literal["kill_pool_child"]
+    kind = FaultKind(
+        "pool process killed", place="worker", about="pool", kills=True, one_process=True
+    )
 
 
 class StopWorker(WorkerFault):
     """SIGSTOP to a worker and its pool, and SIGCONT after `duration`: a machine that hangs."""
 
     fault: Literal["stop_worker"]
+    kind = FaultKind(
+        "worker stopped",
+        place="worker",
+        about="pause",
+        delays=True,
+        only_waits=True,
+        disconnects=True,
+    )
     duration: PositiveDuration
 
 
@@ -95,6 +151,7 @@ class ShutdownWorker(WorkerFault):
     """SIGTERM: Celery's warm shutdown, as in a deployment."""
 
     fault: Literal["shutdown_worker"]
+    kind = FaultKind("warm shutdown", place="worker", about="shutdown", lets_finish=True)
     restart: PositiveDuration | None = None
     """So long after it has ended it is started again; without: never."""
 
@@ -110,24 +167,32 @@ class RestartBroker(ServerFault):
     """The broker is stopped in order (SIGTERM) and started again."""
 
     fault: Literal["restart_broker"]
+    kind = FaultKind(
+        "broker restarted", place="broker", about="broker", disconnects=True, cuts_off=True
+    )
 
 
 class KillBroker(ServerFault):
     """The broker is killed (SIGKILL) and started again."""
 
     fault: Literal["kill_broker"]
+    kind = FaultKind(
+        "broker killed", place="broker", about="broker", disconnects=True, cuts_off=True
+    )
 
 
 class RestartBackend(ServerFault):
     """The result backend is stopped in order (SIGTERM) and started again."""
 
     fault: Literal["restart_backend"]
+    kind = FaultKind("backend restarted", place="backend", about="backend")
 
 
 class KillBackend(ServerFault):
     """The result backend is killed (SIGKILL) and started again."""
 
     fault: Literal["kill_backend"]
+    kind = FaultKind("backend killed", place="backend", about="backend")
 
 
 class FillBroker(FaultBase):
@@ -135,6 +200,7 @@ class FillBroker(FaultBase):
     without eviction; RabbitMQ: the memory watermark), and put back after `duration`."""
 
     fault: Literal["fill_broker"]
+    kind = FaultKind("broker full", place="broker", about="memory", disconnects=True)
     duration: PositiveDuration
 
 
@@ -169,6 +235,7 @@ class SlowNetwork(NetworkFault, Slowness):
     `network`."""
 
     fault: Literal["slow_network"]
+    kind = FaultKind("slow network", place="network", about="slowness", delays=True)
 
     @model_validator(mode="after")
     def _slower(self) -> SlowNetwork:
@@ -181,12 +248,16 @@ class ResetNetwork(NetworkFault):
     """Connections are reset (RST), and new ones too, for `duration`."""
 
     fault: Literal["reset_network"]
+    kind = FaultKind(
+        "connections reset", place="network", about="network", disconnects=True, cuts_off=True
+    )
 
 
 class BlackHole(NetworkFault):
     """Nothing gets through and nobody is told: packets vanish for `duration`, then go on."""
 
     fault: Literal["black_hole"]
+    kind = FaultKind("black hole", place="network", about="network", disconnects=True)
 
 
 Fault = Annotated[
@@ -204,6 +275,11 @@ Fault = Annotated[
     | BlackHole,
     Field(discriminator="fault"),
 ]
+FAULT_KINDS: Mapping[str, FaultKind] = {
+    get_args(model.model_fields["fault"].annotation)[0]: model.kind
+    for model in get_args(get_args(Fault)[0])
+}
+"""By the name that scenarios and records have."""
 Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
 
 

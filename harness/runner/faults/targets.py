@@ -1,0 +1,31 @@
+"""What there is to break in a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.crew.workers import Workers
+from harness.runner.faults.block_network import BlockNetwork
+from harness.runner.faults.engine import Breaker
+from harness.services.base import Service
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What can be broken."""
+
+    workers: Workers
+    broker: Service
+    backend: Service | None
+    """The broker's again where both are one server."""
+    network: BlockNetwork | None
+    events: Path
+    seed: int
+
+
+MakesBreaker = Callable[[Any, Targets], Breaker]
+"""From a fault, of the kind that it is registered for, to how it is done here. HarnessError if it
+cannot be."""
