@@ -40,10 +40,9 @@ def store(reply_to: str, tag: str, first: str, end: str, per_s: str) -> None:
 
     from harness.probe.app import app  # noqa: PLC0415 - it needs the cell spec
     from harness.probe.app_variables import load_spec  # noqa: PLC0415
-    from harness.probe.workloads.registry import WORKLOADS  # noqa: PLC0415
+    from harness.probe.workloads.registry import units_of  # noqa: PLC0415
 
-    spec = load_spec()["workload"]
-    expected = WORKLOADS[spec["workload"]](spec).expected
+    expected = units_of(load_spec()["workload"]).expected
     name, save = namer(int(tag, 16)), app.backend.store_result
     began, gap_s = time.monotonic(), 1 / int(per_s) if int(per_s) else 0.0
     for number, unit in enumerate(range(int(first), int(end))):

@@ -21,7 +21,7 @@ from harness.probe.app_variables import load_spec
 from harness.probe.recording.events import UnitFlag
 from harness.probe.recording.ids import new_tag
 from harness.probe.recording.recorder import Recorder
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import UnitRunner
 
 Turn = Callable[[int], Any]
@@ -86,7 +86,7 @@ def main(rounds: int) -> None:
     queue = app.conf.task_default_queue
     driver = app.connection_for_write().transport.driver_type
     server: Redis | Rabbitmq = Redis(queue) if driver == "redis" else Rabbitmq(queue)
-    workload = WORKLOADS["add"](spec["workload"])
+    workload = units_of(spec["workload"])
     recorder = Recorder(spec["events"], "client")
     turns: dict[str, Turn] = {"delay": delays}
     for path in ("api", "batch", "prebuilt"):

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from harness.errors import PluginError
 
-Group = Literal["drivers", "exporters", "diagnoses"]
+Group = Literal["drivers", "exporters", "diagnoses", "workloads"]
 """What can be plugged in; each is an entry point group `celery_config_bench.<group>`."""
 GROUPS: tuple[Group, ...] = get_args(Group)
 _NAMESPACE = "celery_config_bench"

@@ -19,6 +19,7 @@ from harness.probe.own_app import application as own_app
 from harness.probe.recording import attach
 from harness.probe.recording.handlers import Handlers
 from harness.probe.workloads import periodic
+from harness.probe.workloads.registry import import_tasks
 
 
 def build(spec: dict[str, Any]) -> Celery:
@@ -35,6 +36,7 @@ def build(spec: dict[str, Any]) -> Celery:
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
     if spec.get("schedule") is not None:
         application.conf.beat_schedule = periodic.entries(spec["workload"])
+    import_tasks(spec["workload"])
     application.finalize()
     return application
 

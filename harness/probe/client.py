@@ -48,7 +48,7 @@ from harness.probe.watching import afterwards
 from harness.probe.workloads import periodic
 from harness.probe.workloads.base import Probe
 from harness.probe.workloads.own_tasks import OwnTasks
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import Published, UnitRunner
 
 _WARMUP_CALLERS = 8
@@ -71,7 +71,7 @@ class Client:
         if handlers is not None:
             handlers.record_into(self._recorder)
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
-        self._workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+        self._workload = units_of(spec["workload"])
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
         self._callers = loads.Closed(self._units, stop, in_flight)
         self._load = loads.make(spec["load"], self._units, stop, self._callers)

@@ -37,7 +37,7 @@ from harness.probe.watching.polling import DEFAULT_INTERVAL_S, Polling
 from harness.probe.watching.reply_queue import ReplyQueue
 from harness.probe.watching.sightings import Sightings
 from harness.probe.watching.subscription import Subscription
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 
 _STEP_S = 0.05
 _LEAVE_S = 5.0
@@ -50,7 +50,7 @@ class Observer:
     def __init__(self, spec: dict[str, Any]) -> None:
         self._recorder = Recorder(spec["events"], "observer", versions=versions(spec["packages"]))
         self._recorder.open()
-        workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+        workload = units_of(spec["workload"])
         self._troubles = Troubles()
         self._sightings = Sightings(self._recorder, workload)
         self._watcher = make(app, spec, self._sightings, self._troubles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from harness.clock import utc_now
@@ -21,22 +22,14 @@ from harness.runner.measuring.logs import keep_logs
 from harness.runner.prepare import cellspec
 from harness.runner.prepare.first_calls import FailingTaskError
 from harness.runner.sessions.crew import Crew, start_crew
-from harness.runner.sessions.open_loads import RateSession, SaturateSession
 from harness.runner.sessions.readiness import wait_ready
-from harness.runner.sessions.schedule import ScheduleSession
-from harness.runner.sessions.session import BacklogSession, ClosedSession, Measured, Room, Session
+from harness.runner.sessions.session import Measured, Room, Session
 from harness.runner.telling.courier import Followed
 from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.loads.registry import SESSIONS
+from harness.scenario.models.scenario import Cell
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
-
-_SESSIONS: Mapping[str, type[Session]] = {
-    "closed": ClosedSession,
-    "backlog": BacklogSession,
-    "rate": RateSession,
-    "saturate": SaturateSession,
-    "schedule": ScheduleSession,
-}
 
 
 def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> BlockRecord:
@@ -95,7 +88,7 @@ def _measure(
             courier=job.courier,
             faults=faults,
         )
-        session = _SESSIONS[cell.load.load](room, crew.workers, crew.clients, interrupts)
+        session = _session_of(cell)(room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
         job.courier.stage("stopping")
@@ -103,6 +96,13 @@ def _measure(
             network_facts |= network.packets()
     measured = replace(measured, network=network_facts)
     return _with_left_over(measured, job, space, logs, interrupts)
+
+
+def _session_of(cell: Cell) -> type[Session]:
+    """Who runs its kind of load, by the row of `scenario.loads.registry`."""
+    module, _, name = SESSIONS[cell.load.load].partition(":")
+    session: type[Session] = getattr(import_module(module), name)
+    return session
 
 
 def _wait_ready(job: BlockJob, crew: Crew) -> None:

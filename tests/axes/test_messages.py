@@ -17,7 +17,7 @@ from kombu.compression import decompress
 from kombu.connection import Connection
 
 from harness.probe.recording.ids import namer, new_tag
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.add import Add
 from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
 from tests.services.cases import (
@@ -47,7 +47,7 @@ def published(
         app.finalize()
         try:
             spec = {"workload": "add", "x": None, "y": None, "payload_bytes": 0, **workload}
-            add, name = WORKLOADS["add"](spec), namer(new_tag())
+            add, name = Add(spec), namer(new_tag())
             for unit in range(3):
                 add.publish(unit, name)
             yield space, app

@@ -20,12 +20,12 @@ import redis
 from pydantic import TypeAdapter
 
 from harness.probe.recording.events import Kind
-from harness.probe.workloads.group import Group
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import Merged, merge
+from harness.scenario.loads import registry as loads
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.registry import Workload
+from harness.scenario.workloads.registry import Workload, spec_of
 from tests.probe.forked import Program
 
 PATIENCE_S = 150.0
@@ -77,7 +77,7 @@ def valkey(folder: Path, *options: str) -> Iterator[str]:
 def told(workload: Mapping[str, Any]) -> dict[str, Any]:
     """A workload as clients are told of it. Its steps are the model's: the one place for them."""
     made: WorkloadBase = TypeAdapter(Workload).validate_python(dict(workload))
-    return made.told()
+    return spec_of(made)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Site:
     def spec(self, name: str, **fields: Any) -> Path:
         """A cell spec, written by hand on purpose: the format is a contract."""
         path = self.folder / f"{name}.json"
-        spec = {
+        spec: dict[str, Any] = {
             "settings": dict(self.settings),
             "events": str(self.events),
             "packages": ["celery", "kombu", "amqp", "redis"],
@@ -105,8 +105,10 @@ class Site:
             "timeout_s": 90.0,
             "heavy_step_s": 0.0002,
         }
-        workload = {"workload": told(fields.pop("workload", _ADD))}
-        path.write_text(json.dumps(spec | fields | workload), encoding="utf-8")
+        spec |= fields
+        spec["workload"] = told(spec.get("workload", _ADD))
+        spec["load"] = loads.spec_of(TypeAdapter(loads.Load).validate_python(spec["load"]))
+        path.write_text(json.dumps(spec), encoding="utf-8")
         return path
 
     def environ(self, role: str, spec: Path, **more: str) -> dict[str, str]:
@@ -201,8 +203,8 @@ class Talk:
         for log in (own, *self._events.glob("worker-*.evt"), *self._events.glob("child-*.evt")):
             (folder / log.name).symlink_to(log)
         workload = told(self._workload or _ADD)
-        made = WORKLOADS[workload["workload"]](workload)
-        return merge(folder, made.tasks_per_unit, grouped=isinstance(made, Group))
+        made = units_of(workload)
+        return merge(folder, made.tasks_per_unit, grouped=made.joins)
 
 
 @contextlib.contextmanager

@@ -18,13 +18,13 @@ from harness.probe.app_variables import load_spec
 from harness.probe.recording.events import UnitFlag
 from harness.probe.recording.ids import new_tag
 from harness.probe.recording.recorder import Recorder
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import UnitRunner
 
 
 def main(first_due_ns: int, paths: list[str]) -> None:
     spec = load_spec()
-    workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+    workload = units_of(spec["workload"])
     recorder = Recorder(spec["events"], "client")
     said: dict[str, Any] = {}
     for path in paths:

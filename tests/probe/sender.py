@@ -14,7 +14,7 @@ from harness.probe.loads.unwatched import senders_reply_to
 from harness.probe.recording.events import UnitFlag
 from harness.probe.recording.ids import new_tag
 from harness.probe.recording.recorder import Recorder
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import UnitRunner
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     recorder.open()
     tag = new_tag()
     units = UnitRunner(recorder, 30.0, tag)
-    workload = WORKLOADS[spec["workload"]["workload"]](spec["workload"])
+    workload = units_of(spec["workload"])
     sys.stdout.write(f"{tag:016x}\n")
     sys.stdout.flush()
     sys.stdin.readline()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.probe.recording.events import Kind, Outcome
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.results.block.ledger import BlockEnd, Final, settle
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import MISSING, Merged
@@ -252,7 +252,7 @@ def bodies_stored(talk: Talk, folder: Path) -> int:
 @pytest.mark.parametrize("name", CANVAS)
 def test_the_client_expects_what_the_tutorial_computes(name: str) -> None:
     """The value that results are compared with, apart from the code that publishes."""
-    made = WORKLOADS[CANVAS[name]["workload"]](told(CANVAS[name]))
+    made = units_of(told(CANVAS[name]))
     for unit in (0, 5):
         results = results_of(name, unit)
         whole = results if CANVAS[name]["workload"] == "chunks" else results[-1]

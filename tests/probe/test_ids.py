@@ -28,7 +28,7 @@ from harness.probe.recording.ids import (
 )
 from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
-from harness.scenario.plan.bounds import MOST_UNITS as MOST_PLANNED
+from harness.scenario.loads.base import MOST_UNITS as MOST_PLANNED
 
 NO_WORKLOAD = cast(Workload, None)
 END = first_unit(2)
@@ -103,7 +103,7 @@ def test_callers_that_need_no_more_have_enough() -> None:
 @pytest.mark.parametrize(("planned", "out"), [(50, False), (51, True)])
 def test_a_backlog_stops_at_the_last_number(planned: int, out: bool) -> None:
     numbers = Numbers()
-    load = loads.Backlog(cast(UnitRunner, numbers), threading.Event())
+    load = loads.Backlog({"publish": "api"}, cast(UnitRunner, numbers), threading.Event())
     left = load.run(NO_WORKLOAD, END - 50, loads.Extent(planned, None), UnitFlag.MEASURED)
     assert [one.unit for one in left] == numbers.taken == list(range(END - 50, END))
     assert (load.out_of_numbers, load.next_unit) == (out, END)

@@ -58,6 +58,7 @@ TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 SPEC = {
     "settings": {"broker_url": "memory://", "result_backend": "disabled://"},
     "heavy_step_s": 0.0,
+    "workload": {"units": "harness.probe.workloads.chord:Chord"},
     "packages": ["celery", "kombu"],
 }
 

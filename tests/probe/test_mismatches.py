@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from harness.probe.workloads.add import Add
 from harness.probe.workloads.base import OneOf
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.mismatches import Mismatches, in_words
-from harness.probe.workloads.registry import WORKLOADS
 
 
 class Hostile:
@@ -65,7 +65,7 @@ def test_half_a_secret_is_never_left() -> None:
 
 
 def test_each_task_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
-    mismatches, workload = Mismatches(), WORKLOADS["add"]({"x": 1, "y": 2, "payload_bytes": 0})
+    mismatches, workload = Mismatches(), Add({"x": 1, "y": 2, "payload_bytes": 0})
     for unit in (3, 4):
         mismatches.note(workload, unit, 1, 2)
         mismatches.note_undecodable(workload, unit)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.results.events.unit_shape import unit_shape
 from harness.results.record.run import CellRecord
 from harness.scenario.workloads.add import AddWorkload
@@ -16,6 +16,7 @@ from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, StarmapWorkload
+from harness.scenario.workloads.registry import spec_of
 from harness.scenario.workloads.tracking import TrackingWorkload
 
 
@@ -44,8 +45,8 @@ def test_tasks_of_a_unit_are_those_the_client_publishes(
     shape = unit_shape(cell_of(workload))
     assert shape.tasks_per_unit == tasks
     assert (shape.sequential, shape.grouped) == (sequential, grouped)
-    told = workload.told()
-    assert WORKLOADS[told["workload"]](told).tasks_per_unit == tasks
+    units = units_of(spec_of(workload))
+    assert (units.tasks_per_unit, units.joins) == (tasks, grouped)
     assert sum(shape.steps or (tasks,)) == tasks
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from harness.errors import ExitCode
 from harness.probe.workloads.drawing import Failure
-from harness.probe.workloads.registry import WORKLOADS
+from harness.probe.workloads.registry import units_of
 from harness.results.record.typed_work import stored_workload
+from harness.scenario.workloads.registry import spec_of
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
 from tests.runner.running import ROOT, Ended, Site, outcomes_of
 
@@ -32,9 +33,7 @@ def assert_tutorial(ended: Ended) -> None:
     assert ended.code == ExitCode.PASS, ended.stderr
     assert ended.record.status == "complete"
     for cell, seeds in zip(ended.record.cells, EXPECTED, strict=True):
-        expected = WORKLOADS[cell.workload["workload"]](
-            stored_workload(cell.workload).told()
-        ).expected(0)
+        expected = units_of(spec_of(stored_workload(cell.workload))).expected(0)
         assert (type(expected), expected) == (type(seeds), seeds)
         (block,) = cell.blocks
         fails = isinstance(expected, Failure)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 from celery.app import app_or_default
@@ -135,14 +137,15 @@ _MOST_REFUSALS = 5
 class Backlog:
     """Publishes all units at once; nobody waits for a result."""
 
-    def __init__(self, units: UnitRunner, stop: threading.Event, path: str = "api") -> None:
+    def __init__(self, spec: Mapping[str, Any], units: UnitRunner, stop: threading.Event) -> None:
+        """`spec`: the cell spec's `load`; its `publish` is the path."""
         self.next_unit = 0
         self.out_of_numbers = False
         self.gave_up = False
         """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
         self._units = units
         self._stop = stop
-        self._path = path
+        self._path: str = spec["publish"]
 
     def run(
         self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
@@ -169,11 +172,14 @@ class Backlog:
             in_vain = in_vain + len(refused) if len(refused) == len(some) else 0
 
 
-def make(spec: dict[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed) -> Load:
-    """The load that the cell spec names; `callers` are the ones that warm up. An open loop has no
-    other load than them here (see `open_loop`), nor has a schedule, whose units beat publishes."""
-    if spec["load"] in ("closed", "rate", "saturate", "schedule"):
+def make(
+    spec: Mapping[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed
+) -> Load:
+    """The load of the cell spec, whose `client` names a class as `module:Class`. Without one the
+    `callers`, who warm up, are all that is needed here: an open loop is run by `open_loop`, and the
+    units of a schedule are published by beat. The rows are those of `scenario.loads.registry`."""
+    if not spec["client"]:
         return callers
-    if spec["load"] == "backlog":
-        return Backlog(units, stop, spec.get("publish", "api"))
-    raise ValueError(f"unknown load {spec['load']!r}")
+    module, _, name = spec["client"].partition(":")
+    made: Load = getattr(import_module(module), name)(spec, units, stop)
+    return made

@@ -12,7 +12,6 @@ from harness.probe.recording.events import Kind, Outcome, id_bytes
 from harness.probe.recording.ids import namer, parsed
 from harness.probe.recording.recorder import Recorder
 from harness.probe.workloads.base import Workload
-from harness.probe.workloads.group import Group
 from harness.probe.workloads.mismatches import Mismatches
 from harness.probe.workloads.units import judge_failure, judge_value, record_failure
 
@@ -37,7 +36,7 @@ class Sightings:
         self._recorder = recorder
         self._workload = workload
         self._mismatches = Mismatches()
-        self._is_group = isinstance(workload, Group)
+        self._is_group = workload.joins
         self._expected: Callable[[int], Any] = workload.expected
         if self._is_group:
             self._expected = lru_cache(_GROUPS_REMEMBERED)(workload.expected)

@@ -39,6 +39,8 @@ class Workload(Protocol):
     """One kind of unit of work."""
 
     tasks_per_unit: int
+    joins: bool
+    """Its result is the list of all its tasks' results."""
     round_units: int
     """After so many units it begins anew; 1 where the unit's number decides nothing but values."""
 
@@ -78,6 +80,7 @@ class OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
 
     tasks_per_unit = 1
+    joins = False
     round_units = 1
 
     def result(self, unit: int, name: Name) -> AsyncResult:

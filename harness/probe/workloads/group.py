@@ -16,6 +16,7 @@ from harness.probe.workloads.messages import Options
 class Group:
     """`group(buy_milk(volume), buy_bread(count), ...)`, the two in turn."""
 
+    joins = True
     round_units = 1
 
     def __init__(self, spec: dict[str, Any]) -> None:

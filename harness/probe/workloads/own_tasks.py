@@ -19,6 +19,7 @@ class OwnTasks:
     """Units of one task each. Which one, and its arguments, the unit's number decides."""
 
     tasks_per_unit = 1
+    joins = False
 
     def __init__(self, spec: dict[str, Any]) -> None:
         """`parts`, each with its options, and `seed` of the cell spec. LookupError for a task that

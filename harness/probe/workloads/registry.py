@@ -1,33 +1,22 @@
-"""Every workload by its name in the cell spec."""
+"""What publishes and checks the units of a cell's workload, by its name in the cell spec."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from harness.probe.workloads.add import Add
 from harness.probe.workloads.base import Workload
-from harness.probe.workloads.chain import Chain
-from harness.probe.workloads.chord import Chord, Nested
-from harness.probe.workloads.group import Group
-from harness.probe.workloads.heavy_task import HeavyTask
-from harness.probe.workloads.many_calls import Chunks, Map, Starmap
-from harness.probe.workloads.own_tasks import OwnTasks
-from harness.probe.workloads.periodic import Periodic
-from harness.probe.workloads.tracking import Tracking
 
-WORKLOADS: Mapping[str, Callable[[dict[str, Any]], Workload]] = {
-    "add": Add,
-    "group": Group,
-    "chain": Chain,
-    "heavy_task": HeavyTask,
-    "task": OwnTasks,
-    "periodic": Periodic,
-    "chord": Chord,
-    "nested": Nested,
-    "map": Map,
-    "starmap": Starmap,
-    "chunks": Chunks,
-    "tracking": Tracking,
-}
-"""Name -> what makes the workload of its fields."""
+
+def units_of(workload: Mapping[str, Any]) -> Workload:
+    """Made of a cell spec's `workload`, whose `units` names the class as `module:Class`. The rows
+    are those of `scenario.workloads.registry`."""
+    module, _, name = workload["units"].partition(":")
+    made: Workload = getattr(import_module(module), name)(workload)
+    return made
+
+
+def import_tasks(workload: Mapping[str, Any]) -> None:
+    """Import the module of its units, which may define tasks of its own, for a worker."""
+    import_module(workload["units"].partition(":")[0])

@@ -20,6 +20,8 @@ from harness.results.events.merge import MISSING, Merged
 from harness.results.record.distributions import Distribution
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import RecordedWarning
+from harness.results.record.typed_work import stored_workload
+from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.stats.percentiles import describe
 
 Times = npt.NDArray[np.int64]
@@ -274,13 +276,13 @@ def kept_schedule(
 ) -> tuple[Periodic, Fires] | None:
     """How the beat of a block kept to its schedule, by the event logs in `folder`; None for a
     workload that has no schedule."""
-    if workload["workload"] != "periodic":
+    planned = stored_workload(workload)
+    if not isinstance(planned, PeriodicWorkload):
         return None
-    every_s = workload["every"]
-    every_ns = None if every_s is None else round(every_s * 1e9)
+    every_ns = None if planned.every is None else round(planned.every * 1e9)
     begins = begins_in(folder)
     fires = fires_in(folder, begins, every_ns)
-    schedule = Schedule(workload["entries"], every_ns, *_measured_time(fires, merged, every_ns))
+    schedule = Schedule(planned.entries, every_ns, *_measured_time(fires, merged, every_ns))
     points = points_in(folder)  # told for the whole time, which may have been cut short
     within = (points >= schedule.begin_ns) & (points < schedule.end_ns)
     plans = Plans(schedule, begins, points[within])

@@ -9,31 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.scenario.files.fields import Frozen
-from harness.scenario.files.kinds import kinds
 from harness.scenario.loads.base import LoadBase
-from harness.scenario.loads.registry import Load
+from harness.scenario.loads.registry import LOADS
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.registry import Workload
+from harness.scenario.workloads.registry import WORKLOADS
 
 T = TypeVar("T", bound=Frozen)
 
 
-def _by_name(union: Any, key: str) -> dict[str, Any]:
-    return {get_args(one.model_fields[key].annotation)[0]: one for one in kinds(union)}
-
-
-_WORKLOADS: Mapping[str, type[WorkloadBase]] = _by_name(Workload, "workload")
-_LOADS: Mapping[str, type[LoadBase]] = _by_name(Load, "load")
-
-
 def stored_workload(fields: Mapping[str, Any]) -> WorkloadBase:
     """`CellRecord.workload`, typed. One of a kind that is not known here has units of one task."""
-    return _typed(_WORKLOADS.get(fields.get("workload", ""), WorkloadBase), without_unset(fields))
+    return _typed(WORKLOADS.get(fields.get("workload", ""), WorkloadBase), without_unset(fields))
 
 
 def without_unset(workload: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +38,7 @@ def without_unset(workload: Mapping[str, Any]) -> dict[str, Any]:
 
 def stored_load(fields: Mapping[str, Any]) -> LoadBase:
     """`CellRecord.load`, typed. Nobody watches one of a kind that is not known here."""
-    return _typed(_LOADS.get(fields.get("load", ""), LoadBase), fields)
+    return _typed(LOADS.get(fields.get("load", ""), LoadBase), fields)
 
 
 def _typed(model: type[T], fields: Mapping[str, Any]) -> T:

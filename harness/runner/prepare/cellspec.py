@@ -11,11 +11,11 @@ from typing import Any, Literal
 from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
 from harness.scenario.checks.combinations import stores_results
+from harness.scenario.loads import registry as loads
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.celery_sets import MEASURED
-from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
+from harness.scenario.workloads import registry as workloads
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
-from harness.scenario.workloads.tracking import TrackingWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
 _READ_BY_CELERY = ("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE")
@@ -37,26 +37,24 @@ def write(
     user's own tasks are drawn from `seed`; `schedule` is what beat has to know.
     """
     modules = interpreter.modules
-    heavy = cell.workload
+    workload = cell.workload
     spec = {
         "settings": dict(settings),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
         "packages": MEASURED,
-        "workload": heavy.told(),
-        "load": cell.load.model_dump(exclude={"measure"}),
+        "workload": workloads.spec_of(workload),
+        "load": loads.spec_of(cell.load),
         "warmup": cell.measure.warmup,
         "units": cell.measure.units,
         "duration_s": cell.measure.duration,
         "timeout_s": cell.measure.timeout,
         "schedule": schedule,
         "stores_results": stores_results(cell.configuration),
-        "heavy_step_s": heavy.sleep
-        if isinstance(heavy, HeavyTaskWorkload | TrackingWorkload)
-        else DEFAULT_HEAVY_STEP_S,
+        "heavy_step_s": getattr(workload, "sleep", DEFAULT_HEAVY_STEP_S),
     }
-    if isinstance(heavy, OwnTaskWorkload):
-        spec |= own_app(heavy, interpreter.project or Path.cwd(), seed)
+    if isinstance(workload, OwnTaskWorkload):
+        spec |= own_app(workload, interpreter.project or Path.cwd(), seed)
         if "accept_content" not in cell.configuration.settings:  # it was only added to: see own_app
             spec["settings"] = {k: v for k, v in settings.items() if k != "accept_content"}
     write_private(path, spec)
@@ -66,7 +64,7 @@ def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, An
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
     return {
         "app": {"name": workload.app, "project": str(project.absolute())},
-        "workload": workload.told() | {"seed": seed},
+        "workload": workloads.spec_of(workload) | {"seed": seed},
     }
 
 

@@ -12,15 +12,11 @@ from harness.scenario.checks.sizes import message_size_conflicts, result_size_co
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.known import as_far_as_known
-from harness.scenario.files.wording import did_you_mean, listed, shown
-from harness.scenario.loads.backlog import BacklogLoad
+from harness.scenario.files.wording import did_you_mean, listed
 from harness.scenario.loads.base import Publish
-from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.open_loop import OpenLoad
-from harness.scenario.loads.registry import Load, extent_of_its_own
-from harness.scenario.loads.saturate import LIMITED, SaturateLoad
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration, keeps_results
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.measure import Measure
 from harness.scenario.plan.bounds import number_conflicts
 from harness.scenario.settings.celery_sets import celery_version, refusals
@@ -30,16 +26,7 @@ from harness.scenario.settings.serializers import content_conflicts, content_ins
 from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
-from harness.scenario.workloads.add import AddWorkload
-from harness.scenario.workloads.chain import ChainWorkload
-from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
-from harness.scenario.workloads.group import GroupWorkload
-from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
-from harness.scenario.workloads.many_calls import ChunksWorkload
-from harness.scenario.workloads.own_tasks import OwnTaskWorkload
-from harness.scenario.workloads.periodic import schedule_conflicts
-from harness.scenario.workloads.registry import Workload
-from harness.scenario.workloads.tracking import TrackingWorkload
+from harness.scenario.workloads.registry import WORKLOADS, Workload
 
 Conflict = tuple[Location, str]
 """Where in the YAML, and what cannot work there."""
@@ -161,28 +148,14 @@ def cell_conflicts(
 ) -> list[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
     return [
-        *as_far_as_known(_extent_conflicts, workload, load, measure),
+        *as_far_as_known(load.conflicts, measure),
+        *as_far_as_known(workload.conflicts, configuration, load, measure),
         *as_far_as_known(_publish_conflicts, configuration, workload, load),
         *as_far_as_known(message_size_conflicts, configuration, workload),
         *as_far_as_known(_result_size_conflicts, configuration, workload),
-        *as_far_as_known(_time_conflicts, workload, measure),
-        *as_far_as_known(_limit_conflicts, load),
         *as_far_as_known(number_conflicts, workload, load, measure),
-        *as_far_as_known(schedule_conflicts, configuration, workload, load, measure),
         *as_far_as_known(option_conflicts, configuration, workload, load, measure),
     ]
-
-
-def _extent_conflicts(workload: Workload, load: Load, measure: Measure) -> Iterator[Conflict]:
-    if isinstance(workload, TrackingWorkload) and not isinstance(load, ClosedLoad):
-        message = f"tracking is about callers that wait, and in load {load.load} nobody does"
-        yield ("load", "load"), f"{message}: use load closed"
-    if not extent_of_its_own(load) and measure.units is None and measure.duration is None:
-        message = f"how long is load {load.load} measured? give measure.units or measure.duration"
-        yield ("load", "load"), message
-    elif isinstance(load, BacklogLoad) and measure.units is None:
-        message = 'a backlog is published in full first: it needs "units:", not "duration:"'
-        yield ("load", "load"), message
 
 
 def _result_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
@@ -227,32 +200,13 @@ def _joining_conflicts(configuration: Configuration, workload: Workload) -> Iter
     _, without = nothing_stored(configuration)
     place: Location = ("workload", "workload")
     instead = "leave task_ignore_result out, or this workload" if ignored else ""
-    if isinstance(workload, GroupWorkload | ChunksWorkload) and (ignored or not backend.joins):
+    if workload.joins and (ignored or not backend.joins):
         message = f"a group's results are joined, and {who} has {without}"
         yield place, f"{message}: {instead or 'use another backend'}"
-    if isinstance(workload, ChordWorkload | NestedWorkload) and (ignored or not backend.chords):
+    if workload.waits_for_header and (ignored or not backend.chords):
         message = f"a {workload.workload} waits for its header's results, and {who} has {without}"
         fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
         yield place, f"{message}: {instead or f'use backend {fit}'}"
-
-
-def _limit_conflicts(load: Load) -> list[Conflict]:
-    """What is wrong with the limits of a search for saturation."""
-    conflicts: list[Conflict] = []
-    for index, text in enumerate(load.limits if isinstance(load, SaturateLoad) else ()):
-        where: Location = ("load", "limits", index)
-        try:
-            gate = parse_gate(text)
-        except GateSyntaxError as error:
-            conflicts.append((where, f"limit {shown(text)}, column {error.column + 1}: {error}"))
-            continue
-        if gate.measure.metric not in LIMITED:
-            message = f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
-            conflicts.append((where, message))
-        if gate.needs_baseline:
-            message = f"limit {shown(text)}: a limit is a figure, there is no baseline here"
-            conflicts.append((where, message))
-    return conflicts
 
 
 def _publish_conflicts(
@@ -268,13 +222,11 @@ def _publish_conflicts(
     conflicts: list[Conflict] = []
     if path not in paths:
         conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
-    if path == "prebuilt" and isinstance(workload, OwnTaskWorkload):
-        message = "your own tasks are published by their own apply_async: use publish: api"
-        conflicts.append((where, message))
-    elif path == "prebuilt" and not isinstance(workload, AddWorkload | HeavyTaskWorkload):
-        message = "publish: prebuilt needs a workload of one message per unit: add or heavy_task"
-        conflicts.append((where, message))
-    if path == "batch" and isinstance(workload, ChainWorkload | ChordWorkload | NestedWorkload):
+    if path == "prebuilt" and not workload.prebuilt:
+        fit = " or ".join(name for name, model in WORKLOADS.items() if model.prebuilt)
+        message = f"publish: prebuilt needs a workload of one message per unit: {fit}"
+        conflicts.append((where, workload.not_prebuilt or message))
+    if path == "batch" and workload.past_batches:
         message = f"Celery publishes a {workload.workload} past any batch: use publish: api"
         conflicts.append((where, message))
     if path == "prebuilt" and settings.get("task_send_sent_event") is True:
@@ -285,21 +237,6 @@ def _publish_conflicts(
         message = f"with {option}, {client} may send a whole {path} twice"
         conflicts.append((where, f"{message}: use publish: api"))
     return conflicts
-
-
-def _time_conflicts(workload: Workload, measure: Measure) -> list[Conflict]:
-    if not isinstance(workload, HeavyTaskWorkload | TrackingWorkload):
-        return []
-    if isinstance(workload.n, str):
-        return []
-    least_s = max(0, workload.n - 2) * workload.sleep
-    if least_s < measure.timeout:
-        return []
-    message = (
-        f"one unit takes at least {least_s:g} s, and the timeout is {measure.timeout:g} s:"
-        " raise measure.timeout, or lower n or sleep"
-    )
-    return [(("workload", "n"), message)]
 
 
 def _provider(endpoint: Frozen, chosen: Provider | None) -> Provider | None:

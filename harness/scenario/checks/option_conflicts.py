@@ -11,7 +11,6 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.vendors.registry import BROKERS, VENDORS
-from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.registry import Workload
 
 Conflict = tuple[Location, str]
@@ -21,23 +20,13 @@ def option_conflicts(
     configuration: Configuration, workload: Workload, load: Load, measure: Measure
 ) -> Iterator[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
-    if isinstance(workload, PeriodicWorkload):
-        if workload.options != MessageOptions():
-            message = "beat publishes these messages, without options: remove them"
-            yield ("workload", "options"), message
+    if workload.fired_by_beat:
         return
-    for where, options in _options_of(workload):
+    for where, options in workload.options_said():
         of_options = (configuration, where, options)
         yield from as_far_as_known(_priority_conflicts, *of_options)
         yield from as_far_as_known(_time_conflicts, where, options, measure)
         yield from as_far_as_known(_publish_conflicts, *of_options, load)
-
-
-def _options_of(workload: Workload) -> Iterator[tuple[Location, MessageOptions]]:
-    """Each kind of message, and where its options stand."""
-    yield ("workload", "options"), workload.options
-    for index, part in enumerate(getattr(workload, "mix", None) or ()):
-        yield ("workload", "mix", index, "options"), part.options
 
 
 def _priority_conflicts(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from harness.scenario.files.document import Location
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.settings.planned import transport_options
 from harness.scenario.vendors.registry import BACKENDS, BROKERS
-from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
 from harness.scenario.workloads.registry import Workload
 
 Conflict = tuple[Location, str]
@@ -23,7 +20,7 @@ def message_size_conflicts(configuration: Configuration, workload: Workload) -> 
         return []
     factor = row.growth(row.with_defaults(transport_options(settings)))
     conflicts: list[Conflict] = []
-    for place, size in _payloads(workload):
+    for place, size in workload.payloads():
         if size * factor > limit:
             message = (
                 f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {broker}, "
@@ -53,42 +50,6 @@ def result_size_conflicts(configuration: Configuration, workload: Workload) -> l
             f"{size:,} bytes come back as a result, and {row.max_result_bytes:,} are what backend "
             f"{backend.service} can keep of one: {instead}",
         )
-        for place, size in _results(workload)
+        for place, size in workload.result_payloads()
         if size > row.max_result_bytes
     ]
-
-
-def _payloads(workload: Workload) -> Iterator[tuple[Location, int]]:
-    """Bytes that a unit's largest message carries at least, and where the file says so."""
-    if not isinstance(workload, OwnTaskWorkload):
-        payload = getattr(workload, "payload_bytes", 0)
-        yield ("workload", "payload_bytes"), getattr(workload, "largest_message_bytes", payload)
-        return
-    for index, part in enumerate(workload.parts):
-        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
-        for place, size in _texts(part):
-            yield (*within, *place), size
-
-
-def _results(workload: Workload) -> Iterator[tuple[Location, int]]:
-    """Bytes that a unit's largest result has at least. Of a user's own tasks nothing is known but
-    where one is expected to give back an argument."""
-    if not isinstance(workload, OwnTaskWorkload):
-        yield from _payloads(workload)
-        return
-    for index, part in enumerate(workload.parts):
-        within: Location = ("workload",) if workload.mix is None else ("workload", "mix", index)
-        key = part.expect.get("argument") if isinstance(part.expect, Mapping) else None
-        for place, size in _texts(part):
-            if place in (("args", key), ("kwargs", key)):
-                yield (*within, *place), size
-
-
-def _texts(part: Part) -> Iterator[tuple[Location, int]]:
-    """Arguments that are texts of a length that the file says."""
-    given: list[tuple[Location, object]]
-    given = [(("args", place), one) for place, one in enumerate(part.args)]
-    given += [(("kwargs", name), one) for name, one in part.kwargs.items()]
-    for place, one in given:
-        if isinstance(one, Mapping) and "text" in one:
-            yield place, one["text"]

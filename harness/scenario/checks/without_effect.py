@@ -12,8 +12,7 @@ from contextlib import suppress
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
 from harness.scenario.files.known import as_far_as_known, entries_of
-from harness.scenario.loads.closed import ClosedLoad
-from harness.scenario.loads.registry import Load, extent_of_its_own
+from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.scenario import Scenario
@@ -77,7 +76,7 @@ def _unread_baseline(scenario: Scenario) -> Iterator[Conflict]:
 
 def _unread_measure(scenario: Scenario) -> Iterator[Conflict]:
     loads = [load for workload in scenario.workloads for load in _loads(scenario, workload)]
-    if loads and all(map(extent_of_its_own, loads)):
+    if loads and all(load.says_how_long for load in loads):
         for name in _EXTENTS:
             if getattr(scenario.measure, name) is not None:
                 yield ("measure", name), _says_itself(loads)
@@ -87,11 +86,11 @@ def _of_workload(scenario: Scenario, workload: Workload) -> Iterator[Conflict]:
     loads = _loads(scenario, workload)
     if not loads:
         return
-    if all(map(extent_of_its_own, loads)):
+    if all(load.says_how_long for load in loads):
         for name in _EXTENTS:
             if getattr(workload.measure, name) is not None:
                 yield ("measure", name), _says_itself(loads)
-    if any(isinstance(load, ClosedLoad) for load in loads):
+    if any(load.has_callers for load in loads):
         return
     kinds = " and ".join(dict.fromkeys(load.load for load in loads))
     for name in _OF_CALLERS:

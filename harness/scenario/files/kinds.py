@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pydantic import BeforeValidator, ValidationError
 
 from harness.scenario.files.fields import Frozen
+
+
+@dataclass(frozen=True)
+class CellWord:
+    """What a kind says of itself in the names of cells: `closed-8` by `CellWord("in_flight", "8")`.
+
+    Behind it stands every other field that differs from its default: `,clients=2`.
+    """
+
+    field: str = ""
+    """The field that `main` says; without it, where an axis of the matrix says that field."""
+    main: str | None = None
+    kind: str = ""
+    """Instead of the kind's own name."""
+    also: Collection[str] = ()
+    """Further fields that are said by it, or by nothing."""
 
 
 def or_bare_name(key: str, union: Any, *others: Any) -> BeforeValidator:
@@ -30,7 +47,7 @@ def or_bare_name(key: str, union: Any, *others: Any) -> BeforeValidator:
 def _complete_names(key: str, union: Any) -> Iterator[str]:
     """Names that say all that is needed: `rate` alone does not."""
     for model in kinds(union):
-        name = get_args(model.model_fields[key].annotation)[0]
+        name = name_of(model, key)
         with suppress(ValidationError):
             model.model_validate({key: name})
             yield name
@@ -39,3 +56,8 @@ def _complete_names(key: str, union: Any) -> Iterator[str]:
 def kinds(union: Any) -> tuple[type[Frozen], ...]:
     """The models of a union that a key tells apart: of Broker, Backend, Workload or Load."""
     return get_args(get_args(union)[0])
+
+
+def name_of(model: type[Frozen], key: str) -> str:
+    """What a kind is called in a file: the one value of its key."""
+    return str(get_args(model.model_fields[key].annotation)[0])

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
-from harness.scenario.models.measure import MeasureOverride
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.models.measure import Measure, MeasureOverride
 
 Publish = Literal["api", "batch", "prebuilt"]
 MOST_CLIENTS = 16
+MOST_UNITS = 16_000_000
+"""Of one client in a block. It has numbers for 16,777,216 (`probe.recording.ids`): probe tasks take
+some, and random arrivals may be more than their rate says."""
+Conflict = tuple[Location, str]
+"""Where in a workload or load (`workload` or `load` and the field), and what cannot work there."""
+_WARMUP_CALLERS = 8
+"""As many as wait for warm-up units where the load has no callers of its own."""
 
 
 class LoadBase(Frozen):
-    """What every load may say."""
+    """What every load may say, and what is asked of it."""
 
     if TYPE_CHECKING:
         load: str  # each kind has its own name
+
+    has_callers: ClassVar[bool] = False
+    """Somebody waits for each unit's result, as a user does."""
+    fired_by_beat: ClassVar[bool] = False
+    """Beat publishes, not a client."""
 
     measure: MeasureOverride = MeasureOverride()
     clients: Annotated[int, Field(ge=1, le=MOST_CLIENTS)] = 1
@@ -32,3 +48,45 @@ class LoadBase(Frozen):
     def held(self) -> bool:
         """Whether workers are held until everything is published."""
         return False
+
+    @property
+    def says_how_long(self) -> bool:
+        """Whether it says itself how long it lasts, so that `measure` need not."""
+        return False
+
+    @property
+    def word(self) -> CellWord:
+        """How cells are called after it."""
+        return CellWord()
+
+    @property
+    def warmup_callers(self) -> int:
+        """How many wait for warm-up units, over all clients."""
+        return _WARMUP_CALLERS
+
+    def conflicts(self, measure: Measure) -> Iterator[Conflict]:
+        """What of it cannot work, whatever the workload is: locations begin with `load`."""
+        if not self.says_how_long and measure.units is None and measure.duration is None:
+            message = f"how long is load {self.load} measured? give measure.units or "
+            yield ("load", "load"), f"{message}measure.duration"
+
+    def default_timeout_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - for kinds that ask
+        """How long one unit may take where nobody says it; None: as `Measure` has it."""
+        return None
+
+    def length_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - for kinds that ask
+        """How long it lasts, where that is known exactly: moments of faults lie within."""
+        return None
+
+    def lasts_s(self, measure: Measure) -> float:
+        """How long it lasts at most: from its begin until its last unit is due."""
+        return measure.duration or in_turn_s(measure.units or 0, 1, measure)
+
+    def planned_units(self, measure: Measure) -> float:
+        """How many units are planned; 0 where that is not known before."""
+        return measure.units or 0
+
+
+def in_turn_s(units: int, callers: int, measure: Measure) -> float:
+    """Seconds at most for units that callers wait for, each as long as it may take."""
+    return math.ceil(units / callers) * measure.timeout

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.loads.base import LoadBase
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.loads.base import LoadBase, in_turn_s
+from harness.scenario.models.measure import Measure
 
 
 class ClosedLoad(LoadBase):
     """n units in flight: n callers, each publishing the next unit when its result is in."""
+
+    has_callers: ClassVar[bool] = True
 
     load: Literal["closed"]
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = 8
@@ -26,3 +30,17 @@ class ClosedLoad(LoadBase):
     def watched(self) -> bool:
         """By its callers."""
         return True
+
+    @property
+    def word(self) -> CellWord:
+        """`closed-8`."""
+        return CellWord("in_flight", str(self.in_flight))
+
+    @property
+    def warmup_callers(self) -> int:
+        """Its own."""
+        return self.in_flight
+
+    def lasts_s(self, measure: Measure) -> float:
+        """Callers take turns until the time is over, or the units are used up."""
+        return measure.duration or in_turn_s(measure.units or 0, self.in_flight, measure)

@@ -6,9 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from harness.probe.loads.pacer import phases_of
 from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration, Rate
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.files.known import in_full
 from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.faults import Faults
+from harness.scenario.models.measure import Measure
 
 
 class WarmupPhase(Frozen):
@@ -77,3 +81,38 @@ class RateLoad(OpenLoad):
         if self.phases is not None and (self.measure.units or self.measure.duration):
             raise ValueError("phases say how long they last: leave out measure.units and duration")
         return self
+
+    @property
+    def says_how_long(self) -> bool:
+        """By its phases."""
+        return self.phases is not None
+
+    @property
+    def word(self) -> CellWord:
+        """`rate-200`, `rate-warmup-steady`."""
+        if self.phases is not None:
+            return CellWord("phases", "-".join(phase.phase for phase in self.phases)[:60])
+        return CellWord("rate", f"{self.rate:g}")
+
+    def length_s(self, measure: Measure) -> float | None:
+        """Of all phases; or until its units are due."""
+        if self.phases is not None:
+            return sum(phase.duration for phase in self.phases)
+        if measure.duration is not None:
+            return measure.duration
+        units, rate = measure.units, self.rate
+        return units / rate if units is not None and rate is not None else None
+
+    def lasts_s(self, measure: Measure) -> float:
+        """Units are due on time, whatever happens."""
+        return self.length_s(measure) or 0.0
+
+    def planned_units(self, measure: Measure) -> float:
+        """Rate times time."""
+        if self.phases is not None:
+            return sum(
+                one.integral for one in phases_of(in_full(one).model_dump() for one in self.phases)
+            )
+        if measure.duration is not None:
+            return (self.rate or 0.0) * measure.duration
+        return super().planned_units(measure)

@@ -1,27 +1,62 @@
-"""Every kind of load there is."""
+"""Every kind of load there is: one row each, which joins its halves.
+
+A row names the model, with all that the kind decides, and, as text, who runs it: the session of
+`harness.runner`, and the client's part in `harness.probe`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from harness.scenario.files.kinds import or_bare_name
+from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.loads.backlog import BacklogLoad
+from harness.scenario.loads.base import LoadBase
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.loads.schedule import ScheduleLoad
 
-Load = Annotated[
-    ClosedLoad | BacklogLoad | RateLoad | SaturateLoad | ScheduleLoad, Field(discriminator="load")
-]
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of load."""
+
+    model: type[LoadBase]
+    session: str
+    """`module:Class` of the harness' half, see `runner.sessions.session.Session`."""
+    client: str = ""
+    """The same of the client's half, see `probe.loads.shapes.Load`; without one, its callers."""
+
+
+_SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
+ROWS = (
+    Row(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
+    Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.shapes:Backlog"),
+    Row(RateLoad, f"{_SESSIONS}.open_loads:RateSession"),
+    Row(SaturateLoad, f"{_SESSIONS}.open_loads:SaturateSession"),
+    Row(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
+)
+LOADS: Mapping[str, type[LoadBase]] = {name_of(row.model, "load"): row.model for row in ROWS}
+"""`load:` of a scenario -> its model."""
+SESSIONS: Mapping[str, str] = {name_of(row.model, "load"): row.session for row in ROWS}
+"""The same -> the session that runs it."""
+_OF_CLIENTS: Mapping[type[LoadBase], str] = {row.model: row.client for row in ROWS}
+
+if TYPE_CHECKING:
+    Load = LoadBase
+else:
+    Load = Annotated[
+        Union[tuple(row.model for row in ROWS)],  # noqa: UP007 - of a table
+        Field(discriminator="load"),
+    ]
 LoadEntry = Annotated[Load, or_bare_name("load", Load)]
 """As it stands in a list: a mapping, or just the name."""
 
 
-def extent_of_its_own(load: Load) -> bool:
-    """Whether the load itself says how long it lasts, not `measure`."""
-    return isinstance(load, SaturateLoad) or (
-        isinstance(load, RateLoad) and load.phases is not None
-    )
+def spec_of(load: Load) -> dict[str, Any]:
+    """What clients are told of a load: `load` of their cell spec."""
+    return load.model_dump(exclude={"measure"}) | {"client": _OF_CLIENTS[type(load)]}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
 from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
+from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.wording import listed, shown
+from harness.scenario.loads.base import Conflict
 from harness.scenario.loads.open_loop import OpenLoad
+from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.measure import Measure
 from harness.units import parse_share
 
 LIMITED = (
@@ -50,3 +56,35 @@ class SaturateLoad(OpenLoad):
         if self.measure.units or self.measure.duration:
             raise ValueError("step and time say how long it takes: no measure.units or duration")
         return self
+
+    @property
+    def says_how_long(self) -> bool:
+        """By its steps and its time."""
+        return True
+
+    def conflicts(self, measure: Measure) -> Iterator[Conflict]:
+        """Limits that are none."""
+        yield from as_far_as_known(super().conflicts, measure)
+        for index, text in enumerate(self.limits):
+            for message in _limit_problems(text):
+                yield ("load", "limits", index), message
+
+    def lasts_s(self, measure: Measure) -> float:  # noqa: ARG002 - what it says itself counts
+        """The last step begins before the time is over."""
+        return self.time + self.step
+
+    def planned_units(self, measure: Measure) -> float:  # noqa: ARG002 - nobody knows before
+        """It ends with the last number, and says so."""
+        return 0
+
+
+def _limit_problems(text: str) -> Iterator[str]:
+    try:
+        gate = parse_gate(text)
+    except GateSyntaxError as error:
+        yield f"limit {shown(text)}, column {error.column + 1}: {error}"
+        return
+    if gate.measure.metric not in LIMITED:
+        yield f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
+    if gate.needs_baseline:
+        yield f"limit {shown(text)}: a limit is a figure, there is no baseline here"

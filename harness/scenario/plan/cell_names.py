@@ -12,68 +12,29 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.scenario.checks.faulty_loads import fault_words
-from harness.scenario.loads.closed import ClosedLoad
-from harness.scenario.loads.rate import RateLoad
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.value_words import canonical, told_by_digest, value_word, words_of
-from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
-from harness.scenario.workloads.own_tasks import OwnTaskWorkload
-from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.registry import Workload
-from harness.scenario.workloads.tracking import TrackingWorkload
-
-
-@dataclass(frozen=True)
-class _Main:
-    """What stands behind the kind: `8` of `closed-8`, and the field that says it."""
-
-    field: str = ""
-    word: str | None = None
 
 
 def load_label(load: Load, said: Collection[str] = ()) -> str:
     """`closed-8`, `rate-200`, `backlog`, without the fields that are `said` elsewhere."""
-    main = _Main()
-    if isinstance(load, RateLoad) and load.phases is not None:
-        main = _Main("phases", "-".join(phase.phase for phase in load.phases)[:60])
-    elif isinstance(load, RateLoad):
-        main = _Main("rate", f"{load.rate:g}")
-    elif isinstance(load, ClosedLoad):
-        main = _Main("in_flight", str(load.in_flight))
-    label = _label(load, load.load, main, said)
-    broken = fault_words(load) if isinstance(load, RateLoad) else ""
+    label = _label(load, load.load, load.word, said)
+    broken = fault_words(load)
     return f"{label},{broken}" if broken else label
 
 
 def workload_label(workload: Workload, said: Collection[str] = ()) -> str:
     """`add`, `group-10`, `tracking-busy`, without the fields that are `said` elsewhere."""
-    if isinstance(workload, OwnTaskWorkload):
-        words = [value_word(workload.short_name), *workload.options.words(said)]
-        return ",".join(words)
-    shown: BaseModel = workload
-    if isinstance(workload, TrackingWorkload) and isinstance(workload.n, str):
-        shown = workload.model_copy(update={"n": TrackingWorkload.model_fields["n"].default})
-    return _label(shown, workload.workload, _main_of(workload), said)
+    return _label(workload, workload.workload, workload.word, said)
 
 
-def _main_of(workload: Workload) -> _Main:
-    if isinstance(workload, HeavyTaskWorkload) and not isinstance(workload, TrackingWorkload):
-        return _Main("n", "text" if isinstance(workload.n, str) else str(workload.n))
-    if isinstance(workload, TrackingWorkload):
-        text = "-text" if isinstance(workload.n, str) else ""
-        return _Main("wait", f"{workload.wait}{text}")
-    if isinstance(workload, PeriodicWorkload):
-        return _Main("every", None if workload.every is None else f"{workload.every:g}s")
-    for field in ("size", "length"):
-        if field in type(workload).model_fields:
-            return _Main(field, str(getattr(workload, field)))
-    return _Main()
-
-
-def _label(entry: BaseModel, kind: str, main: _Main, said: Collection[str]) -> str:
-    skipped = {"workload", "load", "loads", "measure", "faults", main.field, *said}
-    words = [kind if main.word is None or main.field in said else f"{kind}-{main.word}"]
+def _label(entry: BaseModel, kind: str, word: CellWord, said: Collection[str]) -> str:
+    skipped = {"workload", "load", "loads", "measure", "faults", word.field, *word.also, *said}
+    kind = value_word(word.kind) if word.kind else kind
+    words = [kind if word.main is None or word.field in said else f"{kind}-{word.main}"]
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)
         if isinstance(value, MessageOptions):

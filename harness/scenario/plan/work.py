@@ -29,14 +29,11 @@ from harness.scenario.files.known import (
     told,
 )
 from harness.scenario.files.validation import validate
-from harness.scenario.loads.backlog import BacklogLoad
-from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.measure import Measure, MeasureOverride
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.plan.axes import fields_of, in_work
-from harness.scenario.plan.bounds import default_timeout_s
 from harness.scenario.plan.cell_names import (
     WorkName,
     fields_said,
@@ -103,17 +100,6 @@ class Pair:
     load_location: Location
     faults_location: Location
 
-    def _length_s(self) -> float | None:
-        """How long the load lasts, where it says so in advance."""
-        if not isinstance(self.load, RateLoad):
-            return None
-        if self.load.phases is not None:
-            return sum(phase.duration for phase in self.load.phases)
-        if self.measure.duration is not None:
-            return self.measure.duration
-        units, rate = self.measure.units, self.load.rate
-        return units / rate if units is not None and rate is not None else None
-
     def place(self, location: Location) -> Location:
         """In the scenario: conflicts begin with `workload` or `load`."""
         starts = {"workload": self.workload_location, "load": self.load_location}
@@ -127,7 +113,7 @@ class Pair:
         configuration = provided(configuration, provider)
         for place, message in cell_conflicts(configuration, self.workload, self.load, self.measure):
             yield document.value_mark(self.place(place)).problem(message)
-        length_s = next(as_far_as_known(lambda: [self._length_s()]), None)
+        length_s = next(as_far_as_known(lambda: [self.load.length_s(self.measure)]), None)
         found = as_far_as_known(fault_conflicts, configuration, self.load, length_s)
         for place, message in found:
             yield document.value_mark((*self.faults_location, *place)).problem(message)
@@ -212,13 +198,16 @@ def _measure(scenario: Scenario, workload: Workload, load: Load) -> Measure:
 
 
 def _with_timeout(measure: Measure, load: Load) -> Measure:
-    """A backlog's own default, where nobody has said another."""
-    said = told(measure)
-    if not isinstance(load, BacklogLoad) or "timeout" in measure.model_fields_set:
+    """The default of the load's own, where nobody has said another."""
+    if "timeout" in measure.model_fields_set:
         return measure
-    if not {"timeout", "units"} <= said.keys():
+    default = tuple(as_far_as_known(lambda: [load.default_timeout_s(measure)]))
+    if default == (None,):
+        return measure
+    said = told(measure)
+    if not default or "timeout" not in said:
         return only(measure, {name: one for name, one in said.items() if name != "timeout"})
-    return measure.model_copy(update={"timeout": default_timeout_s(measure.units)})
+    return measure.model_copy(update={"timeout": default[0]})
 
 
 def _merged(measure: Measure, override: MeasureOverride) -> Measure:

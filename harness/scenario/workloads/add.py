@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ from harness.scenario.workloads.base import WorkloadBase
 
 class AddWorkload(WorkloadBase):
     """`add(x, y)`; without x and y, every unit adds numbers of its own."""
+
+    prebuilt: ClassVar[bool] = True
 
     workload: Literal["add"]
     x: int | None = None

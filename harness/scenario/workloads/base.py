@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen, NonEmptyItems
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.loads.base import Conflict, LoadBase
 from harness.scenario.loads.registry import LoadEntry
-from harness.scenario.models.measure import MeasureOverride
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.measure import Measure, MeasureOverride
 from harness.scenario.models.messages import MessageOptions
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -26,6 +31,16 @@ class WorkloadBase(Frozen):
 
     joins: ClassVar[bool] = False
     """A unit's result is the list of all its tasks' results, which the caller joins."""
+    waits_for_header: ClassVar[bool] = False
+    """One of its tasks waits for the results of others: a chord."""
+    prebuilt: ClassVar[bool] = False
+    """`publish: prebuilt` can write its messages: one to a unit, of the harness' own tasks."""
+    not_prebuilt: ClassVar[str] = ""
+    """Why not, where it is not for that."""
+    past_batches: ClassVar[bool] = False
+    """Celery publishes a unit past any batch."""
+    fired_by_beat: ClassVar[bool] = False
+    """Beat publishes its units, at the moments of its schedule."""
 
     loads: NonEmptyItems[LoadEntry] | None = None
     """Instead of the scenario's loads, for this workload only."""
@@ -49,7 +64,44 @@ class WorkloadBase(Frozen):
         """Calls of functions in one unit: a message may carry several."""
         return sum(self.steps)
 
-    def told(self) -> dict[str, Any]:
+    @property
+    def word(self) -> CellWord:
+        """How cells are called after it."""
+        return CellWord()
+
+    @property
+    def largest_message_bytes(self) -> int:
+        """What the unit's largest message carries at least, by `payload_bytes`."""
+        return int(getattr(self, "payload_bytes", 0))
+
+    def payloads(self) -> Iterator[tuple[Location, int]]:
+        """Where the file says how large a message is, and how many bytes it carries at least."""
+        yield ("workload", "payload_bytes"), self.largest_message_bytes
+
+    def result_payloads(self) -> Iterator[tuple[Location, int]]:
+        """The same of results: every task gives back what it was sent."""
+        return self.payloads()
+
+    def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
+        """Each kind of message, and where its options stand."""
+        yield ("workload", "options"), self.options
+
+    def conflicts(
+        self,
+        configuration: Configuration,  # noqa: ARG002 - for those who ask for it
+        load: LoadBase,
+        measure: Measure,  # noqa: ARG002
+    ) -> Iterator[Conflict]:
+        """What of this kind cannot work in one cell: locations begin with `workload` or `load`."""
+        if load.fired_by_beat:
+            message = f"beat publishes periodic tasks only, not {self.workload}"
+            yield ("load", "load"), f"{message}: use workload periodic, or another load"
+
+    def beyond_s(self, load: LoadBase, measure: Measure) -> float:  # noqa: ARG002
+        """What a block of it may take beyond warm-up, load and drain, at most."""
+        return 0.0
+
+    def for_clients(self) -> dict[str, Any]:
         """What clients and workers are told of it: `workload` of their cell spec."""
         return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import Steps, WorkloadBase
 
 
 class ChainWorkload(WorkloadBase):
     """`fetch_user_name(id)`, then `greeting_user(name)` as often as the length asks for."""
+
+    past_batches: ClassVar[bool] = True
 
     workload: Literal["chain"]
     length: Annotated[int, Field(ge=2, le=1000)] = 2
@@ -29,3 +32,8 @@ class ChainWorkload(WorkloadBase):
     def steps(self) -> Steps:
         """One after the other."""
         return (1,) * self.length
+
+    @property
+    def word(self) -> CellWord:
+        """`chain-2`."""
+        return CellWord("length", str(self.length))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import FanOut, Steps
 
 
 class _Joined(FanOut):
     """Tasks side by side, and one that gets all their results."""
+
+    waits_for_header: ClassVar[bool] = True
+    past_batches: ClassVar[bool] = True
 
     size: Annotated[int, Field(ge=2, le=10_000)] = 10
     """Tasks side by side. Not 1: several versions of Celery make a chain of that."""
@@ -22,6 +26,11 @@ class _Joined(FanOut):
     def largest_message_bytes(self) -> int:
         """What the unit's largest message carries: the last task gets all that came before."""
         return self.size * self.payload_bytes
+
+    @property
+    def word(self) -> CellWord:
+        """`chord-10`."""
+        return CellWord("size", str(self.size))
 
 
 class ChordWorkload(_Joined):

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import Steps, WorkloadBase
 
 
@@ -36,3 +37,8 @@ class GroupWorkload(WorkloadBase):
     def steps(self) -> Steps:
         """All side by side."""
         return (self.size,)
+
+    @property
+    def word(self) -> CellWord:
+        """`group-10`."""
+        return CellWord("size", str(self.size))

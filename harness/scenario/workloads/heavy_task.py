@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.scenario.files.fields import Duration
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.files.known import as_far_as_known
+from harness.scenario.loads.base import Conflict, LoadBase
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.base import WorkloadBase
 
 
 class HeavyTaskWorkload(WorkloadBase):
     """`heavy_task(n)`: the product of 2..n-1 with a sleep per step; a string must fail."""
 
+    prebuilt: ClassVar[bool] = True
+
     workload: Literal["heavy_task"]
     n: Annotated[int, Field(ge=0, le=1500)] | str = 50
     """At most 1500: Python refuses to print whole numbers of more than 4300 digits."""
     sleep: Duration = 0.01
     """Per step; the tutorial sleeps 10 ms."""
+
+    @property
+    def word(self) -> CellWord:
+        """`heavy_task-50`; `heavy_task-text` for all that must fail."""
+        return CellWord("n", "text" if isinstance(self.n, str) else str(self.n))
+
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """A task that has to sleep for longer than a unit may take."""
+        yield from as_far_as_known(super().conflicts, configuration, load, measure)
+        yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
+
+
+def too_slow(n: int | str, sleep_s: float, measure: Measure) -> Iterator[Conflict]:
+    """Whether `heavy_task(n)` sleeps at least as long as one unit may take."""
+    least_s = 0.0 if isinstance(n, str) else max(0, n - 2) * sleep_s
+    if least_s >= measure.timeout:
+        message = (
+            f"one unit takes at least {least_s:g} s, and the timeout is {measure.timeout:g} s:"
+            " raise measure.timeout, or lower n or sleep"
+        )
+        yield ("workload", "n"), message

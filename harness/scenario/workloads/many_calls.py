@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import FanOut, Steps
 
 Size = Annotated[int, Field(ge=1, le=10_000)]
@@ -21,6 +22,11 @@ class _OneMessage(FanOut):
     def largest_message_bytes(self) -> int:
         """All calls are in it."""
         return self.size * self.payload_bytes
+
+    @property
+    def word(self) -> CellWord:
+        """`map-10`."""
+        return CellWord("size", str(self.size))
 
     @property
     def calls(self) -> int:
@@ -62,6 +68,11 @@ class ChunksWorkload(FanOut):
     def largest_message_bytes(self) -> int:
         """A whole chunk."""
         return self.chunk * self.payload_bytes
+
+    @property
+    def word(self) -> CellWord:
+        """`chunks-100`."""
+        return CellWord("size", str(self.size))
 
     @property
     def steps(self) -> Steps:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.wording import shown
+from harness.scenario.loads.base import LoadBase
+from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions, PartOptions
 from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.own_task_expressions import Argument, Expectation, SchemaOnly
@@ -65,9 +70,22 @@ class Part(Frozen):
         """Whether any result will do."""
         return "unchecked" in self.expect
 
+    def texts(self) -> Iterator[tuple[Location, int]]:
+        """Arguments that are texts of a length that the file says."""
+        given: list[tuple[Location, object]]
+        given = [(("args", place), one) for place, one in enumerate(self.args)]
+        given += [(("kwargs", name), one) for name, one in self.kwargs.items()]
+        for place, one in given:
+            if isinstance(one, Mapping) and "text" in one:
+                yield place, one["text"]
+
 
 class OwnTaskWorkload(WorkloadBase):
     """A task of an application of your own, or several mixed. Its code stays as it is."""
+
+    not_prebuilt: ClassVar[str] = (
+        "your own tasks are published by their own apply_async: use publish: api"
+    )
 
     workload: Literal["task"]
     app: AppName
@@ -108,7 +126,39 @@ class OwnTaskWorkload(WorkloadBase):
         """Of each part: the mix's own, and above them what the part says."""
         return tuple(part.options.above(self.options) for part in self.parts)
 
-    def told(self) -> dict[str, Any]:
+    def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
+        """Of the whole, and of each entry of the mix."""
+        yield ("workload", "options"), self.options
+        for index, part in enumerate(self.mix or ()):
+            yield ("workload", "mix", index, "options"), part.options
+
+    def payloads(self) -> Iterator[tuple[Location, int]]:
+        """Texts of a length that the file says."""
+        for within, part in self._placed_parts():
+            for place, size in part.texts():
+                yield (*within, *place), size
+
+    def result_payloads(self) -> Iterator[tuple[Location, int]]:
+        """Nothing is known of results but where one is expected to give back an argument."""
+        for within, part in self._placed_parts():
+            key = part.expect.get("argument") if isinstance(part.expect, Mapping) else None
+            for place, size in part.texts():
+                if place in (("args", key), ("kwargs", key)):
+                    yield (*within, *place), size
+
+    def _placed_parts(self) -> Iterator[tuple[Location, Part]]:
+        for index, part in enumerate(self.parts):
+            yield ("workload",) if self.mix is None else ("workload", "mix", index), part
+
+    def beyond_s(self, load: LoadBase, measure: Measure) -> float:
+        """Its side tasks, and each task that warm-up may leave out, which is called once then."""
+        weights = [part.weight for part in self.parts]
+        own = math.ceil(measure.warmup / load.clients)
+        left = sum(weights) // math.gcd(*weights) - own
+        others = max(0, min(len(weights) - (own > 0), left))
+        return (2 + others) * measure.timeout
+
+    def for_clients(self) -> dict[str, Any]:
         """The tasks of the mix, each with the options that hold for it."""
         options = [each.model_dump() for each in self.message_options]
         parts = [part.model_dump() for part in self.parts]
@@ -119,8 +169,13 @@ class OwnTaskWorkload(WorkloadBase):
         }
 
     @property
-    def short_name(self) -> str:
-        """What cells are called by: the last words of the tasks' names, as far as there is room."""
+    def word(self) -> CellWord:
+        """`task-resize`, `mix-resize+thumb`, and nothing but the options behind it."""
+        return CellWord(kind=self._short_name, also=type(self).model_fields)
+
+    @property
+    def _short_name(self) -> str:
+        """The last words of the tasks' names, as far as there is room."""
         words = [part.name or part.task.rpartition(".")[2] for part in self.parts]
         kind = "task" if self.mix is None else "mix"
         shown = len(words)

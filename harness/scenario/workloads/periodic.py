@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Duration, NonEmptyItems
+from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.known import as_far_as_known
 from harness.scenario.files.wording import shown
-from harness.scenario.loads.registry import Load, LoadEntry
+from harness.scenario.loads.base import MOST_UNITS, Conflict, LoadBase
+from harness.scenario.loads.registry import LoadEntry
 from harness.scenario.loads.schedule import ScheduleLoad
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
+from harness.scenario.models.messages import MessageOptions
 from harness.scenario.workloads.base import WorkloadBase
+
+_LOOKED_AT = timedelta(days=14)
+_A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+_CRONTAB_S = 60.0
+"""The least time between two moments of a crontab."""
 
 
 class PeriodicWorkload(WorkloadBase):
     """`check_cat()` by the clock: a unit is one fire of one entry of beat's schedule."""
+
+    fired_by_beat: ClassVar[bool] = True
 
     workload: Literal["periodic"]
     every: Annotated[Duration, Field(ge=0.1, le=3600)] | None = None
@@ -40,29 +50,40 @@ class PeriodicWorkload(WorkloadBase):
             raise ValueError('give "every:", such as 1s, or "crontab:", such as "* * * * *"')
         return self
 
+    @property
+    def word(self) -> CellWord:
+        """`periodic-1s`; `periodic,crontab=...`."""
+        return CellWord("every", None if self.every is None else f"{self.every:g}s")
 
-_LOOKED_AT = timedelta(days=14)
-_A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
-Conflict = tuple[Location, str]
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """A load that is none of beat's; what beat, the backend or the time cannot do."""
+        yield from as_far_as_known(self._without_options)
+        yield from as_far_as_known(self._too_many_fires, measure)
+        if not load.fired_by_beat:
+            message = f"beat publishes periodic tasks when they are due, no load {load.load} does"
+            yield ("load", "load"), f"{message}: leave out loads, or use load schedule"
+            return
+        yield from as_far_as_known(_of_the_configuration, configuration, self)
+        yield from as_far_as_known(_of_the_time, self, measure)
+        if load.clients > 1:
+            yield ("load", "clients"), "beat publishes, and one client checks: leave out clients"
 
+    def _without_options(self) -> Iterator[Conflict]:
+        if self.options != MessageOptions():
+            message = "beat publishes these messages, without options: remove them"
+            yield ("workload", "options"), message
 
-def schedule_conflicts(
-    configuration: Configuration, workload: WorkloadBase, load: Load, measure: Measure
-) -> Iterator[Conflict]:
-    """Of one cell: locations begin with `workload` or `load`."""
-    if not isinstance(workload, PeriodicWorkload):
-        if isinstance(load, ScheduleLoad):
-            message = f"beat publishes periodic tasks only, not {workload.workload}"
-            yield (("load", "load"), f"{message}: use workload periodic, or another load")
-        return
-    if not isinstance(load, ScheduleLoad):
-        message = f"beat publishes periodic tasks when they are due, no load {load.load} does"
-        yield (("load", "load"), f"{message}: leave out loads, or use load schedule")
-        return
-    yield from as_far_as_known(_of_the_configuration, configuration, workload)
-    yield from as_far_as_known(_of_the_time, workload, measure)
-    if load.clients > 1:
-        yield (("load", "clients"), "beat publishes, and one client checks: leave out clients")
+    def _too_many_fires(self, measure: Measure) -> Iterator[Conflict]:
+        fires = self.entries * (measure.duration or 0.0) / (self.every or _CRONTAB_S)
+        if fires > MOST_UNITS:
+            message = f"{fires:,.0f} fires in a block: beat has numbers for {MOST_UNITS:,}"
+            yield ("workload", "workload"), f"{message}, so measure for less long"
+
+    def beyond_s(self, load: LoadBase, measure: Measure) -> float:  # noqa: ARG002
+        """Until the first moment of the plan, and the last one's grace."""
+        return 2 * (self.every or _CRONTAB_S)
 
 
 def _of_the_configuration(

@@ -1,13 +1,39 @@
-"""Every kind of workload there is."""
+"""Every kind of workload there is: one row each, which joins its two halves.
+
+A row names the model, with all that the kind decides, and, as text, the class of `harness.probe`
+that publishes and checks its units: clients run in processes of their own, with an interpreter of
+their own, and find it by that name in their cell spec. docs/architecture.md has the walk "add a
+workload". Another package brings one by naming its row as an entry point of the group
+`celery_config_bench.workloads`.
+
+For example, a kind whose units are pairs of tasks, the second of which gets the first's result:
+
+    class PairWorkload(WorkloadBase):
+        '''`first(n)`, then `second(result)`.'''
+
+        workload: Literal["pair"]
+        n: int = 1
+
+        @property
+        def steps(self) -> Steps:
+            return (1, 1)
+
+    Row(PairWorkload, "harness.probe.workloads.pair:Pair")
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from harness.scenario.files.kinds import or_bare_name
+from harness.errors import PluginError
+from harness.plugins import plugins
+from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.workloads.add import AddWorkload
+from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.chain import ChainWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
@@ -17,21 +43,67 @@ from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 
-Workload = Annotated[
-    AddWorkload
-    | GroupWorkload
-    | ChainWorkload
-    | HeavyTaskWorkload
-    | ChordWorkload
-    | NestedWorkload
-    | MapWorkload
-    | StarmapWorkload
-    | ChunksWorkload
-    | TrackingWorkload
-    | PeriodicWorkload
-    | OwnTaskWorkload,
-    Field(discriminator="workload"),
-]
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of workload."""
+
+    model: type[WorkloadBase]
+    units: str
+    """`module:Class` of what publishes and checks its units, see `probe.workloads.base.Workload`.
+    Workers import the module, too: it may define tasks."""
+
+
+_OF = "harness.probe.workloads"
+_OWN = (
+    Row(AddWorkload, f"{_OF}.add:Add"),
+    Row(GroupWorkload, f"{_OF}.group:Group"),
+    Row(ChainWorkload, f"{_OF}.chain:Chain"),
+    Row(HeavyTaskWorkload, f"{_OF}.heavy_task:HeavyTask"),
+    Row(ChordWorkload, f"{_OF}.chord:Chord"),
+    Row(NestedWorkload, f"{_OF}.chord:Nested"),
+    Row(MapWorkload, f"{_OF}.many_calls:Map"),
+    Row(StarmapWorkload, f"{_OF}.many_calls:Starmap"),
+    Row(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
+    Row(TrackingWorkload, f"{_OF}.tracking:Tracking"),
+    Row(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
+    Row(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),
+)
+
+
+def _plugged_in() -> Iterator[Row]:
+    """Rows of other packages that are installed here. PluginError names one that is no use."""
+    known = {name_of(row.model, "workload") for row in _OWN}
+    for plugin in plugins("workloads").values():
+        row = plugin.load()
+        if not isinstance(row, Row):
+            raise PluginError(f"{plugin} is no Row of {__name__}")
+        name = name_of(row.model, "workload")
+        if name in known:
+            raise PluginError(f"{plugin}: there is a workload {name} already")
+        known.add(name)
+        yield row
+
+
+ROWS = (*_OWN, *_plugged_in())
+WORKLOADS: Mapping[str, type[WorkloadBase]] = {
+    name_of(row.model, "workload"): row.model for row in ROWS
+}
+"""`workload:` of a scenario -> its model."""
+_UNITS: Mapping[type[WorkloadBase], str] = {row.model: row.units for row in ROWS}
+
+if TYPE_CHECKING:
+    Workload = WorkloadBase
+else:
+    Workload = Annotated[
+        Union[tuple(row.model for row in ROWS)],  # noqa: UP007 - of a table
+        Field(discriminator="workload"),
+    ]
 WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwnTask)]
 """As it stands in a list: a mapping, or just the name. `own_task_forms` has written out the nested
 form of an own task by then."""
+
+
+def spec_of(workload: Workload) -> dict[str, Any]:
+    """What clients and workers are told of a workload: `workload` of their cell spec."""
+    return workload.for_clients() | {"units": _UNITS[type(workload)]}

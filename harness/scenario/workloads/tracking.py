@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from harness.scenario.files.fields import Duration, PositiveDuration
+from harness.scenario.files.kinds import CellWord
+from harness.scenario.files.known import as_far_as_known
+from harness.scenario.loads.base import Conflict, LoadBase
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.heavy_task import too_slow
 
 DEFAULT_INTERVAL_S = 0.1
 
@@ -31,3 +38,20 @@ class TrackingWorkload(WorkloadBase):
         if self.interval is not None and self.wait != "interval":
             raise ValueError(f"wait: {self.wait} has no interval: say wait: interval, or leave it")
         return self
+
+    @property
+    def word(self) -> CellWord:
+        """`tracking-busy`, `tracking-get-text`."""
+        if isinstance(self.n, str):
+            return CellWord("wait", f"{self.wait}-text", also=("n",))
+        return CellWord("wait", self.wait)
+
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """A load without callers; a task that takes too long."""
+        yield from as_far_as_known(super().conflicts, configuration, load, measure)
+        if not load.has_callers:
+            message = f"tracking is about callers that wait, and in load {load.load} nobody does"
+            yield ("load", "load"), f"{message}: use load closed"
+        yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
