@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -111,3 +112,13 @@ class FanOut(WorkloadBase):
 
     payload_bytes: Payload = 0
     """Above 0, every call carries a string of that many bytes instead of a number."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of workload."""
+
+    model: type[WorkloadBase]
+    units: str
+    """`module:Class` of what publishes and checks its units, see `probe.workloads.base.Workload`.
+    Workers import the module, too: it may define tasks."""

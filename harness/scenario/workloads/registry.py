@@ -24,7 +24,6 @@ For example, a kind whose units are pairs of tasks, the second of which gets the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
@@ -33,7 +32,7 @@ from harness.errors import PluginError
 from harness.plugins import plugins
 from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.workloads.add import AddWorkload
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import Row, WorkloadBase
 from harness.scenario.workloads.chain import ChainWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
@@ -42,17 +41,6 @@ from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, S
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
-
-
-@dataclass(frozen=True)
-class Row:
-    """One kind of workload."""
-
-    model: type[WorkloadBase]
-    units: str
-    """`module:Class` of what publishes and checks its units, see `probe.workloads.base.Workload`.
-    Workers import the module, too: it may define tasks."""
-
 
 _OF = "harness.probe.workloads"
 _OWN = (
@@ -77,7 +65,7 @@ def _plugged_in() -> Iterator[Row]:
     for plugin in plugins("workloads").values():
         row = plugin.load()
         if not isinstance(row, Row):
-            raise PluginError(f"{plugin} is no Row of {__name__}")
+            raise PluginError(f"{plugin} is no Row of {Row.__module__}")
         name = name_of(row.model, "workload")
         if name in known:
             raise PluginError(f"{plugin}: there is a workload {name} already")
