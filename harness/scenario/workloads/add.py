@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import Payload, WorkloadBase
 
 
 class AddWorkload(WorkloadBase):
@@ -17,7 +17,7 @@ class AddWorkload(WorkloadBase):
     workload: Literal["add"]
     x: int | None = None
     y: int | None = None
-    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    payload_bytes: Payload = 0
     """Above 0, x is a string of that many bytes and y the unit's number."""
 
     @model_validator(mode="after")

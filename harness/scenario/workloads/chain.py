@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.workloads.base import Steps, WorkloadBase
+from harness.scenario.workloads.base import Payload, Steps, WorkloadBase
 
 
 class ChainWorkload(WorkloadBase):
@@ -19,7 +19,7 @@ class ChainWorkload(WorkloadBase):
     length: Annotated[int, Field(ge=2, le=1000)] = 2
     id: int | None = None
     """Whose name the chain fetches; without it, every unit fetches a name of its own."""
-    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    payload_bytes: Payload = 0
     """Above 0, the name that is handed on is that many bytes long."""
 
     @model_validator(mode="after")

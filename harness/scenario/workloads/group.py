@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.workloads.base import Steps, WorkloadBase
+from harness.scenario.workloads.base import Payload, Steps, WorkloadBase
 
 
 class GroupWorkload(WorkloadBase):
@@ -22,7 +22,7 @@ class GroupWorkload(WorkloadBase):
     collect: Literal["get", "join"] = "get"
     """How the client waits: `get()` as in the tutorial, or `join()`, member by member. On Redis
     `get()` costs half a second as soon as one member is not ready: Celery sleeps first."""
-    payload_bytes: Annotated[int, Field(ge=0, le=64 * 1024 * 1024)] = 0
+    payload_bytes: Payload = 0
     """Above 0, every member carries a string of that many bytes instead."""
 
     @model_validator(mode="after")
