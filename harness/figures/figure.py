@@ -9,8 +9,9 @@ from typing import Literal
 Kind = Literal["duration", "rate", "count", "size", "number"]
 """What a value measures. `number` is a factor: it has no unit."""
 Unit = Literal[
-    "units/s", "tasks/s", "calls/s", "s", "ms/task", "ms/call", "ms/fire", "bytes", "bytes/task",
-    "bytes/call", "bytes/result", "$/million tasks", "per task", "per call", "per unit", "share",
+    "units/s", "tasks/s", "calls/s", "s", "ms/task", "ms/call", "ms/fire", "us/result",
+    "bytes", "bytes/task", "bytes/call", "bytes/result", "$/million tasks",
+    "per task", "per call", "per unit", "share",
     "units", "tasks", "executions", "fires", "results", "workers",
 ]  # fmt: skip
 """In which a record has the value."""
@@ -22,6 +23,7 @@ _KINDS: Mapping[Unit, Kind] = {
     "ms/task": "duration",
     "ms/call": "duration",
     "ms/fire": "duration",
+    "us/result": "duration",
     "bytes": "size",
     "bytes/task": "size",
     "bytes/call": "size",
@@ -116,7 +118,7 @@ class Figure:
 
     def in_base_units(self, value: float) -> float:
         """Of a value as a record has it: seconds instead of milliseconds."""
-        return value / 1e3 if self.unit.startswith("ms/") else value
+        return value / {"ms": 1e3, "us": 1e6}.get(self.unit.partition("/")[0], 1)
 
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Each of its columns in CSV with the statistic that it holds, empty for a plain figure."""

@@ -45,6 +45,13 @@ def asked(name: str) -> Asked | None:
     return None if figure is None else Asked(figure)
 
 
+def heading_of(name: str) -> str:
+    """Over its column in a report's table."""
+    figure = figure_named(name)
+    assert figure is not None  # noqa: S101 - a row of the table
+    return figure.heading
+
+
 def renamed(name: str) -> str:
     """What a name of older versions has become; empty for any other."""
     return next((row.name for row in FIGURES if name in row.was), "")

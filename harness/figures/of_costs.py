@@ -66,6 +66,10 @@ TRAFFIC = (
         "traffic.NAME", "what servers counted per task, by name, idle polls included", "per task",
         "less", "traffic", "traffic", per_task=True,
     ),
+    Figure(
+        "idle_traffic.NAME", "of these, what went by while nothing happened to any task",
+        "per task", "less", "idle_traffic", "idle_traffic", per_task=True,
+    ),
     _traffic("commands", "commands of Redis, without idle ones"),
     _traffic("publishes", "messages that RabbitMQ took, without idle ones"),
     _traffic("deliveries", "messages that RabbitMQ gave, without idle ones"),

@@ -169,16 +169,21 @@ TRACKING = (
 )  # fmt: skip
 
 
-def _count(name: str, what: str, key: str, *, good: bool = False) -> Figure:
-    better: Literal["more", "less"] = "more" if good else "less"
+def _count(
+    name: str, what: str, key: str, *, better: Literal["more", "less"] = "less", heading: str = ""
+) -> Figure:
     return Figure(
-        name, what, "fires", better, f"periodic.{key}", f"schedule_{key}", key, summed=True
-    )
+        name, what, "fires", better, f"periodic.{key}", f"schedule_{key}", heading or key,
+        summed=True,
+    )  # fmt: skip
 
 
 SCHEDULES = (
-    _count("periodic.expected", "moments of a schedule's plan", "expected", good=True),
-    _count("periodic.fires", "fires for these moments", "fires", good=True),
+    _count(
+        "periodic.expected", "moments of a schedule's plan", "expected", better="more",
+        heading="planned",
+    ),
+    _count("periodic.fires", "fires for these moments", "fires", better="more"),
     _count("missed", "moments of a schedule without a fire", "missed"),
     _count("doubled", "second fires for one moment of a schedule", "doubled"),
     _count("periodic.slipped", "moments that drift alone has cost", "slipped"),
@@ -219,7 +224,7 @@ SCHEDULES = (
         "periodic.beat_cpu_ms_per_fire", "schedule_beat_cpu_ms_per_fire", "beat CPU",
     ),
 )  # fmt: skip
-SINCE = (
+FURTHER = (
     Figure(
         "ok", "units that ended as they were meant to", "units", "more", "completed", "completed",
         summed=True,
@@ -265,5 +270,23 @@ SINCE = (
     Figure(
         "silent_workers", "workers that received nothing any more after a fault", "workers",
         "less", "silent_workers", "silent_workers", summed=True,
+    ),
+)  # fmt: skip
+BESIDE = (
+    Figure(
+        "saturation.broken_at", "the lowest rate that did not keep them", "units/s", "more",
+        "saturation.broken_at_per_s", "broken_at_per_s", "broken at", only_load="saturate",
+    ),
+    Figure(
+        "network.rtt", "round trip to the broker through the network that was asked for", "s",
+        "less", "network.rtt_s", "network_rtt_s",
+    ),
+    Figure(
+        "observer.cpu", "CPU time per result of the process that watched for results", "us/result",
+        "less", "observer.cpu_us_per_result", "observer_cpu_us_per_result",
+    ),
+    Figure(
+        "observer.resolution", "by how much it may have seen a result too late", "s", "less",
+        "observer.resolution_s", "observer_resolution_s",
     ),
 )  # fmt: skip

@@ -19,8 +19,9 @@ FIGURES: tuple[Figure, ...] = (
     *of_units.CANVAS,
     *of_units.TRACKING,
     *of_units.SCHEDULES,
-    *of_units.SINCE,
+    *of_units.FURTHER,
     *of_costs.TRAFFIC,
     *of_costs.CALLS,
     *of_costs.RESULTS_LEFT,
+    *of_units.BESIDE,
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.cli import exit_code_of
+from harness.errors import ExitCode, UsageError
 from harness.results.history.baselines import set_baseline
 from harness.results.history.runs import Question, history
 from harness.results.judge.metrics import metric_named
@@ -287,3 +288,17 @@ def test_counts_are_added_up_and_have_no_ratio(tmp_path: Path) -> None:
     }
     with pytest.raises(UsageError, match="lost is a count"):
         asked(folder, [], metric="lost", reference="redis")
+
+
+def test_an_old_name_is_answered_with_the_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = store(tmp_path / "store", [plain_run(0, 500)])
+    words = ["history", "nightly", "--store", str(folder), "--metric"]
+    assert exit_code_of([*words, "worker_rss"]) == ExitCode.PASS
+    old = capsys.readouterr()
+    assert old.err == "worker_rss is called worker_memory now\n"
+    assert exit_code_of([*words, "worker_memory"]) == ExitCode.PASS
+    new = capsys.readouterr()
+    assert (new.out, new.err) == (old.out, "")
+    assert "nightly: worker_memory, bytes (lower is better)" in new.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.figures.names import heading_of
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView
 from harness.report.words.wording import range_words, stopped_words
@@ -42,7 +43,7 @@ def open_loop_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
         found.append(
             Table(
                 "How much it takes",
-                ("highest rate", "broken at", OUTCOME),
+                (heading_of("saturation"), heading_of("saturation.broken_at"), OUTCOME),
                 (
                     Section("", tuple(_answer(cell, block, one) for cell, block, one in searches)),
                     *_together(cells),

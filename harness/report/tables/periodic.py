@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.figures.names import heading_of
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, Row, Section, Table
 from harness.report.view.cells import CellView
 from harness.results.judge.emulators import labelled
@@ -12,7 +13,13 @@ from harness.results.record.periodic import Periodic
 from harness.results.record.run import BlockRecord
 from harness.units import format_duration, format_milliseconds
 
-_FIRES_HEAD = ("planned", "fires", "missed", "doubled", "slipped", "drift/h", "behind")
+_FIRES_HEAD = tuple(
+    heading_of(name)
+    for name in (
+        *("periodic.expected", "periodic.fires", "missed", "doubled", "periodic.slipped"),
+        *("periodic.drift_per_hour", "periodic.behind_max"),
+    )
+)
 _FIRES_NOTE = (
     "planned = fires + missed + slipped - doubled. missed: no fire for one and a half intervals. "
     "doubled: two fires for one moment. slipped: fires came regularly, but each a little later, "
@@ -21,8 +28,12 @@ _FIRES_NOTE = (
     "pauses included; of the entry that is behind most."
 )
 _LATE_HEAD = (
-    *("sent p50", "sent p99", "sent max", "started p50", "started p99", "started max"),
-    "beat CPU",
+    *(
+        f"{heading_of(name)} {quantile}"
+        for name in ("periodic.due_to_sent", "periodic.sent_to_started")
+        for quantile in ("p50", "p99", "max")
+    ),
+    heading_of("periodic.beat_cpu"),
 )
 _LATE_NOTE = (
     "sent: from the moment that beat aimed at (its last fire + the interval, or what the crontab "
