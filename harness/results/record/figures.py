@@ -44,10 +44,11 @@ def many_of(block: BlockRecord, figure: Figure) -> Mapping[str, Any]:
 def _found(block: BlockRecord, path: str) -> Any:
     """What lies at a path; None as soon as there is nothing. A dict takes all the rest as its key:
     `traffic.redis.commands`."""
-    here: Any = block
-    while path and here is not None:
-        if isinstance(here, Mapping):
-            return here.get(path)
-        name, _, path = path.partition(".")
+    name, _, rest = path.partition(".")
+    here: Any = getattr(block, name)
+    while rest and here is not None:
+        if isinstance(here, dict):
+            return here.get(rest)
+        name, _, rest = rest.partition(".")
         here = getattr(here, name)
     return here

@@ -1,1 +1,1 @@
-"""Raw samples on disk, and what is computed from them again: pooled figures, curves, spreads."""
+"""Raw samples on disk, and what is computed from them again: pooled figures, curves."""

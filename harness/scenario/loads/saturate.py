@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
+from harness.figures.of_units import PHASES
 from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
 from harness.scenario.files.known import as_far_as_known
 from harness.scenario.files.wording import listed, shown
@@ -18,7 +19,7 @@ from harness.units import parse_share
 
 LIMITED = (
     "latency.total",
-    *(f"phase.{name}" for name in ("schedule", "queue", "dispatch", "retry", "run", "result")),
+    *(f"phase.{name}" for name in PHASES),
     "throughput",
 )
 """Figures that a limit of a search for saturation may be about."""
