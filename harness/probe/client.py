@@ -36,7 +36,9 @@ from harness.probe.answers import answer
 from harness.probe.app import app, handlers
 from harness.probe.app_variables import CLIENT_VARIABLE, load_spec
 from harness.probe.loads import pacer
-from harness.probe.loads import shapes as loads
+from harness.probe.loads.base import Extent
+from harness.probe.loads.base import make as make_load
+from harness.probe.loads.closed import Closed
 from harness.probe.loads.open_loop import OpenLoop
 from harness.probe.loads.unwatched import senders_reply_to
 from harness.probe.recording import connections, sqs_requests
@@ -73,8 +75,8 @@ class Client:
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = units_of(spec["workload"])
         in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
-        self._callers = loads.Closed(self._units, stop, in_flight)
-        self._load = loads.make(spec["load"], self._units, stop, self._callers)
+        self._callers = Closed(self._units, stop, in_flight)
+        self._load = make_load(spec["load"], self._units, stop, self._callers)
         # Beat has a tag of its own, which the harness drew, so that its fires can be asked for.
         beat = spec.get("schedule")
         self._published_by = self._units
@@ -112,7 +114,7 @@ class Client:
             for _ in range(count):
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
         elif count:
-            extent = loads.Extent(count, None)
+            extent = Extent(count, None)
             self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)
             self._next_unit += count
         called = 0
@@ -145,7 +147,7 @@ class Client:
     def measure(self) -> dict[str, Any]:
         """Run the measured units."""
         units = self._spec["units"]
-        extent = loads.Extent(None if units is None else self._part(units), self._duration_s)
+        extent = Extent(None if units is None else self._part(units), self._duration_s)
         record = self._recorder.record
         self._begin_round()
         cpu_ns = time.process_time_ns()

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probe.loads import shapes as loads
+from harness.probe.loads.backlog import Backlog
+from harness.probe.loads.base import Extent
+from harness.probe.loads.closed import Closed
 from harness.probe.loads.open_loop import OpenLoop, Sent
 from harness.probe.loads.pacer import Pacer, Phase, arrivals
 from harness.probe.recording.events import Outcome, UnitFlag, id_bytes
@@ -79,15 +81,15 @@ class Numbers:
         """Nothing."""
 
 
-def closed(extent: loads.Extent, left: int) -> tuple[Numbers, loads.Closed]:
+def closed(extent: Extent, left: int) -> tuple[Numbers, Closed]:
     numbers = Numbers()
-    load = loads.Closed(cast(UnitRunner, numbers), threading.Event(), 4)
+    load = Closed(cast(UnitRunner, numbers), threading.Event(), 4)
     assert load.run(NO_WORKLOAD, END - left, extent, UnitFlag.MEASURED) == []
     return numbers, load
 
 
-@pytest.mark.parametrize("extent", [loads.Extent(100, None), loads.Extent(None, 60.0)])
-def test_callers_stop_at_the_last_number(extent: loads.Extent) -> None:
+@pytest.mark.parametrize("extent", [Extent(100, None), Extent(None, 60.0)])
+def test_callers_stop_at_the_last_number(extent: Extent) -> None:
     """Whether so many units are planned, or so much time: nothing goes to the next client."""
     numbers, load = closed(extent, left=50)
     assert sorted(numbers.taken) == list(range(END - 50, END))
@@ -95,7 +97,7 @@ def test_callers_stop_at_the_last_number(extent: loads.Extent) -> None:
 
 
 def test_callers_that_need_no_more_have_enough() -> None:
-    numbers, load = closed(loads.Extent(50, None), left=50)
+    numbers, load = closed(Extent(50, None), left=50)
     assert sorted(numbers.taken) == list(range(END - 50, END))
     assert not load.out_of_numbers
 
@@ -103,8 +105,8 @@ def test_callers_that_need_no_more_have_enough() -> None:
 @pytest.mark.parametrize(("planned", "out"), [(50, False), (51, True)])
 def test_a_backlog_stops_at_the_last_number(planned: int, out: bool) -> None:
     numbers = Numbers()
-    load = loads.Backlog({"publish": "api"}, cast(UnitRunner, numbers), threading.Event())
-    left = load.run(NO_WORKLOAD, END - 50, loads.Extent(planned, None), UnitFlag.MEASURED)
+    load = Backlog({"publish": "api"}, cast(UnitRunner, numbers), threading.Event())
+    left = load.run(NO_WORKLOAD, END - 50, Extent(planned, None), UnitFlag.MEASURED)
     assert [one.unit for one in left] == numbers.taken == list(range(END - 50, END))
     assert (load.out_of_numbers, load.next_unit) == (out, END)
 

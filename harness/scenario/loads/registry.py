@@ -29,13 +29,13 @@ class Row:
     session: str
     """`module:Class` of the harness' half, see `runner.sessions.session.Session`."""
     client: str = ""
-    """The same of the client's half, see `probe.loads.shapes.Load`; without one, its callers."""
+    """The same of the client's half, see `probe.loads.base.Load`; without one, its callers."""
 
 
 _SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
 ROWS = (
     Row(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
-    Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.shapes:Backlog"),
+    Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
     Row(RateLoad, f"{_SESSIONS}.open_loads:RateSession"),
     Row(SaturateLoad, f"{_SESSIONS}.open_loads:SaturateSession"),
     Row(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),

@@ -1,48 +1,17 @@
-"""Loads: how units arrive. One class per shape; each returns what it could not finish."""
+"""The load `closed`, and who warms up under any load: callers that wait for results."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Protocol
 
-from celery.app import app_or_default
-
-from harness.probe import publishing
-from harness.probe.publishing import Publisher
+from harness.probe.loads.base import Extent
 from harness.probe.recording.events import Outcome, UnitFlag
 from harness.probe.recording.ids import end_of_numbers
 from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much is to be run: a number of units, or units started within a time."""
-
-    units: int | None
-    duration_s: float | None
-
-
-class Load(Protocol):
-    """A shape of load."""
-
-    gave_up: bool
-    out_of_numbers: bool
-    """The client had no number left for a unit that it should have run."""
-    next_unit: int
-    """After a run: the first number that no unit of it has."""
-
-    def run(
-        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
-    ) -> list[Published]:
-        """Run units numbered from `first`; those without a result yet are returned."""
-        ...
 
 
 class Closed:
@@ -128,58 +97,3 @@ class _Turn:
         self._in_vain += 1
         if published is not None:
             self.unresolved.append(published)
-
-
-_MOST_REFUSALS = 5
-"""A client may retry for many seconds before each refusal."""
-
-
-class Backlog:
-    """Publishes all units at once; nobody waits for a result."""
-
-    def __init__(self, spec: Mapping[str, Any], units: UnitRunner, stop: threading.Event) -> None:
-        """`spec`: the cell spec's `load`; its `publish` is the path."""
-        self.next_unit = 0
-        self.out_of_numbers = False
-        self.gave_up = False
-        """Nothing could be published any more: _MOST_REFUSALS units in a row were refused."""
-        self._units = units
-        self._stop = stop
-        self._path: str = spec["publish"]
-
-    def run(
-        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
-    ) -> list[Published]:
-        wanted, end = first + (extent.units or 0), end_of_numbers(first)
-        self.next_unit = min(wanted, end)
-        self.out_of_numbers = wanted > end
-        publisher = publishing.make(self._path, app_or_default(), self._units, workload)
-        try:
-            publisher.prepare()
-            self._publish(publisher, range(first, self.next_unit), flags)
-            return publisher.published()
-        finally:
-            publisher.close()
-
-    def _publish(self, publisher: Publisher, units: range, flags: UnitFlag) -> None:
-        in_vain = 0
-        for begin in range(0, len(units), publisher.most_at_once):
-            self.gave_up = in_vain >= _MOST_REFUSALS
-            if self.gave_up or self._stop.is_set():
-                break
-            some = units[begin : begin + publisher.most_at_once]
-            refused = publisher.publish(some, None, flags)
-            in_vain = in_vain + len(refused) if len(refused) == len(some) else 0
-
-
-def make(
-    spec: Mapping[str, Any], units: UnitRunner, stop: threading.Event, callers: Closed
-) -> Load:
-    """The load of the cell spec, whose `client` names a class as `module:Class`. Without one the
-    `callers`, who warm up, are all that is needed here: an open loop is run by `open_loop`, and the
-    units of a schedule are published by beat. The rows are those of `scenario.loads.registry`."""
-    if not spec["client"]:
-        return callers
-    module, _, name = spec["client"].partition(":")
-    made: Load = getattr(import_module(module), name)(spec, units, stop)
-    return made
