@@ -53,9 +53,6 @@ from harness.probe.workloads.own_tasks import OwnTasks
 from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import Published, UnitRunner
 
-_WARMUP_CALLERS = 8
-"""Of each client, where the load has no callers of its own."""
-
 
 class Client:
     """State of one client process between commands."""
@@ -74,8 +71,7 @@ class Client:
             handlers.record_into(self._recorder)
         self._units = UnitRunner(self._recorder, spec["timeout_s"], self.tag)
         self._workload = units_of(spec["workload"])
-        in_flight = self._part(spec["load"].get("in_flight", _WARMUP_CALLERS * of))
-        self._callers = Closed(self._units, stop, in_flight)
+        self._callers = Closed(self._units, stop, self._part(spec["load"]["callers"]))
         self._load = make_load(spec["load"], self._units, stop, self._callers)
         # Beat has a tag of its own, which the harness drew, so that its fires can be asked for.
         beat = spec.get("schedule")

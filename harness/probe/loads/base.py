@@ -22,7 +22,7 @@ class Extent:
 
 
 class Load(Protocol):
-    """A shape of load."""
+    """What runs a load's units in one client."""
 
     gave_up: bool
     out_of_numbers: bool

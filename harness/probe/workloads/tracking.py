@@ -13,8 +13,6 @@ from celery.result import AsyncResult
 
 from harness.probe.workloads.heavy_task import HeavyTask
 
-_DEFAULT_INTERVAL_S = 0.1
-
 
 @dataclass
 class Looks:
@@ -31,8 +29,7 @@ class Tracking(HeavyTask):
 
     def __init__(self, spec: dict[str, Any]) -> None:
         super().__init__(spec)
-        interval_s = spec["interval"] or _DEFAULT_INTERVAL_S
-        self._pause_s = interval_s if spec["wait"] == "interval" else None
+        self._pause_s: float | None = spec["interval"] if spec["wait"] == "interval" else None
         self._polls = spec["wait"] != "get"
         self._own = threading.local()
 

@@ -21,7 +21,7 @@ some, and random arrivals may be more than their rate says."""
 Conflict = tuple[Location, str]
 """Where in a workload or load (`workload` or `load` and the field), and what cannot work there."""
 _WARMUP_CALLERS = 8
-"""As many as wait for warm-up units where the load has no callers of its own."""
+"""Of each client, where the load has no callers of its own."""
 
 
 class LoadBase(Frozen):
@@ -62,7 +62,7 @@ class LoadBase(Frozen):
     @property
     def warmup_callers(self) -> int:
         """How many wait for warm-up units, over all clients."""
-        return _WARMUP_CALLERS
+        return _WARMUP_CALLERS * self.clients
 
     def conflicts(self, measure: Measure) -> Iterator[Conflict]:
         """What of it cannot work, whatever the workload is: locations begin with `load`."""

@@ -59,4 +59,5 @@ LoadEntry = Annotated[Load, or_bare_name("load", Load)]
 
 def spec_of(load: Load) -> dict[str, Any]:
     """What clients are told of a load: `load` of their cell spec."""
-    return load.model_dump(exclude={"measure"}) | {"client": _OF_CLIENTS[type(load)]}
+    further = {"client": _OF_CLIENTS[type(load)], "callers": load.warmup_callers}
+    return load.model_dump(exclude={"measure"}) | further

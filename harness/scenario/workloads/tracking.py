@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -55,3 +55,7 @@ class TrackingWorkload(WorkloadBase):
             message = f"tracking is about callers that wait, and in load {load.load} nobody does"
             yield ("load", "load"), f"{message}: use load closed"
         yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
+
+    def for_clients(self) -> dict[str, Any]:
+        """With the interval that holds."""
+        return super().for_clients() | {"interval": self.interval or DEFAULT_INTERVAL_S}
