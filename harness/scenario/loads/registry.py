@@ -1,7 +1,21 @@
 """Every kind of load there is: one row each, which joins its halves.
 
 A row names the model, with all that the kind decides, and, as text, who runs it: the session of
-`harness.runner`, and the client's part in `harness.probe`.
+`harness.runner`, and the client's part in `harness.probe`. docs/architecture.md has the walk "add a
+load".
+
+For example, a backlog that comes in waves:
+
+    class WavesLoad(LoadBase):
+        '''So many backlogs, one after the other.'''
+
+        load: Literal["waves"]
+        waves: int = 3
+
+        def lasts_s(self, measure: Measure) -> float:
+            return self.waves * in_turn_s(measure.units or 0, 1, measure)
+
+    Row(WavesLoad, "harness.runner.sessions.waves:WavesSession", "harness.probe.loads.waves:Waves")
 """
 
 from __future__ import annotations
