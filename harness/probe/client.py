@@ -43,7 +43,7 @@ from harness.probe.loads.open_loop import OpenLoop
 from harness.probe.loads.unwatched import senders_reply_to
 from harness.probe.recording import connections, sqs_requests
 from harness.probe.recording.events import NO_ID, Kind, Outcome, UnitFlag
-from harness.probe.recording.ids import end_of_numbers, first_unit, new_tag
+from harness.probe.recording.ids import first_unit, new_tag
 from harness.probe.recording.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
 from harness.probe.watching import afterwards
@@ -111,7 +111,9 @@ class Client:
                 self._units.publish(self._take(), self._workload, UnitFlag.WARMUP)
         elif count:
             extent = Extent(count, None)
-            self._unresolved += self._callers.run(self._workload, first, extent, UnitFlag.WARMUP)
+            self._unresolved += self._callers.run(
+                self._workload, self._numbers_left, extent, UnitFlag.WARMUP
+            )
             self._next_unit += count
         called = 0
         if isinstance(self._workload, OwnTasks) and self._number == 0:
@@ -148,7 +150,7 @@ class Client:
         self._begin_round()
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
-        left = self._load.run(self._workload, self._next_unit, extent, UnitFlag.MEASURED)
+        left = self._load.run(self._workload, self._numbers_left, extent, UnitFlag.MEASURED)
         self._next_unit = self._load.next_unit
         record(Kind.MEASURE_END, NO_ID, time.monotonic_ns())
         self._unresolved += left
@@ -187,7 +189,7 @@ class Client:
         sent = self._senders(load["senders"]).run(
             lambda: publishing.make(load["publish"], app, self._units, self._workload),
             pacer.Pacer(pacer.share(planned, self._number, self._of)),
-            first,
+            self._numbers_left,
             at_ns,
             give_up_ns,
             lambda: senders_reply_to(app, replies),
@@ -241,9 +243,13 @@ class Client:
         every = self._workload.round_units
         self._next_unit += -self._next_unit % every
 
+    @property
+    def _numbers_left(self) -> range:
+        """For units to come: a number beyond a client's own would be the next client's unit."""
+        return range(self._next_unit, first_unit(self._number + 1))
+
     def _check_room(self, count: int) -> None:
-        """A number beyond a client's own would be the next client's unit."""
-        if self._next_unit + count > end_of_numbers(first_unit(self._number)):
+        if count > len(self._numbers_left):
             raise RuntimeError(f"no numbers are left for {count:,} more units of this client")
 
     def _take(self) -> int:

@@ -22,7 +22,6 @@ from harness.probe.recording.ids import (
     BEAT,
     MOST_UNITS,
     UNITS_PER_CLIENT,
-    end_of_numbers,
     first_unit,
     ident_maker,
     namer,
@@ -44,8 +43,7 @@ def test_the_short_way_to_an_ident_is_the_same(unit: int) -> None:
 
 
 @given(st.integers(0, BEAT), st.integers(0, UNITS_PER_CLIENT - 1))
-def test_the_end_of_a_clients_numbers_is_where_the_next_ones_begin(client: int, own: int) -> None:
-    assert end_of_numbers(first_unit(client) + own) == first_unit(client + 1)
+def test_a_clients_numbers_end_where_the_next_ones_begin(client: int, own: int) -> None:
     assert first_unit(client) + own < first_unit(client + 1)
 
 
@@ -84,7 +82,7 @@ class Numbers:
 def closed(extent: Extent, left: int) -> tuple[Numbers, Closed]:
     numbers = Numbers()
     load = Closed(cast(UnitRunner, numbers), threading.Event(), 4)
-    assert load.run(NO_WORKLOAD, END - left, extent, UnitFlag.MEASURED) == []
+    assert load.run(NO_WORKLOAD, range(END - left, END), extent, UnitFlag.MEASURED) == []
     return numbers, load
 
 
@@ -102,11 +100,32 @@ def test_callers_that_need_no_more_have_enough() -> None:
     assert not load.out_of_numbers
 
 
+@pytest.mark.parametrize("extent", [Extent(3, None), Extent(None, 60.0)])
+def test_a_load_that_begins_where_the_numbers_end_runs_nothing(extent: Extent) -> None:
+    """The load before it has taken the last one: the next is another client's."""
+    numbers, load = closed(extent, left=0)
+    assert (numbers.taken, load.next_unit, load.out_of_numbers) == ([], END, True)
+    backlog = Backlog({"publish": "api"}, cast(UnitRunner, numbers), threading.Event())
+    if extent.units is not None:
+        assert backlog.run(NO_WORKLOAD, range(END, END), extent, UnitFlag.MEASURED) == []
+        assert (numbers.taken, backlog.next_unit, backlog.out_of_numbers) == ([], END, True)
+    sent = OpenLoop(threading.Event(), 2).run(
+        lambda: numbers,
+        Pacer(arrivals([Phase("steady", 0.01, 300.0, 300.0)], "constant", 0)),
+        range(END, END),
+        time.monotonic_ns(),
+        time.monotonic_ns() + 60_000_000_000,
+        contextlib.nullcontext,
+    )
+    assert (numbers.taken, sent) == ([], Sent((), END, {0: 3}, out_of_numbers=True))
+
+
 @pytest.mark.parametrize(("planned", "out"), [(50, False), (51, True)])
 def test_a_backlog_stops_at_the_last_number(planned: int, out: bool) -> None:
     numbers = Numbers()
     load = Backlog({"publish": "api"}, cast(UnitRunner, numbers), threading.Event())
-    left = load.run(NO_WORKLOAD, END - 50, Extent(planned, None), UnitFlag.MEASURED)
+    extent = Extent(planned, None)
+    left = load.run(NO_WORKLOAD, range(END - 50, END), extent, UnitFlag.MEASURED)
     assert [one.unit for one in left] == numbers.taken == list(range(END - 50, END))
     assert (load.out_of_numbers, load.next_unit) == (out, END)
 
@@ -122,7 +141,7 @@ def test_an_open_loop_stops_at_the_last_number(planned: int, out: bool) -> None:
     sent = OpenLoop(threading.Event(), 2).run(
         lambda: numbers,
         pacer,
-        END - 50,
+        range(END - 50, END),
         begin_ns,
         begin_ns + 60_000_000_000,
         contextlib.nullcontext,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
 
 import click
 import pytest
 
+from harness.cli.watching.json_lines import JsonLines
 from harness.cli.watching.lines import TICK_S, Lines
 from harness.cli.watching.words import rough, stage_words
 from harness.runner.telling.events import (
@@ -105,6 +108,12 @@ def test_cells_on_emulators_have_the_word(capsys: pytest.CaptureFixture[str]) ->
     _, begun, ended = _said(capsys, Lines(), events).splitlines()
     assert begun == "[ 3/10] sqs/add/closed-8 (emulator) ..."
     assert ended.startswith("[ 3/10] sqs/add/closed-8 (emulator): 500 units/s")
+    lines = io.StringIO()
+    listener = JsonLines(lines)
+    for at_s, event in [*events, (3.0, BlockStarts(3, 10, CELL))]:
+        listener.hear(event, round(at_s * SECOND))
+    _, *blocks = map(json.loads, lines.getvalue().splitlines())
+    assert [one["emulator"] for one in blocks] == [True, True, False]
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

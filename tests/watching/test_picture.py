@@ -9,6 +9,7 @@ import io
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.cli.watching.live import LiveView, Scene, picture
-from harness.runner.telling.events import BlockStarts, Event
+from harness.runner.telling.events import BlockStarts, Event, ServersReady
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -77,3 +78,27 @@ def test_many_cells_leave_room_for_the_one_under_way() -> None:
 def test_a_terminal_without_bars_gets_digits() -> None:
     scene = Scene(block=BlockStarts(0, 1, CELL), tick=TICK, rates=(1.0, 2.0, 3.0))
     assert "812 units/s 158" in _drawn(scene, encoding="ascii")
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_an_emulator_is_called_one_beside_its_name(width: int) -> None:
+    own = CELL.model_copy(update={"name": f"sqs[{'x' * 60}]/add/closed-8"})
+    ready = next(one for _, one in story() if isinstance(one, ServersReady))
+    scene = replace(
+        _scene([(0.0, ready)]),
+        plan={own.name: 2, CELL.name: 1},
+        emulated=frozenset([own.name]),
+        block=BlockStarts(0, 3, own),
+    )
+    head, *lines = _drawn(scene, width).splitlines()
+    assert "(emulator) run" in head
+    if width == 100:
+        of_cells = [line for line in lines if "of " in line]
+        assert [("(emulator)" in line) for line in of_cells] == [True, False]
+
+
+def test_the_servers_tell_which_cells_are_emulated() -> None:
+    ready = next(one for _, one in story() if isinstance(one, ServersReady))
+    named = {cell.name for cell in ready.record.cells if cell.servers["broker"].emulator}
+    assert named
+    assert _scene([(0.0, ready)]).emulated == named

@@ -5,10 +5,12 @@ Fields are only ever added. Times are seconds, `t_s` since the first line.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from harness.results.judge.emulators import emulated_cells
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockStatus, RunStatus
 from harness.runner.telling.events import (
@@ -94,6 +96,8 @@ class BlockLine(_Line):
     blocks: int
     """Of the plan as it is now."""
     cell: str
+    emulator: bool
+    """Whether it runs on one: such figures are nobody's but the emulator's."""
     expected_s: float | None
     """Going by the blocks before it; null before the first has ended."""
     remaining_s: float | None
@@ -154,6 +158,8 @@ class BlockEndedLine(_Line):
     event: Literal["block_ended"] = "block_ended"
     block: int
     cell: str
+    emulator: bool
+    """Whether it ran on one."""
     status: BlockStatus
     error: str
     throughput_per_s: float | None
@@ -201,6 +207,7 @@ class JsonLines(Listener):
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
         self._began_ns: int | None = None
+        self._emulated: frozenset[str] = frozenset()
 
     def hear(self, event: Event, at_ns: int) -> None:
         """One line, written at once. Who has left is told nothing more, and disturbs nobody."""
@@ -208,7 +215,9 @@ class JsonLines(Listener):
             self._began_ns = at_ns
         if self._stream is None:
             return
-        text = line_of(event, (at_ns - self._began_ns) / 1e9).model_dump_json()
+        if isinstance(event, ServersReady):
+            self._emulated = emulated_cells(event.record)
+        text = line_of(event, (at_ns - self._began_ns) / 1e9, self._emulated).model_dump_json()
         try:
             self._stream.write(text + "\n")
             self._stream.flush()
@@ -216,11 +225,11 @@ class JsonLines(Listener):
             self._stream = None
 
 
-def line_of(event: Event, t_s: float) -> Line:
-    """The event as it is written."""
+def line_of(event: Event, t_s: float, emulated: Collection[str] = ()) -> Line:
+    """The event as it is written. `emulated` are cells that run on an emulator, by their names."""
     match event:
         case BlockStarts() | StageBegins() | Tick() | BlockEnded():
-            return _of_a_block(event, t_s)
+            return _of_a_block(event, t_s, emulated)
         case _:
             return _of_the_run(event, t_s)
 
@@ -264,7 +273,9 @@ def _servers(event: ServersReady, t_s: float) -> ServersLine:
     return ServersLine(t_s=t_s, servers=tuple(servers))
 
 
-def _of_a_block(event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float) -> Line:
+def _of_a_block(
+    event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float, emulated: Collection[str]
+) -> Line:
     match event:
         case BlockStarts():
             return BlockLine(
@@ -272,6 +283,7 @@ def _of_a_block(event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float
                 block=event.number,
                 blocks=event.total,
                 cell=event.cell.name,
+                emulator=event.cell.name in emulated,
                 expected_s=event.expected_s,
                 remaining_s=event.remaining_s,
             )
@@ -285,7 +297,7 @@ def _of_a_block(event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float
                 goal_units=event.goal.units,
             )
         case BlockEnded():
-            return _ended(event, t_s)
+            return _ended(event, t_s, emulated)
         case Tick():
             activity = {**vars(event.activity), "outcomes": dict(event.activity.outcomes)}
             shared = ("stage", "stage_s", "block_s", "share", "remaining_s", "depth")
@@ -293,13 +305,14 @@ def _of_a_block(event: BlockStarts | StageBegins | Tick | BlockEnded, t_s: float
             return TickLine(t_s=t_s, block=event.number, **own, **activity)
 
 
-def _ended(event: BlockEnded, t_s: float) -> BlockEndedLine:
+def _ended(event: BlockEnded, t_s: float, emulated: Collection[str]) -> BlockEndedLine:
     block = event.block
     shared = ("status", "error", "throughput_per_s", "outcomes", "failed_as_meant", "duplicated")
     return BlockEndedLine(
         t_s=t_s,
         block=block.number,
         cell=event.cell.name,
+        emulator=event.cell.name in emulated,
         p50_s=block.latency_s.p50,
         p99_s=block.latency_s.p99,
         warnings=tuple(warning.code for warning in block.warnings),

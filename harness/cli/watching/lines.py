@@ -16,7 +16,7 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
-from harness.results.judge.emulators import labelled
+from harness.results.judge.emulators import emulated_cells, labelled
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
@@ -60,8 +60,7 @@ class Lines:
         self._now_ns = at_ns
         run_s = (at_ns - self._began_ns) / 1e9
         if isinstance(event, ServersReady):
-            cells = event.record.cells
-            self._emulated = frozenset(cell.name for cell in cells if cell.emulated)
+            self._emulated = emulated_cells(event.record)
         match event:
             case Swept() | EnvironmentBuilds() | RunPlanned() | ServersReady():
                 for line in _before_blocks(event, run_s):

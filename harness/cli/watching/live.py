@@ -23,6 +23,7 @@ from harness.cli.watching.lines import Lines
 from harness.cli.watching.words import place_of, rate_words, rough, stage_words, troubles_of
 from harness.report.tables.history import sparkline
 from harness.results.events.activity import without_rates
+from harness.results.judge.emulators import WORD, emulated_cells, labelled
 from harness.results.record.run import RunRecord
 from harness.runner.telling.events import (
     BlockEnded,
@@ -30,6 +31,7 @@ from harness.runner.telling.events import (
     Event,
     RunEnded,
     RunPlanned,
+    ServersReady,
     StageBegins,
     Tick,
 )
@@ -69,6 +71,8 @@ class Scene:
     run_s: float = 0.0
     rates: tuple[float, ...] = ()
     """Of the last ticks of this stage, oldest first."""
+    emulated: frozenset[str] = frozenset()
+    """Names of cells whose servers are no products."""
 
 
 def picture(scene: Scene, encoding: str = "utf-8") -> RenderableType:
@@ -82,6 +86,10 @@ def picture(scene: Scene, encoding: str = "utf-8") -> RenderableType:
     head = Table.grid(expand=True, padding=(0, 1, 0, 0))
     head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     head.add_column(justify="right", no_wrap=True)
+    beside = Text("", "bold", no_wrap=True)
+    if scene.block is not None and scene.block.cell.name in scene.emulated:
+        beside.append(WORD)  # in a column of its own, which no long name pushes out
+    times = Text.assemble(beside, " " if beside.plain else "", times)
     head.add_row(Text(printable(where), "bold"), times)
     parts: list[RenderableType] = [head, _stage(tick), _now(scene, encoding)]
     if scene.block is not None:
@@ -134,7 +142,7 @@ def _cells(scene: Scene) -> list[Text]:
     place = names.index(now) if now in scene.plan else 0
     first = max(0, min(place - _MOST_CELLS // 2, len(names) - _MOST_CELLS))
     shown = names[first : first + _MOST_CELLS]
-    width = max((len(printable(name)) for name in shown), default=0)
+    width = max((len(_label(scene, name)) for name in shown), default=0)
     lines = [_cell(scene, name, now, width) for name in shown]
     if len(names) > len(shown):
         lines.append(Text(f"  ... {len(names) - len(shown)} more cells", "dim"))
@@ -145,9 +153,13 @@ def _cell(scene: Scene, name: str, now: str, width: int) -> Text:
     found = scene.finished.get(name, Finished())
     mark = ">" if name == now else " " if found.sound else "!"
     rate = "" if found.rate_per_s is None else f"  {format_number(found.rate_per_s)} units/s"
-    words = f"{mark} {printable(name):{width}}  {found.blocks} of {scene.plan[name]}{rate}"
+    words = f"{mark} {_label(scene, name):{width}}  {found.blocks} of {scene.plan[name]}{rate}"
     style = "bold" if name == now else "" if found.blocks else "dim"
     return Text(words, style if found.sound else "red", no_wrap=True, overflow="ellipsis")
+
+
+def _label(scene: Scene, name: str) -> str:
+    return labelled(name, emulated=name in scene.emulated)
 
 
 class LiveView:
@@ -211,32 +223,19 @@ class LiveView:
         scene = self._scene
         match event:
             case RunPlanned(record=record):
-                return replace(scene, scenario=_title(record), plan=_plan(record))
+                scene = replace(scene, scenario=_title(record), plan=_plan(record))
+            case ServersReady(record=record):
+                scene = replace(scene, emulated=emulated_cells(record))
             case BlockStarts():
                 self._rates.clear()
-                return replace(scene, block=event, tick=_nothing(event), rates=())
+                scene = replace(scene, block=event, tick=_nothing(event), rates=())
             case StageBegins():
                 self._rates.clear()
-                tick = replace(
-                    scene.tick,
-                    stage=event.stage,
-                    stage_s=0.0,
-                    goal=event.goal,
-                    detail=event.detail,
-                    share=None,
-                    activity=without_rates(scene.tick.activity),
-                    depth=None,
-                )
-                return replace(scene, tick=tick, rates=())
+                scene = replace(scene, tick=_at_stage(scene.tick, event), rates=())
             case Tick():
-                return replace(scene, tick=event, rates=self._rates_with(event))
-            case BlockEnded(block, cell):
-                before = scene.finished.get(cell.name, Finished())
-                after = Finished(
-                    before.blocks + 1, block.throughput_per_s, before.sound and block.sound
-                )
-                finished = {**scene.finished, cell.name: after}
-                return replace(scene, block=None, tick=_BETWEEN, rates=(), finished=finished)
+                scene = replace(scene, tick=event, rates=self._rates_with(event))
+            case BlockEnded():
+                scene = _with_block(scene, event)
         return scene
 
     def _rates_with(self, tick: Tick) -> tuple[float, ...]:
@@ -246,6 +245,27 @@ class LiveView:
         if rate is not None:
             self._rates.append(rate)
         return tuple(self._rates)
+
+
+def _at_stage(tick: Tick, begins: StageBegins) -> Tick:
+    return replace(
+        tick,
+        stage=begins.stage,
+        stage_s=0.0,
+        goal=begins.goal,
+        detail=begins.detail,
+        share=None,
+        activity=without_rates(tick.activity),
+        depth=None,
+    )
+
+
+def _with_block(scene: Scene, ended: BlockEnded) -> Scene:
+    block, name = ended.block, ended.cell.name
+    before = scene.finished.get(name, Finished())
+    after = Finished(before.blocks + 1, block.throughput_per_s, before.sound and block.sound)
+    finished = {**scene.finished, name: after}
+    return replace(scene, block=None, tick=_BETWEEN, rates=(), finished=finished)
 
 
 def _title(record: RunRecord) -> str:

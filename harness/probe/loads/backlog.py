@@ -12,7 +12,6 @@ from harness.probe import publishing
 from harness.probe.loads.base import Extent
 from harness.probe.publishing import Publisher
 from harness.probe.recording.events import UnitFlag
-from harness.probe.recording.ids import end_of_numbers
 from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
@@ -34,15 +33,15 @@ class Backlog:
         self._path: str = spec["publish"]
 
     def run(
-        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+        self, workload: Workload, numbers: range, extent: Extent, flags: UnitFlag
     ) -> list[Published]:
-        wanted, end = first + (extent.units or 0), end_of_numbers(first)
-        self.next_unit = min(wanted, end)
-        self.out_of_numbers = wanted > end
+        units = numbers[: extent.units or 0]
+        self.next_unit = units.stop
+        self.out_of_numbers = len(units) < (extent.units or 0)
         publisher = publishing.make(self._path, app_or_default(), self._units, workload)
         try:
             publisher.prepare()
-            self._publish(publisher, range(first, self.next_unit), flags)
+            self._publish(publisher, units, flags)
             return publisher.published()
         finally:
             publisher.close()

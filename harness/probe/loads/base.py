@@ -31,9 +31,10 @@ class Load(Protocol):
     """After a run: the first number that no unit of it has."""
 
     def run(
-        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+        self, workload: Workload, numbers: range, extent: Extent, flags: UnitFlag
     ) -> list[Published]:
-        """Run units numbered from `first`; those without a result yet are returned."""
+        """Run units with these `numbers`, as far as they go; those without a result yet are
+        returned."""
         ...
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness.probe.loads.base import Extent
 from harness.probe.recording.events import Outcome, UnitFlag
-from harness.probe.recording.ids import end_of_numbers
 from harness.probe.workloads.base import Workload
 from harness.probe.workloads.units import Published, UnitRunner
 
@@ -33,9 +32,9 @@ class Closed:
         """Nothing came back any more: twice as many units in a row as callers timed out."""
 
     def run(
-        self, workload: Workload, first: int, extent: Extent, flags: UnitFlag
+        self, workload: Workload, numbers: range, extent: Extent, flags: UnitFlag
     ) -> list[Published]:
-        turn = _Turn(first, extent, self._in_flight)
+        turn = _Turn(numbers, extent, self._in_flight)
         jobs = [
             self._threads.submit(self._call, workload, turn, flags) for _ in range(self._in_flight)
         ]
@@ -58,10 +57,10 @@ class Closed:
 class _Turn:
     """What the callers of one closed load share."""
 
-    def __init__(self, first: int, extent: Extent, in_flight: int) -> None:
-        self._numbers = itertools.count(first)
-        self._end = None if extent.units is None else first + extent.units
-        self._last = end_of_numbers(first)
+    def __init__(self, numbers: range, extent: Extent, in_flight: int) -> None:
+        self._numbers = itertools.count(numbers.start)
+        self._end = None if extent.units is None else numbers.start + extent.units
+        self._last = numbers.stop
         self._deadline = None if extent.duration_s is None else time.monotonic() + extent.duration_s
         self._patience = 2 * in_flight
         self._in_vain = 0
@@ -71,7 +70,7 @@ class _Turn:
     @property
     def next_unit_unused(self) -> int:
         """Asked when all callers are done."""
-        return next(self._numbers)
+        return min(next(self._numbers), self._last)
 
     @property
     def hopeless(self) -> bool:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from harness.probe.loads.pacer import Arrival, Pacer
 from harness.probe.publishing import Publisher
 from harness.probe.recording.events import UnitFlag
-from harness.probe.recording.ids import end_of_numbers
 
 _LONGEST_SLEEP_S = 0.1
 """So that a stop is noticed soon, however far away the next unit is."""
@@ -69,18 +68,18 @@ class OpenLoop:
         self,
         publish: Callable[[], Publisher],
         pacer: Pacer,
-        first: int,
+        numbers: range,
         begin_ns: int,
         give_up_ns: int,
         publishing: Callable[[], AbstractContextManager[None]],
     ) -> Sent:
-        """Publish everything the pacer hands out, as units numbered from `first`.
+        """Publish everything the pacer hands out, as units with these `numbers`.
 
         Times are CLOCK_MONOTONIC. What has not been sent by `give_up_ns` is not sent any more.
         Each thread makes a publisher of its own, the first time, and enters `publishing` while it
         publishes.
         """
-        turns = _Turns(pacer, first, begin_ns, give_up_ns, self._stop)
+        turns = _Turns(pacer, numbers, begin_ns, give_up_ns, self._stop)
 
         def send() -> list[int]:
             refused: list[int] = []
@@ -110,15 +109,15 @@ class _Turns:
     """What the senders of one run share."""
 
     def __init__(
-        self, pacer: Pacer, first: int, begin_ns: int, give_up_ns: int, stop: threading.Event
+        self, pacer: Pacer, numbers: range, begin_ns: int, give_up_ns: int, stop: threading.Event
     ) -> None:
         self._pacer = pacer
-        self._end = end_of_numbers(first)
+        self._end = numbers.stop
         self._begin_ns = begin_ns
         self._give_up_ns = give_up_ns
         self._stop = stop
         self._turn = threading.Lock()
-        self.last = first
+        self.last = numbers.start
         self.out_of_numbers = False
 
     def next(self, most: int) -> list[tuple[int, Arrival]]:

@@ -29,11 +29,6 @@ def first_unit(client: int) -> int:
     return client * UNITS_PER_CLIENT
 
 
-def end_of_numbers(unit: int) -> int:
-    """Where the numbers of the client that has this unit end: a load that comes to it is over."""
-    return first_unit(unit // UNITS_PER_CLIENT + 1)
-
-
 BEAT = 63
 """The number under which beat publishes: no client of a block has it."""
 

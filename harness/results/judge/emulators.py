@@ -26,10 +26,15 @@ def cell_label(cell: CellRecord) -> str:
     return labelled(cell.name, emulated=cell.emulated)
 
 
+def emulated_cells(record: RunRecord) -> frozenset[str]:
+    """Names of the cells of a run whose servers are no products."""
+    return frozenset(cell.name for cell in record.cells if cell.emulated)
+
+
 def with_emulators(record: RunRecord) -> RunRecord:
     """A stored run whose gates and comparison know which cells ran on an emulator: those written
     before it was asked judged them."""
-    emulated = {cell.name for cell in record.cells if cell.emulated}
+    emulated = emulated_cells(record)
     if not emulated:
         return record
     gates = tuple(marked_gate(one) if one.cell in emulated else one for one in record.gates)
