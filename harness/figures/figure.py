@@ -55,12 +55,15 @@ class Samples:
 class Figure:
     """One thing that is measured of a block.
 
-    A row is all that gates, comparisons, histories, CSV, SQL and exports have to be told. For
-    example, with a field `naps_s: Distribution` in the record:
+    A row is all that gates, comparisons, histories, CSV, SQL and exports have to be told.
 
-        Figure("naps", "how long a worker slept", "s", "less", "naps_s", "naps", distribution=True)
-
-    makes `p99(naps) < 1s` a gate and `harness history x --metric naps.p99` a question.
+    Example: with a field `naps_s: Distribution` in the record, this makes `p99(naps) < 1s` a gate
+    and `harness history x --metric naps.p99` a question.
+        >>> naps = Figure(
+        ...     "naps", "how long a worker slept", "s", "less", "naps_s", "naps", distribution=True
+        ... )
+        >>> naps.kind, naps.sql_column, naps.columns()
+        ('duration', 'naps_s', (('naps_mean_s', 'mean'),))
     """
 
     name: str

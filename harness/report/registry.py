@@ -1,4 +1,12 @@
-"""Name of a format -> what renders it. Installed packages may add formats, see docs/plugins.md."""
+"""Name of a format -> what renders it. Installed packages may add formats, see docs/plugins.md.
+
+Example: an exporter is a pure function of a stored run. `record` is what `read_run(folder)` gave of
+a run of one cell.
+    >>> def as_progress(view: RunView, look: Look) -> str:
+    ...     return ", ".join(f"{len(one.blocks)} of {one.planned}" for one in view.cells)
+    >>> as_progress(view_stored(record, folder), Look())
+    '1 of 1'
+"""
 
 from __future__ import annotations
 

@@ -86,8 +86,18 @@ class Stored:
 class Namespace(Protocol):
     """What one block may touch on one service. Closing it removes every trace of the block.
 
-    For example, a service is asked for one as block 3 of a run begins, and Celery is told of it:
-    `with closing(service.open_namespace("run-3", settings, endpoint)) as space: space.broker()`.
+    Example: block 3 of a run gets its namespace of a backend that needs no server, SQLite.
+        >>> from contextlib import closing
+        >>> from harness.scenario.vendors.sql import SqliteBackend
+        >>> from harness.services.files import SqliteDriver
+        >>> from harness.workspace import open_workspace
+        >>> endpoint = SqliteBackend(service="sqlite")
+        >>> with open_workspace({}) as workspace:
+        ...     surroundings = Surroundings(workspace, workspace.path, environ={})
+        ...     service = SqliteDriver().launch(endpoint, surroundings).ready()
+        ...     with closing(service.open_namespace("run-3", {}, endpoint)) as space:
+        ...         space.isolation, space.backend().url.rpartition("/")[2], space.stored()
+        ('file', 'results.sqlite', Stored(results=0, size_bytes=0))
     """
 
     isolation: str
@@ -249,8 +259,30 @@ class Launch(Protocol):
 class Driver(Protocol[E]):
     """The code that knows one kind of service. `E`: the models of its endpoints.
 
-    For example `class RedisDriver(Driver[RedisBroker | RedisBackend])`; which vendor it is the
-    driver of, a row of `harness.scenario.vendors.registry` says.
+    Which vendor it is the driver of, a row of `harness.scenario.vendors.registry` says.
+
+    Example: the driver of servers that only somebody else can run.
+        >>> from harness.errors import ServiceError
+        >>> from harness.services.settings import expand
+        >>> class HostedDriver(Driver[Endpoint]):
+        ...     name = "hosted"
+        ...     undo = {}
+        ...     compose = None
+        ...
+        ...     def launch(self, endpoint, surroundings):
+        ...         raise ServiceError("hosted runs nowhere but at its vendor: provider: external")
+        ...
+        ...     def target(self, endpoint, environ):
+        ...         return Target("external", expand(endpoint.url, environ, where="hosted"))
+        ...
+        ...     def reach(self, target, surroundings):
+        ...         raise ServiceError(f"hosted does not answer: {target.provider}")
+        >>> endpoint = Endpoint(provider="external", url="https://${KEY}@example.org")
+        >>> HostedDriver().target(endpoint, {"KEY": "secret"}).url
+        'https://secret@example.org'
+        >>> HostedDriver().target(endpoint, {})
+        Traceback (most recent call last):
+        harness.errors.ServiceError: hosted needs the environment variable KEY: ...
     """
 
     name: str

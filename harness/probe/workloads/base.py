@@ -36,7 +36,26 @@ class OneOf:
 
 
 class Workload(Protocol):
-    """One kind of unit of work."""
+    """One kind of unit of work: what a client publishes, waits for and checks.
+
+    It is made of the workload's part of the cell spec, a dictionary.
+
+    Example: one call of `add` to a unit, with numbers of the unit's own.
+        >>> class Successor(OneResult):
+        ...     def __init__(self, spec: dict[str, Any]) -> None:
+        ...         self._step = spec["step"]
+        ...
+        ...     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
+        ...         arguments, ident = (unit, self._step), name(unit, 0)
+        ...         return resolved(tasks.add).apply_async(
+        ...             arguments, task_id=ident, producer=producer
+        ...         )
+        ...
+        ...     def expected(self, unit: int) -> int:
+        ...         return unit + self._step
+        >>> Successor({"step": 1}).expected(41)
+        42
+    """
 
     tasks_per_unit: int
     joins: bool

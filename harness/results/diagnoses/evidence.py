@@ -194,7 +194,23 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One known trap of Celery and kombu: how to see that a block walked into it, and why it is."""
+    """One known trap of Celery and kombu: how to see that a block walked into it, and why it is.
+
+    Example: `evidence` is of a block whose only worker ran one task at a time.
+        >>> def _one_slot(evidence: Evidence) -> Data | None:
+        ...     return {"slots": 1} if evidence.slots == 1 else None
+        >>> ONE_SLOT = Diagnosis(
+        ...     code="one_slot",
+        ...     looks_at="a worker that can run one task at a time",
+        ...     sentence="All tasks waited for each other.",
+        ...     cause="The pool has one process (celery/concurrency/prefork.py).",
+        ...     advice="Raise `concurrency`.",
+        ...     find=_one_slot,
+        ...     detail=lambda data: f"slots: {data['slots']}",
+        ... )
+        >>> ONE_SLOT.detail(ONE_SLOT.find(evidence))
+        'slots: 1'
+    """
 
     code: str
     """Of the warning in the block's record."""

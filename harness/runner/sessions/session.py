@@ -143,7 +143,23 @@ class Loaded:
 
 
 class Session:
-    """What all loads share. A load is a subclass with `load`."""
+    """The conversation of one block with its clients and workers, but for how its load is put on.
+
+    A kind of load is a subclass with `load`; a row of `harness.scenario.loads.registry` names it.
+
+    Example: clients publish all their units, and nobody waits for a result.
+        >>> class UnwatchedSession(Session):
+        ...     def load(self) -> Loaded:
+        ...         before = self.workers.usage()
+        ...         answers = self.clients.ask("measure", None, self.watch)
+        ...         self.come_to_rest(None)
+        ...         return Loaded(
+        ...             since(before, self.workers.usage()),
+        ...             client_cpu_ns=sum(one["client_cpu_ns"] for one in answers),
+        ...             publish_errors=added_up(answers),
+        ...             unresolved=0,
+        ...         )
+    """
 
     def __init__(
         self, room: Room, workers: Workers, clients: Clients, interrupts: Interrupts

@@ -25,7 +25,23 @@ _WARMUP_CALLERS = 8
 
 
 class LoadBase(Frozen):
-    """What every load may say, and what is asked of it."""
+    """What every load may say, and what is asked of it.
+
+    Example: a kind that publishes `size` units at once, again and again.
+        >>> class BurstLoad(LoadBase):
+        ...     load: Literal["burst"] = "burst"
+        ...     size: Annotated[int, Field(ge=1)] = 100
+        ...
+        ...     @property
+        ...     def word(self) -> CellWord:
+        ...         return CellWord("size", str(self.size))
+        >>> BurstLoad(size=5).lasts_s(Measure(duration="10s"))
+        10.0
+        >>> [where for where, problem in BurstLoad().conflicts(Measure())]
+        [('load', 'load')]
+
+    A row of `harness.scenario.loads.registry` names the `Session` that runs it.
+    """
 
     if TYPE_CHECKING:
         load: str  # each kind has its own name

@@ -49,9 +49,12 @@ class FaultKind:
     """The row of one kind of fault: its words, its promise, and how what came of it is attributed.
 
     Example:
-        >>> class KillWorker(WorkerFault):
-        ...     fault: Literal["kill_worker"]
-        ...     kind = FaultKind("worker killed", place="worker", about="worker", kills=True)
+        >>> class CrashWorker(WorkerFault):
+        ...     fault: Literal["crash_worker"] = "crash_worker"
+        ...     kind = FaultKind("worker crashed", place="worker", about="worker", kills=True)
+        >>> crash = CrashWorker(between=["2s", "3s"])
+        >>> crash.worker, crash.earliest_s, crash.latest_s
+        (1, 2.0, 3.0)
     """
 
     words: str

@@ -25,7 +25,28 @@ the step before have finished: a chord of n has the steps (n, 1)."""
 
 
 class WorkloadBase(Frozen):
-    """What every workload may override, and what a unit of it is made of."""
+    """What every workload may override, and what a unit of it is made of.
+
+    Example: a kind whose units are n tasks side by side and one that follows all of them.
+        >>> from typing import Literal
+        >>> class GatherWorkload(WorkloadBase):
+        ...     workload: Literal["gather"] = "gather"
+        ...     n: Annotated[int, Field(ge=1)] = 3
+        ...
+        ...     @property
+        ...     def steps(self) -> Steps:
+        ...         return (self.n, 1)
+        ...
+        ...     @property
+        ...     def word(self) -> CellWord:
+        ...         return CellWord("n", str(self.n))
+        >>> GatherWorkload(n=5).calls
+        6
+        >>> GatherWorkload(n=5).for_clients()["steps"]
+        (5, 1)
+
+    Clients run the class that its `Row` names: `Row(GatherWorkload, "module:Gather")`.
+    """
 
     if TYPE_CHECKING:
         workload: str  # each kind has its own name
