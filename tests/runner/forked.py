@@ -39,13 +39,22 @@ def fork_server() -> ForkServerContext:
 
 
 class Command:
-    """`harness ARGUMENTS` in a folder and with variables of its own; what `Popen` would be."""
+    """`harness ARGUMENTS` in a folder and with variables of its own; what `Popen` would be.
+
+    `said` is its standard error, a file or a terminal; `printed` its standard output, a file: that
+    of the same name with `.stdout` if none is given, and not there before the other one is open.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str], said: Path
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        said: Path,
+        printed: Path | None = None,
     ) -> None:
         self._arguments = arguments
-        self._stdout = said.with_name(f"{said.name}.stdout")
+        self._stdout = printed or said.with_name(f"{said.name}.stdout")
         self._process = fork_server().Process(
             target=_main, args=(list(arguments), folder, dict(environ), self._stdout, said)
         )
@@ -90,8 +99,8 @@ def _main(
     tempfile.tempdir = None  # found anew, from these variables
     sys.path.insert(0, str(folder))
     sys.argv = ["harness", *arguments]
-    _redirect(stdout, 1)
     _redirect(stderr, 2)
+    _redirect(stdout, 1)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
     from harness.cli import main  # noqa: PLC0415 - has been imported

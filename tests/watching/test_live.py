@@ -23,7 +23,8 @@ import pytest
 
 from harness.results.store.run_folders import read_run
 from tests.runner.conftest import site as site  # noqa: PLC0414 - a fixture
-from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Site
+from tests.runner.forked import Command
+from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Site, wait_for
 
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 SCHEMA = json.loads((ROOT / "schemas/progress.schema.json").read_text(encoding="utf-8"))
@@ -33,7 +34,7 @@ SCHEMA = json.loads((ROOT / "schemas/progress.schema.json").read_text(encoding="
 class Terminal:
     """A harness whose standard error is a terminal of ours."""
 
-    process: subprocess.Popen[bytes]
+    process: Command | subprocess.Popen[bytes]
     master: int
     said: str = field(default="")
 
@@ -63,26 +64,36 @@ class Terminal:
 
 @contextmanager
 def _terminal(site: Site, *arguments: str, term: str = "xterm-256color") -> Iterator[Terminal]:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    environ = {**site.environment(), "TERM": term}
-    for name in ("COLUMNS", "LINES", "NO_COLOR"):
-        environ.pop(name, None)
-    with subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "scenarios/s.yaml", *arguments],
-        cwd=site.folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=slave,
-    ) as process:
-        os.close(slave)
+    printed = site.folder / "printed"
+    words = ("run", "scenarios/s.yaml", *arguments)
+    with _pseudo_terminal() as (master, slave):
+        name = Path(os.ttyname(slave))
+        process = Command(words, site.folder, _environment(site, term), name, printed)
         try:
+            wait_for(printed.exists, "a command that has opened the terminal")
+            os.close(slave)
             yield Terminal(process, master)
         finally:
             process.kill()
-            with suppress(OSError):
-                os.close(master)
+
+
+def _environment(site: Site, term: str) -> dict[str, str]:
+    environ = {**site.environment(), "TERM": term}
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        environ.pop(name, None)
+    return environ
+
+
+@contextmanager
+def _pseudo_terminal() -> Iterator[tuple[int, int]]:
+    """Both ends; whoever has given the second one away closes it."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    try:
+        yield master, slave
+    finally:
+        with suppress(OSError):
+            os.close(master)
 
 
 def _plain(text: str) -> str:
@@ -101,9 +112,8 @@ def test_a_run_is_shown_while_it_lasts_and_nothing_of_the_view_stays(site: Site)
         terminal.read_until("measuring")
         terminal.resize(60)
         terminal.read_to_the_end()
-        assert terminal.process.stdout is not None
-        report = terminal.process.stdout.read().decode()
         assert terminal.process.wait(PATIENCE_S) == 0
+        report = (site.folder / "printed").read_text(encoding="utf-8")
     said = _plain(terminal.said)
     assert re.search(r"ready after .*Valkey", said)
     assert re.search(r"measuring \d.\d s of 4.0 s +[━╸╺ ]+ +\d+ %", said)
@@ -121,7 +131,7 @@ def test_ctrl_c_in_the_live_view_keeps_what_was_measured(site: Site) -> None:
     site.scenario(workloads=[SLEEPING], measure={"duration": "60s", "warmup": 0})
     with _terminal(site) as terminal:
         terminal.read_until("units/s")
-        terminal.process.send_signal(signal.SIGINT)
+        os.kill(terminal.process.pid, signal.SIGINT)
         terminal.read_to_the_end()
         assert terminal.process.wait(PATIENCE_S) == 130
     assert terminal.said.rindex(SHOW_CURSOR) > terminal.said.rindex(HIDE_CURSOR)
@@ -143,12 +153,26 @@ def test_an_error_leaves_the_terminal_as_it_was(site: Site) -> None:
 
 
 def test_a_terminal_that_goes_away_does_not_end_the_measurement(site: Site) -> None:
+    """As an interpreter of its own, which ends in its own way: with nowhere to say anything."""
     site.scenario(measure={"units": 300, "warmup": 0})
-    with _terminal(site) as terminal:
+    command = [sys.executable, "-m", "harness", "run", "scenarios/s.yaml"]
+    with (
+        _pseudo_terminal() as (master, slave),
+        subprocess.Popen(
+            command,
+            cwd=site.folder,
+            env=_environment(site, "xterm-256color"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=slave,
+        ) as process,
+    ):
+        os.close(slave)
+        terminal = Terminal(process, master)
         terminal.read_until("starting")
-        os.close(terminal.master)
+        os.close(master)
         # No hang-up reaches it: this terminal is not its controlling one.
-        assert terminal.process.wait(PATIENCE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert read_run(_run_of(site)).blocks[0].outcomes.ok == 300
 
 
