@@ -13,7 +13,7 @@ from harness.probe.workloads.drawing import table
 from harness.runner.prepare import cellspec
 from tests.ab.repository import make_repository
 from tests.cli.project import ROOT, harness
-from tests.runner.running import Site, outcomes_of
+from tests.runner.running import Site
 
 REQUIREMENTS = "celery[redis]==5.6.3\nkombu==5.6.2\nredis==6.4.0\n"
 APP = """\
@@ -101,11 +101,7 @@ def test_a_killed_run_still_says_which_task_was_which(site: Site) -> None:
     assert "\nBy task\n" in site.harness("report", "latest").stdout
 
 
-def test_a_shells_broker_url_is_not_celerys(site: Site) -> None:
-    """`celery worker` takes BROKER_URL from the environment, above every configuration."""
+def test_a_shells_broker_url_is_not_celerys(tmp_path: Path) -> None:
+    """`celery worker` takes it from the environment. A run in such a shell: test_trouble.py."""
     dead = dict.fromkeys(("BROKER_URL", "RESULT_BACKEND"), "redis://127.0.0.1:1/0")
-    assert not dead.keys() & cellspec.environ_for("worker", site.folder / "spec", dead).keys()
-    site.environ.update(dead)
-    ended = site.run()
-    assert ended.code == ExitCode.PASS, ended.stderr
-    assert outcomes_of(ended.block) == {"ok": 20}
+    assert not dead.keys() & cellspec.environ_for("worker", tmp_path / "spec", dead).keys()

@@ -26,6 +26,8 @@ from tests.runner.forked import Command
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 150.0
+LONG_PATIENCE_S = 270.0
+"""For a run of many blocks, or of long ones; pytest's own ends after 300."""
 SLEEPING: dict[str, Any] = {"workload": "heavy_task", "n": 4}
 """A task of 20 ms that takes hardly any processor time: for blocks that last some seconds."""
 _LOOK_S = 0.01
@@ -188,10 +190,15 @@ class Site:
         finally:
             process.kill()
 
-    def run(self, *arguments: str, scenario: str | Path = "scenarios/s.yaml") -> Ended:
+    def run(
+        self,
+        *arguments: str,
+        scenario: str | Path = "scenarios/s.yaml",
+        patience_s: float = PATIENCE_S,
+    ) -> Ended:
         """`harness run SCENARIO ARGUMENTS`, to its end."""
         with self.start("run", str(scenario), *arguments) as running:
-            return running.ended()
+            return running.ended(patience_s)
 
     def harness(self, *arguments: str) -> Ended:
         """Any other command, to its end."""

@@ -9,40 +9,54 @@ import duckdb
 import pytest
 
 from harness.figures.of_units import PHASES
-from tests.runner.running import Ended, Site, outcomes_of
+from harness.results.record.run import BlockRecord
+from tests.runner.running import LONG_PATIENCE_S, Ended, Site, make_site, outcomes_of
 
 THREADS = {"pool": "threads", "concurrency": 2}
 SIZE = 5
 
 
-@pytest.fixture
-def quick(site: Site) -> Site:
-    """Threads, because prefork workers take two seconds to stop."""
+@pytest.fixture(scope="module")
+def canvas(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Ended]:
+    """Chords under every load, chunks, and callers that track; with threads, because prefork
+    workers take two seconds to stop."""
+    site = make_site(tmp_path_factory.mktemp("canvas"))
     site.configuration(worker=THREADS, settings={"task_track_started": True})
-    return site
-
-
-def test_a_chord_under_every_load(quick: Site) -> None:
-    loads = [
-        {"load": "closed", "in_flight": 2, "measure": {"units": 20}},
-        {"load": "rate", "rate": "20/s", "measure": {"units": 20}},
-        {"load": "backlog", "measure": {"units": 20}},
-    ]
-    alone = {"workload": "chord", "size": SIZE, "follow_parents": False, "loads": loads[:1]}
-    quick.scenario(
-        workloads=[{"workload": "chord", "size": SIZE}, alone], loads=loads, measure={"warmup": 2}
+    closed = {"load": "closed", "in_flight": 2}
+    loads = [closed, {"load": "rate", "rate": "20/s"}, {"load": "backlog"}]
+    one = {"loads": [{"load": "closed", "in_flight": 1}], "measure": {"units": 15}}
+    site.scenario(
+        workloads=[
+            {"workload": "chord", "size": SIZE, "loads": loads},
+            {"workload": "chord", "size": SIZE, "follow_parents": False},
+            {"workload": "chunks", "size": 12, "chunk": 4, "collect": "join"},
+            {"workload": "tracking", "wait": "busy", **one},
+            {"workload": "tracking", "wait": "get", "n": "text", **one},
+        ],
+        loads=[closed],
+        measure={"units": 20, "warmup": 2},
     )
-    ended = quick.run()
+    ended = site.run(patience_s=LONG_PATIENCE_S)
     assert ended.code == 0, ended.stderr
-    follows, *_, asks_once = (
-        cell.blocks[0].traffic["redis.command.get"] for cell in ended.record.cells
-    )
+    assert list(site.temporary.iterdir()) == []
+    return site, ended
+
+
+def of(ended: Ended, workload: str) -> list[BlockRecord]:
+    """Its blocks, in the order of the plan."""
+    cells = [cell for cell in ended.record.cells if cell.workload["workload"] == workload]
+    return [block for cell in cells for block in cell.blocks]
+
+
+def test_a_chord_under_every_load(canvas: tuple[Site, Ended]) -> None:
+    _, ended = canvas
+    blocks = of(ended, "chord")
+    assert len(blocks) == 4
+    follows, *_, asks_once = (block.traffic["redis.command.get"] for block in blocks)
     # Each of the header's five results is asked for once at least, of six tasks.
     assert follows - asks_once > 0.5
-    told = {warning.code for warning in ended.record.cells[-1].blocks[0].warnings}
-    assert "chord_get_asks_parents" not in told
-    for cell in ended.record.cells:
-        (block,) = cell.blocks
+    assert "chord_get_asks_parents" not in {warning.code for warning in blocks[-1].warnings}
+    for block in blocks:
         assert outcomes_of(block) == {"ok": 20}
         assert (block.units, block.tasks) == (20, 20 * (SIZE + 1))
         assert block.latency_s.count == block.canvas_s["join_delay"].count == 20
@@ -54,8 +68,8 @@ def test_a_chord_under_every_load(quick: Site) -> None:
             assert sum(phases) == row["total_ns"]
             assert min(phases) >= 0
     assert "join delay: last header task stored to the chord's body started;" in ended.words
-    (shown,) = {row["join_delay_mean_s"] != "" for row in csv_of(quick, ended)}
-    assert shown
+    shown = [row["join_delay_mean_s"] != "" for row in csv_of(*canvas, "chord")]
+    assert shown == [True] * 4
 
 
 def assert_join_delay(ended: Ended, number: int) -> None:
@@ -73,35 +87,20 @@ def assert_join_delay(ended: Ended, number: int) -> None:
     assert found.max == pytest.approx(max(delays) / 1e9)
 
 
-def test_calls_of_chunks(quick: Site) -> None:
+def test_calls_of_chunks(canvas: tuple[Site, Ended]) -> None:
     """Twelve calls in three messages: figures per call are a quarter of those per message."""
-    quick.scenario(
-        workloads=[{"workload": "chunks", "size": 12, "chunk": 4, "collect": "join"}],
-        loads=[{"load": "closed", "in_flight": 2}],
-        measure={"units": 20, "warmup": 2},
-    )
-    ended = quick.run()
-    assert ended.code == 0, ended.stderr
-    block = ended.block
+    _, ended = canvas
+    (block,) = of(ended, "chunks")
     assert (block.tasks, block.calls_per_task) == (60, 4.0)
     assert outcomes_of(block) == {"ok": 20}
-    (row,) = csv_of(quick, ended)
+    (row,) = csv_of(*canvas, "chunks")
     assert float(row["calls_per_task"]) == 4.0
     assert "By calls" in ended.stdout
 
 
-def test_tracking(quick: Site) -> None:
-    quick.scenario(
-        workloads=[
-            {"workload": "tracking", "wait": "busy"},
-            {"workload": "tracking", "wait": "get", "n": "text"},
-        ],
-        loads=[{"load": "closed", "in_flight": 1}],
-        measure={"units": 15, "warmup": 2},
-    )
-    ended = quick.run()
-    assert ended.code == 0, ended.stderr
-    busy, waits = (cell.blocks[0] for cell in ended.record.cells)
+def test_tracking(canvas: tuple[Site, Ended]) -> None:
+    _, ended = canvas
+    busy, waits = of(ended, "tracking")
     assert (outcomes_of(busy), outcomes_of(waits)) == ({"ok": 15}, {"failed": 15})
     assert waits.failed_as_meant == 15
     for block in (busy, waits):
@@ -118,8 +117,8 @@ def test_tracking(quick: Site) -> None:
     assert "How the caller learned (mean)" in ended.stdout
 
 
-def csv_of(site: Site, ended: Ended) -> list[dict[str, str]]:
-    """The report as CSV, by its columns' names."""
-    with site.start("report", str(ended.folder), "--format", "csv") as running:
-        text = running.ended().stdout
-    return list(csv.DictReader(io.StringIO(text)))
+def csv_of(site: Site, ended: Ended, workload: str) -> list[dict[str, str]]:
+    """Its blocks in the report as CSV, by the columns' names."""
+    text = site.harness("report", str(ended.folder), "--format", "csv").stdout
+    rows = csv.DictReader(io.StringIO(text))
+    return [row for row in rows if row["workload"] == workload]

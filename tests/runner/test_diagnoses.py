@@ -13,7 +13,7 @@ from harness.results.diagnoses.polling import CHORD_GET_ASKS_PARENTS
 from harness.results.record.distributions import Distribution
 from harness.scenario.plan.loader import load_plan
 from tests.runner.outside import OwnedRabbitmq
-from tests.runner.running import Ended, Site
+from tests.runner.running import LONG_PATIENCE_S, Ended, Site
 
 SOON = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 """kombu looks for unacknowledged messages every 10 s, and at each tenth look really does."""
@@ -214,8 +214,7 @@ def test_more_results_than_an_rpc_client_buffers(site: Site) -> None:
         loads=[{"load": "backlog", "publish": "batch"}],
         measure={"units": 8200, "warmup": 0, "timeout": "200s"},
     )
-    with site.start("run", "scenarios/s.yaml") as running:
-        ended = running.ended(280)
+    ended = site.run(patience_s=LONG_PATIENCE_S)
     assert ended.code == 1, ended.stderr
     outcomes = ended.block.outcomes
     assert 1 <= outcomes.lost <= 7, "all but 8192, and the one that it asked for"

@@ -13,12 +13,10 @@ from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
 from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq, OwnedRedis
-from tests.runner.running import Ended, Site
+from tests.runner.running import LONG_PATIENCE_S, Ended, Site
 
 SOON = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 """Redis gives back after two seconds what a dead worker held."""
-PATIENCE_S = 200.0
-"""Servers boot, workers look for them, messages come back: a slow machine takes its time."""
 APART = {"service": "redis", "apart": True}
 FULL = {"fault": "fill_broker", "at": "1.5s", "duration": "1500ms"}
 
@@ -37,8 +35,7 @@ def broken(site: Site, *faults: dict[str, Any], rate: int, steps: int, **fields:
         faults=list(faults),
         **fields,
     )
-    with site.start("run", "scenarios/s.yaml") as running:
-        return running.ended(PATIENCE_S)
+    return site.run(patience_s=LONG_PATIENCE_S)
 
 
 def of(ended: Ended, words: str) -> BlockRecord:
@@ -161,8 +158,7 @@ def test_a_rabbitmq_that_is_full_and_one_that_goes_away(site: Site) -> None:
         ],
         measure={"warmup": 4, "timeout": "60s"},
     )
-    with site.start("run", "scenarios/s.yaml") as running:
-        ended = running.ended(PATIENCE_S)
+    ended = site.run(patience_s=LONG_PATIENCE_S)
     filled, left = (block for cell in ended.record.cells for block in cell.blocks)
     for block in (filled, left):
         assert block.status == "complete", block.error

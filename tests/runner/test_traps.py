@@ -9,7 +9,7 @@ import pytest
 from harness.errors import ExitCode
 from harness.results.record.run import BlockRecord
 from tests.runner.outside import OwnedRabbitmq
-from tests.runner.running import Ended, Site, outcomes_of
+from tests.runner.running import LONG_PATIENCE_S, Ended, Site, outcomes_of
 from tests.runner.test_diagnoses import SOON, assert_told_of_the_first_only
 
 TASKS = '''
@@ -127,7 +127,7 @@ def test_tasks_of_an_app(site: Site) -> None:
         ],
         measure={"duration": "2s", "warmup": 0, "timeout": "10s"},
     )
-    ended = site.run()
+    ended = site.run(patience_s=LONG_PATIENCE_S)
     ((cell, limits),) = where(ended, "rate_limit_starves").items()
     assert cell == ("c", "trapped.limited")
     assert limits["limited"] == ["trapped.limited"]

@@ -142,7 +142,9 @@ def test_units_that_all_come_too_late(site: Site) -> None:
 
 
 def test_the_command_line_wins(site: Site) -> None:
-    """`--config` takes the place of the scenario's list, `--set` reaches both kinds of file."""
+    """`--config` takes the place of the scenario's list, `--set` reaches both kinds of file.
+    And the configuration wins over a shell's BROKER_URL, which `celery worker` puts above all."""
+    site.environ.update(dict.fromkeys(("BROKER_URL", "RESULT_BACKEND"), "redis://127.0.0.1:1/0"))
     site.configuration("other")
     ended = site.run(
         *("--config", "other", "--set", "config.worker.pool=threads"),
