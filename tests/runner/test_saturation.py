@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.results.block.limits import broken_limits, stopped_by
 from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.loads import LoadPhaseRecord
-from harness.runner.sessions.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
+from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
 
 
 def walk(search: Search, keeps: Callable[[float, int], bool]) -> list[Tried]:

@@ -1,48 +1,34 @@
-"""Open-loop loads: a plan of phases, or a search for the highest rate that keeps its limits."""
+"""What open loops share, and the load `rate`: a plan of phases that is sent on time."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import psutil
-
-from harness.affinity import usable_cores
 from harness.clock import monotonic_ns
 from harness.probe.recording.ids import first_unit
-from harness.results.block.ledger import BlockEnd
-from harness.results.block.limits import broken_limits, stopped_by
 from harness.results.block.load_phases import (
     PlannedPhase,
-    phase_of_unit,
-    under_way,
     unsent_by_phase,
     write_plan,
 )
-from harness.results.block.summary import Digest, digest, duplicates
-from harness.results.costs.capacity import Need, mean_run_s
 from harness.results.events.merge import MISSING, Merged, merge
-from harness.results.record.loads import Saturation, SaturationStep
+from harness.results.record.loads import Saturation
 from harness.runner.sessions.drain import LOOK_S
-from harness.runner.sessions.saturation import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers, since
 from harness.runner.telling.events import Goal
 from harness.scenario.loads.rate import RateLoad
-from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.scenario import Cell
 from harness.units import format_number
-from harness.usage import Usage, cpu_ns_by_process
+from harness.usage import Usage
 
-_LEAD_S = 0.2
+LEAD_S = 0.2
 """Between the command and the first moment planned: every client has read it by then."""
 _ANSWER_S = 30.0
 _LATE_S = 2.0
 """What has been stored by the end of a drain is seen by then."""
-_SEARCH, _SUSTAINED = "search", "sustained"
-_PARTS = ("workers", "client", "broker", "backend")
 
 
 class OpenSession(Session):
@@ -65,7 +51,7 @@ class OpenSession(Session):
         observer = self.room.observer
         if observer is not None and not self._sent:  # after the warm-up, which is not its business
             observer.ask("watch", _ANSWER_S, self.watch, tags=list(self.clients.tags))
-        begin_ns = monotonic_ns() + round(_LEAD_S * 1e9)
+        begin_ns = monotonic_ns() + round(LEAD_S * 1e9)
         begun = _begun(phases, begin_ns)
         self._keep((*self._plan, *begun))
         timeout_ns = round(self.room.cell.measure.timeout * 1e9)
@@ -168,198 +154,6 @@ class RateSession(OpenSession):
         return self.loaded(since(before, self.workers.usage()))
 
 
-class SaturateSession(OpenSession):
-    """One rate after the other."""
-
-    def load(self) -> Loaded:
-        """Until the search ends, or its time is up."""
-        load = self.room.cell.load
-        assert isinstance(load, SaturateLoad)  # noqa: S101 - chosen by the load's kind
-        search = Search(load.start, load.most, load.precision)
-        ends_ns = monotonic_ns() + round(load.time * 1e9)
-        before = self.workers.usage()
-        steps: list[SaturationStep] = []
-        rate = search.next(())
-        out_of_time = False
-        while rate is not None and self.going_on():
-            step = self._try(rate, load, len(steps))
-            if not self.going_on():
-                break  # broken off in it, so it says nothing
-            if out_of_numbers(self._sent):
-                break  # nor does one that was not sent in full
-            steps.append(step)
-            if _too_fast_to_send(steps):
-                break
-            rate = search.next(_tried(steps))
-            out_of_time = monotonic_ns() + round(load.step * 1e9) > ends_ns
-            if out_of_time:
-                break
-        found = _found(steps, load, out_of_time=out_of_time and rate is not None)
-        needed = self._capacity(steps, found)
-        found = found.model_copy(update={"capacity": needed})
-        if out_of_numbers(self._sent):
-            found = found.model_copy(update={"stopped_by": "numbers"})
-        if not self.going_on():
-            reason = "gave_up" if self.hopeless else "interrupt"
-            found = found.model_copy(update={"stopped_by": reason})
-        self._name_steps(steps, found.rate_per_s)
-        return self.loaded(since(before, self.workers.usage()), found)
-
-    def _try(self, rate: float, load: SaturateLoad, number: int) -> SaturationStep:
-        meter = _Meter(
-            {
-                "workers": self.workers.pids,
-                "client": self.clients.pids,
-                **self.room.server_pids,
-            }
-        )
-        self.send([_phase(_SEARCH, rate, load.step)], self.room.seed + number)
-        # Where nobody watches, results are checked in the end; until then it counts what ran.
-        shape = self.room.shape
-        shape = replace(shape, stores_results=shape.stores_results and shape.watched)
-        result = digest(self.merged(), shape, BlockEnd(), self._plan)
-        used = meter.read(self._plan[-1])
-        return _judged(result, self._plan, load, used, self.workers.slots)
-
-    def _capacity(
-        self, steps: Sequence[SaturationStep], found: Saturation
-    ) -> dict[str, float | str]:
-        """What the lowest rate that broke a limit would have taken, where cores or slots are the
-        reason."""
-        broken = [one for one in steps if one.rate_per_s == found.broken_at_per_s and not one.kept]
-        if not broken or found.stopped_by not in ("machine", "slots", "client"):
-            return {}
-        rate = broken[-1].rate_per_s * self.room.shape.tasks_per_unit
-        cores, slots = usable_cores(), self.workers.slots
-        return Need(rate, broken[-1].cpu_s, cores, broken[-1].run_s, slots).data
-
-    def _name_steps(self, steps: Sequence[SaturationStep], rate: float | None) -> None:
-        """The steps at the rate that was found are the block's figures. One that was broken off has
-        a phase, and is no step."""
-        named = [
-            replace(phase, name=_SUSTAINED) if step.rate_per_s == rate else phase
-            for phase, step in zip(self._plan, steps, strict=False)
-        ]
-        self._keep((*named, *self._plan[len(steps) :]))
-
-
-def _too_fast_to_send(steps: Sequence[SaturationStep]) -> bool:
-    """A faster rate than the client can send cannot be tried, once it was too fast twice."""
-    rate = steps[-1].rate_per_s
-    return sum("client" in one.broken for one in steps if one.rate_per_s == rate) > 1
-
-
-def _tried(steps: Sequence[SaturationStep]) -> list[Tried]:
-    return [Tried(step.rate_per_s, step.kept) for step in steps]
-
-
-def _found(steps: Sequence[SaturationStep], load: SaturateLoad, *, out_of_time: bool) -> Saturation:
-    tried = _tried(steps)
-    highest, lowest = highest_kept(tried), lowest_broken(tried)
-    last = [step for step in steps if step.rate_per_s == lowest and not step.kept]
-    reason = "time" if out_of_time else "most"
-    return Saturation(
-        rate_per_s=highest,
-        broken_at_per_s=lowest,
-        limits=load.limits,
-        stopped_by=_reason(last[-1]) if last else reason,
-        confirmed=confirmed(tried) if highest is not None else False,
-        out_of_time=out_of_time,
-        steps=tuple(steps),
-    )
-
-
-def _reason(step: SaturationStep) -> str:
-    cores = psutil.cpu_count() or 1
-    share = step.cores.get("machine")
-    return stopped_by(
-        step.broken, step.busiest, None if share is None else share / cores, step.slots_busy
-    )
-
-
-def _judged(
-    result: Digest,
-    plan: Sequence[PlannedPhase],
-    load: SaturateLoad,
-    used: _Used,
-    slots: int,
-) -> SaturationStep:
-    merged, phase = result.merged, plan[-1]
-    record = result.fields["load_phases"][-1]
-    mine = phase_of_unit(merged, plan) == len(plan) - 1
-    published = mine & ~merged.units.publish_failed
-    timing = result.phases
-    ended_ns = np.where(timing.known, merged.units.due_ns + timing.total_ns, MISSING)[published]
-    before, after = under_way(merged.units.publish_ns[published], ended_ns, phase)
-    own_tasks = mine[merged.tasks.row]
-    executions = int(merged.tasks.executions[own_tasks].sum())
-    busy_s = used.elapsed_s * sum(used.cores.get(name, 0.0) for name in _PARTS)
-    duplicated = int(duplicates(merged)[own_tasks].sum())
-    broken = broken_limits(load.limits, record, (before, after), duplicated)
-    return SaturationStep(
-        rate_per_s=phase.rate_per_s,
-        kept=not broken,
-        broken=broken,
-        growth=after - before,
-        cores=used.cores,
-        busiest=used.busiest,
-        cpu_s=busy_s / executions if executions else None,
-        run_s=mean_run_s(merged.tasks, own_tasks),
-        slots_busy=_slots_busy(merged, phase, slots),
-    )
-
-
-def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
-    """Share of the slots' time, within the phase, in which task functions ran."""
-    ran = merged.executions()  # each by itself: between its tries a task has no slot
-    ran = ran.chosen(ran.ended_ns != MISSING)
-    begin = np.maximum(ran.started_ns, phase.begin_ns)
-    end = np.minimum(ran.ended_ns, phase.end_ns)
-    return float(np.maximum(end - begin, 0).sum() / (slots * phase.duration_s * 1e9))
-
-
-@dataclass(frozen=True)
-class _Used:
-    cores: dict[str, float]
-    busiest: dict[str, float]
-    elapsed_s: float
-
-
-class _Meter:
-    """CPU in use while a step is sent: read at its begin and, at the latest, when it has drained.
-
-    The drain of a step that did not keep up goes on at the same pace, so the time until it is over
-    is counted: it is the servers and workers that are asked what they can do.
-    """
-
-    def __init__(self, roots: Mapping[str, Sequence[int]]) -> None:
-        self._roots = {name: list(pids) for name, pids in roots.items() if pids}
-        self._before = self._look()
-        self._began_s, self._machine_before = time.monotonic(), psutil.cpu_times()
-
-    def _look(self) -> dict[str, dict[int, int]]:
-        return {name: cpu_ns_by_process(pids) for name, pids in self._roots.items()}
-
-    def read(self, phase: PlannedPhase) -> _Used:
-        """Cores in use, by name: of all its processes together, and of the busiest of them."""
-        elapsed_s = max(time.monotonic() - self._began_s - _LEAD_S, phase.duration_s)
-        cores, busiest = {}, {}
-        for name, after in self._look().items():
-            before = self._before[name]
-            used = [(ns - before.get(pid, 0)) / 1e9 / elapsed_s for pid, ns in after.items()]
-            cores[name] = sum(used)
-            busiest[name] = max(used, default=0.0)
-        after_machine = psutil.cpu_times()
-        idle_s = _idle(after_machine) - _idle(self._machine_before)
-        total_s = time.monotonic() - self._began_s
-        cores["machine"] = max(0.0, ((psutil.cpu_count() or 1) * total_s - idle_s) / elapsed_s)
-        return _Used(cores, busiest, elapsed_s)
-
-
-def _idle(times: Any) -> float:
-    return float(times.idle + getattr(times, "iowait", 0.0))
-
-
 def _phases(cell: Cell) -> list[dict[str, Any]]:
     load, measure = cell.load, cell.measure
     assert isinstance(load, RateLoad)  # noqa: S101 - chosen by the load's kind
@@ -367,10 +161,11 @@ def _phases(cell: Cell) -> list[dict[str, Any]]:
         return [phase.model_dump() for phase in load.phases]
     assert load.rate is not None  # noqa: S101 - the model wants one of the two
     duration_s = measure.duration or (measure.units or 0) / load.rate
-    return [_phase("steady", load.rate, duration_s)]
+    return [planned_phase("steady", load.rate, duration_s)]
 
 
-def _phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
+def planned_phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
+    """One phase at a constant rate, as `OpenSession.send` and clients take it."""
     return {"phase": name, "rate": rate, "duration": duration_s}
 
 

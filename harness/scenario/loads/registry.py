@@ -51,7 +51,7 @@ ROWS = (
     Row(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
     Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
     Row(RateLoad, f"{_SESSIONS}.open_loads:RateSession"),
-    Row(SaturateLoad, f"{_SESSIONS}.open_loads:SaturateSession"),
+    Row(SaturateLoad, f"{_SESSIONS}.saturate:SaturateSession"),
     Row(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
 )
 LOADS: Mapping[str, type[LoadBase]] = {name_of(row.model, "load"): row.model for row in ROWS}
