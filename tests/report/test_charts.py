@@ -134,7 +134,7 @@ def gated(record: RunRecord, *gates: str) -> RunRecord:
     ("gate", "at"),
     [
         ("p99(latency.total) < 25ms", {"percentiles": 25.0, "distribution": 25.0, "latency": 25.0}),
-        ("mean(latency.total) < 2s", {"percentiles": 2e3, "distribution": 2e3, "latency": 2e3}),
+        ("mean(latency.total) < 60ms", {"percentiles": 60, "distribution": 60, "latency": 60}),
         ("throughput > 450", {"throughput": 450.0, "rate": 450.0}),
         ("worker_cpu < 3ms", {"cpu": 3.0}),
         ("p99(phase.run) < 1s", {}),
@@ -160,12 +160,26 @@ def test_a_gates_limit_is_a_line_in_the_chart_of_its_figure(
 def test_the_limit_lies_within_the_axis(tmp_path: Path) -> None:
     record = gated(
         sampled_run(tmp_path, variants=1, works=1, blocks=1),
-        "p99(latency.total) < 100s",
-        "throughput > 50000",
+        "p99(latency.total) < 60ms",
+        "throughput > 900",
     )
     layers = _chart(record, "percentiles", tmp_path).spec["layer"]
-    assert layers[0]["encoding"]["y"]["scale"]["domain"][1] > 100e3
-    assert _x_axis(_chart(record, "throughput", tmp_path))[0] == "log"
+    assert layers[0]["encoding"]["y"]["scale"]["domain"][1] >= 60
+    throughput = _chart(record, "throughput", tmp_path)
+    assert _x_axis(throughput)[0] == "linear"
+    assert [row["rate"] for row in _rows(throughput, "gates")] == [900.0]
+
+
+def test_a_limit_far_away_is_told_at_the_edge_and_takes_no_room(tmp_path: Path) -> None:
+    run = sampled_run(tmp_path, variants=1, works=1, blocks=1)
+    gates = ("p99(latency.total) < 100s", "throughput > 50000", "worker_cpu < 9s")
+    for key in ("percentiles", "distribution", "latency", "throughput", "rate", "cpu"):
+        without = _chart(run, key, tmp_path)
+        chart = _chart(gated(run, *gates), key, tmp_path)
+        [told] = _rows(chart, "far gates")
+        assert told["text"].removeprefix("! gate ").removesuffix(", far above") in gates
+        assert "gates" not in chart.data
+        assert chart.spec["layer"][: len(without.spec["layer"])] == without.spec["layer"]
 
 
 def test_cells_with_limits_of_their_own_have_a_line_each() -> None:

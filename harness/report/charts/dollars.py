@@ -48,7 +48,8 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             "type": "quantitative",
             "axis": {"title": "dollars per million tasks", "tickCount": 6},
         }
-        limits = gates.of(_FIGURE, group.members, "dollars")
+        shown = [row["dollars"] for row in rows]
+        limits = gates.of(_FIGURE, group.members, "dollars", beside=shown)
         chart = Chart(
             key=f"dollars-{group.key}",
             title=f"{group.title}: dollars per million tasks, shorter is better",

@@ -68,8 +68,9 @@ def percentile_charts(
             for member in group.members
             for share, value_s in _points(curves[member.cell.name])
         ]
-        limits = gates.of(_JUDGED, group.members, "ms", 1e3)
-        y = log_axis("ms", what, (*(row["ms"] for row in rows), *positive(limits, "ms")))
+        shown = [row["ms"] for row in rows]
+        limits = gates.of(_JUDGED, group.members, "ms", 1e3, beside=shown)
+        y = log_axis("ms", what, (*shown, *positive(limits, "ms")))
         heads = {"series": "cell", "percentile": "percentile", "ms": f"{what}, ms"}
         chart = Chart(
             key=f"percentiles-{kind}-{group.key}",
@@ -95,8 +96,9 @@ def distribution_charts(
             for share, value_s in _points(curves[member.cell.name])
         ]
         heads = {"series": "cell", "ms": f"{what}, ms", "share": "share of units, %"}
-        limits = gates.of(_JUDGED, group.members, "ms", 1e3)
-        x = log_axis("ms", what, (*(row["ms"] for row in rows), *positive(limits, "ms")))
+        shown = [row["ms"] for row in rows]
+        limits = gates.of(_JUDGED, group.members, "ms", 1e3, beside=shown)
+        x = log_axis("ms", what, (*shown, *positive(limits, "ms")))
         y = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]},
              "axis": {"title": "share of units, %"}}  # fmt: skip
         labels = [member.label for member in group.members]

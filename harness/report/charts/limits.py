@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.report.charts.chart import Chart, Columns, Spec, Value
@@ -15,7 +15,11 @@ from harness.scenario.models.gates import Gate, GateSyntaxError, parse_gate
 
 DATA = "gates"
 """Name of the dataset in a chart."""
+EDGE = "far gates"
+"""Name of the dataset of limits that lie far outside what a chart shows."""
 _NOTE = "A dashed line is the limit of a gate."
+_FAR = 5.0
+"""A limit so many times beyond all that was measured would take the axis from it."""
 _LINE_HEIGHT = 13
 Row = Mapping[str, Value]
 
@@ -27,17 +31,28 @@ class GateLines:
     results: tuple[GateResult, ...] = ()
 
     def of(
-        self, metric: str, members: Sequence[Member], field: str, factor: float = 1.0
+        self,
+        metric: str,
+        members: Sequence[Member],
+        field: str,
+        factor: float = 1.0,
+        *,
+        beside: Iterable[Value] = (),
     ) -> list[Row]:
         """A row per limit on a metric of these cells: `field` is the limit times `factor`, which
         turns base units into the axis' own. Where cells have limits of their own (a baseline's),
-        or not all of them have one, the words say whose it is."""
+        or not all of them have one, the words say whose it is. `beside` are the values that the
+        chart shows: a limit far above them has no place on its axis, and `field` is null."""
+        most = max((one for one in beside if isinstance(one, int | float)), default=math.inf)
         rows: list[Row] = []
         for (text, limit), found in self._limits(metric, members).items():
             words = _words(text, limit, found)
             if len(found) < len(members):
                 words += f": {listed(member.label for member, _ in found)}"
-            rows.append({field: limit * factor, "text": words, "line": len(rows)})
+            far = 0 < most * _FAR < limit * factor
+            words += ", far above" if far else ""
+            place = None if far else limit * factor
+            rows.append({field: place, "text": words, "line": len(rows), "far": far})
         return rows
 
     def _limits(
@@ -82,15 +97,43 @@ def with_lines(
 ) -> Chart:
     """The chart with these limits, drawn behind all else or in front of it (bars would hide them);
     itself without any."""
-    if not rows:
-        return chart
-    drawn = chart.spec["layer"]
-    return replace(
-        chart,
-        note=f"{chart.note} {_NOTE}",
-        spec={**chart.spec, "layer": [*drawn, *lines] if in_front else [*lines, *drawn]},
-        data={**chart.data, DATA: Columns.of(rows)},
+    near, far = ([_plain(row) for row in rows if row["far"] is side] for side in (False, True))
+    if near:
+        drawn = chart.spec["layer"]
+        chart = replace(
+            chart,
+            note=f"{chart.note} {_NOTE}",
+            spec={**chart.spec, "layer": [*drawn, *lines] if in_front else [*lines, *drawn]},
+            data={**chart.data, DATA: Columns.of(near)},
+        )
+    if far:
+        layers = [*chart.spec["layer"], _at_the_edge(upwards="y" in lines[0]["encoding"])]
+        chart = replace(
+            chart,
+            spec={**chart.spec, "layer": layers},
+            data={**chart.data, EDGE: Columns.of(far)},
+        )
+    return chart
+
+
+def _plain(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "far"}
+
+
+def _at_the_edge(*, upwards: bool) -> Spec:
+    """The words of limits beyond the axis, at the end of it that is nearer to them."""
+    place, way = (
+        ({"x": {"value": 0}, "y": {"value": 0}}, f"4 + {_LINE_HEIGHT} * datum.line")
+        if upwards
+        else ({"x": {"value": "width"}, "y": {"value": 0}}, f"-4 - {_LINE_HEIGHT} * datum.line")
     )
+    return {
+        "data": {"name": EDGE},
+        "mark": {"type": "text", "style": "soft-text", "align": "left" if upwards else "right",
+                 "baseline": "top" if upwards else "bottom", "dx": 4 if upwards else 0,
+                 "dy": {"expr": way}, "limit": {"expr": "width"}},
+        "encoding": {**place, "text": {"field": "text", "type": "nominal"}},
+    }  # fmt: skip
 
 
 def positive(rows: Sequence[Row], field: str) -> list[float]:

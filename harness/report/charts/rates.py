@@ -60,17 +60,24 @@ def rate_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Itera
         for block in cell.blocks:
             if block.saturation is not None and block.load_phases:
                 curve = _searched(index, cell, block, block.saturation)
-                yield _chart(replace(curve, least=_limits(gates, "saturation", [cell], "sent")))
+                yield _chart(replace(curve, least=_limits(gates, "saturation", [cell], curve)))
     for number, group in enumerate(_at_several_rates(cells)):
-        limits = _limits(gates, "latency.total", group, "ms", 1e3)
-        yield _chart(replace(_steady(number, group), gates=limits))
+        curve = _steady(number, group)
+        limits = _limits(gates, "latency.total", group, curve, "ms", 1e3)
+        yield _chart(replace(curve, gates=limits))
 
 
 def _limits(
-    gates: GateLines, metric: str, cells: Sequence[CellView], field: str, factor: float = 1.0
+    gates: GateLines,
+    metric: str,
+    cells: Sequence[CellView],
+    curve: _Curve,
+    field: str = "sent",
+    factor: float = 1.0,
 ) -> tuple[Row, ...]:
     members = [Member(cell_title(cell), cell) for cell in cells]
-    return tuple(gates.of(metric, members, field, factor))
+    shown = [row[field] for row in curve.rows]
+    return tuple(gates.of(metric, members, field, factor, beside=shown))
 
 
 def _searched(index: int, cell: CellView, block: BlockRecord, found: Saturation) -> _Curve:

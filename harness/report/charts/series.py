@@ -100,7 +100,9 @@ def _rates(
     heads = {"series": "units", "block": "block", "t": f"{_TIME}, s", "value": "units/s"}
     title = f"{cell_title(cell)}: units per second, {good}"
     chart = _chart(f"rate-{index}", title, about, rows, y, labels, heads, timed)
-    return with_lines(chart, gates.of("throughput", _alone(cell), "value"), across(y))
+    shown = [row["value"] for row in rows]
+    limits = gates.of("throughput", _alone(cell), "value", beside=shown)
+    return with_lines(chart, limits, across(y))
 
 
 def _latencies(
@@ -114,8 +116,9 @@ def _latencies(
     if not any(row["value"] for row in rows):
         return None
     what = "place in the queue" if cell.backlog else "latency"
-    limits = gates.of("latency.total", _alone(cell), "value", 1e3)
-    y = log_axis("value", what, (*(row["value"] for row in rows), *positive(limits, "value")))
+    shown = [row["value"] for row in rows]
+    limits = gates.of("latency.total", _alone(cell), "value", 1e3, beside=shown)
+    y = log_axis("value", what, (*shown, *positive(limits, "value")))
     heads = {"series": "of", "block": "block", "t": f"{_TIME}, s", "value": f"{what}, ms"}
     title = f"{cell_title(cell)}: {what} of the units completed then, low and flat is better"
     chart = _chart(f"latency-{index}", title, about, rows, y, ["p50", "p99"], heads, timed)

@@ -101,7 +101,9 @@ def cpu_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterat
     a line; the others' parts begin anywhere."""
     for group in groups(cells, most=_MOST_ROWS, wanted=_having(_CPU)):
         chart = _chart(_CPU, group, "", "")
-        limits = [] if _in_shares(_CPU, group) else gates.of("worker_cpu", group.members, "ms", 1e3)
+        totals = [sum(_CPU.values_ms(member.cell).values()) for member in group.members]
+        limits = gates.of("worker_cpu", group.members, "ms", 1e3, beside=totals)
+        limits = [] if _in_shares(_CPU, group) else limits
         x = {"field": "ms", "type": "quantitative"}
         yield with_lines(chart, limits, upright(x), in_front=True)
 

@@ -45,7 +45,10 @@ Row = Mapping[str, Value]
 def throughput_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A chart per group of cells."""
     for group in groups(cells, most=_MOST_ROWS, wanted=_measured):
-        yield _chart(group, gates.of("throughput", group.members, "rate"))
+        blocks = (block for member in group.members for block in member.cell.blocks)
+        shown = [block.throughput_per_s for block in blocks]
+        limits = gates.of("throughput", group.members, "rate", beside=shown)
+        yield _chart(group, limits)
 
 
 def _measured(cell: CellView) -> bool:
