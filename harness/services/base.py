@@ -22,7 +22,8 @@ AnyEndpoint = Endpoint | FolderBackend
 """What in a configuration needs a server, or a place for files."""
 
 Undo = Callable[[Mapping[str, Any]], None]
-"""Removes what a promise of one kind names. ServiceError if the server cannot be reached."""
+"""Keeps a promise of one kind for a run that was killed: removes from the server what the payload
+names. ServiceError if the server cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class ServerInfo:
 
     @property
     def title(self) -> str:
-        """For tables: `Valkey 9.1.2, local`, `ministack (SQS emulator) 1.5.33, local`."""
+        """Product, version and provider for tables: `Valkey 9.1.2, local`, `ministack (SQS
+        emulator) 1.5.33, local`."""
         return f"{self.product} {self.version}, {self.provider}"
 
 
@@ -70,7 +72,8 @@ class Counters:
     """
 
     figures: Mapping[str, int]
-    """By name, e.g. `commands`, `command.lpush`, `publishes`, `acks`, `bytes_in`."""
+    """Name of a counter -> its count since the server started, e.g. `commands`, `command.lpush`,
+    `publishes`, `acks`, `bytes_in`."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Stored:
     results: int
     """Results of tasks that can still be fetched."""
     size_bytes: int
-    """What they take up there, with keys and indexes, as the store itself accounts for it."""
+    """Bytes that these results take up there, with keys and indexes, as the store itself accounts
+    for it."""
 
 
 class Namespace(Protocol):
@@ -101,18 +105,21 @@ class Namespace(Protocol):
     """
 
     isolation: str
-    """How it is kept apart, for the record: `database`, `key prefix`, `vhost`, `queue names`."""
+    """How the block is kept apart from others, for the record: `database`, `key prefix`, `vhost`,
+    `queue names`."""
     queue: str
     """Name of the task queue that workers consume and clients publish to."""
     exact_depth: bool
     """Whether `depth()` is a count; False where the server only estimates."""
 
     def broker(self) -> CeleryEnd:
-        """How to use it as broker. ServiceError where the service cannot be one."""
+        """What Celery is told to use the namespace as broker. ServiceError where the service cannot
+        be one."""
         ...
 
     def backend(self) -> CeleryEnd:
-        """How to use it as result backend. ServiceError where the service cannot be one."""
+        """What Celery is told to use the namespace as result backend. ServiceError where the
+        service cannot be one."""
         ...
 
     def depth(self) -> int | None:
@@ -144,11 +151,11 @@ _E_contra = TypeVar("_E_contra", bound=AnyEndpoint, contravariant=True)
 
 
 class ServiceOf(Protocol[_E_contra]):
-    """One server of one run."""
+    """One server of one run, whose endpoints in configurations are of the models `E`."""
 
     info: ServerInfo
     target: Target
-    """How it is reached, with credentials: for whoever owns the server."""
+    """How the server is reached, with credentials: for whoever owns the server."""
     secrets: tuple[str, ...]
     """Every password or key that must not appear in logs and records."""
 
@@ -165,7 +172,8 @@ class ServiceOf(Protocol[_E_contra]):
         ...
 
     def check(self, configuration: Configuration) -> None:
-        """ServiceError if it cannot keep this configuration's blocks apart, or clean up after them.
+        """ServiceError if the server cannot keep this configuration's blocks apart, or clean up
+        after them.
 
         Called once everything is up, before anything is measured.
         """
@@ -182,7 +190,7 @@ class ServiceOf(Protocol[_E_contra]):
         ...
 
     def close(self) -> None:
-        """Stop what was started, within a bounded time. Idempotent."""
+        """Stop the server where the harness started it, within a bounded time. Idempotent."""
         ...
 
 
@@ -191,7 +199,7 @@ Service = ServiceOf[Any]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where drivers may put files and what they may read of the outer world."""
+    """Where drivers may put files, and what they may read of the outer world."""
 
     workspace: Workspace
     log_dir: Path
@@ -233,12 +241,14 @@ class ComposePart(Generic[E]):
     """`redis://:{password}@127.0.0.1:{redis}/0`: with the password and ports by those names."""
     password_variable: str | None = None
     management_url: str | None = None
-    """Like `url`."""
+    """URL of the management API, with gaps for password and ports like those of `url`; None without
+    one."""
     used_by: Callable[[Target, E], Target] = _by_its_url
     """The target with what an endpoint says of its use."""
 
     def target(self, ports: Mapping[str, int], password: str, endpoint: E) -> Target:
-        """How to reach it, from published ports by the driver's names."""
+        """How the service is reached at its published ports, given by the driver's names for
+        them."""
         words = {"password": quote(password, safe=""), **ports}
         management = self.management_url and self.management_url.format(**words)
         return self.used_by(Target("compose", self.url.format(**words), management), endpoint)
@@ -252,7 +262,7 @@ class Launch(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop it, ready or not. Idempotent."""
+        """Stop the server, ready or not. Idempotent."""
         ...
 
 
@@ -289,7 +299,8 @@ class Driver(Protocol[E]):
     undo: Mapping[str, Undo]
     """Kind of promise -> how to keep it for a run that was killed."""
     compose: ComposePart[E] | None
-    """Its service in the compose file; None where there is no server to run."""
+    """The service of `docker-compose.yml` that plays this one; None where there is no server to
+    run."""
 
     def launch(self, endpoint: E, surroundings: Surroundings) -> Launch:
         """Start a private server. Only from the main thread: see `harness.processes`."""

@@ -40,7 +40,7 @@ _BLOCK_BYTES = 512
 
 
 class _FilesDriver(Driver[FolderBackend]):
-    """What both have in common: whoever the provider is, there is nothing to start."""
+    """What the two drivers have in common: whoever the provider is, there is nothing to start."""
 
     name = ""
 
@@ -49,7 +49,8 @@ class _FilesDriver(Driver[FolderBackend]):
         self.undo: Mapping[str, Undo] = {_FOLDER_PROMISE: _undo_folder}
 
     def launch(self, endpoint: FolderBackend, surroundings: Surroundings) -> Launch:
-        """The folder, ready."""
+        """The service on the folder that the endpoint names, or on one of the run's own.
+        ServiceError if the folder is not there."""
         if endpoint.folder is None:
             parent, lasting = surroundings.workspace.folder(self.name), False
         else:
@@ -59,14 +60,14 @@ class _FilesDriver(Driver[FolderBackend]):
         return _Ready(FilesService(self.name, parent, surroundings.workspace, lasting=lasting))
 
     def target(self, endpoint: FolderBackend, environ: Mapping[str, str]) -> Target:
-        """There is no server elsewhere."""
+        """ServiceError always: there is no server elsewhere."""
         del endpoint, environ
         raise ServiceError(
             f"{self.name} has no server: its files are opened by clients and workers"
         )
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
-        """There is no server elsewhere."""
+        """ServiceError always: there is no server elsewhere."""
         del target, surroundings
         raise ServiceError(
             f"{self.name} has no server: its files are opened by clients and workers"
@@ -92,11 +93,11 @@ class _Ready:
         self._service = service
 
     def ready(self) -> Service:
-        """At once."""
+        """The service, at once: there is nothing to wait for."""
         return self._service
 
     def close(self) -> None:
-        """Nothing runs."""
+        """Nothing to stop: no server runs."""
 
 
 class FilesService:
@@ -125,11 +126,11 @@ class FilesService:
         )
 
     def pids(self) -> tuple[int, ...]:
-        """Whoever opens the files does the work."""
+        """Empty: clients and workers open the files themselves."""
         return ()
 
     def counters(self) -> Counters | None:
-        """Nobody counts."""
+        """None: nobody counts what is done to files."""
         return None
 
     def check(self, configuration: Configuration) -> None:
@@ -138,7 +139,7 @@ class FilesService:
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: FolderBackend
     ) -> Namespace:
-        """A folder of the block's own."""
+        """A folder for one block. ServiceError if it cannot be made."""
         del endpoint  # one way for all
         folder = self._parent / f"{_PREFIX}{identifier(label)}"
         promise = None
@@ -169,7 +170,7 @@ class FilesService:
         )
 
     def close(self) -> None:
-        """Nothing runs; the folders of blocks are gone by now."""
+        """Remove the parent folder where it is the run's own; those of blocks are gone by now."""
         if not self._lasting:
             shutil.rmtree(self._parent, ignore_errors=True)
 

@@ -23,7 +23,7 @@ class ResultsService:
         self._server = server
 
     def pids(self) -> tuple[int, ...]:
-        """Of a private server."""
+        """Processes of a private server; empty of any other."""
         return self._server.pids() if self._server else ()
 
     def counters(self) -> Counters | None:
@@ -70,23 +70,23 @@ class ResultsNamespace:
         self._closed = False
 
     def broker(self) -> CeleryEnd:
-        """It cannot be one."""
+        """ServiceError always: the service keeps results only."""
         raise ServiceError("this service keeps results only: name a broker, e.g. `service: redis`")
 
     def backend(self) -> CeleryEnd:
-        """How Celery uses it."""
+        """How Celery uses the namespace as result backend."""
         return self._end
 
     def depth(self) -> int | None:
-        """There is no queue."""
+        """None: there is no queue."""
         return None
 
     def unacknowledged(self) -> int | None:
-        """There is no queue."""
+        """None: there is no queue."""
         return None
 
     def stored(self) -> Stored | None:
-        """Results that are there now."""
+        """Number and bytes of the block's results that are there now."""
         return self._stored()
 
     def close(self) -> None:

@@ -46,7 +46,8 @@ class Access:
         return cls(endpoint, region, key, secret)
 
     def client(self, service: str) -> BaseClient:
-        """Of one of AWS' services; bounded in time and retries."""
+        """A boto3 client of one of AWS' services, by its name there (`sqs`, `dynamodb`); its
+        timeouts and retries are bounded."""
         session = boto3.Session(
             aws_access_key_id=self.key,
             aws_secret_access_key=self.secret,
@@ -68,7 +69,7 @@ class Access:
 
     @property
     def place(self) -> str:
-        """For messages."""
+        """Where requests go, for messages: an endpoint, or AWS with its region."""
         return self.endpoint_url or f"AWS region {self.region}"
 
     @property
@@ -91,7 +92,7 @@ class Access:
 
 
 def code_of(error: ClientError) -> str:
-    """Amazon's name for an error."""
+    """The code that Amazon's answer gives an error, e.g. `AccessDenied`."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

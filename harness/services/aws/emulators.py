@@ -40,7 +40,8 @@ _HEALTH: Mapping[str, str] = {"ministack": "/_ministack/health", "moto": "/moto-
 
 
 def find_emulators(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """For the doctor: those whose environments are built."""
+    """Which emulators of Amazon's services are installed in environments of their own, for `harness
+    doctor`."""
     what = "emulator of SQS, DynamoDB and S3"
     for name, pins in EMULATOR_PINS.items():
         folder, default = environment_folder(pins, environ), name == _DEFAULT

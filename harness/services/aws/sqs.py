@@ -53,7 +53,7 @@ class SqsDriver(Driver[SqsBroker]):
         self.compose = emulator_part(_used_by, "sqs", "HARNESS_SQS_PORT")
 
     def launch(self, endpoint: SqsBroker, surroundings: Surroundings) -> Launch:
-        """An emulator on loopback."""
+        """Start an emulator of SQS on loopback."""
 
         def connect(server: LocalServer) -> Service:
             target = _used_by(Target("local", local_url(server)), endpoint)
@@ -62,7 +62,8 @@ class SqsDriver(Driver[SqsBroker]):
         return launch_emulator(endpoint.server, surroundings, connect)
 
     def target(self, endpoint: SqsBroker, environ: Mapping[str, str]) -> Target:
-        """AWS itself without a URL or with `sqs://`, else an endpoint."""
+        """Where an external endpoint is: AWS itself without a URL or with `sqs://`, else what the
+        URL names."""
         url = external_url(endpoint.url, "sqs", "SQS", environ)
         region = expand(endpoint.region, environ, where="the sqs region")
         prefix = expand(endpoint.queue_name_prefix, environ, where="queue_name_prefix")
@@ -73,7 +74,7 @@ class SqsDriver(Driver[SqsBroker]):
         return SqsService(target, surroundings.workspace, None)
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
-        """The emulators, which play DynamoDB and S3, too."""
+        """The emulators that are installed here; they play DynamoDB and S3, too."""
         return find_emulators(environ)
 
 
@@ -97,7 +98,7 @@ class SqsService:
         self.info = server_info(target, self._access, "sqs", "SQS", "2012-11-05")
 
     def pids(self) -> tuple[int, ...]:
-        """Of a local emulator."""
+        """Processes of a local emulator; empty of any other server."""
         return self._server.pids() if self._server else ()
 
     def counters(self) -> Counters | None:
@@ -110,7 +111,7 @@ class SqsService:
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: SqsBroker
     ) -> Namespace:
-        """Queues under a prefix of their own."""
+        """Queues for one block, under a name prefix of their own."""
         del settings  # none of them says where messages are
         prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
         promise = None

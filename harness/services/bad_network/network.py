@@ -96,7 +96,7 @@ class BadNetwork:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Process id of the proxy or of whatever else carries the connections."""
         return self._process.pid
 
     def __enter__(self) -> BadNetwork:
@@ -147,12 +147,13 @@ class BadNetwork:
         self._ask("shape", link=link, discipline=list(discipline))
 
     def packets(self) -> dict[str, float]:
-        """Of links by netem: packets sent so far, both ways, and how many of them were lost."""
+        """Packets that links by netem have sent so far, both ways (`packets`), and how many of them
+        were lost (`lost_packets`)."""
         answer = self._ask("count")
         return {"packets": answer["packets"], "lost_packets": answer["lost"]}
 
     def cut(self, link: str, *, hole: bool) -> None:
-        """Hold everything back, or reset all connections and new ones."""
+        """Cut a link: hold everything back (a hole), or reset all connections and new ones."""
         self._ask("cut", link=link, how="hole" if hole else "reset")
 
     def join(self, link: str) -> None:

@@ -52,7 +52,8 @@ class Wire:
     """A pair of devices."""
 
     name: str
-    """Of both of them. It follows from the addresses: two runs cannot take the same ones."""
+    """Name of both ends of the wire. It follows from the addresses: two runs cannot take the same
+    ones."""
     near: str
     """Address of the host's end."""
     far: str

@@ -31,13 +31,13 @@ _ALL_READ = 0o444
 
 @dataclass(frozen=True)
 class Room:
-    """Where one server lives."""
+    """The folder and the user with which one server runs that refuses to run as root."""
 
     name: str
-    """Of the server."""
+    """Name of the server, for messages and for its folder."""
     folder: Path
     words: tuple[str, ...]
-    """What goes before its command line, so that it runs as the ordinary user."""
+    """Words before the server's command line, so that it runs as the ordinary user."""
     surroundings: Surroundings
     promise: Promise | None
 
@@ -87,7 +87,7 @@ class Room:
         )
 
     def close(self) -> None:
-        """Remove it. Idempotent."""
+        """Remove the folder with all that is in it. Idempotent."""
         remove_folder(self.folder)
         if self.promise is not None:
             self.surroundings.workspace.fulfil(self.promise)
@@ -134,7 +134,7 @@ def closed_by(program: Path) -> Path | None:
 
 
 def check_room(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
-    """That `make_room` will find what it needs. Raises OutOfReachError; changes nothing."""
+    """Ask whether `make_room` will find what it needs. Raises OutOfReachError; changes nothing."""
     if os.geteuid() == 0:
         try:
             _setpriv(environ)
@@ -144,7 +144,7 @@ def check_room(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
 
 
 def out_of_reach(program: Path) -> OutOfReachError:
-    """For a program that `closed_by` names something of, and that cannot be copied."""
+    """The error for a program that cannot be copied, and that `closed_by` says is out of reach."""
     closed = closed_by(program)
     return OutOfReachError(
         f"as root, {program} is run by the user {_USER}, who cannot pass {closed}: "

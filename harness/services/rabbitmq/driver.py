@@ -67,7 +67,7 @@ class RabbitmqDriver(Driver[RabbitmqBroker]):
         )
 
     def launch(self, endpoint: RabbitmqBroker, surroundings: Surroundings) -> Launch:
-        """A private node: random password, the management plugin, no guest."""
+        """Start a private node: random password, the management plugin, no guest."""
         del endpoint  # one way to start it
         nodes: dict[int, Node] = {}
 
@@ -87,7 +87,8 @@ class RabbitmqDriver(Driver[RabbitmqBroker]):
         return LocalLaunch(start, connect, timeout_s=ready_timeout_s())
 
     def target(self, endpoint: RabbitmqBroker, environ: Mapping[str, str]) -> Target:
-        """The URLs of an external endpoint."""
+        """The URLs of an external endpoint, with every `${ENV}` expanded. ServiceError for a
+        missing or malformed one."""
         url = given_url(endpoint.url, environ, self.name, "amqp://user:${PASSWORD}@host:5672/")
         check_amqp_url(url)
         management = endpoint.management_url
@@ -101,7 +102,7 @@ class RabbitmqDriver(Driver[RabbitmqBroker]):
         return RabbitmqService(target, surroundings.workspace, None)
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
-        """The server, with Erlang."""
+        """The RabbitMQ server of this machine, with its Erlang."""
         return (find_installed(environ),)
 
 
@@ -141,20 +142,21 @@ class RabbitmqService:
         )
 
     def pids(self) -> tuple[int, ...]:
-        """Of a private node: epmd, the node, its helpers."""
+        """Processes of a private node: epmd, the node, its helpers; empty of any other server."""
         return self._server.pids() if self._server else ()
 
     @property
     def local_server(self) -> LocalServer | None:
-        """See `outage.OwnsServer`."""
+        """The private node, which faults may stop and start again; None of any other server."""
         return self._server
 
     def answers(self) -> bool:
-        """See `outage.OwnsServer`."""
+        """Whether the node serves at this moment; raises nothing."""
         return self._server is not None and answers_amqp(self._server.port)
 
     def counters(self) -> Counters | None:
-        """Of a private node: messages published, delivered, acknowledged; and bytes."""
+        """Messages published, delivered and acknowledged, and bytes, as a private node counts them;
+        None of others."""
         return self._counters.read() if self._counters else None
 
     def check(self, configuration: Configuration) -> None:
@@ -175,7 +177,7 @@ class RabbitmqService:
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: RabbitmqBroker
     ) -> Namespace:
-        """A vhost, or on a shared vhost names of its own."""
+        """A vhost for one block, or on a shared vhost names of its own."""
         del settings, endpoint  # none of them says where messages are
         name = f"harness-{identifier(label)}"
         if self._management is None:
@@ -219,12 +221,12 @@ class _QueueNamespace:
         self.queue = name
 
     def broker(self) -> CeleryEnd:
-        """The queue; what else there is to say, subclasses add."""
+        """The task queue as broker; what else there is to say, subclasses add."""
         settings = {"task_default_queue": self.queue, **self._access.settings()}
         return CeleryEnd(self._access.url, settings)
 
     def backend(self) -> CeleryEnd:
-        """Results as messages through the same broker."""
+        """The result backend `rpc`: results as messages through the same broker."""
         return CeleryEnd("rpc://")
 
     def depth(self) -> int | None:
@@ -236,7 +238,7 @@ class _QueueNamespace:
         return state[0] if state else 0
 
     def stored(self) -> None:
-        """Results of rpc are messages on their way to one client."""
+        """None: results of rpc are messages on their way to one client."""
 
     def unacknowledged(self) -> int | None:
         """0 where nobody consumes, for the broker puts messages back; else unknown over AMQP."""

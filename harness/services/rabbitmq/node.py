@@ -40,7 +40,7 @@ class Node:
     url: str = field(repr=False)
     management_url: str = field(repr=False)
     metrics_port: int
-    """Of the Prometheus plugin: the node's counters, read where they are kept."""
+    """Port of the Prometheus plugin, where the node's counters are read as they are kept."""
 
 
 def find_server(environ: Mapping[str, str]) -> Path | None:
@@ -155,7 +155,7 @@ class _Programs:
 
 
 def find_installed(environ: Mapping[str, str]) -> Finding:
-    """For the doctor: a server of the system's, and its version."""
+    """The RabbitMQ server that the system has installed, and its version, for `harness doctor`."""
     name, script, epmd = "rabbitmq-server", find_server(environ), find_epmd(environ)
     if script is None or epmd is None:
         note = "with Erlang; or use --provider compose or external"

@@ -34,7 +34,7 @@ class OwnTraffic:
             self._out_bytes += answer_bytes
 
     def note_number(self, words: tuple[str, ...], answer: int) -> None:
-        """The same of a command that is answered by a number."""
+        """Note one command that was sent, and that a number answered it."""
         self.note(words, len(f":{answer}\r\n"))
 
     def taken_out(self, commands: Mapping[str, int], in_bytes: int, out_bytes: int) -> Counters:

@@ -80,7 +80,7 @@ class RedisDriver(Driver[RedisEnd]):
         )
 
     def launch(self, endpoint: RedisEnd, surroundings: Surroundings) -> Launch:
-        """A private server on loopback: random password, persistence as the endpoint says."""
+        """Start a private server on loopback: random password, persistence as the endpoint says."""
         binary = find_binary(endpoint.server, surroundings.environ)
         password = secrets.token_urlsafe(24)
         embedded = endpoint.server == "embedded"
@@ -97,7 +97,8 @@ class RedisDriver(Driver[RedisEnd]):
         return LocalLaunch(start, connect, timeout_s=_READY_S)
 
     def target(self, endpoint: RedisEnd, environ: Mapping[str, str]) -> Target:
-        """The URL of an external endpoint."""
+        """The URL of an external endpoint, with every `${ENV}` expanded. ServiceError for a missing
+        or malformed one."""
         url = given_url(endpoint.url, environ, self.name, "redis://${REDIS_HOST}:6379/0")
         if urlsplit(url).scheme not in BROKERS[self.name].schemes or not urlsplit(url).hostname:
             form = "redis://user:password@host:port/database (rediss:// for TLS)"
@@ -105,11 +106,11 @@ class RedisDriver(Driver[RedisEnd]):
         return Target("external", redis_url(url, ca_of(endpoint, url, "rediss")))
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
-        """Connect, and ask who answers."""
+        """Connect to a running server, and ask who answers. ServiceError if nobody does."""
         return RedisService(target, surroundings.workspace, None, "")
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
-        """The embedded server, and one of the system's."""
+        """The embedded server, and one that the system has installed."""
         return find_embedded(environ), find_installed(environ)
 
 
@@ -137,16 +138,16 @@ class RedisService:
         self._counters = CounterReader(target.url, self.own_traffic, timeout_s=_COMMAND_S)
 
     def pids(self) -> tuple[int, ...]:
-        """Of a private server."""
+        """Processes of a private server; empty of any other."""
         return self._server.pids() if self._server else ()
 
     @property
     def local_server(self) -> LocalServer | None:
-        """See `outage.OwnsServer`."""
+        """The private server, which faults may stop and start again; None of any other."""
         return self._server
 
     def answers(self) -> bool:
-        """See `outage.OwnsServer`."""
+        """Whether the server serves at this moment; raises nothing."""
         with contextlib.closing(_client(self.target.url)) as client:
             try:
                 return bool(client.ping())
@@ -159,7 +160,8 @@ class RedisService:
             return self._counters.read()
 
     def check(self, configuration: Configuration) -> None:
-        """Databases are numbered from 0, and whose they are on a shared server nobody knows."""
+        """ServiceError where this configuration's blocks would have no database that is known to be
+        theirs."""
         for end in (configuration.broker, configuration.backend):
             wanted = isinstance(end, RedisBroker | RedisBackend) and end.isolation
             if wanted == "database" and self._server is None:
@@ -172,7 +174,8 @@ class RedisService:
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: RedisEnd
     ) -> Namespace:
-        """A database of its own, or keys with a prefix of their own."""
+        """For one block a database of its own, or on a shared server keys with a prefix of its
+        own."""
         if self._server is None or endpoint.isolation == "prefix":
             prefix = f"harness:{identifier(label)}:"
             promise = self._workspace.promise(
@@ -190,18 +193,19 @@ class RedisService:
             self._server.stop()
 
     def url(self, database: int | None = None) -> str:
-        """With credentials; of a database, or as the endpoint says it."""
+        """URL of the server, with credentials and with a database, or with the one that the
+        endpoint says."""
         parts = urlsplit(self.target.url)
         return (
             self.target.url if database is None else urlunsplit(parts._replace(path=f"/{database}"))
         )
 
     def give_back(self, database: int) -> None:
-        """A database may be used again."""
+        """Let another block have the database of that number."""
         self._free.append(database)
 
     def fulfil(self, promise: Promise) -> None:
-        """A promise was kept."""
+        """Note in the workspace's journal that a promise was kept."""
         self._workspace.fulfil(promise)
 
 
@@ -230,13 +234,13 @@ class _RedisNamespace:
         self._unacked = f"{prefix}{options.get('unacked_key', 'unacked')}"
 
     def broker(self) -> CeleryEnd:
-        """The task queue and, on a shared server, the key prefix."""
+        """As broker: the task queue and, on a shared server, the key prefix."""
         prefixed = {"broker_transport_options": {"global_keyprefix": self._prefix}}
         settings = {"task_default_queue": self.queue, **(prefixed if self._prefix else {})}
         return CeleryEnd(self._url, settings)
 
     def backend(self) -> CeleryEnd:
-        """The same database; on a shared server the same prefix."""
+        """As result backend: the block's database, or on a shared server its key prefix."""
         prefixed = {"result_backend_transport_options": {"global_keyprefix": self._prefix}}
         return CeleryEnd(self._url, prefixed if self._prefix else {})
 
@@ -358,7 +362,7 @@ def _unlink(client: redis.Redis, prefix: str) -> None:
 
 
 def escaped(text: str) -> str:
-    """`text` as a pattern that matches itself only."""
+    """`text` as a pattern of Redis' (glob style) that matches just this text."""
     return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
 
 

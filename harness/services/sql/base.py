@@ -42,27 +42,27 @@ TASK_TABLE = "celery_taskmeta"
 
 
 class Cursor(Protocol):
-    """As DB-API 2.0 has it, as far as it is needed here."""
+    """A cursor of DB-API 2.0, as far as it is needed here."""
 
     def execute(self, statement: Any, arguments: Any = None, /) -> Any:
         """Run one statement."""
         ...
 
     def fetchone(self) -> Any:
-        """The first row of its answer."""
+        """The first row of the last statement's answer; None if it has none."""
         ...
 
 
 class Dialect(Protocol):
-    """One vendor's ways."""
+    """How one vendor's database is connected to, asked and told to make a block's schema."""
 
     service: str
     module: str
-    """The client that talks to it, here and in Celery."""
+    """The client library that talks to the database, here and in Celery: its name for an import."""
     port: int
-    """What a URL means that names none."""
+    """TCP port that a URL means that names none."""
     own_url: str
-    """Of a private server, with its password and port in braces."""
+    """URL of a private server, with `{password}` and `{port}` as gaps."""
     example: str
     """A URL of somebody else's server, for messages."""
     form: str
@@ -78,11 +78,11 @@ class Dialect(Protocol):
         ...
 
     def errors(self) -> tuple[type[Exception], ...]:
-        """What it raises."""
+        """Types of the exceptions that the client library raises."""
         ...
 
     def facts(self, cursor: Cursor) -> tuple[str, str]:
-        """Product and version. ServiceError if results cannot be kept there."""
+        """The server's product and version. ServiceError if results cannot be kept there."""
         ...
 
     def create(self, cursor: Cursor, name: str) -> None:
@@ -90,7 +90,7 @@ class Dialect(Protocol):
         ...
 
     def drop(self, cursor: Cursor, name: str) -> None:
-        """Remove it with all its tables, if it is there."""
+        """Remove a block's schema with all its tables, if it is there."""
         ...
 
     def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
@@ -98,7 +98,7 @@ class Dialect(Protocol):
         ...
 
     def celery_url(self, url: str, name: str) -> str:
-        """What Celery is told to keep its tables in the schema."""
+        """URL of the result backend with which Celery keeps its tables in the schema `name`."""
         ...
 
 
@@ -107,7 +107,7 @@ class PrivateServer:
     """A server that can be started: its programs are here."""
 
     start: Callable[[str], LocalServer]
-    """With a password of its user `harness`."""
+    """Starts the server, given the password of its user `harness`."""
     detail: str
     """What to call it in reports."""
 
@@ -116,7 +116,7 @@ class SqlDriver(Driver[E]):
     """Starts a private server, or reaches any other."""
 
     ready_s: float
-    """How long a private one may take to serve."""
+    """Seconds that a private server may take to serve."""
 
     def __init__(self, dialect: Dialect, compose: ComposePart[E]) -> None:
         self.name = dialect.service
@@ -132,7 +132,7 @@ class SqlDriver(Driver[E]):
         raise NotImplementedError
 
     def launch(self, endpoint: E, surroundings: Surroundings) -> Launch:
-        """A private server on loopback: random password, the vendor's own defaults."""
+        """Start a private server on loopback: random password, the vendor's own defaults."""
         dialect = self._dialect
         installed(dialect.module, self.name)
         prepared = self.prepare(endpoint, surroundings)
@@ -146,7 +146,8 @@ class SqlDriver(Driver[E]):
         return LocalLaunch(lambda: prepared.start(password), connect, timeout_s=self.ready_s)
 
     def target(self, endpoint: E, environ: Mapping[str, str]) -> Target:
-        """The URL of an external endpoint."""
+        """The URL of an external endpoint, with every `${ENV}` expanded. ServiceError for a missing
+        or malformed one."""
         dialect = self._dialect
         url = given_url(endpoint.url, environ, self.name, dialect.example)
         parts = urlsplit(url)
@@ -156,7 +157,7 @@ class SqlDriver(Driver[E]):
         return Target("external", url)
 
     def reach(self, target: Target, surroundings: Surroundings) -> Service:
-        """Connect, and ask who answers."""
+        """Connect to a running server, and ask who answers. ServiceError if nobody does."""
         return SqlService(self._dialect, target, surroundings.workspace)
 
 
@@ -181,7 +182,7 @@ class SqlService(ResultsService):
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: Endpoint
     ) -> Namespace:
-        """A schema of the block's own."""
+        """A schema for one block."""
         del endpoint  # one way for all
         dialect, url, name = self._dialect, self.target.url, sql_name(label)
         promised = self.promise(dialect.promise, name=name)

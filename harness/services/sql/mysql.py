@@ -65,7 +65,7 @@ class Mysql:
 
     @contextlib.contextmanager
     def connect(self, url: str) -> Iterator[Cursor]:
-        """To no database: those are made and dropped here."""
+        """A connection by PyMySQL to no database: those are made and dropped here."""
         installed(self.module, self.service)
         pymysql: Any = importlib.import_module(self.module)
         parts = urlsplit(url)
@@ -83,22 +83,22 @@ class Mysql:
             yield cursor
 
     def errors(self) -> tuple[type[Exception], ...]:
-        """All of PyMySQL's; RuntimeError where a login needs the package cryptography."""
+        """Exceptions of PyMySQL; RuntimeError where a login needs the package cryptography."""
         pymysql: Any = importlib.import_module(self.module)
         return (pymysql.Error, OSError, RuntimeError)
 
     def facts(self, cursor: Cursor) -> tuple[str, str]:
-        """MariaDB calls itself so in its version."""
+        """Product and version: MariaDB calls itself so in its version."""
         cursor.execute("SELECT VERSION()")
         version = str(cursor.fetchone()[0])
         return ("MariaDB" if "mariadb" in version.lower() else "MySQL"), version.split("-", 1)[0]
 
     def create(self, cursor: Cursor, name: str) -> None:
-        """For any text that a task may return."""
+        """Make a block's database, with a character set for any text that a task may return."""
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
 
     def drop(self, cursor: Cursor, name: str) -> None:
-        """With its tables."""
+        """Remove a block's database with its tables."""
         cursor.execute(
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name = %s", (name,)
         )
@@ -106,7 +106,8 @@ class Mysql:
             cursor.execute(f"DROP DATABASE {name}")
 
     def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
-        """By information_schema, brought up to date first: rows and indexes, in pages of 16 KiB."""
+        """Rows and bytes by information_schema, brought up to date first: data and indexes, in
+        pages of 16 KiB."""
         quoted = f"{name}.`{table.replace('`', '``')}`"
         cursor.execute(
             "SELECT count(*) FROM information_schema.tables "
@@ -126,7 +127,7 @@ class Mysql:
         return Stored(int(rows), int(cursor.fetchone()[0]))
 
     def celery_url(self, url: str, name: str) -> str:
-        """By PyMySQL, whatever database the URL names."""
+        """URL for Celery with PyMySQL and the block's database, whatever the given one names."""
         parts = urlsplit(url)
         query = {"charset": "utf8mb4", **dict(parse_qsl(parts.query))}
         return urlunsplit(
@@ -150,14 +151,15 @@ class MysqlDriver(SqlDriver[MysqlBackend]):
         super().__init__(Mysql(), part)
 
     def prepare(self, endpoint: MysqlBackend, surroundings: Surroundings) -> PrivateServer:
-        """MariaDB, with what makes its first tables."""
+        """Find MariaDB's server, and what makes its first tables. ServiceError if they are not
+        here."""
         programs = find_programs(endpoint.server, surroundings.environ)
         return PrivateServer(
             lambda password: _start(programs, password, surroundings), "its own defaults"
         )
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
-        """MariaDB of the system's."""
+        """MariaDB or MySQL that the system has installed."""
 
         def find() -> Path:
             return find_programs("mariadbd", environ)[0]

