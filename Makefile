@@ -12,10 +12,12 @@ PYTEST_ARGS ?=
 run: $(VENV)/.ready
 	$(BIN)/harness run scenarios/quickstart.yaml
 
-# Compiled first: where PYTHONDONTWRITEBYTECODE is set, each of a thousand processes would do it.
+# Compiled first, with pytest's own assertions by pytest: where PYTHONDONTWRITEBYTECODE is set, each
+# of a thousand processes would do it, and in any case each of pytest's.
 ## All tests, against real servers; installs what is missing (apt as root or by sudo).
 test: $(VENV)/.ready-dev servers
 	$(BIN)/python -m compileall -q harness tests
+	@ls -d tests/*/ | PYTHONDONTWRITEBYTECODE= xargs -P 2 -n 12 $(BIN)/pytest -q --collect-only >/dev/null || true
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --durations=20 $(PYTEST_ARGS)
 
 ## All tests on the other generation, in a folder made by debootstrap; as root. PYTEST_ARGS="-k redis" selects.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import psutil
@@ -17,13 +16,14 @@ import pytest
 from celery import Celery
 from kombu.connection import Connection
 
-from harness.processes import Process, spawn
 from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.provide import BlockSpace, Services
+from tests.probe.forked import Program
 from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, target_of
 
 ROOT = Path(__file__).parent.parent.parent
 DEADLINE_S = 30.0
+STOP_S = 10.0
 
 
 @contextmanager
@@ -37,21 +37,21 @@ def client(space: BlockSpace) -> Iterator[Celery]:
 
 
 @contextmanager
-def worker(space: BlockSpace, folder: Path) -> Iterator[Process]:
-    settings = folder / "settings.json"
+def worker(space: BlockSpace, folder: Path) -> Iterator[Path]:
+    """A worker on its way up, and its log."""
+    settings, log = folder / "settings.json", folder / "worker.log"
     settings.write_text(json.dumps(space.settings))
-    argv = [sys.executable, "-m", "celery", "-A", "tests.services.worker_app", "worker"]
-    process = spawn(
-        [*argv, "--pool", "solo", "-E", "-l", "INFO", "-n", f"{folder.name}@test"],
-        name="worker",
-        log=folder / "worker.log",
-        env={**os.environ, "CONTRACT_SETTINGS": str(settings), "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-    )
+    arguments = ["-A", "tests.services.worker_app", "worker", "--pool", "solo", "-E"]
+    arguments += ["-l", "INFO", "-n", f"{folder.name}@test"]
+    environ = {**os.environ, "CONTRACT_SETTINGS": str(settings), "PYTHONPATH": str(ROOT)}
+    process = Program("celery", arguments, environ, log, own_session=True)
     try:
-        yield process
+        yield log
     finally:
-        process.stop()
+        process.terminate()
+        with suppress(TimeoutExpired):
+            process.wait(STOP_S)
+        process.kill()
 
 
 @contextmanager
@@ -104,12 +104,12 @@ def test_a_real_worker_leaves_nothing(case: Case, label: str, tmp_path: Path) ->
         with case.services.open_block(case.configuration, label) as space:
             with client(space) as app:
                 results = publish(app, 3)
-                with worker(space, tmp_path) as process:
+                with worker(space, tmp_path) as log:
                     if space.backend is not None:
                         values = [result.get(timeout=DEADLINE_S) for result in results]  # type: ignore[attr-defined]  # Celery has no types
-                        assert values == [5, 6, 7], process.log_tail()
+                        assert values == [5, 6, 7], log.read_text()
                     until(lambda: space.broker.depth() == 0)
-                    until(lambda: "succeeded" in process.log.read_text())
+                    until(lambda: "succeeded" in log.read_text())
                 assert case.inventory() != before
             assert space.broker.depth() == 0
         assert case.inventory() == before
