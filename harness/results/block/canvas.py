@@ -17,7 +17,8 @@ from harness.stats.percentiles import describe
 def canvas(
     merged: Merged, timing: Phases, usable: npt.NDArray[np.bool_], shape: UnitShape
 ) -> dict[str, Distribution]:
-    """By name, of the units that are `usable`; see `BlockRecord.canvas_s`."""
+    """Distributions of the times between the tasks of a unit, by name as in `BlockRecord.canvas_s`,
+    over the units that are `usable`."""
     if shape.steps:
         found = _of_steps(merged, usable, shape)
     elif shape.sequential:

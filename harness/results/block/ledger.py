@@ -58,9 +58,10 @@ class Ledger:
 
     final: npt.NDArray[np.int8]
     as_meant: npt.NDArray[np.bool_]
-    """Of the failed ones: it was meant to fail in just this way."""
+    """Whether a failed unit was meant to fail in just this way."""
     stage: npt.NDArray[np.int8]
-    """Of units whose end nobody vouched for; STORED_NOT_SEEN for the others."""
+    """A `Stage`: how far a unit got whose end nobody vouched for; STORED_NOT_SEEN for the
+    others."""
 
     @property
     def completed(self) -> npt.NDArray[np.bool_]:
@@ -78,8 +79,8 @@ class Ledger:
         return Outcomes(**{final.name.lower(): int(counts[final]) for final in Final})
 
     def failures(self, merged: Merged) -> dict[str, int]:
-        """Of the units that failed with a result and were not meant to: what they raised, where
-        that is known -> how many."""
+        """Type of an exception -> how many units failed with it in their result that were not meant
+        to; units of which the exception is not known are left out."""
         failed = (self.final == Final.FAILED) & ~self.as_meant & ~merged.units.publish_failed
         return dict(Counter(name for row, name in merged.failures.items() if failed[row]))
 

@@ -25,7 +25,8 @@ def broken_limits(
     under_way: tuple[float, float],
     duplicated: int,
 ) -> tuple[str, ...]:
-    """Those that a step did not keep, as they are written; `client`, `loss` and `growth`.
+    """The limits that a step of a search did not keep: as they are written, and `client`, `loss`
+    and `growth`.
 
     The number of units under way grows if it more than doubles from the step's second fifth to its
     last, by more than LEAST_GROWTH units and more than GROWTH_SHARE of all that were due. (A queue

@@ -62,21 +62,22 @@ class Kept:
     ordinary: int = 0
     """Intervals between two fires that were neither a pause nor a double."""
     ordinary_ns: int = 0
-    """Their sum."""
+    """Sum of the ordinary intervals."""
     too_long_ns: int = 0
-    """By how much they were too long together."""
+    """By how much the ordinary intervals were longer together than asked for."""
     behind_ns: int | None = None
-    """By how much all intervals, pauses included, were too long together; None without a fire."""
+    """By how much all intervals, pauses included, were longer together than asked for; None without
+    a fire."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What was to happen."""
+    """What beat was to publish, and the span of time in which it is counted."""
 
     entries: int
     every_ns: int | None
     begin_ns: int
-    """Of the measured time."""
+    """Begin of the measured time (CLOCK_MONOTONIC ns)."""
     end_ns: int
     silent_ns: int
     """Until when beat was watched."""

@@ -86,7 +86,7 @@ class Phases:
 
     @property
     def total_ns(self) -> Times:
-        """Their sum."""
+        """Total latency of each unit: the sum of all its phases."""
         return self._between(0, 6)
 
     def by_name(self) -> Iterator[tuple[str, Times]]:

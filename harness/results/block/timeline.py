@@ -44,7 +44,7 @@ class Timeline:
     rank; NaN where there were none."""
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """By name, as they are written; times in seconds after the begin."""
+        """The columns of the file, by name; times are seconds after the block's begin."""
         count = len(self.due)
         return {
             "t_s": np.arange(count) * self.interval_s,

@@ -52,9 +52,9 @@ class Unfinished(Stored):
 
 
 def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
-    """By name every task that ran in the last seconds before `over_ns`, was running then, was
-    published by another one and not run, or asked to be run again and was not. Reads the event logs
-    in `folder` once."""
+    """What was still under way at `over_ns` (CLOCK_MONOTONIC), by name of the task: those that ran
+    in the last seconds before it, were running then, were published by another one and not run, or
+    asked to be run again and were not. Reads the event logs in `folder` once."""
     events = _events(folder)
     names = _names(events[Kind.TASK])
     started, spawned = events[Kind.STARTED], events[Kind.SPAWNED]

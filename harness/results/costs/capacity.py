@@ -34,9 +34,9 @@ class Need:
     cpu_s: float | None
     """CPU time of one task: workers, clients, and the servers that the harness runs."""
     cores: int
-    """That the harness may use."""
+    """Cores that the harness may use."""
     run_s: float | None
-    """How long a task holds a slot."""
+    """Seconds for which a task holds a slot of a worker."""
     slots: int
 
     @property
@@ -108,8 +108,8 @@ class SaturationRange:
 
 
 def saturation_range(blocks: Iterable[BlockRecord]) -> SaturationRange | None:
-    """Of the blocks that found a rate; None if none did. One search has a range as well: from the
-    rate that kept the limits to the one that did not."""
+    """The range of saturation rates over those blocks that found one; None if none did. A single
+    search has a range as well: from the rate that kept the limits to the one that did not."""
     found = [block.saturation for block in blocks if block.saturation is not None]
     rates = [one.rate_per_s for one in found if one.rate_per_s]
     if not rates:

@@ -25,16 +25,16 @@ class Requests:
     """`SendMessage` -> how often; only kinds that occur. An attempt that was repeated counts."""
     sent_bytes: int
     received_bytes: int
-    """Of the bodies, without HTTP's headers."""
+    """Bytes of the answers' bodies, without HTTP's headers."""
     billed: int
     """As many requests as AWS would bill: each chunk of a payload is one."""
     empty: int = 0
     """Receives that brought no message."""
     empty_sent_bytes: int = 0
-    """What these carried at least: which answer belongs to which request is not recorded, and
-    receives are alike but for a number's digits."""
+    """Bytes that receives without a message sent at least: which answer belongs to which request is
+    not recorded, and receives are alike but for a number's digits."""
     empty_received_bytes: int = 0
-    """And their answers."""
+    """Bytes of the answers that brought no message, at least."""
 
     @property
     def total(self) -> int:

@@ -52,20 +52,20 @@ class Held:
 
     @property
     def received_ns(self) -> Times:
-        """When they arrived."""
+        """When each message arrived at its worker (CLOCK_MONOTONIC ns)."""
         return self.events["time_ns"].astype(np.int64)
 
     def only(self, which: npt.NDArray[np.bool_]) -> Held:
-        """Some of them."""
+        """The messages that a mask chooses."""
         return Held(self.events[which], self.started_ns[which], self.worker[which])
 
     def because_of(self, why: Reception, but: Reception) -> Held:
-        """Those that had to wait for one reason, and not for another."""
+        """The messages that had to wait for one reason, and not for another."""
         flags = self.events["flags"]
         return self.only(((flags & why) != 0) & ((flags & but) == 0))
 
     def halves(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-        """Both halves of their ids, see `Merged.task_ids`."""
+        """First and second half of each message's task id, as `Merged.task_ids` has them."""
         return self.events["hi"].astype(np.uint64), self.events["lo"].astype(np.uint64)
 
 
@@ -80,7 +80,7 @@ class Child:
     tasks: int
     """Functions that it called."""
     last_ns: int
-    """The last that it recorded."""
+    """Time of the last event that the process recorded."""
     cut: bytes
     """Id of the task that it began and did not end; empty if it ended what it began."""
 
@@ -103,20 +103,20 @@ class Raised:
     error: str
     """The exception's type."""
     message: str
-    """Of the first of them."""
+    """Message of the first of these exceptions."""
     times: int = 0
 
 
 @dataclass(frozen=True)
 class Clues:
-    """Of one block."""
+    """What the event logs of one block hold for diagnoses alone."""
 
     held: Held = field(default_factory=Held)
     began_ns: Times = field(default_factory=_NO_TIMES.copy)
     """When any execution began, in order, those of side tasks too; read only where something was
     held, a chord was looked at, or handlers of signals took time."""
     ended_ns: Times = field(default_factory=_NO_TIMES.copy)
-    """And when any ended."""
+    """When any execution ended, in order; read in the same cases as `began_ns`."""
     limited: Events = field(default_factory=_NO_EVENTS.copy)
     """RECEIVED of tasks that have a time limit."""
     redelivered: Events = field(default_factory=_NO_EVENTS.copy)
@@ -126,16 +126,17 @@ class Clues:
     """Sorted times of CONNECTED, HEARTBEAT, GOSSIP and others that name no task; those of workers
     and clients together."""
     client_moments: dict[int, Times] = field(default_factory=dict)
-    """The same of clients only."""
+    """Kind of event -> sorted times of such `moments` in clients only."""
     pool_waits: Events = field(default_factory=_NO_EVENTS.copy)
     """POOL_WAITED of clients."""
     unlocked: tuple[Unlocked, ...] = ()
     chord_events: dict[bytes, dict[int, int]] = field(default_factory=dict)
-    """Of each body and each header task of such chords: kind of event -> when it was last."""
+    """Id of each body and header task of the chords in `unlocked` -> kind of event -> when it was
+    last."""
     last_raised_ns: int = MISSING
     """When a task raised for the last time; only where chords were looked at."""
     raised: tuple[Raised, ...] = ()
-    """By handlers of signals, in workers and clients; the most frequent first."""
+    """What handlers of signals raised, in workers and clients; the most frequent first."""
     handled: Events = field(default_factory=_NO_EVENTS.copy)
     """HANDLED of signals whose handlers took time: in clients those of publishing, as the publish
     calls that are known are theirs; in workers all others."""

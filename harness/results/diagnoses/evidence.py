@@ -36,7 +36,7 @@ DATABASES = tuple(name for name, row in VENDORS.items() if "sqlalchemy" in row.c
 
 @dataclass(frozen=True)
 class Evidence:
-    """A block: what was asked for, and what was measured."""
+    """What a diagnosis may look at of a block: what was asked for, and what was measured."""
 
     cell: Cell
     digest: Digest
@@ -44,23 +44,23 @@ class Evidence:
     clues: Clues = field(default_factory=Clues)
     """What only diagnoses ask of the event logs."""
     worker_grown_bytes: int | None = None
-    """By how much the peak memory of the workers grew while it was measured; None if unknown."""
+    """Bytes by which the peak memory of the workers grew while it was measured; None if unknown."""
     reports: tuple[RanWith, ...] = ()
     """What its workers said that they ran with; without it the plan is believed."""
 
     @property
     def configuration(self) -> Configuration:
-        """Under test."""
+        """The configuration under test."""
         return self.cell.configuration
 
     @property
     def workload(self) -> Workload:
-        """What one unit was."""
+        """What one unit of the block was."""
         return self.cell.workload
 
     @property
     def load(self) -> Load:
-        """How units arrived."""
+        """How the block's units arrived."""
         return self.cell.load
 
     @property
@@ -81,8 +81,8 @@ class Evidence:
 
     @property
     def told_window(self) -> Data:
-        """The same for a warning's data; nothing where nobody knows it (an app of the user's own,
-        whose worker has not said it), or where there is no limit."""
+        """The prefetch window for a warning's data (`window`); empty where nobody knows it (an app
+        of the user's own, whose worker has not said it), or where there is no limit."""
         known = self.decides("worker_prefetch_multiplier") and self.window > 0
         return {"window": self.window} if known else {}
 
@@ -115,7 +115,7 @@ class Evidence:
 
     @property
     def merged(self) -> Merged:
-        """Its stamps."""
+        """The block's events as tables of units and tasks."""
         return self.digest.merged
 
     @property
@@ -128,13 +128,14 @@ class Evidence:
         return min(begin, last), last
 
     def within(self, times_ns: Times) -> Times:
-        """Those of some times that lie between these two."""
+        """Those of some times that lie between the begin and the end of `span_ns`."""
         begin, end = self.span_ns
         return times_ns[(times_ns >= begin) & (times_ns <= end)]
 
     @property
     def parts(self) -> npt.NDArray[np.int64]:
-        """For each unit the number of its task in the mix; all 0 where there is no mix."""
+        """Index in the mix of the task that each unit ran, one per unit; all 0 where there is no
+        mix."""
         units = self.merged.units.unit
         return np.zeros_like(units) if self.shape.mix is None else self.shape.mix.parts(units)
 
@@ -173,7 +174,8 @@ class Evidence:
         return np.where(mine, row, -1)
 
     def places(self, hi: Halves, lo: Halves) -> npt.NDArray[np.int64]:
-        """The same of each task's place in `Merged.tasks`."""
+        """Index in `Merged.tasks` of each task, whose id is given in two halves; -1 for those of no
+        measured unit."""
         row, per_unit = self.rows(hi, lo), self.merged.tasks.per_unit
         position = (lo >> np.uint64(16)).astype(np.int64) & 0xFFFF
         mine = (row >= 0) & (position < per_unit)
@@ -213,21 +215,21 @@ class Diagnosis:
     """
 
     code: str
-    """Of the warning in the block's record."""
+    """Code of the warning that it leaves in the block's record."""
     looks_at: str
     """What proves it, in a few words."""
     sentence: str
-    """What happened."""
+    """What happened, in one sentence."""
     cause: str
-    """Why, with the place in the source."""
+    """Why it happens, with the place in the source of Celery or kombu."""
     advice: str
-    """What to do."""
+    """What the user can do about it."""
     find: Callable[[Evidence], Data | None]
-    """The finding of a block that walked into it; None for all others."""
+    """Looks at a block: the finding's data where it walked into the trap, else None."""
     detail: Callable[[Mapping[str, Any]], str] = lambda _: ""
-    """What the data say, for a report."""
+    """Words for a report on the finding's data; empty where there is nothing to add."""
 
     @property
     def words(self) -> str:
-        """The whole, as a report says it."""
+        """Sentence, cause and advice together, as a report says them."""
         return f"{self.sentence} {self.cause} {self.advice}"

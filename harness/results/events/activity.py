@@ -53,7 +53,8 @@ class Activity:
     """Units whose result somebody has; where nobody watches, finished tasks divided by the tasks
     of a unit."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    """Of units whose result is known: `ok`, `failed as meant`, `failed`, `wrong`, `timed out`."""
+    """Outcome -> how many of the units whose result is known have it: `ok`, `failed as meant`,
+    `failed`, `wrong`, `timed out`."""
     published_per_s: float | None = None
     completed_per_s: float | None = None
     """Over the last seconds, as all that follows; None where there was nothing to count."""

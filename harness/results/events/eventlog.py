@@ -173,7 +173,8 @@ class Tail:
         return sum(log.count(kind) for log in self._logs.values())
 
     def count_by_pid(self, kind: int) -> dict[int, int]:
-        """The same for each process that wrote a log; the file's name holds its number."""
+        """Process id -> its events of that kind so far, for each process that wrote a log: the
+        file's name holds the id."""
         counts: dict[int, int] = {}
         for path, log in self._logs.items():
             pid = int(path.stem.split("-")[1])

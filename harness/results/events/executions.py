@@ -38,9 +38,9 @@ class Ending(IntEnum):
     RETURNED = 1
     RAISED = 2
     RETRIED = 3
-    """It asked to be run again (Retry), or was not to have a result (Ignore, Reject)."""
+    """The task asked to be run again (Retry), or was not to have a result (Ignore, Reject)."""
     REPLACED = 4
-    """It gave its place to another task, which has its id (`self.replace`)."""
+    """The task gave its place to another one, which has its id (`self.replace`)."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Executions:
         raised: Truths,
         besides: Numbers,
     ) -> Executions:
-        """Of tasks that were started once, by their stamps; of all but those `besides`."""
+        """The executions of tasks that were started once, by their stamps, but for the tasks
+        `besides` (indices)."""
         once = started_ns != MISSING
         once[besides] = False
         task = np.flatnonzero(once)
@@ -88,22 +89,22 @@ class Executions:
 
     @property
     def first(self) -> Truths:
-        """Which are the first of their task."""
+        """Whether each execution is the first of its task."""
         first = np.ones(len(self), dtype=bool)
         first[1:] = self.task[1:] != self.task[:-1]
         return first
 
     @property
     def next(self) -> Numbers:
-        """Of each the index of the same task's next one; -1 of the last."""
+        """Index of the execution of the same task that follows each one; -1 for a task's last."""
         later = np.arange(1, len(self) + 1, dtype=np.int64)
         later[np.append(self.first[1:], True)[: len(self)]] = -1
         return later
 
     @property
     def unasked(self) -> Truths:
-        """Those that nobody had asked for: all but a task's first, and but the ones that come after
-        an execution which asked for them."""
+        """Whether nobody had asked for an execution: it is not its task's first, and the one before
+        it did not ask for another."""
         asked = np.isin(self.ending[:-1], (Ending.RETRIED, Ending.REPLACED))
         unasked = ~self.first
         unasked[1:] &= ~asked
@@ -111,16 +112,16 @@ class Executions:
 
     @property
     def length_ns(self) -> Numbers:
-        """How long each one ran; 0 of those that were cut."""
+        """How long each execution ran, in ns; 0 of those that were cut."""
         length: Numbers = np.where(self.ended_ns == MISSING, 0, self.ended_ns - self.started_ns)
         return length
 
     def chosen(self, which: Truths | Numbers) -> Executions:
-        """Some of them."""
+        """The executions that a mask or indices choose."""
         return Executions(*(getattr(self, one.name)[which] for one in fields(self)))
 
     def with_more(self, others: Executions) -> Executions:
-        """Both together, in the table's order."""
+        """These and other executions in one table, sorted by task."""
         if not len(others):
             return self
         pairs = ((getattr(self, one.name), getattr(others, one.name)) for one in fields(self))
@@ -128,8 +129,8 @@ class Executions:
         return both.chosen(np.argsort(both.task, kind="stable"))
 
     def decisive(self) -> Executions:
-        """Of each task the execution that gave the result: the one that ended first, of those that
-        did not ask for another one. Tasks of which none did have no entry."""
+        """The execution of each task that gave its result: the first to end of those that did not
+        ask for another one. Tasks of which none did have no entry."""
         ended = self.chosen(np.isin(self.ending, (Ending.RETURNED, Ending.RAISED)))
         by_end = ended.chosen(np.lexsort((ended.started_ns, ended.ended_ns, ended.task)))
         return by_end.chosen(by_end.first)

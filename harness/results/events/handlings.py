@@ -26,15 +26,15 @@ class Handlings:
     """All stamps of the measured tasks that workers made, in the order of time."""
 
     place: Numbers
-    """Of the task in `Merged.tasks`."""
+    """Index of the stamp's task in `Merged.tasks`."""
     time_ns: Numbers
     kind: Numbers
     pid: Numbers
-    """Of the process that made the stamp."""
+    """Id of the process that made the stamp."""
     tasks: int
     """How many tasks there are."""
     parents: Mapping[int, int]
-    """Process -> its parent, of all that wrote a log."""
+    """Process id -> its parent's, of all processes that wrote a log."""
 
     def of_kind(self, kind: Kind) -> Handlings:
         """Only the stamps of one kind."""
@@ -52,7 +52,7 @@ class Handlings:
         )
 
     def last_by_task(self) -> Numbers:
-        """For each task the index of its last stamp, or -1."""
+        """Index of the last stamp of each task, one per task; -1 where it has none."""
         found = np.full(self.tasks, -1, dtype=np.int64)
         found[self.place] = np.arange(len(self.place))  # of several the last one stays
         return found

@@ -65,9 +65,10 @@ class Units:
     seen: Flags
     """`probe.recording.events.Outcome` as client or observer saw it, NONE if they did not."""
     checked: Flags
-    """The same, as found after the measuring."""
+    """`probe.recording.events.Outcome` as found when missing results were looked for after the
+    measuring; NONE where nobody looked."""
     checked_ns: Times
-    """When that was looked for."""
+    """When the result was looked for after the measuring."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,19 @@ class Tasks:
     received_ns: Times
     started_ns: Times
     finished_ns: Times
-    """Of a task that raised: when its failure began to be stored, if that was earlier."""
+    """When the task's function returned; of one that raised when its failure began to be stored, if
+    that was earlier."""
     storing_ns: Times
     stored_ns: Times
     raised: Truths
     executions: npt.NDArray[np.int32]
     """How often the function was started."""
     retries: npt.NDArray[np.int32]
-    """How often it asked to be run again, `replaced` included. Read-only zeros where none did."""
+    """How often each task asked to be run again, `replaced` included. Read-only zeros where none
+    did."""
     replaced: npt.NDArray[np.int32]
-    """How often it gave its place to another task, which has its id. Read-only zeros likewise."""
+    """How often each task gave its place to another one, which has its id. Read-only zeros where
+    none did."""
 
     def __len__(self) -> int:
         return len(self.executions)
@@ -105,14 +109,16 @@ class Tasks:
         return np.arange(len(self), dtype=np.int64) % self.per_unit
 
     def every(self, tasks: Truths) -> Truths:
-        """Per unit, whether it is so of all its tasks."""
+        """Whether something holds for every task of a unit, one per unit; `tasks`: whether it does
+        for each task."""
         if self.per_unit == 1:
             return tasks
         every: Truths = np.logical_and.reduce(tasks.reshape(-1, self.per_unit), axis=1)
         return every
 
     def some(self, tasks: Truths) -> Truths:
-        """Per unit, whether it is so of one of its tasks at least."""
+        """Whether something holds for at least one task of a unit, one per unit; `tasks`: whether
+        it does for each task."""
         if self.per_unit == 1:
             return tasks
         some: Truths = np.logical_or.reduce(tasks.reshape(-1, self.per_unit), axis=1)
@@ -138,7 +144,7 @@ class Merged:
     units: Units
     tasks: Tasks
     tags: Halves
-    """Of each client: the first half of its tasks' ids."""
+    """First half of the task ids that each client gave, one per client."""
     foreign_tasks: int
     """Tasks that were started though no client of the block published them, since the first
     measured unit was published."""
@@ -146,9 +152,10 @@ class Merged:
     measure_end_ns: int
     release_ns: int
     side_end_ns: int = MISSING
-    """When the last of them ended, but for those that were to run later (with an ETA)."""
+    """When the last of the foreign tasks ended, but for those that were to run later (with an
+    ETA)."""
     tracked: Tracked | None = None
-    """Of units whose callers asked for their state."""
+    """What callers saw of the units whose state they asked for; None where nobody asked."""
     unlock_looks: int | None = None
     """How often `celery.chord_unlock` looked for headers of measured chords; None if it did
     not."""
@@ -164,7 +171,8 @@ class Merged:
     """Why workers refused messages, whoever published them and for whatever -> how many."""
 
     def executions(self) -> Executions:
-        """All of every task. Computed at each call; processes are known of `repeats` only."""
+        """Every execution of every task. Computed at each call; processes are known of `repeats`
+        only."""
         tasks = self.tasks
         stamps = (tasks.received_ns, tasks.started_ns, tasks.finished_ns, tasks.raised)
         return Executions.of_single_ones(*stamps, self.repeats.task).with_more(self.repeats)

@@ -17,15 +17,17 @@ class Mix:
 
     labels: tuple[str, ...]
     unchecked: tuple[bool, ...]
-    """Of each: its results were not compared with anything."""
+    """Whether the results of each task of the mix were compared with nothing."""
     slots: tuple[int, ...]
-    """As `probe.workloads.drawing.table` makes it, which is what the client goes by."""
+    """Index of a task of the mix, drawn for one unit after the other and repeated: made by
+    `probe.workloads.drawing.table`, which is what the client goes by."""
     countdowns_s: tuple[float, ...] = ()
-    """How long each was asked to wait before it runs; 0 for those that were not."""
+    """Seconds that each task of the mix was asked to wait before it runs; 0 for those that were
+    not."""
 
     @staticmethod
     def of(workload: OwnTaskWorkload, seed: int) -> Mix:
-        """Of a cell's workload; `seed` is the run's, and decides the slots alone."""
+        """The mix of a cell's workload; `seed` is the run's, and decides the slots alone."""
         parts = workload.parts
         return Mix(
             labels=tuple(part.label for part in parts),
@@ -35,11 +37,11 @@ class Mix:
         )
 
     def parts(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """For each unit's number the index of what it ran."""
+        """Index in the mix of the task that each unit ran, by the units' numbers."""
         slots = np.array(self.slots, dtype=np.int64)
         return slots[units % len(slots)]
 
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """For each unit's number how long it was asked to wait."""
+        """How long each unit was asked to wait, in ns, by the units' numbers."""
         by_part = np.array([int(one * 1e9) for one in self.countdowns_s], dtype=np.int64)
         return by_part[self.parts(units)]

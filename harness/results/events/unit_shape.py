@@ -30,27 +30,29 @@ class UnitShape:
     stores_results: bool
     tasks_per_unit: int
     steps: Steps = ()
-    """Where a unit has several steps and one of them several tasks; empty otherwise."""
+    """Tasks of each step of a unit, where it has several steps and one of them several tasks; else
+    empty."""
     counted_down: int = 1
     """How many of a unit's tasks, from the first one on, are published with its countdown: of a
     chain its first link, of a group all, of a chord its header. The rest wait for those."""
     calls_per_task: float = 1.0
     """Calls of functions that a message carries, in the mean."""
     mix: Mix | None = None
-    """Of the user's own tasks: which unit ran which."""
+    """Which unit ran which of the user's own tasks; None of any other workload."""
     priorities: tuple[int, ...] = ()
     """Units bear these in turn, by their number; empty where all are alike."""
     countdown_s: float = 0.0
     """How long tasks were asked to wait before they run; in a mix the longest."""
 
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """For each unit's number how long its tasks were asked to wait; 0 where they were not."""
+        """How long each unit's tasks were asked to wait, in ns, by the units' numbers; 0 where they
+        were not."""
         if self.mix is not None:
             return self.mix.countdowns_ns(units)
         return np.full(len(units), int(self.countdown_s * 1e9), dtype=np.int64)
 
     timeout_s: float = math.inf
-    """How long a unit may take; see `ledger.settle`."""
+    """Seconds that a unit may take before it counts as timed out, as `ledger.settle` judges it."""
 
 
 def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:

@@ -58,25 +58,28 @@ class Scene:
     refused: Refused
     level: FaultLevel
     notes: Sequence[FaultNote]
-    """Those that were begun, in the order of their begins."""
+    """The faults that were begun, in the order of their begins."""
     blame_until_ns: Sequence[int]
-    """For each of them: when all was as usual again, or the next one began."""
+    """When all was as usual again after each fault of `notes`, or the next one began."""
 
 
 @dataclass(frozen=True)
 class Blame:
-    """For each unit in trouble the fault to blame, by its index in `Scene.notes`, or NOBODY."""
+    """Which fault is to blame for each unit in trouble: its index in `Scene.notes`, or NOBODY."""
 
     by: Mapping[str, Numbers]
     """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
     has: Mapping[str, Mask]
     """Kind of trouble -> which units have it."""
     again_by: Numbers
-    """The same of each execution that nobody had asked for."""
+    """The fault to blame for each execution that nobody had asked for: its index in `Scene.notes`,
+    or NOBODY."""
     failures: Mapping[int, str]
-    """See `Merged`."""
+    """Row of a unit that failed unmeant -> type of the exception in its result, as in
+    `Merged.failures`."""
     met: Sequence[Mask]
-    """For each fault: the units that it held, that were where it was, or waited for it."""
+    """Units that each fault met, a mask per fault: it held them, they were where it was, or they
+    waited for it."""
 
     def trouble(self, index: int, refused: Refused) -> Trouble:
         """What one fault is to blame for; NOBODY: what none is."""

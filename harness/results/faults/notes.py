@@ -20,42 +20,44 @@ class FaultNote:
     """One fault as it was done. Times are CLOCK_MONOTONIC ns; None: it did not get so far."""
 
     number: int
-    """Its place in the load's list of faults."""
+    """Place of the fault in the load's list of faults, from 0."""
     fault: str
     planned_ns: int
     load_begin_ns: int
     """When the load's first unit was due."""
     begin_ns: int | None = None
-    """Right before it was done."""
+    """Right before the fault was done."""
     struck_ns: int | None = None
-    """When it was done: the process was gone, the network cut."""
+    """When the fault was done: the process was gone, the network cut."""
     mending_ns: int | None = None
-    """Right before it was undone."""
+    """Right before the fault was undone."""
     mended_ns: int | None = None
-    """When that was done: the new process runs, the server answers, the network is restored."""
+    """When the fault was undone: the new process runs, the server answers, the network is
+    restored."""
     not_done: str = ""
     """Why it could not be done; empty if it was, or the load was over before."""
     target: str = ""
     died: tuple[int, ...] = ()
-    """Processes that it ended."""
+    """Ids of the processes that the fault ended."""
     mains: tuple[int, ...] = ()
-    """Main processes of the workers that it was about."""
+    """Ids of the main processes of the workers that the fault was about."""
     pool: tuple[int, ...] = ()
-    """Their pools' processes, where they went on living."""
+    """Ids of the pool processes of these workers, where they went on living."""
     started: tuple[int, ...] = ()
-    """Main processes that were started instead of them."""
+    """Ids of the main processes that were started instead of those that ended."""
     facts: Mapping[str, float] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     """The fault as the scenario has it."""
 
     @property
     def kind(self) -> FaultKind:
-        """The row of its kind."""
+        """The row of the fault's kind: its words, place and attribution."""
         return FAULT_KINDS[self.fault]
 
     @property
     def over_ns(self) -> int | None:
-        """When nothing was broken by it any more: mended, or struck where nothing is to mend."""
+        """When nothing was broken by the fault any more: mended, or struck where nothing is to
+        mend; None if it did not get so far."""
         return self.mended_ns if self.mended_ns is not None else self.struck_ns
 
 

@@ -35,8 +35,8 @@ class Promise:
 def promises(
     config: Mapping[str, Any], ran: RanWith, scene: Scene, judged: Blame, held_by_broker: int
 ) -> tuple[PromiseRecord, ...]:
-    """Of each kind of thing that was broken in the block. `config`: the configuration, plain;
-    `ran`: what its workers made of it."""
+    """What became of each promise about what was broken in the block. `config`: the configuration,
+    as plain data; `ran`: what the block's workers made of it."""
     found = []
     for about in dict.fromkeys(note.kind.about for note in scene.notes):
         indices = [i for i, note in enumerate(scene.notes) if note.kind.about == about]
@@ -188,12 +188,12 @@ def _only_delays(_: _Configuration) -> Iterator[Promise]:
 
 @dataclass(frozen=True)
 class Promised:
-    """What is said of one thing that faults break."""
+    """What a configuration promises about one thing that faults break."""
 
     words: str
-    """For a report."""
+    """What is broken, for a report: `a killed worker`."""
     rules: Callable[[_Configuration], Iterator[Promise]]
-    """The first promise that they give is the configuration's."""
+    """Gives promises for a configuration, by its settings; the first one is the configuration's."""
 
 
 SUBJECTS: Mapping[Subject, Promised] = {
@@ -207,4 +207,4 @@ SUBJECTS: Mapping[Subject, Promised] = {
     "slowness": Promised("a slow network", _only_delays),
     "network": Promised("a cut network", _of_network),
 }
-"""By what the row of a kind of fault says that it is about."""
+"""What a kind of fault is about (`FaultKind.about`) -> what is promised of it."""

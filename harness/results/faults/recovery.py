@@ -52,13 +52,13 @@ class Units:
 
     due_ns: Times
     started_ns: Times
-    """Of the unit's first task; MISSING where none was."""
+    """When the unit's first task was started; MISSING where none was."""
     end_ns: Times
-    """When it was over: due plus total latency; MISSING where it was not completed."""
+    """When the unit was over: due plus total latency; MISSING where it was not completed."""
 
     @property
     def completed(self) -> Mask:
-        """Those that ended as they were meant to, with a time."""
+        """Whether each unit ended as it was meant to, at a known time."""
         done: Mask = self.end_ns != MISSING
         return done
 
@@ -103,8 +103,8 @@ def recovery(
     moments_ns: tuple[int, int | None, int | None],
     until_ns: int,
 ) -> Recovery:
-    """Of one fault that began, was done, and was over (None: never), and that was watched until the
-    next one began or the load ended."""
+    """How soon a block was as usual after one fault: `moments_ns` are when it began, was done, and
+    was over (None: never); the block is watched until the next one began or the load ended."""
     begin_ns, struck_ns, over_ns = moments_ns
     watched_s = max(0.0, (until_ns - begin_ns) / 1e9)
     first_s = _first_back_s(units, begin_ns, struck_ns or begin_ns)

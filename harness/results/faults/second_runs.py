@@ -32,12 +32,13 @@ FOREVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class SecondRuns:
-    """What is known of them."""
+    """Which fault is to blame for each execution that nobody had asked for."""
 
     by: Numbers
-    """For each the fault to blame, or NOBODY."""
+    """The fault to blame for each such execution: its index among the notes, or NOBODY."""
     met: Sequence[Mask]
-    """For each fault the units of which it had an execution in its hands before such a one."""
+    """Units of which each fault had an execution in its hands before one that nobody had asked for:
+    a mask per fault."""
 
 
 def second_runs(

@@ -40,7 +40,8 @@ class _File(Stored):
 
 
 def read_baselines(results: Path) -> dict[str, Baseline]:
-    """By name; empty where none was ever set. RecordError if the file cannot be read."""
+    """Name -> baseline, of a folder of runs; empty where none was ever set. RecordError if the file
+    cannot be read."""
     path = results / BASELINES_FILE
     try:
         stored = _File.model_validate(json.loads(path.read_text(encoding="utf-8")))

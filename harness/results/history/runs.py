@@ -37,7 +37,7 @@ class Question:
     """What is asked of a store."""
 
     scenario: str
-    """Its name, as the records have it."""
+    """Name of the scenario, as the records have it."""
     metric: Metric
     reference: str | None = None
     """Configuration, axis value or variant; None: as the runs' own `compare` says."""

@@ -32,15 +32,16 @@ class Point:
     run: RunRecord
     cell: CellRecord
     reference: CellRecord | None
-    """Of the same run: what the value is a ratio to. None: the value is absolute."""
+    """The cell of the same run to which the value is a ratio; None: the value is absolute."""
     value: float
-    """Ratio to the reference, above 1 is better; or the figure itself."""
+    """Ratio to the reference, above 1 is better; without one the figure itself, in the unit of its
+    row."""
     blocks: int
-    """How many of its cell the value rests on."""
+    """How many blocks of its cell the value rests on."""
     sound: bool
-    """No unit of them was lost, wrong, duplicated or failed unmeant."""
+    """Whether no unit of these blocks was lost, wrong, duplicated or failed unmeant."""
     marks: tuple[str, ...]
-    """What a reader has to know of it; empty for a point like any other."""
+    """What a reader has to know of the point; empty for one like any other."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ class Nomination:
 
 @dataclass(frozen=True)
 class Series:
-    """Like values of one cell, oldest first."""
+    """Values of one cell over the runs that measured it alike, oldest first."""
 
     cell: str
     machine: str
-    """Empty if several were thrown together."""
+    """Where all points were measured; empty if several machines were thrown together."""
     reference: str | None
     """The cell to which the values are ratios, and what it runs."""
     points: tuple[Point, ...]
@@ -82,7 +83,7 @@ class Series:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Those of its points."""
+        """The values of the points, oldest first."""
         return tuple(point.value for point in self.points)
 
 

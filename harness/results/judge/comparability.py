@@ -40,7 +40,8 @@ def unfit(block: BlockRecord) -> str:
 
 
 def unfit_pair(one: BlockRecord, other: BlockRecord) -> str:
-    """The same of a pair: a block's reason is its pair's."""
+    """Why no verdict can rest on a pair of blocks: the reason that `unfit` gives one of the two;
+    empty if one can."""
     return unfit(one) or unfit(other)
 
 

@@ -22,7 +22,7 @@ def labelled(name: str, *, emulated: bool) -> str:
 
 
 def cell_label(cell: CellRecord) -> str:
-    """The same of a cell by its record."""
+    """Name of a cell, fit for one line, by its record; that of an emulator with the word."""
     return labelled(cell.name, emulated=cell.emulated)
 
 

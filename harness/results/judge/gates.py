@@ -82,7 +82,7 @@ def check_baseline(gates: Sequence[Gate], *, given: bool) -> None:
 
 
 def failed_gates(results: Sequence[GateResult]) -> tuple[GateResult, ...]:
-    """Those that do not hold, and those of a gate that could be evaluated in no cell at all.
+    """The results that do not hold, and those of a gate that could be evaluated in no cell at all.
 
     What is not judged, as an emulator's figures, fails nothing.
     """

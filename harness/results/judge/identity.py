@@ -16,12 +16,13 @@ from harness.scenario.plan.value_words import canonical, words_of
 
 
 def key_of(cell: CellRecord) -> str:
-    """The same for the same cell in every run; see `cell_key`."""
+    """The key of a cell by its record, alike for the same cell in every run; see `cell_key`."""
     return cell_key(cell.config, cell.axes, cell.workload, cell.load)
 
 
 def series_key(cell: CellRecord) -> str:
-    """As `key_of`, for cells of which as much was measured."""
+    """The key of a cell's series: alike for the same cell in every run that measured as much of
+    it."""
     return canonical([key_of(cell), extent_key(cell.measure)])
 
 

@@ -33,12 +33,12 @@ class Metric:
 
     @property
     def unit(self) -> Unit:
-        """Of its values."""
+        """Unit of the metric's values."""
         return self.asked.figure.unit
 
     @property
     def more_is_better(self) -> bool:
-        """Whether a higher value is."""
+        """Whether a higher value is better."""
         return self.asked.figure.better == "more"
 
     @property
@@ -57,7 +57,7 @@ class Metric:
         return self.asked.figure.only_load
 
     def figure(self, block: BlockRecord) -> float | None:
-        """Its value in a block; None where it has none."""
+        """The metric's value in a block; None where that has none."""
         return asked_of(block, self.asked)
 
     def applies(self, cell: CellRecord) -> bool:

@@ -37,7 +37,7 @@ class Comparison(Stored):
     p_value: float | None = None
     """Two-sided, t test on log ratios."""
     q_value: float | None = None
-    """After control of the false discovery rate over all comparisons made together."""
+    """The p value after control of the false discovery rate over all comparisons made together."""
     wilcoxon_p: float | None = None
     outliers: int = 0
     """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
@@ -52,7 +52,8 @@ class Comparison(Stored):
     dropped: int = 0
     """Repetitions that do not count: one side has no figure, or no verdict can rest on it."""
     left_out: dict[str, int] = {}
-    """Of these, by reason, pairs whose blocks no verdict can rest on: see `comparability`."""
+    """Reason -> how many of the dropped pairs have it, whose blocks no verdict can rest on: see
+    `comparability`."""
     judged: bool = True
     """False: shown beside the others, and no reason to fail."""
     base_emulated: bool = False
@@ -89,20 +90,21 @@ class LayerStep(Stored):
     layer: str
     """`Celery`, `kombu`, `client library`; empty for all of them."""
     changes: tuple[str, ...] = ()
-    """Its packages as they ran: `redis 4.6.0 to 8.1.0`."""
+    """Packages of the layer as they ran: `redis 4.6.0 to 8.1.0`."""
     pairs: int
     ratio: float | None = None
-    """As in `Comparison`: above 1 is better."""
+    """Ratio of the figure after the exchange to that before it, above 1 is better, as in
+    `Comparison`."""
     low: float | None = None
     high: float | None = None
     confidence: float
-    """Of the interval; the steps of a path share their error."""
+    """Confidence of the interval; the steps of a path share their error."""
     p_value: float | None = None
     q_value: float | None = None
     smallest_effect: float | None = None
     verdict: StepVerdict = "inconclusive"
     reason: str = ""
-    """Why nothing can be said, whatever the figures are."""
+    """Why nothing can be said of the step, whatever the figures are."""
 
 
 class LayerPath(Stored):
@@ -128,7 +130,7 @@ class ComparisonReport(Stored):
     geometric_means: dict[str, float] = {}
     """Per metric, over all pairs of cells."""
     groups: tuple[GroupMean, ...] = ()
-    """The same for each two variants that meet in several cells."""
+    """Geometric means per metric for each two variants that meet in several cells."""
     layers: tuple[LayerPath, ...] = ()
     """Which layer a difference between Celery versions comes from, where cells allow to say."""
     interleaved: bool
@@ -137,8 +139,8 @@ class ComparisonReport(Stored):
     """The environments differ, and the user asked to compare all the same."""
     environment_differences: tuple[str, ...] = ()
     configuration_differences: tuple[str, ...] = ()
-    """Of two runs: what their cells of the same name were measured with. Not refused, since it
-    may be the very thing that is compared."""
+    """What cells of the same name in two runs were measured with. Not refused, since it may be the
+    very thing that is compared."""
     margin: float = 0.05
     looks: int = 1
     """How often the pairs could be looked at; the error is divided among them."""

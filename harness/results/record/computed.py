@@ -16,8 +16,8 @@ RECOVERIES: Mapping[str, str] = {"recovery.first": "first_back_s", "recovery.p99
 
 
 def recovered_faults(block: BlockRecord, name: str) -> list[FaultRecord]:
-    """Those that were done and of which it is known whether this figure of RECOVERIES holds; its
-    field is None for one that nothing recovered from while it was watched."""
+    """Faults of a block that were done and of which it is known whether the figure `name` of
+    RECOVERIES holds; its field is None for one that nothing recovered from while it was watched."""
     return [
         fault
         for fault in block.faults

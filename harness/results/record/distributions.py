@@ -31,9 +31,10 @@ class Outcomes(Stored):
     wrong: int = 0
     """A result came back that is not the expected one."""
     lost: int = 0
-    """Nothing runs it, nothing holds it, no result is there."""
+    """Units that nothing runs, that nothing holds, and that have no result."""
     timed_out: int = 0
-    """Its result came after the limit, or it was still on its way when the block ended."""
+    """Units whose result came after the limit, or that were still on their way when the block
+    ended."""
 
     @property
     def total(self) -> int:

@@ -19,7 +19,7 @@ class Server(Stored):
 
 
 class Environment(Stored):
-    """Where the run took place."""
+    """Where the run took place: the machine and its software."""
 
     hostname: str
     cpu: str
@@ -32,10 +32,10 @@ class Environment(Stored):
     """Versions of celery, kombu and the client libraries in use."""
     harness: str
     harness_commit: str | None = None
-    """Of the harness' own source, where it runs from a checkout; None where it is installed, and in
-    records of older versions."""
+    """Commit of the harness' own source, where it runs from a checkout; None where it is installed,
+    and in records of older versions."""
     git_commit: str | None
-    """Of the folder the harness was started in: the user's project."""
+    """Commit of the folder the harness was started in: the user's project."""
     git_dirty: bool | None
     affinity: dict[str, str] = {}
     """`client`, `broker`, `workers` -> the cores they were kept to, e.g. `0-1+3`."""

@@ -15,7 +15,7 @@ class Trouble(Stored):
     failed: int = 0
     """Failed though they were not meant to: the task raised, or publishing did."""
     refused: int = 0
-    """Of `failed`: the publish call raised."""
+    """Units, among `failed`, whose publish call raised."""
     wrong: int = 0
     duplicated: int = 0
     late: int = 0
@@ -33,7 +33,8 @@ class FaultLevel(Stored):
     units: int = 0
     """Units that were due, and over, before the first fault."""
     p99_s: float | None = None
-    """Of their total latency. None: too few of them to know."""
+    """p99 of the total latency of the units before the first fault. None: too few of them to
+    know."""
     back_limit_s: float | None = None
     """A p99 up to this counts as back."""
     late_limit_s: float | None = None
@@ -44,27 +45,27 @@ class FaultRecord(Stored):
     """One fault. `_at_s` count from the moment the load's first unit was due."""
 
     number: int
-    """Its place in the load's list of faults."""
+    """Place of the fault in the load's list of faults, from 0."""
     fault: str
     target: str = ""
     parameters: dict[str, Any] = {}
-    """As the scenario has it."""
+    """The fault as the scenario has it."""
     planned_at_s: float
     begin_at_s: float | None = None
-    """Right before it was done. None: the load ended before."""
+    """Right before the fault was done. None: the load ended before."""
     not_done: str = ""
     """Why it could not be done: what it was about had fallen by an earlier one."""
     struck_at_s: float | None = None
-    """When it was done: the process was gone, the network cut."""
+    """When the fault was done: the process was gone, the network cut."""
     mending_at_s: float | None = None
     mended_at_s: float | None = None
-    """When it was undone: the process runs, the server answers, the network is restored."""
+    """When the fault was undone: the process runs, the server answers, the network is restored."""
     facts: dict[str, float] = {}
-    """What was measured of it, such as `rtt_s`."""
+    """What was measured of the fault itself, such as `rtt_s`."""
     trouble: Trouble = Trouble()
-    """Of the units that it is to blame for."""
+    """Trouble of the units that the fault is to blame for."""
     errors: dict[str, int] = {}
-    """Of `failed`: what publishing raised, or the unit's result held -> how many units."""
+    """What publishing raised, or a unit's result held -> how many of the failed units have it."""
     disturbed: bool | None = None
     """Whether the p99 ever left its usual level; None where that is not known."""
     first_back_s: float | None = None
@@ -74,11 +75,11 @@ class FaultRecord(Stored):
     watched_s: float = 0.0
     """From its begin to the next fault's, or to the end of the load."""
     workers: int = 0
-    """Workers that it concerned."""
+    """Workers that the fault concerned."""
     back_by_itself: int = 0
-    """Of them, those whose process received tasks again afterwards."""
+    """Workers among them whose process received tasks again afterwards."""
     back_restarted: int = 0
-    """Of them, those whose successor, started by the harness, received tasks."""
+    """Workers among them whose successor, started by the harness, received tasks."""
     back_known: bool = False
     """Whether there were tasks to receive afterwards."""
 

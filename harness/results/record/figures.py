@@ -13,7 +13,7 @@ from harness.results.record.run import BlockRecord
 
 
 def value_of(block: BlockRecord, figure: Figure) -> float | None:
-    """Of a plain figure, in the unit of its row; None where the block has none."""
+    """Value of a plain figure in a block, in the unit of its row; None where the block has none."""
     if not figure.field:
         return COMPUTED[figure.name](block)
     found: float | None = _found(block, figure.field)
@@ -21,7 +21,7 @@ def value_of(block: BlockRecord, figure: Figure) -> float | None:
 
 
 def distribution_of(block: BlockRecord, figure: Figure) -> Distribution | None:
-    """Of a figure with samples; None where the block has no such thing."""
+    """Distribution of a figure with samples in a block; None where the block has no such thing."""
     found: Distribution | None = _found(block, figure.field)
     return found
 

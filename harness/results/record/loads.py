@@ -17,24 +17,24 @@ class LoadPhaseRecord(Stored):
     counted: bool
     """Whether its units are in the block's figures. All units are in its ledger."""
     begin_s: float
-    """After the begin of the first phase."""
+    """Seconds from the begin of the first phase to that of this one."""
     duration_s: float
     rate_per_s: float
     to_per_s: float
-    """Where the rate ends, if it changes."""
+    """Rate at the end of the phase, if it changes."""
     planned: int
     sent: int
     sent_in_time: int
-    """Before the end of the phase."""
+    """Units that were sent before the end of the phase."""
     unsent: int = 0
-    """Due, and never sent."""
+    """Units that were due, and never sent."""
     client_limited: bool = False
     """More than 1 % of the units were not sent in time: the client is too slow for this rate."""
     completed: int = 0
     completed_per_s: float = 0.0
-    """Units, of whatever phase, that were completed during it."""
+    """Units, of whatever phase, that were completed during this one, per second."""
     in_flight_at_end: int = 0
-    """Published and not over when the phase ended."""
+    """Units that were published and not over when the phase ended."""
     latency_s: Distribution = Distribution(count=0)
     phases_s: dict[str, Distribution] = {}
     outcomes: Outcomes = Outcomes()
@@ -52,7 +52,7 @@ class SaturationStep(Stored):
     cores: dict[str, float] = {}
     """Cores in use by `workers`, `client`, `broker`, `backend` and the whole `machine`."""
     busiest: dict[str, float] = {}
-    """Of the same, the cores that the busiest single process used: 1 is all that it can."""
+    """Cores that the busiest single process of each of these used: 1 is all that it can."""
     cpu_s: float | None = None
     """CPU time of one task, of all these processes."""
     run_s: float | None = None
@@ -62,20 +62,21 @@ class SaturationStep(Stored):
 
 
 class Saturation(Stored):
-    """What a search found."""
+    """What a search for the highest rate that keeps the limits found."""
 
     rate_per_s: float | None = None
     """The highest rate that kept the limits, tried again to confirm it; None if none did."""
     broken_at_per_s: float | None = None
-    """The lowest rate that did not."""
+    """The lowest rate that did not keep the limits."""
     limits: tuple[str, ...] = ()
     stopped_by: str
     """`client`, `broker`, `backend`, `workers`, `slots`, `machine`, `limit`, `loss`; `most` and
     `time` where nothing broke before the search ended, `numbers` where a client had none left for
     further units, `interrupt` where it was broken off, `gave_up` where no worker was left."""
     capacity: dict[str, float | str] = {}
-    """Where cores or slots stopped it: `short_of` which of them, `rate_per_s` of tasks x `each_s`
-    = `needed`, and what was `there`; at the lowest rate that broke a limit."""
+    """What was lacking where cores or slots stopped the search: `short_of` which of them,
+    `rate_per_s` of tasks x `each_s` = `needed`, and what was `there`; at the lowest rate that broke
+    a limit."""
     confirmed: bool = False
     """Whether the highest rate kept the limits a second time."""
     out_of_time: bool = False

@@ -10,12 +10,12 @@ class OwnTaskRecord(Stored):
     """One of the user's own tasks in a block: the units that ran it."""
 
     task: str
-    """Its name, or the one that the scenario gives it."""
+    """Name of the task, or the one that the scenario gives it."""
     units: int
     completed: int = 0
-    """Of the units that are in the block's figures, those that ended as they were meant to."""
+    """Units that ended as they were meant to, of those that are in the block's figures."""
     throughput_per_s: float | None = None
-    """The same per second of the block's window."""
+    """Completed units of the task per second of the block's window."""
     latency_s: Distribution = Distribution(count=0)
     run_s: Distribution = Distribution(count=0)
     """The phase `run`: the function's call that gave the result. Records of older versions have the
@@ -28,4 +28,4 @@ class OwnTaskRecord(Stored):
     retried: int = 0
     replaced: int = 0
     unchecked: bool = False
-    """Nothing was expected of its result but that it came."""
+    """Whether nothing was expected of the task's result but that it came."""

@@ -90,7 +90,7 @@ NO_FAULTS: FaultFigures = {
     "silent_workers": 0,
     "fallen_workers": 0,
 }
-"""Of a block in which nothing was broken, and nobody ended by himself."""
+"""What is recorded of a block in which nothing was broken, and nobody ended by himself."""
 
 
 class LogFigures(

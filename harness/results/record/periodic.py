@@ -24,20 +24,21 @@ class Periodic(Stored):
     slipped: int = 0
     """Moments that drift alone has cost: the fires came regularly, but later and later."""
     due_to_tick_s: Distribution = Distribution(count=0)
-    """Until beat noticed that an entry was due."""
+    """Time from the moment an entry was due until beat noticed it."""
     due_to_sent_s: Distribution = Distribution(count=0)
-    """Until beat's publish call began."""
+    """Time from the moment an entry was due until beat's publish call began."""
     sent_to_started_s: Distribution = Distribution(count=0)
     due_to_started_s: Distribution = Distribution(count=0)
     drift_per_fire_s: float | None = None
-    """By how much an ordinary interval was longer than asked for. None for a crontab, and where no
-    interval was ordinary."""
+    """Seconds by which an ordinary interval was longer than asked for. None for a crontab, and
+    where no interval was ordinary."""
     drift_per_hour_s: float | None = None
-    """The same by the hour. None, too, with fewer than 30 ordinary intervals per entry."""
+    """Seconds of drift in an hour of ordinary intervals. None for a crontab, and with fewer than 30
+    ordinary intervals per entry."""
     behind_s: float | None = None
-    """At the end, against begin + n x interval: what all intervals were too long together, pauses
-    included. Mean over the entries."""
+    """Seconds that the entries were behind at the end, against begin + n x interval: what all
+    intervals were too long together, pauses included. Mean over the entries."""
     behind_max_s: float | None = None
-    """Of the entry that is behind most."""
+    """Seconds that the entry was behind that was behind most."""
     beat_cpu_ms_per_fire: float | None = None
-    """Of `celery beat`; in a worker its CPU is the worker's."""
+    """CPU time of `celery beat` per fire; None where it ran in a worker, whose CPU it is then."""

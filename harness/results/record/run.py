@@ -44,15 +44,15 @@ class BlockRecord(Stored):
     error: str = ""
     """What went wrong, when the status is `failed`."""
     failing: tuple[str, ...] = ()
-    """Of your own tasks those that failed at each call before the measuring; nothing was measured
-    then, nor is in the cells that call them in the same way."""
+    """Names of the user's own tasks that failed at each call before the measuring; nothing was
+    measured then, nor is in the cells that call them in the same way."""
     started_at: str
     """UTC, ISO 8601."""
     isolation: dict[str, str] = {}
     """How broker and backend kept the block apart: `database`, `vhost`, `key prefix` ..."""
     bound_s: float | None = None
-    """How long it might take at most, from ready workers to the last look for results; None in
-    records of older versions."""
+    """Seconds that the block might take at most, from ready workers to the last look for results;
+    None in records of older versions."""
     unfinished: dict[str, Unfinished] = {}
     """Tasks that were still under way when nobody waited any more; see `Unfinished`."""
     window_s: float | None = None
@@ -106,8 +106,8 @@ class BlockRecord(Stored):
     """Units of which a caller that asked for the state saw STARTED; None where nobody asked, or
     workers did not store it."""
     unlock_looks_per_unit: float | None = None
-    """Where the result backend does not count a chord's header: how often Celery's
-    `chord_unlock` looked whether it was done."""
+    """How often Celery's `chord_unlock` looked whether a chord's header was done, where the result
+    backend does not count it."""
     priorities_s: dict[str, Distribution] = {}
     """Total latency of the units of each priority, where the workload has several."""
     lateness_s: Distribution = Distribution(count=0)
@@ -115,13 +115,14 @@ class BlockRecord(Stored):
     a latency. The ETA is taken as the beginning of the publish call plus the countdown."""
     outcomes: Outcomes = Outcomes()
     failed_as_meant: int = 0
-    """Of `failed`: units that were meant to fail, and did so in just the expected way."""
+    """Units that were meant to fail, and did so in just the expected way; they are among
+    `failed`."""
     failures: dict[str, int] = {}
     """Units that failed though they were not meant to, by the type of the exception that their
     result held. Those whose publishing raised are in the warning `publish_errors`."""
     mismatches: tuple[str, ...] = ()
-    """Of each task that had a wrong result the first one: what was expected, what came instead.
-    Shortened, as the logs of clients and observer have it."""
+    """What was expected and what came instead, for the first wrong result of each task that had
+    one. Shortened, as the logs of clients and observer have it."""
     duplicated: int = 0
     """Executions of a task beyond its first, but for those that it asked for itself."""
     retried: int = 0
@@ -132,44 +133,48 @@ class BlockRecord(Stored):
     loss: LossReasons = LossReasons()
     negative_phases: dict[str, int] = {}
     by_task: tuple[OwnTaskRecord, ...] = ()
-    """Of the user's own tasks: the figures of each."""
+    """The figures of each of the user's own tasks."""
     worker_cpu_ms_per_task: float | None = None
     client_cpu_ms_per_task: float | None = None
     worker_peak_rss_bytes: int | None = None
     """Sum over worker processes of each one's peak; shared pages count in each."""
     client_peak_rss_bytes: int | None = None
     broker_cpu_ms_per_task: float | None = None
-    """Of the broker's processes, where the harness started them."""
+    """CPU time of the broker's processes, where the harness started them."""
     broker_peak_rss_bytes: int | None = None
     backend_cpu_ms_per_task: float | None = None
-    """Of the result backend's, where that is another server."""
+    """CPU time of the result backend's processes, where that is another server than the broker and
+    the harness started it."""
     backend_peak_rss_bytes: int | None = None
     traffic: dict[str, float] = {}
-    """Per execution, e.g. `redis.commands`, `redis.command.lpush`, `rabbitmq.acks`,
-    `sqs.requests.SendMessage`; `bytes_in` and `bytes_out` as the server sees them."""
+    """Commands, messages, requests and bytes per execution, e.g. `redis.commands`,
+    `redis.command.lpush`, `rabbitmq.acks`, `sqs.requests.SendMessage`; `bytes_in` and `bytes_out`
+    as the server sees them."""
     idle_traffic: dict[str, float] = {}
-    """Of `traffic`: what went by while nothing happened to any task, by polls and heartbeats, also
-    per execution. Of Redis and RabbitMQ only where enough of the block was quiet to see it; of SQS
-    the receives that brought no message. Empty in records of older versions."""
+    """The part of `traffic` that went by while nothing happened to any task, by polls and
+    heartbeats, also per execution. Of Redis and RabbitMQ only where enough of the block was quiet
+    to see it; of SQS the receives that brought no message. Empty in records of older versions."""
     dollars_per_million_tasks: float | None = None
     """What SQS' billed requests would cost at the prices of `prices_date`."""
     prices_date: str = ""
     """The day of the table of prices."""
     prices_source: str = ""
-    """Who says so, as the table of prices has it."""
+    """Who says what the requests cost, as the table of prices has it."""
     periodic: Periodic | None = None
-    """Of a schedule only."""
+    """How beat kept to the schedule; None of any other load."""
     depth_exact: bool = True
     """Whether the depths in `files["depth"]` are counts; False: the broker's estimates."""
     results_stored: int | None = None
     """Results of tasks that the backend held when the block was over, those of the warm-up and of
     the probe tasks among them; None where `measure.results_left` does not ask."""
     result_bytes: int | None = None
-    """What they took there, with keys and indexes, as the store itself accounts for it."""
+    """Bytes that the stored results took in the backend, with keys and indexes, as the store itself
+    accounts for it."""
     results_after_expiry: int | None = None
-    """How many of them were there when all had expired."""
+    """Stored results that were still there when all had expired."""
     results_after_cleanup: int | None = None
-    """How many then Celery's `backend_cleanup` left, where the backend needs it."""
+    """Stored results that Celery's `backend_cleanup` left after that, where the backend needs
+    it."""
     faults: tuple[FaultRecord, ...] = ()
     """What was broken on purpose, and what came of it; see docs/faults.md."""
     fault_level: FaultLevel | None = None
@@ -177,7 +182,7 @@ class BlockRecord(Stored):
     unattributed: Trouble | None = None
     """Trouble of the block that no fault is to blame for; None without faults."""
     silent_workers: int = 0
-    """Of a block with faults: workers that lived and received nothing any more when nothing was
+    """Workers, in a block with faults, that lived and received nothing any more when nothing was
     broken any more, although messages waited."""
     fallen_workers: int = 0
     """Workers that ended by themselves, not by a fault's own doing. Older records count those of
@@ -193,8 +198,8 @@ class BlockRecord(Stored):
     versions: dict[str, str] = {}
     """What clients and workers said they ran under, where it is not the cell's `packages`."""
     ran_with: tuple[RanWith, ...] = ()
-    """What its workers said that they ran with, those of a kind together. Empty in records of
-    older versions."""
+    """What the block's workers said that they ran with, those of a kind together. Empty in records
+    of older versions."""
     files: dict[str, str] = {}
     """`units`, `tasks`, `timeline`, `tracking`, `depth` (Parquet), `logs` (folder): paths
     relative to the run's folder."""
@@ -250,11 +255,11 @@ class CellRecord(Stored):
     packages: dict[str, str] = {}
     """Versions of Python and the packages under which its clients and workers ran."""
     project_commit: str | None = None
-    """Of the user's project as they ran it, where that is a revision, or a folder of its own.
-    Empty: it lies in no repository. None: that of the folder the harness was started in
-    (`environment.git_commit`)."""
+    """Commit of the user's project as clients and workers ran it, where that is a revision, or a
+    folder of its own. Empty: it lies in no repository. None: that of the folder the harness was
+    started in (`environment.git_commit`)."""
     project_dirty: bool | None = None
-    """Whether it had uncommitted changes; a revision has none."""
+    """Whether the user's project had uncommitted changes; a revision has none."""
     blocks: tuple[BlockRecord, ...] = ()
 
     @property
@@ -278,7 +283,7 @@ class Resumption(Stored):
     at: str
     """UTC, ISO 8601."""
     after: Literal["killed", "interrupted", "failed"]
-    """How it had ended before."""
+    """How the run had ended before."""
     first_block: int
     """Number of the first block that was measured afterwards."""
     measured_s: float = 0.0
@@ -297,13 +302,13 @@ class RunRecord(Stored):
     source: str
     """The scenario file as it was given."""
     scenario: dict[str, Any]
-    """As resolved, `${ENV}` unexpanded."""
+    """The scenario as resolved, `${ENV}` unexpanded."""
     environment: Environment
     order: tuple[int, ...]
     """The plan: the cell of block 0, 1, 2 ... Neighbouring rounds are mirrored (AB BA)."""
     cells: tuple[CellRecord, ...]
     provider: str | None = None
-    """What `--provider` said."""
+    """Who was to run all servers, as `--provider` said; None where it said nothing."""
     resumptions: tuple[Resumption, ...] = ()
     broken_off: tuple[BlockRecord, ...] = ()
     """Blocks that were broken off or failed, and measured again when the run was resumed: in no
@@ -312,7 +317,7 @@ class RunRecord(Stored):
     gates: tuple[GateResult, ...] = ()
     """The scenario's gates, evaluated when the run ended."""
     comparison: ComparisonReport | None = None
-    """Of the run's own configurations or revisions, where the scenario compares them."""
+    """Comparison of the run's own configurations or revisions, where the scenario asks for one."""
 
     @property
     def blocks(self) -> tuple[BlockRecord, ...]:

@@ -88,8 +88,8 @@ class Samples:
         self._reader.close()
 
     def latencies_ns(self, blocks: Sequence[BlockRecord]) -> Numbers | None:
-        """Of all completed units of the blocks together, ascending. None if samples are missing,
-        cannot be read, or are not as many as the record says."""
+        """Total latencies of all completed units of some blocks together, in ns, ascending. None if
+        samples are missing, cannot be read, or are not as many as the record says."""
         found = latencies_ns(self._reader, blocks)
         return None if found is None else np.sort(found)
 

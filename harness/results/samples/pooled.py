@@ -29,9 +29,9 @@ class PooledCell:
     """Numbers of the blocks in it."""
     latency_s: Distribution
     priorities_s: Mapping[str, Distribution] = field(default_factory=dict)
-    """By priority, where units bear several."""
+    """Priority -> total latency of its units, where units bear several priorities."""
     lateness_s: Distribution | None = None
-    """Of tasks with a countdown."""
+    """Start less ETA of tasks with a countdown; None where there are none."""
 
 
 def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
@@ -40,7 +40,7 @@ def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
 
 
 def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
-    """By index of the cell, for cells of several measured blocks.
+    """Index of a cell -> its samples put together, for cells of several measured blocks.
 
     A cell is left out if samples of any of its blocks are missing, cannot be read, or are not
     as many as the record says: half of the samples would be another distribution.
@@ -110,7 +110,8 @@ def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64
 def latencies_ns(
     reader: SampleReader, blocks: Sequence[BlockRecord]
 ) -> npt.NDArray[np.int64] | None:
-    """The same of several blocks together, by a reader that is there already."""
+    """Total latencies of all completed units of some blocks together, in ns, through a reader that
+    is open. None if samples are missing or not as many as the record says."""
     columns = reader.columns(_totals(blocks, "total_ns"), blocks, "units")
     if columns is None:
         return None

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import duckdb
 
 Columns = Mapping[str, npt.NDArray[Any]]
-"""By name. Nothing (NULL) is MISSING among whole numbers, NaN among others, False among truths."""
+"""Name of a column -> its values. Nothing (NULL) is MISSING among whole numbers, NaN among others,
+False among truths."""
 COMPLETED = "(outcome = 'ok' OR as_meant)"
 """SQL: units that ended as they were meant to."""
 _PARQUET = b"PAR1"

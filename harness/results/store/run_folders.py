@@ -35,7 +35,7 @@ def new_run_id(scenario: str, now: datetime, short_id: str) -> str:
 
 
 class RunFolder:
-    """Where one run is kept while it runs. Locked for its writer's life: see `liveness`."""
+    """The folder of one run while it runs. Locked for its writer's life: see `liveness`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -146,7 +146,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "tasks": TASKS,
 }
 SAMPLES = ("units", "tasks")
-"""Those of TABLES that are read from Parquet, and only if a query asks for them."""
+"""Names of the TABLES that are read from Parquet, and only if a query asks for them."""
 
 
 def run_row(run: StoredRun) -> dict[str, Any]:
@@ -210,7 +210,7 @@ _PLAIN = ("repetition", "status", "error", "latency_basis", "sound", "client_lim
 
 
 def scenario_name(record: RunRecord) -> str:
-    """Of the scenario as it was when it ran."""
+    """Name of the scenario as it was when the run ran."""
     return str(record.scenario.get("name", ""))
 
 
