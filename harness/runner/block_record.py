@@ -13,7 +13,7 @@ from harness.results.block.load_phases import PLAN_FILE
 from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.block.summary import Digest, digest
 from harness.results.block.timeline import timeline
-from harness.results.block.unfinished import Unfinished, unfinished
+from harness.results.block.unfinished import Unfinished, left_running, unfinished
 from harness.results.costs.capacity import cpu_s, with_capacity
 from harness.results.costs.idle_traffic import idle_traffic
 from harness.results.diagnoses import Evidence, diagnosed
@@ -30,6 +30,7 @@ from harness.runner.job import BlockJob
 from harness.runner.measuring import costs, depth, results_left
 from harness.runner.measuring.logs import mismatches_in
 from harness.runner.sessions.session import Measured
+from harness.scenario.files.wording import listed
 from harness.scenario.models.configuration import provided
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
@@ -90,6 +91,8 @@ class _Read:
     files: Mapping[str, str]
     costs: CostFigures
     diagnoses: Sequence[RecordedWarning]
+    left_running: Mapping[int, Sequence[str]]
+    """By the pid of a worker that ended by itself, the tasks that it had begun and not ended."""
 
 
 def _read(
@@ -112,6 +115,7 @@ def _read(
         files=_write(job, measured, result, fires),
         costs=costs.fields(measured.costs, executions, job.events, job.prices, idle),
         diagnoses=tuple(diagnosed(evidence)),
+        left_running={one.pid: left_running(job.events, one.pid) for one in measured.fallen},
     )
 
 
@@ -126,7 +130,7 @@ def _told(
     warnings = (
         *result.fields["warnings"],
         *read.diagnoses,
-        *_warnings(measured, redact),
+        *_warnings(measured, read.left_running, redact),
         *_of_unfinished(measured, read.unfinished),
         *costs.warnings(measured.costs),
         *results_left.warnings(measured.left, redact),
@@ -259,7 +263,9 @@ def _of_unfinished(measured: Measured, left: Mapping[str, Unfinished]) -> Iterat
         yield RecordedWarning(code="never_at_rest", data={"tasks": tasks})
 
 
-def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[RecordedWarning]:
+def _warnings(
+    measured: Measured, running: Mapping[int, Sequence[str]], redact: Callable[[str], str]
+) -> list[RecordedWarning]:
     warnings = []
     if measured.gave_up:
         warnings.append(RecordedWarning(code="gave_up"))
@@ -275,7 +281,9 @@ def _warnings(measured: Measured, redact: Callable[[str], str]) -> list[Recorded
         said = redact(measured.observer_trouble)
         warnings.append(RecordedWarning(code="observer_trouble", data={"text": said}))
     for one in measured.fallen:
-        warnings.append(RecordedWarning(code="worker_fell", data={"text": one.told(redact)}))
+        tasks = running[one.pid]
+        said = one.told(redact) + (f"; it was running {listed(tasks)}" if tasks else "")
+        warnings.append(RecordedWarning(code="worker_fell", data={"text": said}))
     if measured.beat_fell is not None:
         said = measured.beat_fell.told(redact)
         warnings.append(RecordedWarning(code="beat_fell", data={"text": said}))

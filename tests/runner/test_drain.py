@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from harness.probe.recording.events import Kind, id_bytes, name_parts
 from harness.probe.recording.recorder import Recorder
-from harness.results.block.unfinished import Unfinished, unfinished
+from harness.results.block.unfinished import Unfinished, left_running, unfinished
 from harness.results.events.unit_shape import unit_shape
 from harness.runner.sessions import drain as drain_module
 from harness.runner.sessions.drain import QUIET_S, Drain
@@ -92,6 +93,22 @@ def test_the_body_of_a_tasks_chord_is_waited_for(tmp_path: Path) -> None:
     recorder.record(Kind.UNLOCKED, unlock, 3)
     assert drain.wait(1, 60.0, lambda: True)
     assert "celery.chord_unlock" not in unfinished(tmp_path, 10)
+
+
+def test_what_a_worker_was_running_when_it_ended_is_named(tmp_path: Path) -> None:
+    """By its own log: what it had finished, or another process runs, is not its."""
+    fallen = Recorder(str(tmp_path), "worker")
+    for number, name in enumerate(("shop.done", "shop.oom", "shop.elsewhere")):
+        for place, part in enumerate(name_parts(name)):
+            fallen.record(Kind.TASK, part, 0, number, place)
+    fallen.record(Kind.STARTED, id_bytes("done"), 1, 0)
+    fallen.record(Kind.FINISHED, id_bytes("done"), 2, 0)
+    fallen.record(Kind.STARTED, id_bytes("retried"), 3, 1)
+    fallen.record(Kind.RETRIED, id_bytes("retried"), 4, 1)
+    assert left_running(tmp_path, os.getpid()) == ()
+    fallen.record(Kind.STARTED, id_bytes("last"), 5, 1)
+    assert left_running(tmp_path, os.getpid()) == ("shop.oom",)
+    assert left_running(tmp_path, os.getpid() + 1) == ()
 
 
 def test_a_retry_that_the_broker_holds_back_is_waited_for(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from harness.probe.recording.events import UNLOCK, Kind, name_of
 from harness.results.events.eventlog import (
     EVENT,
     Events,
+    all_of_kind,
     chunks,
     ident_of,
+    identity_of,
     idents,
     logs_in,
     of_kind,
@@ -75,6 +77,26 @@ def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
             never_run=int((waiting & (spawned["unit"] == number)).sum()),
         )
     return found | _unlocks(events[Kind.UNLOCK_SENT], events[Kind.UNLOCKED])
+
+
+def left_running(folder: Path, pid: int) -> tuple[str, ...]:
+    """Names of the tasks that a process which has ended had begun and not ended, going by its own
+    event log in `folder`; a prefork worker's tasks are its children's."""
+    names = _names(all_of_kind(folder, Kind.TASK))
+    open_: dict[bytes, int] = {}
+    for path in logs_in(folder):
+        if identity_of(path).get("pid") != pid:
+            continue
+        for chunk in chunks(path):
+            for event in chunk[np.isin(chunk["kind"], _OF_A_RUN)]:
+                if event["kind"] == Kind.STARTED:
+                    open_[ident_of(event)] = int(event["unit"])
+                else:
+                    open_.pop(ident_of(event), None)
+    return tuple(sorted({names[number] for number in open_.values() if number in names}))
+
+
+_OF_A_RUN = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED)
 
 
 def _not_run_again(again: Events, started: Events) -> set[int]:
