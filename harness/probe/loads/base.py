@@ -28,7 +28,7 @@ class Load(Protocol):
     out_of_numbers: bool
     """The client had no number left for a unit that it should have run."""
     next_unit: int
-    """After a run: the first number that no unit of it has."""
+    """The first number that no unit of the last run has."""
 
     def run(
         self, workload: Workload, numbers: range, extent: Extent, flags: UnitFlag

@@ -35,14 +35,15 @@ class Phase:
         return (self.rate + self.to) / 2 * self.duration_s
 
     def time_s(self, count: float) -> float:
-        """When that many arrivals are expected to have come: the inverse of the rate's integral."""
+        """Seconds until `count` arrivals are expected to have come: the inverse of the rate's
+        integral."""
         slope = (self.to - self.rate) / self.duration_s
         root = math.sqrt(max(self.rate**2 + 2 * slope * count, 0.0))
         return 2 * count / (self.rate + root) if count else 0.0
 
 
 def phases_of(written: Iterable[Mapping[str, Any]]) -> tuple[Phase, ...]:
-    """From their fields in the scenario: phase, duration, rate, to."""
+    """Phases, from their fields in the scenario: phase, duration, rate, to."""
     return tuple(
         Phase(
             one["phase"],
@@ -58,7 +59,7 @@ class Arrival(NamedTuple):
     """One unit to be sent."""
 
     offset_ns: int
-    """After the load's begin."""
+    """Nanoseconds after the load's begin at which the unit is due."""
     phase: int
     """Index of its phase."""
 
@@ -101,7 +102,7 @@ class Pacer:
         self.taken = 0
 
     def take(self, elapsed_ns: int, most: int = 1) -> list[Arrival]:
-        """Those due by now and not taken yet, oldest first, at most that many."""
+        """Arrivals that are due by now and not taken yet, oldest first, `most` at most."""
         due: list[Arrival] = []
         while self._next and self._next[0].offset_ns <= elapsed_ns and len(due) < most:
             due.append(self._next.popleft())

@@ -134,7 +134,8 @@ def _inner(module: Any) -> Iterator[Any]:
 
 
 def ready(app: Celery) -> None:
-    """Its configuration read, its tasks registered: all that a worker would import."""
+    """Have the app read its configuration and register its tasks: all that a worker would
+    import."""
     # "Current" holds for one thread only; shared tasks of other threads go to the default app.
     app.set_default()
     app.set_current()

@@ -107,7 +107,7 @@ class Batch:
         self._published += sent
 
     def published(self) -> list[Published]:
-        """See `Publisher`."""
+        """The units published since the last call of this, the refused ones left out."""
         taken, self._published = self._published, []
         return taken
 

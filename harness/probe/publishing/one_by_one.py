@@ -21,12 +21,13 @@ class OneByOne:
         self._published: list[Published] = []
 
     def prepare(self) -> None:
-        """Nothing: a user's first call connects, too."""
+        """Do nothing: a user's first call connects, too."""
 
     def publish(
         self, units: Sequence[int], dues_ns: Sequence[int] | None, flags: UnitFlag
     ) -> list[int]:
-        """One call each. A call that raised counts as refused, whatever the broker made of it."""
+        """Publish with one call for each unit; the refused ones are returned. A call that raised
+        counts as refused, whatever the broker made of it."""
         refused = []
         for place, unit in enumerate(units):
             due_ns = None if dues_ns is None else dues_ns[place]
@@ -38,9 +39,9 @@ class OneByOne:
         return refused
 
     def published(self) -> list[Published]:
-        """See `Publisher`."""
+        """The units published since the last call of this, the refused ones left out."""
         taken, self._published = self._published, []
         return taken
 
     def close(self) -> None:
-        """Nothing: connections are the app's."""
+        """Do nothing: the connections are the app's."""

@@ -84,7 +84,7 @@ class Prebuilt:
     def publish(
         self, units: Sequence[int], dues_ns: Sequence[int] | None, flags: UnitFlag
     ) -> list[int]:
-        """See `Publisher`."""
+        """Publish the units and record it; those that were refused are returned."""
         refused = self._prepared().publish(units, dues_ns, flags)
         if refused:
             gone = set(refused)
@@ -94,7 +94,8 @@ class Prebuilt:
         return refused
 
     def published(self) -> list[Published]:
-        """See `Publisher`. Their results are made now: nobody needed them while publishing."""
+        """The units published since the last call of this, the refused ones left out. Their results
+        are made now: nobody needed them while publishing."""
         taken, self._published = self._published, []
         name, result = self._units.name, self._app.AsyncResult
         return [Published(unit, self._workload, result(name(unit, 0))) for unit in taken]

@@ -32,7 +32,8 @@ MISFIT = "publish: prebuilt does not give the messages back that Celery writes: 
 
 
 def text_renderer(app: Celery, channel: Any, seen: Sequence[Sample]) -> TextRenderer:
-    """For transports that send a message as one JSON text. ValueError if there is no way."""
+    """How messages are written for transports that send each as one JSON text. ValueError if there
+    is no way."""
     found = holes(app, seen[0], seen[1])
     escape = plain if channel.body_encoding == "base64" else _escaped
 

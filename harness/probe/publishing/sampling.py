@@ -29,7 +29,7 @@ class Sample:
     fields: dict[str, Any]
     """The message as the transport has it: `body` as it goes out, and all that goes with it."""
     address: dict[str, Any]
-    """Where it goes."""
+    """Exchange, routing key or queue to which the message goes, as the transport has it."""
     payload: Any
     """What the transport would send, where it is one text or bytes."""
 

@@ -81,7 +81,8 @@ class RedisSender:
             raise ValueError("publish: prebuilt does not know how kombu writes to Redis here")
 
     def send(self, texts: Sequence[str]) -> Sequence[Exception | None]:
-        """See `Sender`."""
+        """Why the server refused each text, None where it took it. NotAttemptedError if nothing was
+        sent; any other exception: nobody knows what arrived."""
         try:
             connection, head = self._connection()
         except Exception as error:  # whatever redis-py and kombu raise
@@ -140,7 +141,8 @@ class SqsSender:
         self.most_at_once = max(1, min(10, _SQS_MOST_BYTES // len(seen[-1].payload)))
 
     def send(self, texts: Sequence[str]) -> Sequence[Exception | None]:
-        """See `Sender`."""
+        """Why the server refused each text, None where it took it. NotAttemptedError if nothing was
+        sent; any other exception: nobody knows what arrived."""
         entries = [
             {"Id": str(number), "MessageBody": self._wrap(text), **self._entry}
             for number, text in enumerate(texts)

@@ -18,7 +18,7 @@ class Stamps:
         self._record = units.recorder.record_units
 
     def idents(self, units: Sequence[int]) -> list[bytes]:
-        """Of units whose ids nobody needed so far."""
+        """Task ids, as bytes, of units whose ids nobody needed so far."""
         return [self._runner.ident(unit) for unit in units]
 
     def handed_over(

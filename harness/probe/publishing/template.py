@@ -43,7 +43,7 @@ class Hole(Enum):
 
 
 SERIALS = (("properties", "delivery_tag"),)
-"""Where transports of kombu's own put such a UUID."""
+"""Paths at which transports of kombu's own put a UUID of each message."""
 
 
 def holes(app: Celery, first: Sample, second: Sample) -> dict[Path, Hole]:

@@ -149,9 +149,9 @@ class Reception(IntFlag):
     """Why a message that arrived may have to wait in the worker, in the flags of RECEIVED."""
 
     ETA = 1
-    """It is not to be run before a time that it names."""
+    """The task is not to be run before a time that the message names."""
     LIMITED = 2
-    """Its task has a rate limit."""
+    """The task has a rate limit."""
     REDELIVERED = 4
     """The broker says that it was delivered before."""
 
@@ -187,15 +187,15 @@ class FaultStep(IntEnum):
     """How far a fault has got, in the position of FAULT."""
 
     BEGIN = 1
-    """It is about to be done."""
+    """The fault is about to be done."""
     STRUCK = 2
-    """It is done: the process is gone, the network is cut."""
+    """The fault is done: the process is gone, the network is cut."""
     MENDING = 3
-    """It is about to be undone: the process is started, the network restored."""
+    """The fault is about to be undone: the process is started, the network restored."""
     MENDED = 4
-    """It is undone: the process runs, the server answers."""
+    """The fault is undone: the process runs, the server answers."""
     FAILED = 5
-    """It could not be done, or not be undone."""
+    """The fault could not be done, or not be undone."""
 
 
 SQS_REQUESTS = (

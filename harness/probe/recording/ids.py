@@ -24,7 +24,7 @@ _VERSION = 8 << 12
 
 
 def first_unit(client: int) -> int:
-    """Where the numbers of the client with that number (from 0) begin: no two clients of a block
+    """The first unit number of a client, whose own number counts from 0: no two clients of a block
     share a unit. 64 clients, 16 million units each."""
     return client * UNITS_PER_CLIENT
 

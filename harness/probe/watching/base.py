@@ -57,7 +57,7 @@ class Troubles:
         self._counts[text] = self._counts.get(text, 0) + 1
 
     def text(self) -> str:
-        """All of it in one line; empty if nothing went wrong. May hold a URL."""
+        """What went wrong, all in one line; empty if nothing did. May hold a URL."""
         told = [
             text if count == 1 else f"{text} ({count} times)"
             for text, count in list(self._counts.items())[:_MOST_TOLD]

@@ -68,7 +68,7 @@ class ReplyQueue:
         self._connection = connection
 
     def watch(self, tags: frozenset[int]) -> None:
-        """Nothing to do: results come by themselves, or are lost."""
+        """Do nothing: results come by themselves, or are lost."""
 
     def step(self, wait_s: float) -> None:
         """Take what has come."""

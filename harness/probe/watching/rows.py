@@ -15,7 +15,8 @@ NOBODY = "00000000-0000-8000-8000-000000000000"
 
 
 def is_database(backend: Any) -> bool:
-    """By name: Celery's module cannot be imported where SQLAlchemy is not installed."""
+    """Whether a result backend is Celery's for databases: told by its name, as that module cannot
+    be imported where SQLAlchemy is not installed."""
     return "DatabaseBackend" in {one.__name__ for one in type(backend).__mro__}
 
 
@@ -27,8 +28,8 @@ class Rows:
         self._engine: Any = None
 
     def final(self, ids: list[str]) -> list[tuple[str, Any]]:
-        """Id and row of those that are in a final state. Raises what the database's client
-        raises."""
+        """Id and row of each of these tasks that is in a final state. Raises what the database's
+        client raises."""
         from sqlalchemy import select  # noqa: PLC0415 - only where Celery itself imports it
 
         if self._engine is None:
@@ -41,7 +42,7 @@ class Rows:
         return [(row.task_id, row) for row in rows if row.status in states.READY_STATES]
 
     def described(self, row: Any) -> dict[str, Any]:
-        """As `get_task_meta` describes it. Raises what a serializer raises."""
+        """A row as `get_task_meta` would describe its result. Raises what a serializer raises."""
         # Before Celery 5.7 the column is a pickle, which SQLAlchemy has read already.
         decode = getattr(self._backend, "_decode_stored_result", lambda value: value)
         plain = {"task_id": row.task_id, "status": row.status, "traceback": row.traceback}

@@ -86,7 +86,7 @@ class Sightings:
             self._keep(task_id, place, time_ns, outcome, description)
 
     def note_described(self, task_id: str, time_ns: int, description: Any) -> bool:
-        """The same for a result that is decoded. False if its state is not final.
+        """Note a result that is decoded, for this id at that time. False if its state is not final.
 
         KeyError or TypeError if that is no description of a result.
         """

@@ -59,9 +59,10 @@ class Workload(Protocol):
 
     tasks_per_unit: int
     joins: bool
-    """Its result is the list of all its tasks' results."""
+    """Whether a unit's result is the list of all its tasks' results."""
     round_units: int
-    """After so many units it begins anew; 1 where the unit's number decides nothing but values."""
+    """Number of units after which the workload begins anew; 1 where a unit's number decides nothing
+    but values."""
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> Any:
         """Publish the unit, its tasks under their names; the AsyncResult or GroupResult.

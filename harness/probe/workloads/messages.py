@@ -16,7 +16,8 @@ class Options:
         self._alike = given
 
     def of(self, unit: int) -> dict[str, Any]:
-        """For a task that the client publishes. Units bear priorities and groups in turn."""
+        """Keyword arguments of `apply_async` for a task that the client publishes. Units bear
+        priorities and groups in turn."""
         options = dict(self._alike)
         if self._priorities:
             options["priority"] = self._priorities[unit % len(self._priorities)]
@@ -25,5 +26,6 @@ class Options:
         return options
 
     def of_link(self, unit: int) -> dict[str, Any]:
-        """For a task that follows another one: it is not asked to wait once more."""
+        """Keyword arguments of `apply_async` for a task that follows another one: it is not asked
+        to wait once more."""
         return {name: value for name, value in self.of(unit).items() if name != "countdown"}

@@ -35,7 +35,8 @@ class OwnTasks:
         return self._table[unit % len(self._table)]
 
     def first_units(self, after: range) -> list[int]:
-        """Of each part that none of the units `after` runs, the first unit behind them of it."""
+        """The first unit behind `after` of each part of the mix that none of the units `after`
+        runs."""
         called = set(map(self.part, after[: self.round_units]))
         found: list[int] = []
         unit = after.stop

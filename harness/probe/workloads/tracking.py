@@ -34,7 +34,7 @@ class Tracking(HeavyTask):
         self._own = threading.local()
 
     def looks(self) -> Looks:
-        """Of this thread's last wait."""
+        """What this thread's last wait for a result looked at, and how often."""
         looks: Looks = self._own.looks
         return looks
 

@@ -109,16 +109,15 @@ class Tasks:
         return np.arange(len(self), dtype=np.int64) % self.per_unit
 
     def every(self, tasks: Truths) -> Truths:
-        """Whether something holds for every task of a unit, one per unit; `tasks`: whether it does
-        for each task."""
+        """Whether something is so of every task of a unit: one entry per unit, from one per
+        task."""
         if self.per_unit == 1:
             return tasks
         every: Truths = np.logical_and.reduce(tasks.reshape(-1, self.per_unit), axis=1)
         return every
 
     def some(self, tasks: Truths) -> Truths:
-        """Whether something holds for at least one task of a unit, one per unit; `tasks`: whether
-        it does for each task."""
+        """Whether something is so of a task of a unit: one entry per unit, from one per task."""
         if self.per_unit == 1:
             return tasks
         some: Truths = np.logical_or.reduce(tasks.reshape(-1, self.per_unit), axis=1)

@@ -29,7 +29,7 @@ from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusa
 from harness.scenario.workloads.registry import WORKLOADS, Workload
 
 Conflict = tuple[Location, str]
-"""Where in the YAML, and what cannot work there."""
+"""A place in the YAML, and what cannot work there."""
 
 
 def configuration_conflicts(
@@ -163,7 +163,7 @@ def _result_size_conflicts(configuration: Configuration, workload: Workload) -> 
 
 
 def nothing_stored(configuration: Configuration) -> tuple[Location, str]:
-    """Where a configuration that stores no results says so, and why it is one."""
+    """The place at which a configuration that stores no results says so, and what stands there."""
     if configuration.settings.get("task_ignore_result") is True:
         return ("settings", "task_ignore_result"), "task_ignore_result"
     return ("backend", "service"), f"backend {configuration.backend.service}"

@@ -46,7 +46,8 @@ def faults_of(load: Load) -> tuple[Fault, ...]:
 
 
 def fault_words(load: Load) -> str:
-    """For a cell's name: `faults=kill_worker+stop_worker`; empty without any."""
+    """The faults of a load for a cell's name: `faults=kill_worker+stop_worker`; empty without
+    any."""
     names = dict.fromkeys(fault.fault for fault in faults_of(load))
     return f"faults={'+'.join(names)}"[:80] if names else ""
 

@@ -54,7 +54,7 @@ def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell])
 
 
 def place_of(cell: Cell) -> Place:
-    """Where a cell stands in its scenario's matrix."""
+    """The place of a cell in its scenario's matrix."""
     entries = (cell.workload, cell.load, cell.measure)
     plain = [entry.model_dump(mode="json") for entry in entries]
     work = work_key(plain[0], plain[1], plain[2], cell.axes)

@@ -10,7 +10,7 @@ LONGEST_S = 300.0
 
 
 def expiry_s(configuration: Configuration) -> float | None:
-    """After how many seconds a result expires; None where that is not said in seconds."""
+    """Seconds after which a result expires; None where that is not said in seconds."""
     own_s = configuration.backend.expires_s()
     if own_s is not None:
         return own_s

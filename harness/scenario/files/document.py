@@ -27,7 +27,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a key and its value stand; for a list item and for the root both are the value."""
+    """The marks of a key and of its value in the file; for a list item and for the root both are
+    the value's."""
 
     key: Mark
     value: Mark
@@ -49,11 +50,11 @@ class Document:
     """Lists that lack entries, and mappings that lack keys, because those could not be read."""
 
     def key_mark(self, location: Location) -> Mark:
-        """Where the key of a value stands, or that of the nearest value around it."""
+        """Line and column of the key of a value, or of the key of the nearest value around it."""
         return self._nearest(location).key
 
     def value_mark(self, location: Location) -> Mark:
-        """Where a value stands, or the nearest thing around it."""
+        """Line and column of a value, or of the nearest thing around it."""
         while location and location not in self.spots:
             location = location[:-1]
             if location in self.spots:
@@ -103,7 +104,8 @@ class Document:
     def doubted(
         self, unknown: Iterable[Location] = (), partial: Iterable[Location] = ()
     ) -> Document:
-        """The same, with more places of which nothing, or not all, is known."""
+        """A new document with more places of which nothing (`unknown`), or not all (`partial`), is
+        known."""
         return replace(
             self, unknown=self.unknown.union(unknown), partial=self.partial.union(partial)
         )

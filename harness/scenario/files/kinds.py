@@ -23,7 +23,7 @@ class CellWord:
     """The field that `main` says; without it, where an axis of the matrix says that field."""
     main: str | None = None
     kind: str = ""
-    """Instead of the kind's own name."""
+    """What stands in names instead of the kind's own name."""
     also: Collection[str] = ()
     """Further fields that are said by it, or by nothing."""
 

@@ -80,7 +80,7 @@ def entries(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 def entries_of(model: BaseModel, field: str) -> tuple[Any, ...]:
-    """Those of a list in a model; none where the list is not known at all."""
+    """Entries of a list in a model that could be read; none where the list is not known at all."""
     return entries(told(model).get(field, ()))
 
 

@@ -16,10 +16,11 @@ from harness.scenario.models.measure import Measure, MeasureOverride
 Publish = Literal["api", "batch", "prebuilt"]
 MOST_CLIENTS = 16
 MOST_UNITS = 16_000_000
-"""Of one client in a block. It has numbers for 16,777,216 (`probe.recording.ids`): probe tasks take
-some, and random arrivals may be more than their rate says."""
+"""The most units of one client in a block. It has numbers for 16,777,216 (`probe.recording.ids`):
+probe tasks take some, and random arrivals may be more than their rate says."""
 Conflict = tuple[Location, str]
-"""Where in a workload or load (`workload` or `load` and the field), and what cannot work there."""
+"""A place in a workload or load (`workload` or `load` and the field), and what cannot work
+there."""
 _WARMUP_CALLERS = 8
 """Of each client, where the load has no callers of its own."""
 
@@ -72,7 +73,7 @@ class LoadBase(Frozen):
 
     @property
     def word(self) -> CellWord:
-        """How cells are called after it."""
+        """How names of cells call the load."""
         return CellWord()
 
     @property
@@ -87,15 +88,16 @@ class LoadBase(Frozen):
             yield ("load", "load"), f"{message}measure.duration"
 
     def default_timeout_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - for kinds that ask
-        """How long one unit may take where nobody says it; None: as `Measure` has it."""
+        """Seconds that one unit may take where nobody says it; None: as `Measure` has it."""
         return None
 
     def length_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - for kinds that ask
-        """How long it lasts, where that is known exactly: moments of faults lie within."""
+        """Seconds that the load lasts, where that is known exactly: moments of faults lie
+        within."""
         return None
 
     def lasts_s(self, measure: Measure) -> float:
-        """How long it lasts at most: from its begin until its last unit is due."""
+        """Seconds that the load lasts at most: from its begin until its last unit is due."""
         return measure.duration or in_turn_s(measure.units or 0, 1, measure)
 
     def planned_units(self, measure: Measure) -> float:

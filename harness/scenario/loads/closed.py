@@ -28,7 +28,7 @@ class ClosedLoad(LoadBase):
 
     @property
     def watched(self) -> bool:
-        """By its callers."""
+        """Always: its callers look for results."""
         return True
 
     @property
@@ -38,7 +38,7 @@ class ClosedLoad(LoadBase):
 
     @property
     def warmup_callers(self) -> int:
-        """Its own."""
+        """As many as call while it is measured."""
         return self.in_flight
 
     def lasts_s(self, measure: Measure) -> float:

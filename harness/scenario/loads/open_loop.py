@@ -26,5 +26,5 @@ class OpenLoad(LoadBase):
 
     @property
     def watched(self) -> bool:
-        """By an observer, unless it says otherwise."""
+        """Whether an observer looks for results: unless the load says `results: afterwards`."""
         return self.results == "observe"

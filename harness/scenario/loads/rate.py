@@ -49,7 +49,7 @@ class RampPhase(Frozen):
 
 
 class DrainPhase(Frozen):
-    """Nothing is published: the workers catch up. Ends early when nothing is under way."""
+    """A phase that publishes nothing: workers catch up. Ends early when nothing is under way."""
 
     phase: Literal["drain"]
     duration: PositiveDuration
@@ -84,7 +84,7 @@ class RateLoad(OpenLoad):
 
     @property
     def says_how_long(self) -> bool:
-        """By its phases."""
+        """Whether it has phases, which say how long they last."""
         return self.phases is not None
 
     @property
@@ -95,7 +95,8 @@ class RateLoad(OpenLoad):
         return CellWord("rate", f"{self.rate:g}")
 
     def length_s(self, measure: Measure) -> float | None:
-        """Of all phases; or until its units are due."""
+        """Seconds of all phases together, or until the last of `measure.units` is due; None where
+        neither is said."""
         if self.phases is not None:
             return sum(phase.duration for phase in self.phases)
         if measure.duration is not None:

@@ -43,7 +43,7 @@ class Row:
     session: str
     """`module:Class` of the harness' half, see `runner.sessions.session.Session`."""
     client: str = ""
-    """The same of the client's half, see `probe.loads.base.Load`; without one, its callers."""
+    """`module:Class` of the client's half, see `probe.loads.base.Load`; empty: its callers."""
 
 
 _SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
@@ -57,7 +57,7 @@ ROWS = (
 LOADS: Mapping[str, type[LoadBase]] = {name_of(row.model, "load"): row.model for row in ROWS}
 """`load:` of a scenario -> its model."""
 SESSIONS: Mapping[str, str] = {name_of(row.model, "load"): row.session for row in ROWS}
-"""The same -> the session that runs it."""
+"""`load:` of a scenario -> the session that runs it, as `module:Class`."""
 _OF_CLIENTS: Mapping[type[LoadBase], str] = {row.model: row.client for row in ROWS}
 
 if TYPE_CHECKING:

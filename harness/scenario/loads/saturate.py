@@ -60,11 +60,11 @@ class SaturateLoad(OpenLoad):
 
     @property
     def says_how_long(self) -> bool:
-        """By its steps and its time."""
+        """Always: by its steps and its time."""
         return True
 
     def conflicts(self, measure: Measure) -> Iterator[Conflict]:
-        """Limits that are none."""
+        """Problems of every load, and limits that are none."""
         yield from as_far_as_known(super().conflicts, measure)
         for index, text in enumerate(self.limits):
             for message in _limit_problems(text):
@@ -75,7 +75,7 @@ class SaturateLoad(OpenLoad):
         return self.time + self.step
 
     def planned_units(self, measure: Measure) -> float:  # noqa: ARG002 - nobody knows before
-        """It ends with the last number, and says so."""
+        """0: nobody knows before how many rates will be tried."""
         return 0
 
 

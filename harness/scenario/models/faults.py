@@ -20,7 +20,7 @@ from harness.units import parse_share
 Side = Literal["clients", "workers", "both"]
 """Whose connections go through the network that is disturbed."""
 Role = Literal["broker", "backend", "both"]
-"""Where these connections lead."""
+"""The server to which disturbed connections lead."""
 Means = Literal["proxy", "netem"]
 """Who makes connections slow: a TCP proxy of the harness, or Linux' netem, packet by packet."""
 Place = Literal["worker", "broker", "backend", "network"]
@@ -58,27 +58,28 @@ class FaultKind:
     """
 
     words: str
-    """In a report's table."""
+    """What happened, in a report's table: `worker killed`."""
     place: Place
-    """Where it is, and with it the units that it can be to blame for. `network`: on the way to what
-    the fault's `to` says."""
+    """The part that the fault breaks, and with it the units that it can be to blame for. `network`:
+    on the way to what the fault's `to` says."""
     about: Subject
     """What is broken, for which the configuration promises something: see
     `results.faults.promises.SUBJECTS`."""
     kills: bool = False
-    """It cuts what its processes are running."""
+    """Whether the fault cuts off what its processes are running."""
     one_process: bool = False
-    """It is about one process of a pool, not about a worker with all that it holds."""
+    """Whether the fault is about one process of a pool, not about a worker with all that it
+    holds."""
     lets_finish: bool = False
-    """What had been begun comes to its end: only what is left then is the fault's."""
+    """Whether what had been begun comes to its end: only what is left then is the fault's."""
     delays: bool = False
-    """It can lose nothing by itself: any other fault is blamed before it."""
+    """Whether the fault can lose nothing by itself: any other one is blamed before it."""
     only_waits: bool = False
-    """All that it does is to make units wait."""
+    """Whether all that the fault does is to make units wait."""
     disconnects: bool = False
-    """Workers may lose their connection to the broker by it, and connect anew."""
+    """Whether workers may lose their connection to the broker by the fault, and connect anew."""
     cuts_off: bool = False
-    """Every worker that it is about has connected anew afterwards, for certain."""
+    """Whether every worker that the fault is about has connected anew afterwards, for certain."""
 
 
 class FaultBase(Frozen):
@@ -100,12 +101,12 @@ class FaultBase(Frozen):
 
     @property
     def earliest_s(self) -> float:
-        """It does not happen before this."""
+        """Seconds after the first unit was due before which the fault does not happen."""
         return self.at if self.at is not None else (self.between or (0.0,))[0]
 
     @property
     def latest_s(self) -> float:
-        """It happens by then."""
+        """Seconds after the first unit was due by which the fault happens."""
         return self.at if self.at is not None else (self.between or (0.0, 0.0))[1]
 
 
@@ -282,7 +283,7 @@ FAULT_KINDS: Mapping[str, FaultKind] = {
     get_args(model.model_fields["fault"].annotation)[0]: model.kind
     for model in get_args(get_args(Fault)[0])
 }
-"""By the name that scenarios and records have."""
+"""Name of a kind of fault in scenarios and records -> its row."""
 Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
 
 

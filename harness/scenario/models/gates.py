@@ -80,14 +80,14 @@ class Measure:
 
     @property
     def figure(self) -> Figure:
-        """Its row of the table."""
+        """The row of the metric in the table of figures."""
         found = figure_named(self.metric)
         assert found is not None  # noqa: S101 - the parser has looked it up
         return found
 
     @property
     def kind(self) -> Kind:
-        """Of its value."""
+        """What the metric's value measures: a duration, a rate ..."""
         return self.figure.kind
 
 

@@ -57,8 +57,8 @@ class MessageOptions(Frozen):
         return self.priority is not None and len(self.priority) > 1
 
     def words(self, said: Collection[str] = ()) -> list[str]:
-        """For the name of a cell: `priority=0+9`, `countdown=5s`. What is said elsewhere (by
-        dotted names such as `options.priority`) is left out."""
+        """The options as the name of a cell has them: `priority=0+9`, `countdown=5s`. What is said
+        elsewhere (by dotted names such as `options.priority`) is left out."""
         shown = {
             "priority": self.priority and "+".join(map(str, self.priority)),
             "countdown": self.countdown and f"{self.countdown:g}s",

@@ -186,7 +186,8 @@ def _part(scenario: Document, axis: str, index: int) -> Document:
 
 
 def place_of_value(scenario: Document, axis: str, index: int) -> Location:
-    """Where a value stands: that of `{name: lean, value: ...}` one level deeper."""
+    """The place of an axis' value in the scenario: that of `{name: lean, value: ...}` is one level
+    deeper."""
     place: Location = ("matrix", axis, index)
     name, _ = named_value(scenario.get(place))
     return place if name is None else (*place, "value")

@@ -20,7 +20,7 @@ from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.registry import Workload
 
 CHECK_S: Final = 30.0
-"""For results that nobody has seen when all is over."""
+"""Seconds in which results are looked for that nobody has seen when all is over."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class AtMost:
 
     blocks: int
     block_s: float
-    """The longest of them."""
+    """Seconds of the longest block."""
     run_s: float
-    """All together."""
+    """Seconds of all blocks together."""
 
 
 def at_most(cells: Sequence[Cell], blocks: Sequence[int]) -> AtMost:
-    """Of a plan with so many blocks of each cell."""
+    """The bounds of a plan; `blocks` says how many blocks each of the cells has."""
     planned = [(block_bound_s(cell), n) for cell, n in zip(cells, blocks, strict=True) if n]
     longest_s = max((bound_s for bound_s, _ in planned), default=0.0)
     return AtMost(sum(blocks), longest_s, sum(bound_s * n for bound_s, n in planned))

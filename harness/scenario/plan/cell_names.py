@@ -54,7 +54,8 @@ class WorkName:
     workload: str
     load: str
     said: Sequence[Mapping[str, Any]]
-    """Of workload, load and measuring plan each: all that tells it from others, by dotted names."""
+    """Everything that tells workload, load and measuring plan (in this order) from others, by
+    dotted names."""
 
     @property
     def label(self) -> str:

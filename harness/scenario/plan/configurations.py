@@ -106,7 +106,7 @@ _SETTING = len(("settings", "task_acks_late"))
 
 @dataclass(frozen=True)
 class Configurations:
-    """Those that can be read, without what is wrong in them."""
+    """Configurations of a scenario that can be read, without what is wrong in them."""
 
     usable: tuple[Document, ...]
     complete: bool
@@ -116,7 +116,8 @@ class Configurations:
 def read_configuration(
     path: Path, environ: Mapping[str, str] | None, problems: list[Problem]
 ) -> Configuration | None:
-    """One by itself, as far as it can be read; with `environ`, for this machine, too."""
+    """One configuration by itself, as far as it can be read; with `environ`, for this machine,
+    too."""
     document = read_document(path, problems)
     if document is None:
         return None
@@ -234,7 +235,8 @@ def yaml_files(folder: Path) -> list[Path]:
 
 
 def validated(model: type[Model], document: Document, problems: list[Problem]) -> Model | None:
-    """As `validate`, without what only follows from a value that was no YAML of ours."""
+    """The model of a document, or None with its problems; those are left out that only follow from
+    a value that was no YAML of ours."""
     known = {(problem.file, problem.line, problem.column) for problem in problems}
     found: list[Problem] = []
     result = validate(model, document, found)

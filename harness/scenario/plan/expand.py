@@ -48,9 +48,9 @@ class Variant:
     document: Document
     axes: dict[str, Any]
     point: dict[str, int]
-    """For each axis the index of its value."""
+    """Axis -> index of its value."""
     words: dict[str, str]
-    """For each axis the word of its value."""
+    """Axis -> word of its value in names."""
     label: str
     """`redis`, or `redis[concurrency=4,task_acks_late=true]`."""
 

@@ -56,9 +56,9 @@ def cell_key(
     workload: Mapping[str, Any],
     load: Mapping[str, Any],
 ) -> str:
-    """The same for the same cell in every run: the configuration's name, the values of its axes as
-    they were resolved (`1s` and `1000ms` are one), workload and load. What is a default is left
-    out, so that a field that a later version adds changes nothing."""
+    """A text that is alike for the same cell in every run: the configuration's name, the values of
+    its axes as they were resolved (`1s` and `1000ms` are one), workload and load. What is a default
+    is left out, so that a field that a later version adds changes nothing."""
     plain = _plain(_CONFIGURATION, config)
     resolved = {
         axis: [_resolved(plain, path, value) for path in parts(axis) if not is_of_work(path)]

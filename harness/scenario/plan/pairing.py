@@ -15,7 +15,7 @@ from harness.scenario.plan.value_words import canonical, old_word
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cell stands in its scenario's matrix."""
+    """The place of a cell in its scenario's matrix."""
 
     configuration: str
     axes: Mapping[str, Any]
@@ -33,12 +33,12 @@ class Place:
 
     @cached_property
     def work(self) -> str:
-        """The same for cells that may be compared."""
+        """A text that is alike for cells that may be compared."""
         return self.work_key or "/".join(self.name.rsplit("/", 2)[1:])
 
     @cached_property
     def key(self) -> str:
-        """The same for cells of one variant: names may be alike where these are not."""
+        """A text that is alike for cells of one variant: names may be alike where these are not."""
         return canonical([self.configuration, self.axes])
 
     @cached_property
@@ -58,7 +58,7 @@ class Place:
 
 
 class UnknownBaseError(Exception):
-    """Nothing can be compared with this base. Its message is fit for a user."""
+    """There is nothing that can be compared with this base. Its message is fit for a user."""
 
 
 @dataclass(frozen=True)

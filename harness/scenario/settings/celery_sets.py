@@ -158,7 +158,8 @@ def refusals(celery: CelerySet, python: Python = HERE) -> list[tuple[str, str]]:
 
 
 def cannot_run(pin: str, python: Python = HERE) -> str | None:
-    """Why nothing that a requirement admits runs on that Python, and what to do instead."""
+    """The reason why nothing that a requirement admits runs on that Python, and what to do instead;
+    None if something does."""
     floor = _broken(pin, python)
     return None if floor is None or floor.usable else _refusal(pin, floor, python)
 
@@ -218,7 +219,7 @@ def _by_name(pins: Iterable[str]) -> dict[str, str]:
 
 
 def title(celery: CelerySet) -> str:
-    """For a line of progress or a table."""
+    """The set's name for a line of progress or a table."""
     if celery.revision is not None:
         return f"revision {celery.name or celery.revision}"
     if celery.name is not None:

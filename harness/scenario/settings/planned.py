@@ -48,14 +48,16 @@ class Planned:
     concurrency: int
     """Tasks that it can run at once, at most."""
     least_concurrency: int
-    """The same at its start: less only with `--autoscale`."""
+    """Tasks that the worker can run at once when it starts: fewer than `concurrency` only with
+    `--autoscale`."""
     settings: Mapping[str, Any]
-    """The configuration's, with those that options give laid above them."""
+    """The configuration's settings, with those that options of the command line give laid above
+    them."""
     decided: frozenset[str]
     """Names of settings that an app of the user's own has no say in."""
     optimization: str
     off: frozenset[str]
-    """Of `gossip`, `mingle` and `heartbeat` those that are switched off."""
+    """The ones of `gossip`, `mingle` and `heartbeat` that are switched off."""
 
     @property
     def prefetch_count(self) -> int:
@@ -71,8 +73,8 @@ def planned(configuration: Configuration) -> Planned:
 
 
 def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
-    """The same for a worker by itself. What an option's value cannot mean is left out: Celery's own
-    command line refuses it."""
+    """What settings and options make of one worker. What an option's value cannot mean is left out:
+    Celery's own command line refuses it."""
     laid: dict[str, Any] = {}
     least = most = worker.concurrency
     optimization, off = "default", set()

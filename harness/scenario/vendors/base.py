@@ -43,8 +43,8 @@ class End(Frozen):
     """Fields that tell one server, or one use of it, from another, whoever runs it."""
 
     def expires_s(self) -> float | None:
-        """After how many seconds the server removes a result by a rule of its own; None where
-        Celery's `result_expires` decides."""
+        """Seconds after which the server removes a result by a rule of its own; None where Celery's
+        `result_expires` decides."""
         return None
 
 
@@ -107,7 +107,7 @@ class TransportOption:
     """`amount`: kombu computes with it. `switch`: it only asks for its truth, so that any text
     switches it on."""
     default: Any = None
-    """kombu's own; None where it has none that matters here."""
+    """kombu's own value of the option; None where it has none that matters here."""
     most: int | None = None
     """Whole seconds, and no more of them: the server refuses the rest."""
     words: tuple[str, ...] = ()
@@ -118,13 +118,13 @@ ANY, AMOUNT, SWITCH = TransportOption(), TransportOption("amount"), TransportOpt
 
 
 def no_priorities(who: str, highest: int, settings: Options) -> Iterator[str]:
-    """Nothing stands against a priority."""
+    """No problems: nothing stands against a priority."""
     del who, highest, settings
     yield from ()
 
 
 def as_it_is(options: Options) -> float:
-    """A message takes its own size."""
+    """1.0: a message takes its own size."""
     del options
     return 1.0
 
@@ -148,7 +148,7 @@ class AsBroker:
     transport_options: Mapping[str, TransportOption] = field(default_factory=dict)
     """Options of its transport that are documented (kombu 5.7); it may take others, too."""
     owned_options: Mapping[str, str] = field(default_factory=dict)
-    """Those that the harness must own, and why: no configuration may set them."""
+    """Transport option that the harness must own -> why: no configuration may set it."""
     redelivery_s: Callable[[Options], float] | None = None
     """How long a message that a dead worker held stays with the broker before it is delivered
     again, at most, by its transport's options with kombu's defaults; None where it notices the
@@ -168,10 +168,10 @@ class AsBroker:
     """The transport's option under which a publish waits until the broker has the message; empty
     where it always does."""
     refuses_when_full: Mapping[str, str] = field(default_factory=dict)
-    """By which of its settings a full server refuses messages; empty where it makes who publishes
-    wait."""
+    """Setting of a full server -> value by which it refuses messages; empty where it makes who
+    publishes wait."""
     restarts: bool = False
-    """The harness can stop a server of its own and start it again with its data."""
+    """Whether the harness can stop a server of its own and start it again with its data."""
     beyond_proxy: str = ""
     """Why its connections cannot be led through a proxy; empty where they can."""
 
@@ -195,26 +195,26 @@ class AsBackend:
     needs_url: bool = True
     results: bool = True
     joins: bool = True
-    """A group's results can be collected as one."""
+    """Whether a group's results can be collected as one."""
     chords: bool = True
     delivery: Literal["push", "poll", ""] = "poll"
     """Whether results come to who waits, or are asked for again and again."""
     max_result_bytes: int | None = None
     """The largest result that can be kept, without the record that Celery makes of it."""
     result_limit_is_set: bool = False
-    """Whoever runs the server can set that limit."""
+    """Whether whoever runs the server can set `max_result_bytes`."""
     compresses_results: bool = False
     """Celery's `result_compression` works with it."""
     brokers: tuple[str, ...] = ()
     """The only brokers it works with; none: it works with all of them."""
     expiry: Expiry = ""
     owned_options: Mapping[str, str] = field(default_factory=dict)
-    """Of `result_backend_transport_options`: those that the harness must own, and why."""
+    """Option of `result_backend_transport_options` that the harness must own -> why."""
     kept_by: Literal["persistence", ""] = ""
     """What decides whether results outlive a restart of the server: the endpoint's `persistence`;
     empty where they always do."""
     through_proxy: bool = False
-    """Its connections can be led through a proxy."""
+    """Whether connections to the backend can be led through a proxy."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Clients:
     """What `pip install 'celery-config-bench[...]'` adds for it; nothing where the harness itself
     brings it."""
     modules: tuple[str, ...] = ()
-    """What of this they import."""
+    """Names for the import of the modules that clients and workers need of these packages."""
 
 
 @dataclass(frozen=True)
@@ -237,9 +237,9 @@ class Vendor:
     """One service in whatever role: all that is known of it without a server."""
 
     service: str
-    """Its name in configurations."""
+    """The service's name in configurations: `redis`."""
     title: str
-    """Its name in sentences."""
+    """The service's name in sentences: `Redis`."""
     broker: AsBroker | None = None
     backend: AsBackend | None = None
     clients: Clients = Clients()
@@ -248,7 +248,7 @@ class Vendor:
 
     @property
     def models(self) -> tuple[type[End], ...]:
-        """Of its endpoints, in either role."""
+        """Models of the service's endpoints, in either role."""
         return tuple(role.model for role in (self.broker, self.backend) if role is not None)
 
 

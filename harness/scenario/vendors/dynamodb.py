@@ -21,7 +21,7 @@ class DynamodbBackend(AwsBackend):
     """Seconds after which DynamoDB may remove a result. Celery's `result_expires` does not."""
 
     def expires_s(self) -> float | None:
-        """By its `ttl`."""
+        """Seconds of `ttl`, after which DynamoDB may remove a result; None without it."""
         return None if self.ttl is None else float(self.ttl)
 
     place: ClassVar[tuple[str, ...]] = (

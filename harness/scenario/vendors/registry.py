@@ -62,7 +62,7 @@ _ROWS = (*_OWN, *_plugged_in())
 VENDORS: Mapping[str, Vendor] = {row.vendor.service: row.vendor for row in _ROWS}
 """`service:` of a configuration -> what is known of it."""
 DRIVERS: Mapping[str, str] = {row.vendor.service: row.driver for row in _ROWS if row.driver}
-"""The same -> its driver."""
+"""`service:` of a configuration -> its driver, as `module:Class`."""
 BROKERS: Mapping[str, AsBroker] = {
     name: vendor.broker for name, vendor in VENDORS.items() if vendor.broker is not None
 }

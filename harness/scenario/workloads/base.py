@@ -58,7 +58,8 @@ class WorkloadBase(Frozen):
     prebuilt: ClassVar[bool] = False
     """`publish: prebuilt` can write its messages: one to a unit, of the harness' own tasks."""
     not_prebuilt: ClassVar[str] = ""
-    """Why not, where it is not for that."""
+    """Why `publish: prebuilt` cannot write its messages, in words of the kind's own; empty where
+    the check's do."""
     past_batches: ClassVar[bool] = False
     """Celery publishes a unit past any batch."""
     fired_by_beat: ClassVar[bool] = False
@@ -72,7 +73,7 @@ class WorkloadBase(Frozen):
 
     @property
     def message_options(self) -> tuple[MessageOptions, ...]:
-        """Those of each kind of unit; only a mix has several."""
+        """Options of the messages of each kind of unit; only a mix has several."""
         return (self.options,)
 
     @property
@@ -88,20 +89,22 @@ class WorkloadBase(Frozen):
 
     @property
     def word(self) -> CellWord:
-        """How cells are called after it."""
+        """How names of cells call the workload."""
         return CellWord()
 
     @property
     def largest_message_bytes(self) -> int:
-        """What the unit's largest message carries at least, by `payload_bytes`."""
+        """Bytes that the unit's largest message carries at least, by `payload_bytes`."""
         return int(getattr(self, "payload_bytes", 0))
 
     def payloads(self) -> Iterator[tuple[Location, int]]:
-        """Where the file says how large a message is, and how many bytes it carries at least."""
+        """Places where the file says how large a message is, and how many bytes it carries at
+        least."""
         yield ("workload", "payload_bytes"), self.largest_message_bytes
 
     def result_payloads(self) -> Iterator[tuple[Location, int]]:
-        """The same of results: every task gives back what it was sent."""
+        """Places where the file says how large a result is, and its bytes at least: every task
+        gives back what it was sent."""
         return self.payloads()
 
     def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
@@ -120,7 +123,7 @@ class WorkloadBase(Frozen):
             yield ("load", "load"), f"{message}: use workload periodic, or another load"
 
     def beyond_s(self, load: LoadBase, measure: Measure) -> float:  # noqa: ARG002
-        """What a block of it may take beyond warm-up, load and drain, at most."""
+        """Seconds that a block of it may take beyond warm-up, load and drain, at most."""
         return 0.0
 
     def for_clients(self) -> dict[str, Any]:

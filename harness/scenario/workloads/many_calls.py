@@ -81,5 +81,5 @@ class ChunksWorkload(FanOut):
 
     @property
     def calls(self) -> int:
-        """Of all chunks."""
+        """Calls of functions in all chunks of a unit together."""
         return self.size

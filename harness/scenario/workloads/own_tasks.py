@@ -62,7 +62,7 @@ class Part(Frozen):
 
     @property
     def label(self) -> str:
-        """How reports call it."""
+        """How reports call the task."""
         return self.name or self.task
 
     @property
@@ -123,23 +123,25 @@ class OwnTaskWorkload(WorkloadBase):
 
     @property
     def message_options(self) -> tuple[MessageOptions, ...]:
-        """Of each part: the mix's own, and above them what the part says."""
+        """Options of the messages of each part: the mix's own, and above them what the part
+        says."""
         return tuple(part.options.above(self.options) for part in self.parts)
 
     def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
-        """Of the whole, and of each entry of the mix."""
+        """Options of the whole, and of each entry of the mix, with the place of each."""
         yield ("workload", "options"), self.options
         for index, part in enumerate(self.mix or ()):
             yield ("workload", "mix", index, "options"), part.options
 
     def payloads(self) -> Iterator[tuple[Location, int]]:
-        """Texts of a length that the file says."""
+        """Places of texts whose length the file says, and their bytes."""
         for within, part in self._placed_parts():
             for place, size in part.texts():
                 yield (*within, *place), size
 
     def result_payloads(self) -> Iterator[tuple[Location, int]]:
-        """Nothing is known of results but where one is expected to give back an argument."""
+        """Places of texts that a result is expected to give back, and their bytes; of other results
+        nothing is known."""
         for within, part in self._placed_parts():
             key = part.expect.get("argument") if isinstance(part.expect, Mapping) else None
             for place, size in part.texts():
@@ -151,7 +153,8 @@ class OwnTaskWorkload(WorkloadBase):
             yield ("workload",) if self.mix is None else ("workload", "mix", index), part
 
     def beyond_s(self, load: LoadBase, measure: Measure) -> float:
-        """Its side tasks, and each task that warm-up may leave out, which is called once then."""
+        """Seconds at most for its side tasks, and for each task that warm-up may leave out, which
+        is called once then."""
         weights = [part.weight for part in self.parts]
         own = math.ceil(measure.warmup / load.clients)
         left = sum(weights) // math.gcd(*weights) - own
