@@ -23,6 +23,8 @@ _LOOK_S = 0.1
 EXIT_GRACE_S = 10.0
 
 
+Answer = dict[str, Any]
+"""What a process answered: JSON as it came in. Of the probe's processes see `probe.spoken`."""
 Part = Literal["client", "observer", "network"]
 """Who is spoken to: who publishes, who watches results for it, or what connections lead through."""
 
@@ -89,9 +91,7 @@ class Client:
         except OSError as error:
             raise self._gone() from error
 
-    def answer(
-        self, limit_s: float | None, watch: Callable[[], None] = lambda: None
-    ) -> dict[str, Any]:
+    def answer(self, limit_s: float | None, watch: Callable[[], None] = lambda: None) -> Answer:
         """The next answer. `watch` is called about every 0.1 s and may raise.
 
         ClientError if the process dies, reports an error, or says nothing within `limit_s`.
@@ -105,7 +105,7 @@ class Client:
                     f"the {self._part} did not answer within {limit_s:g} s; {self._tail()}"
                 )
         line, _, self._rest = self._rest.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        message: Answer = json.loads(line)
         if "error" in message:
             raise ClientError(f"the {self._part} failed: {message['error']}; {self._tail()}")
         return message
@@ -117,7 +117,7 @@ class Client:
         watch: Callable[[], None] = lambda: None,
         /,
         **arguments: Any,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """`tell`, then `answer`."""
         self.tell(command, **arguments)
         return self.answer(limit_s, watch)

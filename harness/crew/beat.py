@@ -12,6 +12,7 @@ from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
 from harness.probe.loads.window import Window
 from harness.probe.recording.ids import new_tag
+from harness.probe.spoken import ScheduleSpec
 from harness.processes import Process, spawn
 from harness.scenario.models.configuration import Worker
 from harness.usage import Usage, usage
@@ -35,7 +36,7 @@ class BeatFiles:
         """Of a block; nothing of an earlier one stands in them."""
         return cls(folder / f"schedule-{number:03d}", folder / f"window-{number:03d}", new_tag())
 
-    def spec(self) -> dict[str, str]:
+    def spec(self) -> ScheduleSpec:
         """What beat and the client are told of it."""
         return {"tag": f"{self.tag:016x}", "window": str(self.window)}
 

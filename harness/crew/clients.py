@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.conversation import Client
+from harness.conversation import Answer, Client
 from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import CLIENT_VARIABLE
 from harness.usage import Usage
@@ -71,7 +71,7 @@ class Clients:
         """Their processes."""
         return tuple(client.pid for client in self._clients)
 
-    def started(self, limit_s: float, watch: Callable[[], None]) -> list[dict[str, Any]]:
+    def started(self, limit_s: float, watch: Callable[[], None]) -> list[Answer]:
         """Wait until all of them have built their apps."""
         answers = [client.answer(limit_s, watch) for client in self._clients]
         self.tags = tuple(answer["tag"] for answer in answers)
@@ -89,7 +89,7 @@ class Clients:
         watch: Callable[[], None],
         /,
         **arguments: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Answer]:
         """Send all of them a command, and wait for every answer."""
         self.tell(command, **arguments)
         return [client.answer(limit_s, watch) for client in self._clients]
@@ -100,7 +100,7 @@ class Clients:
         limit_s: float | None,
         watch: Callable[[], None],
         arguments: Iterable[Mapping[str, Any]],
-    ) -> list[dict[str, Any]]:
+    ) -> list[Answer]:
         """The same with arguments of their own, one after another."""
         return [
             client.ask(command, limit_s, watch, **own)

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from typing import Any
+
+from harness.probe.spoken import Line
 
 WRONG_RESULT = "harness: wrong result of "
 """How a line of the log (standard error) begins that tells of a wrong result, see `mismatches`."""
@@ -25,7 +26,7 @@ def keep_output_apart() -> None:
     os.dup2(2, 1)
 
 
-def answer(message: dict[str, Any]) -> None:
+def answer(message: Line) -> None:
     """Send one."""
     _stream[0].write(json.dumps(message) + "\n")
     _stream[0].flush()

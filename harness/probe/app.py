@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 from celery import Celery
 
@@ -18,11 +17,12 @@ from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_s
 from harness.probe.own_app import application as own_app
 from harness.probe.recording import attach
 from harness.probe.recording.handlers import Handlers
+from harness.probe.spoken import CellSpec
 from harness.probe.workloads import periodic
 from harness.probe.workloads.registry import import_tasks
 
 
-def build(spec: dict[str, Any]) -> Celery:
+def build(spec: CellSpec) -> Celery:
     """The app with the tutorial's tasks and the cell's settings, for every thread to use; or the
     user's own, with those settings."""
     if "app" in spec:
@@ -42,8 +42,8 @@ def build(spec: dict[str, Any]) -> Celery:
 
 
 _spec = load_spec()
-if _spec.get("modules"):  # last, so that nothing in that folder hides an installed package
-    sys.path.append(_spec["modules"])
+if _modules := _spec.get("modules"):  # last: nothing in that folder hides an installed package
+    sys.path.append(_modules)
 # Before an app is imported: its handlers may raise while it is.
 _records = os.environ.get(RECORDER_VARIABLE) != "off"
 handlers = Handlers() if _records else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+
+from harness.probe.spoken import CellSpec
 
 SPEC_VARIABLE = "HARNESS_CELL_SPEC"
 """Path of the cell spec."""
@@ -20,7 +21,7 @@ SHELL_VARIABLE = "HARNESS_SHELL"
 """A JSON object: variables of the user's that Celery itself would read, for the user's own code."""
 
 
-def load_spec() -> dict[str, Any]:
+def load_spec() -> CellSpec:
     """The cell spec: `settings`, `workload`, `load`, `events` and `modules` (folders), ..."""
-    spec: dict[str, Any] = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
+    spec: CellSpec = json.loads(Path(os.environ[SPEC_VARIABLE]).read_text(encoding="utf-8"))
     return spec

@@ -34,12 +34,15 @@ class RecordingScheduler(PersistentScheduler):
         """Not called on the copies that Celery makes only to look at them. In a worker with `-B`
         this is the first thing after its beat has closed all inherited files."""
         spec = load_spec()
-        tag = int(spec["schedule"]["tag"], 16)
+        told = spec["schedule"]
+        if told is None:
+            raise ValueError("the cell spec has no schedule: there is nothing for beat to do")
+        tag = int(told["tag"], 16)
         self._recorder = Recorder(spec["events"], "beat", versions=versions(spec["packages"]))
         self._recorder.open()
         if os.environ.get(ROLE_VARIABLE) == "beat":  # in a worker they are counted already
             sqs_requests.count(self._recorder, self.app.conf.broker_url or "")
-        self._window = Window(spec["schedule"]["window"])
+        self._window = Window(told["window"])
         self._name, self._ident = namer(tag), ident_maker(tag)
         self._units = itertools.count(first_unit(BEAT))
         self._tick_ns = 0

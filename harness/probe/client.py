@@ -29,7 +29,6 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from harness.probe import publishing
 from harness.probe.answers import answer
@@ -46,6 +45,16 @@ from harness.probe.recording.events import NO_ID, Kind, Outcome, UnitFlag
 from harness.probe.recording.ids import first_unit, new_tag
 from harness.probe.recording.recorder import Recorder
 from harness.probe.software import unknown_settings, versions
+from harness.probe.spoken import (
+    CellSpec,
+    Line,
+    MeasureAnswer,
+    PhaseSpec,
+    ProbeAnswer,
+    ScheduleAnswer,
+    SendAnswer,
+    WarmupAnswer,
+)
 from harness.probe.watching import afterwards
 from harness.probe.workloads import periodic
 from harness.probe.workloads.base import Probe
@@ -57,7 +66,7 @@ from harness.probe.workloads.units import Published, UnitRunner
 class Client:
     """State of one client process between commands."""
 
-    def __init__(self, spec: dict[str, Any], stop: threading.Event, number: int, of: int) -> None:
+    def __init__(self, spec: CellSpec, stop: threading.Event, number: int, of: int) -> None:
         """The `number`-th (from 0) of that many clients."""
         self._spec = spec
         self._stop = stop
@@ -86,7 +95,7 @@ class Client:
         self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
-    def probe(self, count: int, hold_s: float, timeout_s: float) -> dict[str, Any]:
+    def probe(self, count: int, hold_s: float, timeout_s: float) -> ProbeAnswer:
         """Publish `count` probe tasks at once and wait for them; how many came back. Where no
         results are stored, how many were published."""
         workload = Probe(hold_s)
@@ -98,7 +107,7 @@ class Client:
         outcomes = [units.wait(published) for published in sent if published is not None]
         return {"back": outcomes.count(Outcome.OK), "errors": units.publish_errors}
 
-    def warmup(self) -> dict[str, Any]:
+    def warmup(self) -> WarmupAnswer:
         """Run the warm-up units and check them; without results, only publish them."""
         count = self._part(self._spec["warmup"])
         self._begin_round()
@@ -142,7 +151,7 @@ class Client:
             self._open_loop = OpenLoop(self._stop, count)
         return self._open_loop
 
-    def measure(self) -> dict[str, Any]:
+    def measure(self) -> MeasureAnswer:
         """Run the measured units."""
         units = self._spec["units"]
         extent = Extent(None if units is None else self._part(units), self._duration_s)
@@ -165,12 +174,12 @@ class Client:
 
     def send(
         self,
-        phases: Sequence[dict[str, Any]],
+        phases: Sequence[PhaseSpec],
         seed: int,
         at_ns: int,
         give_up_ns: int,
         reply_to: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> SendAnswer:
         """Run phases of an open loop that begins at `at_ns`.
 
         Results of the rpc backend go to `reply_to`, or all to the queue of this thread, which is
@@ -204,7 +213,7 @@ class Client:
             "publish_errors": self._units.publish_errors,
         }
 
-    def schedule(self, begin_ns: int, end_ns: int) -> dict[str, Any]:
+    def schedule(self, begin_ns: int, end_ns: int) -> ScheduleAnswer:
         """Say what is to be measured of beat's schedule, and wait until it is over."""
         record = self._recorder.record
         record(Kind.MEASURE_BEGIN, NO_ID, begin_ns)
@@ -215,7 +224,7 @@ class Client:
         record(Kind.MEASURE_END, NO_ID, end_ns)
         return {"end_ns": end_ns}
 
-    def check(self, limit_s: float, units: Iterable[int] = ()) -> dict[str, Any]:
+    def check(self, limit_s: float, units: Iterable[int] = ()) -> Line:
         """Give every unit without a result its outcome: those that a closed load or a backlog
         left, and `units` of an open loop or of beat."""
         waiting = self._unresolved
@@ -262,7 +271,7 @@ def main() -> None:
     """Obey until told to exit."""
     _open_many_files()
     stop = threading.Event()
-    commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    commands: queue.SimpleQueue[Line] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, stop), daemon=True).start()
     spec = load_spec()
     number, _, of = os.environ.get(CLIENT_VARIABLE, "0/1").partition("/")
@@ -288,7 +297,7 @@ def _open_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _listen(commands: queue.SimpleQueue[dict[str, Any]], stop: threading.Event) -> None:
+def _listen(commands: queue.SimpleQueue[Line], stop: threading.Event) -> None:
     for line in sys.stdin:
         command = json.loads(line)
         if command["do"] == "stop":

@@ -22,7 +22,6 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any
 
 from celery import Celery
 from celery.backends.base import DisabledBackend
@@ -32,6 +31,7 @@ from harness.probe.app import app
 from harness.probe.app_variables import load_spec
 from harness.probe.recording.recorder import Recorder
 from harness.probe.software import versions
+from harness.probe.spoken import CellSpec, Line, ObserverAnswer, SettledAnswer
 from harness.probe.watching.base import Troubles, Watcher
 from harness.probe.watching.polling import DEFAULT_INTERVAL_S, Polling
 from harness.probe.watching.reply_queue import ReplyQueue
@@ -47,7 +47,7 @@ _LEAVE_S = 5.0
 class Observer:
     """State of one observer process between commands."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: CellSpec) -> None:
         self._recorder = Recorder(spec["events"], "observer", versions=versions(spec["packages"]))
         self._recorder.open()
         workload = units_of(spec["workload"])
@@ -58,7 +58,7 @@ class Observer:
         self._tags: frozenset[int] = frozenset()
         self._cpu_ns = time.process_time_ns()
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> ObserverAnswer:
         """How results are seen."""
         return {
             "method": self._watcher.method,
@@ -75,7 +75,7 @@ class Observer:
             traceback.print_exc()
             time.sleep(_STEP_S)
 
-    def watch(self, tags: list[str]) -> dict[str, Any]:
+    def watch(self, tags: list[str]) -> Line:
         """Count results under these tags."""
         self._tags |= {int(tag, 16) for tag in tags}
         self._sightings.watch(self._tags)
@@ -83,7 +83,7 @@ class Observer:
         self._cpu_ns = time.process_time_ns()
         return {}
 
-    def settle(self, limit_s: float, expected: int | None = None) -> dict[str, Any]:
+    def settle(self, limit_s: float, expected: int | None = None) -> SettledAnswer:
         """See what is still on its way."""
         now_s = quiet_since_s = time.monotonic()
         deadline_s, seen = now_s + limit_s, self._sightings.seen
@@ -109,9 +109,7 @@ class Observer:
         self._watcher.close()
 
 
-def make(
-    application: Celery, spec: dict[str, Any], sightings: Sightings, troubles: Troubles
-) -> Watcher:
+def make(application: Celery, spec: CellSpec, sightings: Sightings, troubles: Troubles) -> Watcher:
     """The cheapest way of watching this backend, or the one that the spec names.
 
     ValueError if there is nothing to watch.
@@ -119,7 +117,7 @@ def make(
     backend, events = application.backend, spec["events"]
     if isinstance(backend, DisabledBackend):
         raise ValueError("this configuration stores no results: there is nothing to observe")
-    wish = spec.get("observe") or {}
+    wish = spec.get("observe", {})
     kinds = {one.__name__ for one in type(backend).__mro__}
     if wish.get("method") != Polling.method:
         if "RedisBackend" in kinds:
@@ -132,7 +130,7 @@ def make(
 
 def main() -> None:
     """Watch, and obey until told to exit."""
-    commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    commands: queue.SimpleQueue[Line] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands,), daemon=True).start()
     try:
         observer = Observer(load_spec())
@@ -157,7 +155,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _listen(commands: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _listen(commands: queue.SimpleQueue[Line]) -> None:
     for line in sys.stdin:
         command = json.loads(line)
         if command["do"] == "exit":
@@ -168,7 +166,7 @@ def _listen(commands: queue.SimpleQueue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
-def _refusal(error: Exception) -> dict[str, Any]:
+def _refusal(error: Exception) -> Line:
     return {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
 
 

@@ -12,9 +12,8 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import celery
 import kombu
@@ -24,6 +23,7 @@ from harness.probe.answers import answer, keep_output_apart
 from harness.probe.app_variables import load_spec
 from harness.probe.own_app import application as own_app
 from harness.probe.own_app.inherited import options_of_its_own
+from harness.probe.spoken import CellSpec, Line, OwnAppSpec, WorkloadSpec
 from harness.probe.workloads.drawing import Arguments
 from harness.probe.workloads.own_tasks import task_of
 
@@ -49,7 +49,7 @@ def main() -> None:
     os._exit(0)  # threads that the app has started do not keep it
 
 
-def _found(app: Celery, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _found(app: Celery, spec: CellSpec) -> Line:
     parts = spec["workload"]["parts"]
     complaints = [
         (number, field, text)
@@ -62,7 +62,7 @@ def _found(app: Celery, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app, measured)}
 
 
-def _complaints(app: Celery, part: dict[str, Any], seed: int) -> Iterator[tuple[str, str]]:
+def _complaints(app: Celery, part: WorkloadSpec, seed: int) -> Iterator[tuple[str, str]]:
     """What is wrong with a part, and which of its fields."""
     name = part["task"]
     try:
@@ -90,7 +90,7 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _kept(app: Celery, measured: set[str]) -> dict[str, Any]:
+def _kept(app: Celery, measured: set[str]) -> Line:
     """Settings of the app's own that hold unless the cell says otherwise, and options of measured
     tasks that hold whatever it says. Only plain values: what a text says might be a secret."""
     own = own_app.own_settings(app)
@@ -106,7 +106,7 @@ def _kept(app: Celery, measured: set[str]) -> dict[str, Any]:
 # --- what the user reads of an import that failed -----------------------------------------------
 
 
-def _import_failed(named: Mapping[str, str], error: BaseException) -> str:
+def _import_failed(named: OwnAppSpec, error: BaseException) -> str:
     lines = [f"the app {named['name']} could not be imported:"]
     if isinstance(error, own_app.NoAppError):
         return f"the app {named['name']} could not be imported: {error}"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from harness.errors import HarnessError
 from harness.probe.app_variables import ROLE_VARIABLE, SPEC_VARIABLE
 from harness.probe.recording.events import Kind
+from harness.probe.spoken import CelerySettings, CellSpec
 from harness.processes import is_alive
 from harness.results.events.eventlog import Tail
 
@@ -45,20 +45,22 @@ class Inside:
 
     def __init__(self, over: threading.Event) -> None:
         self._over = over
-        self._spec: dict[str, Any] = {}
+        self._spec: CellSpec | None = None
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The Celery settings of its workers. They hold credentials."""
-        settings: dict[str, Any] = self._spec["settings"]
-        return settings
+    def settings(self) -> CelerySettings:
+        """The Celery settings of its workers, once it has begun. They hold credentials."""
+        if self._spec is None:
+            raise MeddlingError("selftest: the block has not begun")
+        return self._spec["settings"]
 
     def wait_begin(self) -> None:
         """Return when the measured units begin."""
         self.wait(lambda: bool(self.processes("worker")), "the workers' start")
         spec = self.processes("worker")[0].environ()[SPEC_VARIABLE]
-        self._spec = json.loads(Path(spec).read_text(encoding="utf-8"))
-        tail = Tail(Path(self._spec["events"]))
+        told: CellSpec = json.loads(Path(spec).read_text(encoding="utf-8"))
+        self._spec = told
+        tail = Tail(Path(told["events"]))
 
         def begun() -> bool:
             tail.refresh()

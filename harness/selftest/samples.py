@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from harness.errors import RecordError
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.samples.reading import Columns, SampleReader
 from harness.selftest.accomplices.log import LOG_FILE
+
+Confession = Mapping[str, Any]
+"""A line of the accomplice's: what it did, and to which task."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Taken:
     """Of units.parquet, in order of `unit`. Times are CLOCK_MONOTONIC ns, durations ns."""
     tasks: Columns
     """Of tasks.parquet, in order of `unit` and `position`."""
-    confessed: tuple[dict[str, Any], ...] = ()
+    confessed: tuple[Confession, ...] = ()
     """What the workers' accomplice wrote down."""
     planted: Any = None
     """What was done to the block while it ran."""
@@ -55,7 +59,7 @@ def _read(folder: Path, block: BlockRecord, name: str) -> Columns:
     return columns
 
 
-def _confessions(path: Path) -> tuple[dict[str, Any], ...]:
+def _confessions(path: Path) -> tuple[Confession, ...]:
     if not path.exists():
         return ()
     return tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())

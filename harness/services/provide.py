@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError, ServiceError
+from harness.probe.spoken import CelerySettings
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.base import FolderBackend, Provider
 from harness.scenario.vendors.registry import refusal, which_server
@@ -34,7 +34,7 @@ _Key = tuple[str, ...]
 class BlockSpace:
     """What one block may touch, and how Celery is told of it."""
 
-    settings: dict[str, Any] = field(repr=False)
+    settings: CelerySettings = field(repr=False)
     """Complete Celery settings. May hold credentials: into the cell spec and nowhere else."""
     broker: Namespace
     backend: Namespace | None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import ServiceError
+from harness.probe.spoken import CelerySettings
 from harness.scenario.files import secrets
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.settings.serializers import added_settings
@@ -31,12 +32,12 @@ def block_settings(
     broker: CeleryEnd,
     backend: CeleryEnd | None,
     environ: Mapping[str, str],
-) -> dict[str, Any]:
+) -> CelerySettings:
     """The whole of what Celery is told: the namespaces' needs below the configuration's own.
 
     Nested dictionaries such as `broker_transport_options` are merged key by key.
     """
-    settings: dict[str, Any] = {}
+    settings: CelerySettings = {}
     for end in (broker, backend):
         settings = merge(settings, end.settings if end else {})
     where = f"configuration {configuration.name}"
@@ -48,7 +49,7 @@ def block_settings(
     return settings
 
 
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> CelerySettings:
     """A new dictionary; where both have a dictionary under a key the two are merged."""
     merged = dict(below)
     for key, value in above.items():

@@ -77,7 +77,7 @@ def valkey(folder: Path, *options: str) -> Iterator[str]:
 def told(workload: Mapping[str, Any]) -> dict[str, Any]:
     """A workload as clients are told of it. Its steps are the model's: the one place for them."""
     made: WorkloadBase = TypeAdapter(Workload).validate_python(dict(workload))
-    return spec_of(made)
+    return dict(spec_of(made))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from harness.probe.workloads.units import UnitRunner
 
 def main(first_due_ns: int, paths: list[str]) -> None:
     spec = load_spec()
-    workload = units_of(spec["workload"])
+    workload, units_asked = units_of(spec["workload"]), spec["units"] or 0
     recorder = Recorder(spec["events"], "client")
     said: dict[str, Any] = {}
     for path in paths:
@@ -34,8 +34,8 @@ def main(first_due_ns: int, paths: list[str]) -> None:
         try:
             publisher.prepare()
             refused = []
-            for first in range(0, spec["units"], publisher.most_at_once):
-                some = range(first, min(spec["units"], first + publisher.most_at_once))
+            for first in range(0, units_asked, publisher.most_at_once):
+                some = range(first, min(units_asked, first + publisher.most_at_once))
                 dues_ns = [first_due_ns + unit for unit in some]
                 refused += publisher.publish(some, dues_ns, UnitFlag.MEASURED)
         except ValueError as error:

@@ -21,6 +21,7 @@ from celery.app.defaults import NAMESPACES, flatten
 from harness.probe.app_variables import SHELL_VARIABLE
 from harness.probe.own_app.inherited import pass_on, watch_binding
 from harness.probe.recording.side_tasks import IN_PLACE
+from harness.probe.spoken import CelerySettings, MessageOptions, OwnAppSpec
 
 _BROKER_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
@@ -95,7 +96,7 @@ def guard(broker_url: str, backend_url: str | None) -> None:
     os.environ.update(found)
 
 
-def load(named: Mapping[str, str]) -> Celery:
+def load(named: OwnAppSpec) -> Celery:
     """Import the app from its project's folder. NoAppError, or whatever its code raises."""
     watch_binding()
     os.chdir(named["project"])
@@ -188,7 +189,7 @@ class OneQueue:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def route(self, options: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+    def route(self, options: Mapping[str, Any], *_: Any, **__: Any) -> MessageOptions:
         """The options of a call, with another destination."""
         kept = {name: value for name, value in options.items() if name not in _DESTINATION}
         queues = self._app.amqp.queues
@@ -219,12 +220,12 @@ def has_backend(task: Any) -> bool:
 # --- what was overruled -------------------------------------------------------------------------
 
 
-def flat_defaults() -> dict[str, Any]:
+def flat_defaults() -> CelerySettings:
     """Celery's settings and their defaults."""
     return {name: option.default for name, option in flatten(NAMESPACES)}
 
 
-def own_settings(app: Celery) -> dict[str, Any]:
+def own_settings(app: Celery) -> CelerySettings:
     """The settings in which the app differs from Celery's defaults."""
     found = {}
     for name, default in flat_defaults().items():

@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery
 
 from harness.probe.publishing.rendering import MISFIT, plain
-from harness.probe.publishing.sampling import Sample
+from harness.probe.publishing.sampling import MessageFields, Sample
 from harness.probe.publishing.template import Arguments, Hole, body_maker, holes, repr_maker
 
 MessageRenderer = Callable[[str, Arguments], Any]
@@ -122,7 +122,7 @@ class PropertyTemplates:
         return lambda values: text % pick(values)
 
 
-def _alike(first: dict[str, Any], second: dict[str, Any]) -> bool:
+def _alike(first: MessageFields, second: MessageFields) -> bool:
     """Equal, and the headers in the same order: they are written in it."""
     headers = [list(fields["application_headers"]) for fields in (first, second)]
     return first == second and headers[0] == headers[1]

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.probe.publishing.sampling import Delivery
+from harness.probe.publishing.sampling import Address, Delivery, MessageFields
+from harness.probe.spoken import MessageOptions
 
 
 def catch_amqp(channel: Any, caught: list[Delivery]) -> None:
@@ -26,7 +27,7 @@ def catch_amqp(channel: Any, caught: list[Delivery]) -> None:
 def catch_redis(channel: Any, caught: list[Delivery]) -> None:
     """kombu's Redis: LPUSH, the key without its global prefix."""
 
-    def deliver(queue: str, message: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    def deliver(queue: str, message: MessageFields, options: MessageOptions) -> Address:
         client = _Lpush()
 
         @contextmanager
@@ -47,7 +48,7 @@ def catch_redis(channel: Any, caught: list[Delivery]) -> None:
 def catch_sqs(channel: Any, caught: list[Delivery]) -> None:
     """kombu's SQS: SendMessage."""
 
-    def deliver(queue: str, message: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    def deliver(queue: str, message: MessageFields, options: MessageOptions) -> Address:
         place = channel.canonical_queue_name(queue)
         client = _SendMessage(channel.sqs(queue=place))
         channel.sqs = lambda **_: client
@@ -68,11 +69,11 @@ PAYLOAD = "MessageBody"
 def _catch_put(
     channel: Any,
     caught: list[Delivery],
-    deliver: Callable[[str, dict[str, Any], dict[str, Any]], dict[str, Any]],
+    deliver: Callable[[str, MessageFields, MessageOptions], Address],
 ) -> None:
     """`_put` is what each of kombu's own transports defines: a message goes to a queue."""
 
-    def put(queue: str, message: dict[str, Any], **options: Any) -> None:
+    def put(queue: str, message: MessageFields, **options: Any) -> None:
         fields = copy.deepcopy(message)
         address = deliver(queue, message, options)
         payload = address.pop(PAYLOAD)
@@ -89,7 +90,7 @@ class _Lpush:
     """Stands in for redis-py's client."""
 
     def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[Address] = []
 
     def lpush(self, key: str, payload: str) -> None:
         self.sent.append({"key": key, PAYLOAD: payload})
@@ -103,7 +104,7 @@ class _SendMessage:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self.sent: list[dict[str, Any]] = []
+        self.sent: list[Address] = []
 
     def send_message(self, **sent: Any) -> None:
         self.sent.append(sent)

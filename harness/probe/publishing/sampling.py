@@ -13,7 +13,13 @@ from typing import Any
 from kombu.messaging import Producer
 
 from harness.probe.recording.ids import namer, new_tag
+from harness.probe.spoken import MessageOptions
 from harness.probe.workloads.base import Workload
+
+MessageFields = dict[str, Any]
+"""A message as a transport of kombu has it: `body`, `headers`, `properties` ..., as they go out."""
+Address = dict[str, Any]
+"""Where a message goes, as the client library is told: a key, an exchange, a queue."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,9 @@ class Sample:
     """What Celery had kombu serialise."""
     serializer: str | None
     compression: str | None
-    fields: dict[str, Any]
+    fields: MessageFields
     """The message as the transport has it: `body` as it goes out, and all that goes with it."""
-    address: dict[str, Any]
+    address: Address
     """Exchange, routing key or queue to which the message goes, as the transport has it."""
     payload: Any
     """What the transport would send, where it is one text or bytes."""
@@ -38,8 +44,8 @@ class Sample:
 class Delivery:
     """What a transport was about to send."""
 
-    fields: dict[str, Any]
-    address: dict[str, Any]
+    fields: MessageFields
+    address: Address
     payload: Any = None
 
 
@@ -47,7 +53,7 @@ class _Watched(Producer):
     """Notes what it was asked to publish."""
 
     def __init__(self, channel: Any) -> None:
-        self.asked: list[tuple[Any, dict[str, Any]]] = []
+        self.asked: list[tuple[Any, MessageOptions]] = []
         super().__init__(channel)  # type: ignore[no-untyped-call]  # kombu is half typed
 
     def publish(self, body: Any, *args: Any, **options: Any) -> Any:

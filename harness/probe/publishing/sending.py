@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from kombu.utils.json import dumps
 
 from harness.probe.publishing.reaching import Reach, resends
-from harness.probe.publishing.sampling import Sample
+from harness.probe.publishing.sampling import Address, Sample
 
 _MOST_BYTES = 4 << 20
 _SQS_MOST_BYTES = 256 * 1024
@@ -186,7 +186,7 @@ def _base64(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
-def _one_address(seen: Sequence[Sample], besides: str = "") -> dict[str, Any]:
+def _one_address(seen: Sequence[Sample], besides: str = "") -> Address:
     """Where all samples go, `besides` left out. ValueError if that is not one place."""
     first, *others = (
         {name: value for name, value in sample.address.items() if name != besides}

@@ -17,6 +17,8 @@ from typing import Any
 from celery import Celery
 from celery.app.defaults import NAMESPACES, flatten
 
+from harness.probe.spoken import CelerySettings, Line
+
 FILE_PREFIX = "ran-with-"
 TASK_OPTIONS = (
     *("acks_late", "reject_on_worker_lost", "acks_on_failure_or_timeout", "acks_on_failure"),
@@ -60,7 +62,7 @@ def write(directory: str, app: Celery, consumer: Any, measured: Iterable[str]) -
     partial.replace(path)
 
 
-def described(app: Celery, consumer: Any, measured: Iterable[str]) -> dict[str, Any]:
+def described(app: Celery, consumer: Any, measured: Iterable[str]) -> Line:
     """Plain values, None where this Celery does not tell. The fields are those of
     `results.events.ran_with.RanWith`."""
     worker = consumer.controller
@@ -118,7 +120,7 @@ def _steps(consumer: Any) -> dict[str, bool | None]:
     return {"gossip": on["gossip"], "mingle": on["mingle"], "heartbeat": on["heart"]}
 
 
-def _settings(app: Celery, worker: Any) -> dict[str, Any]:
+def _settings(app: Celery, worker: Any) -> CelerySettings:
     """Those that differ from Celery's defaults, however they came about: options of the command
     line are laid above them, under the names of their settings."""
     defaults = {name: option.default for name, option in flatten(NAMESPACES)}
@@ -141,7 +143,11 @@ def _told(name: str, value: Any) -> Any:
     return _HIDDEN
 
 
-def _tasks(app: Celery, measured: Iterable[str]) -> dict[str, dict[str, Any]]:
+TaskOptions = dict[str, Any]
+"""Options of a task: `acks_late`, `time_limit` ..."""
+
+
+def _tasks(app: Celery, measured: Iterable[str]) -> dict[str, TaskOptions]:
     """Options by task and name."""
     found = {}
     for name in measured:

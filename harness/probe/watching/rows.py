@@ -20,6 +20,10 @@ def is_database(backend: Any) -> bool:
     return "DatabaseBackend" in {one.__name__ for one in type(backend).__mro__}
 
 
+Described = dict[str, Any]
+"""A result as Celery describes it: `status`, `result`, `traceback` ..."""
+
+
 class Rows:
     """The rows of Celery's table of results, by the ids of tasks."""
 
@@ -41,14 +45,12 @@ class Rows:
             rows = connection.execute(select(*wanted).where(columns.task_id.in_(ids))).all()
         return [(row.task_id, row) for row in rows if row.status in states.READY_STATES]
 
-    def described(self, row: Any) -> dict[str, Any]:
+    def described(self, row: Any) -> Described:
         """A row as `get_task_meta` would describe its result. Raises what a serializer raises."""
         # Before Celery 5.7 the column is a pickle, which SQLAlchemy has read already.
         decode = getattr(self._backend, "_decode_stored_result", lambda value: value)
         plain = {"task_id": row.task_id, "status": row.status, "traceback": row.traceback}
-        found: dict[str, Any] = self._backend.meta_from_decoded(
-            {**plain, "result": decode(row.result)}
-        )
+        found: Described = self._backend.meta_from_decoded({**plain, "result": decode(row.result)})
         return found
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from celery.result import AsyncResult
 
 from harness.probe import tasks
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneResult, resolved
 from harness.probe.workloads.messages import Options
 
@@ -14,7 +15,7 @@ from harness.probe.workloads.messages import Options
 class Add(OneResult):
     """`add(x, y)`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._task = resolved(tasks.add)
         self._x, self._y = spec["x"], spec["y"]
         self._payload = "x" * spec["payload_bytes"]

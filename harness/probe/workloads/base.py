@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from celery.result import AsyncResult
 
 from harness.probe import tasks
+from harness.probe.spoken import WorkloadSpec
 
 
 def resolved(task: Any) -> Any:
@@ -85,7 +86,7 @@ class Workload(Protocol):
         ...
 
 
-def places(spec: dict[str, Any]) -> list[range]:
+def places(spec: WorkloadSpec) -> list[range]:
     """The positions of each step's tasks in a unit."""
     ends = list(itertools.accumulate(spec["steps"]))
     return [range(end - tasks, end) for tasks, end in zip(spec["steps"], ends, strict=True)]

@@ -8,6 +8,7 @@ from celery import chain
 from celery.result import AsyncResult
 
 from harness.probe import tasks
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneResult, places, resolved
 from harness.probe.workloads.messages import Options
 
@@ -15,7 +16,7 @@ from harness.probe.workloads.messages import Options
 class Chain(OneResult):
     """`fetch_user_name(id) | greeting_user() | ...`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self.tasks_per_unit = len(places(spec))
         self._first = resolved(tasks.fetch_user_name)
         self._further = resolved(tasks.greeting_user)

@@ -14,6 +14,7 @@ from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
 from harness.probe.recording.ids import WHOLE
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneResult, own_value, places, resolved
 from harness.probe.workloads.messages import Options
 
@@ -21,7 +22,7 @@ from harness.probe.workloads.messages import Options
 class _Joined(OneResult):
     """What workloads have in common whose last task gets the results of many."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._places = places(spec)
         self.tasks_per_unit = self._places[-1].stop
         self._payload = "x" * spec["payload_bytes"]
@@ -36,7 +37,7 @@ class _Joined(OneResult):
 class Chord(_Joined):
     """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         super().__init__(spec)
         self._header, (self._body,) = self._places
         self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))
@@ -62,7 +63,7 @@ class Chord(_Joined):
 class Nested(_Joined):
     """`buy_milk(volume) | group(add(0), add(1), ...) | put_together()`: a group in a chain."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         super().__init__(spec)
         (self._before,), self._members, (self._behind,) = self._places
         self._first = resolved(tasks.buy_milk)

@@ -9,6 +9,7 @@ from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
 from harness.probe.recording.ids import WHOLE
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, places, resolved
 from harness.probe.workloads.messages import Options
 
@@ -19,7 +20,7 @@ class Group:
     joins = True
     round_units = 1
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         (members,) = places(spec)
         self.tasks_per_unit = len(members)
         self._kinds = (resolved(tasks.buy_milk), resolved(tasks.buy_bread))

@@ -8,6 +8,7 @@ from typing import Any
 from celery.result import AsyncResult
 
 from harness.probe import tasks
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneResult, resolved
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.messages import Options
@@ -16,7 +17,7 @@ from harness.probe.workloads.messages import Options
 class HeavyTask(OneResult):
     """`heavy_task(n)`; a string as n must fail with Python's own words."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._task = resolved(tasks.heavy_task)
         self._n = spec["n"]
         self._options = Options(spec)

@@ -8,6 +8,7 @@ from celery.result import AsyncResult, GroupResult
 
 from harness.probe import tasks
 from harness.probe.recording.ids import WHOLE
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneResult, own_value, places, resolved
 from harness.probe.workloads.group import Group
 from harness.probe.workloads.messages import Options
@@ -16,7 +17,7 @@ from harness.probe.workloads.messages import Options
 class Map(OneResult):
     """`buy_milk.map([volume, ...])`: many calls in one message, one after the other."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._size: int = spec["size"]
         self._task = resolved(tasks.buy_milk)
         self._payload = "x" * spec["payload_bytes"]
@@ -34,7 +35,7 @@ class Map(OneResult):
 class Starmap(OneResult):
     """`add.starmap([(x, y), ...])`: the same for calls of several arguments."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._calls = _Additions(spec)
         self._options = Options(spec)
 
@@ -50,7 +51,7 @@ class Starmap(OneResult):
 class Chunks(Group):
     """`add.chunks([(x, y), ...], n)`: a group of messages, each of which carries n calls."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._calls = _Additions(spec)
         self._options = Options(spec)
         self._chunk: int = spec["chunk"]
@@ -73,7 +74,7 @@ class Chunks(Group):
 class _Additions:
     """Calls of `add` with numbers of the unit's own."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         self.task = resolved(tasks.add)
         self._size: int = spec["size"]
         self._payload = "x" * spec["payload_bytes"]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from harness.probe.spoken import MessageOptions, WorkloadSpec
 
 
 class Options:
     """What a unit's messages are published with, from the cell spec's `options`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         """Without options, `apply_async` gets none: the message is that of a plain call."""
         given = {name: value for name, value in (spec.get("options") or {}).items() if value}
         self._priorities: list[int] = given.pop("priority", [])
         self._groups: int = given.pop("message_groups", 0)
         self._alike = given
 
-    def of(self, unit: int) -> dict[str, Any]:
+    def of(self, unit: int) -> MessageOptions:
         """Keyword arguments of `apply_async` for a task that the client publishes. Units bear
         priorities and groups in turn."""
         options = dict(self._alike)
@@ -25,7 +25,7 @@ class Options:
             options["MessageGroupId"] = f"group-{unit % self._groups}"
         return options
 
-    def of_link(self, unit: int) -> dict[str, Any]:
+    def of_link(self, unit: int) -> MessageOptions:
         """Keyword arguments of `apply_async` for a task that follows another one: it is not asked
         to wait once more."""
         return {name: value for name, value in self.of(unit).items() if name != "countdown"}

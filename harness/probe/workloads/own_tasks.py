@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery, current_app
 from celery.result import AsyncResult
 
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.drawing import Arguments, table
 from harness.probe.workloads.messages import Options
 
@@ -21,7 +22,7 @@ class OwnTasks:
     tasks_per_unit = 1
     joins = False
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         """`parts`, each with its options, and `seed` of the cell spec. LookupError for a task that
         the app does not have."""
         self._tasks = [task_of(current_app, part["task"]) for part in spec["parts"]]

@@ -12,6 +12,7 @@ from celery.result import AsyncResult
 from celery.schedules import ParseException, crontab
 
 from harness.probe import tasks
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneOf, OneResult, resolved
 
 _PREFIX = "check_cat-"
@@ -99,7 +100,7 @@ def monotonic_ns_of(moment: datetime, offset_ns: int) -> int:
 class Periodic(OneResult):
     """`check_cat()`. Beat publishes its units; the client only those that warm up."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:  # noqa: ARG002 - every workload's signature
+    def __init__(self, spec: WorkloadSpec) -> None:  # noqa: ARG002 - every workload's signature
         self._task = resolved(tasks.check_cat)
 
     def arguments(self, unit: int) -> tuple[()]:  # noqa: ARG002 - every unit is alike

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Workload
 
 
-def units_of(workload: Mapping[str, Any]) -> Workload:
+def units_of(workload: WorkloadSpec) -> Workload:
     """Made of a cell spec's `workload`, whose `units` names the class as `module:Class`. The rows
     are those of `scenario.workloads.registry`."""
     module, _, name = workload["units"].partition(":")
@@ -17,6 +16,6 @@ def units_of(workload: Mapping[str, Any]) -> Workload:
     return made
 
 
-def import_tasks(workload: Mapping[str, Any]) -> None:
+def import_tasks(workload: WorkloadSpec) -> None:
     """Import the module of its units, which may define tasks of its own, for a worker."""
     import_module(workload["units"].partition(":")[0])

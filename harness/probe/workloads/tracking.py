@@ -11,6 +11,7 @@ from celery import states
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult
 
+from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.heavy_task import HeavyTask
 
 
@@ -27,7 +28,7 @@ class Looks:
 class Tracking(HeavyTask):
     """`heavy_task(n)`, watched as the tutorial does: `while not result.ready(): pass`."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: WorkloadSpec) -> None:
         super().__init__(spec)
         self._pause_s: float | None = spec["interval"] if spec["wait"] == "interval" else None
         self._polls = spec["wait"] != "get"

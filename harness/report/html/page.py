@@ -51,7 +51,7 @@ class _Subject:
     title: str
     intro: str = ""
     missing: tuple[str, ...] = ()
-    charts: tuple[dict[str, Any], ...] = ()
+    charts: tuple[Spec, ...] = ()
     tables: tuple[Table, ...] = ()
 
 
@@ -153,7 +153,7 @@ def _further_facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 # --- how it is written --------------------------------------------------------------------------
 
 
-def _chart(chart: Chart) -> dict[str, Any]:
+def _chart(chart: Chart) -> Spec:
     body = {
         "description": f"{chart.title}. {chart.note}",
         "spec": {"$schema": SCHEMA, **chart.spec},

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from harness.probe.recording.events import RAISED, TIMED_SIGNALS, Kind, Receptio
 from harness.results.events.eventlog import (
     EVENT,
     Events,
+    Identity,
     chunks,
     ident_of,
     identity_of,
@@ -290,7 +290,7 @@ class _Handlers:
 class _Life:
     """One pool process, chunk by chunk."""
 
-    def __init__(self, identity: dict[str, Any]) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._pid, self._worker_pid = int(identity.get("pid", 0)), int(identity.get("ppid", 0))
         self._ready_ns, self._last_ns, self._tasks = MISSING, 0, 0
         self._cut = b""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,26 @@ assert EVENT.itemsize == RECORD_BYTES  # noqa: S101 - two descriptions of one la
 Events = npt.NDArray[np.void]
 
 
+class Identity(TypedDict, total=False):
+    """Who wrote a log: its header. Older versions, and the harness' own log, say less."""
+
+    role: str
+    """`client`, `worker`, `child`, `observer`, `beat`, `harness`."""
+    pid: int
+    ppid: int
+    host: str
+    monotonic_ns: int
+    wall_ns: int
+    """Two clocks, read together."""
+    versions: dict[str, str]
+
+
 @dataclass(frozen=True)
 class EventLog:
     """One process' events, in the order in which they were written."""
 
     path: Path
-    identity: dict[str, Any]
+    identity: Identity
     """The header: role, pid, host, python, `monotonic_ns` and `wall_ns` of one moment, and
     the versions of packages where the process says them."""
     events: Events
@@ -75,7 +89,7 @@ def role_of(path: Path) -> str:
     return str(identity_of(path).get("role", ""))
 
 
-def identity_of(path: Path) -> dict[str, Any]:
+def identity_of(path: Path) -> Identity:
     """The header of the log at `path`, see EventLog. RecordError if it is damaged."""
     with path.open("rb") as file:
         return _identity(path, file.read(HEADER_BYTES))
@@ -139,14 +153,14 @@ def _taken(chunk: Events, places: npt.NDArray[np.intp]) -> Events:
 _CHUNK_RECORDS = 1 << 16
 
 
-def _identity(path: Path, header: bytes) -> dict[str, Any]:
+def _identity(path: Path, header: bytes) -> Identity:
     if len(header) < HEADER.size:
         raise RecordError(f"{path}: too short for an event log")
     magic, length = HEADER.unpack_from(header)
     if magic != MAGIC:
         raise RecordError(f"{path}: not an event log (it begins with {magic!r})")
     try:
-        identity: dict[str, Any] = json.loads(header[HEADER.size : HEADER.size + length])
+        identity: Identity = json.loads(header[HEADER.size : HEADER.size + length])
     except ValueError as error:
         raise RecordError(f"{path}: the header of this event log is damaged ({error})") from error
     return identity

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.probe.recording.ran_with import FILE_PREFIX
-from harness.results.record.stored import Stored
+from harness.results.record.stored import Plain, Stored
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.settings.planned import Planned, planned, planned_worker
 
@@ -35,11 +35,11 @@ class RanWith(Stored):
     mingle: bool | None = None
     heartbeat: bool | None = None
     """Between workers, as events; None where this Celery does not say."""
-    settings: dict[str, Any] = {}
+    settings: Plain = {}
     """Those that differ from Celery's defaults, by their lower-case names: the configuration's, an
     app's own, and the worker's options, whoever had the last word. Texts that might hold a secret
     stand as `...`. Not `worker_pool` and `worker_concurrency`: see the fields."""
-    tasks: dict[str, dict[str, Any]] = {}
+    tasks: dict[str, Plain] = {}
     """Measured tasks of the user's own -> options that hold for them: `acks_late`, `time_limit`
     (None: the setting holds) ..."""
     count: int = 1

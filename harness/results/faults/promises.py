@@ -18,6 +18,8 @@ from harness.results.record.faults import Kept, PromiseRecord, Trouble
 from harness.scenario.models.faults import Subject
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 
+Because = dict[str, Any]
+"""Settings, or what a configuration has like one -> value: why something is promised."""
 _ALL = ("lost", "failed", "wrong", "duplicated")
 _SOME = "of some tasks"
 _PERSISTENT = (None, 2, "persistent")
@@ -109,9 +111,9 @@ class _Configuration:
         self.visibility_s = ran.transport_option("visibility_timeout", default_s)
 
     @property
-    def acks(self) -> dict[str, Any]:
+    def acks(self) -> Because:
         """Said for every promise that depends on acknowledgements."""
-        said: dict[str, Any] = {"task_acks_late": _said(self.late)}
+        said: Because = {"task_acks_late": _said(self.late)}
         if True in self.late and self.broker.redelivery_s is not None:
             said["visibility_timeout"] = self.visibility_s
         return said
@@ -141,7 +143,7 @@ def _of_pool(one: _Configuration) -> Iterator[Promise]:
 
 def _of_broker(one: _Configuration) -> Iterator[Promise]:
     if one.broker.kept_by == "persistence":
-        said: dict[str, Any] = {"persistence": one.persistence}
+        said: Because = {"persistence": one.persistence}
         if one.persistence == "aof":
             yield Promise("keeps_queue", ("lost", "wrong"), said)
         yield Promise("may_lose_queue", ("wrong",), said)
@@ -156,7 +158,7 @@ def _of_broker(one: _Configuration) -> Iterator[Promise]:
 
 
 def _of_backend(one: _Configuration) -> Iterator[Promise]:
-    said: dict[str, Any] = {"result_backend_always_retry": one.retries}
+    said: Because = {"result_backend_always_retry": one.retries}
     lasting = True
     if BACKENDS[one.backend["service"]].kept_by == "persistence":
         said["persistence"] = one.backend.get("persistence", "none")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from harness.results.record.stored import Stored
+from harness.results.record.stored import Plain, Stored
 
 
 class Trouble(Stored):
@@ -48,7 +48,7 @@ class FaultRecord(Stored):
     """Place of the fault in the load's list of faults, from 0."""
     fault: str
     target: str = ""
-    parameters: dict[str, Any] = {}
+    parameters: Plain = {}
     """The fault as the scenario has it."""
     planned_at_s: float
     begin_at_s: float | None = None
@@ -96,7 +96,7 @@ class PromiseRecord(Stored):
     """Code of the promise; see docs/faults.md."""
     about: str
     """What is broken: `worker`, `pool`, `broker`, `backend`, `network`."""
-    because: dict[str, Any] = {}
+    because: Plain = {}
     """The settings that it follows from."""
     kept: Kept
     touched: int = 0

@@ -6,7 +6,7 @@ Within one schema version fields are only added, so readers ignore what they do 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from harness.results.block.unfinished import Unfinished
 from harness.results.events.ran_with import RanWith
@@ -17,7 +17,7 @@ from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord
 from harness.results.record.loads import LoadPhaseRecord, Saturation
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
-from harness.results.record.stored import Stored
+from harness.results.record.stored import Plain, Stored
 
 SCHEMA_VERSION = 1
 
@@ -30,7 +30,7 @@ class RecordedWarning(Stored):
     """Something a reader of the numbers has to know. Worded by the reports."""
 
     code: str
-    data: dict[str, Any] = {}
+    data: Plain = {}
 
 
 class BlockRecord(Stored):
@@ -242,14 +242,14 @@ class CellRecord(Stored):
     """One point of the scenario's matrix with its blocks."""
 
     name: str
-    config: dict[str, Any]
-    axes: dict[str, Any]
+    config: Plain
+    axes: Plain
     axis_words: dict[str, str] = {}
     """How the name calls the values of the axes. Cells are told apart and found again by the
     values themselves; see `identity`."""
-    workload: dict[str, Any]
-    load: dict[str, Any]
-    measure: dict[str, Any]
+    workload: Plain
+    load: Plain
+    measure: Plain
     servers: dict[str, Server] = {}
     """`broker` and `backend`: what really ran."""
     packages: dict[str, str] = {}
@@ -301,7 +301,7 @@ class RunRecord(Stored):
     seed: int
     source: str
     """The scenario file as it was given."""
-    scenario: dict[str, Any]
+    scenario: Plain
     """The scenario as resolved, `${ENV}` unexpanded."""
     environment: Environment
     order: tuple[int, ...]

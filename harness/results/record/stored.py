@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+
+Plain = dict[str, Any]
+"""A mapping of JSON as somebody else gives it (a scenario, Celery, a warning): its keys are his."""
 
 
 class Stored(BaseModel):

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.results.record.stored import Plain
 from harness.scenario.files.fields import Frozen
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.loads.registry import LOADS
@@ -27,7 +28,7 @@ def stored_workload(fields: Mapping[str, Any]) -> WorkloadBase:
     return _typed(WORKLOADS.get(fields.get("workload", ""), WorkloadBase), without_unset(fields))
 
 
-def without_unset(workload: Mapping[str, Any]) -> dict[str, Any]:
+def without_unset(workload: Mapping[str, Any]) -> Plain:
     """Entries of a mix once had loads and a measure too, which nobody read."""
     if not workload.get("mix"):
         return dict(workload)

@@ -20,6 +20,7 @@ from harness.results.block.phases import Phases
 from harness.results.block.timeline import Timeline
 from harness.results.events.merge import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.events.mix import Mix
+from harness.results.samples.reading import Columns
 
 UNITS_FILE = "units.parquet"
 TASKS_FILE = "tasks.parquet"
@@ -42,7 +43,7 @@ def write(
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
     with duckdb.connect() as database:
-        columns = _unit_columns(merged, ledger, phases, plan)
+        columns = dict(_unit_columns(merged, ledger, phases, plan))
         parts = np.int64(0) if mix is None else mix.parts(merged.units.unit)
         columns["part"] = np.broadcast_to(parts, len(merged.units.unit))
         query = _units([] if mix is None else list(mix.labels))
@@ -97,9 +98,9 @@ def write_fires(folder: Path, fires: Fires) -> None:
         _copy(database, folder / FIRES_FILE, _FIRES, columns)
 
 
-def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> None:
+def _copy(database: Any, path: Path, query: str, columns: Columns) -> None:
     partial = path.with_suffix(".partial")
-    database.register("columns", columns)
+    database.register("columns", dict(columns))
     target = str(partial).replace("'", "''")
     # V2 stores times as differences: two thirds of the time, and smaller files.
     options = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2"
@@ -110,7 +111,7 @@ def _copy(database: Any, path: Path, query: str, columns: dict[str, Any]) -> Non
     partial.replace(path)
 
 
-def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: Plan) -> dict[str, Any]:
+def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: Plan) -> Columns:
     units = merged.units
     owner = phase_of_unit(merged, plan) if plan else np.int64(NO_PHASE)
     return {
@@ -130,7 +131,7 @@ def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: Plan) ->
     }
 
 
-def _task_columns(merged: Merged) -> dict[str, Any]:
+def _task_columns(merged: Merged) -> Columns:
     units, tasks = merged.units, merged.tasks
     alone = tasks.per_unit == 1
     hi, lo = merged.task_ids()

@@ -149,7 +149,11 @@ SAMPLES = ("units", "tasks")
 """Names of the TABLES that are read from Parquet, and only if a query asks for them."""
 
 
-def run_row(run: StoredRun) -> dict[str, Any]:
+Row = dict[str, Any]
+"""A row of a table, by the names of `TABLES`."""
+
+
+def run_row(run: StoredRun) -> Row:
     """One row of `runs`."""
     record, environment = run.record, run.record.environment
     return {
@@ -165,7 +169,7 @@ def run_row(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def cell_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
+def cell_rows(run: StoredRun) -> Iterator[Row]:
     """The rows of `cells` of one run."""
     for index, cell in enumerate(run.record.cells):
         definition = {name: getattr(cell, name) for name in ("config", "workload", "load")}
@@ -188,7 +192,7 @@ def cell_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
         }
 
 
-def block_rows(run: StoredRun) -> Iterator[dict[str, Any]]:
+def block_rows(run: StoredRun) -> Iterator[Row]:
     """The rows of `blocks` of one run."""
     for index, cell in enumerate(run.record.cells):
         for block in cell.blocks:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.probe.spoken import CelerySettings
 from harness.scenario.checks.faulty_loads import faults_of, network_by, uses_network
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.faults import Network, NetworkFault
@@ -46,7 +47,7 @@ class BlockNetwork:
         self._lock = threading.Lock()
         self.links = links
 
-    def settings(self, side: str, direct: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self, side: str, direct: Mapping[str, Any]) -> CelerySettings:
         """Celery settings of one side: its URLs lead through its links."""
         urls = {_URLS[link.role]: link.url for link in self.links if link.side == side}
         return {**direct, **urls}

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
+from harness.probe.spoken import CellSpec, OwnTasksSpec, ScheduleSpec
 from harness.scenario.checks.combinations import stores_results
 from harness.scenario.loads import registry as loads
 from harness.scenario.models.scenario import Cell
@@ -29,7 +30,7 @@ def write(
     events: Path,
     interpreter: Interpreter = OWN,
     seed: int = 0,
-    schedule: Mapping[str, str] | None = None,
+    schedule: ScheduleSpec | None = None,
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
@@ -38,7 +39,7 @@ def write(
     """
     modules = interpreter.modules
     workload = cell.workload
-    spec = {
+    spec: CellSpec = {
         "settings": dict(settings),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
@@ -54,21 +55,22 @@ def write(
         "heavy_step_s": getattr(workload, "sleep", DEFAULT_HEAVY_STEP_S),
     }
     if isinstance(workload, OwnTaskWorkload):
-        spec |= own_app(workload, interpreter.project or Path.cwd(), seed)
+        own = own_app(workload, interpreter.project or Path.cwd(), seed)
+        spec["app"], spec["workload"] = own["app"], own["workload"]
         if "accept_content" not in cell.configuration.settings:  # it was only added to: see own_app
             spec["settings"] = {k: v for k, v in settings.items() if k != "accept_content"}
     write_private(path, spec)
 
 
-def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> dict[str, Any]:
+def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> OwnTasksSpec:
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
     return {
         "app": {"name": workload.app, "project": str(project.absolute())},
-        "workload": workloads.spec_of(workload) | {"seed": seed},
+        "workload": {**workloads.spec_of(workload), "seed": seed},
     }
 
 
-def write_private(path: Path, spec: Mapping[str, Any]) -> None:
+def write_private(path: Path, spec: Mapping[str, object]) -> None:
     """Write a new file with mode 0600."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -16,8 +16,10 @@ from typing import Any
 
 from harness.environments import OWN, Interpreter, source_folder
 from harness.errors import Problem, UsageError
+from harness.probe.spoken import CelerySettings, Line
 from harness.processes import spawn
 from harness.results.record.run import RecordedWarning
+from harness.results.record.stored import Plain
 from harness.runner.prepare import cellspec
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.models.configuration import Configuration
@@ -218,7 +220,7 @@ def _words(look: _Look, answer: Mapping[str, Any]) -> str:
     return "\n".join(texts)
 
 
-def _kept(own: Mapping[str, Any], configuration: Configuration) -> dict[str, Any]:
+def _kept(own: Mapping[str, Any], configuration: Configuration) -> CelerySettings:
     """What of the app's own really holds: not what this configuration says otherwise, by a setting,
     an option of its workers, or an annotation of tasks."""
     plan = planned(configuration)
@@ -234,7 +236,7 @@ def _kept(own: Mapping[str, Any], configuration: Configuration) -> dict[str, Any
     }
 
 
-def _warning(data: dict[str, Any]) -> RecordedWarning:
+def _warning(data: Plain) -> RecordedWarning:
     return RecordedWarning(code="app_overruled", data=data)
 
 
@@ -248,7 +250,7 @@ def _looks(cells: Sequence[Cell], pythons: Sequence[Interpreter]) -> Iterator[tu
 
 def _imported(
     look: _Look, folder: Path, workspace: Workspace, environ: Mapping[str, str], seed: int
-) -> dict[str, Any]:
+) -> Line:
     spec = folder / "spec.json"
     interpreter, name = look.interpreter, look.workload.app
     project = interpreter.project or Path.cwd()
@@ -278,5 +280,5 @@ def _imported(
             f"the app {name} could not be imported: its process ended with exit code "
             f"{process.returncode}\n{tail}"
         )
-    answer: dict[str, Any] = json.loads(text)
+    answer: Line = json.loads(text)
     return answer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import RecordError
 from harness.results.record.run import CellRecord, RunRecord
+from harness.results.record.stored import Plain
 from harness.results.record.typed_work import without_unset
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
@@ -41,7 +42,7 @@ def plan_of(record: RunRecord) -> Plan:
         ) from error
 
 
-def _scenario(stored: dict[str, Any]) -> Scenario:
+def _scenario(stored: Plain) -> Scenario:
     workloads = list(map(without_unset, stored["workloads"]))
     return Scenario.model_validate_json(json.dumps({**stored, "workloads": workloads}))
 
@@ -58,5 +59,5 @@ def _cell(stored: CellRecord) -> Cell:
     )
 
 
-def _parsed(adapter: TypeAdapter[T], stored: dict[str, Any]) -> T:
+def _parsed(adapter: TypeAdapter[T], stored: Plain) -> T:
     return adapter.validate_json(json.dumps(stored))

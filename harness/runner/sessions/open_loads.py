@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.clock import monotonic_ns
 from harness.probe.recording.ids import first_unit
+from harness.probe.spoken import PhaseSpec
 from harness.results.block.load_phases import (
     PlannedPhase,
     unsent_by_phase,
@@ -46,7 +47,7 @@ class OpenSession(Session):
             self._reply_to = started["reply_to"]
         self._plan: tuple[PlannedPhase, ...] = ()
 
-    def send(self, phases: Sequence[Mapping[str, Any]], seed: int) -> None:
+    def send(self, phases: Sequence[PhaseSpec], seed: int) -> None:
         """Run phases, and wait until nothing of them is under way any more."""
         observer = self.room.observer
         if observer is not None and not self._sent:  # after the warm-up, which is not its business
@@ -154,7 +155,7 @@ class RateSession(OpenSession):
         return self.loaded(since(before, self.workers.usage()))
 
 
-def _phases(cell: Cell) -> list[dict[str, Any]]:
+def _phases(cell: Cell) -> list[PhaseSpec]:
     load, measure = cell.load, cell.measure
     assert isinstance(load, RateLoad)  # noqa: S101 - chosen by the load's kind
     if load.phases is not None:
@@ -164,19 +165,19 @@ def _phases(cell: Cell) -> list[dict[str, Any]]:
     return [planned_phase("steady", load.rate, duration_s)]
 
 
-def planned_phase(name: str, rate: float, duration_s: float) -> dict[str, Any]:
+def planned_phase(name: str, rate: float, duration_s: float) -> PhaseSpec:
     """One phase at a constant rate, as `OpenSession.send` and clients take it."""
     return {"phase": name, "rate": rate, "duration": duration_s}
 
 
-def _goal(phases: Sequence[Mapping[str, Any]]) -> tuple[Goal, str]:
+def _goal(phases: Sequence[PhaseSpec]) -> tuple[Goal, str]:
     """How long they last, and at what rate if it is one."""
     goal = Goal(seconds=sum(phase["duration"] for phase in phases))
     rates = [phase.get("rate", 0.0) for phase in phases]
     return goal, f"at {format_number(rates[0])}/s" if len(rates) == 1 else ""
 
 
-def _begun(phases: Sequence[Mapping[str, Any]], begin_ns: int) -> tuple[PlannedPhase, ...]:
+def _begun(phases: Sequence[PhaseSpec], begin_ns: int) -> tuple[PlannedPhase, ...]:
     begun = []
     for phase in phases:
         rate = phase.get("rate", 0.0)

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from harness.probe.spoken import LoadSpec
 from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.loads.backlog import BacklogLoad
 from harness.scenario.loads.base import LoadBase
@@ -71,7 +72,7 @@ LoadEntry = Annotated[Load, or_bare_name("load", Load)]
 """As it stands in a list: a mapping, or just the name."""
 
 
-def spec_of(load: Load) -> dict[str, Any]:
+def spec_of(load: Load) -> LoadSpec:
     """What clients are told of a load: `load` of their cell spec."""
     further = {"client": _OF_CLIENTS[type(load)], "callers": load.warmup_callers}
     return load.model_dump(exclude={"measure"}) | further

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.probe.spoken import CelerySettings
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.settings.celery_settings import known_settings
 from harness.scenario.vendors.registry import BROKERS
@@ -75,7 +76,7 @@ def planned(configuration: Configuration) -> Planned:
 def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
     """What settings and options make of one worker. What an option's value cannot mean is left out:
     Celery's own command line refuses it."""
-    laid: dict[str, Any] = {}
+    laid: CelerySettings = {}
     least = most = worker.concurrency
     optimization, off = "default", set()
     for flag, value in _options(worker.options):
@@ -152,7 +153,7 @@ def _number(text: str) -> int | float | None:
     return int(value) if value.is_integer() else value
 
 
-def _setting(name: str, value: str) -> dict[str, Any]:
+def _setting(name: str, value: str) -> CelerySettings:
     """`worker.prefetch_multiplier=2`, after the options: celery/loaders/base.py."""
     name = name.lower().replace(".", "_")
     name = f"worker{name}" if name.startswith("_") else name

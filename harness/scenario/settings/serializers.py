@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.probe.spoken import CelerySettings
 from harness.scenario.files.document import Location
 from harness.scenario.files.wording import did_you_mean, listed, shown
 
@@ -47,7 +48,7 @@ Settings = Mapping[str, Any]
 Conflict = tuple[Location, str]
 
 
-def added_settings(settings: Settings) -> dict[str, Any]:
+def added_settings(settings: Settings) -> CelerySettings:
     """What the harness adds so that consumers accept what producers send."""
     used = [name for name in _used(settings).values() if name not in ("json", "pickle")]
     if not used or "accept_content" in settings:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
@@ -126,7 +127,7 @@ class WorkloadBase(Frozen):
         """Seconds that a block of it may take beyond warm-up, load and drain, at most."""
         return 0.0
 
-    def for_clients(self) -> dict[str, Any]:
+    def for_clients(self) -> WorkloadSpec:
         """What clients and workers are told of it: `workload` of their cell spec."""
         return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
@@ -161,7 +162,7 @@ class OwnTaskWorkload(WorkloadBase):
         others = max(0, min(len(weights) - (own > 0), left))
         return (2 + others) * measure.timeout
 
-    def for_clients(self) -> dict[str, Any]:
+    def for_clients(self) -> WorkloadSpec:
         """The tasks of the mix, each with the options that hold for it."""
         options = [each.model_dump() for each in self.message_options]
         parts = [part.model_dump() for part in self.parts]

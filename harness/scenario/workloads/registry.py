@@ -24,12 +24,13 @@ For example, a kind whose units are pairs of tasks, the second of which gets the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
 from harness.errors import PluginError
 from harness.plugins import plugins
+from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.base import Row, WorkloadBase
@@ -92,6 +93,6 @@ WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwn
 form of an own task by then."""
 
 
-def spec_of(workload: Workload) -> dict[str, Any]:
+def spec_of(workload: Workload) -> WorkloadSpec:
     """What clients and workers are told of a workload: `workload` of their cell spec."""
-    return workload.for_clients() | {"units": _UNITS[type(workload)]}
+    return {**workload.for_clients(), "units": _UNITS[type(workload)]}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.fields import Duration, PositiveDuration
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.known import as_far_as_known
@@ -56,6 +57,6 @@ class TrackingWorkload(WorkloadBase):
             yield ("load", "load"), f"{message}: use load closed"
         yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
 
-    def for_clients(self) -> dict[str, Any]:
+    def for_clients(self) -> WorkloadSpec:
         """With the interval that holds."""
-        return super().for_clients() | {"interval": self.interval or DEFAULT_INTERVAL_S}
+        return {**super().for_clients(), "interval": self.interval or DEFAULT_INTERVAL_S}

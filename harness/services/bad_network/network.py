@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from harness.conversation import Client
+from harness.conversation import Answer, Client
 from harness.errors import ServiceError
 from harness.processes import spawn
 from harness.scenario.models.faults import Means
@@ -160,5 +160,5 @@ class BadNetwork:
         """Undo `cut`."""
         self._ask("join", link=link)
 
-    def _ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+    def _ask(self, command: str, **arguments: Any) -> Answer:
         return self._process.ask(command, _ANSWER_S, **arguments)

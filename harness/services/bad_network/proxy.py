@@ -35,8 +35,8 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
+from harness.probe.spoken import Line
 from harness.services.bad_network.wires import Wire, WireError, Wires
 
 _PIECE_BYTES = 64 * 1024
@@ -159,7 +159,7 @@ class Proxy:
         self._links: dict[str, Link] = {}
         self._servers: list[asyncio.Server] = []
 
-    async def open(self, link: str, host: str, port: int) -> dict[str, Any]:
+    async def open(self, link: str, host: str, port: int) -> Line:
         """Listen on a free port of loopback, or at the end of a new wire."""
         wire = None if self._wires is None else await asyncio.to_thread(self._wires.lay)
         made = self._links[link] = Link(host, port, wire=wire)
@@ -177,15 +177,13 @@ class Proxy:
         own_host, own_port = listening.getsockname()
         return {"host": own_host, "port": own_port}
 
-    async def set(
-        self, link: str, delay_s: float, jitter_s: float, bandwidth: int | None
-    ) -> dict[str, Any]:
+    async def set(self, link: str, delay_s: float, jitter_s: float, bandwidth: int | None) -> Line:
         """From now on; what is on its way already is not touched."""
         made = self._links[link]
         made.delay_s, made.jitter_s, made.bandwidth = delay_s, jitter_s, bandwidth
         return {}
 
-    async def shape(self, link: str, discipline: list[str]) -> dict[str, Any]:
+    async def shape(self, link: str, discipline: list[str]) -> Line:
         """From now on, both ways."""
         wire = self._links[link].wire
         if self._wires is None or wire is None:
@@ -193,7 +191,7 @@ class Proxy:
         await asyncio.to_thread(self._wires.shape, wire, discipline)
         return {}
 
-    async def count(self) -> dict[str, Any]:
+    async def count(self) -> Line:
         """Of both directions of all wires."""
         if self._wires is None:
             return {"packets": 0, "lost": 0}
@@ -205,7 +203,7 @@ class Proxy:
         if self._wires is not None:
             self._wires.close()
 
-    async def cut(self, link: str, how: str) -> dict[str, Any]:
+    async def cut(self, link: str, how: str) -> Line:
         """Reset connections, or hold everything back."""
         made = self._links[link]
         if how == "hole":
@@ -220,7 +218,7 @@ class Proxy:
                 _reset(writer)
         return {"connections": count}
 
-    async def join(self, link: str) -> dict[str, Any]:
+    async def join(self, link: str) -> Line:
         """Undo it."""
         made = self._links[link]
         made.hole = made.resetting = False
@@ -281,7 +279,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 async def _obey(proxy: Proxy) -> None:
     loop = asyncio.get_running_loop()
-    commands: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    commands: asyncio.Queue[Line] = asyncio.Queue()
 
     def listen() -> None:
         for line in sys.stdin:
@@ -300,7 +298,7 @@ async def _obey(proxy: Proxy) -> None:
             _answer({"error": f"{type(error).__name__}: {error}"})
 
 
-def _answer(message: dict[str, Any]) -> None:
+def _answer(message: Line) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

@@ -1,0 +1,140 @@
+"""What the harness and its processes say to each other: the cell spec, and lines of a conversation.
+
+Both are JSON. The harness writes the cell spec (`runner.prepare.cellspec`), every process reads it.
+A command is `{"do": NAME, ...}` on standard input, its answer `{"done": NAME, ...}` or
+`{"error": TEXT}` on standard output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+Line = dict[str, Any]
+"""One command or answer, as it enters or leaves a process."""
+CelerySettings = dict[str, Any]
+"""Settings of Celery by their lower-case names."""
+WorkloadSpec = Mapping[str, Any]
+"""A workload's or its part's own fields, as its model tells them: nobody but its units, which may
+be a plug-in's, knows their names."""
+LoadSpec = Mapping[str, Any]
+"""The same of a load."""
+PhaseSpec = Mapping[str, Any]
+"""A phase of an open loop: `phase`, its name, `duration` in seconds, `rate` and `to` per second."""
+MessageOptions = dict[str, Any]
+"""What `apply_async` takes beside a task's arguments: `priority`, `countdown`, `serializer` ..."""
+
+
+class OwnAppSpec(TypedDict):
+    """An app of the user's own: `module:app`, and the folder that it lies in."""
+
+    name: str
+    project: str
+
+
+class OwnTasksSpec(TypedDict):
+    """What a cell spec has of an app of the user's and its tasks."""
+
+    app: OwnAppSpec
+    workload: WorkloadSpec
+
+
+class ScheduleSpec(TypedDict):
+    """What beat has to know: 16 hex digits that its tasks' ids begin with, and a file."""
+
+    tag: str
+    window: str
+
+
+class ObserveSpec(TypedDict, total=False):
+    """How an observer is to watch, where it would do it otherwise: `method` `polling`."""
+
+    method: str
+    interval_s: float
+
+
+class CellSpec(TypedDict):
+    """What clients, observer, workers and beat of a block are told."""
+
+    settings: CelerySettings
+    """With URLs that hold credentials."""
+    modules: str | None
+    """A folder in which modules are looked for last."""
+    events: str
+    """The folder of event logs."""
+    packages: Sequence[str]
+    """Whose versions are noted."""
+    workload: WorkloadSpec
+    load: LoadSpec
+    warmup: int
+    units: int | None
+    duration_s: float | None
+    timeout_s: float
+    schedule: ScheduleSpec | None
+    stores_results: bool
+    heavy_step_s: float
+    app: NotRequired[OwnAppSpec]
+    observe: NotRequired[ObserveSpec]
+    """No run asks for it: tests of polling do."""
+
+
+class ProbeAnswer(TypedDict):
+    """How many probe tasks came back, and what publishing raised -> how often."""
+
+    back: int
+    errors: Mapping[str, int]
+
+
+class WarmupAnswer(TypedDict):
+    """Whether a client gave up, what its units failed with, how many further tasks it called."""
+
+    gave_up: bool
+    failures: Mapping[str, Any]
+    called: int
+
+
+class MeasureAnswer(TypedDict):
+    """What a client did while it measured."""
+
+    client_cpu_ns: int
+    unresolved: int
+    unresolved_tasks: int
+    gave_up: bool
+    out_of_numbers: bool
+    publish_errors: Mapping[str, int]
+
+
+class SendAnswer(TypedDict):
+    """What became of phases of an open loop."""
+
+    client_cpu_ns: int
+    sent: int
+    unsent: Mapping[str, int]
+    """Number of a phase -> units that were due in it and not sent."""
+    out_of_numbers: bool
+    publish_errors: Mapping[str, int]
+
+
+class ScheduleAnswer(TypedDict):
+    """When the measured time of a schedule ended, CLOCK_MONOTONIC."""
+
+    end_ns: int
+
+
+class ObserverAnswer(TypedDict):
+    """How results are seen."""
+
+    method: str
+    resolution_s: float
+    reply_to: str | None
+
+
+class SettledAnswer(TypedDict):
+    """What an observer has seen, and what it cost it."""
+
+    seen: int
+    undecodable: int
+    caught_up: int
+    cpu_ns: int
+    resolution_s: float
+    trouble: str
