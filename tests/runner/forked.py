@@ -22,6 +22,9 @@ PRELOADED = (
         "harness.report.formats.as_text",
         "harness.report.formats.files",
     ),
+    # What `harness run` imports when it is told to run; DuckDB starts no thread before it is asked.
+    *("harness.runner.run", "harness.cli.watching.json_lines", "duckdb"),
+    *("harness.services.redis.driver", "harness.services.rabbitmq.driver"),
     *("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "celery.beat"),
     *("celery.concurrency.prefork", "celery.concurrency.thread", "celery.concurrency.solo"),
     *("celery.worker.components", "celery.worker.consumer", "celery.events.state"),
