@@ -76,20 +76,21 @@ class Figure:
     """Path in a block's record: `periodic.missed`; in a dict all the rest of it is the key. Empty:
     computed, by the function of this name in `results.record.computed`."""
     column: str = ""
-    """In CSV and SQL. A distribution's is a stem: `queue` gives `queue_s` and `queue_mean_s`."""
+    """Column in CSV and SQL. A distribution's is a stem: `queue` gives `queue_s` and
+    `queue_mean_s`."""
     heading: str = ""
-    """Over a column of a report's table, where one shows it."""
+    """Heading of a column of a report's table, where one shows it."""
     words: str = ""
-    """In a sentence; without them the name."""
+    """The figure in a sentence; without them its name."""
     was: tuple[str, ...] = ()
-    """Its names in older versions."""
+    """Names of the figure in older versions."""
     distribution: bool = False
-    """Has samples: asks for one of STATISTICS."""
+    """Whether the figure has samples: it then asks for one of STATISTICS."""
     samples: Samples | None = None
-    """Of a distribution whose samples are kept; without them percentiles of several blocks are the
-    median of the blocks' own."""
+    """Where the samples of a distribution are kept; without them percentiles of several blocks are
+    the median of the blocks' own."""
     csv: tuple[str, ...] = ("mean",)
-    """Of a distribution: the statistics that CSV has, and perhaps `count`."""
+    """Statistics of a distribution that CSV has, and perhaps `count`."""
     summed: bool = False
     """Added up over all blocks of a cell, failed ones included; others are the median."""
     needs_watching: bool = False
@@ -111,16 +112,16 @@ class Figure:
 
     @property
     def stated_in(self) -> str:
-        """Its name in words."""
+        """The figure's name in words."""
         return self.words or self.name
 
     @property
     def sql_column(self) -> str:
-        """Of table `blocks` in `harness sql`."""
+        """Column of table `blocks` in `harness sql`."""
         return f"{self.column}_s" if self.distribution else self.column
 
     def in_base_units(self, value: float) -> float:
-        """Of a value as a record has it: seconds instead of milliseconds."""
+        """A value of a record in base units: seconds instead of milliseconds."""
         return value / {"ms": 1e3, "us": 1e6}.get(self.unit.partition("/")[0], 1)
 
     def columns(self) -> tuple[tuple[str, str], ...]:

@@ -58,10 +58,10 @@ def renamed(name: str) -> str:
 
 
 def plain_names() -> Iterator[str]:
-    """Of figures that can be asked for as they are."""
+    """Names of the figures that can be asked for as they are."""
     return (row.name for row in FIGURES if not row.distribution)
 
 
 def distribution_names() -> Iterator[str]:
-    """Of figures that take a statistic."""
+    """Names of the figures that take a statistic."""
     return (row.name for row in FIGURES if row.distribution)

@@ -28,7 +28,8 @@ class Budget:
             self._pairs = paired_cells(places, self._compare.base or default_base(places))
 
     def blocks(self) -> list[int]:
-        """Of each cell: the first look's pairs if it is compared, else the measuring plan's."""
+        """Number of blocks of each cell: the first look's pairs if it is compared, else the
+        measuring plan's."""
         compared = {index for pair in self._pairs for index in pair}
         first = next(iter(self._looks()), 0)
         return [

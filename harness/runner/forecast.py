@@ -22,7 +22,8 @@ class Forecast:
         return fmean(walls_s) if walls_s else None
 
     def remaining_s(self, cells: Sequence[int]) -> float | None:
-        """Of blocks of these cells, one after the other."""
+        """Seconds that blocks of these cells will take, one after the other; None where nothing is
+        known of one of them."""
         each = [self.block_s(cell) for cell in cells]
         known = [one for one in each if one is not None]
         return sum(known) if known and len(known) == len(each) else None

@@ -20,14 +20,14 @@ from harness.workspace import Workspace
 
 @dataclass(frozen=True)
 class BlockJob:
-    """What is to be measured, and where it goes."""
+    """One block that is to be measured, and where it goes."""
 
     number: int
     repetition: int
     cell_index: int
     cell: Cell
     shape: UnitShape
-    """How its events are to be read."""
+    """What decides how the block's events are read."""
     label: str
     """Unique on this machine: names queues, keys and hosts of the block."""
     folder: RunFolder
@@ -36,7 +36,7 @@ class BlockJob:
     interpreter: Interpreter = OWN
     """Which Python runs its clients and workers."""
     seed: int = 0
-    """Of random arrivals: the same for every block of a run."""
+    """Seed of random arrivals: the same for every block of a run."""
     prices: Prices = field(default_factory=list_prices)
     """What requests cost."""
     provider: Provider | None = None
@@ -52,7 +52,7 @@ class BlockJob:
 
     @property
     def events(self) -> Path:
-        """Where its processes write their event logs."""
+        """Folder into which the block's processes write their event logs."""
         return self.path / "events"
 
     @property

@@ -31,13 +31,13 @@ class Columns:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Value]]) -> Columns:
-        """Of rows that all have the keys of the first one. Numbers keep five digits."""
+        """Columns of rows that all have the keys of the first one. Numbers keep five digits."""
         listed = list(rows)
         names = tuple(listed[0]) if listed else ()
         return cls(names, tuple(tuple(_short(row[name]) for name in names) for row in listed))
 
     def records(self) -> list[dict[str, Value]]:
-        """As Vega-Lite takes them."""
+        """A dictionary per row, as Vega-Lite takes them."""
         return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
 
@@ -69,17 +69,17 @@ class Chart:
     key: str
     """Unique within a report; fit for a file name and an id."""
     title: str
-    """What it shows, and what is good."""
+    """What the chart shows, and whether more or less is better."""
     note: str
-    """What a reader must know of it."""
+    """What a reader must know of the chart."""
     spec: Spec
-    """Without data, title, width and theme."""
+    """The Vega-Lite specification without data, title, width and theme."""
     data: Mapping[str, Columns]
-    """By the names that the specification uses."""
+    """Datasets, by the names that the specification uses."""
     shown: str
-    """The dataset that says the same as a table."""
+    """Name of the dataset that says the same as a table."""
     heads: Mapping[str, str]
-    """Of that table: a dataset's column -> heading with its unit."""
+    """Columns of that table: name in the dataset -> heading with its unit."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Rows:
 
     count: int
     lines: int
-    """Of the longest label."""
+    """Lines of the longest label."""
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Value]]) -> Rows:
@@ -125,7 +125,7 @@ class Rows:
 
     @property
     def height(self) -> int:
-        """Pixels of all of them."""
+        """Pixels of all rows together."""
         return self.count * self._each
 
     @property

@@ -46,7 +46,8 @@ _SUBJECTS = {
 
 
 def galleries(view: RunView) -> tuple[Gallery, ...]:
-    """Those that have a chart, or a word on why there is none. Reads the run's samples."""
+    """Galleries of a run that have a chart, or a word on why there is none. Reads the run's
+    samples."""
     gates = GateLines(view.record.gates)
     with Samples(view.folder) as samples:
         found = (

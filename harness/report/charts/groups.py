@@ -32,8 +32,9 @@ class Group:
 def groups(
     cells: Sequence[CellView], *, most: int = MOST_SERIES, wanted: Callable[[CellView], bool]
 ) -> Iterator[Group]:
-    """By workload and load where configurations are compared, else all of the configuration: as
-    in the tables. A group of more than `most` cells is divided."""
+    """Groups of cells that a chart shows together, as in the tables: by workload and load where
+    configurations are compared, else all of a configuration. One of more than `most` cells is
+    divided."""
     by_work = len({cell.variant for cell in cells}) > 1
     number = 0
     for name, found in grouped([cell for cell in cells if wanted(cell)], by_work=by_work):

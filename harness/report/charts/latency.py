@@ -41,7 +41,8 @@ Row = Mapping[str, Value]
 
 
 def curves_of(samples: Samples, cells: Sequence[CellView]) -> tuple[dict[str, Curve], ...]:
-    """By name of the cell: percentiles, and distribution. Without cells that have no samples."""
+    """Name of a cell -> its curve of percentiles, and the same of its distribution. Cells without
+    samples are left out."""
     percentiles, distributions = {}, {}
     for cell in cells:
         ordered_ns = samples.latencies_ns(measured_blocks(cell.record))

@@ -18,9 +18,10 @@ from harness.scenario.files.wording import printable
 from harness.units import format_duration
 
 MOST_BLOCKS = 6
-"""Of a cell that are drawn; more lines would hide each other."""
+"""Blocks of a cell that are drawn at most; more lines would hide each other."""
 MOST_OF_A_RUN = 120
-"""Of all cells together: a block over time is up to 10 kB of a page that is to stay below 3 MB."""
+"""Blocks of all cells together that are drawn at most: a block over time is up to 10 kB of a page
+that is to stay below 3 MB."""
 _TIME = "seconds after the first unit"
 _HEIGHT = 180
 Row = Mapping[str, Value]
@@ -47,7 +48,8 @@ def blocks_drawn(cells: int) -> int:
 def series_charts(
     samples: Samples, index: int, cell: CellView, most: int, gates: GateLines = NO_GATES
 ) -> tuple[Chart, ...]:
-    """Of one cell, its first `most` blocks; empty if none of them has samples."""
+    """Charts over time of one cell, of its first `most` blocks; empty if none of them has
+    samples."""
     blocks = measured_blocks(cell.record)[:most]
     found = [(block, samples.series(block)) for block in blocks]
     timed = [_Timed(block, series) for block, series in found if series is not None]
@@ -63,7 +65,7 @@ def series_charts(
 
 
 def cell_title(cell: CellView) -> str:
-    """Its name and what has to be known of it."""
+    """Name of a cell, and what has to be known of it."""
     return ", ".join([cell_label(cell.record), *marks_of(cell)])
 
 

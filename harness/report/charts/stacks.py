@@ -86,8 +86,8 @@ _CPU = _Stack(
 
 
 def phase_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
-    """Where the time goes: means add up, percentiles would not. Backlogs, whose queue is the
-    load, stand apart."""
+    """Charts of where the time of a unit goes, by the phases' means: they add up, percentiles would
+    not. Backlogs, whose queue is the load, stand apart."""
     for backlog in (False, True):
         note = " Nearly all of a backlog's time is the place in the queue." if backlog else ""
         key = "backlog-" if backlog else ""

@@ -17,18 +17,18 @@ from harness.report.words.look import Look
 
 SUMMARY_BYTES = 1024 * 1024
 COMMENT_BYTES = 64 * 1024
-"""Of UTF-8: never more than as many characters."""
+"""UTF-8 bytes of a comment at most: never more than as many characters."""
 ROOM_BYTES = 2048
 """Left free for what a workflow writes before and after the report."""
 
 
 def as_summary(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """For `$GITHUB_STEP_SUMMARY`."""
+    """A run as Markdown for `$GITHUB_STEP_SUMMARY`, shortened to what GitHub takes."""
     return within(content_of(view), SUMMARY_BYTES - ROOM_BYTES)
 
 
 def as_comment(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """For a comment on a pull request."""
+    """A run as Markdown for a comment on a pull request, shortened to what GitHub takes."""
     return within(content_of(view), COMMENT_BYTES - ROOM_BYTES)
 
 

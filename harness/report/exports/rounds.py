@@ -24,7 +24,7 @@ class Round:
     """One measured block as a benchmark tool sees it."""
 
     block: int
-    """Its number in the run."""
+    """Number of the block in the run."""
     status: str
     seconds_per_unit: float
     """Wall-clock seconds per completed unit: the inverse of the block's throughput."""

@@ -36,7 +36,7 @@ def text_of(content: Content, look: Look) -> str:
 
 
 def console_for(buffer: io.BytesIO, look: Look) -> Console:
-    """Where a report for that look is printed."""
+    """A console that writes a report for that look into `buffer`."""
     file = io.TextIOWrapper(buffer, look.encoding, errors="backslashreplace", newline="\n")
     return Console(
         file=file,

@@ -41,7 +41,8 @@ def libraries() -> str:
 
 
 def kept_script(release: str, environ: Mapping[str, str]) -> Path:
-    """Where the bundle of a version of vl-convert is kept: to bundle takes a second each time."""
+    """File in which the bundle of a version of vl-convert is kept: to bundle takes a second each
+    time."""
     return cache_folder(environ) / f"vega-{release}.js"
 
 

@@ -134,7 +134,7 @@ class Overview:
 
 
 def overview(catalog: Catalog, page_folder: Path) -> Overview:
-    """Of a store that was read. Links lead from `page_folder`."""
+    """What the page over a store says, from its catalogue. Links lead from `page_folder`."""
     newest_first = tuple(reversed(catalog.runs))
     names = dict.fromkeys(scenario_name(run.record) for run in newest_first)
     return Overview(

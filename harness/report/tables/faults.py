@@ -34,7 +34,7 @@ _ORDER = ("broken", "open", "kept", "untested")
 
 
 def fault_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
-    """Of all cells with faults; empty without any."""
+    """Tables of what was broken in cells with faults; empty without any."""
     broken = [cell for cell in cells if any(block.faults for block in cell.blocks)]
     if not broken:
         return ()

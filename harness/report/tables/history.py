@@ -45,7 +45,8 @@ def render(history: History, form: Format, look: Look) -> str:
 
 
 def as_text(history: History, look: Look) -> str:
-    """For people: of each series a sparkline, its newest points and its nominated changes."""
+    """A history for people: of each series a sparkline, its newest points and its nominated
+    changes."""
     blocks = [_head(history, look)]
     blocks += [_series(history, series, look) for series in history.series]
     if history.left_out:
@@ -218,7 +219,7 @@ def _folded(text: str, look: Look, indent: str) -> str:
 
 
 def as_dict(history: History) -> dict[str, Any]:
-    """All of it, as JSON holds it. Fields are only ever added."""
+    """A whole history, as JSON holds it. Fields are only ever added."""
     metric = history.question.metric
     return {
         "scenario": history.question.scenario,

@@ -51,7 +51,7 @@ class Table:
 
     title: str
     head: tuple[str, ...]
-    """Of the columns after the label."""
+    """Headings of the columns after the label."""
     sections: tuple[Section, ...]
     note: str
 
@@ -129,7 +129,8 @@ def _is_figure(text: str) -> bool:
 
 
 def grouped(cells: Sequence[CellView], *, by_work: bool) -> Iterable[tuple[str, list[CellView]]]:
-    """By workload and load where configurations are compared, else all under the configuration."""
+    """Name of a group -> its cells: by workload and load where configurations are compared, else
+    all under the configuration."""
 
     def key(cell: CellView) -> str:
         return cell.work if by_work else cell.variant

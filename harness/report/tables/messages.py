@@ -25,8 +25,8 @@ _LATENESS_NOTE = (
 
 
 def message_option_tables(view: RunView) -> tuple[Table, ...]:
-    """Of all cells that have any. Several blocks are pooled, or stand one by one where their
-    samples are missing."""
+    """Tables of priorities and countdowns of the cells that have any. Several blocks are pooled, or
+    stand one by one where their samples are missing."""
     head = ("units", *_PERCENTILES)
     by_cell = [
         Section(cell_label(cell.record), tuple(rows))

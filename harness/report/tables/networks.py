@@ -21,7 +21,7 @@ _NOTE = (
 
 
 def network_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
-    """Of all cells with a network of their own; empty without any."""
+    """Tables of round trips of the cells with a network of their own; empty without any."""
     led = [cell for cell in cells if _measured_s(cell) is not None]
     if not led:
         return ()

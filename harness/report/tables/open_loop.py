@@ -30,7 +30,7 @@ _CURVE_NOTE = (
 
 
 def open_loop_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
-    """Of all cells that have any, block by block."""
+    """Tables of phases and searches of the cells with an open loop, block by block."""
     blocks = [(cell, block) for cell in cells for block in cell.blocks if block.load_phases]
     searches = [(cell, block, block.saturation) for cell, block in blocks if block.saturation]
     phased = [

@@ -44,7 +44,7 @@ Known = Sequence[tuple[CellView, BlockRecord, Periodic]]
 
 
 def periodic_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
-    """Of all cells with a schedule, block by block."""
+    """Tables of fires of the cells with a schedule, block by block."""
     known = [
         (cell, block, block.periodic)
         for cell in cells

@@ -27,13 +27,13 @@ from harness.units import format_duration, format_number
 
 @dataclass(frozen=True)
 class Sentence:
-    """One metric."""
+    """What is said of one metric."""
 
     text: str
     verdict: str = ""
     """`improved`, `REGRESSION` ...; empty where nothing is compared."""
     flagged: bool = False
-    """It says that something went wrong or became slower."""
+    """Whether the sentence says that something went wrong or became slower."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Answer:
 
 
 def answers(view: RunView) -> tuple[Answer, ...]:
-    """All of them; those that say that something went wrong stand first."""
+    """Answers to what a run asks; those that say that something went wrong stand first."""
     record = view.record
     if record.comparison is not None and record.comparison.comparisons:
         found = list(_compared(record.comparison))

@@ -86,15 +86,15 @@ class Figures:
     spreads: Mapping[str, Spread]
     """Plain figures that its blocks have; those that are added up are in `sums`."""
     sums: Mapping[str, float]
-    """Over all blocks, failed ones included."""
+    """Figures that are added up over all blocks, failed ones included."""
     latency_s: Distribution | None
     """None where several blocks' samples could not be brought together."""
     mean_s: Mapping[str, float]
     """Figure of times -> mean of all samples."""
     counts: Counts
-    """Of all blocks, failed ones included."""
+    """How the units of all blocks ended, failed blocks included."""
     blocks: tuple[BlockRecord, ...] = ()
-    """Those that were measured."""
+    """Blocks that were measured."""
 
     def __getitem__(self, name: str) -> Spread | float | None:
         """What a gate or a history asks for by this name; of a statistic of times the blocks' own.
@@ -106,12 +106,12 @@ class Figures:
 
     @property
     def throughput_per_s(self) -> Spread | None:
-        """Completed units."""
+        """Completed units per second."""
         return self.spreads.get("throughput")
 
     @property
     def worker_cpu_ms_per_task(self) -> Spread | None:
-        """Of all workers."""
+        """CPU time of all workers per task."""
         return self.spreads.get("worker_cpu")
 
 
@@ -164,7 +164,7 @@ class RunView:
 
     record: RunRecord
     folder: Path
-    """Where it is kept, as the reader of the report would type it."""
+    """The run's folder, as the reader of the report would type it."""
     being_written: bool | None
     """Whether its process still lives; None if that is unknown."""
     pooled: Mapping[int, PooledCell]

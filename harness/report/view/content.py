@@ -286,7 +286,7 @@ def beside_units(block: BlockRecord) -> Iterator[RecordedWarning]:
 
 
 def beside_words(one: RecordedWarning) -> str:
-    """The same in words."""
+    """A warning about what stands beside the units, in words."""
     return _BESIDE_UNITS[one.code] + warning_detail(one.code, one.data)
 
 

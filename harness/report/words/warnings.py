@@ -269,7 +269,7 @@ WARNINGS: Mapping[str, Warned] = {
 
 
 def warning_rank(code: str) -> int:
-    """Its place in a report, low ones first: causes in the order of their table, what else
+    """Place of a warning in a report, low ones first: causes in the order of their table, what else
     happened, how to read the figures."""
     causes = [one.code for one in (*DIAGNOSES, *_plugged_in())]
     if code in causes:

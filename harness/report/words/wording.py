@@ -96,7 +96,7 @@ def outcome_words(counts: Counts) -> str:
 
 
 def trouble_words(counts: Counts) -> str:
-    """The same for a list of what went wrong: with how far the lost ones got."""
+    """How many units went wrong, for a list of troubles: with how far the lost ones got."""
     trouble = {
         "duplicate execution": counts.duplicated,
         "wrong result": counts.wrong,

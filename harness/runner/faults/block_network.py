@@ -61,17 +61,17 @@ class BlockNetwork:
         )
 
     def set(self, link: Link, conditions: Conditions) -> None:
-        """From now on."""
+        """Give a link's connections these conditions from now on."""
         with self._lock:
             self._network.set(link.name, conditions)
 
     def cut(self, link: Link, *, hole: bool) -> None:
-        """See `BadNetwork`."""
+        """Hold everything on a link back (a hole), or reset its connections and new ones."""
         with self._lock:
             self._network.cut(link.name, hole=hole)
 
     def join(self, link: Link) -> None:
-        """See `BadNetwork`."""
+        """Let a link's connections through again."""
         with self._lock:
             self._network.join(link.name)
 

@@ -45,13 +45,13 @@ class Deed:
     target: str = ""
     """`worker1`, `broker`, `clients to broker` ..."""
     died: tuple[int, ...] = ()
-    """Processes that it ended."""
+    """Ids of the processes that the fault ended."""
     mains: tuple[int, ...] = ()
-    """Main processes of the workers that it was about."""
+    """Ids of the main processes of the workers that the fault was about."""
     pool: tuple[int, ...] = ()
-    """Their pools' processes, where they go on living."""
+    """Ids of the pool processes of these workers, where they go on living."""
     started: tuple[int, ...] = ()
-    """Main processes that were started instead."""
+    """Ids of the main processes that were started instead of those that ended."""
     facts: dict[str, float] = field(default_factory=dict)
     """What was measured of it: `rtt_s`, `direct_rtt_s` ..."""
 
@@ -60,14 +60,14 @@ class Breaker(Protocol):
     """How one kind of fault is done, and undone."""
 
     lasts_s: float | None
-    """How long it is left alone between; None: nothing is to be undone."""
+    """Seconds between the end of `strike` and `mend`; None: nothing is to be undone."""
 
     def strike(self, deed: Deed) -> None:
-        """Do it; returns when it is done. HarnessError if that cannot be."""
+        """Do the fault; returns when it is done. HarnessError if that cannot be."""
         ...
 
     def mend(self, deed: Deed, main: MainThread) -> None:
-        """Undo it; returns when it is undone. HarnessError if that cannot be."""
+        """Undo the fault; returns when it is undone. HarnessError if that cannot be."""
         ...
 
     def give_up(self) -> None:

@@ -29,7 +29,7 @@ class NetworkSlowed:
         self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
-        """From now on; what it comes to is measured while it lasts."""
+        """Slow the links down from now on; what it comes to is measured while it lasts."""
         _name(deed, self._links, self._workers)
         for link in self._links:
             usual, fault = link.usual, self._fault
@@ -45,12 +45,12 @@ class NetworkSlowed:
         deed.facts["rtt_s"] = statistics.median(trips)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
-        """As it was."""
+        """Give the links their usual conditions again."""
         for link in self._links:
             self._network.set(link, link.usual)
 
     def give_up(self) -> None:
-        """Nothing: the network ends with the block."""
+        """Do nothing: the network ends with the block."""
 
 
 class NetworkCut:
@@ -65,14 +65,14 @@ class NetworkCut:
         self._cut: list[Link] = []
 
     def strike(self, deed: Deed) -> None:
-        """Of every link."""
+        """Cut every link that the fault is about."""
         _name(deed, self._links, self._workers)
         for link in self._links:
             self._network.cut(link, hole=self._hole)
             self._cut.append(link)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
-        """Join them again."""
+        """Join the links again."""
         while self._cut:
             self._network.join(self._cut.pop())
 

@@ -14,10 +14,10 @@ class PlannedFault:
     """One fault with its moment."""
 
     number: int
-    """Its place in the load's list of faults, from 0."""
+    """Place of the fault in the load's list of faults, from 0."""
     fault: Fault
     at_s: float
-    """After the first unit was due."""
+    """Seconds after the first unit was due."""
 
 
 def planned(faults: Sequence[Fault], seed: int) -> tuple[PlannedFault, ...]:

@@ -30,7 +30,7 @@ _GONE_S = 5.0
 
 
 class WorkerKill:
-    """SIGKILL to all of it."""
+    """SIGKILL to a worker's main process and its pool."""
 
     def __init__(self, fault: KillWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
@@ -38,17 +38,17 @@ class WorkerKill:
         self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
-        """See `Breaker`."""
+        """Kill the worker and its pool."""
         _name(deed, self._workers, self._number)
         deed.died = (*deed.mains, *self._workers.pool_of(self._number))
         self._workers.kill(self._number)
 
     def mend(self, deed: Deed, main: MainThread) -> None:
-        """Start it again, as a supervisor would."""
+        """Start the worker again, as a supervisor would."""
         _restart(deed, main, self._workers, self._number)
 
     def give_up(self) -> None:
-        """Nothing: workers are ended with the block."""
+        """Do nothing: workers are ended with the block."""
 
 
 class WorkerShutdown:
@@ -60,7 +60,8 @@ class WorkerShutdown:
         self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
-        """Returns when the worker has ended: what it had begun it has brought to an end."""
+        """Shut the worker down; returns when it has ended: what it had begun it has brought to an
+        end. FaultError if it takes too long."""
         _name(deed, self._workers, self._number)
         deed.died = (*deed.mains, *self._workers.pool_of(self._number))
         self._workers.excuse(self._number)
@@ -71,15 +72,15 @@ class WorkerShutdown:
         deed.facts["shutdown_s"] = time.monotonic() - began_s
 
     def mend(self, deed: Deed, main: MainThread) -> None:
-        """Start it again."""
+        """Start the worker again."""
         _restart(deed, main, self._workers, self._number)
 
     def give_up(self) -> None:
-        """Nothing: workers are ended with the block."""
+        """Do nothing: workers are ended with the block."""
 
 
 class WorkerStop:
-    """SIGSTOP, and SIGCONT after a while."""
+    """SIGSTOP to a worker and its pool, and SIGCONT after a while."""
 
     def __init__(self, fault: StopWorker, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
@@ -88,7 +89,7 @@ class WorkerStop:
         self._stopped: list[int] = []
 
     def strike(self, deed: Deed) -> None:
-        """Main process first: then it starts no further children."""
+        """Stop the processes, the main one first: then it starts no further children."""
         _name(deed, self._workers, self._number)
         deed.pool = tuple(self._workers.pool_of(self._number))
         for pid in (*deed.mains, *deed.pool):
@@ -97,11 +98,11 @@ class WorkerStop:
                 self._stopped.append(pid)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
-        """Main process last: who feeds the others."""
+        """Let the processes go on, the main one last: it feeds the others."""
         self.give_up()
 
     def give_up(self) -> None:
-        """Let it go on."""
+        """Let the processes that are stopped go on."""
         while self._stopped:
             with suppress(ProcessLookupError):
                 os.kill(self._stopped.pop(), signal.SIGCONT)
@@ -119,7 +120,7 @@ class PoolChildKill:
         self._chance = random.Random(f"child {targets.seed}")  # noqa: S311 - not a secret
 
     def strike(self, deed: Deed) -> None:
-        """One that is running a task, if any is; where none is, any one."""
+        """Kill a process that is running a task, if any is; where none is, any one."""
         _name(deed, self._workers, self._number)
         self._tail.refresh()
         ready = self._tail.count_by_pid(Kind.PROCESS_READY)
@@ -138,10 +139,10 @@ class PoolChildKill:
         wait_ended([child], _GONE_S)
 
     def mend(self, deed: Deed, main: MainThread) -> None:
-        """Nothing: Celery starts another one by itself."""
+        """Do nothing: Celery starts another process by itself."""
 
     def give_up(self) -> None:
-        """Nothing."""
+        """Do nothing: there is nothing to undo."""
 
     def _busy(self, children: Sequence[int]) -> list[int]:
         """Those that are inside a task's function, as their event logs have it."""

@@ -60,7 +60,7 @@ class Costs:
     depth_exact: bool = True
     fifo: bool = False
     looks: Mapping[str, Sequence[Look]] = field(default_factory=dict)
-    """Of each server, under its name in `traffic`, its counters now and then meanwhile."""
+    """Name of a server in `traffic` -> its counters now and then meanwhile."""
 
 
 @dataclass
@@ -132,7 +132,7 @@ class CostMeter:
         self._begin_ns = 0
 
     def begin(self) -> None:
-        """After the warm-up, before the first measured unit. Raises nothing."""
+        """Begin to measure: after the warm-up, before the first measured unit. Raises nothing."""
         with suppress(HarnessError):  # or its connection would be made, and counted, meanwhile
             self._namespace.depth()
         for server in self._servers:
@@ -146,7 +146,8 @@ class CostMeter:
         self._sampler = DepthSampler(self._namespace, meanwhile=self._look).__enter__()
 
     def end(self) -> Costs:
-        """When the load is over. Raises nothing; may wait up to a second for the last acks."""
+        """What was spent, when the load is over. Raises nothing; may wait up to a second for the
+        last acks."""
         end_ns = monotonic_ns()
         parts = [_since(server) for server in self._servers]
         sampler = self._stopped_sampler()
@@ -167,7 +168,7 @@ class CostMeter:
 
     @property
     def looks(self) -> Mapping[str, tuple[Look, ...]]:
-        """Of each server that nobody else uses, its counters now and then so far."""
+        """Name of each server that nobody else uses -> its counters now and then so far."""
         return {one.name: tuple(one.looks) for one in self._servers if not _is_shared(one)}
 
     def latest_depth(self) -> int | None:

@@ -40,12 +40,12 @@ class Left:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the cleaning up runs."""
+    """The workspace, Python and environment with which Celery's cleaning up runs."""
 
     workspace: Workspace
     interpreter: Interpreter
     environ: Mapping[str, str]
-    """Of a client."""
+    """Environment variables of a client."""
     logs: Path
 
 

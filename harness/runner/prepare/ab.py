@@ -37,12 +37,12 @@ _BETWEEN_PINS = re.compile(r",\s*(?=[A-Za-z])(?![^\[]*\])")
 
 @dataclass(frozen=True)
 class Variant:
-    """One side of the comparison."""
+    """One side of an A/B comparison."""
 
     title: str
-    """For people: `main (3a17031b8c2d)`, `pins:celery==5.6.3`."""
+    """How reports call the side: `main (3a17031b8c2d)`, `pins:celery==5.6.3`."""
     changes: tuple[str, ...]
-    """What it changes in every configuration, as `--set` takes it."""
+    """What the side changes in every configuration, as `--set` takes it."""
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Failing:
 
 
 class FailingTaskError(WorkerError):
-    """Nothing is to be measured: a task has failed at each call so far."""
+    """A task has failed at each call so far, so that nothing is to be measured."""
 
     def __init__(self, failing: Collection[Failing]) -> None:
         self.labels = tuple(one.label for one in failing)
@@ -55,8 +55,8 @@ class FailingTaskError(WorkerError):
 
 
 def refuse_failing(events: Path, mix: Mix, told: Mapping[str, str]) -> None:
-    """FailingTaskError if there is such a task. `told`: what units failed with in full, by
-    their number, as clients say it."""
+    """FailingTaskError if a task of the mix failed at each call of the warm-up. `told`: what units
+    failed with in full, by their number, as clients say it."""
     kinds = (Kind.PUBLISH, Kind.SEEN, Kind.FAILURE)
     published, seen, failures = (all_of_kind(events, kind) for kind in kinds)
     if failing := failing_parts(mix, published, seen, failures, told):
@@ -84,7 +84,8 @@ def failing_parts(
 
 
 def refuse_raising(events: Path, mix: Mix, cell: Cell) -> None:
-    """The same where no results are stored: by what the workers' logs tell of the functions."""
+    """FailingTaskError if a task of the mix raised at each call of the warm-up, where no results
+    are stored: by what the workers' logs tell of the functions."""
     kinds = (Kind.PUBLISH, Kind.STARTED, Kind.FINISHED, Kind.RAISING)
     found = [all_of_kind(events, kind) for kind in kinds]
     meant = _meant_to_fail(cell)

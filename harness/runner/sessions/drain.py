@@ -14,11 +14,12 @@ from harness.services.base import Namespace
 
 LOOK_S = 0.05
 QUIET_S = 2.0
-"""How long all must stand idle before what did not come is given up."""
+"""Seconds that all must stand idle before what did not come is given up."""
 _PROGRESS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.RETRIED)
 _LATER = (Kind.SPAWNED, Kind.AGAIN)
 AFTERMATH_S = 4.0
-"""The same where something was broken: a worker looks for its broker every few seconds."""
+"""Seconds that all must stand idle, where something was broken, before what did not come is given
+up: a worker looks for its broker every few seconds."""
 
 
 class Drain:
@@ -88,8 +89,8 @@ class Drain:
         redelivery_s: float | None,
         watch: Callable[[], bool],
     ) -> bool:
-        """The same for a block in which something was broken, or a worker ended: what was lost will
-        never come, so counts do not tell when all is idle.
+        """Wait until all is at rest in a block in which something was broken, or a worker ended:
+        what was lost will never come, so counts do not tell when all is idle.
 
         It is at rest when nothing has moved for AFTERMATH_S while no living process runs a task,
         the queue is empty, no task that others published has still to come due, and the broker

@@ -54,13 +54,13 @@ class Measured:
     out_of_numbers: bool = False
     """A client had published as many units as it can number, and should have published more."""
     bound_s: float | None = None
-    """How long all might take at most."""
+    """Seconds that the block might take at most."""
     out_of_time: bool = False
-    """It did, and was ended."""
+    """Whether the block took that long, and was ended."""
     at_rest: bool = True
-    """Nothing was under way any more when nobody waited any more."""
+    """Whether nothing was under way any more when nobody waited any more."""
     over_ns: int = 0
-    """When that was."""
+    """When nobody waited any more (CLOCK_MONOTONIC)."""
     workers_alive: bool = True
     slots: int = 0
     """Tasks that the workers can run at a time."""
@@ -72,7 +72,7 @@ class Measured:
     client_cpu_ns: int | None = None
     worker_peak_rss_bytes: int | None = None
     worker_grown_bytes: int | None = None
-    """By how much that peak grew while it was measured."""
+    """Bytes by which the workers' peak memory grew while it was measured."""
     client_peak_rss_bytes: int | None = None
     publish_errors: Mapping[str, int] | None = None
     plan: tuple[PlannedPhase, ...] = ()
@@ -85,7 +85,7 @@ class Measured:
     left: Left | None = None
     """What is in the result backend when the block is over; None if it was not looked."""
     beat_cpu_ns: int | None = None
-    """Of `celery beat`, while it was measured; None where there is none, or in a worker."""
+    """CPU time of `celery beat` while it was measured; None where there is none, or in a worker."""
     faults: tuple[FaultNote, ...] = ()
     """What was broken, and when."""
     fallen: tuple[Fall, ...] = ()
@@ -94,12 +94,12 @@ class Measured:
     network: Mapping[str, float] | None = None
     """Round trips through the configuration's own network."""
     publish_reasons: Sequence[Sequence[str]] = ()
-    """Of each client what publishing raised, in the order of its numbers in the event log."""
+    """What publishing raised, for each client in the order of its numbers in the event log."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a session is about, and where."""
+    """The block that a session measures: its cell, its places, and those who take part."""
 
     cell: Cell
     shape: UnitShape
@@ -107,7 +107,7 @@ class Room:
     path: Path
     """The block's folder."""
     seed: int
-    """Of random arrivals."""
+    """Seed of random arrivals."""
     broker: Namespace
     observer: Client | None
     """Who sees results while the clients do not look; None where they do, or nobody does."""
@@ -138,7 +138,7 @@ class Loaded:
     observer_trouble: str = ""
     publish_reasons: Sequence[Sequence[str]] = ()
     unseen: Sequence[Sequence[int]] | None = None
-    """For each client its units that nobody has seen a result of."""
+    """Units of each client that nobody has seen a result of."""
     beat_cpu_ns: int | None = None
 
 
@@ -281,8 +281,8 @@ class Session:
 
     @property
     def hopeless(self) -> bool:
-        """Nothing can come any more: all workers ended by themselves. Where something is broken on
-        purpose the load goes on all the same: what becomes of it is the question."""
+        """Whether nothing can come any more, as all workers ended by themselves. Where something is
+        broken on purpose the load goes on all the same: what becomes of it is the question."""
         return self.room.faults is None and self.workers.all_fell
 
     def going_on(self) -> bool:
@@ -302,7 +302,8 @@ class Session:
         self._at_rest = self._at_rest or self.workers.all_fell
 
     def come_to_rest_after_faults(self, expected_tasks: int | None, limit_s: float) -> None:
-        """The same where something may have been lost."""
+        """Wait until nothing is under way any more, for `limit_s` at most, where something may have
+        been lost."""
         redelivery_s = redelivery_time_s(self.room.cell.configuration)
         self._at_rest = self.drain.wait_after_faults(
             expected_tasks, limit_s, redelivery_s, self.going_on
@@ -326,7 +327,7 @@ class ClosedSession(Session):
     """A closed load: the clients wait for each result."""
 
     def load(self) -> Loaded:
-        """Until all callers are done."""
+        """Have all callers run their units, and wait until they are done."""
         before = self.workers.usage()
         measure = self.room.cell.measure
         self.room.courier.stage("measuring", Goal(measure.duration, measure.units))
@@ -338,7 +339,7 @@ class BacklogSession(Session):
     """Everything is published while the workers are held; then they are let go."""
 
     def load(self) -> Loaded:
-        """Until the queue is empty."""
+        """Publish everything, let the workers go, and wait until the queue is empty."""
         done_before = self.drain.finished()
         self.workers.hold()
         goal = Goal(units=self.room.cell.measure.units)

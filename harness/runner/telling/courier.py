@@ -151,7 +151,7 @@ def silent() -> Courier:
 
 
 class Standing:
-    """Where a run is, as far as it has been told."""
+    """How far a run is, by what has been told."""
 
     def __init__(self, began_ns: int) -> None:
         self._block: BlockStarts | None = None

@@ -23,7 +23,7 @@ Stage = Literal[
     "stopping",
     "recording",
 ]
-"""Of a block. A backlog is published and consumed, every other load is measured and drained;
+"""Stages of a block. A backlog is published and consumed, every other load is measured and drained;
 a search for saturation measures and drains once per rate."""
 
 
@@ -67,9 +67,9 @@ class BlockStarts:
     total: int
     cell: Cell
     expected_s: float | None = None
-    """How long it will take, going by those before it; None for the first."""
+    """Seconds that the block will take, going by those before it; None for the first."""
     remaining_s: float | None = None
-    """The same of all blocks that are left, this one included. An estimate."""
+    """Seconds that all blocks that are left will take, this one included. An estimate."""
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,21 @@ class Tick:
     """How far the run is, told every now and then."""
 
     number: int | None
-    """Of the block under way; None before the first one and after the last."""
+    """Number of the block under way; None before the first one and after the last."""
     stage: Stage | Literal["preparing", "between blocks"]
     """`preparing`: environments are built, servers start. `between blocks`: what was measured is
     compared, or judged after the last one."""
     stage_s: float
-    """Since it began."""
+    """Seconds since the stage began."""
     block_s: float
     goal: Goal = Goal()
     detail: str = ""
     share: float | None = None
-    """Of the stage's goal, from 0 to 1; None where it has none."""
+    """How much of the stage's goal is reached, from 0 to 1; None where it has none."""
     stage_remaining_s: float | None = None
-    """Until the goal is reached, at the rate of the last seconds."""
+    """Seconds until the stage's goal is reached, at the rate of the last seconds."""
     remaining_s: float | None = None
-    """Of the whole run. An estimate, see `BlockStarts`."""
+    """Seconds until the run is over. An estimate, see `BlockStarts`."""
     activity: Activity = field(default_factory=Activity)
     depth: int | None = None
     """Messages that waited in the task queue when it was last looked at."""
@@ -118,7 +118,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class BlockEnded:
-    """It is recorded."""
+    """The block under way is recorded."""
 
     block: BlockRecord
     cell: Cell
@@ -126,7 +126,8 @@ class BlockEnded:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """Nothing more will be told. `record` is None where the run broke off before it was planned."""
+    """The run is over: no more will be told. `record` is None where it broke off before it was
+    planned."""
 
     record: RunRecord | None = None
     folder: Path | None = None
