@@ -28,11 +28,11 @@ class Affinity:
 
     client: Cores | None = None
     broker: Cores | None = None
-    """Of every server that the harness starts: the broker's, and the result backend's."""
+    """Cores of every server that the harness starts: the broker's, and the result backend's."""
     workers: Cores | None = None
 
     def described(self) -> dict[str, str]:
-        """For the record: role -> cores, as they are written; pinned roles only."""
+        """Role -> cores as they are written, for the record; pinned roles only."""
         named = {"client": self.client, "broker": self.broker, "workers": self.workers}
         return {role: _written(cores) for role, cores in named.items() if cores is not None}
 

@@ -47,11 +47,12 @@ class Interpreter:
     folder: Path | None = None
     """Holds the `harness` package and nothing else; None where it is installed already."""
     modules: Path | None = None
-    """Where modules that the user's settings import are looked for, after all else."""
+    """Folder in which modules that the user's settings import are looked for, after all else."""
     project: Path | None = None
-    """Where the user's own application is imported from, if it is what runs."""
+    """Folder from which the user's own application is imported, if it is what runs."""
     commit: str | None = None
-    """Of the user's project, if it is a revision that was installed and not the folder as it is."""
+    """Commit of the user's project, if it is a revision that was installed and not the folder as it
+    is."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process: with a folder of its own, no other code is in reach."""
@@ -115,7 +116,7 @@ def ensure_environment(
 def environment_folder(
     pins: Sequence[str], environ: Mapping[str, str], source: Source | None = None
 ) -> Path:
-    """Where the environment for these pins and this interpreter is kept."""
+    """The folder that keeps the environment for these pins and this interpreter."""
     parts = [sorted(pins), sys.version, sys.base_prefix, platform.machine()]
     identity = json.dumps(parts if source is None else [*parts, source.key])
     return _home(environ) / hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -127,7 +128,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def source_folder(environment: Path) -> Path:
-    """Where the source of an environment was unpacked, if it has one."""
+    """The folder into which the source of an environment was unpacked, if it has one."""
     return environment.with_suffix(".source")
 
 
@@ -138,7 +139,7 @@ def kept_environments(environ: Mapping[str, str]) -> tuple[Path, Sequence[Path]]
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where the harness keeps what is costly to make, for this user on this machine."""
+    """The folder that keeps what is costly to make, for this user on this machine."""
     cache = environ.get("XDG_CACHE_HOME")
     if not cache:
         cache = str(Path(environ.get("HOME") or str(Path.home())) / ".cache")

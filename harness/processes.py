@@ -125,7 +125,7 @@ class Process:
 
     @property
     def ending(self) -> str:
-        """How it ended, in words: its exit code, and the signal that killed it."""
+        """Words on how the process ended: its exit code, and the signal that killed it."""
         code = self.returncode
         if code is None or code >= 0:
             return f"exit code {code}"
@@ -290,7 +290,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def pid_lives(pid: int) -> bool:
-    """The same of whatever process has that id now."""
+    """Whether the process that has that id now still does anything, as `is_alive` has it."""
     try:
         return is_alive(psutil.Process(pid))
     except psutil.NoSuchProcess:

@@ -68,7 +68,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_milliseconds(milliseconds: float | None) -> str:
-    """The same for a figure that is kept in milliseconds."""
+    """A duration as people read it, from a figure that is kept in milliseconds."""
     return format_duration(None if milliseconds is None else milliseconds / 1e3)
 
 

@@ -21,7 +21,7 @@ class Usage:
     peak_rss_bytes: int
     """Sum of each living process' own peak; pages they share count in each."""
     grown_bytes: int = 0
-    """By how much that sum grew since an earlier reading; 0 of a reading alone."""
+    """Bytes by which `peak_rss_bytes` grew since an earlier reading; 0 of a reading alone."""
 
 
 def usage(roots: Sequence[int]) -> Usage:

@@ -166,7 +166,7 @@ class DeadWorkspace:
     owner: Mapping[str, Any]
     processes: tuple[Mapping[str, Any], ...]
     promises: tuple[Promise, ...]
-    """Those not fulfilled."""
+    """Promises of the killed run that nobody has kept."""
     same_boot: bool
     """Whether its processes could still be alive at all."""
 
@@ -227,7 +227,7 @@ def living_workspaces(root: Path) -> Iterator[Path]:
 
 
 def temporary_root(environ: Mapping[str, str]) -> Path:
-    """Where workspaces live."""
+    """The folder in which workspaces are made: TMPDIR, or the system's."""
     return Path(environ.get("TMPDIR") or tempfile.gettempdir())
 
 

@@ -29,7 +29,7 @@ PIPE_CLOSED = 141
 
 @dataclass(frozen=True)
 class Subcommand:
-    """Where a subcommand lives, and its line in `harness --help`."""
+    """A subcommand: the module it lives in, and its line in `harness --help`."""
 
     module: str
     summary: str

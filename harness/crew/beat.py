@@ -24,7 +24,7 @@ STOP_GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class BeatFiles:
-    """Where beat keeps its schedule, and finds out what is measured."""
+    """The files in which beat keeps its schedule, and finds out what is measured."""
 
     schedule: Path
     window: Path
@@ -33,7 +33,7 @@ class BeatFiles:
 
     @classmethod
     def in_folder(cls, folder: Path, number: int) -> BeatFiles:
-        """Of a block; nothing of an earlier one stands in them."""
+        """Files of a block's beat; nothing of an earlier one stands in them."""
         return cls(folder / f"schedule-{number:03d}", folder / f"window-{number:03d}", new_tag())
 
     def spec(self) -> ScheduleSpec:
@@ -99,7 +99,7 @@ class Beat:
 
     @property
     def fall(self) -> Fall | None:
-        """How it ended by itself, if it did."""
+        """How beat ended by itself; None if it did not."""
         process = self._process
         return None if process is None or process.alive() else Fall.of(process)
 

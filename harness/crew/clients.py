@@ -68,7 +68,7 @@ class Clients:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Their processes."""
+        """Process ids of the clients, in their order."""
         return tuple(client.pid for client in self._clients)
 
     def started(self, limit_s: float, watch: Callable[[], None]) -> list[Answer]:
@@ -101,7 +101,8 @@ class Clients:
         watch: Callable[[], None],
         arguments: Iterable[Mapping[str, Any]],
     ) -> list[Answer]:
-        """The same with arguments of their own, one after another."""
+        """Send each client a command with arguments of its own, and wait for every answer, one
+        client after another."""
         return [
             client.ask(command, limit_s, watch, **own)
             for client, own in zip(self._clients, arguments, strict=True)

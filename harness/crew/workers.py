@@ -43,18 +43,18 @@ class Fall:
     not be redacted: it is cut when it is told."""
 
     pid: int
-    """Of the main process."""
+    """Id of the main process."""
     name: str
     said: str
-    """How it ended, with the last words of its log."""
+    """How the process ended, with the last words of its log."""
 
     def told(self, redact: Callable[[str], str]) -> str:
-        """The same to be printed: without what `redact` takes out, a few lines at most."""
+        """What it said, fit to be printed: without what `redact` takes out, a few lines at most."""
         return redact(self.said)[:_TOLD_LENGTH]
 
     @classmethod
     def of(cls, process: Process) -> Fall:
-        """Of a process that has ended."""
+        """The fall of a process that has ended."""
         lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
         last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
         how = f"{process.name} ended with {process.ending}"
@@ -199,7 +199,7 @@ class Workers:
 
     @property
     def fallen(self) -> tuple[Fall, ...]:
-        """Those that were noted, the earliest first."""
+        """Workers that ended by themselves, as far as that was noted; the earliest first."""
         return tuple(self._fallen)
 
     @property

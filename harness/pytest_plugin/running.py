@@ -51,7 +51,7 @@ class HarnessRun:
 
     record: RunRecord
     folder: Path
-    """Where `run.json`, samples and logs are."""
+    """The run's folder, with `run.json`, samples and logs."""
 
     @cached_property
     def view(self) -> RunView:

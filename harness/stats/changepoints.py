@@ -38,7 +38,7 @@ class Limits:
     magnitude: float = 0.05
     """Relative difference of the medians of the two sides."""
     level: float = 0.01
-    """Of the permutation test, for the whole series."""
+    """Level of the permutation test, for the whole series."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Estimate:
 
 
 def confidence_of(looks: int) -> float:
-    """Of each interval when the pairs are looked at `looks` times.
+    """Confidence of each interval when the pairs are looked at `looks` times.
 
     The error is divided evenly among the looks (Bonferroni's inequality, Dunn 1961), so that
     looking early does not raise it: with 10, 20 and 30 pairs, 1 - 0.05 / 3.
@@ -117,7 +117,7 @@ def outliers(values: npt.NDArray[np.float64]) -> int:
 
 
 def direction(found: Estimate, *, margin: float) -> Direction:
-    """Where the interval lies against the margin.
+    """On which side of the margin the interval of a comparison lies.
 
     *regression*: wholly below 1 - margin. *inconclusive*: on both sides of 1 - margin.
     Otherwise no slowdown beyond the margin is left: *improved* if it lies wholly above 1, else

@@ -94,14 +94,14 @@ class BlockLine(_Line):
     block: int
     """From 0."""
     blocks: int
-    """Of the plan as it is now."""
+    """Blocks of the plan as it is now."""
     cell: str
     emulator: bool
     """Whether it runs on one: such figures are nobody's but the emulator's."""
     expected_s: float | None
     """Going by the blocks before it; null before the first has ended."""
     remaining_s: float | None
-    """Of the whole run, this block included. An estimate."""
+    """Seconds that the whole run will take, this block included. An estimate."""
 
 
 class StageLine(_Line):
@@ -127,20 +127,21 @@ class TickLine(_Line):
     stage_s: float
     block_s: float
     share: float | None
-    """Of the stage's goal that is reached, 0 to 1."""
+    """How much of the stage's goal is reached, 0 to 1."""
     remaining_s: float | None
-    """Of the whole run. An estimate."""
+    """Seconds until the whole run is over. An estimate."""
     published: int
     """Measured units so far."""
     refused: int
-    """Of them, those whose publish call raised."""
+    """Units, among `published`, whose publish call raised."""
     started: int
     """Executions of their tasks."""
     finished: int
     completed: int
     """Units whose result somebody has; where nobody watches, units whose tasks have finished."""
     outcomes: dict[str, int]
-    """Of the results that are known: `ok`, `failed as meant`, `failed`, `wrong`, `timed out`."""
+    """Outcome -> how many of the known results have it: `ok`, `failed as meant`, `failed`, `wrong`,
+    `timed out`."""
     published_per_s: float | None
     """Over the last five seconds, as the following ones."""
     completed_per_s: float | None
@@ -169,7 +170,7 @@ class BlockEndedLine(_Line):
     failed_as_meant: int
     duplicated: int
     warnings: tuple[str, ...]
-    """Their codes."""
+    """Codes of the block's warnings."""
 
 
 class RunEndedLine(_Line):

@@ -32,7 +32,7 @@ from harness.units import format_duration
 
 TICK_S = 2.0
 SILENCE_S = 8.0
-"""After so long without a line the next tick is one."""
+"""Seconds without a line after which the next tick is one."""
 
 
 class Lines:

@@ -54,7 +54,7 @@ class Finished:
 
     blocks: int = 0
     rate_per_s: float | None = None
-    """Of the last one."""
+    """Rate of the cell's block that ended last; None where it has none."""
     sound: bool = True
 
 
@@ -70,7 +70,7 @@ class Scene:
     tick: Tick = _BEFORE
     run_s: float = 0.0
     rates: tuple[float, ...] = ()
-    """Of the last ticks of this stage, oldest first."""
+    """Rates of the last ticks of this stage, oldest first."""
     emulated: frozenset[str] = frozenset()
     """Names of cells whose servers are no products."""
 

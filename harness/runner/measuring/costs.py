@@ -112,7 +112,7 @@ class _Server:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Its processes, where the harness started them."""
+        """Ids of the server's processes, where the harness started them."""
         return self.service.pids() if self.apart else ()
 
 
