@@ -78,7 +78,7 @@ class Client:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Id of the client's process."""
         return self._process.pid
 
     def tell(self, command: str, **arguments: Any) -> None:

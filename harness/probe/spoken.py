@@ -18,7 +18,7 @@ WorkloadSpec = Mapping[str, Any]
 """A workload's or its part's own fields, as its model tells them: nobody but its units, which may
 be a plug-in's, knows their names."""
 LoadSpec = Mapping[str, Any]
-"""The same of a load."""
+"""A load's own fields, as its model tells them."""
 PhaseSpec = Mapping[str, Any]
 """A phase of an open loop: `phase`, its name, `duration` in seconds, `rate` and `to` per second."""
 MessageOptions = dict[str, Any]

@@ -29,8 +29,9 @@ NO_POINT = np.iinfo(np.int64).min
 _CRONTAB_TOLERANCE_NS = 30_000_000_000
 """Half of the least time between two moments of a crontab."""
 FEWEST_INTERVALS = 30
-"""Of each entry, for a drift per hour. All entries share one beat, so that a hundred of them with
-four intervals each are four samples, not four hundred; one late round would become minutes."""
+"""Ordinary intervals that each entry needs for a drift per hour. All entries share one beat, so
+that a hundred of them with four intervals each are four samples, not four hundred; one late round
+would become minutes."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from harness.probe.recording.events import HEADER_BYTES, RECORD_BYTES
 from harness.results.events.eventlog import EVENT, Events
 
 MOST_RECORDS = 1 << 19
-"""Of one log at one look: 16 MB. What is more waits for the next look."""
+"""Records of one log at one look, at most: 16 MB. What is more waits for the next look."""
 _CHUNK_BYTES = 4096 * RECORD_BYTES
 _MOST_GAPS = 1024
 _CLIENT = "client-"

@@ -25,7 +25,7 @@ class RanWith(Stored):
     concurrency: int
     """Tasks that each can run at once; with `--autoscale` at most."""
     least_concurrency: int
-    """The same; with `--autoscale` at least."""
+    """Tasks that each can run at once; with `--autoscale` at least."""
     prefetch_count: int | None = None
     """Messages that each takes at once, unacknowledged; 0 for no limit, None if unknown."""
     optimization: str = "default"

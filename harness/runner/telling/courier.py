@@ -142,7 +142,7 @@ class _Nobody:
     tick_s = None
 
     def hear(self, event: Event, at_ns: int) -> None:
-        """Nothing is done with it."""
+        """Do nothing with the event."""
 
 
 def silent() -> Courier:

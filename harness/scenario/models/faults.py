@@ -87,9 +87,10 @@ class FaultBase(Frozen):
 
     kind: ClassVar[FaultKind]
     at: Duration | None = None
-    """After the first unit was due, ..."""
+    """Time after the first unit was due at which it happens; or give `between`."""
     between: Annotated[Items[Duration], Field(min_length=2, max_length=2)] | None = None
-    """... or at a random moment of this stretch: the same for every block of a run."""
+    """Two such times: it happens at a random moment between them, the same for every block of a
+    run."""
 
     @model_validator(mode="after")
     def _one_moment(self) -> FaultBase:
@@ -291,6 +292,6 @@ class Network(Slowness):
     """The network between clients, workers and servers, for all the time of a block."""
 
     side: Side = "both"
-    """Whose connections."""
+    """Whose connections go through it."""
     to: Role = "broker"
-    """Where they lead."""
+    """The server to which these connections lead."""

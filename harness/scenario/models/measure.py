@@ -44,7 +44,7 @@ class Measure(Frozen):
     unit. Later is `timed_out`. What is under way when the last unit has had its time is not waited
     for."""
     interval: Annotated[Duration, Field(ge=0.01)] = 1.0
-    """Of the time series that every block leaves beside its samples."""
+    """Interval of the time series that every block leaves beside its samples."""
     startup_timeout: PositiveDuration = 60.0
     """How long workers may take until probe tasks come back."""
     results_left: ResultsLeft = "ignore"

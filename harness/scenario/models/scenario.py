@@ -52,7 +52,7 @@ class Scenario(Frozen):
     gets a name of its own by `{name: lean, value: ...}`."""
     workloads: NonEmptyItems[WorkloadEntry]
     loads: NonEmptyItems[LoadEntry] | None = None
-    """For every workload that names none of its own."""
+    """How units arrive, for every workload that names no loads of its own."""
     measure: Measure
     faults: Faults = ()
     """What is broken while it is measured, in every load `rate` that has no faults of its own; see

@@ -54,7 +54,7 @@ class Endpoint(End):
     provider: Provider | None = None
     """Who runs the server; the command line's `--provider` wins, `local` is the default."""
     url: str | None = None
-    """Where an external server is. Secrets come in through `${ENV}` only."""
+    """URL of an external server. Secrets come in through `${ENV}` only."""
 
     def lacking(self) -> str:
         """What an external server of it needs beside a URL, and is not said; empty if nothing."""
@@ -87,7 +87,7 @@ class FolderBackend(End):
     """A backend without a server: files that clients and workers open themselves."""
 
     folder: str | None = None
-    """Where each block has files of its own; without it in the run's private folder."""
+    """Folder in which each block has files of its own; without it in the run's private folder."""
 
     place: ClassVar[tuple[str, ...]] = ("folder",)
 

@@ -67,7 +67,7 @@ class WorkloadBase(Frozen):
     """Beat publishes its units, at the moments of its schedule."""
 
     loads: NonEmptyItems[LoadEntry] | None = None
-    """Instead of the scenario's loads, for this workload only."""
+    """How units of this workload arrive, instead of by the scenario's loads."""
     measure: MeasureOverride = MeasureOverride()
     options: MessageOptions = MessageOptions()
     """Priority, countdown and expiry of each message."""

@@ -49,7 +49,7 @@ class Part(Frozen):
     """One task of a mix. Loads and measure are the whole mix's."""
 
     task: TaskName
-    """By the name under which the app knows it."""
+    """Name under which the app knows the task."""
     name: Name | None = None
     """How reports call it, where a mix has the same task twice."""
     args: Items[Argument] = ()
@@ -59,7 +59,7 @@ class Part(Frozen):
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many of the mix's units run it, in proportion to the others' weights."""
     options: PartOptions = PartOptions()
-    """Of its messages only; what stands here wins over the options of the whole mix."""
+    """Options of this task's messages; what stands here wins over the options of the whole mix."""
 
     @property
     def label(self) -> str:
@@ -98,7 +98,7 @@ class OwnTaskWorkload(WorkloadBase):
     kwargs: dict[str, Argument] = {}
     expect: Expectation = {"unchecked": True}
     mix: NonEmptyItems[Part] | None = None
-    """Instead of `task`: several, each with its arguments and a weight."""
+    """Several tasks instead of `task`, each with its arguments and a weight."""
 
     @model_validator(mode="after")
     def _one_or_several(self) -> OwnTaskWorkload:

@@ -69,7 +69,7 @@ class Link:
 
     @property
     def most_held_bytes(self) -> int:
-        """Of one direction of a connection."""
+        """Bytes of one direction of a connection that are held at most."""
         return _MOST_HELD_BYTES if self.wire is None else _HELD_BEHIND_WIRE_BYTES
 
     def deadline_s(self, now_s: float, chance: random.Random) -> float:
