@@ -29,6 +29,8 @@ from harness.scenario.workloads.registry import Workload, spec_of
 from tests.probe.forked import Program
 
 PATIENCE_S = 150.0
+IN_FLIGHT = 2
+"""Units under way of each client, unless a test says another load."""
 _ADD: dict[str, Any] = {"workload": "add", "x": 4, "y": 5, "payload_bytes": 0}
 
 
@@ -98,7 +100,7 @@ class Site:
             "settings": dict(self.settings),
             "events": str(self.events),
             "packages": ["celery", "kombu", "amqp", "redis"],
-            "load": {"load": "closed", "in_flight": 2},
+            "load": {"load": "closed", "in_flight": IN_FLIGHT},
             "warmup": 0,
             "units": 1,
             "duration_s": None,

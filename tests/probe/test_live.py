@@ -222,7 +222,8 @@ def test_duration_ends_the_load(site: Site, tmp_path: Path) -> None:
         merged = talk.merged(tmp_path / "events")
     begun = (merged.units.publish_ns - merged.measure_begin_ns) / 1e9
     assert len(begun) >= 2
-    assert begun.max() < 0.35
+    # A caller looks at the clock, then publishes: a stall in between delays one unit of each.
+    assert (begun > 0.3).sum() <= IN_FLIGHT
     assert (merged.units.seen == Outcome.OK).all()
 
 
