@@ -18,7 +18,7 @@ from harness.results.block.ledger import BlockEnd, settle
 from harness.results.events.eventlog import Tail
 from harness.results.events.merge import MISSING, Merged
 from harness.results.record.distributions import Outcomes
-from tests.probe.live import Site, Talk, client, valkey, wait_for, worker
+from tests.probe.live import IN_FLIGHT, Site, Talk, client, valkey, wait_for, worker
 
 POOLS = ("prefork", "threads", "gevent", "solo")
 PRODUCT = 608281864034267560872252163321295376887552831379210240000000000
