@@ -19,7 +19,8 @@ from harness.results.costs.idle_traffic import idle_traffic
 from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.events.eventlog import versions_in
-from harness.results.events.merge import Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import Merged
 from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.figures.of_units import PHASES
 from harness.probe.recording.ids import parsed
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S

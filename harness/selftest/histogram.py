@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.report.registry import render
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.selftest.finding import Finding
 from harness.selftest.samples import Taken
 

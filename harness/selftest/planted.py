@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.probe.recording.ids import parsed
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.selftest.accomplices.misdeeds import deed_of
 from harness.selftest.bench import Bench, Order
 from harness.selftest.finding import Finding

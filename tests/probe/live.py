@@ -22,7 +22,8 @@ from pydantic import TypeAdapter
 from harness.probe.recording.events import Kind
 from harness.probe.workloads.registry import units_of
 from harness.results.events.eventlog import Tail
-from harness.results.events.merge import Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import Merged
 from harness.scenario.loads import registry as loads
 from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.registry import Workload, spec_of

@@ -15,7 +15,8 @@ from harness.probe.recording.events import Kind
 from harness.probe.recording.ids import BEAT, first_unit, new_tag
 from harness.results.block.periodic import begins_in, fires_in
 from harness.results.events.eventlog import Tail
-from harness.results.events.merge import MISSING, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING
 from tests.probe.forked import Program
 from tests.probe.live import Site, valkey, wait_for
 

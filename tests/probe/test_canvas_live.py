@@ -14,7 +14,7 @@ from harness.probe.recording.events import Kind, Outcome
 from harness.probe.workloads.registry import units_of
 from harness.results.block.ledger import BlockEnd, Final, settle
 from harness.results.events.eventlog import Tail
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from tests.probe.live import Site, Talk, client, told, valkey, wait_for, worker
 from tests.probe.test_live import (
     assert_complete_and_ordered,

@@ -16,7 +16,7 @@ import redis
 from harness.probe.recording.events import Kind, Outcome
 from harness.results.block.ledger import BlockEnd, settle
 from harness.results.events.eventlog import Tail
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Outcomes
 from tests.probe.live import IN_FLIGHT, Site, Talk, client, valkey, wait_for, worker
 

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from harness.results.block.ledger import BlockEnd, settle
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.results.record.distributions import Outcomes
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, worker

@@ -18,7 +18,7 @@ import redis
 from harness.probe.recording.events import Kind, Outcome
 from harness.results.block.ledger import BlockEnd, settle
 from harness.results.events.eventlog import Tail, all_of_kind
-from harness.results.events.merge import Merged
+from harness.results.events.merged import Merged
 from harness.results.record.distributions import Outcomes
 from harness.services.provide import Services
 from tests.probe.forked import Program

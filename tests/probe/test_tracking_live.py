@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.probe.recording.events import Outcome
-from harness.results.events.merge import MISSING, NOT_TOLD, Merged, Tracked
+from harness.results.events.merged import MISSING, NOT_TOLD, Merged, Tracked
 from harness.services.provide import Services
 from tests.probe.live import Site, client, valkey, worker
 from tests.probe.test_live import assert_complete_and_ordered, count_stored, new_site, settle_down

@@ -11,7 +11,7 @@ from harness.results.block.ledger import BlockEnd, Final, settle
 from harness.results.block.phases import phases
 from harness.results.block.summary import digest
 from harness.results.block.timeline import timeline
-from harness.results.events.merge import Merged
+from harness.results.events.merged import Merged
 from harness.results.events.unit_shape import UnitShape
 from tests.results.histories import History, Record, Task, Unit, ident_of
 from tests.results.test_truth import merged_from

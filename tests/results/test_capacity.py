@@ -13,7 +13,7 @@ from harness.report.view.cells import view_of
 from harness.report.words.warnings import capacity_words
 from harness.report.words.wording import overload_sentence, range_words, stopped_words
 from harness.results.costs.capacity import Need, cpu_s, saturation_range, with_capacity
-from harness.results.events.merge import MISSING, Tasks
+from harness.results.events.merged import MISSING, Tasks
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import RecordedWarning
 from tests.report.records import block, cell, run

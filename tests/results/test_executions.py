@@ -11,7 +11,8 @@ from harness.probe.recording.attach import _replaces
 from harness.probe.recording.events import REPLACED, Kind, Outcome
 from harness.results.block.phases import phases
 from harness.results.events.executions import Ending
-from harness.results.events.merge import MISSING, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING
 from tests.results.made_blocks import CHILD, MAIN, OTHER_CHILD, MadeBlock, Read
 
 

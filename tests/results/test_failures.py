@@ -22,7 +22,8 @@ from harness.probe.recording.events import (
 )
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
-from harness.results.events.merge import Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import Merged
 from tests.results.histories import ident_of
 from tests.results.made_blocks import SHAPE
 

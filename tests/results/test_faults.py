@@ -12,7 +12,7 @@ import pytest
 from harness.probe.recording.events import Kind
 from harness.report.words.warnings import warning_detail
 from harness.results.block.ledger import BlockEnd
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.promises import SUBJECTS, promise_for
 from harness.results.faults.recovery import Units, level_before, recovery

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.results.block.load_phases import PlannedPhase, behind, read_plan, under_way, write_plan
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 
 SECOND = 1_000_000_000
 

@@ -22,7 +22,8 @@ from harness.results.block.periodic import (
     kept_schedule,
     schedule_warnings,
 )
-from harness.results.events.merge import MISSING, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING
 from harness.results.record.periodic import Periodic
 
 MS = 1_000_000

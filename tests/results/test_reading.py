@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import RecordError
 from harness.figures import figure as samples_of
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples
 from harness.results.samples.pooled import (

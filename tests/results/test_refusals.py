@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.probe.recording.events import NO_ID, RECORD, REFUSALS, Kind, Outcome
 from harness.results.block.ledger import BlockEnd, Stage, settle
 from harness.results.block.summary import digest
-from harness.results.events.merge import Merged
+from harness.results.events.merged import Merged
 from tests.results.histories import ident_of
 from tests.results.made_blocks import SHAPE
 from tests.results.test_failures import Told

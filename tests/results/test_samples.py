@@ -17,7 +17,8 @@ from harness.probe.recording.ids import namer, new_tag
 from harness.results.block.ledger import BlockEnd, Stage, settle
 from harness.results.block.periodic import Fires
 from harness.results.block.phases import phases
-from harness.results.events.merge import MISSING, Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING, Merged
 from harness.results.samples import writing as samples
 from tests.results.histories import History, Task, Unit, histories
 from tests.results.reference import verdicts

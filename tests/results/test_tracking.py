@@ -10,7 +10,7 @@ import pytest
 from harness.probe.recording.events import MOST_LOOKS, Kind, Outcome, UnitFlag, looks_fields
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
-from harness.results.events.merge import MISSING, NOT_TOLD, Merged
+from harness.results.events.merged import MISSING, NOT_TOLD, Merged
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.parts import LogFigures
 from harness.results.samples import writing as samples

@@ -20,7 +20,8 @@ from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.phases import phases
 from harness.results.block.summary import digest
 from harness.results.events import eventlog
-from harness.results.events.merge import MISSING, Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
 from tests.results.histories import History, Look, Task, Unit, histories, ident_of
 from tests.results.reference import (

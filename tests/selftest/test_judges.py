@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.selftest import histogram
 from harness.selftest.accomplices.misdeeds import DEEDS, EVERY, deed_of
 from harness.selftest.counters import judge

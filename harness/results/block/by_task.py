@@ -8,7 +8,7 @@ import numpy.typing as npt
 from harness.results.block.ledger import Ledger
 from harness.results.block.messages import lateness_ns
 from harness.results.block.phases import Phases
-from harness.results.events.merge import Merged
+from harness.results.events.merged import Merged
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord

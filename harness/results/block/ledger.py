@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import Outcome
 from harness.results.block.phases import task_origins
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 from harness.results.record.distributions import LossReasons, Outcomes
 from harness.scenario.workloads.base import Steps
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Distribution
 from harness.results.record.loads import LoadPhaseRecord
 

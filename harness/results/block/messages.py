@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.block.phases import Phases
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 from harness.results.events.unit_shape import UnitShape
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import Kind, UnitFlag
 from harness.results.events.eventlog import all_of_kind
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Distribution
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import RecordedWarning

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.figures.of_units import PHASES
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 from harness.scenario.workloads.base import Steps
 
 

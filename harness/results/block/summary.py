@@ -15,7 +15,7 @@ from harness.results.block.load_phases import Plan, counted_units, summaries
 from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases, in_steps, task_origins
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.scenario.workloads.base import Steps
 from harness.stats.percentiles import nearest_rank
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.merge import MISSING, Tasks
+from harness.results.events.merged import MISSING, Tasks
 from harness.results.record.loads import LoadPhaseRecord
 from harness.results.record.run import BlockRecord, RecordedWarning
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.probe.recording.events import Kind
 from harness.results.events.eventlog import Events, chunks, logs_in
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 
 BUSY_PER_S = 100
 """Pieces a second: a server that counts more is at work, and its looks are no idle ones."""

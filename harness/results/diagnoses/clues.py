@@ -24,7 +24,7 @@ from harness.results.events.eventlog import (
     logs_in,
     of_kind,
 )
-from harness.results.events.merge import MISSING, Times
+from harness.results.events.merged import MISSING, Times
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.probe.recording.events import Kind
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merge import MISSING, Times
+from harness.results.events.merged import MISSING, Times
 from harness.units import format_duration
 
 _POOL = 10

@@ -8,7 +8,7 @@ from harness.probe.recording.events import Reception
 from harness.results.block.ledger import Final
 from harness.results.block.summary import duplicates
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.units import format_duration

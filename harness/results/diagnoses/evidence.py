@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.probe.recording.ids import MOST_UNITS
 from harness.results.block.summary import Digest
 from harness.results.diagnoses.clues import Clues
-from harness.results.events.merge import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged, Times
 from harness.results.events.published import Halves
 from harness.results.events.ran_with import RanWith, as_planned
 from harness.results.events.unit_shape import UnitShape

@@ -11,7 +11,7 @@ import numpy as np
 from harness.probe.recording.events import TIMED_SIGNALS
 from harness.results.diagnoses.clues import OF_PUBLISHING
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merge import MISSING, Times
+from harness.results.events.merged import MISSING, Times
 from harness.units import format_duration
 
 _MOST_NAMED = 10

@@ -11,7 +11,7 @@ import numpy as np
 from harness.probe.recording.events import Limit
 from harness.results.diagnoses.clues import Child
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merge import MISSING, Times
+from harness.results.events.merged import MISSING, Times
 from harness.units import format_duration
 
 _LEAST_LATE_S = 0.1

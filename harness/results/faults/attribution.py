@@ -28,7 +28,7 @@ import numpy.typing as npt
 from harness.probe.recording.events import Kind
 from harness.results.block.ledger import Final, Ledger
 from harness.results.events.handlings import Handlings
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.recovery import first_starts
 from harness.results.faults.second_runs import FOREVER, NOBODY, second_runs

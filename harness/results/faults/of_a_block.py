@@ -16,7 +16,7 @@ from harness.results.block.load_phases import behind
 from harness.results.block.summary import Digest
 from harness.results.events.eventlog import all_of_kind
 from harness.results.events.handlings import Handlings, read_handlings
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.ran_with import RanWith
 from harness.results.faults.attribution import Refused, Scene, blame
 from harness.results.faults.notes import FaultNote

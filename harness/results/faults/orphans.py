@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import Kind
 from harness.results.events.handlings import Handlings
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 
 Mask = npt.NDArray[np.bool_]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.block.phases import Phases
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.faults import FaultLevel
 from harness.stats.percentiles import nearest_rank
 

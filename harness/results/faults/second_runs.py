@@ -21,7 +21,7 @@ from harness.probe.recording.events import Kind
 from harness.results.block.summary import duplicates
 from harness.results.events.executions import Ending, Executions
 from harness.results.events.handlings import Handlings
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 
 Mask = npt.NDArray[np.bool_]

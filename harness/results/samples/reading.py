@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.merge import MISSING
+from harness.results.events.merged import MISSING
 from harness.results.record.run import BlockRecord
 
 if TYPE_CHECKING:

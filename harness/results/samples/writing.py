@@ -18,7 +18,7 @@ from harness.results.block.load_phases import Plan, counted_units, phase_of_unit
 from harness.results.block.periodic import Fires
 from harness.results.block.phases import Phases
 from harness.results.block.timeline import Timeline
-from harness.results.events.merge import MISSING, NOT_TOLD, Merged, Tracked
+from harness.results.events.merged import MISSING, NOT_TOLD, Merged, Tracked
 from harness.results.events.mix import Mix
 from harness.results.samples.reading import Columns
 

@@ -15,7 +15,8 @@ from harness.results.block.load_phases import (
     unsent_by_phase,
     write_plan,
 )
-from harness.results.events.merge import MISSING, Merged, merge
+from harness.results.events.merge import merge
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation
 from harness.runner.sessions.drain import LOOK_S
 from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers, since

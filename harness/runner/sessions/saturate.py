@@ -21,7 +21,7 @@ from harness.results.block.load_phases import (
 )
 from harness.results.block.summary import Digest, digest, duplicates
 from harness.results.costs.capacity import Need, mean_run_s
-from harness.results.events.merge import MISSING, Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation, SaturationStep
 from harness.runner.sessions.open_loads import LEAD_S, OpenSession, planned_phase
 from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
