@@ -173,7 +173,8 @@ def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
     assert block.sent_per_s is not None
     assert block.sent_per_s < 19_800
     assert block.unsent == 20_000 - block.units > 0
-    assert block.phases_s["schedule"].max > 0.5  # type: ignore[operator]
+    # The last one sent was due long before; by how much depends on the machine.
+    assert block.phases_s["schedule"].max > 0.1  # type: ignore[operator]
     assert "client-limited" in ended.stdout
     assert "The client could not send all units on time" in ended.words
     codes = {warning.code for warning in block.warnings}

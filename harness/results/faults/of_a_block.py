@@ -146,18 +146,16 @@ def _fault_figures(
     seen = found.handlings, found.refused
     scene = Scene(result.merged, result.ledger, *seen, level, notes, blame_until)
     judged = blame(scene)
-    records = [
-        _record(
-            note,
-            _Consequences(
-                judged.trouble(index, found.refused),
-                judged.errors(index, found.refused),
-                back,
-                _came_back(note, found, result.merged),
-            ),
+    consequences = (
+        _Consequences(
+            judged.trouble(index, found.refused),
+            judged.errors(index, found.refused),
+            back,
+            _came_back(note, found, result.merged),
         )
         for index, (note, back) in enumerate(zip(notes, backs, strict=True))
-    ]
+    )
+    records = map(_record, notes, consequences)
     return {
         **NO_FAULTS,
         "faults": (*records, *(_record(note) for note in never)),
