@@ -8,6 +8,7 @@ from harness.report.charts.chart import (
     Chart,
     Columns,
     Rows,
+    Spec,
     Value,
     row_labels,
     rows_axis,
@@ -28,6 +29,13 @@ def _priced(cell: CellView) -> bool:
     return _FIGURE in cell.figures.spreads
 
 
+_X: Spec = {
+    "field": "dollars",
+    "type": "quantitative",
+    "axis": {"title": "dollars per million tasks", "tickCount": 6},
+}
+
+
 def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A bar per cell whose requests have a price."""
     for group in groups(
@@ -43,11 +51,6 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             labels.append({"row": index, "label": text, "lines": lines, "flagged": flagged})
             rows.append({"row": index, "cell": member.label, "dollars": dollars})
         room = Rows.of(labels)
-        x = {
-            "field": "dollars",
-            "type": "quantitative",
-            "axis": {"title": "dollars per million tasks", "tickCount": 6},
-        }
         shown = [row["dollars"] for row in rows]
         limits = gates.of(_FIGURE, group.members, "dollars", beside=shown)
         chart = Chart(
@@ -64,7 +67,7 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
                         "mark": {"type": "bar", "yOffset": room.marks_at, "height": 14},
                         "encoding": {
                             "y": rows_axis(room.count),
-                            "x": x,
+                            "x": _X,
                             **told(_HEADS),
                         },
                     },
@@ -74,4 +77,4 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             shown="dollars",
             heads=_HEADS,
         )
-        yield with_lines(chart, limits, upright(x), in_front=True)
+        yield with_lines(chart, limits, upright(_X), in_front=True)

@@ -155,10 +155,9 @@ def _fault_figures(
         )
         for index, (note, back) in enumerate(zip(notes, backs, strict=True))
     )
-    records = map(_record, notes, consequences)
     return {
         **NO_FAULTS,
-        "faults": (*records, *(_record(note) for note in never)),
+        "faults": (*map(_record, notes, consequences), *(_record(note) for note in never)),
         "fault_level": level,
         "unattributed": judged.trouble(NOBODY, found.refused),
         "promises": promises(config, ran, scene, judged, held_by_broker),
