@@ -63,13 +63,13 @@ bench-saturate: $(VENV)/.ready-dev
 
 ## SIGKILL at a hundred seeded moments, each run completed afterwards. Half an hour.
 kills: $(VENV)/.ready-dev servers
-	HARNESS_KILLS=100 $(BIN)/pytest -q -n 2 tests/runner/test_kills.py
+	HARNESS_KILLS=100 $(BIN)/pytest -q -n 2 tests/runner/faults/test_kills.py
 
 ## One run for half an hour with random faults: nothing left over, memory flat. SOAK_MINUTES shortens it.
 soak: $(VENV)/.ready servers
 	$(BIN)/python benchmarks/soak.py
 
-## Rebuild what is generated: JSON Schemas, the README's report and picture, the pages of diagnoses and figures.
+## Rebuild what is generated: JSON Schemas, the README's report and picture, the pages of diagnoses, figures and rooms.
 docs: $(VENV)/.ready-dev
 	$(BIN)/harness schema --write
 	$(BIN)/python docs/render_readme.py

@@ -19,18 +19,18 @@ ROOT = Path(__file__).parent.parent
 _LONG = (
     "tests/compare/test_live.py",
     "tests/selftest/test_live.py",
-    "tests/runner/test_schedule.py::test_a_crontab",
+    "tests/runner/sessions/test_schedule.py::test_a_crontab",
     "tests/ab/test_live.py",
     "tests/environments/test_live.py",
-    "tests/runner/test_faults.py",
-    "tests/runner/test_traps.py",
-    "tests/runner/test_open_loop.py::test_saturation_of_slots",
-    "tests/runner/test_diagnoses.py::test_more_results",
+    "tests/runner/faults/test_faults.py",
+    "tests/runner/traps/test_traps.py",
+    "tests/runner/sessions/test_open_loop.py::test_saturation_of_slots",
+    "tests/runner/traps/test_diagnoses.py::test_more_results",
     "tests/runner/test_tutorial.py",
     "tests/runner/test_quickstart.py",
-    "tests/report/test_page_in_browser.py",
+    "tests/report/html/test_page_in_browser.py",
     "tests/probe/test_live.py",
-    "tests/probe/test_publishing.py",
+    "tests/probe/publishing/test_publishing.py",
 )
 """Half a minute each and more: first, so that no process is left alone with one at the end."""
 

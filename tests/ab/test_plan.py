@@ -24,7 +24,7 @@ from harness.scenario.models.compare import PairBudget
 from harness.scenario.models.configuration import CelerySet
 from harness.scenario.models.scenario import Plan
 from tests.ab.repository import make_repository
-from tests.report.records import cell, run
+from tests.report.made.records import cell, run
 from tests.scenario.project import Project, make_project
 
 ENVIRON = dict(os.environ)

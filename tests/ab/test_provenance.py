@@ -25,7 +25,7 @@ from harness.runner.prepare.environment import (
 )
 from tests.ab.repository import git, make_repository
 from tests.history.stores import asked, paired_run, with_commit
-from tests.report.records import ENVIRONMENT, block, cell, run
+from tests.report.made.records import ENVIRONMENT, block, cell, run
 
 HARNESS, FOLDER, BASE, HEAD = ("".join(n * 40) for n in "a7bc")
 NAMES = ("redis[ab=base]/add/closed-8", "redis[ab=head]/add/closed-8")

@@ -15,8 +15,8 @@ import pytest
 from harness.errors import ExitCode
 from harness.results.store.run_folders import RunFolder
 from tests.cli.project import ROOT, harness
-from tests.report import records
-from tests.report.records import block, cell, run
+from tests.report.made import records
+from tests.report.made.records import block, cell, run
 
 NEWER = "20261124T000000Z-example-5b2c00"
 

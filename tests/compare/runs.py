@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.order import interleaved
-from tests.report.records import block, cell, run, spread_around
+from tests.report.made.records import block, cell, run, spread_around
 
 BASE, HEAD = "redis/add/closed-8", "rabbitmq/add/closed-8"
 CALM = (0.01, -0.01, 0.02, -0.02, 0.0, 0.015, -0.015, 0.005, -0.005, 0.01)

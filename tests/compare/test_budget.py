@@ -15,7 +15,7 @@ from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
 from harness.scenario.models.scenario import Plan
 from tests.compare.runs import measured
-from tests.report.records import cell, run
+from tests.report.made.records import cell, run
 from tests.scenario.project import CONFIGURATION, Project, make_project
 
 LOOKS = (6, 8, 12)

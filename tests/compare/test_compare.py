@@ -15,7 +15,7 @@ from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning,
 from harness.results.store.continuing import is_done
 from harness.runner.order import continued, interleaved
 from tests.compare.runs import BASE, HEAD, measured, ratio_run
-from tests.report.records import ENVIRONMENT, backlog_block, cell, run
+from tests.report.made.records import ENVIRONMENT, backlog_block, cell, run
 
 LATER = "20261124T000000Z-example-000001"
 """Id of another run."""

@@ -18,7 +18,7 @@ from harness.results.judge.compare import compare_run, compare_runs
 from harness.results.judge.gates import MeasuredRun, evaluate
 from harness.results.record.comparison import ComparisonReport
 from tests.compare.runs import BASE, HEAD, ratio_run
-from tests.report.records import ENVIRONMENT
+from tests.report.made.records import ENVIRONMENT
 
 LATER = "20261124T000000Z-example-000001"
 

@@ -17,7 +17,7 @@ from harness.results.record.faults import FaultRecord
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import RunRecord
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
-from tests.report.records import (
+from tests.report.made.records import (
     ENVIRONMENT,
     backlog_block,
     block,

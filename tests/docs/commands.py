@@ -107,10 +107,10 @@ SPECIAL: dict[str, How] = {
         (*_TINY, "--config", "redis", "--config", "redis-sqlite", "--set", "matrix={}")
     ),
     "harness run scenarios/periodic.yaml": Parse(
-        "three minutes by the clock; tests/runner/test_schedule.py runs schedules"
+        "three minutes by the clock; tests/runner/sessions/test_schedule.py runs schedules"
     ),
     "harness run scenarios/kill-workers.yaml": Parse(
-        "minutes of faults; tests/runner/test_faults.py kills workers"
+        "minutes of faults; tests/runner/faults/test_faults.py kills workers"
     ),
     "harness run examples/shop/scenarios/shop.yaml": Parse(
         "tests/own_tasks/test_shop.py runs it, in a folder of its own"

@@ -15,7 +15,7 @@ from harness.results.record.comparison import ComparisonReport, LayerPath
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.runner.order import interleaved
 from tests.compare.runs import measured
-from tests.report.records import cell, run
+from tests.report.made.records import cell, run
 
 OLD = {"python": "3.11.7", "celery": "5.3.1", "kombu": "5.3.1", "redis": "4.6.0", "amqp": "5.1.1"}
 CLIENTS = OLD | {"redis": "8.1.0", "amqp": "5.4.2"}

@@ -12,7 +12,7 @@ from harness.report.words.look import Look
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
-from tests.report import records
+from tests.report.made import records
 
 EXPORTS: tuple[Format, ...] = (
     "md-summary",

@@ -21,8 +21,8 @@ from harness.errors import RecordError
 from harness.report.registry import Format
 from harness.results.record.run import RunRecord
 from tests.exports.exported import exported, judged_run, run_tool, written
-from tests.report import records
-from tests.report.records import block, cell, run
+from tests.report.made import records
+from tests.report.made.records import block, cell, run
 
 # https://bencher.dev/bmf.json, with no room for a misspelt key
 BMF_SCHEMA = {

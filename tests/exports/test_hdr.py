@@ -22,7 +22,7 @@ from harness.report.registry import render
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.store.run_folders import RunFolder
-from tests.report import records
+from tests.report.made import records
 
 CELL = "redis[worker.concurrency=2,worker.pool=solo]/add/closed-8"
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999, 1.0)

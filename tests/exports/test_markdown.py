@@ -16,8 +16,8 @@ from harness.report.view.content import content_of
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import RunRecord
 from tests.exports.exported import exported, judged_run
-from tests.report import records
-from tests.report.records import block, cell, run
+from tests.report.made import records
+from tests.report.made.records import block, cell, run
 
 
 def _many(count: int, axis: str = "concurrency") -> RunRecord:

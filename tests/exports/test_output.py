@@ -14,7 +14,7 @@ from harness.errors import ExitCode
 from harness.report.registry import SEVERAL_FILES
 from harness.results.store.run_folders import RunFolder
 from tests.cli.project import ROOT, harness
-from tests.report import records
+from tests.report.made import records
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from harness.report.registry import Format
 from harness.results.record.run import RunRecord
 from tests.exports.exported import EXPORTS, exported, run_tool, written
-from tests.report import records
+from tests.report.made import records
 
 LOSS: dict[Format, str] = {
     "md-summary": "4 lost",

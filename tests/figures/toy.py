@@ -30,7 +30,7 @@ from harness.report.view.cells import view_of  # noqa: E402
 from harness.results.judge.gates import MeasuredRun, evaluate  # noqa: E402
 from tests.history.queries import rows  # noqa: E402
 from tests.history.stores import asked, store  # noqa: E402
-from tests.report.records import block, cell, run, spread_around  # noqa: E402
+from tests.report.made.records import block, cell, run, spread_around  # noqa: E402
 
 
 def _told(folder: Path) -> dict[str, object]:

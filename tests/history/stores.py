@@ -15,7 +15,7 @@ from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.catalog import scan
 from harness.results.store.run_folders import RunFolder
 from harness.runner.order import interleaved
-from tests.report.records import ENVIRONMENT, block, cell, run, spread_around
+from tests.report.made.records import ENVIRONMENT, block, cell, run, spread_around
 
 FIRST_NIGHT = datetime(2026, 1, 1, 3, tzinfo=UTC)
 PLAIN = "redis/add/closed-8"

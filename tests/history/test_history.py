@@ -29,7 +29,7 @@ from tests.history.stores import (
     with_commit,
     with_packages,
 )
-from tests.report.records import ENVIRONMENT, RABBITMQ
+from tests.report.made.records import ENVIRONMENT, RABBITMQ
 
 AB = ("redis[ab=base]/add/closed-8", "redis[ab=head]/add/closed-8")
 

@@ -23,7 +23,7 @@ from tests.history.stores import (
     with_commit,
     with_packages,
 )
-from tests.report.records import ENVIRONMENT, RABBITMQ
+from tests.report.made.records import ENVIRONMENT, RABBITMQ
 
 ROOT = Path(__file__).parents[2]
 

@@ -24,7 +24,7 @@ from tests.history.stores import (
     store,
     with_packages,
 )
-from tests.report.records import MINISTACK
+from tests.report.made.records import MINISTACK
 
 TEXT = """\
 nightly: throughput, ratio to redis in the same run (above 1 is better)

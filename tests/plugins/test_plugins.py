@@ -19,7 +19,7 @@ from harness.results.store.run_folders import read_run
 from harness.scenario.models.configuration import Worker
 from tests.cli.project import harness
 from tests.plugins.packages import install
-from tests.results.test_diagnoses import ADD, adds, told
+from tests.results.diagnoses.test_diagnoses import ADD, adds, told
 
 STORED = Path(__file__).parents[1] / "report/stored_runs/own"
 Installed = Callable[..., None]

@@ -12,7 +12,7 @@ from harness.report.registry import render
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from tests.pytest_plugin.project import ROOT, Ended, Project
-from tests.report import records
+from tests.report.made import records
 
 BROKEN_WORKER = """
 from celery import signals

@@ -13,7 +13,7 @@ from harness.pytest_plugin.selecting import with_bases
 from harness.results.record.run import RunRecord
 from tests.exports.exported import judged_run
 from tests.pytest_plugin.project import Project
-from tests.report import records
+from tests.report.made import records
 
 CLOSED = {"load": "closed", "in_flight": 4}
 

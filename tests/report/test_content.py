@@ -21,8 +21,8 @@ from harness.results.block.unfinished import Unfinished
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
 from harness.results.store.run_folders import RunFolder, read_run
-from tests.report import records
-from tests.report.records import block, cell, run, spread_around, warning
+from tests.report.made import records
+from tests.report.made.records import block, cell, run, spread_around, warning
 
 
 def _view(record: RunRecord, being_written: bool | None = None) -> RunView:

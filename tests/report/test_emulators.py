@@ -26,7 +26,7 @@ from harness.results.record.run import RunRecord
 from harness.results.store.catalog import scan
 from tests.compare.runs import ratio_run
 from tests.history.stores import asked, levels, plain_run, store
-from tests.report import records
+from tests.report.made import records
 
 _SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
 

@@ -19,9 +19,9 @@ from harness.results.faults.promises import promise_for
 from harness.results.record.faults import Trouble
 from harness.results.record.run import RecordedWarning, RunRecord
 from harness.scenario.models.faults import FAULT_KINDS
-from tests.report.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
-from tests.report.records import block, cell, run
-from tests.results.made_blocks import CONFIG
+from tests.report.made.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
+from tests.report.made.records import block, cell, run
+from tests.results.faults.made_blocks import CONFIG
 
 NOTHING = Trouble()
 

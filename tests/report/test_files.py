@@ -21,9 +21,9 @@ from harness.report.html import libraries as module
 from harness.report.view.cells import Spread, view_of
 from harness.results.store.run_folders import RunFolder, read_run
 from tests.cli.project import ROOT, harness
-from tests.report import records
-from tests.report.stored import sampled_run
-from tests.report.test_charts import compared_run
+from tests.report.charts.test_charts import compared_run
+from tests.report.made import records
+from tests.report.made.stored import sampled_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -17,9 +17,9 @@ from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
-from tests.report import canvas_records, records
-from tests.report.faulted import faulty_run
-from tests.report.schedule_records import schedule_run
+from tests.report.made import canvas_records, records
+from tests.report.made.faulted import faulty_run
+from tests.report.made.schedule_records import schedule_run
 
 GOLDEN = Path(__file__).parent / "golden"
 ENDINGS: dict[Format, str] = {"text": "txt", "md": "md", "csv": "csv", "json": "json"}

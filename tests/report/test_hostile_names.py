@@ -22,7 +22,7 @@ from harness.report.words.escaping import (
     spreadsheet_text,
 )
 from harness.report.words.look import Look
-from tests.report import records
+from tests.report.made import records
 
 
 def _shown(form: Format) -> str:

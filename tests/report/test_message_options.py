@@ -15,7 +15,7 @@ from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.samples.pooled import pooled
 from harness.stats.percentiles import describe
-from tests.report.records import block, cell, run
+from tests.report.made.records import block, cell, run
 
 MS = 1_000_000
 COUNTDOWN_MS = 1000

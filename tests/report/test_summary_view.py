@@ -21,7 +21,7 @@ from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT, harness
-from tests.report import records
+from tests.report.made import records
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNS: dict[str, Callable[[], RunRecord]] = {

@@ -13,7 +13,7 @@ from harness.report.words.warnings import WARNINGS, warning_detail, warning_sent
 from harness.report.words.wording import STAGES, outcome_words, server_words, trouble_words
 from harness.results.diagnoses import DIAGNOSES
 from harness.results.record.distributions import LossReasons, Outcomes
-from tests.report.records import MINISTACK, RABBITMQ, VALKEY, block
+from tests.report.made.records import MINISTACK, RABBITMQ, VALKEY, block
 
 
 def _codes_in_source() -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.probe.recording.events import Kind, Outcome, UnitFlag
 from harness.results.block.ledger import BlockEnd
-from tests.results.histories import History, Look, Record, Task, Unit
+from tests.results.events.histories import History, Look, Record, Task, Unit
 
 FAR = ("never_received", "received_not_started", "started_not_finished")
 STAGES = (*FAR, "finished_not_stored", "stored_not_seen")

@@ -13,7 +13,7 @@ from harness.results.judge.compare import compare_run, compare_runs
 from harness.results.judge.identity import key_of, matched
 from harness.results.record.run import CellRecord, RunRecord
 from tests.history.stores import asked, configured, paired_run
-from tests.report.records import cell, run
+from tests.report.made.records import cell, run
 
 OPTIONS: list[list[str]] = [
     ["--without-gossip", "--without-mingle", "--without-heartbeat"],

@@ -21,8 +21,8 @@ from harness.results.samples.pooled import (
 from harness.results.samples.reading import SampleReader, UnreadableFileError, readable_file
 from harness.results.samples.stored_timeline import stored_timeline
 from harness.selftest.samples import taken
-from tests.report.records import block, cell, run, write_units
-from tests.report.stored import write_block
+from tests.report.made.records import block, cell, run, write_units
+from tests.report.made.stored import write_block
 
 NAMES = ("units", "tasks", "timeline", "depth")
 WHOLE = {name: f"blocks/000/{name}.parquet" for name in NAMES}

@@ -20,7 +20,7 @@ from harness.results.block.phases import phases
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Merged
 from harness.results.samples import writing as samples
-from tests.results.histories import History, Task, Unit, histories
+from tests.results.events.histories import History, Task, Unit, histories
 from tests.results.reference import verdicts
 
 README = Path(__file__).parents[2] / "results" / "README.md"

@@ -13,7 +13,7 @@ from harness.results.record.distributions import Outcomes
 from harness.selftest.inside import Stall
 from harness.selftest.samples import Taken
 from harness.selftest.stall import Stalls
-from tests.report import records
+from tests.report.made import records
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -13,7 +13,7 @@ from harness.scenario.vendors.base import Vendor
 from harness.scenario.vendors.registry import VENDORS
 from harness.services.doctor import examine, fix, requirements
 from harness.services.finding import Finding
-from tests.services.wiring import missing_netem, missing_wires
+from tests.services.bad_network.wiring import missing_netem, missing_wires
 
 EXTRA = "celery-config-bench[mysql]"
 

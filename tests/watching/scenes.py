@@ -27,8 +27,8 @@ from harness.scenario.models.measure import Measure
 from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.scenario.workloads.add import AddWorkload
-from tests.report import records
-from tests.report.records import block, cell, run
+from tests.report.made import records
+from tests.report.made.records import block, cell, run
 
 SECOND = 1_000_000_000
 CELL = Cell(

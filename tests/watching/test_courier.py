@@ -20,7 +20,7 @@ from harness.runner.telling.events import (
     Swept,
     Tick,
 )
-from tests.report import records
+from tests.report.made import records
 from tests.watching.logs import MS, Writers, shape
 from tests.watching.scenes import CELL
 

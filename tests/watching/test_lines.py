@@ -21,7 +21,7 @@ from harness.runner.telling.events import (
     ServersReady,
 )
 from harness.scenario.plan.bounds import AtMost
-from tests.report.records import block
+from tests.report.made.records import block
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
 

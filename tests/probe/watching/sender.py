@@ -1,0 +1,43 @@
+"""A client that does not wait: `python -m tests.probe.watching.sender COUNT [REPLY_TO]`
+
+Prints its tag, waits for a line of input, publishes COUNT units of the cell spec's workload
+inside `senders_reply_to`, prints `published` and waits for the end of its input.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness.probe.app import app
+from harness.probe.app_variables import load_spec
+from harness.probe.loads.unwatched import senders_reply_to
+from harness.probe.recording.events import UnitFlag
+from harness.probe.recording.ids import new_tag
+from harness.probe.recording.recorder import Recorder
+from harness.probe.workloads.registry import units_of
+from harness.probe.workloads.units import UnitRunner
+
+
+def main() -> None:
+    count = int(sys.argv[1])
+    reply_to = sys.argv[2] if len(sys.argv) > 2 else None
+    spec = load_spec()
+    recorder = Recorder(spec["events"], "client")
+    recorder.open()
+    tag = new_tag()
+    units = UnitRunner(recorder, 30.0, tag)
+    workload = units_of(spec["workload"])
+    sys.stdout.write(f"{tag:016x}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    with senders_reply_to(app, reply_to):
+        results = [units.publish(unit, workload, UnitFlag.MEASURED) for unit in range(count)]
+        assert None not in results, units.publish_errors
+    sys.stdout.write("published\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    recorder.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What a load needs against what there is, in numbers."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.report.view.cells import view_of
+from harness.report.words.warnings import capacity_words
+from harness.report.words.wording import overload_sentence, range_words, stopped_words
+from harness.results.costs.capacity import Need, cpu_s, saturation_range, with_capacity
+from harness.results.events.merged import MISSING, Tasks
+from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
+from harness.results.record.run import RecordedWarning
+from tests.report.made.records import block, cell, run
+
+
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        (Need(300, 0.022, 2, 0.02, 100), "300/s x 22 ms = 6.6 cores, this machine has 2"),
+        (Need(40, 0.002, 4, 0.5, 8), "40/s x 500 ms = 20 slots, 8 there"),
+        (Need(40, None, 4, 0.5, 8), "40/s x 500 ms = 20 slots, 8 there"),
+        (Need(10, 0.002, 4, 0.5, 8), ""),
+        (Need(10, None, 4, None, 8), ""),
+    ],
+)
+def test_the_sum(need: Need, words: str) -> None:
+    assert (capacity_words(need.data) if need.data else "") == words
+
+
+def _phase(**changes: Any) -> LoadPhaseRecord:
+    fields: dict[str, Any] = {
+        "phase": "steady",
+        "counted": True,
+        "begin_s": 0.0,
+        "duration_s": 10.0,
+        "rate_per_s": 300.0,
+        "to_per_s": 300.0,
+        "planned": 3000,
+        "sent": 3000,
+        "sent_in_time": 3000,
+        "completed_per_s": 90.0,
+    }
+    return LoadPhaseRecord.model_validate(fields | changes)
+
+
+def _tasks(run_s: float, count: int = 100) -> Tasks:
+    began = np.arange(count, dtype=np.int64) * 1_000_000 + 1
+    unknown = np.full(count, MISSING)
+    fields: dict[str, Any] = {
+        name: unknown for name in Tasks.__dataclass_fields__ if name.endswith("_ns")
+    }
+    fields |= {"started_ns": began, "finished_ns": began + round(run_s * 1e9)}
+    fields |= {
+        "per_unit": 1,
+        "raised": np.zeros(count, np.bool_),
+        "executions": np.ones(count, np.int32),
+        "retries": np.zeros(count, np.int32),
+        "replaced": np.zeros(count, np.int32),
+    }
+    return Tasks(**fields)
+
+
+LATE = RecordedWarning(code="client_limited", data={"planned_per_s": 300.0, "sent_per_s": 200.0})
+TASK_CPU_S = cpu_s(20.0, 1.0, 1.0, None)
+
+
+def test_a_late_client_on_a_full_machine_is_asked_for_no_senders() -> None:
+    found = with_capacity([LATE], (_phase(),), TASK_CPU_S, _tasks(0.02), cores=2, slots=2)
+    assert [one.code for one in found] == ["over_capacity", "client_starved"]
+    assert capacity_words(found[0].data) == "300/s x 22 ms = 6.6 cores, this machine has 2"
+
+
+@pytest.mark.parametrize(
+    "phase", [_phase(completed_per_s=299.0), _phase(counted=False), _phase(rate_per_s=1, planned=9)]
+)
+def test_nothing_is_said_of_what_kept_up_or_needs_little(phase: LoadPhaseRecord) -> None:
+    assert with_capacity([LATE], (phase,), TASK_CPU_S, _tasks(0.02), cores=2, slots=2) == (LATE,)
+
+
+def test_the_report_begins_with_it() -> None:
+    need = Need(40, 0.002, 4, 0.5, 8)
+    warned = block(0, 0, warnings=(RecordedWarning(code="over_capacity", data=need.data),))
+    record = run(cell("redis/add/rate-40", warned))
+    view = view_of(record, Path(), {})
+    assert overload_sentence(view) == (
+        "MORE THAN THERE IS: redis/add/rate-40: 40/s x 500 ms = 20 slots, 8 there. "
+        "Figures in overload compare no brokers."
+    )
+
+
+def test_a_search_says_the_same_and_a_range() -> None:
+    found = Saturation(
+        rate_per_s=911.0,
+        broken_at_per_s=950.0,
+        stopped_by="machine",
+        confirmed=True,
+        capacity=Need(950, 0.0021, 2, 0.001, 8).data,
+    )
+    assert stopped_words(found).endswith(
+        "(950/s x 2.1 ms = 1.99 cores, this machine has 2, which are never all busy)"
+    )
+    data = Need(950, 0.0021, 2, 0.001, 8).data
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a value of another type than the record's
+        stored = found.model_copy(update={"capacity": data}).model_dump_json()
+    assert Saturation.model_validate_json(stored).capacity == data
+    lower = found.model_copy(update={"rate_per_s": 860.0, "broken_at_per_s": 900.0})
+    blocks = [block(n, 0, saturation=one) for n, one in enumerate((found, lower))]
+    together = saturation_range(blocks)
+    assert together is not None
+    assert range_words(together) == "886/s (860/s to 950/s over 2 searches)"
+    assert saturation_range([block(0, 0)]) is None
+    tries = ((400.0, False), (400.0, True), (400.0, True), (1000.0, True), (1000.0, False))
+    steps = tuple(SaturationStep(rate_per_s=rate, kept=kept) for rate, kept in tries)
+    torn = saturation_range([block(0, 0, saturation=found.model_copy(update={"steps": steps}))])
+    assert torn is not None
+    assert (torn.low_per_s, torn.high_per_s) == (400, 1000), "single tries disagreed so far"
