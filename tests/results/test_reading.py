@@ -87,13 +87,19 @@ def test_nothing_is_told_from_zero(tmp_path: Path) -> None:
     query = """
         SELECT CASE WHEN total_ns = 5 THEN total_ns END AS whole,
           CASE WHEN total_ns = 5 THEN 0.5 END::DOUBLE AS part,
-          CASE WHEN total_ns = 5 THEN true END AS truth
+          CASE WHEN total_ns = 5 THEN true END AS truth,
+          CASE WHEN total_ns = 5 THEN 7::INTEGER END AS narrow,
+          CASE WHEN total_ns = 5 THEN 7::UTINYINT END AS small,
+          7::INTEGER AS full
         FROM read_parquet($units) WHERE total_ns IS NOT NULL ORDER BY total_ns
     """
     with SampleReader(tmp_path) as reader:
         columns = reader.columns(query, [block(0, 0)], "units")
     assert columns is not None
     assert columns["whole"].tolist() == [5, MISSING]
+    # Types that have no room for MISSING are widened, others stay as they were stored.
+    assert columns["narrow"].tolist() == columns["small"].tolist() == [7, MISSING]
+    assert columns["full"].dtype == np.int32
     assert columns["part"][0] == 0.5
     assert np.isnan(columns["part"][1])
     assert columns["truth"].tolist() == [True, False]

@@ -28,7 +28,7 @@ False among truths."""
 COMPLETED = "(outcome = 'ok' OR as_meant)"
 """SQL: units that ended as they were meant to."""
 _PARQUET = b"PAR1"
-_NOTHING: Mapping[str, Any] = {"i": MISSING, "f": np.nan, "b": False}
+_NOTHING: Mapping[str, Any] = {"i": MISSING, "u": MISSING, "f": np.nan, "b": False}
 
 
 class UnreadableFileError(Exception):
@@ -128,4 +128,8 @@ def counted_units(blocks: Sequence[BlockRecord]) -> str:
 
 def _filled(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     nothing = _NOTHING.get(column.dtype.kind)
-    return np.asarray(np.ma.getdata(column) if nothing is None else np.ma.filled(column, nothing))
+    if nothing is None or not np.ma.is_masked(column):
+        return np.asarray(np.ma.getdata(column))
+    if column.dtype.kind in "iu":  # narrower ones have no room for MISSING
+        column = column.astype(np.int64)
+    return np.asarray(np.ma.filled(column, nothing))
