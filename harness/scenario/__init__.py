@@ -1,1 +1,1 @@
-"""YAML files in, frozen plans out. `loader` is the door; nothing is imported here."""
+"""YAML files in, frozen plans out. `plan.loader` is the door; nothing is imported here."""

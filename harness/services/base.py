@@ -207,7 +207,7 @@ class Surroundings:
     cores: frozenset[int] | None = None
     """The only ones that local servers may run on; None: any."""
     shared: dict[str, object] = field(default_factory=dict, repr=False)
-    """Local servers that play several services, by name: see `sqs_emulators.launch_emulator`."""
+    """Local servers that play several services, by name: see `aws.emulators.launch_emulator`."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _troubles(cell: CellView) -> Iterator[str]:
 
 
 def warning_codes_of(cell: CellView) -> tuple[str, ...]:
-    """Which kinds of warnings its blocks were given, each once; `wording` says what they mean."""
+    """Which kinds of warnings its blocks were given, each once, see `report.words.warnings`."""
     codes = (warning.code for block in cell.blocks for warning in block.warnings)
     return tuple(dict.fromkeys(map(printable, codes)))
 

@@ -1,1 +1,1 @@
-"""The schema of `run.json`, part by part. Values only."""
+"""The schema of `run.json`, part by part."""

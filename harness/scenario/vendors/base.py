@@ -259,4 +259,4 @@ class Row:
 
     vendor: Vendor
     driver: str = ""
-    """Module and class, as text: a scenario knows no services. None without a server or files."""
+    """Module and class, as text: a scenario knows no services. Empty without a server or files."""
