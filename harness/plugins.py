@@ -43,10 +43,10 @@ class Plugin:
         """What the entry point names. PluginError if it cannot be imported."""
         try:
             return self.point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module may end the process that imports it
             raise self.failed(error) from error
 
-    def failed(self, error: Exception) -> PluginError:
+    def failed(self, error: BaseException) -> PluginError:
         """What to raise where the plug-in itself raised."""
         return PluginError(
             f"{self} failed: {type(error).__name__}: {error}. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.requirements import Requirement
 
@@ -28,8 +28,8 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Look at everything; starts no server and changes nothing."""
     found = [Finding("python", True, True, platform.python_version(), platform.platform())]
     found += _python_packages()
-    for driver in drivers().values():
-        found += driver.findings(environ)
+    for name in drivers():
+        found += _of_driver(name, environ)
     found += [_chromium(environ), _compose(environ)]
     found += [_iproute2(environ), _netem(environ)]
     found.append(_environments(environ))
@@ -38,6 +38,15 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         for sentence in leftovers(environ)
     ]
     return found
+
+
+def _of_driver(name: str, environ: Mapping[str, str]) -> Iterable[Finding]:
+    """What a driver says of its servers; of one that cannot be loaded, a plug-in's, that it is."""
+    try:
+        driver = drivers()[name]
+    except ServiceError as error:
+        return [Finding(name, False, False, note=str(error))]
+    return driver.findings(environ)
 
 
 def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str]:

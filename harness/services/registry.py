@@ -21,10 +21,12 @@ class _Drivers(Mapping[str, Driver[Any]]):
         if name not in self._made:
             module, _, class_ = DRIVERS[name].partition(":")
             try:
-                found = getattr(import_module(module), class_)
-            except (ImportError, AttributeError) as error:
-                raise ServiceError(f"the driver of {name} cannot be loaded: {error}") from error
-            self._made[name] = cast(Driver[Any], found())
+                self._made[name] = cast(Driver[Any], getattr(import_module(module), class_)())
+            except Exception as error:  # a plug-in's may raise anything
+                what = f"{type(error).__name__}: {error}"
+                raise ServiceError(
+                    f"the driver of {name}, {DRIVERS[name]}, cannot be loaded: {what}"
+                ) from error
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

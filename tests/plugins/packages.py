@@ -32,6 +32,14 @@ def broken(evidence: Evidence) -> None:
     raise KeyError("toy")
 
 
+def numbers(evidence: Evidence) -> dict[str, object]:
+    return {"units": evidence.merged.units.unit[0]}
+
+
+def words(evidence: Evidence) -> str:
+    return "no mapping"
+
+
 def made(code: str, find) -> Diagnosis:
     return Diagnosis(
         code=code,
@@ -46,6 +54,8 @@ def made(code: str, find) -> Diagnosis:
 
 TOY_MANY = made("toy_many", many)
 TOY_BROKEN = made("toy_broken", broken)
+TOY_NUMBERS = made("toy_numbers", numbers)
+TOY_WORDS = made("toy_words", words)
 TAKEN = made("prefetch_hoarding", many)
 """
 
@@ -56,6 +66,7 @@ def install(
     """A distribution in a folder for `sys.path`: group -> name -> what it names."""
     site.mkdir(exist_ok=True)
     (site / "toy.py").write_text(MODULE)
+    (site / "toy_end.py").write_text("import sys\nsys.exit('bye')\n")
     info = site / f"{package.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")

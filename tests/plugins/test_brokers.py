@@ -70,6 +70,11 @@ def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
     [
         ("tests.plugins.broker.nowhere:ROW", "failed: ModuleNotFoundError"),
         ("tests.plugins.broker.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
+        (
+            "tests.plugins.broker.vendor:OTHER_NAME",
+            "its vendor is keydb2, its models keydb",
+        ),
+        ("tests.plugins.broker.vendor:NO_VENDOR", "AttributeError: 'str' object has no"),
         ("tests.plugins.broker.vendor:REDIS_AGAIN", "there is a service redis already"),
     ],
 )
@@ -79,4 +84,15 @@ def test_one_that_is_no_use_is_named(site: Site, value: str, words: str) -> None
     assert ended.code == ExitCode.USAGE
     assert "plug-in keydb of keydb-bench 1.0 (celery_config_bench.drivers)" in ended.stderr
     assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_doctor_says_which_driver_cannot_be_loaded(site: Site) -> None:
+    """And what of all others."""
+    plug_in(site, "tests.plugins.broker.vendor:NO_DRIVER")
+    ended = harness(site, "doctor")
+    (line,) = [line for line in ended.stdout.splitlines() if "keydb" in line]
+    assert "tests.plugins.broker.driver:Nowhere" in ended.stdout
+    assert "cannot be loaded" in ended.stdout, line
+    assert "rabbitmq" in ended.stdout
     assert "Traceback" not in ended.stderr

@@ -98,6 +98,26 @@ def test_a_diagnosis_is_told_and_worded(installed: Installed) -> None:
     assert warning_rank("toy_many") == len(DIAGNOSES)
 
 
+@pytest.mark.parametrize("what", ["TOY_NUMBERS", "TOY_WORDS"])
+def test_what_cannot_be_stored_costs_no_block(installed: Installed, what: str) -> None:
+    """A number of numpy's, a text instead of a mapping."""
+    installed(diagnoses={"one": f"toy:{what}"})
+    found = _of_four_units()
+    assert what.lower() not in found
+    assert "plug-in one of toy-plugin 1.0" in found["plugin_failed"]["text"]
+
+
+def test_words_that_raise_leave_the_data(installed: Installed) -> None:
+    installed(diagnoses={"many": "toy:TOY_MANY"})
+    assert warning_detail("toy_many", {"other": 4}) == "other=4"
+
+
+def test_a_module_that_ends_the_process_is_named(installed: Installed) -> None:
+    installed(exporters={"names": "toy_end:as_names"})
+    with pytest.raises(PluginError, match=r"plug-in names of toy-plugin 1\.0.*SystemExit: bye"):
+        _rendered("names")
+
+
 def test_a_diagnosis_that_raises_costs_no_block(installed: Installed) -> None:
     installed(diagnoses={"broken": "toy:TOY_BROKEN", "many": "toy:TOY_MANY"})
     found = _of_four_units()

@@ -85,6 +85,7 @@ def test_it_is_listed_and_checked_like_any_other(site: Site) -> None:
             "tests.plugins.workload.model:PairWorkload",
             "is no Row of harness.scenario.workloads.base",
         ),
+        ("tests.plugins.workload.model:NAMELESS", "has no field `workload: Literal[...]`"),
         ("tests.plugins.workload.model:ADD_AGAIN", "there is a workload add already"),
     ],
 )
@@ -94,3 +95,13 @@ def test_one_that_is_no_use_is_named(site: Site, value: str, words: str) -> None
     assert ended.code == ExitCode.USAGE
     assert "plug-in pair of pair-bench 1.0 (celery_config_bench.workloads)" in ended.stderr
     assert words in ended.stderr
+
+
+def test_it_is_not_in_an_environment_of_another_celery(site: Site) -> None:
+    plug_in(site)
+    site.configuration(celery={"version": "5.5.3"})
+    site.scenario(workloads=[PAIR, "add"])
+    ended = harness(site, "check", "scenarios/s.yaml")
+    assert ended.code == ExitCode.USAGE
+    (line,) = [line for line in ended.stdout.splitlines() if "plug-in" in line]
+    assert "pair is a plug-in, and a Celery of another version has an environment" in line

@@ -291,9 +291,9 @@ def warning_detail(code: str, data: Data) -> str:
     """What its data say; as they stand where they are not what the code promises."""
     known = _known(code)
     try:
-        if known:
-            return known.detail(data)
-    except (KeyError, TypeError, ValueError, AttributeError):
+        if known and isinstance(told := known.detail(data), str):
+            return told
+    except Exception:  # noqa: BLE001, S110 - data of another version, or a plug-in's own words
         pass
     return ", ".join(f"{printable(str(key))}={printable(str(data[key]))}" for key in data)
 

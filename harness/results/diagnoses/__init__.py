@@ -106,11 +106,13 @@ def diagnosed(evidence: Evidence) -> Iterator[RecordedWarning]:
     for plugin, diagnosis in plugged_in().items():
         try:
             data = diagnosis.find(evidence)
+            found = None if data is None else RecordedWarning(code=diagnosis.code, data=data)
+            if found is not None:
+                found.model_dump_json()  # what cannot be stored would cost the block
         except Exception as error:  # noqa: BLE001 - somebody else's code, and what was measured stays
-            yield RecordedWarning(code="plugin_failed", data={"text": str(plugin.failed(error))})
-        else:
-            if data is not None:
-                yield RecordedWarning(code=diagnosis.code, data=data)
+            found = RecordedWarning(code="plugin_failed", data={"text": str(plugin.failed(error))})
+        if found is not None:
+            yield found
 
 
 __all__ = ["DIAGNOSES", "Diagnosis", "Evidence", "diagnosed", "plugged_in"]

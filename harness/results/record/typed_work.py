@@ -25,7 +25,9 @@ T = TypeVar("T", bound=Frozen)
 
 def stored_workload(fields: Mapping[str, Any]) -> WorkloadBase:
     """`CellRecord.workload`, typed. One of a kind that is not known here has units of one task."""
-    return _typed(WORKLOADS.get(fields.get("workload", ""), WorkloadBase), without_unset(fields))
+    return _typed(
+        WORKLOADS.get(str(fields.get("workload", "")), WorkloadBase), without_unset(fields)
+    )
 
 
 def without_unset(workload: Mapping[str, Any]) -> Plain:
@@ -39,7 +41,7 @@ def without_unset(workload: Mapping[str, Any]) -> Plain:
 
 def stored_load(fields: Mapping[str, Any]) -> LoadBase:
     """`CellRecord.load`, typed. Nobody watches one of a kind that is not known here."""
-    return _typed(LOADS.get(fields.get("load", ""), LoadBase), fields)
+    return _typed(LOADS.get(str(fields.get("load", "")), LoadBase), fields)
 
 
 def _typed(model: type[T], fields: Mapping[str, Any]) -> T:

@@ -26,7 +26,7 @@ from harness.scenario.settings.serializers import content_conflicts, content_ins
 from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
-from harness.scenario.workloads.registry import WORKLOADS, Workload
+from harness.scenario.workloads.registry import WORKLOADS, Workload, comes_along
 
 Conflict = tuple[Location, str]
 """A place in the YAML, and what cannot work there."""
@@ -150,12 +150,22 @@ def cell_conflicts(
     return [
         *as_far_as_known(load.conflicts, measure),
         *as_far_as_known(workload.conflicts, configuration, load, measure),
+        *as_far_as_known(_plugged_in_conflicts, configuration, workload),
         *as_far_as_known(_publish_conflicts, configuration, workload, load),
         *as_far_as_known(message_size_conflicts, configuration, workload),
         *as_far_as_known(_result_size_conflicts, configuration, workload),
         *as_far_as_known(number_conflicts, workload, load, measure),
         *as_far_as_known(option_conflicts, configuration, workload, load, measure),
     ]
+
+
+def _plugged_in_conflicts(configuration: Configuration, workload: Workload) -> Iterator[Conflict]:
+    if configuration.celery is not None and not comes_along(workload):
+        yield (
+            ("workload", "workload"),
+            f"{workload.workload} is a plug-in, and a Celery of another version has an environment "
+            f'without it: leave `celery:` out of configuration "{configuration.name}"',
+        )
 
 
 def _result_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:

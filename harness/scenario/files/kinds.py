@@ -59,5 +59,13 @@ def kinds(union: Any) -> tuple[type[Frozen], ...]:
 
 
 def name_of(model: type[Frozen], key: str) -> str:
-    """What a kind is called in a file: the one value of its key."""
-    return str(get_args(model.model_fields[key].annotation)[0])
+    """What a kind is called in a file: the one value of its key.
+
+    Raises:
+        TypeError: the model has no such key, or one that may have any other value.
+    """
+    field = model.model_fields.get(key)
+    words = () if field is None else get_args(field.annotation)
+    if len(words) != 1 or not isinstance(words[0], str):
+        raise TypeError(f"{model.__name__} has no field `{key}: Literal[...]` of one word")
+    return words[0]

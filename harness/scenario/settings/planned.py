@@ -115,12 +115,16 @@ def transport_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def redelivery_time_s(configuration: Configuration) -> float | None:
     """How long a message that a dead worker held stays with the broker before it is delivered
-    again, at most; None where the broker notices the death itself (AMQP)."""
+    again, at most; None where the broker notices the death itself (AMQP), or where a text stands
+    for a number, of which kombu alone knows what comes."""
     broker = BROKERS[configuration.broker.service]
     if broker.redelivery_s is None:
         return None
     options = transport_options(planned(configuration).settings)
-    return broker.redelivery_s(broker.with_defaults(options))
+    try:
+        return broker.redelivery_s(broker.with_defaults(options))
+    except (TypeError, ValueError):
+        return None
 
 
 def _options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -181,8 +181,9 @@ class AsBroker:
         return None if known is None else known.default
 
     def with_defaults(self, options: Options) -> Options:
-        """Transport options with kombu's defaults below them."""
-        return {name: self.default(name) for name in self.transport_options} | dict(options)
+        """Transport options with kombu's defaults below them, and where they say nothing."""
+        said = {name: value for name, value in options.items() if value is not None}
+        return {name: self.default(name) for name in self.transport_options} | said
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ REDIS = Vendor(
             "unacked_mutex_expire": AMOUNT,
             "visibility_timeout": TransportOption("amount", 3600),
             "unacked_restore_limit": ANY,
-            "unacked_restore_interval": TransportOption(default=10.0),
-            "unacked_restore_throttle": TransportOption(default=10),
+            "unacked_restore_interval": TransportOption("amount", 10.0),
+            "unacked_restore_throttle": TransportOption("amount", 10),
             "fanout_prefix": ANY,  # a switch that may be a text
             "fanout_patterns": SWITCH,
             "socket_timeout": AMOUNT,

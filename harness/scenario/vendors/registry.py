@@ -17,6 +17,7 @@ from pydantic import Field
 
 from harness.errors import PluginError
 from harness.plugins import plugins
+from harness.scenario.files.kinds import name_of
 from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Row, Vendor
 from harness.scenario.vendors.dynamodb import DYNAMODB
 from harness.scenario.vendors.memcached import MEMCACHED
@@ -51,6 +52,13 @@ def _plugged_in() -> Iterator[Row]:
         row = plugin.load()
         if not isinstance(row, Row):
             raise PluginError(f"{plugin} is no Row of harness.scenario.vendors.base")
+        try:
+            named = {name_of(model, "service") for model in row.vendor.models}
+        except (TypeError, AttributeError) as error:
+            raise plugin.failed(error) from error
+        if named != {row.vendor.service}:
+            said = " and ".join(sorted(named)) or "nothing"
+            raise PluginError(f"{plugin}: its vendor is {row.vendor.service}, its models {said}")
         if row.vendor.service in known:
             raise PluginError(f"{plugin}: there is a service {row.vendor.service} already")
         known.add(row.vendor.service)

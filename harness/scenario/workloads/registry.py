@@ -67,7 +67,10 @@ def _plugged_in() -> Iterator[Row]:
         row = plugin.load()
         if not isinstance(row, Row):
             raise PluginError(f"{plugin} is no Row of {Row.__module__}")
-        name = name_of(row.model, "workload")
+        try:
+            name = name_of(row.model, "workload")
+        except (TypeError, AttributeError) as error:
+            raise plugin.failed(error) from error
         if name in known:
             raise PluginError(f"{plugin}: there is a workload {name} already")
         known.add(name)
@@ -91,6 +94,12 @@ else:
 WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwnTask)]
 """As it stands in a list: a mapping, or just the name. `own_task_forms` has written out the nested
 form of an own task by then."""
+
+
+def comes_along(workload: Workload) -> bool:
+    """Whether its units are the harness' own: those of another package are not where a Celery of
+    another version has an environment of its own."""
+    return _UNITS[type(workload)].startswith(_OF)
 
 
 def spec_of(workload: Workload) -> WorkloadSpec:

@@ -28,4 +28,7 @@ KEYDB = Vendor(
 )
 ROW = Row(KEYDB, "tests.plugins.broker.driver:KeyDbDriver")
 NO_ROW = KEYDB
+OTHER_NAME = Row(replace(KEYDB, service="keydb2"), "tests.plugins.broker.driver:KeyDbDriver")
+NO_VENDOR = Row("keydb", "tests.plugins.broker.driver:KeyDbDriver")  # type: ignore[arg-type]
+NO_DRIVER = Row(KEYDB, "tests.plugins.broker.driver:Nowhere")
 REDIS_AGAIN = Row(REDIS, "tests.plugins.broker.driver:KeyDbDriver")

@@ -45,3 +45,12 @@ class PairWorkload(WorkloadBase):
 
 ROW = Row(PairWorkload, "tests.plugins.workload.units:Pair")
 ADD_AGAIN = Row(AddWorkload, "tests.plugins.workload.units:Pair")
+
+
+class NamelessWorkload(PairWorkload):
+    """Its key may hold any word, so no scenario could ask for it."""
+
+    workload: str  # type: ignore[assignment]
+
+
+NAMELESS = Row(NamelessWorkload, "tests.plugins.workload.units:Pair")

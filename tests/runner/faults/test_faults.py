@@ -50,11 +50,12 @@ def test_a_killed_worker_loses_or_doubles_by_its_acknowledgements(site: Site) ->
     """Early: what it had begun is lost. Late: it runs once more. Either way all of it is the
     fault's, the other worker goes on, and a new one is started."""
     site.configuration(
-        settings={"broker_transport_options": SOON}, worker={"count": 2, "concurrency": 2}
+        settings={"broker_transport_options": SOON | {"visibility_timeout": 4}},
+        worker={"count": 2, "concurrency": 2},
     )
     kill = {"fault": "kill_worker", "at": "1.5s", "restart": "300ms", "worker": 2}
     axis = {"settings.task_acks_late": [False, True]}
-    ended = broken(site, kill, rate=35, steps=10, matrix=axis)
+    ended = broken(site, kill, rate=35, steps=10, matrix=axis, measure={"timeout": "20s"})
     early, late = (of(ended, f"acks_late={word}") for word in ("false", "true"))
     for block in (early, late):
         (fault,) = block.faults
