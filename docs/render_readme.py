@@ -21,11 +21,11 @@ from rich.console import Console
 from harness.report.charts.chart import vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.formats.as_text import as_text, draw
+from harness.report.formats.content import content_of
 from harness.report.formats.files import IMAGES, TEXT
 from harness.report.formats.illustrated import WIDTH as CHART_WIDTH
 from harness.report.formats.illustrated import illustrated
 from harness.report.view.cells import RunView, view_of
-from harness.report.view.content import content_of
 from harness.report.words.look import Look
 from harness.results.samples.pooled import pooled
 from harness.results.store.run_folders import read_run

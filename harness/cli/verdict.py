@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ExitCode
+from harness.report.formats.content import beside_units
 from harness.report.tables.verdicts import gate_failure, where_words
-from harness.report.view.content import beside_units
 from harness.report.words.faults import because_words, promise_words
 from harness.report.words.warnings import warning_detail
 from harness.results.judge.emulators import cell_label

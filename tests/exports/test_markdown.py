@@ -10,9 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.report.exports.markdown import COMMENT_BYTES, SUMMARY_BYTES, within
+from harness.report.formats.content import content_of
 from harness.report.registry import Format
 from harness.report.view.cells import view_of
-from harness.report.view.content import content_of
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import RunRecord
 from tests.exports.exported import exported, judged_run

@@ -11,11 +11,11 @@ import pytest
 
 from harness.errors import UsageError
 from harness.report.formats.as_csv import COLUMNS
+from harness.report.formats.content import content_of
 from harness.report.registry import RENDERERS, Format, render
 from harness.report.tables.costs import cost_tables
 from harness.report.tables.main import tables
 from harness.report.view.cells import RunView, Spread, view_of
-from harness.report.view.content import content_of
 from harness.report.words.look import Look
 from harness.results.block.unfinished import Unfinished
 from harness.results.record.run import RunRecord

@@ -15,9 +15,9 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.pytest_plugin.running import HarnessRun
+from harness.report.formats.answers import answers
 from harness.report.index.overview import overview
 from harness.report.registry import RENDERERS, Format
-from harness.report.view.answers import answers
 from harness.report.view.cells import RunView, view_of
 from harness.report.words.look import Look
 from harness.results.judge.compare import compare_run

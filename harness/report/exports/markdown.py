@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.report.formats.as_markdown import FLAG, markdown_of
+from harness.report.formats.content import Content, content_of
 from harness.report.tables.main import Section, Table
 from harness.report.view.cells import RunView
-from harness.report.view.content import Content, content_of
 from harness.report.words.look import Look
 
 SUMMARY_BYTES = 1024 * 1024

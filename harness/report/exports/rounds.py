@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.errors import RecordError
 from harness.figures.table import FIGURES
+from harness.report.formats.content import beside_units, beside_words
 from harness.report.view.cells import CellView, Figures, RunView
-from harness.report.view.content import beside_units, beside_words
 from harness.report.words.warnings import warning_sentence
 from harness.report.words.wording import server_words, trouble_words
 from harness.results.judge.emulators import cell_label

@@ -1,1 +1,2 @@
-"""How the content of a report is written: terminal, Markdown, CSV, JSON, files of a run."""
+"""What a report says, put together of its tables and charts, and how it is written: terminal,
+Markdown, CSV, JSON, files of a run."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from harness.report.formats.content import Content, content_of
 from harness.report.tables.main import OUTCOME, Row, Table
 from harness.report.view.cells import RunView
-from harness.report.view.content import Content, content_of
 from harness.report.words.escaping import markdown_block, markdown_code, markdown_text
 from harness.report.words.look import Look
 from harness.results.judge.emulators import WORD

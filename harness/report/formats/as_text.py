@@ -12,9 +12,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from harness.report.formats.content import Content, content_of
 from harness.report.tables.main import OUTCOME, Row, Table
 from harness.report.view.cells import RunView
-from harness.report.view.content import Content, content_of
 from harness.report.words.look import Look
 
 FLAG = "!"

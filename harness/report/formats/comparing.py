@@ -7,8 +7,8 @@ import io
 from typing import Literal, get_args
 
 from harness.report.formats.as_markdown import markdown_of
+from harness.report.formats.content import Content
 from harness.report.tables.verdicts import comparison_tables, verdict_cautions
-from harness.report.view.content import Content
 from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
 from harness.results.record.comparison import Comparison, ComparisonReport

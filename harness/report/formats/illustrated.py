@@ -11,10 +11,10 @@ from harness.errors import RecordError
 from harness.report.charts.chart import Chart, Gallery, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import HOVER
+from harness.report.formats.answers import Answer, answers
 from harness.report.formats.as_markdown import FLAG, markdown_of
-from harness.report.view.answers import Answer, answers
+from harness.report.formats.content import content_of
 from harness.report.view.cells import RunView
-from harness.report.view.content import content_of
 from harness.report.words.escaping import markdown_code, markdown_text
 
 WIDTH = 720

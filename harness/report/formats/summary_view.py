@@ -18,11 +18,11 @@ from rich.text import Text
 
 from harness.figures.of_units import PHASES
 from harness.report.formats.as_text import FLAG, console_for, draw, written
+from harness.report.formats.content import Content, content_of
 from harness.report.formats.plots import bars, histogram, key_of, shares_bar
 from harness.report.tables.main import Table
 from harness.report.tables.verdicts import verdict_tables
 from harness.report.view.cells import CellView, RunView
-from harness.report.view.content import Content, content_of
 from harness.report.words.look import Look
 from harness.report.words.wording import outcome_words
 from harness.results.judge.emulators import labelled

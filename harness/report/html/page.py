@@ -13,13 +13,13 @@ from harness import __version__
 from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec, wrapped
 from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
+from harness.report.formats.answers import answers
+from harness.report.formats.content import Content, content_of
 from harness.report.html.libraries import libraries
 from harness.report.tables.ledger import ledger_table
 from harness.report.tables.main import OUTCOME, Table
 from harness.report.tables.verdicts import verdict_tables
-from harness.report.view.answers import answers
 from harness.report.view.cells import RunView
-from harness.report.view.content import Content, content_of
 from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from harness.scenario.files.wording import printable

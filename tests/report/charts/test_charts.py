@@ -13,7 +13,7 @@ from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
-from harness.report.view.answers import answers
+from harness.report.formats.answers import answers
 from harness.report.view.cells import RunView, view_of
 from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import GateResult

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from harness.report.formats.content import content_of
 from harness.report.html.libraries import within_script
 from harness.report.html.page import as_html
 from harness.report.view.cells import view_of
-from harness.report.view.content import content_of
 from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from tests.cli.project import ROOT
