@@ -23,7 +23,7 @@ from harness.runner.prepare import cellspec
 from harness.runner.prepare.first_calls import FailingTaskError
 from harness.runner.sessions.crew import Crew, start_crew
 from harness.runner.sessions.readiness import wait_ready
-from harness.runner.sessions.session import Measured, Room, Session
+from harness.runner.sessions.session import Measured, MeasuredBlock, Session
 from harness.runner.telling.courier import Followed
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.loads.registry import SESSIONS
@@ -74,7 +74,7 @@ def _measure(
         faults = arm(cell, Targets(crew.workers, broker, backend, network, job.events, job.seed))
         if faults is not None:
             stack.enter_context(faults)
-        room = Room(
+        room = MeasuredBlock(
             cell=cell,
             shape=job.shape,
             events=job.events,

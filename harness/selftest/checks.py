@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.runner.telling.interrupts import Interrupts
 from harness.selftest import counters, duration, histogram, planted, stall
 from harness.selftest.bench import opened
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.services.rabbitmq.node import find_epmd, find_server
 from harness.workspace import open_workspace
 
@@ -20,7 +20,7 @@ def selftest(
     results: Path | None,
     environ: Mapping[str, str],
     say: Callable[[str], None],
-) -> Generator[Finding, None, None]:
+) -> Generator[CheckResult, None, None]:
     """Every check on each broker, as it is done. `results` keeps the runs; else they go.
 
     Close it if it is not used up: it holds servers. Raises HarnessError where a server or a block

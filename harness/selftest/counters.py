@@ -15,7 +15,7 @@ import redis
 
 from harness.errors import ServiceError
 from harness.selftest.bench import QUIET_WORKER, Bench, Order
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.selftest.samples import Taken
 from harness.services.base import Target
 from harness.services.rabbitmq.management import Management
@@ -77,11 +77,11 @@ def steady_order(*, short: bool) -> Order:
     )
 
 
-def judge(taken: Taken, grown: Counts) -> Finding:
+def judge(taken: Taken, grown: Counts) -> CheckResult:
     """Executions by the record and the event logs, against what the server counted."""
     expected = executed(taken)
     counted = ", ".join(f"{name} {count}" for name, count in sorted(grown.items()))
-    return Finding(
+    return CheckResult(
         check="server's own counters",
         broker=taken.broker,
         planted=f"{len(taken.units['unit'])} tasks, after {probes(taken)} probe tasks",

@@ -17,7 +17,7 @@ from harness.results.events.merged import MISSING
 from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
 from harness.selftest.counters import DURATION_S
-from harness.selftest.finding import Finding, within
+from harness.selftest.finding import CheckResult, within
 from harness.selftest.samples import Taken
 
 TOLERANCE = 0.01
@@ -37,12 +37,12 @@ def measure_canvases(bench: Bench, broker: str) -> None:
         bench.measure(broker, order)
 
 
-def judge(taken: Taken) -> Iterator[Finding]:
+def judge(taken: Taken) -> Iterator[CheckResult]:
     """The `run` phase against the clock that the tasks had in their own bodies."""
     yield _run_phase(taken)
 
 
-def judge_sums(taken: Sequence[Taken]) -> Finding:
+def judge_sums(taken: Sequence[Taken]) -> CheckResult:
     """Phases of every unit of every block of the selftest."""
     apart, timed = 0, 0
     for one in taken:
@@ -50,7 +50,7 @@ def judge_sums(taken: Sequence[Taken]) -> Finding:
         whole = sum(one.units[f"{name}_ns"][rows] for name in PHASES)
         timed += int(rows.sum())
         apart += int((whole != one.units["total_ns"][rows]).sum())
-    return Finding(
+    return CheckResult(
         check="phases add up",
         broker="all",
         planted=f"{timed} timed units of {len(taken)} blocks",
@@ -60,7 +60,7 @@ def judge_sums(taken: Sequence[Taken]) -> Finding:
     )
 
 
-def _run_phase(taken: Taken) -> Finding:
+def _run_phase(taken: Taken) -> CheckResult:
     clock_ns = _by_unit(taken.confessed)
     run_ns, own_ns = _paired(taken.units, clock_ns)
     ratio = run_ns / own_ns
@@ -68,7 +68,7 @@ def _run_phase(taken: Taken) -> Finding:
     typical = float(np.median(ratio)) if len(ratio) else 0.0
     shorter = int((run_ns < own_ns).sum())
     count = len(taken.units["unit"])
-    return Finding(
+    return CheckResult(
         check="run phase",
         broker=taken.broker,
         planted=f"{count} tasks of {DURATION_S * 1e3:.0f} ms; by the clock inside them "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was planted, what the harness had to make of it, and what it did."""
 
     check: str

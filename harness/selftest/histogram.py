@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from harness.report.registry import render
 from harness.results.events.merged import MISSING
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.selftest.samples import Taken
 
 DIGITS = 3
 _SHARES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
-def check(taken: Taken, folder: Path) -> Iterator[Finding]:
+def check(taken: Taken, folder: Path) -> Iterator[CheckResult]:
     """Both forms. `folder`: where the log can be written for its reader."""
     samples_ns = _samples(taken)
     yield judge(taken, "hgrm", samples_ns, _from_table(render(taken.record, taken.folder, "hgrm")))
@@ -32,7 +32,7 @@ def judge(
     form: str,
     samples_ns: npt.NDArray[np.int64],
     read: Sequence[tuple[int, float]],
-) -> Finding:
+) -> CheckResult:
     """`read`: rank of a sample and its value (ns), as the export has it."""
     ranked = np.sort(samples_ns)
     errors = [
@@ -42,7 +42,7 @@ def judge(
     ]
     worst = float(max(errors, default=1.0))
     whole = bool(read) and read[-1][0] == len(ranked) and len(errors) == len(read)
-    return Finding(
+    return CheckResult(
         check=f"export {form}",
         broker=taken.broker,
         planted=f"{len(ranked)} raw samples",

@@ -17,7 +17,7 @@ from harness.probe.recording.ids import parsed
 from harness.results.events.merged import MISSING
 from harness.selftest.accomplices.misdeeds import deed_of
 from harness.selftest.bench import Bench, Order
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.selftest.inside import Inside
 from harness.selftest.queues import queue_of
 from harness.selftest.samples import Taken
@@ -49,7 +49,7 @@ class Rearranged:
     """Units that were put back, as they are to be received; each once."""
 
 
-def check(bench: Bench, broker: str, *, short: bool) -> Iterator[Finding]:
+def check(bench: Bench, broker: str, *, short: bool) -> Iterator[CheckResult]:
     """One block, and what the ledger makes of it."""
     duration_s = 2.0 if short else 10.0
     order = Order(
@@ -99,7 +99,7 @@ def arranged(ids: Sequence[str]) -> list[int]:
 # --- judging ------------------------------------------------------------------------------------
 
 
-def judge_ledger(taken: Taken) -> Finding:
+def judge_ledger(taken: Taken) -> CheckResult:
     """Outcome, stage of a loss and executions of every unit, against what was planted on it."""
     planted = _planted(taken)
     found = _found(taken)
@@ -111,7 +111,7 @@ def judge_ledger(taken: Taken) -> Finding:
     block = taken.block
     said = {name: getattr(block.outcomes, name) for name in expected}
     ledger = {**said, "duplicated": block.duplicated, "timed_out": block.outcomes.timed_out}
-    return Finding(
+    return CheckResult(
         check="planted trouble",
         broker=taken.broker,
         planted=f"{counts['lost']} lost, {counts['twice']} delivered twice, "
@@ -126,7 +126,7 @@ def judge_ledger(taken: Taken) -> Finding:
     )
 
 
-def judge_order(taken: Taken) -> Finding:
+def judge_order(taken: Taken) -> CheckResult:
     """Order of receiving against order of publishing, within the messages that were moved, and
     within all the others."""
     moved = taken.planted.order
@@ -134,7 +134,7 @@ def judge_order(taken: Taken) -> Finding:
     among = [unit for unit in received if unit in set(moved)]
     others = [unit for unit in received if unit not in set(moved)]
     planted, found, elsewhere = inversions(moved), inversions(among), inversions(others)
-    return Finding(
+    return CheckResult(
         check="planted reordering",
         broker=taken.broker,
         planted=f"{len(moved)} messages shuffled in the queue, {planted} pairs out of order",

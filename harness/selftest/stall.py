@@ -15,7 +15,7 @@ import numpy.typing as npt
 from harness.results.events.merged import MISSING
 from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
-from harness.selftest.finding import Finding, within
+from harness.selftest.finding import CheckResult, within
 from harness.selftest.inside import Inside, Stall
 from harness.selftest.samples import Taken
 
@@ -38,7 +38,7 @@ class Stalls:
     client: Stall | None = None
 
 
-def check(bench: Bench, broker: str, *, short: bool) -> Iterator[Finding]:
+def check(bench: Bench, broker: str, *, short: bool) -> Iterator[CheckResult]:
     """An open loop with both stalls, and a closed one with that of the workers."""
     rate = 50.0 if short else 100.0  # a slow machine has to work off a stall while it goes on
     length_s = 2 * STALL_S + 3 * _SETTLE_S if short else 10.0
@@ -81,19 +81,19 @@ def _stall_both(inside: Inside) -> Stalls:
 # --- judging ------------------------------------------------------------------------------------
 
 
-def judge_workers(taken: Taken, rate: float) -> Finding:
+def judge_workers(taken: Taken, rate: float) -> CheckResult:
     """Workers that stood still, under an open loop."""
     stall = taken.planted.workers
     return _judged("workers stopped, open loop", taken, stall, rate, stands="workers")
 
 
-def judge_client(taken: Taken, rate: float) -> Finding:
+def judge_client(taken: Taken, rate: float) -> CheckResult:
     """A load generator that stood still: its units count from the moment they were due."""
     stall = taken.planted.client
     return _judged("client stopped, open loop", taken, stall, rate, stands="client")
 
 
-def _judged(check: str, taken: Taken, stall: Stall, rate: float, *, stands: str) -> Finding:
+def _judged(check: str, taken: Taken, stall: Stall, rate: float, *, stands: str) -> CheckResult:
     units = taken.units
     hit = _due_within(units, stall)
     due_ns, total_ns = units["due_ns"][hit], units["total_ns"][hit]
@@ -103,7 +103,7 @@ def _judged(check: str, taken: Taken, stall: Stall, rate: float, *, stands: str)
     tolerance = max(2.0, 0.02 * expected)
     slack_s = _SLACK_S + _longest_s(units["total_ns"][_elsewhere(taken)])
     late_s = float(beyond_s.max(initial=0.0))
-    return Finding(
+    return CheckResult(
         check=check,
         broker=taken.broker,
         planted=f"{stands} stood still for {stall.duration_s:.3f} s at {rate:g} units/s",
@@ -117,12 +117,12 @@ def _judged(check: str, taken: Taken, stall: Stall, rate: float, *, stands: str)
     )
 
 
-def judge_closed(taken: Taken, rate: float) -> Finding:
+def judge_closed(taken: Taken, rate: float) -> CheckResult:
     """The same stall in a closed loop: as many slow units as callers, of many more."""
     stall = taken.planted.workers
     slow, whole = _slow(taken.units, stall), len(taken.units["unit"])
     hidden = stall.duration_s * rate
-    return Finding(
+    return CheckResult(
         check="workers stopped, closed loop",
         broker=taken.broker,
         planted=f"workers stood still for {stall.duration_s:.3f} s, {CALLERS} callers",

@@ -32,8 +32,8 @@ from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, who_answers
 from harness.services.hosting.unprivileged import (
     ROOM_PROMISE,
-    check_room,
-    make_room,
+    check_quarters,
+    make_quarters,
     may_run,
     undo_room,
 )
@@ -230,14 +230,14 @@ def find_program(server: str, environ: Mapping[str, str]) -> Path:
             f"no program {server} on this machine: `apt-get install memcached` (or "
             "`harness doctor --fix`), or use `--provider compose` or external"
         )
-    check_room("memcached", environ, brings=not may_run(Path(found)))
+    check_quarters("memcached", environ, brings=not may_run(Path(found)))
     return Path(found)
 
 
 def _start(program: Path, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
     brings = not may_run(program)
-    room = make_room("memcached", surroundings, brings=brings)
+    room = make_quarters("memcached", surroundings, brings=brings)
     if brings:
         program = room.bring(program.parent, (program.name,)) / program.name
     words = ("-l", "127.0.0.1", "-p", str(port), "-U", "0")

@@ -17,7 +17,7 @@ from harness.selftest.accomplices.misdeeds import DEEDS, EVERY, deed_of
 from harness.selftest.counters import judge
 from harness.selftest.duration import judge as judge_duration
 from harness.selftest.duration import judge_sums
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.selftest.planted import (
     LOST,
     TWICE,
@@ -45,7 +45,7 @@ def timed(run_ns: list[int], *, confessed: int = 60) -> Taken:
     return taken(units, confessed=tuple(steps))
 
 
-def _duration(found: Taken) -> Finding:
+def _duration(found: Taken) -> CheckResult:
     (finding,) = judge_duration(found)
     return finding
 

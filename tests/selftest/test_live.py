@@ -21,7 +21,7 @@ from harness.cli import cli
 from harness.errors import ExitCode
 from harness.results.store.run_folders import read_run
 from harness.selftest import checks
-from harness.selftest.finding import Finding
+from harness.selftest.finding import CheckResult
 from harness.workspace import MARK
 
 PATIENCE_S = 240.0
@@ -116,22 +116,22 @@ def _alive(folder: Path) -> list[psutil.Process]:
 # --- the command, with checks of the test's own -------------------------------------------------
 
 
-def _finding(*, ok: bool) -> Finding:
-    return Finding("stall", "redis", "this", "that", "those", ok)
+def _finding(*, ok: bool) -> CheckResult:
+    return CheckResult("stall", "redis", "this", "that", "those", ok)
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
-    findings: list[Finding] = []
+def found(monkeypatch: pytest.MonkeyPatch) -> list[CheckResult]:
+    findings: list[CheckResult] = []
 
-    def selftest(brokers: Any, **_: Any) -> Iterator[Finding]:
+    def selftest(brokers: Any, **_: Any) -> Iterator[CheckResult]:
         yield from findings
 
     monkeypatch.setattr(checks, "selftest", selftest)
     return findings
 
 
-def test_one_check_that_is_not_right_is_exit_code_1(found: list[Finding]) -> None:
+def test_one_check_that_is_not_right_is_exit_code_1(found: list[CheckResult]) -> None:
     found += [_finding(ok=True), _finding(ok=False)]
     ended = CliRunner().invoke(cli, ["selftest", "--broker", "redis"], standalone_mode=False)
     assert ended.return_value == ExitCode.REGRESSION
@@ -142,7 +142,7 @@ def test_one_check_that_is_not_right_is_exit_code_1(found: list[Finding]) -> Non
 
 
 def test_a_broker_that_is_not_installed_is_said(
-    found: list[Finding], monkeypatch: pytest.MonkeyPatch
+    found: list[CheckResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "find_server", lambda _: None)
     found.append(_finding(ok=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.results.block.load_phases import BEHIND
 from harness.results.record.loads import LoadPhaseRecord
-from harness.scenario.models.gates import Measure, parse_gate
+from harness.scenario.models.gates import GatedFigure, parse_gate
 
 GROWTH_SHARE = 0.02
 LEAST_GROWTH = 3
@@ -49,7 +49,7 @@ def broken_limits(
     return tuple(broken)
 
 
-def _value(measure: Measure, phase: LoadPhaseRecord) -> float | None:
+def _value(measure: GatedFigure, phase: LoadPhaseRecord) -> float | None:
     if measure.metric == "throughput":
         return phase.completed_per_s
     group, _, name = measure.metric.partition(".")

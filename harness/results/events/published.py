@@ -22,7 +22,7 @@ from harness.results.events.eventlog import Events, by_kind, chunks, logs_in, of
 Places = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.uint8]
-Clients = npt.NDArray[np.uint16]
+ClientNumbers = npt.NDArray[np.uint16]
 
 FOREIGN = -2
 """The place of a task that is none of a published unit."""
@@ -40,7 +40,7 @@ class Published:
 
     unit: npt.NDArray[np.int64]
     publish_ns: npt.NDArray[np.int64]
-    client: Clients
+    client: ClientNumbers
     """Index of each unit's client in `tags`."""
     tags: Halves
     """First half of the ids that each client gave."""
@@ -118,7 +118,7 @@ class _Publications:
         self._flags.append(events["flags"].copy())
         self._client.append(self._clients(events["hi"].astype(np.uint64)))
 
-    def _clients(self, hi: Halves) -> Clients:
+    def _clients(self, hi: Halves) -> ClientNumbers:
         if (hi == hi[0]).all():  # one log is one client's
             return np.full(len(hi), self._number(int(hi[0])), dtype=np.uint16)
         tags, place = np.unique(hi, return_inverse=True)
@@ -153,7 +153,7 @@ class _Publications:
             _row=np.insert(np.where(measured[first], row, UNMEASURED), 0, UNMEASURED),
         )
 
-    def _in_order(self) -> tuple[Places, Places, Flags, Clients]:
+    def _in_order(self) -> tuple[Places, Places, Flags, ClientNumbers]:
         """Units' numbers, ascending, with times, flags and clients."""
         unit = np.concatenate(self._unit).astype(np.int64)
         publish_ns, flags = np.concatenate(self._time_ns), np.concatenate(self._flags)
@@ -164,7 +164,7 @@ class _Publications:
         return unit[order], publish_ns[order], flags[order], client[order]
 
 
-def _first_of_runs(unit: Places, client: Clients, flags: Flags) -> npt.NDArray[np.intp]:
+def _first_of_runs(unit: Places, client: ClientNumbers, flags: Flags) -> npt.NDArray[np.intp]:
     """Index of the first unit of each run."""
     begins = np.ones(len(unit), dtype=bool)
     if len(unit):

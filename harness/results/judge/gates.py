@@ -22,7 +22,7 @@ from harness.results.record.computed import RECOVERIES, recovered_faults
 from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled import measured_blocks, pooled_distribution
-from harness.scenario.models.gates import Gate, Measure, parse_gate
+from harness.scenario.models.gates import Gate, GatedFigure, parse_gate
 from harness.units import format_number
 
 _RELATIVE_ERROR = 1e-12
@@ -195,7 +195,7 @@ def _snapped(value: float, limit: float) -> float:
 # --- figures of a cell --------------------------------------------------------------------------
 
 
-def _measured(measure: Measure, cell: CellRecord, folder: Path) -> float:
+def _measured(measure: GatedFigure, cell: CellRecord, folder: Path) -> float:
     """The value of the left side in one cell, over all its blocks. Raises _NoValue."""
     figure = measure.figure
     if figure.summed:

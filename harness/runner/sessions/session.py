@@ -98,7 +98,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Room:
+class MeasuredBlock:
     """The block that a session measures: its cell, its places, and those who take part."""
 
     cell: Cell
@@ -162,7 +162,7 @@ class Session:
     """
 
     def __init__(
-        self, room: Room, workers: Workers, clients: Clients, interrupts: Interrupts
+        self, room: MeasuredBlock, workers: Workers, clients: Clients, interrupts: Interrupts
     ) -> None:
         self.room = room
         self.workers = workers

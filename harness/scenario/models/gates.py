@@ -70,7 +70,7 @@ Operand = Quantity | Baseline | Operation
 
 
 @dataclass(frozen=True)
-class Measure:
+class GatedFigure:
     """The left side: which figure of a cell."""
 
     metric: str
@@ -96,7 +96,7 @@ class Gate:
     """A parsed gate."""
 
     text: str
-    measure: Measure
+    measure: GatedFigure
     comparator: str
     limit: Operand
 
@@ -209,7 +209,7 @@ _LONGEST = 500
 is an error."""
 
 
-def _measure(reader: _Reader) -> Measure:
+def _measure(reader: _Reader) -> GatedFigure:
     first = reader.take("word")
     if first is None:
         raise reader.expected("a metric such as throughput or p99(latency.total)")
@@ -227,21 +227,21 @@ def _measure(reader: _Reader) -> Measure:
         raise GateSyntaxError(message, first.column)
     if reader.take("symbol", ")") is None:
         raise reader.expected('")"')
-    return Measure(name.text, first.text, first.column)
+    return GatedFigure(name.text, first.text, first.column)
 
 
-def _bare(name: _Token) -> Measure:
+def _bare(name: _Token) -> GatedFigure:
     if name.text in FUNCTIONS:
         raise GateSyntaxError(
             f"{name.text} asks for a metric: {name.text}(latency.total)", name.column
         )
     found = asked(name.text)
     if found is not None and found.statistic:
-        return Measure(found.figure.name, found.statistic, name.column)
+        return GatedFigure(found.figure.name, found.statistic, name.column)
     if _known(name).distribution:
         message = f"{name.text} is a distribution: write p99({name.text}) or mean({name.text})"
         raise GateSyntaxError(message, name.column)
-    return Measure(name.text, None, name.column)
+    return GatedFigure(name.text, None, name.column)
 
 
 def _known(name: _Token) -> Figure:
@@ -313,7 +313,7 @@ def _quantity(reader: _Reader, number: _Token) -> Quantity:
 # --- units and values ---------------------------------------------------------------------------
 
 
-def _kind(node: Operand, measure: Measure) -> Kind:
+def _kind(node: Operand, measure: GatedFigure) -> Kind:
     """What the right side measures, or GateSyntaxError where units do not go together."""
     if isinstance(node, Quantity):
         return node.kind
@@ -332,11 +332,11 @@ def _kind(node: Operand, measure: Measure) -> Kind:
     raise GateSyntaxError(f"a {left} cannot be {verb} by a {right}", node.column)
 
 
-def _fits(kind: Kind, measure: Measure) -> bool:
+def _fits(kind: Kind, measure: GatedFigure) -> bool:
     return kind == measure.kind or (kind == "number" and measure.kind in ("rate", "count"))
 
 
-def _unit_message(measure: Measure, kind: Kind) -> str:
+def _unit_message(measure: GatedFigure, kind: Kind) -> str:
     example = {"duration": "250ms", "size": "200MiB"}.get(measure.kind, "10")
     what = "a plain number" if kind == "number" else f"a {kind}"
     return (

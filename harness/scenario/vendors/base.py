@@ -219,7 +219,7 @@ class AsBackend:
 
 
 @dataclass(frozen=True)
-class Clients:
+class ClientPackages:
     """What clients and workers need to talk to a service."""
 
     packages: tuple[str, ...] = ()
@@ -243,7 +243,7 @@ class Vendor:
     """The service's name in sentences: `Redis`."""
     broker: AsBroker | None = None
     backend: AsBackend | None = None
-    clients: Clients = Clients()
+    clients: ClientPackages = ClientPackages()
     server_packages: tuple[str, ...] = ()
     """Packages that bring its server along, recorded with every run."""
 

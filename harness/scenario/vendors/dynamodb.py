@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, Clients, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsBackend, ClientPackages, Vendor
 
 
 class DynamodbBackend(AwsBackend):
@@ -41,5 +41,5 @@ DYNAMODB = Vendor(
         max_result_bytes=409_400,  # an item of 400 KiB, with the names of its attributes
         expiry="ttl",
     ),
-    clients=Clients(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",)),
+    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, Clients, Endpoint, Vendor
+from harness.scenario.vendors.base import AsBackend, ClientPackages, Endpoint, Vendor
 
 
 class MemcachedBackend(Endpoint):
@@ -28,7 +28,7 @@ MEMCACHED = Vendor(
             "global_keyprefix": "the harness names it, to find and remove it after the block"
         },
     ),
-    clients=Clients(
+    clients=ClientPackages(
         ("pymemcache",),
         # Celery 5.7 uses the first, earlier ones the second.
         ("pymemcache>=4.0", "python-memcached>=1.61"),

@@ -9,7 +9,7 @@ from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
     AsBroker,
-    Clients,
+    ClientPackages,
     Options,
     Provider,
     TlsEndpoint,
@@ -65,5 +65,5 @@ RABBITMQ = Vendor(
         confirmed_by="confirm_publish",
         restarts=True,
     ),
-    clients=Clients(packages=("amqp",)),
+    clients=ClientPackages(packages=("amqp",)),
 )

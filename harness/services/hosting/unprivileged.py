@@ -30,7 +30,7 @@ _ALL_READ = 0o444
 
 
 @dataclass(frozen=True)
-class Room:
+class Quarters:
     """The folder and the user with which one server runs that refuses to run as root."""
 
     name: str
@@ -93,14 +93,14 @@ class Room:
             self.surroundings.workspace.fulfil(self.promise)
 
 
-def make_room(name: str, surroundings: Surroundings, *, brings: bool = False) -> Room:
+def make_quarters(name: str, surroundings: Surroundings, *, brings: bool = False) -> Quarters:
     """A fresh folder, and how to run a program in it as an ordinary user.
 
     `brings`: programs will be copied there.
     """
     workspace = surroundings.workspace
     if os.geteuid() != 0:
-        return Room(name, workspace.folder(name), (), surroundings, None)
+        return Quarters(name, workspace.folder(name), (), surroundings, None)
     setpriv = _setpriv(surroundings.environ)
     # The name is written down before the folder is there.
     folder = (
@@ -115,7 +115,7 @@ def make_room(name: str, surroundings: Surroundings, *, brings: bool = False) ->
         # A change of user takes the kernel's order to die with the harness away: give it again.
         *("--pdeathsig=KILL", "--"),
     )
-    return Room(name, folder, words, surroundings, promise)
+    return Quarters(name, folder, words, surroundings, promise)
 
 
 def may_run(program: Path) -> bool:
@@ -133,8 +133,8 @@ def closed_by(program: Path) -> Path | None:
     return next((path for path in above if not path.stat().st_mode & _ALL_PASS), None)
 
 
-def check_room(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
-    """Ask whether `make_room` will find what it needs. Raises OutOfReachError; changes nothing."""
+def check_quarters(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
+    """Ask whether `make_quarters` will find what it needs. Raises OutOfReachError; changes nothing."""
     if os.geteuid() == 0:
         try:
             _setpriv(environ)

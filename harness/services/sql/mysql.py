@@ -20,8 +20,8 @@ from harness.services.base import (
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
-    check_room,
-    make_room,
+    check_quarters,
+    make_quarters,
     may_run,
     out_of_reach,
 )
@@ -182,13 +182,13 @@ def find_programs(server: str, environ: Mapping[str, str]) -> tuple[Path, Path]:
     for program in map(Path, (daemon, install)):
         if not may_run(program):  # where its other files are, only its builder knows
             raise out_of_reach(program)
-    check_room("MariaDB", environ, brings=False)
+    check_quarters("MariaDB", environ, brings=False)
     return Path(daemon), Path(install)
 
 
 def _start(programs: tuple[Path, Path], password: str, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
-    room = make_room("mysql", surroundings)
+    room = make_quarters("mysql", surroundings)
     words = {
         "server": programs[0],
         "install": programs[1],

@@ -22,8 +22,8 @@ from harness.services.base import (
 from harness.services.finding import PRIVATE, Finding, ask, first_number
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
-    check_room,
-    make_room,
+    check_quarters,
+    make_quarters,
     may_run,
     out_of_reach,
 )
@@ -204,7 +204,7 @@ def find_programs(server: str, environ: Mapping[str, str]) -> Programs:
         if all(program.is_file() for program in found.needed):
             if not found.reached and not found.parts:
                 raise out_of_reach(found.needed[1])
-            check_room("PostgreSQL", environ, brings=not found.reached)
+            check_quarters("PostgreSQL", environ, brings=not found.reached)
             return found
     raise ServiceError(
         f"no PostgreSQL that can be run here ({server}): "
@@ -242,7 +242,7 @@ def debian_programs() -> tuple[Path, ...]:
 
 def _start(programs: Programs, password: str, surroundings: Surroundings) -> LocalServer:
     (port,) = free_ports(1)
-    room = make_room("postgresql", surroundings, brings=not programs.reached)
+    room = make_quarters("postgresql", surroundings, brings=not programs.reached)
     folder = programs.folder
     if not programs.reached:
         folder = room.bring(programs.base, programs.parts) / folder.relative_to(programs.base)
