@@ -21,9 +21,9 @@ from harness.runner.measuring.costs import CostMeter
 from harness.runner.measuring.logs import keep_logs
 from harness.runner.prepare import cellspec
 from harness.runner.prepare.first_calls import FailingTaskError
-from harness.runner.sessions.crew import Crew, start_crew
 from harness.runner.sessions.readiness import wait_ready
 from harness.runner.sessions.session import Measured, MeasuredBlock, Session
+from harness.runner.sessions.starting import Crew, start_crew
 from harness.runner.telling.courier import Followed
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.loads.registry import SESSIONS

@@ -15,7 +15,7 @@ from harness.results.block.salvage import salvaged
 from harness.results.diagnoses import plugged_in
 from harness.results.events.unit_shape import unit_shape
 from harness.results.judge.gates import MeasuredRun
-from harness.results.judge.unlike import (
+from harness.results.judge.run_differences import (
     environment_differences,
     project_differences,
     server_differences,

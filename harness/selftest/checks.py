@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.runner.telling.interrupts import Interrupts
 from harness.selftest import counters, duration, histogram, planted, stall
 from harness.selftest.bench import opened
-from harness.selftest.finding import CheckResult
+from harness.selftest.check_result import CheckResult
 from harness.services.rabbitmq.node import find_epmd, find_server
 from harness.workspace import open_workspace
 

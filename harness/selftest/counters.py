@@ -15,7 +15,7 @@ import redis
 
 from harness.errors import ServiceError
 from harness.selftest.bench import QUIET_WORKER, Bench, Order
-from harness.selftest.finding import CheckResult
+from harness.selftest.check_result import CheckResult
 from harness.selftest.samples import Taken
 from harness.services.base import Target
 from harness.services.rabbitmq.management import Management

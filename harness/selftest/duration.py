@@ -16,8 +16,8 @@ from harness.probe.recording.ids import parsed
 from harness.results.events.merged import MISSING
 from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
+from harness.selftest.check_result import CheckResult, within
 from harness.selftest.counters import DURATION_S
-from harness.selftest.finding import CheckResult, within
 from harness.selftest.samples import Taken
 
 TOLERANCE = 0.01

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.report.registry import render
 from harness.results.events.merged import MISSING
-from harness.selftest.finding import CheckResult
+from harness.selftest.check_result import CheckResult
 from harness.selftest.samples import Taken
 
 DIGITS = 3

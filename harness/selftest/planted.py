@@ -17,7 +17,7 @@ from harness.probe.recording.ids import parsed
 from harness.results.events.merged import MISSING
 from harness.selftest.accomplices.misdeeds import deed_of
 from harness.selftest.bench import Bench, Order
-from harness.selftest.finding import CheckResult
+from harness.selftest.check_result import CheckResult
 from harness.selftest.inside import Inside
 from harness.selftest.queues import queue_of
 from harness.selftest.samples import Taken

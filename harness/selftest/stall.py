@@ -15,7 +15,7 @@ import numpy.typing as npt
 from harness.results.events.merged import MISSING
 from harness.results.samples.reading import Columns
 from harness.selftest.bench import Bench, Order
-from harness.selftest.finding import CheckResult, within
+from harness.selftest.check_result import CheckResult, within
 from harness.selftest.inside import Inside, Stall
 from harness.selftest.samples import Taken
 

@@ -14,7 +14,7 @@ from harness.report.registry import render
 from harness.report.tables.history import as_dict
 from harness.results.history.reruns import Measured, reruns
 from harness.results.judge.circumstances import COMMIT, facts_of, project_of
-from harness.results.judge.unlike import project_differences
+from harness.results.judge.run_differences import project_differences
 from harness.results.record.run import RunRecord
 from harness.results.store.catalog import StoredRun, scan
 from harness.results.store.views import cell_rows

@@ -10,33 +10,38 @@ from hypothesis import strategies as st
 
 from harness.figures.table import FIGURES
 from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
-from harness.scenario.models.gates import GateSyntaxError, Measure, parse_gate
+from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
 from tests.scenario.project import Project, make_project
 
 
 @pytest.mark.parametrize(
     ("text", "measure", "comparator", "limit"),
     [
-        ("p99(latency.total) < 250ms", Measure("latency.total", "p99", 0), "<", 0.25),
-        ("throughput > 0.95 * baseline", Measure("throughput", None, 0), ">", 95.0),
-        ("lost == 0", Measure("lost", None, 0), "==", 0.0),
-        ("mean(phase.queue) < 5ms", Measure("phase.queue", "mean", 0), "<", 0.005),
-        ("  p50( call.store )<=1.5 s", Measure("call.store", "p50", 2), "<=", 1.5),
-        ("worker_memory < 200MiB", Measure("worker_memory", None, 0), "<", 200 * 1024**2),
-        ("worker_cpu != 1e-3s", Measure("worker_cpu", None, 0), "!=", 0.001),
-        ("throughput >= baseline - 10", Measure("throughput", None, 0), ">=", 90.0),
-        ("throughput >= (baseline - 10) / 2", Measure("throughput", None, 0), ">=", 45.0),
-        ("throughput >= 10 - 4 - 3 * 2", Measure("throughput", None, 0), ">=", 0.0),
-        ("failed < 1% * baseline", Measure("failed", None, 0), "<", 1.0),
-        ("p99(latency.total) < baseline + 20ms", Measure("latency.total", "p99", 0), "<", 100.02),
-        ("canvas.hop.p99 < 1s", Measure("canvas.hop", "p99", 0), "<", 1.0),
-        ("max(periodic.due_to_sent) < 1s", Measure("periodic.due_to_sent", "max", 0), "<", 1.0),
-        ("traffic.sqs.requests < 3", Measure("traffic.sqs.requests", None, 0), "<", 3.0),
-        ("client_memory < 1GiB", Measure("client_memory", None, 0), "<", 1024.0**3),
-        ("lost < -(-5)", Measure("lost", None, 0), "<", 5.0),
+        ("p99(latency.total) < 250ms", GatedFigure("latency.total", "p99", 0), "<", 0.25),
+        ("throughput > 0.95 * baseline", GatedFigure("throughput", None, 0), ">", 95.0),
+        ("lost == 0", GatedFigure("lost", None, 0), "==", 0.0),
+        ("mean(phase.queue) < 5ms", GatedFigure("phase.queue", "mean", 0), "<", 0.005),
+        ("  p50( call.store )<=1.5 s", GatedFigure("call.store", "p50", 2), "<=", 1.5),
+        ("worker_memory < 200MiB", GatedFigure("worker_memory", None, 0), "<", 200 * 1024**2),
+        ("worker_cpu != 1e-3s", GatedFigure("worker_cpu", None, 0), "!=", 0.001),
+        ("throughput >= baseline - 10", GatedFigure("throughput", None, 0), ">=", 90.0),
+        ("throughput >= (baseline - 10) / 2", GatedFigure("throughput", None, 0), ">=", 45.0),
+        ("throughput >= 10 - 4 - 3 * 2", GatedFigure("throughput", None, 0), ">=", 0.0),
+        ("failed < 1% * baseline", GatedFigure("failed", None, 0), "<", 1.0),
+        (
+            "p99(latency.total) < baseline + 20ms",
+            GatedFigure("latency.total", "p99", 0),
+            "<",
+            100.02,
+        ),
+        ("canvas.hop.p99 < 1s", GatedFigure("canvas.hop", "p99", 0), "<", 1.0),
+        ("max(periodic.due_to_sent) < 1s", GatedFigure("periodic.due_to_sent", "max", 0), "<", 1.0),
+        ("traffic.sqs.requests < 3", GatedFigure("traffic.sqs.requests", None, 0), "<", 3.0),
+        ("client_memory < 1GiB", GatedFigure("client_memory", None, 0), "<", 1024.0**3),
+        ("lost < -(-5)", GatedFigure("lost", None, 0), "<", 5.0),
     ],
 )
-def test_gates(text: str, measure: Measure, comparator: str, limit: float) -> None:
+def test_gates(text: str, measure: GatedFigure, comparator: str, limit: float) -> None:
     gate = parse_gate(text)
     assert (gate.text, gate.measure, gate.comparator) == (text, measure, comparator)
     assert gate.limit_at(100.0) == pytest.approx(limit)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from harness.results.events.merged import MISSING
 from harness.selftest import histogram
 from harness.selftest.accomplices.misdeeds import DEEDS, EVERY, deed_of
+from harness.selftest.check_result import CheckResult
 from harness.selftest.counters import judge
 from harness.selftest.duration import judge as judge_duration
 from harness.selftest.duration import judge_sums
-from harness.selftest.finding import CheckResult
 from harness.selftest.planted import (
     LOST,
     TWICE,

@@ -21,7 +21,7 @@ from harness.cli import cli
 from harness.errors import ExitCode
 from harness.results.store.run_folders import read_run
 from harness.selftest import checks
-from harness.selftest.finding import CheckResult
+from harness.selftest.check_result import CheckResult
 from harness.workspace import MARK
 
 PATIENCE_S = 240.0

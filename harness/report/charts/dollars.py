@@ -15,8 +15,8 @@ from harness.report.charts.chart import (
     told,
     wrapped,
 )
+from harness.report.charts.gate_lines import NO_GATES, GateLines, upright, with_lines
 from harness.report.charts.groups import groups
-from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
 from harness.report.tables.costs import price_words
 from harness.report.view.cells import CellView
 

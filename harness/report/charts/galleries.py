@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from harness.report.charts.chart import Chart, Gallery
 from harness.report.charts.dollars import dollar_charts
+from harness.report.charts.gate_lines import GateLines
 from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
-from harness.report.charts.limits import GateLines
 from harness.report.charts.rates import rate_charts
 from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.series import blocks_drawn, cell_title, series_charts

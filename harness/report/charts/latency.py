@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.charts.chart import Chart, Columns, Spec, Value
-from harness.report.charts.groups import Group, Member, groups
-from harness.report.charts.limits import (
+from harness.report.charts.gate_lines import (
     NO_GATES,
     GateLines,
     across,
@@ -15,6 +14,7 @@ from harness.report.charts.limits import (
     upright,
     with_lines,
 )
+from harness.report.charts.groups import Group, Member, groups
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.view.cells import CellView
 from harness.results.samples.curves import (

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.report.charts.chart import Chart, Columns, Spec, Value
-from harness.report.charts.groups import Member
-from harness.report.charts.limits import (
+from harness.report.charts.gate_lines import (
     NO_GATES,
     GateLines,
     across,
@@ -15,6 +14,7 @@ from harness.report.charts.limits import (
     upright,
     with_lines,
 )
+from harness.report.charts.groups import Member
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.charts.series import cell_title
 from harness.report.view.cells import CellView

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.gate_lines import NO_GATES, GateLines, across, positive, with_lines
 from harness.report.charts.groups import Member, is_paced, marks_of
-from harness.report.charts.limits import NO_GATES, GateLines, across, positive, with_lines
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.view.cells import CellView
 from harness.results.judge.emulators import cell_label

@@ -18,8 +18,8 @@ from harness.report.charts.chart import (
     told,
     wrapped,
 )
+from harness.report.charts.gate_lines import NO_GATES, GateLines, upright, with_lines
 from harness.report.charts.groups import Group, groups
-from harness.report.charts.limits import NO_GATES, GateLines, upright, with_lines
 from harness.report.view.cells import CellView
 from harness.units import format_duration
 

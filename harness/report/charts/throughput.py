@@ -17,8 +17,8 @@ from harness.report.charts.chart import (
     wrapped,
     x_axis,
 )
+from harness.report.charts.gate_lines import NO_GATES, GateLines, positive, upright, with_lines
 from harness.report.charts.groups import Group, Member, groups, is_paced
-from harness.report.charts.limits import NO_GATES, GateLines, positive, upright, with_lines
 from harness.report.view.cells import CellView
 from harness.report.view.intervals import block_values, interval_of
 from harness.stats.paired import Estimate

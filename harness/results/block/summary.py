@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.block.by_task import by_task
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import Plan, counted_units, summaries
 from harness.results.block.messages import latencies_by_priority, lateness_ns
+from harness.results.block.own_tasks import by_task
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
 from harness.results.events.merged import MISSING, Merged, Times

@@ -22,7 +22,7 @@ from harness.results.judge.emulators import marked
 from harness.results.judge.identity import matched, places_of
 from harness.results.judge.layers import layer_paths
 from harness.results.judge.metrics import COMPARED, Metric
-from harness.results.judge.unlike import configuration_differences, environment_differences
+from harness.results.judge.run_differences import configuration_differences, environment_differences
 from harness.results.record.comparison import Comparison, ComparisonReport, GroupMean
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.scenario.models.compare import Compare

@@ -16,7 +16,7 @@ from harness.results.judge.comparability import unlike_rates
 from harness.results.judge.emulators import NOT_JUDGED, marked_gate
 from harness.results.judge.identity import matched
 from harness.results.judge.metrics import Metric
-from harness.results.judge.unlike import environment_differences
+from harness.results.judge.run_differences import environment_differences
 from harness.results.record.comparison import GateResult
 from harness.results.record.computed import RECOVERIES, recovered_faults
 from harness.results.record.figures import distribution_of, value_of

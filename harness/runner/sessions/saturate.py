@@ -13,17 +13,17 @@ import psutil
 from harness.affinity import usable_cores
 from harness.clock import monotonic_ns
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.limits import broken_limits, stopped_by
 from harness.results.block.load_phases import (
     PlannedPhase,
     phase_of_unit,
     under_way,
 )
+from harness.results.block.search_limits import broken_limits, stopped_by
 from harness.results.block.summary import Digest, digest, duplicates
 from harness.results.costs.capacity import Need, mean_run_s
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation, SaturationStep
-from harness.runner.sessions.open_loads import LEAD_S, OpenSession, planned_phase
+from harness.runner.sessions.open_loop import LEAD_S, OpenSession, planned_phase
 from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.sessions.session import Loaded, out_of_numbers, since
 from harness.scenario.loads.saturate import SaturateLoad

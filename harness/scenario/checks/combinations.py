@@ -11,7 +11,7 @@ from harness.scenario.checks.results_left import results_left_conflict
 from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
-from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import did_you_mean, listed
 from harness.scenario.loads.base import Publish
 from harness.scenario.loads.open_loop import OpenLoad

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Frozen
-from harness.scenario.files.known import as_far_as_known, entries, in_full, is_known, only, told
+from harness.scenario.files.unknown import as_far_as_known, entries, in_full, is_known, only, told
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration

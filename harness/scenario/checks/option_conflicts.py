@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.scenario.files.document import Location
-from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
-from harness.scenario.files.known import as_far_as_known, entries_of
+from harness.scenario.files.unknown import as_far_as_known, entries_of
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.gates import GateSyntaxError, parse_gate

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.scenario.files.known import NotKnownError
+from harness.scenario.files.unknown import NotKnownError
 from harness.units import parse_duration_s, parse_rate_per_s
 
 Duration = Annotated[
@@ -43,7 +43,7 @@ class Frozen(BaseModel):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Of what a faulty file leaves unknown, see `harness.scenario.files.known`."""
+            """Of what a faulty file leaves unknown, see `harness.scenario.files.unknown`."""
             if name in type(self).model_fields:
                 raise NotKnownError
             return super().__getattr__(name)

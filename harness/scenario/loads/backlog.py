@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import Conflict, LoadBase, Publish
 from harness.scenario.models.measure import Measure
 

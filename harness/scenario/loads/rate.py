@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from harness.probe.loads.pacer import phases_of
 from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration, Rate
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.files.known import in_full
+from harness.scenario.files.unknown import in_full
 from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.faults import Faults
 from harness.scenario.models.measure import Measure

@@ -51,7 +51,7 @@ _SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
 ROWS = (
     Row(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
     Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
-    Row(RateLoad, f"{_SESSIONS}.open_loads:RateSession"),
+    Row(RateLoad, f"{_SESSIONS}.open_loop:RateSession"),
     Row(SaturateLoad, f"{_SESSIONS}.saturate:SaturateSession"),
     Row(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
 )

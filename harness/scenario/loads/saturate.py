@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, model_validator
 
 from harness.figures.of_units import PHASES
 from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
-from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import listed, shown
 from harness.scenario.loads.base import Conflict
 from harness.scenario.loads.open_loop import OpenLoad

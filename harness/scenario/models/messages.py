@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration
-from harness.scenario.files.known import in_full
+from harness.scenario.files.unknown import in_full
 
 Priority = Annotated[int, Field(ge=0, le=255)]
 

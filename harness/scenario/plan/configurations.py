@@ -16,9 +16,9 @@ from harness.scenario.checks.combinations import (
 )
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.files.document import Document, Mark
-from harness.scenario.files.known import NotKnownError, as_far_as_known, known_part
 from harness.scenario.files.overrides import Change, changed
 from harness.scenario.files.secrets import missing_variable_problems, secret_problems
+from harness.scenario.files.unknown import NotKnownError, as_far_as_known, known_part
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
 from harness.scenario.files.wording import closest, did_you_mean, shown
 from harness.scenario.files.yaml12 import read_document, shown_path

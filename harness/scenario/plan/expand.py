@@ -15,7 +15,7 @@ from harness.scenario.checks.combinations import (
     stores_results,
 )
 from harness.scenario.files.document import Document, NoSuchPlaceError
-from harness.scenario.files.known import as_far_as_known, is_known
+from harness.scenario.files.unknown import as_far_as_known, is_known
 from harness.scenario.files.validation import mended, validate
 from harness.scenario.files.wording import shown
 from harness.scenario.models.configuration import Configuration

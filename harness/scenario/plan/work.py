@@ -18,7 +18,7 @@ from harness.scenario.checks.faulty_loads import (
 )
 from harness.scenario.checks.without_effect import unread_in_scenario
 from harness.scenario.files.document import Document, Location
-from harness.scenario.files.known import (
+from harness.scenario.files.unknown import (
     NOT_KNOWN,
     as_far_as_known,
     entries,

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from harness.scenario.files.document import Location
 from harness.scenario.files.fields import Duration, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.files.known import as_far_as_known
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import shown
 from harness.scenario.loads.base import MOST_UNITS, Conflict, LoadBase
 from harness.scenario.loads.registry import LoadEntry

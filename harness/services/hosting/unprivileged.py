@@ -134,7 +134,8 @@ def closed_by(program: Path) -> Path | None:
 
 
 def check_quarters(name: str, environ: Mapping[str, str], *, brings: bool) -> None:
-    """Ask whether `make_quarters` will find what it needs. Raises OutOfReachError; changes nothing."""
+    """Ask whether `make_quarters` will find what it needs. Raises OutOfReachError; changes
+    nothing."""
     if os.geteuid() == 0:
         try:
             _setpriv(environ)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.results.block.limits import broken_limits, stopped_by
+from harness.results.block.search_limits import broken_limits, stopped_by
 from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.loads import LoadPhaseRecord
 from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
