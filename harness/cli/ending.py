@@ -1,12 +1,14 @@
-"""How a command that measures ends: the report, what failed, the exit code."""
+"""How a command that measures ends: the report, its files, what failed, the exit code."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from harness.errors import HarnessError
 from harness.results.record.run import RunRecord
 
 if TYPE_CHECKING:
@@ -24,13 +26,35 @@ def show_report(
 ) -> None:
     """Print the report, unless JSON lines took its place, and leave its `files` in `folder`."""
     from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.report_files import leave_report_files  # noqa: PLC0415
     from harness.report.registry import render  # noqa: PLC0415
 
     if not json_lines:
         click.echo(render(record, folder, form, terminal_look()), nl=False)
     if files:
         leave_report_files(record, folder, quiet=quiet or json_lines)
+
+
+def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:
+    """Write report.html and report.md into the run's folder, and name them on standard error.
+
+    The run is recorded already and its exit code is decided by it, so a report that cannot be
+    written is one sentence.
+    """
+    from harness.cli import bug  # noqa: PLC0415 - the package imports its commands late
+    from harness.report.formats.files import write_files  # noqa: PLC0415 - `--help` stays fast
+
+    again = f"harness report {record.run_id} --files makes the reports"
+    try:
+        page, _ = write_files(record, folder)
+    except HarnessError as error:
+        click.echo(f"harness: {error}; {again}, the run itself is on disk", err=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run's result stands
+        bug(error)
+        click.echo(f"The run itself is on disk; {again} once this is repaired", err=True)
+    else:
+        if not quiet:
+            with suppress(OSError):  # a terminal that went away is no reason to fail
+                click.echo(f"with charts: {page}", err=True)
 
 
 def leave(record: RunRecord, *, strict: bool) -> NoReturn:

@@ -20,6 +20,7 @@ from harness.results.judge.run_differences import (
     project_differences,
     server_differences,
 )
+from harness.results.judge.whole_run import judged
 from harness.results.record.environment import Server
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, taken_up
@@ -29,7 +30,6 @@ from harness.runner.block import run_block
 from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
 from harness.runner.job import BlockJob
-from harness.runner.judging import judged
 from harness.runner.measuring.logs import keep_logs
 from harness.runner.order import interleaved
 from harness.runner.prepare.disk import check_room

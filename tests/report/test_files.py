@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.cli.report_files import leave_report_files
+from harness.cli.ending import leave_report_files
 from harness.errors import ExitCode, RecordError
 from harness.report.formats.files import write_files
 from harness.report.formats.illustrated import MOST_IMAGES, illustrated

@@ -133,10 +133,23 @@ class WorkloadBase(Frozen):
 
 
 class FanOut(WorkloadBase):
-    """Several calls in one unit."""
+    """Several calls in one unit, `size` of them, whose values come together in one message."""
+
+    if TYPE_CHECKING:
+        size: int  # each kind has its own bounds and default
 
     payload_bytes: Payload = 0
     """Above 0, every call carries a string of that many bytes instead of a number."""
+
+    @property
+    def largest_message_bytes(self) -> int:
+        """What the message carries that all calls' values are in."""
+        return self.size * self.payload_bytes
+
+    @property
+    def word(self) -> CellWord:
+        """`map-10`."""
+        return CellWord("size", str(self.size))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import FanOut, Steps
 
 
 class _Joined(FanOut):
-    """Tasks side by side, and one that gets all their results."""
+    """Tasks side by side, and one that gets all their results in its message."""
 
     waits_for_header: ClassVar[bool] = True
     past_batches: ClassVar[bool] = True
@@ -21,16 +20,6 @@ class _Joined(FanOut):
     follow_parents: bool = True
     """As of `AsyncResult.get()`: by default a caller that waits asks for the results of all
     tasks before the last one too, to learn of a failure."""
-
-    @property
-    def largest_message_bytes(self) -> int:
-        """What the unit's largest message carries: the last task gets all that came before."""
-        return self.size * self.payload_bytes
-
-    @property
-    def word(self) -> CellWord:
-        """`chord-10`."""
-        return CellWord("size", str(self.size))
 
 
 class ChordWorkload(_Joined):

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.files.kinds import CellWord
 from harness.scenario.workloads.base import FanOut, Steps
 
 Size = Annotated[int, Field(ge=1, le=10_000)]
@@ -17,16 +16,6 @@ class _OneMessage(FanOut):
 
     size: Size = 10
     """Calls."""
-
-    @property
-    def largest_message_bytes(self) -> int:
-        """All calls are in it."""
-        return self.size * self.payload_bytes
-
-    @property
-    def word(self) -> CellWord:
-        """`map-10`."""
-        return CellWord("size", str(self.size))
 
     @property
     def calls(self) -> int:
@@ -68,11 +57,6 @@ class ChunksWorkload(FanOut):
     def largest_message_bytes(self) -> int:
         """A whole chunk."""
         return self.chunk * self.payload_bytes
-
-    @property
-    def word(self) -> CellWord:
-        """`chunks-100`."""
-        return CellWord("size", str(self.size))
 
     @property
     def steps(self) -> Steps:
