@@ -32,7 +32,7 @@ DAMAGED = {
     "cut off": "not a Parquet file, or only part of one",
     "unnamed": "the record names none",
     "elsewhere": "outside of its run's folder",
-    "no name": "embedded null byte",
+    "no name": "embedded null ",
 }
 
 

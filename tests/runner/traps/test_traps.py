@@ -215,9 +215,9 @@ def test_pools(site: Site) -> None:
         measure={"units": 12, "warmup": 0, "timeout": "20s"},
     )
     ended = site.run()
-    ((cell, replaced),) = where(ended, "children_replaced").items()
-    assert cell == ("children", "add")
-    assert replaced["tasks_each"] == 1
+    told = where(ended, "children_replaced")  # of two tasks on one, too, if starting took long
+    assert {configuration for configuration, _ in told} == {"children"}
+    assert told["children", "add"]["tasks_each"] == 1
     ((cell, opened),) = where(ended, "connection_per_publish").items()
     assert cell == ("threads", "add")
     assert opened["connections"] == 12
