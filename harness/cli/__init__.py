@@ -102,7 +102,17 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. No traceback for anything that a user can cause."""
-    code = exit_code_of(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(_told(exit_code_of(sys.argv[1:] if arguments is None else arguments)))
+    finally:  # commands that measure leave by themselves
+        try:
+            sys.stderr.flush()
+        except OSError:  # a terminal that has gone away, say: what was measured is kept
+            _let_go(sys.stderr)
+
+
+def _told(code: int) -> int:
+    """The exit code, once all of standard output has been written or nobody reads it any more."""
     lost = code == PIPE_CLOSED
     try:
         sys.stdout.flush()
@@ -112,11 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code, lost = code or _no_room(error) or bug(error), True
     if lost:
         _let_go(sys.stdout)
-    try:
-        sys.stderr.flush()
-    except OSError:  # a terminal that has gone away, say: what was measured is kept
-        _let_go(sys.stderr)
-    sys.exit(code)
+    return code
 
 
 def _let_go(stream: TextIO) -> None:
