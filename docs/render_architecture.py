@@ -12,9 +12,9 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from rendering import ROOT, write_or_check
+
 PAGE = ROOT / "docs/architecture.md"
 PICTURE = ROOT / "docs/images/architecture.svg"
 BEGIN, END = "<!-- rooms:begin -->", "<!-- rooms:end -->"
@@ -44,19 +44,7 @@ def main() -> int:
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     wanted = {PAGE: f"{head}{BEGIN}\n{_table(layers)}{END}{tail}", PICTURE: _picture(layers)}
-    stale = [
-        path
-        for path, made in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != made
-    ]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            sys.stderr.write(f"{path.relative_to(ROOT)} is out of date: run make docs\n")
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(wanted[path], encoding="utf-8")
-        sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
-    return 0
+    return write_or_check(wanted)
 
 
 def _layers() -> Iterator[list[Room]]:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+from rendering import ROOT, write_or_check
 
 from harness.results.diagnoses import DIAGNOSES
 
-TARGET = Path(__file__).parent / "diagnoses.md"
+TARGET = ROOT / "docs" / "diagnoses.md"
 _HEAD = """# Diagnoses
 
 Known traps of Celery and kombu. A block that walked into one carries a warning with the
@@ -35,13 +36,5 @@ def rendered() -> str:
     return "\n".join(parts)
 
 
-def main() -> None:
-    """Write the page, or with `--check` compare it."""
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(rendered(), encoding="utf-8")
-    elif TARGET.read_text(encoding="utf-8") != rendered():
-        sys.exit(f"{TARGET} is not current: run `make docs`")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(write_or_check({TARGET: rendered()}))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+
+from rendering import ROOT, write_or_check
 
 from harness.figures.figure import STATISTICS, Figure
 from harness.figures.table import FIGURES
 
-TARGET = Path(__file__).parent / "figures.md"
+TARGET = ROOT / "docs" / "figures.md"
 _HEAD = """# Figures
 
 Everything that is measured of a block, with one name for gates, `harness history --metric`,
@@ -63,13 +64,5 @@ def _former() -> str:
     return head + "\n".join(["| was | is |", "| --- | --- |", *rows]) + "\n"
 
 
-def main() -> None:
-    """Write the page, or with `--check` compare it."""
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(rendered(), encoding="utf-8")
-    elif TARGET.read_text(encoding="utf-8") != rendered():
-        sys.exit(f"{TARGET} is not current: run `make docs`")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(write_or_check({TARGET: rendered()}))

@@ -2,8 +2,8 @@
 
 A subcommand is a module here with a click command named `command`. It returns an ExitCode (or
 nothing, for 0) or raises HarnessError; what the shell sees of either is decided in `main`. A module
-for each of fifteen commands, and what they share (`options`, `ending`, `verdict`), are more than a
-folder has elsewhere: each command is found by its name.
+for each of fifteen commands, and what they share (`options`, `ending`, `verdict`, `terminal`), are
+more than a folder has elsewhere: each command is found by its name.
 """
 
 from __future__ import annotations

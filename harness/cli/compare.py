@@ -62,7 +62,7 @@ def command(
     Exit code: 0, 1 for a regression, 2 if nothing can be compared, 3 with --strict if a
     comparison is inconclusive.
     """
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import comparison_exit_code, regressions  # noqa: PLC0415
     from harness.report.formats.comparing import Format, render  # noqa: PLC0415
     from harness.results.block.salvage import salvaged  # noqa: PLC0415

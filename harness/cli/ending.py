@@ -25,7 +25,7 @@ def show_report(
     form: Format = "text",
 ) -> None:
     """Print the report, unless JSON lines took its place, and leave its `files` in `folder`."""
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.report.registry import render  # noqa: PLC0415
 
     if not json_lines:

@@ -70,8 +70,8 @@ def command(
     between and with the commands of the paired re-runs that would confirm it. Nothing is
     declared from a history alone, so the exit code is 0 whatever it shows.
     """
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.sql import echo, tell_skipped  # noqa: PLC0415
+    from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.figures.names import renamed  # noqa: PLC0415
     from harness.report.tables.history import Format, render  # noqa: PLC0415
     from harness.results.history.runs import Question, history  # noqa: PLC0415

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
 import click
 
 from harness.cli.options import results_option
+from harness.cli.terminal import terminal_look
 from harness.errors import UsageError
 from harness.report.registry import (
     FILE_PER_CELL,
@@ -20,12 +19,10 @@ from harness.report.registry import (
     formats_for_tools,
     render,
 )
-from harness.report.words.look import Look
 from harness.results.block.salvage import salvaged
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import find_run, read_run
 
-_WIDEST = 140
 _FOR_TOOLS = formats_for_tools()
 _EPILOG = """\b
 Example: harness report latest
@@ -136,15 +133,6 @@ def _cells(record: RunRecord) -> list[RunRecord]:
         record.model_copy(update={"cells": (cell,), "order": (0,) * record.order.count(index)})
         for index, cell in enumerate(record.cells)
     ]
-
-
-def terminal_look() -> Look:
-    """What standard output can show; 100 columns where it is no terminal."""
-    columns = shutil.get_terminal_size((Look.width, 24)).columns
-    color = (
-        sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    )
-    return Look(min(columns, _WIDEST), color, sys.stdout.encoding or Look.encoding)
 
 
 def _write(path: Path, text: str) -> None:

@@ -24,7 +24,7 @@ def command(run: str, results: Path) -> None:
     Verdicts, then each cell with its throughput, latency and phases as small plots, then warnings.
     `harness report` has the whole tables. Nothing is measured again.
     """
-    from harness.cli.report import terminal_look  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.report.formats.summary_view import as_summary_view  # noqa: PLC0415
     from harness.report.registry import view_stored  # noqa: PLC0415
     from harness.results.block.salvage import salvaged  # noqa: PLC0415

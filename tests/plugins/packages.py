@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.cli import project
+from tests.runner.running import Ended, Site
+
+PATIENCE_S = 270.0
 MODULE = """
 from harness.report.view.cells import RunView
 from harness.report.words.look import Look
@@ -81,3 +85,11 @@ def install(
     )
     (info / "entry_points.txt").write_text("\n".join(groups) + "\n")
     return site
+
+
+def harness(site: Site, *arguments: str) -> Ended:
+    """`harness ARGUMENTS` in a Python of its own, as plug-ins are looked for when it starts."""
+    done = project.harness(
+        *arguments, folder=site.folder, environ=site.environment(), timeout_s=PATIENCE_S
+    )
+    return Ended(done.returncode, done.stdout, done.stderr, site.results)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import ExitCode
-from tests.plugins.packages import install
-from tests.runner.running import Ended, Site, make_site
+from tests.plugins.packages import harness, install
+from tests.runner.running import Site, make_site
 
 BROKER: dict[str, Any] = {"broker": {"service": "keydb"}, "backend": {"service": "sqlite"}}
 
@@ -24,19 +22,6 @@ def site(tmp_path: Path) -> Site:
 def plug_in(site: Site, value: str) -> None:
     """What pip would leave of a package with one entry point."""
     install(site.modules, {"drivers": {"keydb": value}}, "keydb-bench")
-
-
-def harness(site: Site, *arguments: str) -> Ended:
-    """In a Python of its own, as plug-ins are looked for when it starts."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        cwd=site.folder,
-        env=site.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr, site.results)
 
 
 def test_a_broker_of_somebody_elses_is_measured(site: Site) -> None:

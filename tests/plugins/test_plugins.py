@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import PluginError
+from harness.errors import ExitCode, PluginError
 from harness.plugins import plugins
 from harness.report.registry import formats_for_tools, render
 from harness.report.words.warnings import warning_detail, warning_rank, warning_sentence
@@ -18,8 +18,10 @@ from harness.results.diagnoses import DIAGNOSES, plugged_in
 from harness.results.store.run_folders import read_run
 from harness.scenario.models.configuration import Worker
 from tests.cli.project import harness
+from tests.plugins.packages import harness as in_its_own_python
 from tests.plugins.packages import install
 from tests.results.diagnoses.test_diagnoses import ADD, adds, told
+from tests.runner.running import Site, make_site
 
 STORED = Path(__file__).parents[1] / "report/stored_runs/own"
 Installed = Callable[..., None]
@@ -43,6 +45,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
     yield one
     monkeypatch.undo()
     _forget()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return make_site(tmp_path)
 
 
 def _rendered(form: str) -> str:
@@ -78,6 +85,18 @@ def test_a_name_that_is_taken_is_refused(installed: Installed) -> None:
     installed(exporters={"csv": "toy:as_names"})
     with pytest.raises(PluginError, match=r"toy-plugin 1\.0.*csv is a format of the harness"):
         formats_for_tools()
+
+
+def test_a_run_does_not_ask_for_exporters(site: Site) -> None:
+    """One that cannot be used is for `harness report` to refuse, not for what was measured."""
+    install(site.modules, {"exporters": {"csv": "toy:as_names"}})
+    site.scenario(measure={"units": 5, "warmup": 0})
+    ended = in_its_own_python(site, "run", "scenarios/s.yaml")
+    assert ended.code == ExitCode.PASS, ended.stderr
+    assert ended.block.outcomes.ok == 5
+    told = in_its_own_python(site, "report", "latest")
+    assert told.code == ExitCode.USAGE
+    assert "csv is a format of the harness" in told.stderr
 
 
 def test_two_packages_with_one_name(installed: Installed) -> None:

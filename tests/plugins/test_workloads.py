@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from harness.errors import ExitCode
-from tests.plugins.packages import install
-from tests.runner.running import Ended, Site, make_site
+from tests.plugins.packages import harness, install
+from tests.runner.running import Site, make_site
 
 PAIR = {"workload": "pair", "by": 3}
 
@@ -24,19 +22,6 @@ def site(tmp_path: Path) -> Site:
 def plug_in(site: Site, value: str = "tests.plugins.workload.model:ROW") -> None:
     """What pip would leave of a package with one entry point."""
     install(site.modules, {"workloads": {"pair": value}}, "pair-bench")
-
-
-def harness(site: Site, *arguments: str) -> Ended:
-    """In a Python of its own, as plug-ins are looked for when it starts."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        cwd=site.folder,
-        env=site.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr, site.results)
 
 
 def test_a_workload_of_somebody_elses_is_measured(site: Site) -> None:

@@ -20,6 +20,7 @@ from harness.results.judge.metrics import metric_named
 from harness.results.record.distributions import Distribution, LossReasons
 from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
+from harness.results.record.typed_work import stored_load
 from harness.results.samples.pooled import PooledCell, measured_blocks
 
 
@@ -139,7 +140,7 @@ class CellView:
     @property
     def backlog(self) -> bool:
         """Whether everything was published before anything was run."""
-        return self.record.load.get("load") == "backlog"
+        return stored_load(self.record.load).held
 
     @property
     def unwatched(self) -> bool:

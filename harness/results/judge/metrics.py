@@ -15,6 +15,7 @@ from harness.figures.names import (
 )
 from harness.results.record.figures import asked_of
 from harness.results.record.run import BlockRecord, CellRecord
+from harness.results.record.typed_work import stored_load
 from harness.scenario.files.wording import did_you_mean, shown
 
 
@@ -64,7 +65,7 @@ class Metric:
         """Whether the figure means something in this cell."""
         if self.only_load and cell.load.get("load") != self.only_load:
             return False
-        return not (self.asked.figure.needs_watching and cell.load.get("load") == "backlog")
+        return not (self.asked.figure.needs_watching and stored_load(cell.load).held)
 
 
 def metric_named(name: str) -> Metric:

@@ -9,7 +9,7 @@ from harness.scenario.checks.faulty_loads import network_conflicts
 from harness.scenario.checks.option_conflicts import option_conflicts
 from harness.scenario.checks.results_left import results_left_conflict
 from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import did_you_mean, listed
@@ -27,9 +27,6 @@ from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.registry import WORKLOADS, Workload, comes_along
-
-Conflict = tuple[Location, str]
-"""A place in the YAML, and what cannot work there."""
 
 
 def configuration_conflicts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.unknown import as_far_as_known, entries, in_full, is_known, only, told
 from harness.scenario.loads.rate import RateLoad
@@ -24,7 +24,6 @@ from harness.scenario.vendors.base import Endpoint
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
 from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 
-Conflict = tuple[Location, str]
 LEVEL_S = 1.0
 """What is usual is measured before the first fault: at least for so long."""
 _MOST_NETEM_JITTER_S = 4.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
@@ -12,8 +12,6 @@ from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.registry import Workload
-
-Conflict = tuple[Location, str]
 
 
 def option_conflicts(

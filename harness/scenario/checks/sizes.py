@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.settings.planned import transport_options
 from harness.scenario.vendors.registry import BACKENDS, BROKERS
 from harness.scenario.workloads.registry import Workload
-
-Conflict = tuple[Location, str]
 
 
 def message_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:

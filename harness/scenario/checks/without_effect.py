@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from harness.errors import Problem
-from harness.scenario.files.document import Document, Location
+from harness.scenario.files.document import Conflict, Document
 from harness.scenario.files.unknown import as_far_as_known, entries_of
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
@@ -18,8 +18,6 @@ from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.vendors.base import Endpoint
 from harness.scenario.workloads.registry import Workload
-
-Conflict = tuple[Location, str]
 
 _OF_CALLERS = ("collect", "follow_parents")
 """Fields of workloads that say how somebody waits for a unit's result."""

@@ -10,6 +10,8 @@ from harness.errors import Problem
 
 Location = tuple[str | int, ...]
 """The way to a value: keys and list indices from the root, e.g. ("workloads", 0, "size")."""
+Conflict = tuple[Location, str]
+"""A place in the YAML, and what cannot work there."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.unknown import as_far_as_known
-from harness.scenario.loads.base import Conflict, LoadBase, Publish
+from harness.scenario.loads.base import LoadBase, Publish
 from harness.scenario.models.measure import Measure
 
 _PUBLISH_S = 0.05

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.models.measure import Measure, MeasureOverride
@@ -18,9 +18,6 @@ MOST_CLIENTS = 16
 MOST_UNITS = 16_000_000
 """The most units of one client in a block. It has numbers for 16,777,216 (`probe.recording.ids`):
 probe tasks take some, and random arrivals may be more than their rate says."""
-Conflict = tuple[Location, str]
-"""A place in a workload or load (`workload` or `load` and the field), and what cannot work
-there."""
 _WARMUP_CALLERS = 8
 """Of each client, where the load has no callers of its own."""
 

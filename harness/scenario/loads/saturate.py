@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, model_validator
 
 from harness.figures.of_units import PHASES
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import listed, shown
-from harness.scenario.loads.base import Conflict
 from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.measure import Measure

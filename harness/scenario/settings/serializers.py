@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.probe.spoken import CelerySettings
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.wording import did_you_mean, listed, shown
 
 _SERIALIZERS = ("task_serializer", "result_serializer", "event_serializer")
@@ -45,7 +45,6 @@ _LIBRARIES: Mapping[str, tuple[str, ...]] = {
 }
 
 Settings = Mapping[str, Any]
-Conflict = tuple[Location, str]
 
 
 def added_settings(settings: Settings) -> CelerySettings:

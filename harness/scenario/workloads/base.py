@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from harness.probe.spoken import WorkloadSpec
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.fields import Frozen, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.loads.base import Conflict, LoadBase
+from harness.scenario.loads.base import LoadBase
 from harness.scenario.loads.registry import LoadEntry
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure, MeasureOverride

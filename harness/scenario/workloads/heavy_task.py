@@ -7,10 +7,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Duration
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
-from harness.scenario.loads.base import Conflict, LoadBase
+from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.base import WorkloadBase

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.fields import Duration, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import shown
-from harness.scenario.loads.base import MOST_UNITS, Conflict, LoadBase
+from harness.scenario.loads.base import MOST_UNITS, LoadBase
 from harness.scenario.loads.registry import LoadEntry
 from harness.scenario.loads.schedule import ScheduleLoad
 from harness.scenario.models.configuration import Configuration

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.probe.spoken import WorkloadSpec
+from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Duration, PositiveDuration
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
-from harness.scenario.loads.base import Conflict, LoadBase
+from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.base import WorkloadBase
