@@ -38,9 +38,7 @@ _X: Spec = {
 
 def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
     """A bar per cell whose requests have a price."""
-    for group in groups(
-        cells, most=_MOST_ROWS, wanted=lambda cell: _FIGURE in cell.figures.spreads
-    ):
+    for group in groups(cells, most=_MOST_ROWS, wanted=_priced):
         labels: list[dict[str, Value]] = []
         rows: list[dict[str, Value]] = []
         for index, member in enumerate(group.members):
