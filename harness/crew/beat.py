@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from harness.crew.workers import APP, Fall
 from harness.environments import OWN, Interpreter
@@ -87,12 +86,7 @@ class Beat:
     def __enter__(self) -> Beat:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, exc: BaseException | None, *__: object) -> None:
         if isinstance(exc, KeyboardInterrupt) and self._process is not None:
             self._process.kill()
         self.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from harness.conversation import Answer, Client
@@ -55,13 +54,8 @@ class Clients:
     def __enter__(self) -> Clients:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._processes.__exit__(exc_type, exc, traceback)
+    def __exit__(self, *raised: Any) -> None:
+        self._processes.__exit__(*raised)
 
     def __len__(self) -> int:
         return len(self._clients)

@@ -14,7 +14,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 from harness.clock import monotonic_ns
@@ -134,12 +133,7 @@ class FaultEngine:
     def __enter__(self) -> FaultEngine:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, exc: BaseException | None, *__: object) -> None:
         if isinstance(exc, KeyboardInterrupt):  # at once: all that is broken ends with the run
             self._over.set()
             return

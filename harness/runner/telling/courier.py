@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from harness.clock import monotonic_ns
 from harness.results.events.activity import Activity, ActivityMeter, without_rates
@@ -69,12 +68,7 @@ class Courier:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, exc: BaseException | None, *__: object) -> None:
         if not self._run_ended:
             self.tell(RunEnded())
         self._queue.put((0, None))

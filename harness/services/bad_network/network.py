@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -102,13 +101,8 @@ class BadNetwork:
     def __enter__(self) -> BadNetwork:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.__exit__(exc_type, exc, traceback)
+    def __exit__(self, *raised: Any) -> None:
+        self._process.__exit__(*raised)
 
     def through(self, link: str, url: str) -> str:
         """A new link to the server of a URL, and the URL that leads through it.
