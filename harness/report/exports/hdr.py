@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.report.exports.rounds import exported_name, remarks_of
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
 from harness.report.words.wording import outcome_words
+from harness.results.arrays import Times
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks, total_latencies_ns
 from harness.scenario.files.wording import printable
@@ -45,7 +45,6 @@ _LOG_HEAD = (
     "#[tags are cells' names, percent-encoded]",
 )
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
-Times = npt.NDArray[np.int64]
 
 
 def as_hgrm(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature

@@ -7,8 +7,9 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Times
 from harness.results.block.phases import Phases
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.stats.percentiles import describe

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import Outcome
+from harness.results.arrays import Times
 from harness.results.block.phases import task_origins
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import LossReasons, Outcomes
 from harness.scenario.workloads.base import Steps
 

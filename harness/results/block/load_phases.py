@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Truths
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases
 from harness.results.events.merged import MISSING, Merged
@@ -25,7 +26,6 @@ PLAN_FILE = "load-phases.json"
 BEHIND = 0.01
 """The share of a phase's units that may be sent after its end before the client is to blame."""
 _NOT_COUNTED = ("warmup", "drain", "search")
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,19 @@ def phase_of_unit(merged: Merged, plan: Plan) -> npt.NDArray[np.int64]:
     return np.maximum(found, 0).astype(np.int64)
 
 
-def counted_units(merged: Merged, plan: Plan) -> Mask:
+def counted_units(merged: Merged, plan: Plan) -> Truths:
     """Units that are in the block's figures: all of them where the load has no phases."""
     if not plan:
         return np.ones(len(merged.units.unit), dtype=bool)
     counted = np.array([phase.counted for phase in plan])
-    chosen: Mask = counted[phase_of_unit(merged, plan)]
+    chosen: Truths = counted[phase_of_unit(merged, plan)]
     return chosen
 
 
-def on_time(merged: Merged, plan: Plan) -> Mask:
+def on_time(merged: Merged, plan: Plan) -> Truths:
     """Units that were sent before the end of their phase."""
     ends = np.array([phase.end_ns for phase in plan], dtype=np.int64)
-    sent: Mask = merged.units.publish_ns <= ends[phase_of_unit(merged, plan)]
+    sent: Truths = merged.units.publish_ns <= ends[phase_of_unit(merged, plan)]
     return sent
 
 
@@ -110,7 +110,7 @@ class _Block:
     ended_ns: npt.NDArray[np.int64]
     """When each unit was over: seen, or finished where nobody watched."""
     owner: npt.NDArray[np.int64]
-    sent_in_time: Mask
+    sent_in_time: Truths
     whole: bool
     describe: Callable[[npt.NDArray[np.int64]], Distribution]
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import Kind, UnitFlag
+from harness.results.arrays import Times
 from harness.results.events.eventlog import all_of_kind
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Distribution
@@ -24,7 +25,6 @@ from harness.results.record.typed_work import stored_workload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.stats.percentiles import describe
 
-Times = npt.NDArray[np.int64]
 NO_POINT = np.iinfo(np.int64).min
 _CRONTAB_TOLERANCE_NS = 30_000_000_000
 """Half of the least time between two moments of a crontab."""

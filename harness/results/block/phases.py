@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.figures.of_units import PHASES
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.arrays import Times
+from harness.results.events.merged import MISSING, Merged
 from harness.scenario.workloads.base import Steps
 
 

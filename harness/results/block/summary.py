@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Times
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import Plan, counted_units, summaries
@@ -15,7 +16,7 @@ from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.own_tasks import by_task
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Numbers
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases, in_steps, task_origins
 from harness.results.events.merged import MISSING, Merged
@@ -20,7 +21,6 @@ from harness.stats.percentiles import nearest_rank
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 MOST_INTERVALS = 60_000
 """Fits 16 bits, which sorts in linear time."""
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.arrays import Times
+from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Distribution
 from harness.results.record.parts import TrackingFigures
 from harness.stats.percentiles import describe

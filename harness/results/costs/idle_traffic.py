@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Times
 from harness.results.events.eventlog import Events, chunks, logs_in
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged
 
 BUSY_PER_S = 100
 """Pieces a second: a server that counts more is at work, and its looks are no idle ones."""

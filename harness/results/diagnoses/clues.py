@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import RAISED, TIMED_SIGNALS, Kind, Reception, name_of
+from harness.results.arrays import Times
 from harness.results.events.eventlog import (
     EVENT,
     Events,
@@ -24,7 +25,7 @@ from harness.results.events.eventlog import (
     logs_in,
     of_kind,
 )
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)

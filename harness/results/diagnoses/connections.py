@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Times
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.units import format_duration
 
 _POOL = 10

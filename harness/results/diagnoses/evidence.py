@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.ids import MOST_UNITS
+from harness.results.arrays import Times
 from harness.results.block.summary import Digest
 from harness.results.diagnoses.clues import Clues
-from harness.results.events.merged import MISSING, Merged, Times
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.published import Halves
 from harness.results.events.ran_with import RanWith, as_planned
 from harness.results.events.unit_shape import UnitShape

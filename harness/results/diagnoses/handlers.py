@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.probe.recording.events import TIMED_SIGNALS
+from harness.results.arrays import Times
 from harness.results.diagnoses.clues import OF_PUBLISHING
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.units import format_duration
 
 _MOST_NAMED = 10

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import Reception
+from harness.results.arrays import Times
 from harness.results.diagnoses.clues import Held
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.units import format_bytes, format_duration
 
 _LEAST_SHARE = 0.1

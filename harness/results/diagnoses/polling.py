@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Times
 from harness.results.diagnoses.clues import Unlocked
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.vendors.registry import BACKENDS
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload

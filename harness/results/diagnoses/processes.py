@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from harness.probe.recording.events import Limit
+from harness.results.arrays import Times
 from harness.results.diagnoses.clues import Child
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.units import format_duration
 
 _LEAST_LATE_S = 0.1

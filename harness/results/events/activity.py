@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import Kind, Outcome, UnitFlag
 from harness.probe.recording.ids import WHOLE
+from harness.results.arrays import Numbers
 from harness.results.events.eventlog import Events, of_kind
 from harness.results.events.following import Follower
 from harness.results.events.unit_shape import UnitShape
@@ -29,7 +30,6 @@ _NUMBER_BITS = 24
 """Of a unit's number, those that its client counts with: see `probe.recording.ids.first_unit`."""
 _UNIT_MASK = (1 << 30) - 1
 _NOBODY = np.int64(-1)
-Numbers = npt.NDArray[np.int64]
 _WORDS = {
     Outcome.OK: "ok",
     Outcome.FAILED_AS_MEANT: "failed as meant",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.results.events.published import Flags, Places
+from harness.results.arrays import Flags, Times
+from harness.results.events.published import Places
 
 NO_STAMP = np.iinfo(np.int64).min
-Times = npt.NDArray[np.int64]
 _NOT_YET = np.iinfo(np.int64).max
 
 

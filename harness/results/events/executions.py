@@ -18,15 +18,13 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.probe.recording.events import RAISED, REPLACED, Kind
+from harness.results.arrays import Numbers, Truths
 from harness.results.events.earliest import NO_STAMP as MISSING
 from harness.results.events.eventlog import identity_of, logs_in
 from harness.results.events.published import Published, placed
 
-Numbers = npt.NDArray[np.int64]
-Truths = npt.NDArray[np.bool_]
 NO_PROCESS = -1
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Numbers
 from harness.results.events.eventlog import identity_of, logs_in
 from harness.results.events.published import Published, placed, published_in
 
 KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED, Kind.UNSTORED)
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Flags, Times, Truths
 from harness.results.events.earliest import NO_STAMP
 from harness.results.events.executions import Executions
 from harness.results.events.published import (
@@ -20,9 +21,6 @@ from harness.results.events.published import (
 
 MISSING = NO_STAMP
 NOT_TOLD = -1
-Times = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.uint8]
-Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from harness.errors import RecordError
 from harness.probe.recording.events import Kind, UnitFlag
 from harness.probe.recording.ids import MOST_UNITS
+from harness.results.arrays import Flags
 from harness.results.events.eventlog import Events, by_kind, chunks, logs_in, of_kind, role_of
 
 Places = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.uint64]
-Flags = npt.NDArray[np.uint8]
 ClientNumbers = npt.NDArray[np.uint16]
 
 FOREIGN = -2

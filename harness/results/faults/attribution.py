@@ -23,9 +23,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Numbers, Truths
 from harness.results.block.ledger import Final, Ledger
 from harness.results.events.handlings import Handlings
 from harness.results.events.merged import MISSING, Merged
@@ -33,9 +33,6 @@ from harness.results.faults.notes import FaultNote
 from harness.results.faults.recovery import first_starts
 from harness.results.faults.second_runs import FOREVER, NOBODY, second_runs
 from harness.results.record.faults import FaultLevel, Trouble
-
-Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class Blame:
 
     by: Mapping[str, Numbers]
     """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
-    has: Mapping[str, Mask]
+    has: Mapping[str, Truths]
     """Kind of trouble -> which units have it."""
     again_by: Numbers
     """The fault to blame for each execution that nobody had asked for: its index in `Scene.notes`,
@@ -77,7 +74,7 @@ class Blame:
     failures: Mapping[int, str]
     """Row of a unit that failed unmeant -> type of the exception in its result, as in
     `Merged.failures`."""
-    met: Sequence[Mask]
+    met: Sequence[Truths]
     """Units that each fault met, a mask per fault: it held them, they were where it was, or they
     waited for it."""
 
@@ -125,22 +122,22 @@ def blame(scene: Scene) -> Blame:
 class _Evidence:
     """What speaks for one fault: units, by how it had to do with them."""
 
-    held: Mask
-    passed_on: Mask
+    held: Truths
+    passed_on: Truths
     """Held, and not to the end of it: a worker that stood still goes on, and what a dead one had
     another one may have received since. A later fault may have had it then."""
-    touched: Mask
-    unstored: Mask
+    touched: Truths
+    unstored: Truths
     """Of those, the ones whose result the backend refused while it was broken."""
-    waited: Mask
-    vanished: Mask
+    waited: Truths
+    vanished: Truths
     pauses: bool
     """It was a pause: it did nothing but make units wait."""
     delays: bool
     """It can lose nothing by itself."""
 
     @property
-    def met(self) -> Mask:
+    def met(self) -> Truths:
         """All that it had to do with."""
         met = self.held | self.touched | self.vanished
         return met | self.waited if self.pauses else met
@@ -183,12 +180,12 @@ def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
     return chosen
 
 
-def _late(scene: Scene) -> Mask:
+def _late(scene: Scene) -> Truths:
     started = first_starts(scene.merged)
     if scene.level.late_limit_s is None:
         return np.zeros(len(started), dtype=bool)
     limit_ns = round(scene.level.late_limit_s * 1e9)
-    late: Mask = (started != MISSING) & (started - scene.merged.units.due_ns > limit_ns)
+    late: Truths = (started != MISSING) & (started - scene.merged.units.due_ns > limit_ns)
     return late
 
 
@@ -234,14 +231,14 @@ def _unstored_ns(scene: Scene) -> Numbers:
     return found
 
 
-def _waited(scene: Scene, spans: _Spans, index: int) -> Mask:
+def _waited(scene: Scene, spans: _Spans, index: int) -> Truths:
     """Units that waited while something was broken, wherever that was."""
     begin, until = scene.notes[index].begin_ns or 0, scene.blame_until_ns[index]
-    waited: Mask = (scene.merged.units.due_ns < until) & (spans.started_ns >= begin)
+    waited: Truths = (scene.merged.units.due_ns < until) & (spans.started_ns >= begin)
     return waited
 
 
-def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Mask, Mask]:
+def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Truths, Truths]:
     """Units that were where the fault was, while it was there; and those of them that were lost
     because the backend refused their results then."""
     note = scene.notes[index]
@@ -262,17 +259,17 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Mask, Mask]:
     return touched, unstored
 
 
-def _vanished(scene: Scene, note: FaultNote) -> Mask:
+def _vanished(scene: Scene, note: FaultNote) -> Truths:
     """Units published by the time that a worker was gone, and never received or refused by any:
     their message left the broker and did not arrive. It was on its way to the worker, or in its
     hands and not yet looked at."""
     tasks = scene.merged.tasks
     never = tasks.some((tasks.received_ns == MISSING) & (tasks.refused_ns == MISSING))
-    vanished: Mask = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
+    vanished: Truths = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
     return vanished & (scene.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
 
 
-def _held(scene: Scene, note: FaultNote) -> Mask:
+def _held(scene: Scene, note: FaultNote) -> Truths:
     """Tasks that the fault's processes had, and had not brought to an end: when it began (a broker
     may deliver again while they die), or when it was done. A warm shutdown lets them come to an
     end, so only what they have left then is its own."""
@@ -287,7 +284,7 @@ def _held(scene: Scene, note: FaultNote) -> Mask:
     return left | _in_hand(scene, pids, note.begin_ns)
 
 
-def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
+def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Truths:
     """Tasks whose last stamp by a moment is one of these processes', and not that of their end: the
     result was stored, or the backend refused it. Nor had the worker forgotten it: what it had
     received and not begun when it was cut off is the broker's again."""
@@ -305,7 +302,7 @@ def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Mask:
     return found
 
 
-def _received_elsewhere(scene: Scene, note: FaultNote) -> Mask:
+def _received_elsewhere(scene: Scene, note: FaultNote) -> Truths:
     """Tasks that another process received since the fault began."""
     received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
     others = ~np.isin(received.pid, [*note.died, *note.mains])

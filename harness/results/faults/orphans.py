@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Truths
 from harness.results.events.handlings import Handlings
 from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
-
-Mask = npt.NDArray[np.bool_]
 
 
 def orphans(
@@ -20,7 +18,7 @@ def orphans(
     handlings: Handlings,
     notes: Sequence[FaultNote],
     fallen: Sequence[int] = (),
-) -> Mask:
+) -> Truths:
     """Per task of `Merged.tasks`: it was received or started, never finished, and whoever held it
     last is dead, or (before it was started) has thrown it away. `fallen`: main processes of workers
     that ended though no fault was about them; their pools died with them.
@@ -49,8 +47,8 @@ def orphans(
 
 
 def without_kept(
-    merged: Merged, orphaned: Mask, waiting: int, unacknowledged: int
-) -> tuple[Mask, int]:
+    merged: Merged, orphaned: Truths, waiting: int, unacknowledged: int
+) -> tuple[Truths, int]:
     """The orphans without those whose message the broker still has, and how many of its waiting
     messages are left for units that were never received.
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from harness.results.arrays import Times, Truths
 from harness.results.block.phases import Phases
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.faults import FaultLevel
@@ -30,9 +30,6 @@ FEWEST = 20
 WINDOW_S = 1.0
 STEP_S = 0.1
 HOLD_S = 2.0
-
-Mask = npt.NDArray[np.bool_]
-Times = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,13 @@ class Units:
     """When the unit was over: due plus total latency; MISSING where it was not completed."""
 
     @property
-    def completed(self) -> Mask:
+    def completed(self) -> Truths:
         """Whether each unit ended as it was meant to, at a known time."""
-        done: Mask = self.end_ns != MISSING
+        done: Truths = self.end_ns != MISSING
         return done
 
 
-def units_in_order(merged: Merged, timing: Phases, completed: Mask) -> Units:
+def units_in_order(merged: Merged, timing: Phases, completed: Truths) -> Units:
     """What recovery looks at."""
     order = np.argsort(merged.units.due_ns, kind="stable")
     due_ns = merged.units.due_ns
@@ -132,7 +129,7 @@ def _first_back_s(units: Units, begin_ns: int, struck_ns: int) -> float | None:
     return float(units.end_ns[after].min() - begin_ns) / 1e9 if after.any() else None
 
 
-def _windows(units: Units, limit_s: float, begin_ns: int, until_ns: int) -> tuple[Times, Mask]:
+def _windows(units: Units, limit_s: float, begin_ns: int, until_ns: int) -> tuple[Times, Truths]:
     """Begin of each window, and whether it is good. Only windows that end while it is watched;
     they are as long as FEWEST units take, where that is longer than WINDOW_S."""
     step_ns = round(STEP_S * 1e9)

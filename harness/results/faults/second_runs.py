@@ -15,17 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.probe.recording.events import Kind
+from harness.results.arrays import Numbers, Truths
 from harness.results.block.summary import duplicates
 from harness.results.events.executions import Ending, Executions
 from harness.results.events.handlings import Handlings
 from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
 
-Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
 NOBODY = -1
 FOREVER = np.iinfo(np.int64).max
 
@@ -36,13 +34,13 @@ class SecondRuns:
 
     by: Numbers
     """The fault to blame for each such execution: its index among the notes, or NOBODY."""
-    met: Sequence[Mask]
+    met: Sequence[Truths]
     """Units of which each fault had an execution in its hands before one that nobody had asked for:
     a mask per fault."""
 
 
 def second_runs(
-    merged: Merged, handlings: Handlings, notes: Sequence[FaultNote], there: Sequence[Mask]
+    merged: Merged, handlings: Handlings, notes: Sequence[FaultNote], there: Sequence[Truths]
 ) -> SecondRuns:
     """Judge each execution beyond a task's first that the task had not asked for itself.
 
@@ -119,7 +117,7 @@ def _begun_before(notes: Sequence[FaultNote], at_ns: int) -> list[int]:
     return [index for index, note in enumerate(notes) if (note.begin_ns or FOREVER) < at_ns]
 
 
-def _held(note: FaultNote, runs: Executions, parents: Mapping[int, int]) -> Mask:
+def _held(note: FaultNote, runs: Executions, parents: Mapping[int, int]) -> Truths:
     """Executions that the fault's processes, or workers that lost their connection by it, had begun
     by the time that it was over."""
     cuts_off = note.kind.disconnects
@@ -128,22 +126,22 @@ def _held(note: FaultNote, runs: Executions, parents: Mapping[int, int]) -> Mask
     pids = {*note.died, *note.mains, *note.pool}
     if cuts_off:  # whole workers, of which the note may have main processes only
         pids |= {child for child, parent in parents.items() if parent in note.mains}
-    held: Mask = np.isin(runs.process, sorted(pids)) & (
+    held: Truths = np.isin(runs.process, sorted(pids)) & (
         runs.started_ns <= (note.over_ns or FOREVER)
     )
     return held
 
 
-def _killed(note: FaultNote, runs: Executions) -> Mask:
+def _killed(note: FaultNote, runs: Executions) -> Truths:
     """Executions that never ended because the fault killed their process."""
     if not note.kind.kills:
         return np.zeros(len(runs), dtype=bool)
-    cut: Mask = (runs.ending == Ending.CUT) & np.isin(runs.process, sorted(note.died))
+    cut: Truths = (runs.ending == Ending.CUT) & np.isin(runs.process, sorted(note.died))
     return cut & (runs.started_ns <= (note.struck_ns or FOREVER))
 
 
-def _cut_off(note: FaultNote, runs: Executions) -> Mask:
+def _cut_off(note: FaultNote, runs: Executions) -> Truths:
     """Executions that were under way when their workers lost the connection."""
     at_ns = note.begin_ns or 0
-    under_way: Mask = (runs.ended_ns == MISSING) | (runs.ended_ns >= at_ns)
+    under_way: Truths = (runs.ended_ns == MISSING) | (runs.ended_ns >= at_ns)
     return under_way & (runs.started_ns <= at_ns) & note.kind.cuts_off

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Numbers
 from harness.results.block.timeline import latencies_by_interval
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import latencies_ns
@@ -39,7 +40,6 @@ _UNITS = (
     f"{COMPLETED} AND total_ns IS NOT NULL AS completed FROM read_parquet($units) "
     "WHERE coalesce(due_ns, publish_ns) IS NOT NULL"
 )
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from harness.probe.recording.events import (
 )
 from harness.probe.recording.recorder import Recorder
 from harness.report.words.warnings import warning_detail
+from harness.results.arrays import Times
 from harness.results.diagnoses.clues import Child, Held, Raised, Unlocked, clues_in
 from harness.results.events.eventlog import EVENT, Events
-from harness.results.events.merged import MISSING, Times
+from harness.results.events.merged import MISSING
 from harness.results.events.mix import Mix
 from harness.scenario.models.configuration import Worker
 from harness.scenario.models.messages import MessageOptions
