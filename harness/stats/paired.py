@@ -57,8 +57,7 @@ def estimate(log_ratios: Sequence[float], *, confidence: float, margin: float) -
 
     The interval is Student's over the pairs, at every size: under drift, heavy tails and spikes
     the percentile bootstrap of the mean gives 11-14 % false positives with 6-10 pairs at a
-    nominal 5 %, the t interval 2-4 % (docs/verdicts.md). From 20 pairs on they agree. The
-    smallest visible effect is (t.975 + t.80) standard errors (Bloom 1995).
+    nominal 5 %, the t interval 2-4 % (docs/verdicts.md). From 20 pairs on they agree.
     """
     values = np.asarray(log_ratios, dtype=np.float64)
     count = len(values)
@@ -69,9 +68,10 @@ def estimate(log_ratios: Sequence[float], *, confidence: float, margin: float) -
         return Estimate(1, confidence, ratio=math.exp(mean))
     from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
 
-    error = float(values.std(ddof=1)) / math.sqrt(count)
+    spread = float(values.std(ddof=1))
+    error = spread / math.sqrt(count)
     tail = float(special.stdtrit(count - 1, 1 - (1 - confidence) / 2))
-    visible = (tail + float(special.stdtrit(count - 1, POWER))) * error
+    smallest_effect = visible_effect(spread, count, confidence)
     return Estimate(
         pairs=count,
         confidence=confidence,
@@ -79,10 +79,31 @@ def estimate(log_ratios: Sequence[float], *, confidence: float, margin: float) -
         low=math.exp(mean - tail * error),
         high=math.exp(mean + tail * error),
         p_value=_t_test(mean, error, count),
-        smallest_effect=1 - math.exp(-visible),
-        smallest_regression=1 - (1 - margin) * math.exp(-visible),
+        smallest_effect=smallest_effect,
+        smallest_regression=beyond(margin, smallest_effect),
         outliers=outliers(values),
     )
+
+
+def visible_effect(spread: float, pairs: int, confidence: float) -> float:
+    """The smallest relative change that so many pairs tell from none with power 80 %, where the
+    log ratios of pairs have the standard deviation `spread`: (t.975 + t.80) standard errors
+    (Bloom 1995). From 2 pairs on.
+
+    >>> round(visible_effect(0.05, 10, 0.95), 3)
+    0.049
+    """
+    from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
+
+    quantiles = (1 - (1 - confidence) / 2, POWER)
+    errors = math.fsum(float(special.stdtrit(pairs - 1, one)) for one in quantiles)
+    return 1 - math.exp(-errors * spread / math.sqrt(pairs))
+
+
+def beyond(margin: float, effect: float) -> float:
+    """The smallest slowdown that is called a regression, where `effect` is the smallest that is
+    visible: a regression lies beyond the margin as well."""
+    return 1 - (1 - margin) * (1 - effect)
 
 
 def _t_test(mean: float, error: float, count: int) -> float:

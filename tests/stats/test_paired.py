@@ -20,6 +20,7 @@ from harness.stats.paired import (
     estimate,
     false_discovery,
     geometric_mean,
+    visible_effect,
 )
 
 Logs = npt.NDArray[np.float64]
@@ -186,6 +187,7 @@ def test_smallest_effects_are_those_of_the_table(pairs: int, spread: float, effe
     values = np.resize([1.0, -1.0], pairs) * spread / math.sqrt(pairs / (pairs - 1))
     found = estimate(list(values), confidence=0.95, margin=0.05)
     assert found.smallest_effect == pytest.approx(effect, abs=0.002)
+    assert visible_effect(spread, pairs, 0.95) == pytest.approx(effect, abs=0.002), "beforehand"
 
 
 def test_outliers_are_counted_and_kept() -> None:
