@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
 from harness.errors import ClientError
-from harness.processes import Process, spawn
+from harness.processes import Process
 from harness.usage import Usage, usage
 from harness.workspace import Workspace
 
@@ -49,15 +49,14 @@ class Client:
     ) -> Client:
         """Start the process. It answers `done: start` when it has built its app and, as an
         observer, really watches."""
-        process = spawn(
+        process = workspace.spawn(
             [interpreter.python, "-m", f"harness.probe.{part}"],
             name=name or part,
             log=logs / f"{name or part}.log",
-            env=workspace.marked(interpreter.environ(environ)),
+            env=interpreter.environ(environ),
             cwd=interpreter.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            on_spawn=workspace.record_process,
             cores=cores,
         )
         return cls(process, part)

@@ -199,13 +199,10 @@ def _run(argv: list[str], order: _Order, *, env: Mapping[str, str], timeout_s: f
     log = order.folder.with_suffix(".log")
     cwd = None if order.source is None else source_folder(order.folder)
     process = spawn(argv, name="environment", log=log, env=env, cwd=cwd)
-    try:
-        ended = process.wait(timeout_s)
-        code = process.returncode
-    finally:
-        process.kill()
-    if not ended or code != 0:
-        what = f"failed (exit code {code})" if ended else f"did not end within {timeout_s:.0f} s"
+    code = process.finished(timeout_s)
+    if code != 0:
+        late = f"did not end within {timeout_s:.0f} s"
+        what = late if code is None else f"failed (exit code {code})"
         raise BuildError(
             f"building a private Python environment {what}:\n{_reason(process)}\n"
             f"The command was: {shlex.join(argv)}\nIts whole output is in {log}\n{order.advice}"

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypedDict, Unpack
+from typing import IO, Required, TypedDict, Unpack
 
 import psutil
 
@@ -99,6 +99,14 @@ class Process:
             time.sleep(_POLL_S)
         return True
 
+    def finished(self, timeout_s: float) -> int | None:
+        """The exit code of a child that ends by itself, waited for; None if it did not in time.
+        However it went, nothing of it runs afterwards."""
+        try:
+            return self.returncode if self.wait(timeout_s) else None
+        finally:
+            self.kill()
+
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM to the leader, up to `grace_s` for it to end, then SIGKILL to the whole group."""
         if not self._reaped and self.alive():
@@ -168,37 +176,38 @@ class Process:
         self._reaped = True
 
 
-class Streams(TypedDict, total=False):
-    """Which of a child's streams are pipes; see `spawn`."""
+class Spawning(TypedDict, total=False):
+    """How a child is started, beside its command and environment."""
 
+    name: Required[str]
+    """What messages and the journal call it."""
+    log: Required[Path]
+    """Where its stderr goes; created with mode 0600, appended to."""
+    cwd: Path | None
+    cores: frozenset[int] | None
+    """Linux: the only ones that it and whatever it starts may run on."""
     stdin: int
+    """`subprocess.DEVNULL`, if it is not said, or `PIPE`."""
     stdout: int | None
+    """None, into the log, or `PIPE`."""
 
 
 def spawn(
     argv: Sequence[str | Path],
     *,
-    name: str,
-    log: Path,
     env: Mapping[str, str],
-    cwd: Path | None = None,
     on_spawn: Callable[[Process], None] | None = None,
-    cores: frozenset[int] | None = None,
-    **streams: Unpack[Streams],
+    **how: Unpack[Spawning],
 ) -> Process:
     """Start `argv` as leader of a session of its own; call it from the main thread.
 
-    `stdin` is `subprocess.DEVNULL` or `PIPE`; `stdout` None (into the log) or `PIPE`.
-    stderr always goes to `log`, which is created with mode 0600 and appended to.
     `on_spawn` is called with the process at once, to have it written down somewhere.
-    `cores` (Linux): the only ones that it and whatever it starts may run on.
     Raises SpawnError if the program cannot be executed.
     """
     process: Process | None = None
     try:
         with _uninterrupted():
-            popen = _popen(argv, name, log, env=env, cwd=cwd, cores=cores, **streams)
-            process = Process(popen, name, log)
+            process = Process(_popen(argv, env, **how), how["name"], how["log"])
             if on_spawn is not None:
                 on_spawn(process)
     except BaseException:
@@ -209,32 +218,25 @@ def spawn(
 
 
 def _popen(
-    argv: Sequence[str | Path],
-    name: str,
-    log: Path,
-    *,
-    env: Mapping[str, str],
-    cwd: Path | None,
-    cores: frozenset[int] | None,
-    stdin: int = subprocess.DEVNULL,
-    stdout: int | None = None,
+    argv: Sequence[str | Path], env: Mapping[str, str], **how: Unpack[Spawning]
 ) -> subprocess.Popen[bytes]:
+    log, stdout = how["log"], how.get("stdout")
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
             [str(word) for word in argv],
-            stdin=stdin,
+            stdin=how.get("stdin", subprocess.DEVNULL),
             stdout=descriptor if stdout is None else stdout,
             stderr=descriptor,
             env=dict(env),
-            cwd=cwd,
+            cwd=how.get("cwd"),
             start_new_session=True,
             # Safe: between fork and exec it takes no lock, see _LIBC.
-            preexec_fn=_before_exec(os.getpid(), cores),  # noqa: PLW1509 - as said above
+            preexec_fn=_before_exec(os.getpid(), how.get("cores")),  # noqa: PLW1509 - as said above
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise SpawnError(f"cannot start {name} ({argv[0]}): {error}") from error
+        raise SpawnError(f"cannot start {how['name']} ({argv[0]}): {error}") from error
     finally:
         os.close(descriptor)
 

@@ -20,10 +20,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from harness.errors import HarnessError
-from harness.processes import Process, create_time, spawn
+from harness.processes import Process, Spawning, create_time, spawn
 
 MARK = "HARNESS_WORKSPACE"
 """Environment variable that marks every process of a run with the path of its workspace."""
@@ -85,32 +85,20 @@ class Workspace:
         self,
         argv: Sequence[str | Path],
         *,
-        name: str,
-        log: Path,
         env: Mapping[str, str],
-        cwd: Path | None = None,
         on_spawn: Callable[[Process], None] | None = None,
-        cores: frozenset[int] | None = None,
+        **how: Unpack[Spawning],
     ) -> Process:
         """`processes.spawn` of a marked process that is in the journal at once."""
 
         def note(process: Process) -> None:
-            self.record_process(process)
+            self._record(process)
             if on_spawn is not None:
                 on_spawn(process)
 
-        return spawn(
-            argv,
-            name=name,
-            log=log,
-            env=self.marked(env),
-            cwd=cwd,
-            on_spawn=note,
-            cores=cores,
-        )
+        return spawn(argv, env=self.marked(env), on_spawn=note, **how)
 
-    def record_process(self, process: Process) -> None:
-        """Write a child down; fit for `on_spawn` of `processes.spawn`."""
+    def _record(self, process: Process) -> None:
         self._write(
             event="spawned",
             name=process.name,

@@ -12,7 +12,7 @@ from harness.errors import WorkerError
 from harness.probe.loads.window import Window
 from harness.probe.recording.ids import new_tag
 from harness.probe.spoken import ScheduleSpec
-from harness.processes import Process, spawn
+from harness.processes import Process
 from harness.scenario.models.configuration import Worker
 from harness.usage import Usage, usage
 from harness.workspace import Workspace
@@ -69,13 +69,12 @@ class Beat:
         cores: frozenset[int] | None = None,
     ) -> None:
         """Start `celery beat`. It is not ready yet when this returns."""
-        self._process = spawn(
+        self._process = workspace.spawn(
             self._command_line(interpreter),
             name="beat",
             log=logs / "beat.log",
-            env=workspace.marked(interpreter.environ(environ)),
+            env=interpreter.environ(environ),
             cwd=interpreter.folder,
-            on_spawn=workspace.record_process,
             cores=cores,
         )
 

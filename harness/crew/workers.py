@@ -13,7 +13,7 @@ import psutil
 
 from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
-from harness.processes import Process, spawn
+from harness.processes import Process
 from harness.scenario.models.configuration import Worker
 from harness.scenario.settings.planned import planned_worker
 from harness.usage import Usage, usage
@@ -96,14 +96,13 @@ class Workers:
             name = f"worker{number}"
 
             def start_it(times: int) -> Process:
-                return spawn(
+                return workspace.spawn(
                     command_line(worker, f"{label}-{name}", interpreter),
                     name=name,
                     log=logs / (f"{name}-{times + 1}.log" if times else f"{name}.log"),
-                    env=workspace.marked(interpreter.environ(environ)),
+                    env=interpreter.environ(environ),
                     # `celery -A` looks in the current folder before anywhere else.
                     cwd=interpreter.folder,
-                    on_spawn=workspace.record_process,
                     cores=cores,
                 )
 

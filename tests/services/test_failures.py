@@ -174,7 +174,7 @@ def test_a_server_that_starts_is_stopped_when_another_cannot(
         backend=RedisBackend(service="redis", provider="external", url=url),
     )
     spawned: list[Process] = []
-    monkeypatch.setattr(workspace, "record_process", spawned.append)
+    monkeypatch.setattr(workspace, "_record", spawned.append)
     with (
         pytest.raises(ServiceError),
         provide(

@@ -108,11 +108,8 @@ def _clean_up(place: Place) -> None:
         env=place.interpreter.environ(place.environ),
         cwd=place.interpreter.folder,
     )
-    try:
-        ended = process.wait(_CLEANUP_S)
-        code = process.returncode
-    finally:
-        process.kill()
-    if not ended or code != 0:
-        what = f"ended with code {code}" if ended else f"did not end within {_CLEANUP_S:g} s"
+    code = process.finished(_CLEANUP_S)
+    if code != 0:
+        late = f"did not end within {_CLEANUP_S:g} s"
+        what = late if code is None else f"ended with code {code}"
         raise HarnessError(f"Celery's cleanup of the backend {what}: {process.log_tail(3)}")

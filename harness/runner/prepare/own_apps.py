@@ -17,7 +17,6 @@ from typing import Any
 from harness.environments import OWN, Interpreter, source_folder
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
-from harness.processes import spawn
 from harness.results.record.run import RecordedWarning
 from harness.results.record.stored import Plain
 from harness.runner.prepare import cellspec
@@ -255,14 +254,13 @@ def _imported(
     interpreter, name = look.interpreter, look.workload.app
     project = interpreter.project or Path.cwd()
     cellspec.write_private(spec, cellspec.own_app(look.workload, project, seed))
-    process = spawn(
+    process = workspace.spawn(
         [interpreter.python, "-m", _CHECK],
         name="import",
         log=folder / "import.log",
-        env=workspace.marked(interpreter.environ(cellspec.environ_for("client", spec, environ))),
+        env=interpreter.environ(cellspec.environ_for("client", spec, environ)),
         cwd=interpreter.folder,
         stdout=subprocess.PIPE,
-        on_spawn=workspace.record_process,
     )
     try:
         ended = process.wait(_IMPORT_S)

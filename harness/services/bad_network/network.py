@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from harness.conversation import Answer, Client
 from harness.errors import ServiceError
-from harness.processes import spawn
 from harness.scenario.models.faults import Means
 from harness.services.redaction import address_of
 from harness.workspace import Workspace
@@ -76,14 +75,13 @@ class BadNetwork:
         cls, environ: Mapping[str, str], logs: Path, workspace: Workspace, by: Means = "proxy"
     ) -> BadNetwork:
         """Start it. Only from the main thread: see `harness.processes`."""
-        process = spawn(
+        process = workspace.spawn(
             [sys.executable, "-m", "harness.services.bad_network.proxy", by],
             name="network",
             log=logs / "network.log",
-            env=workspace.marked(environ),
+            env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            on_spawn=workspace.record_process,
         )
         network = cls(Client(process, "network"), by)
         try:
