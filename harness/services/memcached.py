@@ -30,6 +30,7 @@ from harness.services.base import (
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports, who_answers
+from harness.services.hosting.one_server import OneServer
 from harness.services.hosting.unprivileged import (
     ROOM_PROMISE,
     check_quarters,
@@ -39,7 +40,7 @@ from harness.services.hosting.unprivileged import (
 )
 from harness.services.labels import identifier
 from harness.services.redaction import address_of
-from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
+from harness.services.results_only import TASK_KEY, ResultsNamespace
 from harness.workspace import Workspace
 
 _READY_S = 20.0
@@ -104,7 +105,7 @@ class MemcachedDriver(Driver[MemcachedBackend]):
         return (debian_program(name, note, lambda: find_program(name, environ), environ, name),)
 
 
-class MemcachedService(ResultsService):
+class MemcachedService(OneServer):
     """One server. It knows neither databases nor passwords: every block has a key prefix."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:

@@ -5,45 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.errors import ServiceError
-from harness.scenario.models.configuration import Configuration
-from harness.services.base import CeleryEnd, Counters, Stored, Target
-from harness.services.hosting.local import LocalServer
+from harness.services.base import CeleryEnd, Stored
 from harness.workspace import Promise, Workspace
 
 TASK_KEY = "celery-task-meta-"
 """How Celery's key-value backends begin the key of a task's result."""
-
-
-class ResultsService:
-    """A server that keeps results: what all of them do alike."""
-
-    def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
-        self.target = target
-        self._workspace = workspace
-        self._server = server
-
-    def pids(self) -> tuple[int, ...]:
-        """Processes of a private server; empty of any other."""
-        return self._server.pids() if self._server else ()
-
-    def counters(self) -> Counters | None:
-        """None: what they count, if anything, says nothing of one block."""
-        return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
-
-    def close(self) -> None:
-        """Stop a private server."""
-        if self._server is not None:
-            self._server.stop()
-
-    def promise(self, kind: str, **payload: str) -> tuple[Workspace, Promise] | None:
-        """What a run that is killed leaves on the server is written down before it is made. Not of
-        a server of ours: that goes with all that is in it."""
-        if self.target.provider != "external":
-            return None
-        return self._workspace, self._workspace.promise(kind, {"url": self.target.url, **payload})
 
 
 class ResultsNamespace:

@@ -73,8 +73,8 @@ class TlsEndpoint(Endpoint):
     read_by: ClassVar[Mapping[str, Provider]] = {**Endpoint.read_by, "ca": "external"}
 
 
-class AwsBackend(Endpoint):
-    """What DynamoDB and S3 have in common. Credentials come from the usual boto3 chain."""
+class AwsEndpoint(Endpoint):
+    """One of Amazon's services, or an emulator. Credentials come from the usual boto3 chain."""
 
     server: Literal["ministack", "moto"] = "ministack"
     """Which emulator the local provider starts."""

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, ClientPackages, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsEndpoint, ClientPackages, Vendor
 
 
-class DynamodbBackend(AwsBackend):
+class DynamodbBackend(AwsEndpoint):
     """Amazon DynamoDB or an emulator; every block has a table of its own."""
 
     service: Literal["dynamodb"]
@@ -25,7 +25,7 @@ class DynamodbBackend(AwsBackend):
         return None if self.ttl is None else float(self.ttl)
 
     place: ClassVar[tuple[str, ...]] = (
-        *AwsBackend.place,
+        *AwsEndpoint.place,
         *("table_prefix", "read_units", "write_units", "ttl"),
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBackend, AwsBackend, ClientPackages, Provider, Vendor
+from harness.scenario.vendors.base import AsBackend, AwsEndpoint, ClientPackages, Provider, Vendor
 
 
-class S3Backend(AwsBackend):
+class S3Backend(AwsEndpoint):
     """Amazon S3 or an emulator; every block has keys under a prefix of its own."""
 
     service: Literal["s3"]
@@ -19,8 +19,8 @@ class S3Backend(AwsBackend):
         """Celery makes no bucket."""
         return "" if self.bucket else 'a "bucket:" that exists: Celery makes none'
 
-    read_by: ClassVar[Mapping[str, Provider]] = {**AwsBackend.read_by, "bucket": "external"}
-    place: ClassVar[tuple[str, ...]] = (*AwsBackend.place, "bucket")
+    read_by: ClassVar[Mapping[str, Provider]] = {**AwsEndpoint.read_by, "bucket": "external"}
+    place: ClassVar[tuple[str, ...]] = (*AwsEndpoint.place, "bucket")
 
 
 S3 = Vendor(

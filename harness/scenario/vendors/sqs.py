@@ -9,26 +9,23 @@ from harness.scenario.vendors.base import (
     ANY,
     SWITCH,
     AsBroker,
+    AwsEndpoint,
     ClientPackages,
-    Endpoint,
     Options,
     TransportOption,
     Vendor,
 )
 
 
-class SqsBroker(Endpoint):
-    """Amazon SQS or an emulator. Credentials come from the usual boto3 chain."""
+class SqsBroker(AwsEndpoint):
+    """Amazon SQS or an emulator; every block has queues under a prefix of its own."""
 
     service: Literal["sqs"]
-    server: Literal["ministack", "moto"] = "ministack"
-    """Which emulator the local provider starts."""
-    region: str = "us-east-1"
     queue_name_prefix: str = "harness-"
     fifo: bool = False
     """A FIFO queue instead of a standard one: in order, and at another price."""
 
-    place: ClassVar[tuple[str, ...]] = ("region", "queue_name_prefix")
+    place: ClassVar[tuple[str, ...]] = (*AwsEndpoint.place, "queue_name_prefix")
 
 
 def _growth(options: Options) -> float:

@@ -14,21 +14,13 @@ from botocore.exceptions import ClientError
 from harness.errors import ServiceError
 from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
-from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
-from harness.services.base import (
-    CeleryEnd,
-    Driver,
-    Launch,
-    Namespace,
-    Service,
-    Stored,
-    Surroundings,
-    Target,
-    Undo,
-)
+from harness.services.aws.driver import AwsDriver
+from harness.services.aws.emulators import emulator_part
+from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target, Undo
 from harness.services.hosting.local import LocalServer
+from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
-from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
+from harness.services.results_only import TASK_KEY, ResultsNamespace
 from harness.services.settings import expand
 from harness.workspace import Workspace
 
@@ -37,36 +29,38 @@ _TABLE_PROMISE = "dynamodb-table"
 _PREFIX_OPTION = "table_prefix"
 
 
-class DynamodbDriver(Driver[DynamodbBackend]):
+class DynamodbDriver(AwsDriver[DynamodbBackend]):
     """Starts an emulator, or reaches DynamoDB itself."""
 
     name = "dynamodb"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_TABLE_PROMISE: _undo_table}
-        self.compose = emulator_part(_used_by)
+        self.compose = emulator_part(self.used_by)
 
-    def launch(self, endpoint: DynamodbBackend, surroundings: Surroundings) -> Launch:
-        """An emulator on loopback."""
-
-        def connect(server: LocalServer) -> Service:
-            target = _used_by(Target("local", local_url(server)), endpoint)
-            return DynamodbService(target, surroundings.workspace, server)
-
-        return launch_emulator(endpoint.server, surroundings, connect)
+    def used_by(self, target: Target, endpoint: DynamodbBackend) -> Target:
+        """The target with region, prefix and capacity of the tables, when results expire."""
+        options = {
+            _PREFIX_OPTION: endpoint.table_prefix,
+            "read": str(endpoint.read_units),
+            "write": str(endpoint.write_units),
+        }
+        if endpoint.ttl is not None:
+            options["ttl_seconds"] = str(endpoint.ttl)
+        return replace(target, region=endpoint.region, options=options)
 
     def target(self, endpoint: DynamodbBackend, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `dynamodb://`, else an endpoint."""
         url = external_url(endpoint.url, self.name, _WHAT, environ)
         region = expand(endpoint.region, environ, where="the dynamodb region")
-        return replace(_used_by(Target("external", url), endpoint), region=region)
+        return replace(self.used_by(Target("external", url), endpoint), region=region)
 
-    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+    def connect(self, target: Target, workspace: Workspace, server: LocalServer | None) -> Service:
         """List a table: proves endpoint, region and credentials."""
-        return DynamodbService(target, surroundings.workspace, None)
+        return DynamodbService(target, workspace, server)
 
 
-class DynamodbService(ResultsService):
+class DynamodbService(OneServer):
     """One region of one account. Every block has a table."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
@@ -177,17 +171,6 @@ def _delete(client: BaseClient, table: str) -> None:
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
-
-
-def _used_by(target: Target, own: DynamodbBackend) -> Target:
-    options = {
-        _PREFIX_OPTION: own.table_prefix,
-        "read": str(own.read_units),
-        "write": str(own.write_units),
-    }
-    if own.ttl is not None:
-        options["ttl_seconds"] = str(own.ttl)
-    return replace(target, region=own.region, options=options)
 
 
 def _undo_table(payload: Mapping[str, Any]) -> None:

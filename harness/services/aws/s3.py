@@ -13,21 +13,13 @@ from botocore.exceptions import ClientError
 from harness.errors import ServiceError
 from harness.scenario.vendors.s3 import S3Backend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
-from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
-from harness.services.base import (
-    CeleryEnd,
-    Driver,
-    Launch,
-    Namespace,
-    Service,
-    Stored,
-    Surroundings,
-    Target,
-    Undo,
-)
+from harness.services.aws.driver import AwsDriver
+from harness.services.aws.emulators import emulator_part
+from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target, Undo
 from harness.services.hosting.local import LocalServer
+from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
-from harness.services.results_only import TASK_KEY, ResultsNamespace, ResultsService
+from harness.services.results_only import TASK_KEY, ResultsNamespace
 from harness.services.settings import expand
 from harness.workspace import Workspace
 
@@ -37,23 +29,19 @@ _PREFIX = "harness/"
 _OWN_BUCKET = "harness-results"
 
 
-class S3Driver(Driver[S3Backend]):
+class S3Driver(AwsDriver[S3Backend]):
     """Starts an emulator, or reaches S3 itself."""
 
     name = "s3"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_KEYS_PROMISE: _undo_keys}
-        self.compose = emulator_part(_used_by)
+        self.compose = emulator_part(self.used_by)
 
-    def launch(self, endpoint: S3Backend, surroundings: Surroundings) -> Launch:
-        """An emulator on loopback."""
-
-        def connect(server: LocalServer) -> Service:
-            target = _used_by(Target("local", local_url(server)), endpoint)
-            return S3Service(target, surroundings.workspace, server)
-
-        return launch_emulator(endpoint.server, surroundings, connect)
+    def used_by(self, target: Target, endpoint: S3Backend) -> Target:
+        """The target with region and bucket."""
+        bucket = endpoint.bucket or _OWN_BUCKET
+        return replace(target, region=endpoint.region, options={"bucket": bucket})
 
     def target(self, endpoint: S3Backend, environ: Mapping[str, str]) -> Target:
         """AWS itself without a URL or with `s3://`, else an endpoint."""
@@ -64,14 +52,14 @@ class S3Driver(Driver[S3Backend]):
             "region": expand(endpoint.region, environ, where="the s3 region"),
             "bucket": expand(endpoint.bucket, environ, where="the s3 bucket"),
         }
-        return _used_by(Target("external", url), endpoint.model_copy(update=expanded))
+        return self.used_by(Target("external", url), endpoint.model_copy(update=expanded))
 
-    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+    def connect(self, target: Target, workspace: Workspace, server: LocalServer | None) -> Service:
         """Look at the bucket: proves endpoint, region, credentials and its name."""
-        return S3Service(target, surroundings.workspace, None)
+        return S3Service(target, workspace, server)
 
 
-class S3Service(ResultsService):
+class S3Service(OneServer):
     """One bucket: the user's, or one in an emulator of ours."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
@@ -150,10 +138,6 @@ def _delete(client: BaseClient, bucket: str, prefix: str) -> None:
     for start in range(0, len(keys), 1000):  # as many as one request takes
         batch = [{"Key": key} for key in keys[start : start + 1000]]
         client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
-
-
-def _used_by(target: Target, own: S3Backend) -> Target:
-    return replace(target, region=own.region, options={"bucket": own.bucket or _OWN_BUCKET})
 
 
 def _undo_keys(payload: Mapping[str, Any]) -> None:

@@ -12,25 +12,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.models.configuration import Configuration
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
-from harness.services.aws.emulators import emulator_part, find_emulators, launch_emulator, local_url
-from harness.services.base import (
-    CeleryEnd,
-    Counters,
-    Driver,
-    Launch,
-    Namespace,
-    Service,
-    Surroundings,
-    Target,
-    Undo,
-)
+from harness.services.aws.driver import AwsDriver
+from harness.services.aws.emulators import emulator_part, find_emulators
+from harness.services.base import CeleryEnd, Counters, Namespace, Service, Target, Undo
 from harness.services.finding import Finding
-from harness.services.hosting.local import (
-    LocalServer,
-)
+from harness.services.hosting.local import LocalServer
+from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
 from harness.services.settings import expand
 from harness.workspace import Promise, Workspace
@@ -43,23 +32,18 @@ _MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 _HIGHEST_PREFIX = 30
 
 
-class SqsDriver(Driver[SqsBroker]):
+class SqsDriver(AwsDriver[SqsBroker]):
     """Starts an emulator in an environment of its own, or reaches SQS itself."""
 
     name = "sqs"
 
     def __init__(self) -> None:
         self.undo: Mapping[str, Undo] = {_QUEUES_PROMISE: _undo_queues}
-        self.compose = emulator_part(_used_by, "sqs", "HARNESS_SQS_PORT")
+        self.compose = emulator_part(self.used_by, "sqs", "HARNESS_SQS_PORT")
 
-    def launch(self, endpoint: SqsBroker, surroundings: Surroundings) -> Launch:
-        """Start an emulator of SQS on loopback."""
-
-        def connect(server: LocalServer) -> Service:
-            target = _used_by(Target("local", local_url(server)), endpoint)
-            return SqsService(target, surroundings.workspace, server)
-
-        return launch_emulator(endpoint.server, surroundings, connect)
+    def used_by(self, target: Target, endpoint: SqsBroker) -> Target:
+        """The target with region and prefix of the queues."""
+        return replace(target, region=endpoint.region, queue_name_prefix=endpoint.queue_name_prefix)
 
     def target(self, endpoint: SqsBroker, environ: Mapping[str, str]) -> Target:
         """Where an external endpoint is: AWS itself without a URL or with `sqs://`, else what the
@@ -69,16 +53,16 @@ class SqsDriver(Driver[SqsBroker]):
         prefix = expand(endpoint.queue_name_prefix, environ, where="queue_name_prefix")
         return Target("external", url, None, region, prefix)
 
-    def reach(self, target: Target, surroundings: Surroundings) -> Service:
+    def connect(self, target: Target, workspace: Workspace, server: LocalServer | None) -> Service:
         """List the queues with our prefix: proves endpoint, region and credentials."""
-        return SqsService(target, surroundings.workspace, None)
+        return SqsService(target, workspace, server)
 
     def findings(self, environ: Mapping[str, str]) -> Iterable[Finding]:
         """The emulators that are installed here; they play DynamoDB and S3, too."""
         return find_emulators(environ)
 
 
-class SqsService:
+class SqsService(OneServer):
     """One region of one account. Every block has queues under a prefix of its own."""
 
     def __init__(self, target: Target, workspace: Workspace, server: LocalServer | None) -> None:
@@ -87,9 +71,7 @@ class SqsService:
                 f"`queue_name_prefix` has 1 to {_HIGHEST_PREFIX} characters: SQS allows 80 for a "
                 "whole name, and without a prefix nobody knows whose the queues are"
             )
-        self.target = target
-        self._workspace = workspace
-        self._server = server
+        super().__init__(target, workspace, server)
         self._access = Access.of(target.url, target.region)
         self.secrets = secrets_in(target.url)
         with self._access.translated("SQS"):
@@ -97,16 +79,9 @@ class SqsService:
             self._client.list_queues(QueueNamePrefix=target.queue_name_prefix, MaxResults=1)
         self.info = server_info(target, self._access, "sqs", "SQS", "2012-11-05")
 
-    def pids(self) -> tuple[int, ...]:
-        """Processes of a local emulator; empty of any other server."""
-        return self._server.pids() if self._server else ()
-
     def counters(self) -> Counters | None:
         """None: requests are counted where they are made, see `probe.recording.sqs_requests`."""
         return None
-
-    def check(self, configuration: Configuration) -> None:
-        """Every configuration can be served."""
 
     def open_namespace(
         self, label: str, settings: Mapping[str, Any], endpoint: SqsBroker
@@ -114,20 +89,14 @@ class SqsService:
         """Queues for one block, under a name prefix of their own."""
         del settings  # none of them says where messages are
         prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
-        promise = None
-        if self.target.provider == "external":
-            promise = self._workspace.promise(
-                _QUEUES_PROMISE,
-                {"url": self.target.url, "region": self.target.region, "prefix": prefix},
-            )
+        promised = self.promise(_QUEUES_PROMISE, region=self.target.region, prefix=prefix)
         queue = _FIFO_QUEUE if endpoint.fifo else _QUEUE
-        return _SqsNamespace(self._access, self._client, prefix, queue, self._workspace, promise)
+        return _SqsNamespace(self._access, self._client, prefix, queue, promised)
 
     def close(self) -> None:
         """Stop a local emulator, close connections."""
         self._client.close()
-        if self._server is not None:
-            self._server.stop()
+        super().close()
 
 
 class _SqsNamespace:
@@ -139,14 +108,12 @@ class _SqsNamespace:
         client: BaseClient,
         prefix: str,
         queue: str,
-        workspace: Workspace,
-        promise: Promise | None,
+        promised: tuple[Workspace, Promise] | None,
     ) -> None:
         self._access = access
         self._client = client
         self._prefix = prefix
-        self._workspace = workspace
-        self._promise = promise
+        self._promised = promised
         self._closed = False
         self.queue = queue
         self.exact_depth = not access.amazon
@@ -188,8 +155,9 @@ class _SqsNamespace:
             return
         with self._access.translated("SQS"):
             _delete_queues(self._client, self._prefix)
-        if self._promise is not None:
-            self._workspace.fulfil(self._promise)
+        if self._promised is not None:
+            workspace, promise = self._promised
+            workspace.fulfil(promise)
         self._closed = True
 
     def _count(self, attribute: str) -> int:
@@ -199,10 +167,6 @@ class _SqsNamespace:
                 return 0
             answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
         return int(answer["Attributes"][attribute])
-
-
-def _used_by(target: Target, endpoint: SqsBroker) -> Target:
-    return replace(target, region=endpoint.region, queue_name_prefix=endpoint.queue_name_prefix)
 
 
 def _queue_url(client: BaseClient, name: str) -> str | None:

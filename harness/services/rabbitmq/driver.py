@@ -28,6 +28,7 @@ from harness.services.base import (
 from harness.services.finding import Finding
 from harness.services.hosting.external import given_url, readable
 from harness.services.hosting.local import LocalLaunch, LocalServer, who_answers
+from harness.services.hosting.one_server import BreakableServer
 from harness.services.labels import identifier
 from harness.services.rabbitmq.access import AmqpAccess, check_amqp_url
 from harness.services.rabbitmq.counters import CounterReader
@@ -106,7 +107,7 @@ class RabbitmqDriver(Driver[RabbitmqBroker]):
         return (find_installed(environ),)
 
 
-class RabbitmqService:
+class RabbitmqService(BreakableServer):
     """One broker. Blocks get vhosts where a management API is at hand, else names of their own."""
 
     def __init__(
@@ -116,10 +117,8 @@ class RabbitmqService:
         server: LocalServer | None,
         counters: CounterReader | None = None,
     ) -> None:
+        super().__init__(target, workspace, server)
         self._counters = counters
-        self.target = target
-        self._workspace = workspace
-        self._server = server
         self._management = (
             Management(target.management_url, target.url, target.ca)
             if target.management_url
@@ -140,15 +139,6 @@ class RabbitmqService:
             version=str(facts.get("version", "unknown")),
             detail=str(facts.get("platform", "")),
         )
-
-    def pids(self) -> tuple[int, ...]:
-        """Processes of a private node: epmd, the node, its helpers; empty of any other server."""
-        return self._server.pids() if self._server else ()
-
-    @property
-    def local_server(self) -> LocalServer | None:
-        """The private node, which faults may stop and start again; None of any other server."""
-        return self._server
 
     def answers(self) -> bool:
         """Whether the node serves at this moment; raises nothing."""
@@ -200,11 +190,6 @@ class RabbitmqService:
             else None
         )
         return _VhostNamespace(self._management, self._access, name, self._workspace, promised)
-
-    def close(self) -> None:
-        """Stop a private node."""
-        if self._server is not None:
-            self._server.stop()
 
 
 class _QueueNamespace:

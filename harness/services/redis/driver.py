@@ -37,6 +37,7 @@ from harness.services.hosting.local import (
     LocalServer,
     who_answers,
 )
+from harness.services.hosting.one_server import BreakableServer
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis.counters import CounterReader, OwnTraffic
@@ -114,15 +115,13 @@ class RedisDriver(Driver[RedisEnd]):
         return find_embedded(environ), find_installed(environ)
 
 
-class RedisService:
+class RedisService(BreakableServer):
     """One server. A private one gives every block a database, a shared one a key prefix."""
 
     def __init__(
         self, target: Target, workspace: Workspace, server: LocalServer | None, detail: str
     ) -> None:
-        self.target = target
-        self._workspace = workspace
-        self._server = server
+        super().__init__(target, workspace, server)
         self._free = list(range(DATABASES - 1, -1, -1))
         self.secrets = password_of(target.url)
         client = _client(target.url)
@@ -136,15 +135,6 @@ class RedisService:
         self.own_traffic = OwnTraffic()
         """What namespaces ask, to be taken out of the server's counters."""
         self._counters = CounterReader(target.url, self.own_traffic, timeout_s=_COMMAND_S)
-
-    def pids(self) -> tuple[int, ...]:
-        """Processes of a private server; empty of any other."""
-        return self._server.pids() if self._server else ()
-
-    @property
-    def local_server(self) -> LocalServer | None:
-        """The private server, which faults may stop and start again; None of any other."""
-        return self._server
 
     def answers(self) -> bool:
         """Whether the server serves at this moment; raises nothing."""
@@ -187,10 +177,9 @@ class RedisService:
         return _DatabaseNamespace(self, label, settings, self._free.pop())
 
     def close(self) -> None:
-        """Stop a private server."""
+        """Stop a private server, close our connection to any other."""
         self._counters.close()
-        if self._server is not None:
-            self._server.stop()
+        super().close()
 
     def url(self, database: int | None = None) -> str:
         """URL of the server, with credentials and with a database, or with the one that the

@@ -31,10 +31,11 @@ from harness.services.base import (
 )
 from harness.services.hosting.external import given_url, malformed
 from harness.services.hosting.local import LocalLaunch, LocalServer, who_answers
+from harness.services.hosting.one_server import OneServer
 from harness.services.hosting.unprivileged import ROOM_PROMISE, undo_room
 from harness.services.labels import SQL_PREFIX, sql_name
 from harness.services.redaction import address_of, password_of, redact
-from harness.services.results_only import ResultsNamespace, ResultsService
+from harness.services.results_only import ResultsNamespace
 from harness.workspace import Workspace
 
 E = TypeVar("E", bound=Endpoint)
@@ -161,7 +162,7 @@ class SqlDriver(Driver[E]):
         return SqlService(self._dialect, target, surroundings.workspace)
 
 
-class SqlService(ResultsService):
+class SqlService(OneServer):
     """One server. Every block has a schema of its own, made before it and dropped after it."""
 
     def __init__(
