@@ -83,11 +83,7 @@ def command(
 def _compared(
     records: Sequence[RunRecord], base: str | None, margin: float | None, *, force: bool
 ) -> ComparisonReport:
-    from harness.results.judge.compare import (  # noqa: PLC0415 - `--help` stays fast
-        DEFAULT_MARGIN,
-        compare_run,
-        compare_runs,
-    )
+    from harness.results.judge.compare import DEFAULT_MARGIN, compare_run, compare_runs  # noqa: PLC0415 - `--help` stays fast
 
     if len(records) == 1:
         return compare_run(records[0], base=base, margin=margin)

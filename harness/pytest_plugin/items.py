@@ -19,12 +19,7 @@ from harness.errors import HarnessError
 from harness.pytest_plugin.running import Choices, HarnessRun, measure
 from harness.pytest_plugin.selecting import with_bases
 from harness.report.exports.pytest_benchmark import group_of
-from harness.report.exports.rounds import (
-    details_of,
-    exported_name,
-    parameters_of,
-    rounds_of,
-)
+from harness.report.exports.rounds import details_of, exported_name, parameters_of, rounds_of
 from harness.report.view.cells import CellView
 from harness.report.words.wording import state_sentence
 from harness.scenario.files.wording import printable

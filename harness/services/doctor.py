@@ -9,10 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.requirements import Requirement
 
-from harness.environments import (
-    ensure_environment,
-    kept_environments,
-)
+from harness.environments import ensure_environment, kept_environments
 from harness.errors import ServiceError
 from harness.scenario.vendors.registry import VENDORS
 from harness.services.bad_network import wires

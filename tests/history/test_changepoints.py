@@ -8,13 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.stats.changepoints import (
-    METHOD,
-    SHORTEST_SERIES,
-    ChangePoint,
-    Limits,
-    change_points,
-)
+from harness.stats.changepoints import METHOD, SHORTEST_SERIES, ChangePoint, Limits, change_points
 
 SERIES = 100
 

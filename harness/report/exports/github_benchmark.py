@@ -12,12 +12,7 @@ import json
 from collections.abc import Iterator
 
 from harness.figures.names import figure_named
-from harness.report.exports.rounds import (
-    exported_name,
-    ledger_of,
-    remarks_of,
-    warning_codes_of,
-)
+from harness.report.exports.rounds import exported_name, ledger_of, remarks_of, warning_codes_of
 from harness.report.view.cells import CellView, RunView, Spread
 from harness.report.words.look import Look
 from harness.report.words.wording import outcome_words, server_words

@@ -11,11 +11,7 @@ from functools import cache
 
 from harness.errors import PluginError
 from harness.plugins import Plugin, plugins
-from harness.results.diagnoses.connections import (
-    CONNECTION_PER_PUBLISH,
-    POOL_WAIT,
-    WORKER_CHATTER,
-)
+from harness.results.diagnoses.connections import CONNECTION_PER_PUBLISH, POOL_WAIT, WORKER_CHATTER
 from harness.results.diagnoses.delivery import (
     ETA_BEYOND_VISIBILITY,
     EXPIRED_TASKS,
@@ -36,11 +32,7 @@ from harness.results.diagnoses.polling import (
     SQS_EMPTY_POLL,
     SQS_POLLING,
 )
-from harness.results.diagnoses.processes import (
-    CHILDREN_REPLACED,
-    POISON_TASK,
-    TIME_LIMIT_IGNORED,
-)
+from harness.results.diagnoses.processes import CHILDREN_REPLACED, POISON_TASK, TIME_LIMIT_IGNORED
 from harness.results.diagnoses.resources import NULLPOOL_DATABASE, PREFETCH_HOARDING
 from harness.results.record.run import RecordedWarning
 

@@ -27,21 +27,9 @@ from harness.probe.recording.ids import WHOLE
 from harness.results.events.earliest import Earliest
 from harness.results.events.eventlog import Events, by_kind, chunks, ident_of, logs_in
 from harness.results.events.executions import end_by_storing, read_executions
-from harness.results.events.merged import (
-    MISSING,
-    NOT_TOLD,
-    Merged,
-    Tasks,
-    Tracked,
-    Units,
-)
+from harness.results.events.merged import MISSING, NOT_TOLD, Merged, Tasks, Tracked, Units
 from harness.results.events.noted_ids import NotedIds, SideEnds
-from harness.results.events.published import (
-    FOREIGN,
-    Places,
-    Published,
-    published_in,
-)
+from harness.results.events.published import FOREIGN, Places, Published, published_in
 
 
 def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:

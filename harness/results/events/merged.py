@@ -14,10 +14,7 @@ import numpy.typing as npt
 from harness.results.arrays import Flags, Times, Truths
 from harness.results.events.earliest import NO_STAMP
 from harness.results.events.executions import Executions
-from harness.results.events.published import (
-    VARIANT,
-    Halves,
-)
+from harness.results.events.published import VARIANT, Halves
 
 MISSING = NO_STAMP
 NOT_TOLD = -1

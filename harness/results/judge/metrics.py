@@ -6,13 +6,7 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.figures.figure import STATISTICS, Unit
-from harness.figures.names import (
-    Asked,
-    asked,
-    distribution_names,
-    plain_names,
-    renamed,
-)
+from harness.figures.names import Asked, asked, distribution_names, plain_names, renamed
 from harness.results.record.figures import asked_of
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.results.record.typed_work import stored_load

@@ -10,11 +10,7 @@ from typing import Any
 from harness.clock import monotonic_ns
 from harness.probe.recording.ids import first_unit
 from harness.probe.spoken import PhaseSpec
-from harness.results.block.load_phases import (
-    PlannedPhase,
-    unsent_by_phase,
-    write_plan,
-)
+from harness.results.block.load_phases import PlannedPhase, unsent_by_phase, write_plan
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation

@@ -13,11 +13,7 @@ import psutil
 from harness.affinity import usable_cores
 from harness.clock import monotonic_ns
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.load_phases import (
-    PlannedPhase,
-    phase_of_unit,
-    under_way,
-)
+from harness.results.block.load_phases import PlannedPhase, phase_of_unit, under_way
 from harness.results.block.search_limits import broken_limits, stopped_by
 from harness.results.block.summary import Digest, digest, duplicates
 from harness.results.costs.capacity import Need, mean_run_s

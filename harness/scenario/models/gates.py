@@ -21,13 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.figures.figure import Figure, Kind
-from harness.figures.names import (
-    asked,
-    distribution_names,
-    figure_named,
-    plain_names,
-    renamed,
-)
+from harness.figures.names import asked, distribution_names, figure_named, plain_names, renamed
 from harness.scenario.files.wording import did_you_mean, listed, shown
 from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
 

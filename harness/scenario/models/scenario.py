@@ -10,12 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from harness.scenario.files.fields import (
-    Frozen,
-    Items,
-    Name,
-    NonEmptyItems,
-)
+from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
 from harness.scenario.loads.registry import Load, LoadEntry
 from harness.scenario.models.compare import Compare
 from harness.scenario.models.configuration import Configuration

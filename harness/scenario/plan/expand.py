@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import Problem
-from harness.scenario.checks.combinations import (
-    nothing_stored,
-    result_conflicts,
-    stores_results,
-)
+from harness.scenario.checks.combinations import nothing_stored, result_conflicts, stores_results
 from harness.scenario.files.document import Document, NoSuchPlaceError
 from harness.scenario.files.unknown import as_far_as_known, is_known
 from harness.scenario.files.validation import mended, validate

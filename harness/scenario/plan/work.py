@@ -11,11 +11,7 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.checks.combinations import cell_conflicts
-from harness.scenario.checks.faulty_loads import (
-    fault_conflicts,
-    load_conflict,
-    with_faults,
-)
+from harness.scenario.checks.faulty_loads import fault_conflicts, load_conflict, with_faults
 from harness.scenario.checks.without_effect import unread_in_scenario
 from harness.scenario.files.document import Document, Location
 from harness.scenario.files.unknown import (

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from harness.probe.workloads.drawing import EXPECTATIONS, EXPRESSIONS
 from harness.scenario.files.wording import did_you_mean, listed

@@ -12,14 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from harness.environments import ensure_environment, environment_folder, is_complete
 from harness.errors import ServiceError
-from harness.services.base import (
-    ComposePart,
-    E,
-    Launch,
-    Service,
-    Surroundings,
-    Target,
-)
+from harness.services.base import ComposePart, E, Launch, Service, Surroundings, Target
 from harness.services.finding import PRIVATE, Finding
 from harness.services.hosting.local import LocalLaunch, LocalServer, free_ports
 

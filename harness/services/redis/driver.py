@@ -32,11 +32,7 @@ from harness.services.base import (
 )
 from harness.services.finding import Finding
 from harness.services.hosting.external import given_url, malformed
-from harness.services.hosting.local import (
-    LocalLaunch,
-    LocalServer,
-    who_answers,
-)
+from harness.services.hosting.local import LocalLaunch, LocalServer, who_answers
 from harness.services.hosting.one_server import BreakableServer
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, strip_credentials

@@ -12,11 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
 from harness.scenario.vendors.sql import MysqlBackend
-from harness.services.base import (
-    ComposePart,
-    Stored,
-    Surroundings,
-)
+from harness.services.base import ComposePart, Stored, Surroundings
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (

@@ -14,11 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import OutOfReachError, ServiceError
 from harness.scenario.vendors.sql import PostgresqlBackend
-from harness.services.base import (
-    ComposePart,
-    Stored,
-    Surroundings,
-)
+from harness.services.base import ComposePart, Stored, Surroundings
 from harness.services.finding import PRIVATE, Finding, ask, first_number
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (

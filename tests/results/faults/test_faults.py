@@ -21,13 +21,7 @@ from harness.results.record.run import BlockRecord
 from harness.runner.faults.arming import BREAKERS
 from harness.scenario.files.kinds import kinds
 from harness.scenario.models.configuration import Configuration, provided
-from harness.scenario.models.faults import (
-    FAULT_KINDS,
-    Fault,
-    NetworkFault,
-    Subject,
-    WorkerFault,
-)
+from harness.scenario.models.faults import FAULT_KINDS, Fault, NetworkFault, Subject, WorkerFault
 from harness.scenario.vendors.base import Provider
 from tests.results.faults.made_blocks import (
     CHILD,
