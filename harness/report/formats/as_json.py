@@ -1,4 +1,5 @@
-"""The stored record as it is, with the pooled figures of cells of several blocks beside it."""
+"""The stored record as it is, with what is computed of its blocks beside it: pooled figures of
+cells of several blocks, and effects of axes."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from harness.report.words.look import Look
 
 
 def as_json(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """`run.json`, and `pooled` in each cell: `{"blocks": [...], "latency_s": {...}}` or null."""
+    """`run.json`, `pooled` in each cell (`{"blocks": [...], "latency_s": {...}}` or null), and
+    `effects`: a `results.record.comparison.AxisEffect` each."""
     stored: dict[str, Any] = view.record.model_dump(mode="json")
     for index, cell in enumerate(stored["cells"]):
         pool = view.pooled.get(index)
@@ -18,4 +20,5 @@ def as_json(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
             "blocks": list(pool.blocks),
             "latency_s": pool.latency_s.model_dump(mode="json"),
         }
+    stored["effects"] = [effect.model_dump(mode="json") for effect in view.effects]
     return json.dumps(stored, indent=1, allow_nan=False) + "\n"

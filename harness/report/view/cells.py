@@ -11,12 +11,14 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from harness.figures.table import FIGURES
+from harness.results.judge.effects import axis_effects
 from harness.results.judge.identity import places_of
 from harness.results.judge.metrics import metric_named
+from harness.results.record.comparison import AxisEffect
 from harness.results.record.distributions import Distribution, LossReasons
 from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
@@ -170,6 +172,11 @@ class RunView:
     """Whether its process still lives; None if that is unknown."""
     pooled: Mapping[int, PooledCell]
     cells: tuple[CellView, ...]
+
+    @cached_property
+    def effects(self) -> tuple[AxisEffect, ...]:
+        """What each axis of its matrix does, pooled over all else; see `judge.effects`."""
+        return axis_effects(self.record)
 
 
 def view_of(

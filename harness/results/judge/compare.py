@@ -179,7 +179,7 @@ def _by_repetition(record: RunRecord, one: int, other: int) -> _Cells:
     ours = {block.repetition: block for block in base.blocks}
     theirs = {block.repetition: block for block in head.blocks}
     both = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
-    pairs, left_out = _sound(both)
+    pairs, left_out = sound_pairs(both)
     # A base goes on beside its undecided heads: what it has beyond this head is no lost pair.
     planned = min(record.order.count(one), record.order.count(other))
     begun = sum(repetition < planned for repetition in ours.keys() | theirs.keys())
@@ -195,12 +195,12 @@ def _by_order(base: CellRecord, head: CellRecord) -> _Cells:
         ]
         for cell in (base, head)
     ]
-    pairs, left_out = _sound([(one, other) for one, other in zip(*sides, strict=False)])
+    pairs, left_out = sound_pairs([(one, other) for one, other in zip(*sides, strict=False)])
     dropped = max(len(base.blocks), len(head.blocks)) - len(pairs)
     return _Cells(base, head, pairs, dropped, False, left_out)
 
 
-def _sound(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], dict[str, int]]:
+def sound_pairs(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], dict[str, int]]:
     """Those on which a verdict can rest, and why the others are left out."""
     reasons = [unfit_pair(*pair) for pair in pairs]
     sound = tuple(pair for pair, reason in zip(pairs, reasons, strict=True) if not reason)
@@ -273,10 +273,10 @@ def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
-        ratios = _log_ratios(cells.pairs, metric)
+        ratios = log_ratios(cells.pairs, metric)
         confidence = confidence_of(frame.looks)
         found = estimate(ratios, confidence=confidence, margin=frame.margin)
-        other_rates = unlike_rates(metric, *_sides(cells.pairs), frame.margin)
+        other_rates = unlike_rates(metric, *sides_of(cells.pairs), frame.margin)
         reason = _no_verdict(found, cells, metric) or other_rates
         one = Comparison(
             base=cells.base.name,
@@ -321,7 +321,8 @@ def _interval(found: Estimate) -> _Interval:
     }
 
 
-def _log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:
+def log_ratios(pairs: Sequence[Pair], metric: Metric) -> list[float]:
+    """Of each pair that has the figure on both sides; above 0 the head is better."""
     ratios = []
     for one, other in pairs:
         base, head = metric.figure(one), metric.figure(other)
@@ -337,14 +338,14 @@ def pair_ratios(record: RunRecord, one: Comparison) -> tuple[float, ...]:
     if metric is None or one.base not in indices or one.head not in indices:
         return ()
     cells = _by_repetition(record, indices[one.base], indices[one.head])
-    return tuple(math.exp(ratio) for ratio in _log_ratios(cells.pairs, metric))
+    return tuple(math.exp(ratio) for ratio in log_ratios(cells.pairs, metric))
 
 
 def _evidence(margin: float, pairs: Sequence[Pair], metric: Metric) -> tuple[list[float], str]:
     """Log ratios of pairs, and why no verdict may rest on them; empty if one may."""
     interleaved = is_interleaved(pairs)
-    reason = unlike_rates(metric, *_sides(pairs), margin) if interleaved else NOT_INTERLEAVED
-    return _log_ratios(pairs, metric), reason
+    reason = unlike_rates(metric, *sides_of(pairs), margin) if interleaved else NOT_INTERLEAVED
+    return log_ratios(pairs, metric), reason
 
 
 def _no_verdict(found: Estimate, cells: _Cells, metric: Metric) -> str:
@@ -361,7 +362,8 @@ def _no_verdict(found: Estimate, cells: _Cells, metric: Metric) -> str:
     return ""
 
 
-def _sides(pairs: Sequence[Pair]) -> tuple[list[BlockRecord], list[BlockRecord]]:
+def sides_of(pairs: Sequence[Pair]) -> tuple[list[BlockRecord], list[BlockRecord]]:
+    """The base's blocks, and the head's."""
     return [one for one, _ in pairs], [other for _, other in pairs]
 
 

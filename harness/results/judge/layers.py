@@ -210,7 +210,8 @@ def _judged(paths: Sequence[LayerPath], margin: float, level: float) -> Iterator
     def told(step: LayerStep, least: float) -> LayerStep:
         q_value = adjusted.get(id(step))
         chance = q_value is None or q_value > level + 1e-12
-        verdict = _verdict(step, margin, least, chance=chance)
+        told_of = two_sided(step.low, step.high, margin, least, chance=chance)
+        verdict = "inconclusive" if step.reason else told_of
         return step.model_copy(update={"q_value": q_value, "verdict": verdict})
 
     for path in paths:
@@ -223,13 +224,16 @@ def _judged(paths: Sequence[LayerPath], margin: float, level: float) -> Iterator
 _COSTS = frozenset(metric.name for metric in COMPARED if metric.per_task)
 
 
-def _verdict(step: LayerStep, margin: float, least: float, *, chance: bool) -> StepVerdict:
-    """`least`: the smallest change that is one."""
-    if step.reason or step.low is None or step.high is None:
+def two_sided(
+    low: float | None, high: float | None, margin: float, least: float, *, chance: bool
+) -> StepVerdict:
+    """On which side of 1 the interval of a ratio lies. `least`: the smallest change that is one;
+    `chance`: the change may be chance, among so many."""
+    if low is None or high is None:
         return "inconclusive"
-    if not chance and step.high < 1 - least:
+    if not chance and high < 1 - least:
         return "slower"
-    if not chance and step.low > 1 / (1 - least):
+    if not chance and low > 1 / (1 - least):
         return "faster"
-    within = 1 - margin <= step.low and step.high <= 1 / (1 - margin)
+    within = 1 - margin <= low and high <= 1 / (1 - margin)
     return "no_change" if within else "inconclusive"

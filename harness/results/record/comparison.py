@@ -171,3 +171,65 @@ class GateResult(Stored):
     """The cell ran on an emulator."""
     judged: bool = True
     """False: shown, and no reason to fail: of an emulator, or figures that cannot be compared."""
+
+
+class LevelEffect(Stored):
+    """An effect where another axis has one of its values."""
+
+    level: str
+    """Word of that value: `redis`, `1024`."""
+    pairs: int
+    ratio: float
+    """Above 1 is better, as in `Comparison`."""
+
+
+class Dependence(Stored):
+    """Whether an axis' effect differs between the values of another one."""
+
+    on: str
+    """Path of the other axis, or `configuration`, `workload`, `load`."""
+    levels: tuple[LevelEffect, ...]
+    p_value: float | None = None
+    """For one and the same effect everywhere (Welch 1951); None where pairs are too few to say."""
+    q_value: float | None = None
+    """The p value after control of the false discovery rate over all such tests of the run."""
+    found: bool = False
+    """The effects differ by more than noise, and by more than the margin."""
+
+
+class AxisEffect(Stored):
+    """What one value of a matrix' axis does to a metric against another value, pooled over all else
+    that the matrix varies; see `judge.effects`."""
+
+    axis: str
+    """Its path, as `settings.task_acks_late`, or `configuration`."""
+    base: str
+    """Word of the value that is compared with."""
+    head: str
+    metric: str
+    cells: int
+    """Pairs of cells that differ in this axis alone; each has the same weight."""
+    pairs: int
+    """Pairs of blocks, over all of them."""
+    ratio: float
+    """Geometric mean of the cells' ratios, above 1 is better, as in `Comparison`."""
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+    p_value: float | None = None
+    q_value: float | None = None
+    """The p value after control of the false discovery rate over all effects of the run."""
+    smallest_effect: float | None = None
+    """The smallest change that so many pairs of this spread tell from none (power 80 %)."""
+    verdict: StepVerdict = "inconclusive"
+    reason: str = ""
+    """Why nothing can be said of it, whatever the figures are."""
+    left_out: dict[str, int] = {}
+    """Reason -> how many pairs of blocks do not count for it."""
+    dependences: tuple[Dependence, ...] = ()
+    """Of every other axis that has several values."""
+
+    @property
+    def depends(self) -> tuple[Dependence, ...]:
+        """Those on which it was found to depend: the ratio is then a mean of unlike effects."""
+        return tuple(one for one in self.dependences if one.found)
