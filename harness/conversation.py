@@ -111,7 +111,8 @@ class Client:
         /,
         **arguments: Any,
     ) -> Answer:
-        """`tell`, then `answer`."""
+        """Send a command (`tell`) and wait for its answer (`answer`), which says what may be
+        raised."""
         self.tell(command, **arguments)
         return self.answer(limit_s, watch)
 

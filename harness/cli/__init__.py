@@ -64,7 +64,7 @@ class LazyGroup(click.Group):
         return list(SUBCOMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import one subcommand."""
+        """Import one subcommand's module, and no other's. TypeError if it has no `command`."""
         if cmd_name not in SUBCOMMANDS:
             return None
         command = importlib.import_module(SUBCOMMANDS[cmd_name].module).command

@@ -124,7 +124,7 @@ class _Lines:
     """A file for the csv module that echoes what is written to it."""
 
     def write(self, line: str) -> None:
-        """One record."""
+        """Print one record, as the csv module has put it together."""
         echo(line)
 
 

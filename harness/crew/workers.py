@@ -140,7 +140,8 @@ class Workers:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Main processes."""
+        """Ids of the workers' main processes, in order; one that was started again has a new
+        one."""
         return tuple(process.pid for process in self._processes)
 
     def check(self) -> None:

@@ -18,7 +18,7 @@ class Asked:
 
     @property
     def name(self) -> str:
-        """`canvas.hop.p99`."""
+        """The name as a gate has it: `canvas.hop.p99`, or the figure's alone."""
         return f"{self.figure.name}.{self.statistic}" if self.statistic else self.figure.name
 
 

@@ -27,7 +27,7 @@ def keep_output_apart() -> None:
 
 
 def answer(message: Line) -> None:
-    """Send one."""
+    """Send one message to the harness, as a line of JSON."""
     _stream[0].write(json.dumps(message) + "\n")
     _stream[0].flush()
 

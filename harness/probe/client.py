@@ -152,7 +152,8 @@ class Client:
         return self._open_loop
 
     def measure(self) -> MeasureAnswer:
-        """Run the measured units."""
+        """Publish the measured units as the load says; returns when they are over, or nobody goes
+        on."""
         units = self._spec["units"]
         extent = Extent(None if units is None else self._part(units), self._duration_s)
         record = self._recorder.record

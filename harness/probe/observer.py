@@ -59,7 +59,7 @@ class Observer:
         self._cpu_ns = time.process_time_ns()
 
     def start(self) -> ObserverAnswer:
-        """How results are seen."""
+        """By which method results are seen, and how exactly."""
         return {
             "method": self._watcher.method,
             "resolution_s": self._watcher.resolution_s,

@@ -122,7 +122,7 @@ class ScheduleAnswer(TypedDict):
 
 
 class ObserverAnswer(TypedDict):
-    """How results are seen."""
+    """By which method an observer sees results, how exactly, and where replies have to go."""
 
     method: str
     resolution_s: float

@@ -47,7 +47,7 @@ class BlockJob:
 
     @property
     def path(self) -> Path:
-        """The block's folder."""
+        """The block's folder in the run's."""
         return self.folder.block(self.number)
 
     @property

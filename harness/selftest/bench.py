@@ -52,6 +52,7 @@ class Order:
     """What a check wants measured. The fields are those of the YAML files."""
 
     name: str
+    """Name of its scenario and cell."""
     workload: Mapping[str, Any]
     load: Mapping[str, Any]
     measure: Mapping[str, Any]

@@ -1,4 +1,5 @@
-"""What a check says."""
+"""What a check of the selftest says: how many it looked at, what was wrong, or why it could not
+look."""
 
 from __future__ import annotations
 

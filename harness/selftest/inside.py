@@ -32,11 +32,12 @@ class Stall:
     """How long processes really stood still: all of them, between these moments."""
 
     begin_ns: int
+    """CLOCK_MONOTONIC, like the end."""
     end_ns: int
 
     @property
     def duration_s(self) -> float:
-        """Of CLOCK_MONOTONIC."""
+        """Seconds that they stood still."""
         return (self.end_ns - self.begin_ns) / 1e9
 
 

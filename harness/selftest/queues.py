@@ -22,7 +22,7 @@ that is missing is a loss, one that is there twice a duplicate."""
 
 
 class Queue(Protocol):
-    """What both brokers have in common."""
+    """The task queue of a block, as the selftest meddles with it on either broker."""
 
     def waiting(self) -> int:
         """Messages that no worker has."""
@@ -67,7 +67,7 @@ class RedisQueue:
         self._key = f"{prefix}{settings['task_default_queue']}"
 
     def waiting(self) -> int:
-        """LLEN."""
+        """Messages in the list (LLEN): those that workers hold are in a hash beside it."""
         length: int = self._client.llen(self._key)
         return length
 
@@ -89,7 +89,8 @@ class RabbitmqQueue:
         self._name = name
 
     def waiting(self) -> int:
-        """Ready messages."""
+        """Messages that are ready: those that workers hold without acknowledgement are not
+        counted."""
         return int(self._channel.queue_declare(self._name, passive=True).message_count)
 
     def rearrange(self, count: int, arrange: Arrange) -> tuple[list[str], list[int]]:

@@ -22,9 +22,11 @@ class Taken:
     """One measured block and all that is known of it from other sources."""
 
     broker: str
+    """`redis` or `rabbitmq`."""
     record: RunRecord
+    """The whole run's."""
     folder: Path
-    """Of the run."""
+    """Folder of the run."""
     block: BlockRecord
     units: Columns
     """Of units.parquet, in order of `unit`. Times are CLOCK_MONOTONIC ns, durations ns."""

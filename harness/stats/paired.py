@@ -31,9 +31,13 @@ class Estimate:
 
     pairs: int
     confidence: float
+    """Of the interval, e.g. 0.95."""
     ratio: float | None = None
+    """exp of the mean log ratio."""
     low: float | None = None
+    """Lower end of the interval."""
     high: float | None = None
+    """Upper end of the interval."""
     p_value: float | None = None
     """Two-sided, for a ratio of 1."""
     smallest_effect: float | None = None
@@ -41,6 +45,7 @@ class Estimate:
     smallest_regression: float | None = None
     """The smallest slowdown that is called a regression with power 80 %: beyond the margin."""
     outliers: int = 0
+    """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
 
 
 def confidence_of(looks: int) -> float:

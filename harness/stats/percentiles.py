@@ -1,4 +1,4 @@
-"""Percentiles of raw samples."""
+"""Percentiles of raw samples by nearest rank: always a value that was observed."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     t_s: float
-    """Since the first line."""
+    """Seconds since the first line."""
 
 
 class SweptLine(_Line):
@@ -69,7 +69,7 @@ class PlannedLine(_Line):
 
 
 class ServerOfLine(BaseModel):
-    """A server that answers."""
+    """One server of the run, as `servers_ready` tells it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,18 +77,20 @@ class ServerOfLine(BaseModel):
     product: str
     version: str
     provider: str
+    """`local`, `compose` or `external`."""
     emulator: bool
+    """Whether it calls itself an emulator."""
 
 
 class ServersLine(_Line):
-    """The servers answer."""
+    """All servers answer; the first block is next."""
 
     event: Literal["servers_ready"] = "servers_ready"
     servers: tuple[ServerOfLine, ...]
 
 
 class BlockLine(_Line):
-    """A block begins."""
+    """A block begins: its number and its cell."""
 
     event: Literal["block_starts"] = "block_starts"
     block: int

@@ -17,13 +17,13 @@ _AS_MEANT = ("ok", "failed as meant")
 
 
 def servers_of(record: RunRecord) -> str:
-    """Each server once."""
+    """The servers of a run in words, each once however many configurations share it."""
     every = (server for cell in record.cells for server in cell.servers.values())
     return ", ".join(dict.fromkeys(map(server_words, every)))
 
 
 def place_of(block: BlockStarts) -> str:
-    """`[ 3/10]`"""
+    """Where in the run a block stands: `[ 3/10]`."""
     return f"[{block.number + 1:{len(str(block.total))}}/{block.total}]"
 
 

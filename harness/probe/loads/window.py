@@ -32,7 +32,7 @@ class Window:
         _END.pack_into(self._map, 0, begin_ns)
 
     def end_at(self, end_ns: int) -> None:
-        """Move the end."""
+        """Let the span of time end at another moment (CLOCK_MONOTONIC ns)."""
         _END.pack_into(self._map, _END.size, end_ns)
 
     def holds(self, moment_ns: int) -> bool:

@@ -27,7 +27,8 @@ _MADE_WITH = {
 
 @dataclass(frozen=True)
 class _Note:
-    """Of one task's class."""
+    """Which options of a task's class are its own, and which were copied from the app's
+    settings."""
 
     own: tuple[str, ...]
     """Options that it had before it was bound."""

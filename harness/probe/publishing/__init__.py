@@ -49,7 +49,7 @@ class Publisher(Protocol):
         ...
 
     def close(self) -> None:
-        """Give connections back. Idempotent."""
+        """Give connections back to kombu's pools. Idempotent."""
         ...
 
 

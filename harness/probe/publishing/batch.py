@@ -112,7 +112,7 @@ class Batch:
         return taken
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection over which batches went."""
         if self._reach is not None:
             self._reach.close()
             self._reach = None

@@ -16,7 +16,7 @@ from harness.probe.spoken import MessageOptions
 
 
 def catch_amqp(channel: Any, caught: list[Delivery]) -> None:
-    """py-amqp: `basic_publish`."""
+    """Catch what py-amqp's `basic_publish` is given, instead of sending it."""
 
     def basic_publish(message: Any, **address: Any) -> None:
         caught.append(Delivery({"body": message.body, **message.properties}, address))
@@ -25,7 +25,7 @@ def catch_amqp(channel: Any, caught: list[Delivery]) -> None:
 
 
 def catch_redis(channel: Any, caught: list[Delivery]) -> None:
-    """kombu's Redis: LPUSH, the key without its global prefix."""
+    """Catch what kombu's Redis transport would LPUSH; the key is without its global prefix."""
 
     def deliver(queue: str, message: MessageFields, options: MessageOptions) -> Address:
         client = _Lpush()
@@ -46,7 +46,7 @@ def catch_redis(channel: Any, caught: list[Delivery]) -> None:
 
 
 def catch_sqs(channel: Any, caught: list[Delivery]) -> None:
-    """kombu's SQS: SendMessage."""
+    """Catch what kombu's SQS transport would give to SendMessage."""
 
     def deliver(queue: str, message: MessageFields, options: MessageOptions) -> Address:
         place = channel.canonical_queue_name(queue)

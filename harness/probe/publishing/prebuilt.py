@@ -101,7 +101,7 @@ class Prebuilt:
         return [Published(unit, self._workload, result(name(unit, 0))) for unit in taken]
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection over which rendered messages went."""
         if self._reach is not None:
             self._reach.close()
             self._reach = self._path = None

@@ -47,7 +47,7 @@ class Reach:
         self.channel.client.ping()
 
     def close(self) -> None:
-        """Close the connection. Idempotent."""
+        """Close the producer's own connection. Idempotent."""
         self.connection.release()
 
 

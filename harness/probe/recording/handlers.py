@@ -107,7 +107,7 @@ class _Listening:
         return getattr(self._logger, name)
 
     def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
-        """A handler raised."""
+        """Called by Celery where a handler raised: note the handler and its error, then log it."""
         error = sys.exc_info()[1]
         if error is not None and args:
             self._raised(args[0], error)

@@ -41,7 +41,7 @@ class Watcher(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, and give up what it holds on the backend. Idempotent."""
         ...
 
 
@@ -52,7 +52,7 @@ class Troubles:
         self._counts: dict[str, int] = {}
 
     def note(self, what: str, error: BaseException | None = None) -> None:
-        """Remember it."""
+        """Remember that something went wrong, with the exception if there was one."""
         text = what if error is None else f"{what}: {type(error).__name__}: {error}"
         self._counts[text] = self._counts.get(text, 0) + 1
 

@@ -94,7 +94,7 @@ class Polling:
             self._troubles.note("the backend could not be asked", error)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: polling holds nothing on the backend."""
 
     def _learn(self) -> None:
         """Ids of what was published meanwhile."""

@@ -43,7 +43,7 @@ class ReplyQueue:
 
     @property
     def moment_s(self) -> float:
-        """Forever without a connection."""
+        """How long nothing may come before all has come; infinite without a connection."""
         return _QUIET_S if self._connection is not None else float("inf")
 
     def open(self) -> None:
@@ -71,7 +71,7 @@ class ReplyQueue:
         """Do nothing: results come by themselves, or are lost."""
 
     def step(self, wait_s: float) -> None:
-        """Take what has come."""
+        """Take the replies that have come; a connection that was cut is opened again."""
         try:
             if self._connection is None:
                 self._open_again(wait_s)

@@ -97,7 +97,7 @@ class Subscription:
             self._next_try_s = time.monotonic() + _RETRY_S
 
     def close(self) -> None:
-        """Idempotent."""
+        """Drop the subscriptions and the connection. Idempotent."""
         if self._line is not None:
             with contextlib.suppress(ReplyError):
                 self._sort(self._line)
@@ -241,7 +241,7 @@ class _Line:
         return False
 
     def close(self) -> None:
-        """Idempotent."""
+        """Disconnect. Idempotent."""
         self._connection.disconnect()
 
 

@@ -13,7 +13,7 @@ from harness.probe.workloads.messages import Options
 
 
 class Add(OneResult):
-    """`add(x, y)`."""
+    """The tutorial's `add(x, y)`: one task, whose result is x + y."""
 
     def __init__(self, spec: WorkloadSpec) -> None:
         self._task = resolved(tasks.add)

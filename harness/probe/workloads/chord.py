@@ -35,7 +35,8 @@ class _Joined(OneResult):
 
 
 class Chord(_Joined):
-    """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`."""
+    """`chord([buy_milk(volume), buy_bread(count), ...])(put_together())`: a body that gets all
+    results."""
 
     def __init__(self, spec: WorkloadSpec) -> None:
         super().__init__(spec)

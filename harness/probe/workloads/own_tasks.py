@@ -53,7 +53,8 @@ class OwnTasks:
         return str(self._tasks[part].name)
 
     def publish(self, unit: int, name: Any, producer: Any = None) -> AsyncResult:
-        """The user's own call."""
+        """Publish a unit as the user would: by the task's own `apply_async`, with drawn
+        arguments."""
         part = self.part(unit)
         args, kwargs = self._arguments[part].of(unit)
         task = self._tasks[part]

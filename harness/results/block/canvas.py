@@ -63,6 +63,6 @@ def _chosen(merged: Merged, usable: npt.NDArray[np.bool_]) -> tuple[Times, Times
 
 
 def _spread(finished_ns: Times) -> Times:
-    """First to last end."""
+    """Nanoseconds from the first to the last end of tasks that ran side by side."""
     spread: Times = finished_ns.max(axis=1) - finished_ns.min(axis=1)
     return spread

@@ -110,8 +110,10 @@ class _Block:
     ended_ns: npt.NDArray[np.int64]
     """When each unit was over: seen, or finished where nobody watched."""
     owner: npt.NDArray[np.int64]
+    """For each unit the phase of the plan in which it was due."""
     sent_in_time: Truths
     whole: bool
+    """Whether it came to its end, so that what is missing is missing."""
     describe: Callable[[npt.NDArray[np.int64]], Distribution]
 
 

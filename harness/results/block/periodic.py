@@ -57,9 +57,13 @@ class Kept:
     """How one entry, or all of them, kept to the plan."""
 
     expected: int = 0
+    """Fires of the plan that lie in the span."""
     fires: int = 0
+    """Fires that were published."""
     missed: int = 0
+    """Fires of the plan that nothing was published for."""
     doubled: int = 0
+    """Fires beyond the first for one moment of the plan."""
     ordinary: int = 0
     """Intervals between two fires that were neither a pause nor a double."""
     ordinary_ns: int = 0

@@ -57,7 +57,7 @@ class Phases:
 
     @property
     def schedule_ns(self) -> Times:
-        """Due to publish call."""
+        """From the moment that a unit was due to the begin of its publish call."""
         return self._between(0, 1)
 
     @property

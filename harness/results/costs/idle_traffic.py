@@ -115,7 +115,7 @@ class _Running:
         self._ended_ns = np.sort(executions.ended_ns[known])
 
     def at(self, times_ns: Times) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """One answer for each."""
+        """For each of the moments, whether any task ran then."""
         begun = np.searchsorted(self._began_ns, times_ns, side="right")
         over = np.searchsorted(self._ended_ns, times_ns, side="right")
         return np.asarray(begun > over)

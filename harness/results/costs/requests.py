@@ -38,7 +38,7 @@ class Requests:
 
     @property
     def total(self) -> int:
-        """All requests."""
+        """Requests of all kinds together."""
         return sum(self.by_kind.values())
 
 

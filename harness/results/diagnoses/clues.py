@@ -91,8 +91,10 @@ class Unlocked:
     """A chord whose header `celery.chord_unlock` looked at."""
 
     body: bytes
+    """Id of the chord's body."""
     looks_ns: tuple[int, ...]
     header: frozenset[bytes]
+    """Ids of the tasks whose results it waited for."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Evidence:
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration under test."""
+        """The configuration that the block was measured with."""
         return self.cell.configuration
 
     @property

@@ -44,11 +44,13 @@ class Activity:
     """One look at a block. Counts are of measured units, and of their tasks."""
 
     published: int = 0
+    """Units whose publish call has ended."""
     refused: int = 0
     """Units whose publish call raised."""
     started: int = 0
     """Executions of task functions, repeated ones too."""
     finished: int = 0
+    """Executions that returned, raised or asked for a retry."""
     completed: int = 0
     """Units whose result somebody has; where nobody watches, finished tasks divided by the tasks
     of a unit."""

@@ -42,6 +42,7 @@ class Identity(TypedDict, total=False):
     wall_ns: int
     """Two clocks, read together."""
     versions: dict[str, str]
+    """Package -> version, as that process imported it."""
 
 
 @dataclass(frozen=True)

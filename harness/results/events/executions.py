@@ -29,7 +29,7 @@ NO_PROCESS = -1
 
 
 class Ending(IntEnum):
-    """How an execution ended."""
+    """How one execution of a task ended, as far as its stamps say."""
 
     CUT = 0
     """No stamp says: it was cut short, or it still ran when the block ended."""
@@ -59,7 +59,7 @@ class Executions:
 
     @classmethod
     def none(cls) -> Executions:
-        """An empty table."""
+        """Of a block in which nothing was started."""
         return cls(*(np.empty(0, dtype=np.int64) for _ in fields(cls)))
 
     @classmethod

@@ -16,7 +16,7 @@ class NotedIds:
         self._parts: list[tuple[Halves, Halves]] = []
 
     def note(self, hi: Halves, lo: Halves) -> None:
-        """Take some more."""
+        """Take the ids of some more messages, each in two halves."""
         if len(hi):
             self._parts.append((hi, lo))
 
@@ -48,7 +48,7 @@ class SideEnds:
         self._ends.append(events.copy())
 
     def spawned(self, events: Events) -> None:
-        """Publications of such tasks."""
+        """Publications of tasks that are none of a unit; those with an ETA are not waited for."""
         self._later.append(events[events["flags"] != 0].copy())
 
     def end_ns(self, first_ns: int) -> int:

@@ -52,8 +52,10 @@ class Scene:
     merged: Merged
     ledger: Ledger
     handlings: Handlings
+    """What workers did with each message, execution by execution."""
     refused: Refused
     level: FaultLevel
+    """What was usual before the first fault."""
     notes: Sequence[FaultNote]
     """The faults that were begun, in the order of their begins."""
     blame_until_ns: Sequence[int]

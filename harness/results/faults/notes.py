@@ -22,7 +22,9 @@ class FaultNote:
     number: int
     """Place of the fault in the load's list of faults, from 0."""
     fault: str
+    """Name of its kind: `kill_worker`."""
     planned_ns: int
+    """When it was to be done."""
     load_begin_ns: int
     """When the load's first unit was due."""
     begin_ns: int | None = None
@@ -37,6 +39,7 @@ class FaultNote:
     not_done: str = ""
     """Why it could not be done; empty if it was, or the load was over before."""
     target: str = ""
+    """`worker1`, `broker`, `clients to broker` ..."""
     died: tuple[int, ...] = ()
     """Ids of the processes that the fault ended."""
     mains: tuple[int, ...] = ()
@@ -46,6 +49,7 @@ class FaultNote:
     started: tuple[int, ...] = ()
     """Ids of the main processes that were started instead of those that ended."""
     facts: Mapping[str, float] = field(default_factory=dict)
+    """What was measured of it: `rtt_s`, `direct_rtt_s` ..."""
     model: Mapping[str, Any] = field(default_factory=dict)
     """The fault as the scenario has it."""
 

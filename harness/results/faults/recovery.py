@@ -61,7 +61,7 @@ class Units:
 
 
 def units_in_order(merged: Merged, timing: Phases, completed: Truths) -> Units:
-    """What recovery looks at."""
+    """The units of a block as recovery looks at them: when due, first started, and back."""
     order = np.argsort(merged.units.due_ns, kind="stable")
     due_ns = merged.units.due_ns
     end_ns = np.where(completed & timing.known, due_ns + timing.total_ns, MISSING)
@@ -78,7 +78,7 @@ def first_starts(merged: Merged) -> Times:
 
 
 def level_before(units: Units, first_fault_ns: int) -> FaultLevel:
-    """What was usual."""
+    """What was usual before the first fault: how long units took to start, and to come back."""
     usual = units.completed & (units.due_ns < first_fault_ns) & (units.end_ns <= first_fault_ns)
     count = int(usual.sum())
     if count < FEWEST:

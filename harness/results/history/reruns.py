@@ -27,17 +27,19 @@ _VARIABLE = (f"{CONFIG}settings.", f"{CONFIG}worker.")
 
 @dataclass(frozen=True)
 class Measured:
-    """A cell in a run."""
+    """A cell as one run measured it."""
 
     run: RunRecord
     cell: CellRecord
+    """Of `run`, with all its blocks."""
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """One command."""
+    """A paired re-run that could confirm a change of level."""
 
     command: str
+    """To be pasted into a shell, without a word of secrets."""
     varies: tuple[str, ...]
     """Names of the facts in which its two sides differ, as the two runs did."""
 

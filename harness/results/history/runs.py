@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True)
 class History:
-    """The answer."""
+    """How the cells of a store's runs developed: the answer to a `Question`."""
 
     question: Question
     reference: str | None
@@ -82,7 +82,7 @@ class _Collection:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """A sentence per reason."""
+        """One sentence for each reason why runs, cells or points are not in the series."""
         return tuple(_of_runs(runs, reason) for reason, runs in self.reasons.items())
 
 

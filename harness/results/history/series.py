@@ -121,7 +121,7 @@ def series_of(
 
 
 def _levels(change: ChangePoint) -> str:
-    """`1.2 -> 1.6`."""
+    """The level before a change and after it: `1.2 -> 1.6`."""
     return f"{change.before:.4g} -> {change.after:.4g}"
 
 
@@ -145,7 +145,7 @@ def _whole(cell: CellRecord) -> list[BlockRecord]:
 
 
 def _reference_words(cell: CellRecord) -> str:
-    """`redis[ab=base], revision 3fa9c1b08c2d`."""
+    """What values are ratios to: `redis[ab=base], revision 3fa9c1b08c2d`."""
     celery = cell.config.get("celery") or {}
     version = [f"celery {celery['version']}"] if celery.get("version") else []
     revision = [f"revision {celery['revision'][:12]}"] if celery.get("revision") else []

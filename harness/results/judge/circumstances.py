@@ -77,7 +77,7 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str
 
 
 def difference_words(name: str, before: str, after: str) -> str:
-    """`celery 5.6.3 -> 5.7.0`."""
+    """One difference between two runs in words: `celery 5.6.3 -> 5.7.0`."""
     short = slice(_SHOWN_COMMIT) if name in (COMMIT, _REVISION) else slice(None)
     return f"{fact_words(name)} {before[short] or 'none'} -> {after[short] or 'none'}"
 

@@ -53,7 +53,9 @@ class _Cells:
     head: CellRecord
     pairs: tuple[Pair, ...]
     dropped: int
+    """Repetitions that do not count."""
     interleaved: bool
+    """Whether their blocks were measured in turn."""
     left_out: Mapping[str, int]
     """Why further pairs do not count -> how many of them."""
 

@@ -19,9 +19,11 @@ class Comparison(Stored):
     base: str
     """Name of the cell that is compared with."""
     head: str
+    """Name of the cell that is compared."""
     metric: str
     """`throughput`, `latency.total.p50`, `worker_cpu` ..."""
     pairs: int
+    """How many pairs of blocks count."""
     ratio: float | None = None
     """exp of the mean log ratio; above 1 is better. None below two pairs."""
     low: float | None = None
@@ -119,7 +121,7 @@ class LayerPath(Stored):
 
 
 class ComparisonReport(Stored):
-    """All comparisons made together."""
+    """Comparisons that were made together, and that share a control of false discoveries."""
 
     run: str = ""
     """Run id, where both sides are of one run."""

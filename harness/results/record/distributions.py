@@ -38,7 +38,7 @@ class Outcomes(Stored):
 
     @property
     def total(self) -> int:
-        """All published units."""
+        """How many units were published, or tried to be."""
         return self.ok + self.failed + self.wrong + self.lost + self.timed_out
 
 
@@ -46,8 +46,13 @@ class LossReasons(Stored):
     """How far the lost units got; adds up to `Outcomes.lost`."""
 
     never_received: int = 0
+    """No worker had any of their messages."""
     refused_by_worker: int = 0
     received_not_started: int = 0
+    """A worker had it, and no pool slot began it."""
     started_not_finished: int = 0
+    """It was begun, and neither returned nor raised."""
     finished_not_stored: int = 0
+    """It returned or raised, and no result was stored."""
     stored_not_seen: int = 0
+    """Its result was stored, and nobody got it."""

@@ -11,12 +11,14 @@ class Trouble(Stored):
     """Units that did not end as they were meant to, or not when. `duplicated` counts executions."""
 
     lost: int = 0
+    """Units that have no result and never will."""
     timed_out: int = 0
     failed: int = 0
     """Failed though they were not meant to: the task raised, or publishing did."""
     refused: int = 0
     """Units, among `failed`, whose publish call raised."""
     wrong: int = 0
+    """Units with a result that is not the expected one."""
     duplicated: int = 0
     late: int = 0
     """Started later than is usual; see FaultLevel."""

@@ -49,6 +49,7 @@ class Curve:
     shares: tuple[float, ...]
     values_s: tuple[float, ...]
     samples: int
+    """How many samples it was made of."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Series:
     begin_ns: int
     """CLOCK_MONOTONIC of the first unit: due, or published where nothing was planned."""
     interval_s: float
+    """Seconds; all are of one length."""
     at_s: tuple[float, ...]
     """The middle of each interval, after the begin."""
     completed_per_s: tuple[float, ...]

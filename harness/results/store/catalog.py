@@ -15,10 +15,11 @@ from harness.results.store.run_folders import RUN_FILE, read_run
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run and where it lies."""
+    """A run that can be read, and where it lies."""
 
     folder: Path
     record: RunRecord
+    """From its `run.json`; of a killed run with what its unfinished block had measured."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Skipped:
 
     folder: Path
     reason: str
+    """Why it is none, in words for a user."""
 
     def __str__(self) -> str:
         return f"skipped {self.folder}: {self.reason}"
@@ -34,7 +36,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a store holds."""
+    """Everything that a store of runs holds."""
 
     store: Path
     runs: tuple[StoredRun, ...]

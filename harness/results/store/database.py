@@ -27,7 +27,7 @@ _MAY_LIST = re.compile(r"\b(show|duckdb_\w+|information_schema)\b", re.IGNORECAS
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query gave."""
+    """Rows of a query over the runs of a store."""
 
     columns: tuple[str, ...]
     """Each name once: a second `a` is called `a_1`."""
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Sample:
-    """One block's Parquet file."""
+    """The Parquet file of one block, of units or of tasks."""
 
     run_id: str
     block: int

@@ -92,7 +92,7 @@ class RunFolder:
 
     @property
     def logs(self) -> Path:
-        """Logs of the servers."""
+        """Folder of what the servers logged."""
         return self.path / "logs"
 
     def block(self, number: int) -> Path:

@@ -154,7 +154,7 @@ Row = dict[str, Any]
 
 
 def run_row(run: StoredRun) -> Row:
-    """One row of `runs`."""
+    """A run as its row of the view `runs`: column -> value."""
     record, environment = run.record, run.record.environment
     return {
         **{name: getattr(record, name) for name in ("run_id", "status", "seed", "source")},

@@ -31,12 +31,16 @@ class Link:
     """Connections of one side to one server."""
 
     name: str
+    """`clients to broker`, also in commands to the network."""
     side: str
+    """`clients` or `workers`."""
     role: str
+    """`broker` or `backend`."""
     url: str
     """Through the network. Holds credentials."""
     direct_url: str
     usual: Conditions
+    """What lies in its way while no fault is done."""
 
 
 class BlockNetwork:

@@ -187,7 +187,7 @@ class FaultEngine:
 
 
 class _Run:
-    """One fault's own thread."""
+    """One fault in a thread of its own, from its moment to its mending."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class _Run:
         self._stamps: dict[FaultStep, int] = {}
 
     def run(self) -> None:
-        """Wait, strike, wait, mend."""
+        """Wait for the moment, strike, wait as long as it lasts, mend."""
         breaker = self.armed.breaker
         if not self._wait_until(self._begin_ns + round(self.armed.planned.at_s * 1e9)):
             return

@@ -104,17 +104,17 @@ class BrokerFilled:
         self._limited = False
 
     def strike(self, deed: Deed) -> None:
-        """Lower the limit."""
+        """Lower the broker's memory limit below what it uses: it blocks publishers, or refuses."""
         deed.target, deed.mains = "broker", self._workers.pids
         self._limited = True
         self._limit(True)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
-        """Put it back."""
+        """Give the broker the memory limit back that it had."""
         self.give_up()
 
     def give_up(self) -> None:
-        """Put it back where the block ended before that."""
+        """Give the limit back where the block ended before that."""
         if self._limited:
             self._limit(False)
             self._limited = False

@@ -15,7 +15,7 @@ from harness.services.base import Service
 
 @dataclass(frozen=True)
 class Targets:
-    """What can be broken."""
+    """What the faults of a block can break: its workers, its servers, its network."""
 
     workers: Workers
     broker: Service
@@ -23,7 +23,9 @@ class Targets:
     """The broker's again where both are one server."""
     network: BlockNetwork | None
     events: Path
+    """Folder of the event logs, from which it follows which process runs what."""
     seed: int
+    """Seed of the choice among pool processes."""
 
 
 MakesBreaker = Callable[[Any, Targets], Breaker]

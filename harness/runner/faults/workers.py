@@ -72,7 +72,7 @@ class WorkerShutdown:
         deed.facts["shutdown_s"] = time.monotonic() - began_s
 
     def mend(self, deed: Deed, main: MainThread) -> None:
-        """Start the worker again."""
+        """Start the worker again, as a supervisor would."""
         _restart(deed, main, self._workers, self._number)
 
     def give_up(self) -> None:

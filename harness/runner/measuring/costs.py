@@ -33,16 +33,17 @@ _READING_TAKES_AT_MOST = 200
 
 @dataclass(frozen=True)
 class ServerCost:
-    """One server's part. None where the harness did not start it."""
+    """What one server used up; None where the harness did not start it."""
 
     cpu_ns: int | None = None
+    """Of all its processes, children included."""
     peak_rss_bytes: int | None = None
     """Since the measuring began."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Between `begin` and `end`, as totals."""
+    """What the servers of one block used up between `begin` and `end`, as totals."""
 
     begin_ns: int
     end_ns: int
@@ -56,8 +57,11 @@ class Costs:
     unread: str = ""
     """Why counters could not be read, if so."""
     depth: tuple[tuple[int, int], ...] = ()
+    """Looks at the queue's length: (CLOCK_MONOTONIC ns, messages)."""
     depth_failed: int = 0
+    """Looks without an answer."""
     depth_exact: bool = True
+    """False where the broker gives approximate numbers."""
     fifo: bool = False
     looks: Mapping[str, Sequence[Look]] = field(default_factory=dict)
     """Name of a server in `traffic` -> its counters now and then meanwhile."""

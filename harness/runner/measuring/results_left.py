@@ -29,11 +29,14 @@ _CLEANUP_S = 60.0
 
 @dataclass(frozen=True)
 class Left:
-    """Readings; None where none was taken."""
+    """What results were there at three moments after a block; None where nobody looked."""
 
     stored: Stored | None = None
+    """When nothing ran any more."""
     after_expiry: Stored | None = None
+    """When their time to live was over."""
     after_cleanup: Stored | None = None
+    """When Celery had cleaned up once."""
     trouble: str = ""
     """Why a reading failed, if one did. May hold a URL."""
 
@@ -47,6 +50,7 @@ class Place:
     environ: Mapping[str, str]
     """Environment variables of a client."""
     logs: Path
+    """Folder for what it prints."""
 
 
 def look(cell: Cell, backend: Namespace | None, place: Place, going_on: Callable[[], bool]) -> Left:

@@ -168,7 +168,7 @@ def _is_doubted(document: Document, place: Location, fields: Collection[str]) ->
 
 @dataclass(frozen=True)
 class _Look:
-    """One import."""
+    """A user's app as one interpreter imports it, before anything is measured."""
 
     interpreter: Interpreter
     workload: OwnTaskWorkload

@@ -127,7 +127,7 @@ class OpenSession(Session):
         write_plan(self.room.path, plan)
 
     def merged(self) -> Merged:
-        """All events so far."""
+        """All events of the block that are on disk by now, as arrays."""
         shape = self.room.shape
         return merge(self.room.events, shape.tasks_per_unit, grouped=shape.grouped)
 

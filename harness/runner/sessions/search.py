@@ -18,20 +18,22 @@ _LEAST_PER_S = 0.1
 
 @dataclass(frozen=True)
 class Tried:
-    """One step."""
+    """One step of a search for saturation: a rate that units were sent at."""
 
     rate_per_s: float
     kept: bool
+    """Whether it kept the limits: nobody fell behind, and units came back in time."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """A search's bounds."""
+    """Where a search for the highest rate that is kept begins, and when it is over."""
 
     start_per_s: float
     most_per_s: float
+    """No higher rate is tried."""
     precision: float
-    """Relative: 0.05."""
+    """Relative distance of the highest kept and the lowest broken rate that ends it: 0.05."""
 
     def next(self, tried: Sequence[Tried]) -> float | None:
         """The rate to try next, per second; None when the search is over."""

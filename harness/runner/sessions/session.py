@@ -104,6 +104,7 @@ class MeasuredBlock:
     cell: Cell
     shape: UnitShape
     events: Path
+    """Folder of its event logs."""
     path: Path
     """The block's folder."""
     seed: int
@@ -126,13 +127,17 @@ class Loaded:
     """What a load leaves: answers of the clients put together, and what the workers used."""
 
     usage: Usage
+    """Processor time and memory of the workers while it was put on."""
     client_cpu_ns: int
+    """Of all clients together, while it was put on."""
     publish_errors: Mapping[str, int]
+    """Type of the exception -> how many publish calls raised it."""
     unresolved: int
     """Units of which the clients know no result."""
     gave_up: bool = False
     out_of_numbers: bool = False
     plan: tuple[PlannedPhase, ...] = ()
+    """Phases of an open loop as they were sent; empty without a plan."""
     saturation: Saturation | None = None
     observer: Mapping[str, float] | None = None
     observer_trouble: str = ""

@@ -39,7 +39,9 @@ class Followed:
     """The block that starts, as it is looked at meanwhile."""
 
     events: Path
+    """Folder of its event logs."""
     shape: UnitShape
+    """What a unit of it consists of."""
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class ServersReady:
     """The servers answer; the first block is next."""
 
     record: RunRecord
+    """The run's, with the servers and without a block."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Goal:
 
     seconds: float | None = None
     units: int | None = None
+    """As many as are to be completed, or published while the workers are held."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class BlockEnded:
     """The block under way is recorded."""
 
     block: BlockRecord
+    """As it stands in `run.json`."""
     cell: Cell
 
 

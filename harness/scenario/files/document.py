@@ -19,6 +19,7 @@ class Mark:
     """One place in an input: a file, or a `--set` on the command line. Counts from 1."""
 
     file: str
+    """Path as it was given, or `--set`."""
     line: int
     column: int
 

@@ -101,7 +101,7 @@ class _PartOfList(tuple[Any, ...]):
 
     @property
     def readable(self) -> tuple[Any, ...]:
-        """What there is."""
+        """The entries that are known, for who can do with a part."""
         return self[:]
 
 

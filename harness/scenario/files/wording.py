@@ -58,7 +58,7 @@ def yaml_1_1_hint(value: object) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """`a, b, c`."""
+    """Words in a row: `a, b, c`."""
     return ", ".join(words)
 
 

@@ -39,5 +39,5 @@ class BacklogLoad(LoadBase):
         return 30.0 + _UNIT_S * (measure.units or 0)
 
     def lasts_s(self, measure: Measure) -> float:
-        """Until all are published."""
+        """Seconds that publishing all of them may take; consuming them has bounds of its own."""
         return (measure.units or 0) * _PUBLISH_S

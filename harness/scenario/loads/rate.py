@@ -24,7 +24,7 @@ class WarmupPhase(Frozen):
 
 
 class SteadyPhase(Frozen):
-    """A constant rate."""
+    """A stretch of an open loop in which units are due at one rate."""
 
     phase: Literal["steady"]
     rate: Rate
@@ -109,7 +109,7 @@ class RateLoad(OpenLoad):
         return self.length_s(measure) or 0.0
 
     def planned_units(self, measure: Measure) -> float:
-        """Rate times time."""
+        """How many units are due: the rate times the time, over all phases."""
         if self.phases is not None:
             return sum(
                 one.integral for one in phases_of(in_full(one).model_dump() for one in self.phases)

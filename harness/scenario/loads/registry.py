@@ -38,7 +38,8 @@ from harness.scenario.loads.schedule import ScheduleLoad
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of load."""
+    """What joins the two halves of a kind of load: its model here, what runs it in a block and in a
+    client there."""
 
     model: type[LoadBase]
     session: str

@@ -41,13 +41,15 @@ class Quantity:
     value: float
     kind: Kind
     column: int
+    """Where it stands in the gate's text, from 0."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The measure's value in the baseline run."""
+    """The figure's value in the baseline run: the word `baseline`."""
 
     column: int
+    """Where the word stands in the gate's text, from 0."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Operation:
     left: Operand
     right: Operand
     column: int
+    """Where the symbol stands in the gate's text, from 0."""
 
 
 Operand = Quantity | Baseline | Operation

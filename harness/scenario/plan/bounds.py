@@ -28,6 +28,7 @@ class AtMost:
     """How long blocks may take, without the start and the end of their processes."""
 
     blocks: int
+    """How many blocks it is the bound of."""
     block_s: float
     """Seconds of the longest block."""
     run_s: float

@@ -42,7 +42,9 @@ class Variant:
     """One configuration at one point of the matrix."""
 
     document: Document
+    """The configuration's file, with the values of the axes put in."""
     axes: dict[str, Any]
+    """Axis -> its value here."""
     point: dict[str, int]
     """Axis -> index of its value."""
     words: dict[str, str]
@@ -56,6 +58,7 @@ class Resolved:
     """A variant that is valid."""
 
     variant: Variant
+    """Where the configuration comes from."""
     configuration: Configuration
     """As far as it is known: what is judged."""
     readable: Configuration
@@ -68,6 +71,7 @@ class Points:
 
     resolved: tuple[Resolved, ...]
     lost: Lost
+    """What axes that cannot be used leave open."""
     complete: bool
     """Whether every value of every axis that leads into workloads and loads is used."""
 

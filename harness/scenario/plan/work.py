@@ -46,6 +46,7 @@ class Work:
     """The scenario's workloads and loads at one point of the matrix."""
 
     document: Document
+    """The scenario's file, with the values of the axes put in."""
     pairs: tuple[Pair, ...]
     """As far as they are known: what is judged."""
     readable: tuple[Pair, ...]

@@ -53,6 +53,6 @@ def since(name: str) -> Minor | None:
 
 
 def minor_of(version: str) -> Minor:
-    """`5.3.1` is of 5.3."""
+    """Major and minor number of a release: (5, 3) of `5.3.1`."""
     first, second, *_ = version.split(".")
     return int(first), int(second)

@@ -46,6 +46,7 @@ class Planned:
     """One worker process, before it runs."""
 
     pool: str
+    """Kind of its pool: `prefork` ..."""
     concurrency: int
     """Tasks that it can run at once, at most."""
     least_concurrency: int

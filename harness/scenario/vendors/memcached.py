@@ -1,4 +1,4 @@
-"""Memcached as result backend."""
+"""All that is known without a server of Memcached as result backend."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class RedisBroker(TlsEndpoint):
 
 
 class RedisBackend(TlsEndpoint):
-    """Redis as result backend."""
+    """Redis, Valkey or what speaks their protocol, as result backend."""
 
     service: Literal["redis"]
     server: str = "embedded"

@@ -16,7 +16,7 @@ class S3Backend(AwsEndpoint):
     """An existing bucket (external provider); the local provider makes one of its own."""
 
     def lacking(self) -> str:
-        """Celery makes no bucket."""
+        """Why an external S3 without a bucket cannot be used: Celery makes none."""
         return "" if self.bucket else 'a "bucket:" that exists: Celery makes none'
 
     read_by: ClassVar[Mapping[str, Provider]] = {**AwsEndpoint.read_by, "bucket": "external"}

@@ -1,4 +1,4 @@
-"""The workload `add`."""
+"""The tutorial's workload `add`: one task, one result."""
 
 from __future__ import annotations
 

@@ -154,7 +154,8 @@ class FanOut(WorkloadBase):
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of workload."""
+    """What joins the two halves of a kind of workload: its model here, its units in clients and
+    workers."""
 
     model: type[WorkloadBase]
     units: str

@@ -1,4 +1,5 @@
-"""The workload `chain`."""
+"""The tutorial's workload `chain`: tasks one after the other, each with the result of the one
+before."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class ChainWorkload(WorkloadBase):
 
     @property
     def steps(self) -> Steps:
-        """One after the other."""
+        """As many steps as links: each task begins when the one before it has ended."""
         return (1,) * self.length
 
     @property

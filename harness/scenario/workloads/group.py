@@ -1,4 +1,4 @@
-"""The workload `group`."""
+"""The tutorial's workload `group`: tasks side by side, whose results are joined."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GroupWorkload(WorkloadBase):
 
     @property
     def steps(self) -> Steps:
-        """All side by side."""
+        """One step: all members side by side."""
         return (self.size,)
 
     @property

@@ -1,4 +1,5 @@
-"""The workload `heavy_task`."""
+"""The tutorial's workload `heavy_task`: a task that computes and sleeps, or fails as it is meant
+to."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ class _OneMessage(FanOut):
 
 
 class MapWorkload(_OneMessage):
-    """`buy_milk.map(volumes)`."""
+    """`buy_milk.map(volumes)`: calls of one argument, in one message."""
 
     workload: Literal["map"]
 
 
 class StarmapWorkload(_OneMessage):
-    """`add.starmap(pairs)`."""
+    """`add.starmap(pairs)`: calls of several arguments, in one message."""
 
     workload: Literal["starmap"]
 

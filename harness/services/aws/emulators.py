@@ -60,13 +60,13 @@ class _Emulator:
         )
 
     def server(self) -> LocalServer:
-        """Wait until it answers."""
+        """The emulator's process, once its page of health answers."""
         if self._up is None:
             self._up = self._launch.ready()
         return self._up
 
     def close(self) -> None:
-        """Stop it. Idempotent."""
+        """Stop it for all services that share it. Idempotent."""
         self._launch.close()
 
     def _answers(self, server: LocalServer) -> LocalServer:
@@ -76,14 +76,14 @@ class _Emulator:
 
 
 class _Role:
-    """One service that an emulator plays."""
+    """One of the services that an emulator plays, on its way up."""
 
     def __init__(self, emulator: _Emulator, connect: Callable[[LocalServer], Service]) -> None:
         self._emulator = emulator
         self._connect = connect
 
     def ready(self) -> Service:
-        """Once the emulator answers."""
+        """The service, once the emulator answers and it can be reached there."""
         return self._connect(self._emulator.server())
 
     def close(self) -> None:

@@ -135,7 +135,7 @@ class _SqsNamespace:
         return CeleryEnd(f"sqs://{self._access.login}{host}", settings)
 
     def backend(self) -> CeleryEnd:
-        """SQS keeps no results."""
+        """ServiceError always: SQS keeps no results."""
         raise ServiceError("sqs cannot keep results: name another backend, e.g. `service: redis`")
 
     def depth(self) -> int | None:
@@ -147,7 +147,7 @@ class _SqsNamespace:
         return self._count("ApproximateNumberOfMessagesNotVisible")
 
     def stored(self) -> None:
-        """SQS keeps no results."""
+        """None: SQS keeps no results."""
 
     def close(self) -> None:
         """Delete the block's queues. Idempotent."""

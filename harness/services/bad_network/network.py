@@ -149,7 +149,7 @@ class BadNetwork:
         self._ask("cut", link=link, how="hole" if hole else "reset")
 
     def join(self, link: str) -> None:
-        """Undo `cut`."""
+        """Let connections of a link through again that `cut` had ended or refused."""
         self._ask("join", link=link)
 
     def _ask(self, command: str, **arguments: Any) -> Answer:

@@ -219,7 +219,7 @@ class Proxy:
         return {"connections": count}
 
     async def join(self, link: str) -> Line:
-        """Undo it."""
+        """Let the link's connections through again, after `cut`, `hole` or `reset`."""
         made = self._links[link]
         made.hole = made.resetting = False
         made.joined.set()

@@ -49,7 +49,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True)
 class Wire:
-    """A pair of devices."""
+    """A pair of virtual network devices: one end in the host's network, one in a namespace."""
 
     name: str
     """Name of both ends of the wire. It follows from the addresses: two runs cannot take the same
@@ -261,7 +261,7 @@ def _refused(kind: str, said: str) -> str:
 
 
 def main() -> None:
-    """Try it."""
+    """Try whether wires can be laid and shaped here; prints why not."""
     try:
         wires = Wires(os.environ)
         wire = wires.lay()

@@ -34,8 +34,10 @@ class _Docker:
 
     file: Path
     project: str
+    """Name under which compose keeps what it starts apart from other projects."""
     environ: Mapping[str, str]
     log: Path
+    """Where docker's own messages go."""
 
     def run(self, *words: str, timeout_s: float, name: str = "docker compose") -> str:
         """Standard output of `docker compose`; ServiceError with the end of the log."""

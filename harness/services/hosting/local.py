@@ -49,7 +49,7 @@ class LocalServer:
 
     @property
     def main(self) -> Process:
-        """The process that serves."""
+        """The process that serves: the one that was started last."""
         return self.processes[-1]
 
     def pids(self) -> tuple[int, ...]:
@@ -147,7 +147,7 @@ class LocalLaunch(Generic[Up]):
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Stop the server. Idempotent."""
+        """Stop the server, however far it has come. Idempotent."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()

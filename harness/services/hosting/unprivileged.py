@@ -36,10 +36,12 @@ class Quarters:
     name: str
     """Name of the server, for messages and for its folder."""
     folder: Path
+    """Belongs to the ordinary user; the server keeps everything below it."""
     words: tuple[str, ...]
     """Words before the server's command line, so that it runs as the ordinary user."""
     surroundings: Surroundings
     promise: Promise | None
+    """To remove the folder, where it lies outside the run's own."""
 
     def write(self, name: str, text: str) -> Path:
         """A file that only the server's user can read."""

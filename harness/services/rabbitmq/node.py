@@ -55,7 +55,7 @@ def find_server(environ: Mapping[str, str]) -> Path | None:
 
 
 def find_epmd(environ: Mapping[str, str]) -> Path | None:
-    """Erlang's port mapper."""
+    """Erlang's port mapper, which a node needs to start; None if it is not on this machine."""
     folders = os.pathsep.join((environ.get("PATH", ""), "/usr/bin", "/usr/lib/erlang/bin"))
     found = shutil.which("epmd", path=folders)
     return Path(found) if found else None

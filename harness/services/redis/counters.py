@@ -83,7 +83,7 @@ class CounterReader:
         )
 
     def close(self) -> None:
-        """Close the connection. Idempotent."""
+        """Close the connection over which counters are read. Idempotent."""
         self._client.close()
 
     def _info(self, section: str) -> str:

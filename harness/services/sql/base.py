@@ -46,7 +46,7 @@ class Cursor(Protocol):
     """A cursor of DB-API 2.0, as far as it is needed here."""
 
     def execute(self, statement: Any, arguments: Any = None, /) -> Any:
-        """Run one statement."""
+        """Run one statement; `arguments` take the places of `%s`."""
         ...
 
     def fetchone(self) -> Any:
@@ -71,6 +71,7 @@ class Dialect(Protocol):
     names_database: bool
     """Whether a URL has to name a database."""
     isolation: str
+    """What a block has of its own, in words: `schema`, `database`."""
     promise: str
     """Kind of the promise to remove a block's schema."""
 
@@ -87,7 +88,7 @@ class Dialect(Protocol):
         ...
 
     def create(self, cursor: Cursor, name: str) -> None:
-        """Make a block's schema."""
+        """Make the schema (MySQL: database) of one block; `name` needs no quotes."""
         ...
 
     def drop(self, cursor: Cursor, name: str) -> None:

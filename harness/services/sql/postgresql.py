@@ -65,7 +65,7 @@ class Postgresql:
             yield connection.cursor()
 
     def errors(self) -> tuple[type[Exception], ...]:
-        """Exceptions of psycopg."""
+        """Exceptions of psycopg, and of the network below it."""
         psycopg: Any = importlib.import_module(self.module)
         return (psycopg.Error, OSError)
 
@@ -166,13 +166,14 @@ def _find_installed(environ: Mapping[str, str]) -> Finding:
 
 @dataclass(frozen=True)
 class Programs:
-    """One installation of PostgreSQL."""
+    """One installation of PostgreSQL that a private cluster can be run with."""
 
     folder: Path
     """Folder with the programs `initdb` and `postgres`."""
     detail: str
     """What to call it in reports."""
     base: Path
+    """Folder that holds all that the two programs need."""
     parts: tuple[str, ...]
     """Files and folders below `base` that the two programs need; empty if nobody knows."""
 
