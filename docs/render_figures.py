@@ -22,6 +22,10 @@ comparisons and JSON, and the columns in which `harness sql` (table `blocks`) an
 
 - Of a figure marked *times* say which statistic: `latency.total.p99`, or in gates also
   `p99(latency.total)`. There are {statistics}.
+- A figure *of a task*, too, is known of each task of a mix of your own:
+  `p99(phase.run, task=shop.tasks.add)`, `lost(task=shop.tasks.add)`, by the name that reports give
+  the task. So it stands in gates, in `--metric`, and in comparisons. A name with brackets, commas
+  or spaces is put in quotes. SQL has them in table `by_task`.
 - A name that ends in `.NAME` stands for many: `traffic.redis.commands`.
 - Over the blocks of a cell a figure is the median; *added up* says that it is their sum, failed
   blocks included. Of times percentiles come from all samples of the blocks together where a star
@@ -50,6 +54,8 @@ def _cells(figure: Figure) -> Iterator[str]:
     what = figure.what
     if figure.only_load:
         what += f"; only of load `{figure.only_load}`"
+    if figure.of_task:
+        what += "; *of a task*, too"
     yield f"{what}; added up" if figure.summed else what
     times = "*times* *" if figure.samples else "*times*"
     yield f"{figure.unit}, {times}" if figure.distribution else figure.unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["duration", "rate", "count", "size", "number"]
@@ -99,6 +99,11 @@ class Figure:
     """A cost of one task, which depends on the rate: see `results.judge.comparability`."""
     only_load: str = ""
     """The only load whose blocks have it."""
+    of_task: str = ""
+    """Path of the same figure in the record of one task of a mix; empty where it is one of whole
+    blocks only."""
+    task: str = ""
+    """Which task of a mix it is of, as reports call that; empty: of all that a block ran."""
 
     @property
     def many(self) -> bool:
@@ -119,6 +124,16 @@ class Figure:
     def sql_column(self) -> str:
         """Column of table `blocks` in `harness sql`."""
         return f"{self.column}_s" if self.distribution else self.column
+
+    def of(self, task: str) -> Figure:
+        """The same figure of one task of a mix.
+
+        Example:
+            >>> run = Figure("run", "the function", "s", "less", distribution=True, of_task="run_s")
+            >>> run.of("shop.tasks.add").task
+            'shop.tasks.add'
+        """
+        return replace(self, task=task)
 
     def in_base_units(self, value: float) -> float:
         """A value of a record in base units: seconds instead of milliseconds."""

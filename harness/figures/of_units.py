@@ -9,6 +9,13 @@ from harness.figures.figure import STATISTICS, Figure, Samples
 PHASES = ("schedule", "queue", "dispatch", "retry", "run", "result")
 """The phases of a unit, in order. They add up to its total latency. Blocks of older versions have
 no `retry`: it was part of `run`."""
+_OF_A_TASK = {
+    "latency.total": "latency_s",
+    "phase.dispatch": "dispatch_s",
+    "phase.run": "run_s",
+    "lateness": "lateness_s",
+}
+"""Times that a record has of each task of a mix, too, and where."""
 _LATE = ("p50", "p99", "max")
 _PHASE_WORDS = {
     "schedule": "due to publish call",
@@ -41,11 +48,14 @@ def _spread(
     return Figure(
         name, what, "s", "less", field, column, heading, words,
         distribution=True, samples=samples, csv=csv, needs_watching=name == "latency.total",
+        of_task=_OF_A_TASK.get(name, ""),
     )  # fmt: skip
 
 
 LOAD = (
-    Figure("units", "published units", "units", "more", "units", "units", summed=True),
+    Figure(
+        "units", "published units", "units", "more", "units", "units", summed=True, of_task="units",
+    ),
     Figure(
         "published_tasks", "tasks of which these consist", "tasks", "more", "tasks", "tasks",
         summed=True,
@@ -53,7 +63,7 @@ LOAD = (
     Figure("window", "length of the measurement", "s", "less", "window_s", "window_s"),
     Figure(
         "throughput", "completed units per second", "units/s", "more", "throughput_per_s",
-        "throughput_per_s", "units/s",
+        "throughput_per_s", "units/s", of_task="throughput_per_s",
     ),
     Figure(
         "throughput.tasks", "their tasks per second", "tasks/s", "more", "tasks_per_s",
@@ -96,7 +106,10 @@ TIMES = (
 )  # fmt: skip
 LEDGER = (
     *(
-        Figure(name, what, "units", "less", f"outcomes.{name}", name, summed=True)
+        Figure(
+            name, what, "units", "less", f"outcomes.{name}", name, summed=True,
+            of_task=f"outcomes.{name}",
+        )
         for name, what in (
             ("wrong", "units with another result than the expected one"),
             ("lost", "units that nothing runs and nothing holds, without a result"),
@@ -105,11 +118,11 @@ LEDGER = (
     ),
     Figure(
         "failed_as_meant", "units that failed, and were meant to", "units", "more",
-        "failed_as_meant", "failed_as_meant", summed=True,
+        "failed_as_meant", "failed_as_meant", summed=True, of_task="failed_as_meant",
     ),
     Figure(
         "duplicated", "executions of a task beyond its first", "executions", "less", "duplicated",
-        "duplicated", summed=True,
+        "duplicated", summed=True, of_task="duplicated",
     ),
 )  # fmt: skip
 OPEN_LOOP = (
@@ -227,11 +240,11 @@ SCHEDULES = (
 FURTHER = (
     Figure(
         "ok", "units that ended as they were meant to", "units", "more", "completed", "completed",
-        summed=True,
+        summed=True, of_task="ended_as_meant",
     ),
     Figure(
         "failed", "units that failed and were not meant to", "units", "less", "failed_unmeant",
-        "failed_unmeant", summed=True,
+        "failed_unmeant", summed=True, of_task="failed_unmeant",
     ),
     _spread(
         "lateness", "start of a task with a countdown less its ETA", "lateness_s", "lateness",
@@ -243,11 +256,11 @@ FURTHER = (
     ),
     Figure(
         "retried", "executions that asked for a further one", "executions", "less", "retried",
-        "retried", summed=True,
+        "retried", summed=True, of_task="retried",
     ),
     Figure(
         "replaced", "executions that ended in self.replace", "executions", "less", "replaced",
-        "replaced", summed=True,
+        "replaced", summed=True, of_task="replaced",
     ),
     *(
         Figure(

@@ -39,6 +39,19 @@ from tests.scenario.project import Project, make_project
         ("traffic.sqs.requests < 3", GatedFigure("traffic.sqs.requests", None, 0), "<", 3.0),
         ("client_memory < 1GiB", GatedFigure("client_memory", None, 0), "<", 1024.0**3),
         ("lost < -(-5)", GatedFigure("lost", None, 0), "<", 5.0),
+        (
+            "p99(phase.run, task=shop.tasks.add) < 20ms",
+            GatedFigure("phase.run", "p99", 0, "shop.tasks.add", 20),
+            "<",
+            0.02,
+        ),
+        (
+            "phase.run.p99( task = shop-2 )<baseline",
+            GatedFigure("phase.run", "p99", 0, "shop-2", 22),
+            "<",
+            100.0,
+        ),
+        ('lost(task="a, (b)") == 0', GatedFigure("lost", None, 0, "a, (b)", 10), "==", 0.0),
     ],
 )
 def test_gates(text: str, measure: GatedFigure, comparator: str, limit: float) -> None:
@@ -83,6 +96,11 @@ def test_gates(text: str, measure: GatedFigure, comparator: str, limit: float) -
         ("lost == " + "1 + " * 300 + "1", 500, "longer than 500 characters"),
         ("lost < 1e999", 7, '"1e999" is too large a number'),
         ("lost < $HOME", 7, '"$" has no meaning here'),
+        ("phase.run(task=a) < 1s", 0, "phase.run is a distribution: write "
+         "p99(phase.run, task=...) or mean(phase.run, task=...)"),
+        ("lost(task=a < 1", 12, 'expected ")", not "<"'),
+        ("p99(phase.run, a) < 1s", 15, 'expected task=NAME, not "a"'),
+        ('lost(task="\\q") < 1', 10, '"\\q" is no name of a task'),
         ("lost < ²", 7, '"²" has no meaning here'),
         ("lost < ٣", 7, '"٣" has no meaning here'),
     ],

@@ -62,7 +62,9 @@ class GateLines:
         found: dict[tuple[str, float], list[tuple[Member, GateResult]]] = {}
         for one in self.results:
             gate, member = _parsed(one.gate), by_cell.get(one.cell)
-            if member is None or gate is None or gate.measure.metric != metric:
+            if member is None or gate is None or gate.measure.task:
+                continue
+            if gate.measure.metric != metric:
                 continue
             # None below zero, and a line at zero would take the room of a logarithmic axis.
             if one.limit is not None and math.isfinite(one.limit) and one.limit > 0:

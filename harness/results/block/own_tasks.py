@@ -43,6 +43,7 @@ def by_task(
                 throughput_per_s=completed / (window_ns / 1e9) if window_ns else None,
                 latency_s=_distribution(timing.total_ns[usable]),
                 run_s=_distribution(timing.run_ns[usable]),
+                dispatch_s=_distribution(timing.dispatch_ns[usable]),
                 lateness_s=_distribution(lateness_ns(merged, usable, shape)),
                 outcomes=ledger.outcomes_of(mine),
                 failed_as_meant=int((ledger.as_meant & mine).sum()),

@@ -198,6 +198,8 @@ def _snapped(value: float, limit: float) -> float:
 def _measured(measure: GatedFigure, cell: CellRecord, folder: Path) -> float:
     """The value of the left side in one cell, over all its blocks. Raises _NoValue."""
     figure = measure.figure
+    if figure.task and not _runs(cell, figure.task):
+        raise _NoValue(f"this cell has no task {figure.task}")
     if figure.summed:
         return _summed(figure, cell)
     blocks = measured_blocks(cell)
@@ -211,6 +213,10 @@ def _measured(measure: GatedFigure, cell: CellRecord, folder: Path) -> float:
     if not values:
         raise _NoValue(f"this cell has no {figure.name}")
     return _known(statistics.median(map(figure.in_base_units, values)))
+
+
+def _runs(cell: CellRecord, task: str) -> bool:
+    return any(one.task == task for block in cell.blocks for one in block.by_task)
 
 
 def _summed(figure: Figure, cell: CellRecord) -> float:
@@ -254,7 +260,7 @@ def _of_samples(
     if figure.samples is None:
         return statistics.median(_known(getattr(one, function)) for one in found)
     count = sum(one.count for one in found)
-    pooled = pooled_distribution(figure.samples, folder, blocks, count)
+    pooled = pooled_distribution(figure.samples, folder, blocks, count, figure.task)
     if pooled is None:
         raise _NoValue(
             "raw samples of some blocks are missing, or not as many as the record says, and "

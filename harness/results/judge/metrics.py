@@ -73,7 +73,8 @@ def metric_named(name: str) -> Metric:
         raise UsageError(f"no metric {shown(name)}{guess}")
     figure = found.figure
     if figure.distribution and not found.statistic:
-        raise UsageError(f"{name} is a distribution: ask for {name}.p99, or for {name}.mean")
+        ways = (Asked(figure, statistic).name for statistic in ("p99", "mean"))
+        raise UsageError(f"{name} is a distribution: ask for {', or for '.join(ways)}")
     return Metric(found)
 
 

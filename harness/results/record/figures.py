@@ -10,10 +10,14 @@ from harness.figures.names import Asked
 from harness.results.record.computed import COMPUTED
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord
+from harness.results.record.stored import Stored
 
 
 def value_of(block: BlockRecord, figure: Figure) -> float | None:
     """Value of a plain figure in a block, in the unit of its row; None where the block has none."""
+    if figure.task:
+        mine: float | None = _of_task(block, figure)
+        return mine
     if not figure.field:
         return COMPUTED[figure.name](block)
     found: float | None = _found(block, figure.field)
@@ -22,7 +26,8 @@ def value_of(block: BlockRecord, figure: Figure) -> float | None:
 
 def distribution_of(block: BlockRecord, figure: Figure) -> Distribution | None:
     """Distribution of a figure with samples in a block; None where the block has no such thing."""
-    found: Distribution | None = _found(block, figure.field)
+    path = figure.field
+    found: Distribution | None = _of_task(block, figure) if figure.task else _found(block, path)
     return found
 
 
@@ -41,7 +46,13 @@ def many_of(block: BlockRecord, figure: Figure) -> Mapping[str, Any]:
     return found
 
 
-def _found(block: BlockRecord, path: str) -> Any:
+def _of_task(block: BlockRecord, figure: Figure) -> Any:
+    """What lies at the path of a figure of one task; None in a block that does not run it."""
+    own = next((one for one in block.by_task if one.task == figure.task), None)
+    return None if own is None else _found(own, figure.of_task)
+
+
+def _found(block: Stored, path: str) -> Any:
     """What lies at a path; None as soon as there is nothing. A dict takes all the rest as its key:
     `traffic.redis.commands`."""
     name, _, rest = path.partition(".")

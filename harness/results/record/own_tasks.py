@@ -20,6 +20,9 @@ class OwnTaskRecord(Stored):
     run_s: Distribution = Distribution(count=0)
     """The phase `run`: the function's call that gave the result. Records of older versions have the
     time from its first call to its last return."""
+    dispatch_s: Distribution = Distribution(count=0)
+    """The phase `dispatch`: received by a worker to the first call of the function. Records of
+    older versions have none."""
     lateness_s: Distribution = Distribution(count=0)
     """Start less ETA, where it was asked to run later."""
     outcomes: Outcomes = Outcomes()
@@ -29,3 +32,14 @@ class OwnTaskRecord(Stored):
     replaced: int = 0
     unchecked: bool = False
     """Whether nothing was expected of the task's result but that it came."""
+
+    @property
+    def ended_as_meant(self) -> int:
+        """Units that ended as they were meant to, whether they are in the block's figures or
+        not."""
+        return self.outcomes.ok + self.failed_as_meant
+
+    @property
+    def failed_unmeant(self) -> int:
+        """Units that failed though they were not meant to."""
+        return self.outcomes.failed - self.failed_as_meant

@@ -58,19 +58,21 @@ def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
 
 
 def pooled_distribution(
-    samples: Samples, folder: Path, blocks: Sequence[BlockRecord], count: int
+    samples: Samples, folder: Path, blocks: Sequence[BlockRecord], count: int, task: str = ""
 ) -> Distribution | None:
-    """A figure's samples of several blocks together.
+    """A figure's samples of several blocks together; `task`: those of units that ran this one only.
 
     None if some are missing, cannot be read, or are not `count` as the record says.
     """
     chosen = counted_units(blocks) if samples.completed_only else "true"
+    if task:
+        chosen += " AND task = $task"
     query = (
         f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns "  # noqa: S608 - made of constants
         f"FROM read_parquet(${samples.file})) WHERE {chosen} AND ns IS NOT NULL"
     )
     with SampleReader(folder) as reader:
-        columns = reader.columns(query, blocks, samples.file)
+        columns = reader.columns(query, blocks, samples.file, **({"task": task} if task else {}))
     if columns is None or len(columns["ns"]) != count:
         return None
     return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))

@@ -1,7 +1,7 @@
 """The tables that `harness sql` shows of a store, column by column.
 
-`runs`, `cells` and `blocks` come from the run records; `units` and `tasks` are the Parquet
-samples, with the run and the block they belong to in front.
+`runs`, `cells`, `blocks` and `by_task` come from the run records; `units` and `tasks` are the
+Parquet samples, with the run and the block they belong to in front.
 """
 
 from __future__ import annotations
@@ -105,6 +105,16 @@ BLOCKS = (
     *(Column(figure.sql_column, _type(figure), figure.what) for figure in FIGURES),
 )
 """Facts, and then every figure of the table."""
+_OF_TASKS = tuple(figure for figure in FIGURES if figure.of_task)
+BY_TASK = (
+    Column("run_id", "VARCHAR", ""),
+    Column("block", "INTEGER", "join ... using (run_id, block)"),
+    Column("cell", "INTEGER", ""),
+    Column("cell_name", "VARCHAR", ""),
+    Column("task", "VARCHAR", "one of a mix of the user's own, as reports call it"),
+    *(Column(figure.sql_column, _type(figure), figure.what) for figure in _OF_TASKS),
+)
+"""The figures that there are of each task, too."""
 _SAMPLE = (
     Column("run_id", "VARCHAR", ""),
     Column("block", "INTEGER", "join ... using (run_id, block)"),
@@ -142,6 +152,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "runs": RUNS,
     "cells": CELLS,
     "blocks": BLOCKS,
+    "by_task": BY_TASK,
     "units": UNITS,
     "tasks": TASKS,
 }
@@ -208,6 +219,22 @@ def block_rows(run: StoredRun) -> Iterator[Row]:
                 "failed": block.outcomes.failed,
                 "warnings": [warning.code for warning in block.warnings],
             }
+
+
+def task_rows(run: StoredRun) -> Iterator[Row]:
+    """The rows of `by_task` of one run."""
+    for index, cell in enumerate(run.record.cells):
+        for block in cell.blocks:
+            for own in block.by_task:
+                rows = (figure.of(own.task) for figure in _OF_TASKS)
+                yield {
+                    **{figure.sql_column: _figure(block, figure) for figure in rows},
+                    "run_id": run.record.run_id,
+                    "block": block.number,
+                    "cell": index,
+                    "cell_name": cell.name,
+                    "task": own.task,
+                }
 
 
 _PLAIN = ("repetition", "status", "error", "latency_basis", "sound", "client_limited")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Mark
-from harness.scenario.files.wording import shown
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.files.wording import closest, listed, shown
+from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
 from harness.scenario.models.scenario import Cell, Scenario
 from harness.scenario.plan.identity import work_key
 from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
+from harness.scenario.workloads.base import WorkloadBase
 
 
 def gate_problems(document: Document, path: Path) -> list[Problem]:
@@ -34,6 +35,40 @@ def gate_problems(document: Document, path: Path) -> list[Problem]:
             place = _inside(mark, text, error.column, path)
             problems.append(place.problem(f"gate {shown(text)}: {error}"))
     return problems
+
+
+def task_problems(
+    document: Document, path: Path, gates: Sequence[str], workloads: Iterable[WorkloadBase]
+) -> list[Problem]:
+    """Gates on tasks that no workload runs; what is no gate is `gate_problems`' matter. Known are
+    the tasks of the user's own that the file names."""
+    known = tuple(dict.fromkeys(name for one in workloads for name in one.task_names))
+    problems = []
+    for index, text in enumerate(gates):
+        try:
+            measure = parse_gate(text).measure
+        except GateSyntaxError:
+            continue
+        if measure.task and measure.task not in known:
+            mark = document.value_mark(("gates", index))
+            place = _inside(mark, text, measure.task_column, path)
+            problems.append(place.problem(f"gate {shown(text)}: {_unknown_task(measure, known)}"))
+    return problems
+
+
+def _unknown_task(measure: GatedFigure, known: Sequence[str]) -> str:
+    words = f"no workload here runs a task {shown(measure.task)}"
+    if not known:
+        return f"{words}, or any of your own: a gate on {measure.metric} is one on the whole"
+    ends = [name for name in known if name.rpartition(".")[2] == measure.task]
+    close = ends[0] if len(ends) == 1 else closest(measure.task, known)
+    guess = f' (did you mean "{close}"?)' if close else ""
+    shown_names = listed(known[:_SHOWN_TASKS])
+    more = f" and {len(known) - _SHOWN_TASKS} more" if len(known) > _SHOWN_TASKS else ""
+    return f"{words}{guess}; there are {shown_names}{more}"
+
+
+_SHOWN_TASKS = 12
 
 
 def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell]) -> list[Problem]:

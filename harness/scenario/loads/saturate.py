@@ -87,5 +87,7 @@ def _limit_problems(text: str) -> Iterator[str]:
         return
     if gate.measure.metric not in LIMITED:
         yield f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
+    if gate.measure.task:
+        yield f"limit {shown(text)}: a limit is about all units, not those of one task"
     if gate.needs_baseline:
         yield f"limit {shown(text)}: a limit is a figure, there is no baseline here"

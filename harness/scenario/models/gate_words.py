@@ -16,6 +16,12 @@ COMPARATORS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 UNITS: Mapping[str, tuple[float, Kind]] = {
     "us": (1e-6, "duration"),
     "ms": (1e-3, "duration"),

@@ -1,29 +1,40 @@
 """The language of gates: `p99(latency.total) < 250ms`, `throughput > 0.95 * baseline`.
 
     gate       = measure comparator sum
-    measure    = metric | metric "." function | function "(" metric ")"
+    measure    = whole | function "(" metric "," task ")" | metric "(" task ")"
+    whole      = metric | metric "." function | function "(" metric ")"
+    task       = "task" "=" name
     comparator = "<" | "<=" | ">" | ">=" | "==" | "!="
     sum        = product { ("+" | "-") product }
     product    = operand { ("*" | "/") operand }
     operand    = quantity | "baseline" | "-" operand | "(" sum ")"
     quantity   = number [ unit ]
 
-`baseline` is what the same measure was in the baseline run. Parsed by recursive descent; the
-result is frozen, and every node knows the column (from 0) at which it begins.
+A task is one of a mix, by the name that reports give it; a name with brackets, commas or spaces
+stands in quotes. `baseline` is what the same measure was in the baseline run. Parsed by recursive
+descent; the result is frozen, and every node knows the column (from 0) at which it begins.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from harness.figures.figure import Figure, Kind
-from harness.figures.names import asked, distribution_names, figure_named, plain_names, renamed
+from harness.figures.names import (
+    TASK_WORD,
+    asked,
+    distribution_names,
+    figure_named,
+    names_of_tasks,
+    plain_names,
+    renamed,
+    task_named,
+)
 from harness.scenario.files.wording import did_you_mean, listed, shown
-from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
+from harness.scenario.models.gate_words import ARITHMETIC, COMPARATORS, FUNCTIONS, UNITS
 
 
 class GateSyntaxError(Exception):
@@ -74,13 +85,16 @@ class GatedFigure:
     """Name of a figure."""
     function: str | None
     column: int
+    task: str = ""
+    """Of a mix; empty: of all tasks."""
+    task_column: int = 0
 
     @property
     def figure(self) -> Figure:
-        """The row of the metric in the table of figures."""
+        """The row of the metric in the table of figures, of the task if one is named."""
         found = figure_named(self.metric)
         assert found is not None  # noqa: S101 - the parser has looked it up
-        return found
+        return found.of(self.task)
 
     @property
     def kind(self) -> Kind:
@@ -134,21 +148,22 @@ def parse_gate(text: str) -> Gate:
 
 def _check_number(gate: Gate) -> None:
     """A limit that is a number of its own has to be one."""
+    column = _first_column(gate.limit)
     try:
-        finite = math.isfinite(gate.limit_at(None))
+        if not math.isfinite(gate.limit_at(None)):
+            raise GateSyntaxError("the limit is beyond all numbers", column)
     except ZeroDivisionError as error:
-        raise GateSyntaxError("the limit divides by zero", _first_column(gate.limit)) from error
-    if not finite:
-        raise GateSyntaxError("the limit is beyond all numbers", _first_column(gate.limit))
+        raise GateSyntaxError("the limit divides by zero", column) from error
 
 
 # --- tokens -------------------------------------------------------------------------------------
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    rf"|task\s*=(?!=)\s*(?P<task>{TASK_WORD})"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_.]*|%)"
     r"|(?P<comparator><=|>=|==|!=|<|>)"
-    r"|(?P<symbol>[-+*/()]))"
+    r"|(?P<symbol>[-+*/(),]))"
 )
 
 
@@ -202,8 +217,7 @@ class _Reader:
 
 _DEEPEST = 50
 _LONGEST = 500
-"""Nobody nests brackets deeper or writes longer sums, and Python's stack must not decide what
-is an error."""
+"""Nobody nests brackets deeper or writes longer sums: Python's stack must not decide."""
 
 
 def _measure(reader: _Reader) -> GatedFigure:
@@ -212,6 +226,8 @@ def _measure(reader: _Reader) -> GatedFigure:
         raise reader.expected("a metric such as throughput or p99(latency.total)")
     if reader.take("symbol", "(") is None:
         return _bare(first)
+    if reader.token.kind == "task":
+        return _of_task(reader, _bare(first, ", task=..."))
     if first.text not in FUNCTIONS:
         guess = did_you_mean(first.text, FUNCTIONS) or f"; functions: {listed(FUNCTIONS)}"
         raise GateSyntaxError(f"unknown function {shown(first.text)}{guess}", first.column)
@@ -222,12 +238,32 @@ def _measure(reader: _Reader) -> GatedFigure:
     if not metric.distribution:
         message = f"{name.text} is one figure per cell: write it without {first.text}(...)"
         raise GateSyntaxError(message, first.column)
+    measure = GatedFigure(name.text, first.text, first.column)
+    if reader.take("symbol", ",") is not None:
+        return _of_task(reader, measure)
     if reader.take("symbol", ")") is None:
         raise reader.expected('")"')
-    return GatedFigure(name.text, first.text, first.column)
+    return measure
 
 
-def _bare(name: _Token) -> GatedFigure:
+def _of_task(reader: _Reader, measure: GatedFigure) -> GatedFigure:
+    """The figure of one task, whose name is what comes next."""
+    word = reader.take("task")
+    if word is None:
+        raise reader.expected("task=NAME")
+    task = task_named(word.text)
+    if not task:
+        raise GateSyntaxError(f"{word.text} is no name of a task", word.column)
+    if not measure.figure.of_task:
+        message = f"{measure.metric} is no figure of a single task: {listed(names_of_tasks())} are"
+        raise GateSyntaxError(message, measure.column)
+    if reader.take("symbol", ")") is None:
+        raise reader.expected('")"')
+    return replace(measure, task=task, task_column=word.column)
+
+
+def _bare(name: _Token, more: str = "") -> GatedFigure:
+    """`more`: what follows the metric in its brackets, for the message."""
     if name.text in FUNCTIONS:
         raise GateSyntaxError(
             f"{name.text} asks for a metric: {name.text}(latency.total)", name.column
@@ -236,7 +272,8 @@ def _bare(name: _Token) -> GatedFigure:
     if found is not None and found.statistic:
         return GatedFigure(found.figure.name, found.statistic, name.column)
     if _known(name).distribution:
-        message = f"{name.text} is a distribution: write p99({name.text}) or mean({name.text})"
+        ways = (f"{function}({name.text}{more})" for function in ("p99", "mean"))
+        message = f"{name.text} is a distribution: write {' or '.join(ways)}"
         raise GateSyntaxError(message, name.column)
     return GatedFigure(name.text, None, name.column)
 
@@ -336,9 +373,8 @@ def _fits(kind: Kind, measure: GatedFigure) -> bool:
 def _unit_message(measure: GatedFigure, kind: Kind) -> str:
     example = {"duration": "250ms", "size": "200MiB"}.get(measure.kind, "10")
     what = "a plain number" if kind == "number" else f"a {kind}"
-    return (
-        f"{measure.metric} is a {measure.kind}: compare it with one such as {example}, not {what}"
-    )
+    said = f"{measure.metric} is a {measure.kind}"
+    return f"{said}: compare it with one such as {example}, not {what}"
 
 
 def _nodes(node: Operand) -> Iterator[Operand]:
@@ -352,14 +388,6 @@ def _first_column(node: Operand) -> int:
     return min(one.column for one in _nodes(node))
 
 
-_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-}
-
-
 def _value(node: Operand, baseline: float | None) -> float:
     if isinstance(node, Quantity):
         return node.value
@@ -367,4 +395,4 @@ def _value(node: Operand, baseline: float | None) -> float:
         if baseline is None:
             raise ValueError("this gate needs a baseline")
         return baseline
-    return _ARITHMETIC[node.symbol](_value(node.left, baseline), _value(node.right, baseline))
+    return ARITHMETIC[node.symbol](_value(node.left, baseline), _value(node.right, baseline))

@@ -78,6 +78,12 @@ class WorkloadBase(Frozen):
         return (self.options,)
 
     @property
+    def task_names(self) -> tuple[str, ...]:
+        """What figures of single tasks call the tasks that units may run; empty where there is
+        one kind of unit, whose figures are the cell's own."""
+        return ()
+
+    @property
     def steps(self) -> Steps:
         """How many tasks each step of a unit has; the tasks' positions in it follow from that. Told
         only here: clients, the reader of events and reports all go by it."""

@@ -128,6 +128,11 @@ class OwnTaskWorkload(WorkloadBase):
         says."""
         return tuple(part.options.above(self.options) for part in self.parts)
 
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """As reports call the parts."""
+        return tuple(part.label for part in self.parts)
+
     def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
         """Options of the whole, and of each entry of the mix, with the place of each."""
         yield ("workload", "options"), self.options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +161,25 @@ def warning(code: str, **data: Any) -> RecordedWarning:
     return RecordedWarning(code=code, data=data)
 
 
-def write_units(folder: Path, number: int, totals_ns: list[int], outcome: str = "ok") -> None:
-    """A units.parquet with the columns that pooling reads, after one lost unit without a total."""
+def write_units(
+    folder: Path,
+    number: int,
+    totals_ns: list[int],
+    outcome: str = "ok",
+    tasks: Sequence[str] = ("",),
+) -> None:
+    """A units.parquet with the columns that pooling reads, after one lost unit without a total. Its
+    function ran for half of a unit's total; `tasks`: those of a mix, in turn."""
     target = folder / "blocks" / f"{number:03d}"
     target.mkdir(parents=True, exist_ok=True)
     query = """
-        SELECT 'lost' AS outcome, false AS as_meant, NULL::BIGINT AS total_ns
-        UNION ALL SELECT $outcome, false, unnest($totals_ns::BIGINT[])
+        SELECT 'lost' AS outcome, false AS as_meant, NULL::BIGINT AS total_ns,
+          NULL::BIGINT AS run_ns, $tasks[1] AS task
+        UNION ALL SELECT $outcome, false, total_ns, total_ns // 2, task FROM (
+          SELECT unnest($totals_ns::BIGINT[]) AS total_ns, unnest($of::VARCHAR[]) AS task)
     """
-    parameters = {"outcome": outcome, "totals_ns": totals_ns}
+    of = [tasks[n % len(tasks)] for n in range(len(totals_ns))]
+    parameters = {"outcome": outcome, "totals_ns": totals_ns, "tasks": list(tasks), "of": of}
     with duckdb.connect() as database:
         relation = database.sql(query, params=parameters)
         assert relation is not None
