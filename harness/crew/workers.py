@@ -13,6 +13,7 @@ import psutil
 
 from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
+from harness.probe.app_variables import FIRST_START_VARIABLE, OVER_VARIABLE
 from harness.processes import Process
 from harness.scenario.models.configuration import Worker
 from harness.scenario.settings.planned import planned_worker
@@ -63,9 +64,13 @@ class Fall:
 class Workers:
     """The worker processes of one block. A context manager that leaves none behind."""
 
-    def __init__(self, starters: Sequence[Callable[[int], Process]], worker: Worker) -> None:
-        """`starters`: for each worker what starts its n-th process, from 0."""
+    def __init__(
+        self, starters: Sequence[Callable[[int], Process]], worker: Worker, over: Path
+    ) -> None:
+        """`starters`: for each worker what starts its n-th process, from 0. `over`: the file by
+        which they know that they are not measured any more when they are told to end."""
         self._starters = tuple(starters)
+        self._over = over
         self._worker = worker
         self._planned = planned_worker(worker, {})
         self._held = False
@@ -91,16 +96,19 @@ class Workers:
 
         `cores`: the only ones that they and their pools may run on.
         """
+        over = logs / "over"
+        environ = {**environ, OVER_VARIABLE: str(over)}
 
         def starter(number: int) -> Callable[[int], Process]:
             name = f"worker{number}"
 
             def start_it(times: int) -> Process:
+                first = {} if times else {FIRST_START_VARIABLE: "yes"}
                 return workspace.spawn(
                     command_line(worker, f"{label}-{name}", interpreter),
                     name=name,
                     log=logs / (f"{name}-{times + 1}.log" if times else f"{name}.log"),
-                    env=interpreter.environ(environ),
+                    env=interpreter.environ({**environ, **first}),
                     # `celery -A` looks in the current folder before anywhere else.
                     cwd=interpreter.folder,
                     cores=cores,
@@ -108,7 +116,7 @@ class Workers:
 
             return start_it
 
-        workers = cls([starter(number) for number in range(1, worker.count + 1)], worker)
+        workers = cls([starter(number) for number in range(1, worker.count + 1)], worker, over)
         with ExitStack() as undo:
             for start_it in workers._starters:
                 process = start_it(0)
@@ -177,6 +185,7 @@ class Workers:
     def stop(self) -> None:
         """Warm shutdown; what has not ended within STOP_GRACE_S is killed. Idempotent."""
         self.release()
+        self._over.touch()
         for process in self._processes:
             if process.alive():
                 os.kill(process.pid, signal.SIGTERM)

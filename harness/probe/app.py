@@ -11,7 +11,7 @@ import sys
 
 from celery import Celery
 
-from harness.probe import tasks
+from harness.probe import idle_waits, tasks
 from harness.probe.answers import keep_output_apart
 from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_spec
 from harness.probe.own_app import application as own_app
@@ -49,6 +49,7 @@ _records = os.environ.get(RECORDER_VARIABLE) != "off"
 handlers = Handlers() if _records else None
 app = build(_spec)
 if os.environ.get(ROLE_VARIABLE) == "worker":
+    idle_waits.cut_short()
     _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()
     _tasks = [part["task"] for part in _own]
     attach.to_worker(app, _spec["events"], _spec["packages"], _tasks, handlers)

@@ -123,11 +123,12 @@ CeleryProcess = Program | subprocess.Popen[bytes]
 
 
 @contextlib.contextmanager
-def worker(site: Site, pool: str, concurrency: int, **environ: str) -> Iterator[int]:
+def worker(site: Site, pool: str, concurrency: int, *options: str, **environ: str) -> Iterator[int]:
     """A worker that consumes; the pid of its main process. Ended warmly, and killed if need be."""
-    arguments = ["-A", "harness.probe.app", "worker"]
+    arguments = ["-A", "harness.probe.app", "worker", *options]
     arguments += ["--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{pool}@%h"]
-    log_path = site.folder / "worker.log"
+    log_path, over = site.folder / "worker.log", site.folder / "over"
+    environ = {"HARNESS_FIRST_START": "yes", "HARNESS_OVER": str(over), **environ}
     variables = site.environ("worker", site.spec("worker"), **environ)
     process = start_celery(arguments, variables, log_path, new=pool == "gevent")
     tail = Tail(site.events)
@@ -142,6 +143,7 @@ def worker(site: Site, pool: str, concurrency: int, **environ: str) -> Iterator[
         wait_for(ready, "the worker")
         yield process.pid
     finally:
+        over.touch()
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

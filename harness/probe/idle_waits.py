@@ -1,0 +1,98 @@
+"""Waits of Celery's in which a worker only looks at the clock, cut short where none is measured.
+
+They are in a block's first start of a worker, and in its stop when the block is over: `mingle` is a
+second for what workers know that have only just begun, a loop asleep learns of its shutdown when it
+wakes, a pool process stays for a second after its last word, and so on. The steps themselves are
+all taken, in Celery's order, with every message and every handler of the user's. In between, and
+where a worker is stopped or started on purpose while it is measured, nothing is changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import signals
+from celery.app.control import Inspect
+from kombu.asynchronous import get_event_loop
+
+from harness.probe.app_variables import FIRST_START_VARIABLE, OVER_VARIABLE
+
+_NAP_S = 0.02
+"""The longest that code sleeps which is hurried."""
+
+
+def cut_short() -> None:
+    """Cut them short in this worker, as the environment says."""
+    if os.environ.get(FIRST_START_VARIABLE):
+        _greet_without_waiting()
+    if over := os.environ.get(OVER_VARIABLE):
+        _stop_at_once(Path(over))
+
+
+def _greet_without_waiting() -> None:
+    """Let the worker's first `hello` to others ask for no answer. None after it is ready: a worker
+    that has lost its broker greets the others as it does for any user.
+
+    Waiting for a shorter time would not do: on Redis the channel that tasks come through waits for
+    answers inside the server, a second each time.
+    """
+    hello = Inspect.hello
+
+    @functools.wraps(hello)
+    def greet(self: Any, from_node: str, revoked: Any = None) -> None:
+        arguments = {"from_node": from_node, "revoked": revoked}
+        self.app.control.broadcast("hello", arguments=arguments, connection=self.connection)
+
+    def worker_ready(**_: Any) -> None:
+        Inspect.hello = hello
+
+    Inspect.hello = greet
+    signals.worker_ready.connect(worker_ready, weak=False)
+
+
+def _stop_at_once(over: Path) -> None:
+    """What is done when the worker is told to end, if the file `over` says that the block is."""
+
+    def worker_ends(**_: Any) -> None:  # inside the handler of SIGTERM
+        if over.exists():
+            _wake_loop()
+            _hurry("celery.concurrency.prefork")
+
+    def process_ends(**_: Any) -> None:  # the last that is run in a process of the pool
+        if over.exists():
+            _hurry("billiard.pool")
+
+    signals.worker_shutting_down.connect(worker_ends, weak=False)
+    signals.worker_process_shutdown.connect(process_ends, weak=False)
+
+
+def _wake_loop() -> None:
+    """End the worker's sleep of up to a second: something that can be read at once wakes it, and
+    then it sees that it is to stop."""
+    hub: Any = get_event_loop()
+    if hub is not None:  # as with gevent
+        readable, writable = os.pipe()
+        os.write(writable, b".")
+        hub.add_reader(readable, hub.remove_reader, readable)
+
+
+class _ShortNaps:
+    """The module `time`, but for its `sleep`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, _NAP_S))
+
+
+def _hurry(module: str) -> None:
+    """Let the module's own code sleep for moments only: after each it looks again, or ends."""
+    found = importlib.import_module(module)
+    if getattr(found, "time", None) is time:
+        found.time = _ShortNaps()  # type: ignore[attr-defined]

@@ -1,0 +1,142 @@
+"""Waits that are cut short where nothing is measured: what is done there is done all the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import billiard.pool
+import pytest
+import redis
+from celery import Celery, signals
+from celery.app.control import Inspect
+from kombu.asynchronous import Hub, get_event_loop, set_event_loop
+
+from harness.probe import idle_waits
+from harness.probe.recording.events import Kind
+from harness.results.events.eventlog import Tail
+from tests.probe.live import Site, client, valkey, wait_for, worker
+
+HANDLERS = """
+import os
+from celery import signals
+
+def say(event):
+    def said(**_):
+        with open(os.environ["SAID"], "a") as file:
+            print(event, os.getpid(), file=file)
+    return said
+
+for name in ("worker_ready", "worker_shutting_down", "worker_shutdown", "worker_process_shutdown"):
+    getattr(signals, name).connect(say(name), weak=False)
+"""
+ADD = "harness.probe.tasks.add"
+
+
+@pytest.fixture
+def hello(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Celery's own; it and the receivers of `worker_ready` are as before afterwards."""
+    own = Inspect.hello
+    monkeypatch.setattr(Inspect, "hello", own)
+    before = list(signals.worker_ready.receivers)
+    yield own
+    signals.worker_ready.receivers[:] = before
+
+
+def test_the_first_hello_asks_for_no_answer_and_later_ones_do(
+    hello: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_FIRST_START", "yes")
+    monkeypatch.delenv("HARNESS_OVER", raising=False)
+    idle_waits.cut_short()
+    app = Celery("alone", broker="memory://", set_as_current=False)
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        app.control, "broadcast", lambda command, **words: said.append({"": command, **words})
+    )
+    with app.connection_for_read() as connection:
+        inspect = app.control.inspect(timeout=0.01, connection=connection)
+        assert inspect.hello("me@here", ["revoked"]) is None
+        signals.worker_ready.send(sender=None)
+        assert Inspect.hello is hello
+        inspect.hello("me@here", ["revoked"])
+    words = {"from_node": "me@here", "revoked": ["revoked"]}
+    assert [(one[""], one["arguments"], one["connection"]) for one in said] == [
+        ("hello", words, connection)
+    ] * 2
+    assert [one.get("reply", False) for one in said] == [False, True]
+
+
+def test_without_a_word_of_the_harness_nothing_is_changed(
+    hello: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HARNESS_FIRST_START", raising=False)
+    monkeypatch.delenv("HARNESS_OVER", raising=False)
+    before = list(signals.worker_shutting_down.receivers)
+    idle_waits.cut_short()
+    assert Inspect.hello is hello
+    assert signals.worker_shutting_down.receivers == before
+
+
+def test_a_loop_asleep_is_woken_once() -> None:
+    """By something to read, as its own sleep would end, too: nothing of it stays registered."""
+    before = get_event_loop()
+    make: Any = Hub
+    hub = make()
+    set_event_loop(hub)
+    try:
+        idle_waits._wake_loop()
+        assert len(hub.readers) == 1
+        next(hub.loop)
+        assert hub.readers == {}
+    finally:
+        set_event_loop(before)
+        hub.close()
+
+
+def test_only_the_code_that_is_hurried_sleeps_for_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(billiard.pool, "time", time)
+    idle_waits._hurry("billiard.pool")
+    slept = threading.Thread(target=billiard.pool.time.sleep, args=(3600,), daemon=True)
+    slept.start()
+    slept.join(60)
+    assert not slept.is_alive()
+    assert billiard.pool.time.monotonic is time.monotonic
+    assert time.sleep.__module__ == "time"
+
+
+def received(tail: Tail) -> int:
+    tail.refresh()
+    return tail.count(Kind.RECEIVED)
+
+
+def test_a_worker_that_ends_at_once_still_does_all_that_a_user_has_put_there(
+    tmp_path: Path,
+) -> None:
+    """Handlers of each process, in Celery's order, and a message that it holds goes back."""
+    (tmp_path / "events").mkdir()
+    (tmp_path / "handlers_of_an_end.py").write_text(HANDLERS, encoding="utf-8")
+    said = tmp_path / "said"
+    with valkey(tmp_path) as server:
+        settings = {"broker_url": f"{server}/0", "result_backend": f"{server}/1"}
+        site = Site(tmp_path, settings)
+        environ = {"SAID": str(said), "PYTHONPATH": str(tmp_path)}
+        options = ("--include", "handlers_of_an_end")
+        with worker(site, "prefork", 2, *options, **environ) as pid:
+            with client(site, "client", units=4) as talk:
+                talk.ask("measure")
+            with Celery("sender", broker=f"{server}/0", set_as_current=False) as sender:
+                sender.send_task(ADD, (4, 5), countdown=600)
+            tail = Tail(site.events)
+            wait_for(lambda: received(tail) == 5, "the message that is held")
+        with redis.Redis.from_url(f"{server}/0") as broker:
+            assert broker.llen("celery") == 1
+        lines = [line.split() for line in said.read_text(encoding="utf-8").splitlines()]
+    main = [event for event, process in lines if int(process) == pid]
+    assert main == ["worker_ready", "worker_shutting_down", "worker_shutdown"]
+    others = [(event, process) for event, process in lines if int(process) != pid]
+    assert [event for event, _ in others] == ["worker_process_shutdown"] * 2
+    assert len(set(others)) == 2
