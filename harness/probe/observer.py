@@ -9,8 +9,6 @@ It talks like the client process (see `probe.client`). First of all comes
   `limit_s` has passed; answers what was `seen`, how many of it was `undecodable` or had to be
   `caught_up` after an interruption, the CPU it took since `watch`, and any `trouble`;
 - `exit`, or the end of the input: leave.
-
-The cell spec's `observe` may name the `method` (`polling`) and its `interval_s`.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from harness.probe.recording.recorder import Recorder
 from harness.probe.software import versions
 from harness.probe.spoken import CellSpec, Line, ObserverAnswer, SettledAnswer
 from harness.probe.watching.base import Troubles, Watcher
-from harness.probe.watching.polling import DEFAULT_INTERVAL_S, Polling
+from harness.probe.watching.polling import Polling
 from harness.probe.watching.reply_queue import ReplyQueue
 from harness.probe.watching.sightings import Sightings
 from harness.probe.watching.subscription import Subscription
@@ -110,22 +108,16 @@ class Observer:
 
 
 def make(application: Celery, spec: CellSpec, sightings: Sightings, troubles: Troubles) -> Watcher:
-    """The cheapest way of watching this backend, or the one that the spec names.
-
-    ValueError if there is nothing to watch.
-    """
+    """The cheapest way of watching this backend. ValueError if there is nothing to watch."""
     backend, events = application.backend, spec["events"]
     if isinstance(backend, DisabledBackend):
         raise ValueError("this configuration stores no results: there is nothing to observe")
-    wish = spec.get("observe", {})
     kinds = {one.__name__ for one in type(backend).__mro__}
-    if wish.get("method") != Polling.method:
-        if "RedisBackend" in kinds:
-            return Subscription(application, events, sightings, troubles)
-        if "RPCBackend" in kinds:
-            return ReplyQueue(application, sightings, troubles)
-    interval_s = wish.get("interval_s", DEFAULT_INTERVAL_S)
-    return Polling(application, events, sightings, troubles, interval_s)
+    if "RedisBackend" in kinds:
+        return Subscription(application, events, sightings, troubles)
+    if "RPCBackend" in kinds:
+        return ReplyQueue(application, sightings, troubles)
+    return Polling(application, events, sightings, troubles)
 
 
 def main() -> None:

@@ -46,13 +46,6 @@ class ScheduleSpec(TypedDict):
     window: str
 
 
-class ObserveSpec(TypedDict, total=False):
-    """How an observer is to watch, where it would do it otherwise: `method` `polling`."""
-
-    method: str
-    interval_s: float
-
-
 class CellSpec(TypedDict):
     """What clients, observer, workers and beat of a block are told."""
 
@@ -74,8 +67,6 @@ class CellSpec(TypedDict):
     stores_results: bool
     heavy_step_s: float
     app: NotRequired[OwnAppSpec]
-    observe: NotRequired[ObserveSpec]
-    """No run asks for it: tests of polling do."""
 
 
 class ProbeAnswer(TypedDict):

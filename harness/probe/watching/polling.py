@@ -218,7 +218,7 @@ class _Database:
 
 
 class _OneByOne:
-    """Backends that can be asked for one result at a time."""
+    """Backends that can be asked for one result at a time: those of plug-ins, such as MongoDB."""
 
     def __init__(self, backend: Any, sightings: Sightings) -> None:
         self._backend = backend

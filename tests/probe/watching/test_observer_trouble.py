@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -33,8 +32,6 @@ from tests.probe.watching.watched import Observer, Paper, observer
 from tests.services.cases import RABBITMQ
 
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}
-POLLED = {"method": "polling", "interval_s": 0.05}
-WAYS: list[dict[str, Any]] = [{}, {"observe": POLLED}]
 PASSWORD = "opensesame"
 
 
@@ -49,6 +46,15 @@ def site(tmp_path: Path, server: str) -> Site:
     return new_site(tmp_path, server)
 
 
+@pytest.fixture(params=["pushed", "polled"])
+def either(tmp_path: Path, server: str, request: pytest.FixtureRequest) -> Site:
+    """Results on Redis, which pushes them, or in files, which have to be asked for."""
+    if request.param == "pushed":
+        return new_site(tmp_path, server)
+    (tmp_path / "results").mkdir()
+    return new_site(tmp_path, server, result_backend=f"file://{tmp_path}/results")
+
+
 def backend_of(site: Site) -> Any:
     """A worker's view of the backend, without a worker."""
     app = Celery("tasks", set_as_current=False)
@@ -56,12 +62,12 @@ def backend_of(site: Site) -> Any:
     return app.backend
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["pushed", "polled"])
-def test_each_kind_of_result_gets_its_outcome(site: Site, way: dict[str, Any]) -> None:
+def test_each_kind_of_result_gets_its_outcome(either: Site) -> None:
     """Of six units only one is right. States on the way, repetitions, and results of nobody's
     units say nothing."""
+    site = either
     paper, stranger, backend = Paper(site), Paper(site), backend_of(site)
-    with observer(site, "outcomes", workload=ADD, **way) as watching:
+    with observer(site, "outcomes", workload=ADD) as watching:
         watching.watch(paper.tag)
         paper.published(*range(6))
         stranger.published(0)
@@ -98,15 +104,14 @@ def _described(status: str, result: Any) -> str:
     return json.dumps({"status": status, "result": result, "traceback": None, "children": []})
 
 
-def test_settling_waits_for_nothing_for_long(site: Site) -> None:
+def test_settling_waits_for_nothing_for_long(either: Site) -> None:
     """Results that never come: the answer is given after a moment, and says what was seen."""
-    paper, backend = Paper(site), backend_of(site)
-    for way in WAYS:
-        with observer(site, "missing", workload=ADD, **way) as watching:
-            watching.watch(paper.tag)
-            paper.published(0, 1)
-            backend.store_result(paper.name(0, 0), 1, "SUCCESS")
-            assert watching.settle()["seen"] == 1
+    paper, backend = Paper(either), backend_of(either)
+    with observer(either, "missing", workload=ADD) as watching:
+        watching.watch(paper.tag)
+        paper.published(0, 1)
+        backend.store_result(paper.name(0, 0), 1, "SUCCESS")
+        assert watching.settle()["seen"] == 1
 
 
 @pytest.mark.parametrize("serializer", ["json", "pickle", "yaml", "msgpack"])
@@ -185,19 +190,16 @@ def test_a_subscriber_that_was_held_loses_nothing(tmp_path: Path) -> None:
     assert answer["caught_up"] > 0
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["pushed", "polled"])
-def test_a_server_that_goes_away_is_reported(tmp_path: Path, way: dict[str, Any]) -> None:
+def test_a_server_that_goes_away_is_reported(tmp_path: Path) -> None:
     """The observer goes on, says so, and leaves when it is told to. What was pushed before is
     judged, though it is told to settle when the server is gone."""
     with valkey(tmp_path) as url:
         site = new_site(tmp_path, url)
         paper, backend = Paper(site), backend_of(site)
-        with observer(site, "gone", workload=ADD, **way) as watching:
+        with observer(site, "gone", workload=ADD) as watching:
             watching.watch(paper.tag)
             paper.published(0, 1)
             backend.store_result(paper.name(0, 0), 1, "SUCCESS")
-            if way:
-                assert watching.settle(1)["trouble"] == ""
             with redis.Redis.from_url(url) as owner:
                 owner.shutdown(nosave=True)
             answer = watching.settle(2, limit_s=2.0)
@@ -234,15 +236,29 @@ def test_a_reply_queue_that_was_cut_stands_again(tmp_path: Path, local: Services
 
 def test_a_server_that_hangs_holds_nobody(tmp_path: Path) -> None:
     """Told to leave while the server answers nothing, the observer is gone within its time."""
-    with valkey(tmp_path) as url, redis.Redis.from_url(url) as owner:
-        site = new_site(tmp_path, url)
+    port = free_port()
+    words = ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(port), "-U", "0"]
+    server = subprocess.Popen(words)
+    try:
+        wait_for(lambda: listens(port), "memcached")
+        backend = f"cache+memcached://127.0.0.1:{port}/"
+        site = new_site(tmp_path, "redis://127.0.0.1:1", result_backend=backend)
         paper = Paper(site)
-        pid = owner.info("server")["process_id"]
-        with observer(site, "hung", workload=ADD, observe=POLLED) as watching:
+        with observer(site, "hung", workload=ADD) as watching:
+            assert watching.start["method"] == "polling"
             watching.watch(paper.tag)
             paper.published(0)
             watching.settle(limit_s=0.2)
-            os.kill(pid, signal.SIGSTOP)
+            server.send_signal(signal.SIGSTOP)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False
 
 
 def test_an_observer_that_cannot_watch_says_why(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 from celery.backends.base import Backend
 
@@ -17,7 +18,7 @@ from harness.probe.watching.base import Troubles
 from harness.probe.watching.polling import Polling
 from harness.probe.watching.sightings import Sightings
 from harness.probe.workloads.add import Add
-from tests.probe.live import Site
+from tests.probe.live import Site, valkey
 from tests.probe.watching.watched import Paper, sightings_in
 
 
@@ -44,7 +45,8 @@ class Poll:
         return {u: outcome for (_, u, _), (_, outcome) in sightings_in(self.events).items()}
 
 
-def poll(folder: Path, app: Celery) -> Iterator[Poll]:
+def poll(folder: Path, app: Celery, trouble: str = "") -> Iterator[Poll]:
+    """`trouble`: what has to have gone wrong by its end."""
     events = folder / "events"
     events.mkdir()
     recorder, troubles = Recorder(str(events), "observer"), Troubles()
@@ -55,7 +57,8 @@ def poll(folder: Path, app: Celery) -> Iterator[Poll]:
     polling.watch(frozenset({paper.tag}))
     polling.open()
     yield Poll(app.backend, polling, sightings, troubles, paper, events)
-    assert troubles.text() == ""
+    told = troubles.text()
+    assert trouble in told if trouble else told == ""
     recorder.close()
 
 
@@ -162,6 +165,19 @@ class OneByOne(Backend):  # type: ignore[misc]  # Celery is untyped
 
     def _store_result(self, task_id: str, result: Any, state: str, *_: Any, **__: Any) -> None:
         self.held[task_id] = {"status": state, "result": result}
+
+
+def test_a_server_that_goes_away_is_noted(tmp_path: Path) -> None:
+    """Looks that fail are told, with what was seen before; polling goes on."""
+    with valkey(tmp_path) as url:
+        app = Celery(backend=url, set_as_current=False)
+        for stored in poll(tmp_path, app, "the backend could not be asked: ConnectionError"):
+            stored.paper.published(0, 1)
+            stored.store(0)
+            assert stored.round() == 1
+            with redis.Redis.from_url(url) as owner:
+                owner.shutdown(nosave=True)
+            assert [stored.round(), stored.round()] == [1, 1]
 
 
 def test_one_by_one(tmp_path: Path) -> None:
