@@ -49,6 +49,7 @@ servers: $(VENV)/.ready
 ## Speed and truth claims, each as a ratio with its interval. An hour; BENCH_PAIRS, BENCH_COMPARISONS, BENCH_SAMPLES shorten it.
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/designs.py
 	$(BIN)/python benchmarks/recorder_cost.py
 	$(BIN)/python benchmarks/watching_cost.py
 	$(BIN)/python benchmarks/publishing.py

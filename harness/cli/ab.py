@@ -54,7 +54,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     if not 6 <= low <= high <= 1000:
         raise click.BadParameter(
             "expected a number of pairs such as 12, or of at least and at most as many such as "
-            "10..30; from 6 (fewer carry no verdict) to 1000"
+            "6..30; from 6 (fewer carry no verdict) to 1000"
         )
     return low, high
 
@@ -69,7 +69,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     metavar="MIN[..MAX]",
     callback=_pairs,
     help="Pairs of blocks per cell: so many, and more up to MAX while the verdict is open. "
-    "Default: the scenario's, else 10..30.",
+    "Default: the scenario's, else 6..30.",
 )
 @click.option(
     "--minutes",

@@ -1,6 +1,6 @@
 """How much measuring a comparison is worth: pairs are added while it is inconclusive.
 
-It is looked only at sizes fixed beforehand, and the error is divided among these looks, so that
+It is looked only at sizes fixed beforehand, and the intervals allow for all these looks, so that
 stopping as soon as there is a verdict costs nothing of its confidence.
 """
 

@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 FEWEST_PAIRS = 6
 """Below it there is no verdict: five pairs cannot reach p < 0.05 in Wilcoxon's test at all."""
-LEVEL = 0.05
-"""Error of a whole comparison, divided among its looks."""
 POWER = 0.80
 OUTLIER_LIMIT = 3.5
 _MAD_TO_SIGMA = 1.4826
@@ -46,15 +44,6 @@ class Estimate:
     """The smallest slowdown that is called a regression with power 80 %: beyond the margin."""
     outliers: int = 0
     """Pairs beyond 3.5 median absolute deviations; counted, never dropped."""
-
-
-def confidence_of(looks: int) -> float:
-    """Confidence of each interval when the pairs are looked at `looks` times.
-
-    The error is divided evenly among the looks (Bonferroni's inequality, Dunn 1961), so that
-    looking early does not raise it: with 10, 20 and 30 pairs, 1 - 0.05 / 3.
-    """
-    return 1.0 - LEVEL / max(1, looks)
 
 
 def estimate(log_ratios: Sequence[float], *, confidence: float, margin: float) -> Estimate:
@@ -160,7 +149,7 @@ def direction(found: Estimate, *, margin: float) -> Direction:
 
 
 def false_discovery(p_values: Sequence[float]) -> list[float]:
-    """q values: p values adjusted so that of what is called a change at most `LEVEL` is none.
+    """q values: p values adjusted so that of what is called a change at most 5 % is none.
 
     Benjamini & Hochberg 1995, valid for the positively dependent metrics of one block
     (Benjamini & Yekutieli 2001).

@@ -14,6 +14,7 @@ from harness.results.record.run import RunRecord
 from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
 from harness.scenario.models.scenario import Plan
+from harness.stats.looks import confidence_of
 from tests.compare.runs import measured
 from tests.report.made.records import cell, run
 from tests.scenario.project import CONFIGURATION, Project, make_project
@@ -75,7 +76,7 @@ def test_pairs_are_added_up_to_the_next_look_for_the_undecided_only(plan: Plan) 
     assert report.interleaved
     verdicts = {(one.head.split("/")[0], one.pairs, one.verdict) for one in report.judged}
     assert verdicts == {("same", 6, "no_change"), ("noisy", 12, "inconclusive")}
-    assert report.comparisons[0].confidence == pytest.approx(1 - 0.05 / 3)
+    assert report.comparisons[0].confidence == pytest.approx(confidence_of(LOOKS))
     assert not report.out_of_time
 
 

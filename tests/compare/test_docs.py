@@ -11,7 +11,8 @@ from harness.scenario.models.compare import Compare, PairBudget
 from harness.scenario.models.gate_words import FUNCTIONS, UNITS
 from harness.scenario.models.gates import parse_gate
 from harness.scenario.plan.loader import load_plan
-from harness.stats.paired import FEWEST_PAIRS, confidence_of
+from harness.stats.looks import confidence_of
+from harness.stats.paired import FEWEST_PAIRS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/verdicts.md").read_text(encoding="utf-8")
@@ -26,7 +27,7 @@ def test_the_scenario_loads(tmp_path: Path) -> None:
     scenario.write_text(text, encoding="utf-8")
     plan = load_plan(scenario)
     assert plan.scenario.compare is not None
-    assert plan.scenario.compare.look_sizes == (10, 20, 30)
+    assert plan.scenario.compare.look_sizes == tuple(range(6, 31, 2))
     assert len(plan.cells) == 4
 
 
@@ -57,7 +58,7 @@ def test_what_is_judged_is_named_so() -> None:
 
 def test_the_numbers_are_those_of_the_code() -> None:
     assert f"At least {FEWEST_PAIRS} pairs" in TEXT
-    assert f"{100 * confidence_of(3):.3g} % intervals each" in TEXT
+    assert f"{100 * confidence_of(range(6, 31, 2)):.4g} % intervals each" in TEXT
     scenarios = (ROOT / "docs/scenarios.md").read_text(encoding="utf-8")
     rows = scenarios.partition("### compare")[2].partition("## The command line")[0]
     assert set(re.findall(r"^\| `(\w+)`", rows, re.MULTILINE)) == set(Compare.model_fields)

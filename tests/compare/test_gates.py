@@ -219,7 +219,10 @@ def test_a_sound_comparison_is_read(project: Project) -> None:
         )
     scenario = project.plan().scenario
     assert scenario.compare is not None
-    assert (scenario.compare.margin, scenario.compare.look_sizes) == (0.05, (6, 13, 20))
+    assert (scenario.compare.margin, scenario.compare.look_sizes) == (
+        0.05,
+        (6, 8, 10, 12, 14, 16, 18, 20),
+    )
     assert (scenario.gates, scenario.baseline) == (
         ("throughput > 0.9 * baseline",),
         "main",

@@ -62,6 +62,8 @@ class Lines:
         if isinstance(event, ServersReady):
             self._emulated = emulated_cells(event.record)
         match event:
+            case RunPlanned() if self._place:
+                pass  # blocks were added: the next line of a block tells how many there are
             case Swept() | EnvironmentBuilds() | RunPlanned() | ServersReady():
                 for line in _before_blocks(event, run_s):
                     self._say(line)

@@ -167,7 +167,7 @@ def _counted(count: int, noun: str) -> str:
 
 def _comparison_note(report: ComparisonReport) -> str:
     confidence = next((one.confidence for one in report.comparisons), 0.95)
-    looks = f", the error divided among {report.looks} looks" if report.looks > 1 else ""
+    looks = f", so that {report.looks} looks err no more than one" if report.looks > 1 else ""
     return (
         "ratio: above 1 is better, also for latency and CPU. "
         f"interval: {100 * confidence:.3g} %, t over pairs of blocks{looks}. A slowdown up to "

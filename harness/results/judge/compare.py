@@ -27,10 +27,10 @@ from harness.results.record.comparison import Comparison, ComparisonReport, Grou
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.scenario.models.compare import Compare
 from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
+from harness.stats.looks import confidence_of
 from harness.stats.paired import (
     FEWEST_PAIRS,
     Estimate,
-    confidence_of,
     direction,
     estimate,
     false_discovery,
@@ -78,6 +78,8 @@ def compare_run(
     cells = [_by_repetition(record, one, other) for one, other in indices]
     if margin is None:
         margin = DEFAULT_MARGIN if plan is None else plan.margin
+    looks = () if plan is None else plan.look_sizes
+    confidence = confidence_of(looks)
     heads = dict.fromkeys(places[other].variant for _, other in indices)
     frame = ComparisonReport(
         run=record.run_id,
@@ -86,14 +88,14 @@ def compare_run(
         comparisons=(),
         interleaved=all(one.interleaved for one in cells),
         margin=margin,
-        looks=1 if plan is None else plan.number_of_looks,
+        looks=max(1, len(looks)),
     )
-    report = _judged(frame, cells)
+    report = _judged(frame, cells, confidence)
     layers = layer_paths(
         record.cells,
         base=base,
         margin=margin,
-        looks=frame.looks,
+        confidence=confidence,
         evidence=partial(_evidence, margin),
     )
     return report.model_copy(
@@ -153,7 +155,8 @@ def compare_runs(
         margin=margin,
         unmatched=tuple(sorted(unmatched)),
     )
-    return _judged(frame, [_by_order(ours[name], other) for name, other in same.items()])
+    cells = [_by_order(ours[name], other) for name, other in same.items()]
+    return _judged(frame, cells, confidence_of(()))
 
 
 def comparison_plan(record: RunRecord) -> Compare | None:
@@ -228,8 +231,10 @@ def is_interleaved(pairs: Sequence[Pair]) -> bool:
 # --- verdicts -----------------------------------------------------------------------------------
 
 
-def _judged(frame: ComparisonReport, cells: Sequence[_Cells]) -> ComparisonReport:
-    found = [one for pair in cells for one in _comparisons(pair, frame)]
+def _judged(
+    frame: ComparisonReport, cells: Sequence[_Cells], confidence: float
+) -> ComparisonReport:
+    found = [one for pair in cells for one in _comparisons(pair, frame.margin, confidence)]
     found = _with_discovery_control(found)
     ratios: dict[str, list[float]] = {}
     for one in found:
@@ -270,22 +275,21 @@ def _variant(cell: str) -> str:
     return Place("", {}, cell).variant
 
 
-def _comparisons(cells: _Cells, frame: ComparisonReport) -> Iterator[Comparison]:
+def _comparisons(cells: _Cells, margin: float, confidence: float) -> Iterator[Comparison]:
     unsound = sum(not all(block.sound for block in pair) for pair in cells.pairs)
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
         ratios = log_ratios(cells.pairs, metric)
-        confidence = confidence_of(frame.looks)
-        found = estimate(ratios, confidence=confidence, margin=frame.margin)
-        other_rates = unlike_rates(metric, *sides_of(cells.pairs), frame.margin)
+        found = estimate(ratios, confidence=confidence, margin=margin)
+        other_rates = unlike_rates(metric, *sides_of(cells.pairs), margin)
         reason = _no_verdict(found, cells, metric) or other_rates
         one = Comparison(
             base=cells.base.name,
             head=cells.head.name,
             metric=metric.name,
-            margin=frame.margin,
-            verdict="inconclusive" if reason else direction(found, margin=frame.margin),
+            margin=margin,
+            verdict="inconclusive" if reason else direction(found, margin=margin),
             unsound=unsound,
             dropped=cells.dropped + len(cells.pairs) - len(ratios),
             left_out=dict(cells.left_out),

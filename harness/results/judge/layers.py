@@ -22,7 +22,7 @@ from harness.results.record.run import BlockRecord, CellRecord
 from harness.scenario.plan.identity import work_key
 from harness.scenario.plan.pairing import axis_word
 from harness.scenario.vendors.registry import BROKERS, VENDORS
-from harness.stats.paired import FEWEST_PAIRS, confidence_of, estimate, false_discovery
+from harness.stats.paired import FEWEST_PAIRS, estimate, false_discovery
 
 AXIS = "celery"
 CLIENT = "client library"
@@ -52,7 +52,7 @@ class _Exchange:
 
 
 def layer_paths(
-    cells: Sequence[CellRecord], *, base: str, margin: float, looks: int, evidence: Evidence
+    cells: Sequence[CellRecord], *, base: str, margin: float, confidence: float, evidence: Evidence
 ) -> tuple[LayerPath, ...]:
     """Every way through the cells that exchanges one layer after the other, for each metric.
 
@@ -64,9 +64,9 @@ def layer_paths(
         path
         for group in _groups(cells)
         for way in _ways(_start(group, base), group)
-        for path in _measured(way, looks, evidence)
+        for path in _measured(way, confidence, evidence)
     ]
-    return tuple(_judged(paths, margin, level=1 - confidence_of(looks)))
+    return tuple(_judged(paths, margin, level=1 - confidence))
 
 
 def _groups(cells: Sequence[CellRecord]) -> list[list[CellRecord]]:
@@ -137,7 +137,9 @@ def _in_use(package: str, cell: CellRecord) -> bool:
 # --- figures ------------------------------------------------------------------------------------
 
 
-def _measured(way: tuple[_Exchange, ...], looks: int, evidence: Evidence) -> Iterator[LayerPath]:
+def _measured(
+    way: tuple[_Exchange, ...], confidence: float, evidence: Evidence
+) -> Iterator[LayerPath]:
     cells = [way[0].base, *(exchange.head for exchange in way)]
     for metric in COMPARED:
         if not metric.judged or not all(map(metric.applies, cells)):
@@ -149,7 +151,7 @@ def _measured(way: tuple[_Exchange, ...], looks: int, evidence: Evidence) -> Ite
         ]
         if any(cell.emulated for cell in cells):
             found = [(ratios, NOT_JUDGED) for ratios, _ in found]
-        error_shared = confidence_of(looks * len(way))
+        error_shared = 1 - (1 - confidence) / len(way)
         steps = tuple(
             _step(exchange.layer, exchange.changes, *told, error_shared)
             for exchange, told in zip(way, found, strict=False)
@@ -159,7 +161,7 @@ def _measured(way: tuple[_Exchange, ...], looks: int, evidence: Evidence) -> Ite
             head=cells[-1].name,
             metric=metric.name,
             steps=steps,
-            whole=_step("", (), *found[-1], confidence_of(looks)),
+            whole=_step("", (), *found[-1], confidence),
         )
 
 

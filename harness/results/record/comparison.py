@@ -145,7 +145,7 @@ class ComparisonReport(Stored):
     very thing that is compared."""
     margin: float = 0.05
     looks: int = 1
-    """How often the pairs could be looked at; the error is divided among them."""
+    """How often the pairs could be looked at; the intervals' confidence allows for all of them."""
     out_of_time: bool = False
     """`compare.minutes` ended the measuring although a comparison was undecided."""
     unmatched: tuple[str, ...] = ()

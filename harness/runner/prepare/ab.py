@@ -63,7 +63,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Effort:
-    """How the two sides are compared. None: as the scenario says, else 5 % and 10 to 30 pairs."""
+    """How the two sides are compared. None: as the scenario says, else 5 % and 6 to 30 pairs."""
 
     margin: float | None = None
     pairs: tuple[int, int] | None = None

@@ -13,7 +13,7 @@ from harness.units import parse_share
 class PairBudget(Frozen):
     """How many pairs of blocks a comparison may take."""
 
-    min: Annotated[int, Field(ge=6, le=1000)] = 10
+    min: Annotated[int, Field(ge=6, le=1000)] = 6
     """Looked at for the first time. Fewer than 6 carry no verdict."""
     max: Annotated[int, Field(ge=6, le=1000)] = 30
 
@@ -37,7 +37,8 @@ class Compare(Frozen):
     pairs: PairBudget | None = None
     """Add pairs while a comparison is inconclusive; without it, `measure.blocks` pairs."""
     looks: NonEmptyItems[Annotated[int, Field(ge=6, le=1000)]] | None = None
-    """At how many pairs it is looked; without it at min, half-way and max."""
+    """At how many pairs it is looked; without it after every two from min to max, and after every
+    eighth of them from 32 on."""
     minutes: Annotated[float, Field(strict=False, gt=0, le=10_000)] | None = None
     """Add no pairs that would, at the pace so far, be measured later than this."""
 
@@ -58,10 +59,8 @@ class Compare(Frozen):
         """Numbers of pairs at which it is looked; empty where their number is fixed."""
         if self.looks is not None or self.pairs is None:
             return self.looks or ()
-        low, high = self.pairs.min, self.pairs.max
-        return tuple(dict.fromkeys((low, (low + high) // 2, high)))
-
-    @property
-    def number_of_looks(self) -> int:
-        """Among how many the error is divided."""
-        return len(self.look_sizes) or 1
+        sizes, size = [], self.pairs.min
+        while size < self.pairs.max:
+            sizes.append(size)
+            size += 2 * max(1, size // 16)  # whole mirrored pairs
+        return (*sizes, self.pairs.max)
