@@ -35,11 +35,15 @@ MEASURED = (
 
 
 def _normal(spread: float) -> Callable[[np.random.Generator, int], Pairs]:
-    return lambda random, pairs: random.normal(0, spread, (RUNS, pairs))
+    def drawn(random: np.random.Generator, pairs: int) -> Pairs:
+        return random.normal(0, spread, (RUNS, pairs))
+
+    return drawn
 
 
 def _heavy(random: np.random.Generator, pairs: int) -> Pairs:
-    return random.standard_t(3, (RUNS, pairs)) * 0.05 / math.sqrt(3)
+    drawn: Pairs = random.standard_t(3, (RUNS, pairs)) * 0.05 / math.sqrt(3)
+    return drawn
 
 
 def _spikes(random: np.random.Generator, pairs: int) -> Pairs:
@@ -50,7 +54,8 @@ def _spikes(random: np.random.Generator, pairs: int) -> Pairs:
 
 def _measured(random: np.random.Generator, pairs: int) -> Pairs:
     sign = random.choice((-1.0, 1.0), (RUNS, pairs))
-    return sign * random.choice(np.array(MEASURED), (RUNS, pairs))
+    drawn: Pairs = sign * random.choice(np.array(MEASURED), (RUNS, pairs))
+    return drawn
 
 
 NOISE: dict[str, Callable[[np.random.Generator, int], Pairs]] = {

@@ -21,7 +21,7 @@ def ended(
     logs: npt.NDArray[np.float64], looks: tuple[int, ...], confidence: float
 ) -> list[tuple[str, int]]:
     """The verdict of each comparison, and after how many pairs: it ends with the first one."""
-    found = []
+    found: list[tuple[str, int]] = []
     for one in logs:
         for pairs in looks:
             said = direction(

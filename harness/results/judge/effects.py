@@ -33,7 +33,8 @@ from harness.results.record.comparison import AxisEffect, Dependence, LevelEffec
 from harness.results.record.run import CellRecord, RunRecord
 from harness.scenario.plan.pairing import Place, UnknownBaseError, paired_cells
 from harness.scenario.plan.value_words import canonical
-from harness.stats.paired import FEWEST_PAIRS, confidence_of, false_discovery
+from harness.stats.looks import confidence_of
+from harness.stats.paired import FEWEST_PAIRS, false_discovery
 from harness.stats.strata import Mean, stratified_mean, unlike
 
 CONFIGURATION, WORKLOAD, LOAD = "configuration", "workload", "load"
@@ -100,9 +101,10 @@ def axis_effects(record: RunRecord) -> tuple[AxisEffect, ...]:
         plan = comparison_plan(record)
     except RecordError:  # of a newer harness
         plan = None
-    margin, looks, base = MARGIN, 1, None
+    margin, base = MARGIN, None
+    looks: tuple[int, ...] = ()
     if plan is not None:
-        margin, looks, base = plan.margin, plan.number_of_looks, plan.base
+        margin, looks, base = plan.margin, plan.look_sizes, plan.base
     confidence = confidence_of(looks)
     places = places_of(record.cells)
     cells = [_Cell.of(cell, place) for cell, place in zip(record.cells, places, strict=True)]
