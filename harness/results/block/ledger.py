@@ -63,6 +63,8 @@ class Ledger:
     stage: npt.NDArray[np.int8]
     """A `Stage`: how far a unit got whose end nobody vouched for; STORED_NOT_SEEN for the
     others."""
+    origin_ns: npt.NDArray[np.int64]
+    """When each task could be received at the earliest, see `phases.task_origins`."""
 
     @property
     def completed(self) -> npt.NDArray[np.bool_]:
@@ -114,7 +116,8 @@ def settle(
     ended_well = (final == Final.OK) | (final == Final.FAILED)
     final[ended_well & _late(merged, timeout_s, watched=watched)] = Final.TIMED_OUT
     silent = np.flatnonzero(final == Final.LOST)
-    open_ = _Open.of(merged, silent, task_origins(merged, sequential=sequential, steps=steps))
+    origin_ns = task_origins(merged, sequential=sequential, steps=steps)
+    open_ = _Open.of(merged, silent, origin_ns)
     task_stage = open_.task_stages(stores_results=stores_results)
     orphaned = _of_rows(end.orphans, merged, silent)
     final[silent[open_.held(task_stage, end, orphaned) | open_.stored_after_the_check()]] = (
@@ -122,7 +125,7 @@ def settle(
     )
     stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
     stage[silent] = open_.furthest(task_stage)
-    return Ledger(final, as_meant & (final == Final.FAILED), stage)
+    return Ledger(final, as_meant & (final == Final.FAILED), stage, origin_ns)
 
 
 def _late(merged: Merged, timeout_s: float, *, watched: bool) -> npt.NDArray[np.bool_]:

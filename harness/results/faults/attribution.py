@@ -12,8 +12,10 @@ Where both say nothing, a unit that had been published when a worker died, and t
 received, is that worker's: its message had left the broker for it.
 
 Of several faults the last one that began is blamed, one that only delays (a pause, a slow network)
-after all others. Executions that nobody asked for are judged one by one (`second_runs`). What no
-fault explains stays unattributed.
+after all others. For a loss it is the first of those that were there when the unit had last been
+seen, or after that: it cut the worker off that had the task, or took the message along that waited
+with the broker, which a network does not. Executions that nobody asked for are judged one by one
+(`second_runs`). What no fault explains stays unattributed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import numpy as np
 
 from harness.probe.recording.events import Kind
 from harness.results.arrays import Numbers, Truths
-from harness.results.block.ledger import Final, Ledger
+from harness.results.block.ledger import Final, Ledger, Stage
 from harness.results.events.handlings import Handlings
 from harness.results.events.merged import MISSING, Merged
 from harness.results.faults.notes import FaultNote
@@ -113,7 +115,8 @@ def blame(scene: Scene) -> Blame:
     }
     spans = _spans(scene)
     found = [_evidence(scene, spans, index) for index in range(len(scene.notes))]
-    by = {name: _blamed(name, found, len(merged.units.unit)) for name in has}
+    waited = ledger.stage == Stage.NEVER_RECEIVED
+    by = {name: _blamed(name, found, waited) for name in has}
     there = [one.touched | one.passed_on for one in found]
     again = second_runs(merged, scene.handlings, scene.notes, there)
     met = [one.met | rows for one, rows in zip(found, again.met, strict=True)]
@@ -133,6 +136,10 @@ class _Evidence:
     """Of those, the ones whose result the backend refused while it was broken."""
     waited: Truths
     vanished: Truths
+    later: Truths
+    """Units that were last seen before the fault was over: it may have been what became of them."""
+    at_broker: bool
+    """The broker itself was broken, and with it what waited there."""
     pauses: bool
     """It was a pause: it did nothing but make units wait."""
     delays: bool
@@ -157,15 +164,17 @@ def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
         *_touched(scene, spans, index),
         _waited(scene, spans, index),
         _vanished(scene, note),
+        spans.last_seen_ns <= (note.over_ns or FOREVER),
+        note.kind.place == "broker",
         pauses,
         note.kind.delays,
     )
 
 
-def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
+def _blamed(trouble: str, found: Sequence[_Evidence], waited: Truths) -> Numbers:
     """For each unit the fault that is to blame if it has this trouble. Of those that overwrite
-    each other the last one stays."""
-    chosen = np.full(units, NOBODY, dtype=np.int64)
+    each other the last one stays. `waited`: units whose message was nowhere but at the broker."""
+    chosen = np.full(len(waited), NOBODY, dtype=np.int64)
     faults = list(enumerate(found))
     if trouble == "late":
         for index, one in faults:
@@ -175,6 +184,12 @@ def _blamed(trouble: str, found: Sequence[_Evidence], units: int) -> Numbers:
     for index, one in sorted(faults, key=lambda fault: not fault[1].delays):
         chosen[np.where(unstored, one.unstored, one.touched | one.passed_on)] = index
     if trouble == "lost":
+        first = [(index, one) for index, one in reversed(faults) if not one.delays]
+        for index, one in first:
+            chosen[one.touched & one.later & ~unstored] = index
+        for index, one in first:
+            if one.at_broker:
+                chosen[one.touched & one.later & waited & ~unstored] = index
         for index, one in faults:
             chosen[one.vanished & (chosen == NOBODY)] = index
     for index, one in faults:
@@ -204,6 +219,8 @@ class _Spans:
     unstored_ns: Numbers
     """When the backend refused the result of one of its tasks, and it was left at that; MISSING."""
     started_ns: Numbers
+    last_seen_ns: Numbers
+    """The last stamp of what it lacks: see `_last_seen_ns`."""
 
 
 def _spans(scene: Scene) -> _Spans:
@@ -220,7 +237,24 @@ def _spans(scene: Scene) -> _Spans:
         over_ns=np.maximum(over, 0),
         unstored_ns=_unstored_ns(scene).reshape(-1, tasks.per_unit).max(axis=1),
         started_ns=np.where(started == MISSING, 0, started),
+        last_seen_ns=_last_seen_ns(scene),
     )
+
+
+def _last_seen_ns(scene: Scene) -> Numbers:
+    """Of each unit the earliest last stamp among its tasks that have not finished and whose turn
+    had come; of one that no worker received, when its message came to be. Of a unit all of whose
+    tasks have finished, the earliest last stamp of all."""
+    tasks = scene.merged.tasks
+    shape = (-1, tasks.per_unit)
+    last = scene.handlings.last_by_task()
+    seen_ns = np.broadcast_to(scene.ledger.origin_ns, (len(last) // tasks.per_unit, tasks.per_unit))
+    seen_ns = seen_ns.reshape(-1).copy()
+    seen_ns[last >= 0] = scene.handlings.time_ns[last[last >= 0]]
+    counts = (tasks.finished_ns == MISSING) & (seen_ns != MISSING)
+    counts |= np.repeat(tasks.every(tasks.finished_ns != MISSING), tasks.per_unit)
+    earliest: Numbers = np.where(counts, seen_ns, FOREVER).reshape(shape).min(axis=1)
+    return np.where(earliest == FOREVER, 0, earliest)
 
 
 def _unstored_ns(scene: Scene) -> Numbers:

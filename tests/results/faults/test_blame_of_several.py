@@ -195,3 +195,30 @@ def test_a_warm_shutdown_let_a_run_end_that_the_backend_refused(tmp_path: Path) 
     assert read.outcome(refused) == "lost"
     assert [fault.trouble.lost for fault in read.fields["faults"]] == [0, 1, 0]
     assert "broken" not in [promise.kept for promise in read.fields["promises"]]
+
+
+@pytest.mark.parametrize(
+    ("received_s", "faults", "blamed"),
+    [
+        (2.9, ("kill_broker", "kill_broker"), [1, 0]),
+        (2.9, ("reset_network", "kill_broker"), [1, 0]),
+        (3.6, ("kill_broker", "reset_network"), [0, 1]),
+        (None, ("kill_broker", "restart_broker"), [1, 0]),
+        (None, ("reset_network", "kill_broker"), [0, 1]),
+        (None, ("slow_network", "reset_network"), [0, 1]),
+    ],
+)
+def test_of_two_faults_the_first_that_met_it_lost_it(
+    tmp_path: Path, received_s: float | None, faults: tuple[str, str], blamed: list[int]
+) -> None:
+    """The one that cut off the worker that had it, or that took what waited with the broker."""
+    block = MadeBlock()
+    steady(block, 0, 2.9)
+    held = block.unit(2.89)
+    if received_s is not None:
+        block.receive(held, received_s)
+    steady(block, 5.0, 10)
+    first, second = note(faults[0], 3.0, 3.5), note(faults[1], 3.7, 4.0, number=1)
+    read = block.read(tmp_path, first, second)
+    assert read.outcome(held) == "lost"
+    assert [fault.trouble.lost for fault in read.fields["faults"]] == blamed
