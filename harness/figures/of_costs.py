@@ -107,6 +107,13 @@ CALLS = (
     _per_call("commands", "commands of Redis", "commands", "per call"),
     _per_call("bytes", "bytes to and from broker and backend", "bytes", "bytes/call"),
 )  # fmt: skip
+OF_FUNCTIONS = (
+    Figure(
+        "task_cpu", "CPU time of a task's function; not of the pools gevent and eventlet", "s",
+        "less", "task_cpu_s", "task_cpu", "task CPU", "task CPU", distribution=True,
+        of_task="cpu_s",
+    ),
+)  # fmt: skip
 RESULTS_LEFT = (
     Figure(
         "results.stored", "results that the backend held in the end", "results", "less",

@@ -24,4 +24,5 @@ FIGURES: tuple[Figure, ...] = (
     *of_costs.CALLS,
     *of_costs.RESULTS_LEFT,
     *of_units.BESIDE,
+    *of_costs.OF_FUNCTIONS,
 )

@@ -32,6 +32,10 @@ def assert_as_mixed(block: BlockRecord) -> None:
     assert {one.task: one.units for one in block.by_task} == PARTS
     assert {one.task: one.completed for one in block.by_task} == PARTS
     assert {one.task: one.latency_s.count for one in block.by_task} == PARTS
+    assert {one.task: one.run_s.count for one in block.by_task} == PARTS
+    assert {one.task: one.dispatch_s.count for one in block.by_task} == PARTS
+    assert {one.task: one.cpu_s.count for one in block.by_task} == PARTS
+    assert block.task_cpu_s.count == UNITS
     assert [one.task for one in block.by_task if one.unchecked] == ["shop.tasks.resize"]
     total = sum(one.throughput_per_s or 0.0 for one in block.by_task)
     assert total == pytest.approx(block.throughput_per_s)

@@ -24,6 +24,7 @@ from celery.worker.consumer.gossip import Gossip
 
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.recording import connections, ran_with, receptions, side_tasks, sqs_requests
+from harness.probe.recording.cpu import CpuClock
 from harness.probe.recording.events import (
     NO_ID,
     RAISED,
@@ -31,6 +32,7 @@ from harness.probe.recording.events import (
     REPLACED,
     UNLOCK,
     Kind,
+    cpu_fields,
     id_bytes,
     name_parts,
 )
@@ -57,9 +59,11 @@ def to_worker(
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
         return
+    clock = CpuClock()
+    clock.choose()
     numbers = {name: at for at, name in enumerate(sorted(app.tasks), 1) if may_be_a_units(name)}
     for name, number in numbers.items():
-        _wrap(app.tasks[name], recorder, number)
+        _wrap(app.tasks[name], recorder, clock, number)
     side_tasks.watch(recorder, numbers)
     _wrap_unlock(app.tasks[UNLOCK], recorder)
     _wrap_store(app, recorder)
@@ -171,11 +175,11 @@ def _connect(recorder: Recorder) -> None:
     signals.worker_ready.connect(worker_ready, weak=False)
 
 
-def _wrap(task: Task, recorder: Recorder, number: int) -> None:
+def _wrap(task: Task, recorder: Recorder, clock: CpuClock, number: int) -> None:
     """Wrap what Celery calls: `run`, or `__call__` where the task's class has one of its own,
     which may do anything: repeat what failed, or answer from a cache."""
     if not task_has_custom(task, "__call__"):
-        task.run = _measured(task, task.run, recorder, number)
+        task.run = _measured(task, task.run, recorder, clock, number)
         return
     call = type(task).__call__
 
@@ -186,7 +190,7 @@ def _wrap(task: Task, recorder: Recorder, number: int) -> None:
             return call(self, *args, **kwargs)  # as a plain function, by itself or another task
         setattr(request, _CALLED, True)
         run = functools.partial(call, self)
-        return _measured(self, run, recorder, number)(*args, **kwargs)
+        return _measured(self, run, recorder, clock, number)(*args, **kwargs)
 
     # A task's class is its own: Celery makes one for each function.
     type(task).__call__ = called
@@ -198,7 +202,7 @@ _MOST_RAISED = 16
 
 
 def _measured(
-    task: Task, run: Callable[..., Any], recorder: Recorder, number: int
+    task: Task, run: Callable[..., Any], recorder: Recorder, clock: CpuClock, number: int
 ) -> Callable[..., Any]:
     record, now = recorder.record, time.monotonic_ns
     told: set[tuple[int, str]] = set()
@@ -216,17 +220,22 @@ def _measured(
         if task_id is None:  # called as a plain function by another task
             return run(*args, **kwargs)
         ident = id_bytes(task_id)
+        spent = clock.read
+        before_ns = spent()  # outside of the stamps: it is a system call
         record(Kind.STARTED, ident, now(), number)
         try:
             value = run(*args, **kwargs)
         except TaskPredicate as asked:
-            record(Kind.RETRIED, ident, now(), 0, 0, REPLACED if _replaces(asked) else 0)
+            at_ns, cpu = now(), cpu_fields(spent() - before_ns)
+            record(Kind.RETRIED, ident, at_ns, *cpu, REPLACED if _replaces(asked) else 0)
             raise
         except BaseException as error:
-            record(Kind.FINISHED, ident, now(), 0, 0, RAISED)
+            at_ns, cpu = now(), cpu_fields(spent() - before_ns)
+            record(Kind.FINISHED, ident, at_ns, *cpu, RAISED)
             tell(error)
             raise
-        record(Kind.FINISHED, ident, now())
+        at_ns, cpu = now(), cpu_fields(spent() - before_ns)
+        record(Kind.FINISHED, ident, at_ns, *cpu)
         return value
 
     return measured

@@ -46,7 +46,8 @@ class Kind(IntEnum):
     STARTED = 7
     """Worker's pool: the task's function is called. `unit` is the task's number, see TASK."""
     FINISHED = 8
-    """Worker's pool: the function returned, or raised (flag RAISED)."""
+    """Worker's pool: the function returned, or raised (flag RAISED). `unit` and `position` hold the
+    CPU time of the call, see `cpu_fields`; 0 where the pool does not let it be told."""
     STORING = 9
     """Worker's pool: the backend call for a final state begins."""
     STORED = 10
@@ -59,7 +60,7 @@ class Kind(IntEnum):
     RETRIED = 13
     """Worker's pool: the function ended, but not the task: it asked to be run again (Retry), gave
     its place to another one (flag REPLACED), or was not to have a result (Ignore, Reject). Instead
-    of FINISHED."""
+    of FINISHED, and with its CPU time."""
     FAILURE = 14
     """Client or observer: what a unit that was not meant to fail raised. `id` holds 16 bytes of the
     name of the exception's type, `position` which 16 of them, from 0; see `name_parts`."""
@@ -227,6 +228,16 @@ def looks_fields(count: int) -> tuple[int, int]:
     than MOST_LOOKS are told as so many."""
     count = min(count, MOST_LOOKS)
     return count & 0xFFFF, count >> 16
+
+
+_MOST_CPU_NS = (1 << 48) - 1
+
+
+def cpu_fields(ns: int) -> tuple[int, int]:
+    """`unit` and `position` of FINISHED and RETRIED: the lower 32 bits of a CPU time, and the upper
+    16. Three days and more are told as so many."""
+    ns = min(ns, _MOST_CPU_NS)
+    return ns & 0xFFFFFFFF, ns >> 32
 
 
 _MOST_NAME_BYTES = 63

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.results.arrays import Times, Truths
 from harness.results.block.ledger import Ledger
 from harness.results.block.messages import lateness_ns
 from harness.results.block.phases import Phases
@@ -43,6 +44,7 @@ def by_task(
                 throughput_per_s=completed / (window_ns / 1e9) if window_ns else None,
                 latency_s=_distribution(timing.total_ns[usable]),
                 run_s=_distribution(timing.run_ns[usable]),
+                cpu_s=_distribution(cpu_times_ns(merged, usable)),
                 dispatch_s=_distribution(timing.dispatch_ns[usable]),
                 lateness_s=_distribution(lateness_ns(merged, usable, shape)),
                 outcomes=ledger.outcomes_of(mine),
@@ -54,6 +56,13 @@ def by_task(
             )
         )
     return tuple(found)
+
+
+def cpu_times_ns(merged: Merged, usable: Truths) -> Times:
+    """CPU time of each task of some units, as far as it is known. `usable`: per unit."""
+    cpu_ns = merged.tasks.cpu_ns.reshape(-1, merged.tasks.per_unit)[usable].reshape(-1)
+    known: Times = cpu_ns[cpu_ns > 0]
+    return known
 
 
 def _distribution(samples: npt.NDArray[np.int64]) -> Distribution:

@@ -13,7 +13,7 @@ from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import Plan, counted_units, summaries
 from harness.results.block.messages import latencies_by_priority, lateness_ns
-from harness.results.block.own_tasks import by_task
+from harness.results.block.own_tasks import by_task, cpu_times_ns
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
 from harness.results.events.merged import MISSING, Merged
@@ -178,6 +178,7 @@ def _times(
         "phases_s": _phase_distributions(timing, usable, shape),
         "negative_phases": _negative(timing, usable),
         "calls_s": _calls(merged),
+        "task_cpu_s": _distribution(cpu_times_ns(merged, usable)),
         "canvas_s": canvas(merged, timing, usable, shape),
         "priorities_s": {
             priority: _distribution(times)

@@ -22,7 +22,7 @@ import numpy as np
 from harness.probe.recording.events import RAISED, REPLACED, Kind
 from harness.results.arrays import Numbers, Truths
 from harness.results.events.earliest import NO_STAMP as MISSING
-from harness.results.events.eventlog import identity_of, logs_in
+from harness.results.events.eventlog import Events, identity_of, logs_in
 from harness.results.events.published import Published, placed
 
 NO_PROCESS = -1
@@ -56,6 +56,8 @@ class Executions:
     """When the function returned or raised; MISSING of one that was cut."""
     ending: Numbers
     """An `Ending`."""
+    cpu_ns: Numbers
+    """CPU time of the call; 0 where it is not known."""
 
     @classmethod
     def none(cls) -> Executions:
@@ -72,7 +74,7 @@ class Executions:
         besides: Numbers,
     ) -> Executions:
         """The executions of tasks that were started once, by their stamps, but for the tasks
-        `besides` (indices)."""
+        `besides` (indices). Their CPU times are not among these."""
         once = started_ns != MISSING
         once[besides] = False
         task = np.flatnonzero(once)
@@ -80,7 +82,7 @@ class Executions:
         ending[finished_ns[task] == MISSING] = Ending.CUT
         process = np.full(len(task), NO_PROCESS, dtype=np.int64)
         stamps = (received_ns[task], started_ns[task], finished_ns[task])
-        return cls(task, process, *stamps, ending)
+        return cls(task, process, *stamps, ending, np.zeros(len(task), dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.task)
@@ -139,7 +141,7 @@ def read_executions(folder: Path, published: Published, wanted: Truths) -> Execu
     if not wanted.any():
         return Executions.none()
     parts = [part for path in logs_in(folder) for part in _stamps(path, published, wanted)]
-    rows = np.concatenate([np.empty((0, 6), dtype=np.int64), *parts])
+    rows = np.concatenate([np.empty((0, 7), dtype=np.int64), *parts])
     received = rows[rows[:, _KIND] == Kind.RECEIVED]
     started = rows[rows[:, _KIND] == Kind.STARTED]
     ended = rows[np.isin(rows[:, _KIND], (Kind.FINISHED, Kind.RETRIED))]
@@ -153,15 +155,16 @@ def read_executions(folder: Path, published: Published, wanted: Truths) -> Execu
         started_ns=started[:, _TIME].copy(),
         ended_ns=_taken(ended[:, _TIME], end, MISSING),
         ending=_taken(_endings(ended), end, Ending.CUT),
+        cpu_ns=_taken(ended[:, _CPU], end, 0),
     )
 
 
-_PLACE, _TIME, _KIND, _FLAGS, _PROCESS, _WORKER = range(6)
+_PLACE, _TIME, _KIND, _FLAGS, _PROCESS, _WORKER, _CPU = range(7)
 _KINDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.RETRIED)
 
 
 def _stamps(path: Path, published: Published, wanted: Truths) -> Iterator[Numbers]:
-    """What one log says of these tasks: rows of the six columns above."""
+    """What one log says of these tasks: rows of the seven columns above."""
     process = int(path.stem.split("-")[1])
     identity = identity_of(path)
     child = identity.get("role") == "child"
@@ -171,11 +174,19 @@ def _stamps(path: Path, published: Published, wanted: Truths) -> Iterator[Number
         mine[mine] = wanted[places[mine]]
         if not mine.any():
             continue
-        rows = np.empty((int(mine.sum()), 6), dtype=np.int64)
+        rows = np.empty((int(mine.sum()), 7), dtype=np.int64)
         rows[:, _PLACE], rows[:, _TIME] = places[mine], events["time_ns"][mine]
         rows[:, _KIND], rows[:, _FLAGS] = kind, events["flags"][mine]
         rows[:, _PROCESS], rows[:, _WORKER] = process, worker
+        rows[:, _CPU] = cpu_times(events[mine])
         yield rows
+
+
+def cpu_times(ends: Events) -> Numbers:
+    """CPU times in ns of events FINISHED or RETRIED, where `probe.recording.events.cpu_fields` put
+    them; of other kinds they mean nothing."""
+    upper: Numbers = ends["position"].astype(np.int64) << 32
+    return upper | ends["unit"].astype(np.int64)
 
 
 def _endings(ended: Numbers) -> Numbers:

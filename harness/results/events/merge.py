@@ -24,9 +24,10 @@ from harness.probe.recording.events import (
     name_of,
 )
 from harness.probe.recording.ids import WHOLE
+from harness.results.arrays import Times
 from harness.results.events.earliest import Earliest
 from harness.results.events.eventlog import Events, by_kind, chunks, ident_of, logs_in
-from harness.results.events.executions import end_by_storing, read_executions
+from harness.results.events.executions import cpu_times, end_by_storing, read_executions
 from harness.results.events.merged import MISSING, NOT_TOLD, Merged, Tasks, Tracked, Units
 from harness.results.events.noted_ids import NotedIds, SideEnds
 from harness.results.events.published import FOREIGN, Places, Published, published_in
@@ -78,6 +79,7 @@ class _Block:
         self._of_members = Earliest(tasks)
         self._executions = np.zeros(tasks, dtype=np.int32)
         self._received = np.zeros(tasks, dtype=np.int32)
+        self._cpu_ns = np.broadcast_to(np.int64(0), tasks)
         self._retries: npt.NDArray[np.int32] = np.broadcast_to(np.int32(0), tasks)
         self._replaced = self._retries
         self._strangers = NotedIds()
@@ -146,8 +148,15 @@ class _Block:
             self._strangers.note(hi[foreign], lo[foreign])
         if kind == Kind.FINISHED:
             self._side.finished(events[places == FOREIGN])
+            self._note_cpu(places[mine], cpu_times(events[mine]))
         marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
         self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
+
+    def _note_cpu(self, places: Places, cpu_ns: Times) -> None:
+        if cpu_ns.any():
+            if not self._cpu_ns.flags.writeable:
+                self._cpu_ns = self._cpu_ns.copy()
+            self._cpu_ns[places] = cpu_ns
 
     def _note_retries(self, events: Events) -> None:
         hi, lo = events["hi"].astype(np.uint64), events["lo"].astype(np.uint64)
@@ -182,6 +191,11 @@ class _Block:
         """All. `folder` has the logs, of which tasks that ran again need a second look."""
         again = (self._executions > 1) | (self._received > 1) | (self._retries > 0)
         begin, end, release = (self._moments[kind] for kind in _MOMENTS)
+        repeats = read_executions(folder, self._published, again)
+        if self._cpu_ns.any():  # of several executions any may have come last
+            decisive = repeats.decisive()
+            self._cpu_ns[repeats.task] = 0
+            self._cpu_ns[decisive.task] = decisive.cpu_ns
         return Merged(
             units=self._units(),
             tasks=self._tasks(),
@@ -192,7 +206,7 @@ class _Block:
             release_ns=min(release, default=MISSING),
             side_end_ns=self._side.end_ns(self._first_ns),
             tracked=self._tracked(),
-            repeats=read_executions(folder, self._published, again),
+            repeats=repeats,
             unlock_looks=self._unlock_looks or None,
             refusals={why: ids.messages() for why, ids in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
@@ -256,6 +270,7 @@ class _Block:
             storing_ns=storing_ns,
             stored_ns=kinds[Kind.STORED].times(),
             raised=raised,
+            cpu_ns=self._cpu_ns,
             executions=self._executions,
             retries=self._retries,
             replaced=self._replaced,

@@ -60,6 +60,9 @@ class Tasks:
     storing_ns: Times
     stored_ns: Times
     raised: Truths
+    cpu_ns: Times
+    """CPU time of the execution that gave the result; 0 where it is not known. Read-only zeros
+    where no pool tells it."""
     executions: npt.NDArray[np.int32]
     """How often the function was started."""
     retries: npt.NDArray[np.int32]

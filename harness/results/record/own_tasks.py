@@ -23,6 +23,9 @@ class OwnTaskRecord(Stored):
     dispatch_s: Distribution = Distribution(count=0)
     """The phase `dispatch`: received by a worker to the first call of the function. Records of
     older versions have none."""
+    cpu_s: Distribution = Distribution(count=0)
+    """CPU time of the call that gave the result. Empty where the pool does not let it be told, and
+    in records of older versions."""
     lateness_s: Distribution = Distribution(count=0)
     """Start less ETA, where it was asked to run later."""
     outcomes: Outcomes = Outcomes()

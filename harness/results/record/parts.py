@@ -36,6 +36,7 @@ class TimeFigures(TypedDict):
     phases_s: dict[str, Distribution]
     negative_phases: dict[str, int]
     calls_s: dict[str, Distribution]
+    task_cpu_s: Distribution
     canvas_s: dict[str, Distribution]
     priorities_s: dict[str, Distribution]
     lateness_s: Distribution

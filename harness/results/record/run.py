@@ -132,6 +132,10 @@ class BlockRecord(Stored):
     count them in `retried`."""
     loss: LossReasons = LossReasons()
     negative_phases: dict[str, int] = {}
+    task_cpu_s: Distribution = Distribution(count=0)
+    """CPU time of the call of each task's function, of completed units: of the execution that gave
+    the result. Empty where the pool does not let it be told (greenlets), and in records of older
+    versions."""
     by_task: tuple[OwnTaskRecord, ...] = ()
     """The figures of each of the user's own tasks."""
     worker_cpu_ms_per_task: float | None = None

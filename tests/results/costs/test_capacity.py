@@ -59,6 +59,7 @@ def _tasks(run_s: float, count: int = 100) -> Tasks:
     fields |= {
         "per_unit": 1,
         "raised": np.zeros(count, np.bool_),
+        "cpu_ns": np.zeros(count, np.int64),
         "executions": np.ones(count, np.int32),
         "retries": np.zeros(count, np.int32),
         "replaced": np.zeros(count, np.int32),

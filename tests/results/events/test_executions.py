@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from celery.exceptions import Ignore, Reject, Retry
 
 from harness.probe.recording.attach import _replaces
-from harness.probe.recording.events import REPLACED, Kind, Outcome
+from harness.probe.recording.events import REPLACED, Kind, Outcome, cpu_fields
 from harness.results.block.phases import phases
-from harness.results.events.executions import Ending
+from harness.results.events.eventlog import EVENT
+from harness.results.events.executions import Ending, cpu_times
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING
 from tests.results.faults.made_blocks import CHILD, MAIN, OTHER_CHILD, MadeBlock, Read
@@ -140,3 +142,49 @@ def test_nothing_is_read_twice_where_every_task_ran_once(tmp_path: Path) -> None
     timing = phases(merge(tmp_path, 1, grouped=False), sequential=False, watched=True)
     assert not timing.retry_ns.any()
     assert {MAIN, CHILD} <= set(block.logs)
+
+
+# --- CPU time -------------------------------------------------------------------------------------
+
+
+def test_the_cpu_time_is_that_of_the_execution_that_gave_the_result(tmp_path: Path) -> None:
+    """Not of a try before it, nor of one that ended later; more than 32 bits of ns are no limit."""
+    block = MadeBlock()
+    retried_one, twice = block.unit(0), block.unit(0.5)
+    for unit in (retried_one, twice):
+        block.receive(unit, 1)
+        block.stamp(CHILD, Kind.STARTED, unit, 1.1)
+    block.stamp(CHILD, Kind.RETRIED, retried_one, 1.2, cpu_s=0.05)
+    block.receive(retried_one, 1.3)
+    block.stamp(CHILD, Kind.STARTED, retried_one, 1.3)
+    block.stamp(CHILD, Kind.FINISHED, retried_one, 9.3, cpu_s=7.5)
+    block.stamp(OTHER_CHILD, Kind.STARTED, twice, 1.2)
+    block.stamp(OTHER_CHILD, Kind.FINISHED, twice, 1.25, cpu_s=0.01)
+    block.stamp(CHILD, Kind.FINISHED, twice, 1.3, cpu_s=0.02)
+    for unit in (retried_one, twice):
+        block.see(unit, 9.5)
+    found = read(block, tmp_path)
+    assert found.result.merged.tasks.cpu_ns.tolist() == [7_500_000_000, 10_000_000]
+    task_cpu = found.result.fields["task_cpu_s"]
+    assert (task_cpu.count, task_cpu.min, task_cpu.max) == (2, 0.01, 7.5)
+
+
+def test_a_pool_that_does_not_tell_leaves_it_empty(tmp_path: Path) -> None:
+    block = MadeBlock()
+    unit = block.unit(0)
+    block.receive(unit, 0.1)
+    block.run(unit, 0.2, 0.3)
+    block.see(unit, 0.4)
+    assert read(block, tmp_path).result.fields["task_cpu_s"].count == 0
+
+
+@pytest.mark.parametrize("ns", [0, 1, 0xFFFFFFFF, 0x1_0000_0000, (1 << 48) - 1])
+def test_a_cpu_time_is_read_as_it_was_written(ns: int) -> None:
+    unit, position = cpu_fields(ns)
+    events = np.zeros(1, dtype=EVENT)
+    events["unit"], events["position"] = unit, position
+    assert cpu_times(events).tolist() == [ns]
+
+
+def test_a_cpu_time_beyond_the_fields_is_the_most_they_hold() -> None:
+    assert cpu_fields(1 << 60) == cpu_fields((1 << 48) - 1)

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.probe.recording.events import HEADER, HEADER_BYTES, MAGIC, RECORD, Kind, Outcome
+from harness.probe.recording.events import (
+    HEADER,
+    HEADER_BYTES,
+    MAGIC,
+    RECORD,
+    Kind,
+    Outcome,
+    cpu_fields,
+)
 from harness.results.block.ledger import BlockEnd, Final
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
@@ -117,8 +125,11 @@ class MadeBlock:
         task: int = 0,
         position: int = 0,
         flags: int = 0,
+        cpu_s: float = 0.0,
     ) -> None:
         own = unit if pid == CLIENT else 0
+        if cpu_s:
+            own, position = cpu_fields(round(cpu_s * 1e9))
         record = RECORD.pack(ident_of(unit, task), ns(at_s), own, position, flags, kind)
         self.logs.setdefault(pid, []).append(record)
 
