@@ -17,6 +17,8 @@ from harness.results.faults.second_runs import FOREVER
 from harness.results.record.parts import LogFigures
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.liveness import is_being_written
+from harness.scenario.files.wording import listed, printable
+from harness.scenario.models.faults import FAULT_KINDS
 
 
 def salvaged(folder: Path, record: RunRecord) -> RunRecord:
@@ -40,13 +42,13 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
         found = digest(merged, shape, end, plan)
         if found.fields["units"]:
-            fields = _with_faults(events, cell, found, plan)
+            fields, unknown = _with_faults(events, cell, found, plan)
             block = BlockRecord(
                 number=number,
                 cell=index,
                 repetition=record.order[:number].count(index),
                 status="partial",
-                error=f"the run was {'killed' if killed else 'broken off'} in this block",
+                error=f"the run was {'killed' if killed else 'broken off'} in this block{unknown}",
                 started_at="",
                 ran_with=reports_in(events),
                 periodic=None if kept is None else kept[0],
@@ -56,16 +58,24 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     return record.model_copy(update={"cells": tuple(cells)})
 
 
-def _with_faults(events: Path, cell: CellRecord, found: Digest, plan: Plan) -> LogFigures:
-    """The block's fields with what had been broken in it by then. Whether promises were kept nobody
-    can say: what was on its way did not come to its end."""
+def _with_faults(
+    events: Path, cell: CellRecord, found: Digest, plan: Plan
+) -> tuple[LogFigures, str]:
+    """The block's fields with what had been broken in it by then, or words on why nobody tells.
+    Whether promises were kept nobody can say: what was on its way did not come to its end."""
     notes, due_ns = read_notes(events), found.merged.units.due_ns
+    if unknown := sorted({note.fault for note in notes} - set(FAULT_KINDS)):
+        words = listed(f"`{printable(fault)}`" for fault in unknown)
+        return found.fields, (
+            f". What its faults did is not told: this version does not know {words}. Read the run "
+            "with the version, and the plug-ins, that measured it"
+        )
     if not notes:
-        return found.fields
+        return found.fields, ""
     end_ns = min(int(due_ns.max()), max((phase.end_ns for phase in plan), default=FOREVER))
     after = aftermath(events, found.merged, notes, (), end_ns)
     ran = ran_or_planned(reports_in(events), cell.config)
-    return {**with_faults(found, after, cell.config, ran, 0), "promises": ()}
+    return {**with_faults(found, after, cell.config, ran, 0), "promises": ()}, ""
 
 
 def _unfinished(folder: Path, record: RunRecord) -> list[int]:

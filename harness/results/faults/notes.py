@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -77,9 +78,12 @@ def read_notes(events: Path) -> tuple[FaultNote, ...]:
     try:
         kept = json.loads((events / _FILE).read_text(encoding="utf-8"))
         return tuple(_note(**fields) for fields in kept)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return ()
 
 
 def _note(**fields: Any) -> FaultNote:
-    return FaultNote(**fields | {name: tuple(fields[name]) for name in _PIDS})
+    """What a newer version has added is left out."""
+    known = {one.name for one in dataclasses.fields(FaultNote)}
+    kept = {name: value for name, value in fields.items() if name in known}
+    return FaultNote(**kept | {name: tuple(fields[name]) for name in _PIDS})

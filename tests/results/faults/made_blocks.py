@@ -146,7 +146,7 @@ class MadeBlock:
         over_s: float = 20.0,
     ) -> Read:
         """Write the logs and have them judged."""
-        self._write(folder)
+        self.write(folder)
         merged = merge(folder, self.tasks, grouped=False)
         after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen, ns(over_s))
         end = with_orphans(end or BlockEnd(), merged, after, unacknowledged)
@@ -156,7 +156,8 @@ class MadeBlock:
             result, with_faults(result, after, config, ran_or_planned((), config), unacknowledged)
         )
 
-    def _write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
+        """The event logs, into a folder that is there."""
         roles = {CLIENT: "client", **dict.fromkeys(self.parents.values(), "worker")}
         for pid, records in self.logs.items():
             role = roles.get(pid, "child")
