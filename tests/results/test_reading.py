@@ -11,6 +11,7 @@ import pytest
 from harness.errors import RecordError
 from harness.figures import figure as samples_of
 from harness.results.events.merged import MISSING
+from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples
 from harness.results.samples.pooled import (
@@ -103,3 +104,19 @@ def test_nothing_is_told_from_zero(tmp_path: Path) -> None:
     assert columns["part"][0] == 0.5
     assert np.isnan(columns["part"][1])
     assert columns["truth"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["a*b", "a?b", "a[xy]b", "a[b", "[a-", "**", "a{x,y}b", "a]b", "[!x]"]
+)
+def test_a_folder_whose_name_is_a_pattern_is_no_pattern(tmp_path: Path, name: str) -> None:
+    """DuckDB would add the samples of every other run whose folder it fits."""
+    for other in ("axb", "ayb", "a", "b"):
+        write_units(tmp_path / other, 0, [7, 8, 9])
+    write_units(tmp_path / name, 0, [5])
+    outcomes = Outcomes(ok=1, lost=1)
+    stored = block(0, 0, units=2, outcomes=outcomes, files={"units": WHOLE["units"]})
+    with Samples(tmp_path / name) as samples:
+        for found in (total_latencies_ns(tmp_path / name, stored), samples.latencies_ns([stored])):
+            assert found is not None
+            assert found.tolist() == [5]

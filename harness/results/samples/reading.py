@@ -9,6 +9,7 @@ then left out, or called missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ False among truths."""
 COMPLETED = "(outcome = 'ok' OR as_meant)"
 """SQL: units that ended as they were meant to."""
 _PARQUET = b"PAR1"
+_OF_PATTERNS = re.compile(r"([*?\[])")
 _NOTHING: Mapping[str, Any] = {"i": MISSING, "u": MISSING, "f": np.nan, "b": False}
 
 
@@ -108,7 +110,7 @@ class SampleReader:
 
         try:
             paths = {
-                name: [str(readable_file(self._folder, block, name)) for block in blocks]
+                name: [_no_pattern(readable_file(self._folder, block, name)) for block in blocks]
                 for name in files
             }
             if self._database is None:
@@ -117,6 +119,12 @@ class SampleReader:
         except (UnreadableFileError, duckdb.Error):
             return None
         return {name: _filled(column) for name, column in found.items()}
+
+
+def _no_pattern(path: Path) -> str:
+    """The path for `read_parquet`, which takes `*`, `?` and `[` for a pattern: a run in `a*b` would
+    be given the samples of one in `axb`, too."""
+    return _OF_PATTERNS.sub(r"[\1]", str(path))
 
 
 def counted_units(blocks: Sequence[BlockRecord]) -> str:
