@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from harness.cli.options import results_option
 from harness.errors import ExitCode, Problem
 from harness.scenario.files.wording import printable
-from harness.scenario.plan.bounds import at_most
 from harness.scenario.plan.configurations import yaml_files
 from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
 
@@ -18,8 +19,15 @@ from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
     epilog="Example: harness check configs scenarios/quickstart.yaml",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def command(paths: tuple[Path, ...]) -> ExitCode:
+@click.option(
+    "--explain", is_flag=True, help="Say what stands behind each number: by cell, with its source."
+)
+@results_option
+def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
     """Validate YAML files, or all of those in folders. No server is needed.
+
+    Of a scenario it says how long it will take, which cores and how much memory, and what it can
+    tell apart at this machine's noise: by the last runs in the results folder, where there are any.
 
     Apps of your own that a scenario names are imported, in a process of their own. Every problem
     is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one.
@@ -38,25 +46,33 @@ def command(paths: tuple[Path, ...]) -> ExitCode:
         click.echo(str(problem))
     if problems:
         return ExitCode.USAGE
-    bounds = {file: words for file in files if (words := _at_most(file))}
+    if len(files) == 1:
+        click.echo("1 file, no problems")
+    scenarios = [file for file in files if names_a_scenario(file)]
+    for line in _ahead(scenarios, results, explain=explain, alone=len(files) == 1):
+        click.echo(line)
     if len(files) > 1:
-        for file, words in bounds.items():
-            click.echo(f"{printable(str(file))}: {words}")
         click.echo(f"{len(files)} files, no problems")
-    else:
-        click.echo("; ".join(["1 file, no problems", *bounds.values()]))
     return ExitCode.PASS
 
 
-def _at_most(file: Path) -> str:
-    """How long a scenario's blocks may take; nothing for a configuration."""
-    from harness.cli.watching.words import at_most_words  # noqa: PLC0415 - `--help` stays fast
-    from harness.runner.adaptive import Budget  # noqa: PLC0415
+def _ahead(files: Sequence[Path], results: Path, *, explain: bool, alone: bool) -> Iterator[str]:
+    """What scenarios will take and can tell: the first line for each of several."""
+    from harness.cli.watching.outlook_words import explained, head_lines  # noqa: PLC0415 - fast
+    from harness.results.outlook.last_runs import last_runs  # noqa: PLC0415
+    from harness.runner.prepare.environment import fingerprint  # noqa: PLC0415
+    from harness.runner.prepare.outlook import outlook_of  # noqa: PLC0415
 
-    if not names_a_scenario(file):
-        return ""
-    plan = load_plan(file)
-    return at_most_words(at_most(plan.cells, Budget(plan).blocks()))
+    if not files:
+        return
+    here = fingerprint(Path.cwd())
+    runs = last_runs(results, here)
+    for file in files:
+        ahead = outlook_of(load_plan(file), runs, here)
+        first, *more = head_lines(ahead)
+        yield first if alone else f"{printable(str(file))}: {first}"
+        yield from more if alone or explain else ()
+        yield from explained(ahead) if explain else ()
 
 
 def _apps_refused(file: Path) -> list[Problem]:

@@ -16,24 +16,36 @@ from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.pairing import default_base, paired_cells
 
 
+def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
+    """Base and head of every comparison that the scenario asks for, by their index."""
+    if plan.scenario.compare is None:
+        return ()
+    places = [place_of(cell) for cell in plan.cells]
+    return paired_cells(places, plan.scenario.compare.base or default_base(places))
+
+
 class Budget:
     """Decides how many blocks a plan's cells get, at the start and at each look."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._compare = plan.scenario.compare
-        self._pairs: tuple[tuple[int, int], ...] = ()
-        if self._compare is not None and self._compare.pairs is not None:
-            places = [place_of(cell) for cell in plan.cells]
-            self._pairs = paired_cells(places, self._compare.base or default_base(places))
+        grows = self._compare is not None and self._compare.pairs is not None
+        self._pairs = compared_cells(plan) if grows else ()
 
     def blocks(self) -> list[int]:
         """Number of blocks of each cell: the first look's pairs if it is compared, else the
         measuring plan's."""
+        return self._blocks(self._looks()[:1])
+
+    def most_blocks(self) -> list[int]:
+        """Number of blocks of each cell if its comparison stays inconclusive to the last look."""
+        return self._blocks(self._looks()[-1:])
+
+    def _blocks(self, look: Sequence[int]) -> list[int]:
         compared = {index for pair in self._pairs for index in pair}
-        first = next(iter(self._looks()), 0)
         return [
-            first if index in compared else cell.measure.blocks
+            next(iter(look), 0) if index in compared else cell.measure.blocks
             for index, cell in enumerate(self._plan.cells)
         ]
 

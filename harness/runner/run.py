@@ -21,9 +21,10 @@ from harness.results.judge.run_differences import (
     server_differences,
 )
 from harness.results.judge.whole_run import judged
+from harness.results.outlook.last_runs import last_runs
 from harness.results.record.environment import Server
-from harness.results.record.run import BlockRecord, CellRecord, RunRecord, RunStatus
-from harness.results.store.continuing import check_resumable, refuse_unlike, taken_up
+from harness.results.record.run import BlockRecord, RunRecord, RunStatus
+from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget
 from harness.runner.block import run_block
@@ -40,9 +41,10 @@ from harness.runner.prepare.environment import (
 )
 from harness.runner.prepare.first_calls import calling_alike
 from harness.runner.prepare.interpreters import interpreters
+from harness.runner.prepare.outlook import outlook_of
 from harness.runner.prepare.own_apps import check_apps, with_projects
 from harness.runner.prepare.preflight import check_descriptors, check_networks, neighbours
-from harness.runner.prepare.stored_plan import plan_of
+from harness.runner.prepare.stored_plan import plan_of, stored_cell
 from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import (
     BlockEnded,
@@ -55,7 +57,7 @@ from harness.runner.telling.events import (
     Swept,
 )
 from harness.runner.telling.interrupts import Interrupts
-from harness.scenario.models.scenario import Cell, Plan
+from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.bounds import AtMost, at_most
 from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import list_prices
@@ -123,7 +125,7 @@ def _run(
             new = (one for one in found if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
             record, folder = _opened(record, options, None if begun is None else begun[0])
-            courier.tell(RunPlanned(record, folder.path, _at_most(plan, record)))
+            courier.tell(_planned(plan, record, folder, options))
             with closing(folder):
                 execution = _Execution(
                     plan, options, courier, record, folder, workspace, interrupts, pythons
@@ -302,6 +304,15 @@ def _at_most(plan: Plan, record: RunRecord) -> AtMost:
     return at_most(plan.cells, [record.order.count(index) for index in range(len(plan.cells))])
 
 
+def _planned(plan: Plan, record: RunRecord, folder: RunFolder, options: RunOptions) -> RunPlanned:
+    """What is told before anything is measured: of a run that goes on, of what is left of it."""
+    left = [record.order[number] for number in remaining(record)] if record.resumptions else None
+    here = record.environment
+    runs = last_runs(options.results, here)
+    ahead = outlook_of(plan, runs, here, provider=options.provider, left=left)
+    return RunPlanned(record, folder.path, ahead.at_most, ahead)
+
+
 def _pythons(
     plan: Plan, options: RunOptions, workspace: Workspace, courier: Courier
 ) -> Sequence[Interpreter]:
@@ -354,19 +365,7 @@ def planned(plan: Plan, options: RunOptions) -> RunRecord:
         environment=fingerprint(options.project, options.affinity),
         provider=options.provider,
         order=interleaved(Budget(plan).blocks(), seed),
-        cells=tuple(map(_cell_record, plan.cells)),
-    )
-
-
-def _cell_record(cell: Cell) -> CellRecord:
-    return CellRecord(
-        name=cell.name,
-        config=cell.configuration.model_dump(mode="json"),
-        axes=cell.axes,
-        axis_words=cell.axis_words,
-        workload=cell.workload.model_dump(mode="json", exclude={"measure"}),
-        load=cell.load.model_dump(mode="json", exclude={"measure"}),
-        measure=cell.measure.model_dump(mode="json"),
+        cells=tuple(map(stored_cell, plan.cells)),
     )
 
 

@@ -32,8 +32,8 @@ def test_what_ships_has_no_problems() -> None:
 def test_a_project_folder_means_its_two_folders(folder: Path) -> None:
     (folder / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
     result = harness("check", ".", folder=folder)
-    bound = "scenarios/s.yaml: 1 block, at most 3 min 30 s\n"
-    assert (result.returncode, result.stdout) == (0, f"{bound}2 files, no problems\n")
+    begin = "scenarios/s.yaml: 1 cell, 1 block, about 7 s; at most 3 min 30 s\n"
+    assert (result.returncode, result.stdout) == (0, f"{begin}2 files, no problems\n")
 
 
 def test_one_file(folder: Path) -> None:
@@ -41,7 +41,21 @@ def test_one_file(folder: Path) -> None:
     assert result.stdout == "1 file, no problems\n"
     result = harness("check", "scenarios/s.yaml", folder=folder)
     # 20 warm-up units and 5 of 30 s at most by eight callers: 3 rounds and one; the rest is 90 s.
-    assert result.stdout == "1 file, no problems; 1 block, at most 3 min 30 s\n"
+    first, plan, *more = result.stdout.splitlines()
+    assert (first, plan) == (
+        "1 file, no problems",
+        "1 cell, 1 block, about 7 s; at most 3 min 30 s",
+    )
+    assert [line.split()[0] for line in more] == ["time", "cores", "memory", "sees"]
+
+
+def test_what_stands_behind_the_numbers_is_said_when_asked(folder: Path) -> None:
+    """Of the cell in this folder's own last run, where there is one; here, nobody knows."""
+    result = harness("check", "--explain", "scenarios/s.yaml", folder=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    _, _, behind = result.stdout.partition("c/add/closed-8:\n")
+    assert [line.split()[0] for line in behind.splitlines()] == ["time", "memory", "server"]
+    assert "assumed" in behind
 
 
 def test_every_problem_is_printed_once(folder: Path) -> None:

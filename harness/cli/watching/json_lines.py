@@ -10,7 +10,9 @@ from typing import Annotated, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from harness.cli.watching.outlook_words import source
 from harness.results.judge.emulators import emulated_cells
+from harness.results.outlook.outlook import AskedOf, CellOutlook, Sight
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockStatus, RunStatus
 from harness.runner.telling.events import (
@@ -52,6 +54,39 @@ class EnvironmentLine(_Line):
     title: str
 
 
+class AskedOfLine(BaseModel):
+    """Rate x cost of one task, against what there is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cell: str
+    what: Literal["cores", "slots"]
+    rate_per_s: float
+    each_s: float
+    needed: float
+    there: int
+    short: bool
+    """Whether that is too few: the load cannot be kept up with."""
+    source: str
+    """Where the cost is from."""
+
+
+class SeesLine(BaseModel):
+    """What so many pairs can tell apart of one figure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    load: str
+    pairs: int
+    spread: float | None
+    """Standard deviation of the log ratios of pairs in the last runs; null: not known yet."""
+    effect: float | None
+    """The smallest relative change that is seen with power 80 %."""
+    regression: float | None
+    """The smallest slowdown that is called a regression."""
+
+
 class PlannedLine(_Line):
     """The run has a folder. Written again when blocks are added."""
 
@@ -66,6 +101,18 @@ class PlannedLine(_Line):
     """The longest that a block may take, from ready workers to the last look for results."""
     at_most_s: float | None
     """All blocks together."""
+    expected_s: float | None = None
+    """How long the run will probably take until its first look, as these and the following go by
+    this machine's last runs, or by assumptions where there are none. null when blocks are added."""
+    expected_most_s: float | None = None
+    """The same until the last look."""
+    asked: tuple[AskedOfLine, ...] = ()
+    """What loads ask for, of cells that ask for a rate."""
+    memory_bytes: float | None = None
+    """Of all that runs at once."""
+    memory_free_bytes: int | None = None
+    sees: tuple[SeesLine, ...] = ()
+    """What pairs of blocks can tell apart; empty where nothing is compared, or too few pairs."""
 
 
 class ServerOfLine(BaseModel):
@@ -245,17 +292,8 @@ def _of_the_run(
             return SweptLine(t_s=t_s, removed=tuple(sentences))
         case EnvironmentBuilds(title):
             return EnvironmentLine(t_s=t_s, title=title)
-        case RunPlanned(record, folder, bound):
-            return PlannedLine(
-                t_s=t_s,
-                run_id=record.run_id,
-                folder=str(folder),
-                scenario=str(record.scenario.get("name", "")),
-                blocks=len(record.order),
-                cells=tuple(cell.name for cell in record.cells),
-                block_at_most_s=bound.block_s if bound else None,
-                at_most_s=bound.run_s if bound else None,
-            )
+        case RunPlanned():
+            return _planned(event, t_s)
         case ServersReady():
             return _servers(event, t_s)
         case RunEnded(record, folder):
@@ -265,6 +303,56 @@ def _of_the_run(
                 folder=str(folder) if folder else None,
                 status=record.status if record else None,
             )
+
+
+def _planned(event: RunPlanned, t_s: float) -> PlannedLine:
+    record, bound, ahead = event.record, event.at_most, event.outlook
+    line = PlannedLine(
+        t_s=t_s,
+        run_id=record.run_id,
+        folder=str(event.folder),
+        scenario=str(record.scenario.get("name", "")),
+        blocks=len(record.order),
+        cells=tuple(cell.name for cell in record.cells),
+        block_at_most_s=bound.block_s if bound else None,
+        at_most_s=bound.run_s if bound else None,
+    )
+    if ahead is None:
+        return line
+    fields = {
+        "expected_s": ahead.expected_s,
+        "expected_most_s": ahead.most_s,
+        "asked": tuple(_asked_of(cell, one) for cell, one in ahead.asked),
+        "memory_bytes": ahead.memory_bytes,
+        "memory_free_bytes": ahead.machine.free_bytes,
+        "sees": tuple(map(_sees, ahead.sights)),
+    }
+    return line.model_copy(update=fields)
+
+
+def _asked_of(cell: CellOutlook, one: AskedOf) -> AskedOfLine:
+    asked = one.sum
+    return AskedOfLine(
+        cell=cell.name,
+        what=asked.what,
+        rate_per_s=asked.rate_per_s,
+        each_s=asked.each_s,
+        needed=asked.needed,
+        there=asked.there,
+        short=asked.short,
+        source=source(one.cost),
+    )
+
+
+def _sees(one: Sight) -> SeesLine:
+    return SeesLine(
+        metric=one.metric,
+        load=one.load,
+        pairs=one.pairs,
+        spread=None if one.spread is None else one.spread.value,
+        effect=one.effect,
+        regression=one.regression,
+    )
 
 
 def _servers(event: ServersReady, t_s: float) -> ServersLine:

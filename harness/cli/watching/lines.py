@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from harness.cli.watching.outlook_words import at_most_words, head_lines
 from harness.cli.watching.words import (
-    at_most_words,
     place_of,
     rate_words,
     result_of,
@@ -100,8 +100,10 @@ def _before_blocks(
             yield from map(printable, sentences)
         case EnvironmentBuilds(title):
             yield f"building an environment with {printable(title)} ..."
-        case RunPlanned(at_most=bound):
-            if bound is not None:
+        case RunPlanned(at_most=bound, outlook=ahead):
+            if ahead is not None:
+                yield from head_lines(ahead)
+            elif bound is not None:
                 yield at_most_words(bound)
         case ServersReady(record):
             yield f"ready after {format_duration(run_s)}: {servers_of(record)}"

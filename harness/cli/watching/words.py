@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from harness.report.view.cells import counts_of
@@ -10,7 +9,6 @@ from harness.report.words.wording import outcome_words, server_words
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.telling.events import BlockStarts, Tick
 from harness.scenario.files.wording import printable
-from harness.scenario.plan.bounds import AtMost
 from harness.units import format_duration, format_number
 
 _AS_MEANT = ("ok", "failed as meant")
@@ -45,17 +43,6 @@ def rough(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def at_most_words(found: AtMost) -> str:
-    """`12 blocks, each at most 3 min 5 s, 37 min in all, if nothing comes back`. Whole seconds,
-    upwards."""
-    blocks = "1 block" if found.blocks == 1 else f"{found.blocks:,} blocks"
-    block_s = math.ceil(found.block_s)
-    minutes = f"{block_s // 60} min {block_s % 60} s" if block_s >= 60 else f"{block_s} s"
-    if found.blocks < 2:
-        return f"{blocks}, at most {minutes}"
-    return f"{blocks}, each at most {minutes}, {rough(found.run_s)} in all, if nothing comes back"
 
 
 def stage_words(tick: Tick) -> str:

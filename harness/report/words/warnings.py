@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import PluginError
+from harness.results.costs.capacity import FULL
 from harness.results.diagnoses import DIAGNOSES, Diagnosis, plugged_in
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
@@ -70,7 +71,7 @@ def capacity_words(data: Data) -> str:
     each_s, there = data["each_s"], f"{data['there']:.0f}"
     each = f"{each_s:.3g} s" if each_s >= 1 else f"{1e3 * each_s:.3g} ms"
     end = f"this machine has {there}" if short == "cores" else f"{there} there"
-    if data["needed"] < data["there"]:  # FULL of results.capacity
+    if FULL * data["there"] <= data["needed"] < data["there"]:
         end += ", which are never all busy"
     return f"{rate}/s x {each} = {needed} {printable(short)}, {end}"
 

@@ -1,7 +1,7 @@
 """What a load needs against what there is: rate x cost in cores, rate x run time in slots.
 
-One sum for `rate` and for the steps of `saturate`. A load that asks for more than there is fails
-with every broker alike, and says nothing about any of them.
+One sum for `rate`, for the steps of `saturate`, and for what a plan will ask for. A load that asks
+for more than there is fails with every broker alike, and says nothing about any of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,40 @@ KEPT_UP = 0.95
 FULL = 0.85
 """Share of the cores, or of the slots, from which on a load that did not keep up lacks them:
 processes that wait for each other leave some idle."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Rate x cost of one task = how much is needed of what there is."""
+
+    what: Literal["cores", "slots"]
+    rate_per_s: float
+    """Tasks per second."""
+    each_s: float
+    """Seconds of CPU time, or of a worker's slot, that one of them takes."""
+    there: int
+    """Cores that the harness may use, or slots of the workers."""
+
+    @property
+    def needed(self) -> float:
+        """Cores or slots."""
+        return self.rate_per_s * self.each_s
+
+    @property
+    def short(self) -> bool:
+        """Whether there are too few: of cores, some are never busy."""
+        return self.needed >= self.there * (FULL if self.what == "cores" else 1.0)
+
+    @property
+    def data(self) -> dict[str, float | str]:
+        """As a record keeps it."""
+        return {
+            "short_of": self.what,
+            "rate_per_s": float(self.rate_per_s),
+            "each_s": self.each_s,
+            "needed": self.needed,
+            "there": float(self.there),
+        }
 
 
 @dataclass(frozen=True)
@@ -40,28 +75,24 @@ class Need:
     slots: int
 
     @property
+    def sums(self) -> tuple[Sum, ...]:
+        """What is known of it. Cores first: tasks that wait for one hold their slots."""
+        found = []
+        if self.cpu_s is not None:
+            found.append(Sum("cores", self.rate_per_s, self.cpu_s, self.cores))
+        if self.run_s is not None and self.slots:
+            found.append(Sum("slots", self.rate_per_s, self.run_s, self.slots))
+        return tuple(found)
+
+    @property
     def short_of(self) -> str:
-        """`cores`, `slots` or nothing. Cores first: tasks that wait for one hold their slots."""
-        if self.cpu_s is not None and self.rate_per_s * self.cpu_s >= FULL * self.cores:
-            return "cores"
-        if self.run_s is not None and self.slots and self.rate_per_s * self.run_s >= self.slots:
-            return "slots"
-        return ""
+        """`cores`, `slots` or nothing."""
+        return next((one.what for one in self.sums if one.short), "")
 
     @property
     def data(self) -> dict[str, float | str]:
         """What a record keeps of it: only of what there is too little."""
-        short = self.short_of
-        each_s, there = (self.cpu_s, self.cores) if short == "cores" else (self.run_s, self.slots)
-        if not short or each_s is None:
-            return {}
-        return {
-            "short_of": short,
-            "rate_per_s": float(self.rate_per_s),
-            "each_s": each_s,
-            "needed": self.rate_per_s * each_s,
-            "there": float(there),
-        }
+        return next((one.data for one in self.sums if one.short), {})
 
 
 def mean_run_s(tasks: Tasks, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:

@@ -1,4 +1,5 @@
-"""The plan of a stored run, from its record alone: files may have changed since, or be gone."""
+"""The plan of a stored run, from its record alone: files may have changed since, or be gone. And
+the other way round: a plan's cells as a record has them."""
 
 from __future__ import annotations
 
@@ -40,6 +41,19 @@ def plan_of(record: RunRecord) -> Plan:
             f"{record.run_id}: its plan was written by another version of the harness "
             f"({place}: {first['msg']}); resume it with that version, or run the scenario anew"
         ) from error
+
+
+def stored_cell(cell: Cell) -> CellRecord:
+    """A cell of a plan as its run's record has it, before anything is measured."""
+    return CellRecord(
+        name=cell.name,
+        config=cell.configuration.model_dump(mode="json"),
+        axes=cell.axes,
+        axis_words=cell.axis_words,
+        workload=cell.workload.model_dump(mode="json", exclude={"measure"}),
+        load=cell.load.model_dump(mode="json", exclude={"measure"}),
+        measure=cell.measure.model_dump(mode="json"),
+    )
 
 
 def _scenario(stored: Plain) -> Scenario:

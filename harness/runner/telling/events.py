@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from harness.results.events.activity import Activity
+from harness.results.outlook.outlook import Outlook
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
@@ -50,6 +51,8 @@ class RunPlanned:
     folder: Path
     at_most: AtMost | None = None
     """How long its blocks may take."""
+    outlook: Outlook | None = None
+    """What it will take and can tell; None when blocks are added."""
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,11 @@ class LoadBase(Frozen):
         """How many units are planned; 0 where that is not known before."""
         return measure.units or 0
 
+    def asked_per_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - for kinds that ask
+        """Units per second that it asks for in the counted phase that asks for most; None where it
+        takes what it gets."""
+        return None
+
 
 def in_turn_s(units: int, callers: int, measure: Measure) -> float:
     """Seconds at most for units that callers wait for, each as long as it may take."""

@@ -14,6 +14,8 @@ from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.faults import Faults
 from harness.scenario.models.measure import Measure
 
+_NOT_COUNTED = ("warmup", "drain")
+
 
 class WarmupPhase(Frozen):
     """A constant rate whose units count in no figure of the block."""
@@ -75,7 +77,7 @@ class RateLoad(OpenLoad):
     def _one_plan(self) -> RateLoad:
         if (self.rate is None) == (self.phases is None):
             raise ValueError("give a rate, or phases")
-        counted = [p for p in self.phases or () if p.phase not in ("warmup", "drain")]
+        counted = [p for p in self.phases or () if p.phase not in _NOT_COUNTED]
         if self.phases is not None and not counted:
             raise ValueError("no phase counts: add one of steady, burst and ramp")
         if self.phases is not None and (self.measure.units or self.measure.duration):
@@ -117,3 +119,11 @@ class RateLoad(OpenLoad):
         if measure.duration is not None:
             return (self.rate or 0.0) * measure.duration
         return super().planned_units(measure)
+
+    def asked_per_s(self, measure: Measure) -> float | None:  # noqa: ARG002 - it says so itself
+        """The highest mean rate of a counted phase."""
+        if self.phases is None:
+            return self.rate
+        counted = (one for one in self.phases if one.phase not in _NOT_COUNTED)
+        planned = phases_of(in_full(one).model_dump() for one in counted)
+        return max(one.integral / one.duration_s for one in planned)

@@ -234,6 +234,15 @@ class ClientPackages:
 
 
 @dataclass(frozen=True)
+class OwnServer:
+    """What a server that the harness runs itself takes, until a run of this machine says it."""
+
+    memory_bytes: int = 100 * 1024**2
+    """All its processes, while a scenario of small tasks is measured."""
+    start_s: float = 3.0
+
+
+@dataclass(frozen=True)
 class Vendor:
     """One service in whatever role: all that is known of it without a server."""
 
@@ -246,6 +255,7 @@ class Vendor:
     clients: ClientPackages = ClientPackages()
     server_packages: tuple[str, ...] = ()
     """Packages that bring its server along, recorded with every run."""
+    own_server: OwnServer = OwnServer()
 
     @property
     def models(self) -> tuple[type[End], ...]:

@@ -95,6 +95,12 @@ class WorkloadBase(Frozen):
         return sum(self.steps)
 
     @property
+    def least_run_s(self) -> float | None:
+        """Seconds for which each of its tasks holds a slot of a worker at least, by what the
+        scenario says; None where nobody can say: of code that is not the harness' own."""
+        return 0.0
+
+    @property
     def word(self) -> CellWord:
         """How names of cells call the workload."""
         return CellWord()

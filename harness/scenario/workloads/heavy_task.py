@@ -34,6 +34,11 @@ class HeavyTaskWorkload(WorkloadBase):
         """`heavy_task-50`; `heavy_task-text` for all that must fail."""
         return CellWord("n", "text" if isinstance(self.n, str) else str(self.n))
 
+    @property
+    def least_run_s(self) -> float:
+        """What it sleeps: no CPU time, but a slot is held."""
+        return least_s(self.n, self.sleep)
+
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
@@ -44,10 +49,15 @@ class HeavyTaskWorkload(WorkloadBase):
 
 def too_slow(n: int | str, sleep_s: float, measure: Measure) -> Iterator[Conflict]:
     """Whether `heavy_task(n)` sleeps at least as long as one unit may take."""
-    least_s = 0.0 if isinstance(n, str) else max(0, n - 2) * sleep_s
-    if least_s >= measure.timeout:
+    takes_s = least_s(n, sleep_s)
+    if takes_s >= measure.timeout:
         message = (
-            f"one unit takes at least {least_s:g} s, and the timeout is {measure.timeout:g} s:"
+            f"one unit takes at least {takes_s:g} s, and the timeout is {measure.timeout:g} s:"
             " raise measure.timeout, or lower n or sleep"
         )
         yield ("workload", "n"), message
+
+
+def least_s(n: int | str, sleep_s: float) -> float:
+    """Seconds that `heavy_task(n)` sleeps."""
+    return 0.0 if isinstance(n, str) else max(0, n - 2) * sleep_s

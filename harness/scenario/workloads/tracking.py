@@ -16,7 +16,7 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.heavy_task import too_slow
+from harness.scenario.workloads.heavy_task import least_s, too_slow
 
 DEFAULT_INTERVAL_S = 0.1
 
@@ -47,6 +47,11 @@ class TrackingWorkload(WorkloadBase):
         if isinstance(self.n, str):
             return CellWord("wait", f"{self.wait}-text", also=("n",))
         return CellWord("wait", self.wait)
+
+    @property
+    def least_run_s(self) -> float:
+        """What it sleeps, as of `heavy_task`."""
+        return least_s(self.n, self.sleep)
 
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure

@@ -1,0 +1,359 @@
+"""What the last runs of this machine say of times, costs and noise.
+
+Only runs of a machine like this one count: the same processor, as many cores. The newest one that
+knows something says it; what none knows is None, and somebody else's assumption.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import RecordError
+from harness.results.costs.capacity import cpu_s
+from harness.results.events.ran_with import ran_or_planned
+from harness.results.judge.compare import pair_ratios
+from harness.results.judge.identity import key_of
+from harness.results.judge.metrics import COMPARED
+from harness.results.record.environment import Environment
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
+from harness.results.record.typed_work import stored_workload
+from harness.results.store.run_folders import RUN_FILE, read_run
+
+MOST_RUNS = 20
+"""So many of the newest runs are asked."""
+_MOST_LOOKED_AT = 100
+_FEWEST_RATIOS = 4
+"""Pairs below which a spread says nothing."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A number, and where it is from."""
+
+    value: float
+    runs: tuple[str, ...] = ()
+    """Ids of the stored runs that say so."""
+    planned: bool = False
+    """The scenario says so itself. Neither: it is assumed."""
+    at_per_s: float | None = None
+    """At how many tasks per second it was measured, where that is not the rate it is used for."""
+
+
+@dataclass(frozen=True)
+class CellKeys:
+    """By what a cell is found again; each is looser than the one before it."""
+
+    cell: str
+    same_load_left_out: str
+    """Configuration, axes and workload."""
+    workload: str
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """From the strictest on."""
+        return (self.cell, self.same_load_left_out, self.workload)
+
+
+def keys_of(cell: CellRecord) -> CellKeys:
+    """The keys of a planned or a measured cell."""
+    name, axes, workload, load = json.loads(key_of(cell))
+    texts = [[name, axes, workload, load], [name, axes, workload], [workload]]
+    return CellKeys(*(json.dumps(text, sort_keys=True) for text in texts))
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """What one run says of one cell, in the mean of its complete blocks. Unknown: None."""
+
+    run: str
+    keys: CellKeys
+    extent: tuple[object, ...]
+    services: tuple[str, str]
+    """Of broker and result backend."""
+    pool: str
+    clients: int
+    wall_s: float | None
+    """From the start of a block to that of the next one."""
+    window_s: float | None
+    per_s: float | None
+    """Units per second."""
+    tasks_per_s: float | None
+    cpu_s: float | None
+    """Of one task: workers, clients, and the servers that the harness ran."""
+    run_s: float | None
+    """For which one task held its slot."""
+    worker_bytes: float | None
+    """Peak of one worker process."""
+    client_bytes: float | None
+    """Peak of all clients."""
+    server_bytes: Mapping[str, float]
+    """Service -> peak of its processes."""
+
+    @property
+    def overhead_s(self) -> float | None:
+        """Seconds of a block in which nothing is measured; None where the block waited for results
+        to expire, too."""
+        waited = self.extent[-1] == "expire"
+        if self.wall_s is None or self.window_s is None or waited:
+            return None
+        return self.wall_s - self.window_s
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the log ratios of neighbouring blocks lay apart in one run."""
+
+    run: str
+    metric: str
+    load: str
+    deviation: float
+    ratios: int
+
+
+class LastRuns:
+    """The newest stored runs of one machine, read once."""
+
+    def __init__(self, records: Iterable[RunRecord]) -> None:
+        """`records`: the newest first."""
+        self._records = [one for one in records if one.blocks]
+        self._cells = [found for one in self._records for found in _cells(one)]
+
+    def of_cell(
+        self,
+        keys: CellKeys,
+        figure: Callable[[MeasuredCell], float | None],
+        *,
+        asked_per_s: float | None = None,
+        loosest: int = 3,
+    ) -> Known | None:
+        """A figure of the same cell; else of its configuration and workload under another load;
+        else of its workload in another configuration (`loosest` ends that earlier). Of several
+        cells of the newest run, the one measured nearest to `asked_per_s` tasks per second."""
+        for level in range(loosest):
+            key = keys.every[level]
+            fitting = [
+                (one, value)
+                for one in self._cells
+                if one.keys.every[level] == key and (value := figure(one)) is not None
+            ]
+            fitting = [pair for pair in fitting if pair[0].run == fitting[0][0].run]
+            if fitting:
+                one, value = min(fitting, key=lambda pair: _distance(pair[0], asked_per_s))
+                return Known(value, (one.run,), at_per_s=one.tasks_per_s if level else None)
+        return None
+
+    def usual(
+        self,
+        figure: Callable[[MeasuredCell], float | None],
+        chosen: Callable[[MeasuredCell], bool] = lambda _: True,
+    ) -> Known | None:
+        """The median over chosen cells of the newest three runs that have the figure."""
+        found: dict[str, list[float]] = {}
+        for one in self._cells:
+            value = figure(one) if chosen(one) else None
+            if value is not None and (one.run in found or len(found) < 3):
+                found.setdefault(one.run, []).append(value)
+        if not found:
+            return None
+        every = [value for values in found.values() for value in values]
+        return Known(statistics.median(every), tuple(found))
+
+    def servers_start_s(self, services: frozenset[str]) -> Known | None:
+        """From the plan to the first block, of the newest run with these services."""
+        for record in self._records:
+            theirs = {one for cell in record.cells for one in _services(cell)}
+            if theirs == services and not record.resumptions and record.blocks[0].started_at:
+                return Known(
+                    _between_s(record.started_at, record.blocks[0].started_at), (record.run_id,)
+                )
+        return None
+
+    def spread(self, metric: str, load: str) -> Known | None:
+        """The standard deviation of a metric's log ratios of neighbouring blocks under such a
+        load, pooled over the newest three runs that have it."""
+        found: dict[str, list[Spread]] = {}
+        for record in self._records:
+            some = [one for one in spreads_in(record) if (one.metric, one.load) == (metric, load)]
+            if some and len(found) < 3:
+                found[record.run_id] = some
+        every = [one for some in found.values() for one in some]
+        if not every:
+            return None
+        freedom = sum(one.ratios - 1 for one in every)
+        variance = sum((one.ratios - 1) * one.deviation**2 for one in every) / freedom
+        return Known(math.sqrt(variance), tuple(found))
+
+
+def last_runs(store: Path, here: Environment) -> LastRuns:
+    """The newest runs in a folder that were measured on such a machine, kept to the same cores.
+    What cannot be read is passed over: it says nothing."""
+    return LastRuns(_of_this_machine(store, here))
+
+
+def _of_this_machine(store: Path, here: Environment) -> Iterator[RunRecord]:
+    dated = (
+        file.parent
+        for file in store.glob(f"*/{RUN_FILE}")
+        if re.match(r"\d{8}T\d{6}Z-", file.parent.name)
+    )
+    found = 0
+    for folder in sorted(dated, reverse=True)[:_MOST_LOOKED_AT]:
+        try:
+            record = read_run(folder)
+        except RecordError:
+            continue
+        if _machine(record.environment) == _machine(here) and found < MOST_RUNS:
+            found += 1
+            yield record
+
+
+def _machine(environment: Environment) -> tuple[object, ...]:
+    return (environment.cpu, environment.cores, environment.affinity)
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+def walls_s(record: RunRecord) -> dict[int, float]:
+    """Number of a block -> seconds from its start to that of the next one, or to the run's end: all
+    that it takes, whatever of it is measured."""
+    pauses = [one.at for one in record.resumptions]
+    blocks = sorted((one for one in record.blocks if one.started_at), key=lambda b: b.started_at)
+    starts = [one.started_at for one in blocks]
+    ends = [*starts[1:], record.ended_at] if starts else []
+    found = {}
+    for one, end in zip(blocks, ends, strict=True):
+        if end is None or any(one.started_at < pause <= end for pause in pauses):
+            continue
+        if (wall_s := _between_s(one.started_at, end)) > 0:
+            found[one.number] = wall_s
+    return found
+
+
+def spreads_in(record: RunRecord) -> Iterator[Spread]:
+    """Of what was compared: of the pairs. Of a run that compares nothing: of the neighbouring
+    blocks of each cell."""
+    if record.comparison is not None:
+        loads = {cell.name: str(cell.load.get("load")) for cell in record.cells}
+        for one in record.comparison.comparisons:
+            logs = [math.log(ratio) for ratio in pair_ratios(record, one)]
+            yield from _spread(record.run_id, one.metric, loads.get(one.base, ""), logs)
+        return
+    for cell in record.cells:
+        whole = sorted(
+            (one for one in cell.blocks if one.status == "complete"), key=lambda b: b.repetition
+        )
+        for metric in (one for one in COMPARED if one.applies(cell)):
+            values = [metric.figure(block) for block in whole]
+            logs = [
+                math.log(after / before)
+                for before, after in list(pairwise(values))[::2]
+                if before and after and 0 < before < math.inf and 0 < after < math.inf
+            ]
+            yield from _spread(record.run_id, metric.name, str(cell.load.get("load")), logs)
+
+
+def _spread(run: str, metric: str, load: str, logs: Sequence[float]) -> Iterator[Spread]:
+    if len(logs) >= _FEWEST_RATIOS:
+        yield Spread(run, metric, load, statistics.stdev(logs), len(logs))
+
+
+def _cells(record: RunRecord) -> Iterator[MeasuredCell]:
+    walls = walls_s(record)
+    for cell in record.cells:
+        blocks = [one for one in cell.blocks if one.status == "complete"]
+        with suppress(ValidationError):  # written by a version that knew other fields
+            if blocks:
+                yield _measured(record.run_id, cell, blocks, walls)
+
+
+def _measured(
+    run: str, cell: CellRecord, blocks: Sequence[BlockRecord], walls: Mapping[int, float]
+) -> MeasuredCell:
+    steps = stored_workload(cell.workload).steps
+    timed = [one for one in blocks if one.number in walls and one.window_s is not None]
+    run_s = [found.mean for one in blocks if (found := one.phases_s.get("run"))]
+    each = [
+        cpu_s(
+            one.worker_cpu_ms_per_task,
+            one.client_cpu_ms_per_task,
+            one.broker_cpu_ms_per_task,
+            one.backend_cpu_ms_per_task,
+        )
+        for one in blocks
+    ]
+    broker, backend = _services(cell)
+    servers = {
+        backend: _mean(one.backend_peak_rss_bytes for one in blocks),
+        broker: _mean(one.broker_peak_rss_bytes for one in blocks),  # of both, where they are one
+    }
+    stored_worker = cell.config.get("worker") or {}
+    processes = worker_processes(cell.config)
+    workers = _mean(one.worker_peak_rss_bytes for one in blocks)
+    held = _mean(run_s)
+    return MeasuredCell(
+        run=run,
+        keys=keys_of(cell),
+        extent=extent_of(cell),
+        services=(broker, backend),
+        pool=str(stored_worker.get("pool", "")),
+        clients=int(cell.load.get("clients") or 1),
+        wall_s=_mean(walls[one.number] for one in timed),
+        window_s=_mean(one.window_s for one in timed),
+        per_s=_mean(one.throughput_per_s for one in blocks),
+        tasks_per_s=_mean(one.tasks_per_s for one in blocks),
+        cpu_s=_mean(each),
+        run_s=None if held is None else held / len(steps),
+        worker_bytes=None if workers is None else workers / processes,
+        client_bytes=_mean(one.client_peak_rss_bytes for one in blocks),
+        server_bytes={name: size for name, size in servers.items() if size is not None},
+    )
+
+
+def extent_of(cell: CellRecord) -> tuple[object, ...]:
+    """How much of a cell is measured in a block."""
+    return tuple(cell.measure.get(name) for name in ("units", "duration", "warmup", "results_left"))
+
+
+def worker_processes(config: Mapping[str, object]) -> int:
+    """Processes of all workers of a configuration, as a record has it: main processes, and the
+    children of a prefork pool."""
+    planned = ran_or_planned((), config)
+    children = planned.concurrency if planned.pool == "prefork" else 0
+    return planned.count * (1 + children)
+
+
+def _services(cell: CellRecord) -> tuple[str, str]:
+    ends = (cell.config.get(role) for role in ("broker", "backend"))
+    broker, backend = (
+        str(end.get("service", "")) if isinstance(end, Mapping) else "" for end in ends
+    )
+    return broker, backend
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _distance(one: MeasuredCell, asked_per_s: float | None) -> float:
+    if asked_per_s is None:
+        return 0.0
+    if not one.tasks_per_s:
+        return math.inf
+    return abs(math.log(one.tasks_per_s / asked_per_s))
+
+
+def _between_s(begin: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()

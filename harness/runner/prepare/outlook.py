@@ -1,0 +1,43 @@
+"""What a plan will take on this machine, and what it can tell: put together of plan, machine and
+stored runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import psutil
+
+from harness.results.outlook.last_runs import LastRuns
+from harness.results.outlook.outlook import Machine, Outlook, PlannedCell, outlook
+from harness.results.record.environment import Environment
+from harness.runner.adaptive import Budget, compared_cells
+from harness.runner.prepare.stored_plan import stored_cell
+from harness.scenario.models.scenario import Plan
+from harness.scenario.plan.bounds import at_most
+from harness.scenario.vendors.base import Provider
+
+
+def outlook_of(
+    plan: Plan,
+    runs: LastRuns,
+    here: Environment,
+    *,
+    provider: Provider | None = None,
+    left: Sequence[int] | None = None,
+) -> Outlook:
+    """Of a plan as a whole; of a run that goes on, of the blocks that are `left`: a cell's index
+    for each. `runs`: those of this machine, which `here` describes."""
+    budget = Budget(plan)
+    blocks, most = budget.blocks(), budget.most_blocks()
+    if left is not None:
+        counts = Counter(left)
+        blocks = most = [counts[index] for index in range(len(plan.cells))]
+    compared = {index for pair in compared_cells(plan) for index in pair}
+    cells = [
+        PlannedCell(cell, stored_cell(cell), blocks[index], most[index], index in compared)
+        for index, cell in enumerate(plan.cells)
+    ]
+    machine = Machine(here.cores, psutil.virtual_memory().available)
+    bounds = at_most(plan.cells, blocks)
+    return outlook(cells, bounds, plan.scenario.compare, runs, machine, provider)

@@ -1,0 +1,1 @@
+"""What a plan will take, by made runs whose figures are round."""
