@@ -34,7 +34,8 @@ from harness.scenario.plan.bounds import AtMost
 from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
-from harness.stats.paired import FEWEST_PAIRS, beyond, confidence_of, visible_effect
+from harness.stats.looks import confidence_of
+from harness.stats.paired import FEWEST_PAIRS, beyond, visible_effect
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
 # an AMD EPYC, 2026-11.
@@ -209,7 +210,7 @@ def outlook(
     each = tuple(_cell(one, runs, machine) for one in cells)
     ends = [end for one in cells for end in _servers(provided(one.cell.configuration, provider))]
     pairs = _looks(cells, compare)
-    confidence = confidence_of(compare.number_of_looks if compare else 1)
+    confidence = confidence_of(compare.look_sizes if compare else ())
     return Outlook(
         cells=each,
         at_most=at_most,

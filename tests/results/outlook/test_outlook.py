@@ -13,6 +13,7 @@ from harness.scenario.models.compare import Compare
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.registry import VENDORS
+from harness.stats.looks import confidence_of
 from harness.stats.paired import visible_effect
 from tests.compare.runs import ratio_run
 from tests.results.outlook.plans import (
@@ -143,8 +144,8 @@ def test_what_pairs_see_is_the_formula_at_the_spread_of_the_last_runs() -> None:
     record = judged(ratio_run(1.0))
     runs = LastRuns([record])
     found = ahead(closed(), closed(name="b"), blocks=10, compare=PAIRS, runs=runs)
-    assert found.pairs == (10, 20, 30)
-    assert found.confidence == pytest.approx(1 - 0.05 / 3)
+    assert found.pairs == PAIRS.look_sizes
+    assert found.confidence == confidence_of(PAIRS.look_sizes)
     spread = runs.spread("throughput", "closed")
     assert spread is not None
     seen = {one.pairs: one for one in found.sights if one.metric == "throughput"}
