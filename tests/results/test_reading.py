@@ -11,7 +11,6 @@ import pytest
 from harness.errors import RecordError
 from harness.figures import figure as samples_of
 from harness.results.events.merged import MISSING
-from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples
 from harness.results.samples.pooled import (
@@ -22,7 +21,7 @@ from harness.results.samples.pooled import (
 from harness.results.samples.reading import SampleReader, UnreadableFileError, readable_file
 from harness.results.samples.stored_timeline import stored_timeline
 from harness.selftest.samples import taken
-from tests.report.made.records import block, cell, run, write_units
+from tests.report.made.records import block, cell, run, spread_around, write_units
 from tests.report.made.stored import write_block
 
 NAMES = ("units", "tasks", "timeline", "depth")
@@ -114,8 +113,8 @@ def test_a_folder_whose_name_is_a_pattern_is_no_pattern(tmp_path: Path, name: st
     for other in ("axb", "ayb", "a", "b"):
         write_units(tmp_path / other, 0, [7, 8, 9])
     write_units(tmp_path / name, 0, [5])
-    outcomes = Outcomes(ok=1, lost=1)
-    stored = block(0, 0, units=2, outcomes=outcomes, files={"units": WHOLE["units"]})
+    latency = spread_around(0.016, 1)
+    stored = block(0, 0, latency_s=latency, files={"units": WHOLE["units"]})
     with Samples(tmp_path / name) as samples:
         for found in (total_latencies_ns(tmp_path / name, stored), samples.latencies_ns([stored])):
             assert found is not None
