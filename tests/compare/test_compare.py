@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from harness.cli.verdict import comparison_exit_code, exit_code
 from harness.errors import UsageError
-from harness.results.judge.compare import NOT_INTERLEAVED, compare_run, compare_runs
+from harness.results.judge.compare import compare_run, compare_runs
+from harness.results.judge.verdicts import NOT_INTERLEAVED
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, RunRecord

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from harness.figures.figure import Kind
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
-from harness.results.judge.compare import SHOWN_ONLY
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
+from harness.results.judge.verdicts import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.results.record.run import RunRecord
 from harness.scenario.files.wording import printable

@@ -15,9 +15,10 @@ from harness.errors import UsageError
 from harness.results.history.baselines import read_baselines
 from harness.results.history.series import Point, Series, series_of
 from harness.results.judge.circumstances import machine_of, project_of
-from harness.results.judge.compare import comparison_plan, is_interleaved
+from harness.results.judge.compare import comparison_plan
 from harness.results.judge.identity import places_of, series_key
 from harness.results.judge.metrics import Metric
+from harness.results.judge.pairs import is_interleaved
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.catalog import Catalog, StoredRun
 from harness.results.store.liveness import is_being_written

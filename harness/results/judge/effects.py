@@ -15,20 +15,13 @@ from dataclasses import dataclass, field
 
 from harness.errors import RecordError
 from harness.results.judge.comparability import MARGIN, unlike_rates
-from harness.results.judge.compare import (
-    NOT_INTERLEAVED,
-    SHOWN_ONLY,
-    Pair,
-    comparison_plan,
-    is_interleaved,
-    log_ratios,
-    sides_of,
-    sound_pairs,
-)
+from harness.results.judge.compare import comparison_plan
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.identity import places_of
 from harness.results.judge.layers import two_sided
 from harness.results.judge.metrics import COMPARED, Metric
+from harness.results.judge.pairs import Pair, is_interleaved, log_ratios, sides_of, sound_pairs
+from harness.results.judge.verdicts import NOT_INTERLEAVED, SHOWN_ONLY
 from harness.results.record.comparison import AxisEffect, Dependence, LevelEffect
 from harness.results.record.run import CellRecord, RunRecord
 from harness.scenario.plan.pairing import Place, UnknownBaseError, paired_cells

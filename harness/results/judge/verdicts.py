@@ -1,0 +1,158 @@
+"""Verdicts on compared cells: a row per metric, and control of false discoveries over all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
+
+from harness.results.judge.comparability import unlike_rates
+from harness.results.judge.emulators import marked
+from harness.results.judge.metrics import COMPARED, Metric
+from harness.results.judge.pairs import ComparedCells, log_ratios, sides_of
+from harness.results.record.comparison import Comparison, ComparisonReport, GroupMean
+from harness.scenario.plan.pairing import Place
+from harness.stats.paired import (
+    FEWEST_PAIRS,
+    Estimate,
+    direction,
+    estimate,
+    false_discovery,
+    geometric_mean,
+    wilcoxon_p,
+)
+
+NOT_INTERLEAVED = "not interleaved"
+SHOWN_ONLY = "shown beside the others, not judged"
+
+
+def judged(
+    frame: ComparisonReport, cells: Sequence[ComparedCells], confidence: float
+) -> ComparisonReport:
+    """`frame` with its comparisons filled in: every metric of every two cells, and means of them.
+    `confidence`: that of each interval, e.g. 0.95."""
+    found = [one for pair in cells for one in _comparisons(pair, frame.margin, confidence)]
+    found = _with_discovery_control(found)
+    ratios: dict[str, list[float]] = {}
+    for one in found:
+        if one.ratio is not None:
+            ratios.setdefault(one.metric, []).append(one.ratio)
+    means = {metric: mean for metric, of in ratios.items() if (mean := geometric_mean(of))}
+    return frame.model_copy(
+        update={
+            "comparisons": tuple(found),
+            "geometric_means": means,
+            "groups": tuple(_group_means(found)),
+        }
+    )
+
+
+def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
+    """Of each variant over its workloads and loads, where it has several of them."""
+    groups: dict[tuple[str, str, str], list[Comparison]] = {}
+    for one in found:
+        if one.ratio is not None:
+            key = (_variant(one.base), _variant(one.head), one.metric)
+            groups.setdefault(key, []).append(one)
+    for (base, head, metric), ones in groups.items():
+        mean = geometric_mean([one.ratio for one in ones if one.ratio is not None])
+        if mean is not None and len(ones) > 1:
+            yield GroupMean(
+                base=base,
+                head=head,
+                metric=metric,
+                cells=len(ones),
+                ratio=mean,
+                base_emulated=any(one.base_emulated for one in ones),
+                head_emulated=any(one.head_emulated for one in ones),
+            )
+
+
+def _variant(cell: str) -> str:
+    return Place("", {}, cell).variant
+
+
+def _comparisons(cells: ComparedCells, margin: float, confidence: float) -> Iterator[Comparison]:
+    unsound = sum(not all(block.sound for block in pair) for pair in cells.pairs)
+    for metric in COMPARED:
+        if not metric.applies(cells.base) or not metric.applies(cells.head):
+            continue
+        ratios = log_ratios(cells.pairs, metric)
+        found = estimate(ratios, confidence=confidence, margin=margin)
+        other_rates = unlike_rates(metric, *sides_of(cells.pairs), margin)
+        reason = _no_verdict(found, cells, metric) or other_rates
+        one = Comparison(
+            base=cells.base.name,
+            head=cells.head.name,
+            metric=metric.name,
+            margin=margin,
+            verdict="inconclusive" if reason else direction(found, margin=margin),
+            unsound=unsound,
+            dropped=cells.dropped + len(cells.pairs) - len(ratios),
+            left_out=dict(cells.left_out),
+            judged=metric.judged and not other_rates,
+            reason=reason,
+            wilcoxon_p=wilcoxon_p(ratios),
+            **_interval(found),
+        )
+        yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
+
+
+class _Interval(TypedDict):
+    pairs: int
+    confidence: float
+    ratio: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    smallest_effect: float | None
+    smallest_regression: float | None
+    outliers: int
+
+
+def _interval(found: Estimate) -> _Interval:
+    return {
+        "pairs": found.pairs,
+        "confidence": found.confidence,
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "smallest_effect": found.smallest_effect,
+        "smallest_regression": found.smallest_regression,
+        "outliers": found.outliers,
+    }
+
+
+def _no_verdict(found: Estimate, cells: ComparedCells, metric: Metric) -> str:
+    """Why nothing can be concluded from these pairs, whatever their figures are."""
+    if not metric.judged:
+        return SHOWN_ONLY
+    if cells.pairs and not cells.interleaved:
+        return NOT_INTERLEAVED
+    if not found.pairs:
+        return "no pair has this figure" if cells.pairs or not cells.left_out else "no sound pair"
+    if found.pairs < FEWEST_PAIRS:
+        pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
+        return f"{pairs}, fewer than {FEWEST_PAIRS} carry no verdict"
+    return ""
+
+
+def _with_discovery_control(found: list[Comparison]) -> list[Comparison]:
+    """Fill in q; a change that is not told from chance among so many is no finding."""
+    family = [one for one in found if one.judged and one.p_value is not None and not one.reason]
+    values = false_discovery([one.p_value for one in family if one.p_value is not None])
+    adjusted = dict(zip(map(id, family), values, strict=True))
+    return [_controlled(one, adjusted.get(id(one)), len(family)) for one in found]
+
+
+def _controlled(one: Comparison, q_value: float | None, family: int) -> Comparison:
+    changes: dict[str, object] = {"q_value": q_value}
+    beyond = q_value is not None and q_value > 1 - one.confidence + 1e-12
+    if beyond and one.verdict == "regression":
+        changes |= {
+            "verdict": "inconclusive",
+            "reason": f"may be chance among {family} comparisons",
+        }
+    elif beyond and one.verdict == "improved":
+        changes["verdict"] = "no_change"
+    return one.model_copy(update=changes)
