@@ -22,6 +22,7 @@ from harness.results.judge.run_differences import (
 )
 from harness.results.judge.whole_run import judged
 from harness.results.outlook.last_runs import last_runs
+from harness.results.outlook.outlook import Outlook
 from harness.results.record.environment import Server
 from harness.results.record.run import BlockRecord, RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
@@ -125,7 +126,6 @@ def _run(
             new = (one for one in found if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
             record, folder = _opened(record, options, None if begun is None else begun[0])
-            courier.tell(_planned(plan, record, folder, options))
             with closing(folder):
                 execution = _Execution(
                     plan, options, courier, record, folder, workspace, interrupts, pythons
@@ -160,7 +160,8 @@ class _Execution:
         self._budget = Budget(plan)
         self._options = options
         self._courier = courier
-        self._forecast = Forecast()
+        self._ahead = _ahead(plan, record, options)
+        self._forecast = Forecast([cell.block_s for cell in self._ahead.cells])
         self.record = record
         self._folder = folder
         self._workspace = workspace
@@ -169,7 +170,9 @@ class _Execution:
         self._prices = plan.scenario.prices or list_prices()
 
     def execute(self) -> None:
-        """Provide the servers, run the blocks, end."""
+        """Say what is ahead, provide the servers, run the blocks, end."""
+        ahead = RunPlanned(self.record, self._folder.path, self._ahead.at_most, self._ahead)
+        self._courier.tell(ahead)
         logs = self._workspace.folder("server-logs")
         with provide(
             [cell.configuration for cell in self._plan.cells],
@@ -304,13 +307,12 @@ def _at_most(plan: Plan, record: RunRecord) -> AtMost:
     return at_most(plan.cells, [record.order.count(index) for index in range(len(plan.cells))])
 
 
-def _planned(plan: Plan, record: RunRecord, folder: RunFolder, options: RunOptions) -> RunPlanned:
-    """What is told before anything is measured: of a run that goes on, of what is left of it."""
+def _ahead(plan: Plan, record: RunRecord, options: RunOptions) -> Outlook:
+    """Of a run that goes on, of what is left of it."""
     left = [record.order[number] for number in remaining(record)] if record.resumptions else None
     here = record.environment
     runs = last_runs(options.results, here)
-    ahead = outlook_of(plan, runs, here, provider=options.provider, left=left)
-    return RunPlanned(record, folder.path, ahead.at_most, ahead)
+    return outlook_of(plan, runs, here, provider=options.provider, left=left)
 
 
 def _pythons(

@@ -179,12 +179,15 @@ def test_rates_and_depth_end_with_the_load(standing: tuple[Standing, Writers]) -
     assert tick.share is None
 
 
-def test_the_forecast_goes_by_blocks_of_the_cell_then_by_all() -> None:
-    forecast = Forecast()
-    assert forecast.remaining_s([0, 1]) is None
+def test_the_forecast_goes_by_blocks_of_the_cell_then_by_what_was_expected() -> None:
+    """Of a cell that has no block yet, as much longer as the others took."""
+    forecast = Forecast([2.5, 10.0, 4.0])
+    assert forecast.remaining_s([0, 1, 1]) == 22.5
     forecast.note(0, 4.0)
     forecast.note(0, 6.0)
-    assert forecast.block_s(1) == 5.0
-    forecast.note(1, 20.0)
-    assert forecast.remaining_s([0, 1, 1]) == 45.0
-    assert forecast.remaining_s([2]) == 10.0
+    assert forecast.block_s(0) == 5.0
+    assert forecast.block_s(1) == 20.0
+    forecast.note(1, 15.0)
+    assert forecast.remaining_s([0, 1, 1]) == 35.0
+    assert forecast.block_s(2) == pytest.approx(4.0 * 25 / 15)
+    assert Forecast([0.0, 3.0]).block_s(1) == 3.0

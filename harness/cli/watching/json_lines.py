@@ -148,7 +148,7 @@ class BlockLine(_Line):
     emulator: bool
     """Whether it runs on one: such figures are nobody's but the emulator's."""
     expected_s: float | None
-    """Going by the blocks before it; null before the first has ended."""
+    """Going by the cell's blocks before it, else by what was expected of it beforehand."""
     remaining_s: float | None
     """Seconds that the whole run will take, this block included. An estimate."""
 

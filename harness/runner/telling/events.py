@@ -71,7 +71,7 @@ class BlockStarts:
     total: int
     cell: Cell
     expected_s: float | None = None
-    """Seconds that the block will take, going by those before it; None for the first."""
+    """Seconds that the block will take: see `Forecast`."""
     remaining_s: float | None = None
     """Seconds that all blocks that are left will take, this one included. An estimate."""
 
