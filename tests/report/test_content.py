@@ -92,8 +92,8 @@ def test_a_block_with_a_loss_is_marked_in_every_table_and_format() -> None:
     for table in (*tables(view), *cost_tables(view)):
         assert all(row.flagged for section in table.sections for row in section.rows)
     text, markdown = (RENDERERS[form](view, Look()) for form in ("text", "md"))
-    assert text.count("\n!   add/closed-8") + text.count("\n! add/closed-8") == 5
-    assert markdown.count("| ⚠️ `add/closed-8` |") == 5
+    assert text.count("\n!   add/closed-8 ") + text.count("\n! add/closed-8 ") == 6
+    assert markdown.count("| ⚠️ `add/closed-8` |") == 6
     assert "4 lost (3 never received by a worker, 1 started but never finished)" in text
 
 

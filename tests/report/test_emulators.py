@@ -15,7 +15,7 @@ import pytest
 
 from harness.cli.verdict import exit_code, failures
 from harness.pytest_plugin.running import HarnessRun
-from harness.report.formats.answers import answers
+from harness.report.answer.answer import answer_of
 from harness.report.index.overview import overview
 from harness.report.registry import RENDERERS, Format
 from harness.report.view.cells import RunView, view_of
@@ -138,12 +138,12 @@ def test_json_judges_nothing() -> None:
 def test_answers_have_the_word() -> None:
     """Of comparisons and of searches alike."""
     for record in (compared(), searched()):
-        found = answers(view(record))
-        assert found
-        assert all("(emulator)" in one.about for one in found)
-        assert not any(
-            one.verdict in ("REGRESSION", "FAILED") for a in found for one in a.sentences
+        answer = answer_of(view(record))
+        assert all(
+            "(emulator)" in one.text or "on an emulator" in one.text for one in answer.sentences
         )
+        assert all("(emulator)" in row.name for row in answer.rows)
+        assert not {one.kind for one in answer.sentences} & {"change", "ahead", "alike", "limit"}
 
 
 def test_a_history_nominates_no_change_of_an_emulator(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_markdown_tables_keep_their_columns() -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(_shown("md"))
     kinds = [token.type for token in tokens]
     ends = [index for index, kind in enumerate(kinds) if kind == "table_close"]
-    assert len(ends) == 5
+    assert len(ends) == 6
     for begin, end in zip([0, *ends], ends, strict=False):
         columns = kinds[begin:end].count("th_open")
         rows = kinds[begin:end].count("tr_open") - 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from harness.report.answer.answer import answer_of
 from harness.report.exports.rounds import (
     exported_name,
     healthy,
@@ -81,7 +82,8 @@ def _run_case(view: RunView) -> Case:
         "complete": "passed",
         "failed": "error",
     }.get(view.record.status, "skipped")  # type: ignore[assignment] # a literal of the three
-    body = (f"run {view.record.run_id}", f"folder {view.folder}")
+    said = (one.text for one in answer_of(view).sentences)
+    body = (*said, f"run {view.record.run_id}", f"folder {view.folder}")
     return Case("every planned block was measured", result, state_sentence(view), body)
 
 

@@ -79,6 +79,8 @@ def _parts(content: Content) -> Iterator[_Part]:
         len(content.remarks),
         lambda content, n: replace(content, remarks=content.remarks[:n]),
     )
+    if content.glance is not None:
+        yield _glance_part(content.glance)
     for index, table in enumerate(content.tables):
         yield _table_part(index, table)
     yield _Part(
@@ -87,6 +89,15 @@ def _parts(content: Content) -> Iterator[_Part]:
         lambda content, n: replace(content, facts=content.facts[:n]),
     )
     yield _Part("of the warnings", sum(len(c.places) for c in content.cautions), _cautions)
+
+
+def _glance_part(table: Table) -> _Part:
+    def only(content: Content, n: int) -> Content:
+        sections = tuple(_sections(table, n))
+        return replace(content, glance=replace(table, sections=sections) if sections else None)
+
+    rows = sum(len(section.rows) for section in table.sections)
+    return _Part(f"of {table.title}", rows, only)
 
 
 def _table_part(index: int, table: Table) -> _Part:

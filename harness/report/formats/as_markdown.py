@@ -19,21 +19,21 @@ def as_markdown(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rende
     return markdown_of(content_of(view))
 
 
-def markdown_of(content: Content, answers: Iterable[str] = (), charts: Iterable[str] = ()) -> str:
-    """A report, or the part of one that is to be shown. `answers` and `charts`: lines of Markdown
-    between the facts and the tables. What went wrong and warnings stand before charts."""
-    return "\n".join(_lines(content, [*answers], [*charts])) + "\n"
+def markdown_of(content: Content, charts: Iterable[str] = ()) -> str:
+    """A report, or the part of one that is to be shown. `charts`: lines of Markdown between the
+    facts and the tables. What went wrong and warnings stand before charts."""
+    return "\n".join(_lines(content, [*charts])) + "\n"
 
 
-def _lines(content: Content, answers: list[str], charts: list[str]) -> Iterator[str]:
+def _lines(content: Content, charts: list[str]) -> Iterator[str]:
     if content.state:
         yield from (f"> {FLAG} **{markdown_text(content.state)}**", "")
     yield from (f"### {markdown_text(content.title)}", "")
     if content.question:
         yield from (markdown_text(content.question), "")
+    yield from _answer(content)
     for name, value in content.facts:
         yield f"- {markdown_code(name)}: {markdown_text(value)}"
-    yield from answers
     if charts:
         yield from (*_troubles(content), *_cautions(content))
     yield from charts
@@ -46,6 +46,16 @@ def _lines(content: Content, answers: list[str], charts: list[str]) -> Iterator[
         yield from (*_troubles(content), *_cautions(content))
     if content.folder:
         yield from ("", f"Run folder: {markdown_code(content.folder)}")
+
+
+def _answer(content: Content) -> Iterator[str]:
+    for sentence in content.sentences:
+        flag = f"{FLAG} " if sentence.flagged else ""
+        yield f"- {flag}**{markdown_text(sentence.text)}**"
+    if content.sentences:
+        yield ""
+    if content.glance is not None:
+        yield from (*_table(content.glance), "")
 
 
 def _table(table: Table) -> Iterator[str]:

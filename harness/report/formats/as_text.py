@@ -62,6 +62,7 @@ def draw(console: Console, content: Content) -> None:
         console.print(Text(content.title, "bold"))
     if content.question:
         console.print(Text(content.question, "italic"))
+    _draw_answer(console, content)
     if content.facts:
         console.print()
         facts = RichTable.grid(padding=(0, 2, 0, 0))
@@ -84,6 +85,17 @@ def draw(console: Console, content: Content) -> None:
     console.print()
     # One line, whatever its length: it is there to be copied.
     console.print(Text(content.folder), soft_wrap=True)
+
+
+def _draw_answer(console: Console, content: Content) -> None:
+    if content.sentences:
+        console.print()
+    for sentence in content.sentences:
+        mark, style = (FLAG, "bold red") if sentence.flagged else ("-", "bold")
+        _item(console, Text(f"{mark} {sentence.text}", style))
+    if content.glance is not None:
+        console.print()
+        _draw_table(console, content.glance)
 
 
 def _draw_table(console: Console, table: Table) -> None:

@@ -58,6 +58,8 @@ def _content(report: ComparisonReport) -> Content:
         state=first,
         title=printable(f"{report.run}: {title}" if report.run else title),
         question="",
+        sentences=(),
+        glance=None,
         facts=(),
         tables=comparison_tables(report),
         remarks=tuple(filter(None, others)),

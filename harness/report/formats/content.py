@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.report.answer.alternatives import answer_table
+from harness.report.answer.answer import answer_of
+from harness.report.answer.sentences import Sentence
 from harness.report.tables.calls import call_tables
 from harness.report.tables.costs import cost_tables
 from harness.report.tables.faults import fault_tables
@@ -23,12 +26,7 @@ from harness.report.words.warnings import (
     warning_rank,
     warning_sentence,
 )
-from harness.report.words.wording import (
-    overload_sentence,
-    server_words,
-    state_sentence,
-    trouble_words,
-)
+from harness.report.words.wording import server_words, trouble_words
 from harness.results.events.ran_with import RanWith, ran_or_planned
 from harness.results.judge.emulators import WORD, cell_label
 from harness.results.record.environment import Environment
@@ -72,6 +70,10 @@ class Content:
     """To be said first; empty for a complete run."""
     title: str
     question: str
+    sentences: tuple[Sentence, ...]
+    """The answer, without what `state` says."""
+    glance: Table | None
+    """The alternatives by what decides between them; stands with the answer."""
     facts: tuple[tuple[str, str], ...]
     """Name and value: servers of each configuration, machine, software, plan."""
     tables: tuple[Table, ...]
@@ -84,11 +86,13 @@ class Content:
 
 def content_of(view: RunView) -> Content:
     """Put a report together."""
-    record = view.record
+    record, answer = view.record, answer_of(view)
     return Content(
-        state=" ".join(filter(None, [state_sentence(view), overload_sentence(view)])),
+        state=answer.banner,
         title=printable(f"{record.scenario.get('name', '-')}: run {record.run_id}"),
         question=printable(str(record.scenario.get("question") or "")),
+        sentences=answer.told,
+        glance=answer_table(answer.rows),
         facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),
         tables=(
             *verdict_tables(record),

@@ -11,11 +11,10 @@ from harness.errors import RecordError
 from harness.report.charts.chart import Chart, Gallery, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import HOVER
-from harness.report.formats.answers import Answer, answers
-from harness.report.formats.as_markdown import FLAG, markdown_of
+from harness.report.formats.as_markdown import markdown_of
 from harness.report.formats.content import content_of
 from harness.report.view.cells import RunView
-from harness.report.words.escaping import markdown_code, markdown_text
+from harness.report.words.escaping import markdown_text
 
 WIDTH = 720
 MOST_IMAGES = 24
@@ -33,7 +32,7 @@ class Illustrated:
 
 
 def illustrated(view: RunView, images_in: str) -> Illustrated:
-    """The report as `as_markdown` writes it, with answers and images of the folder `images_in`."""
+    """The report as `as_markdown` writes it, with images of the folder `images_in`."""
     drawn = [gallery for gallery in galleries(view) if not gallery.folded and gallery.charts]
     every = [chart for gallery in drawn for chart in gallery.charts]
     chosen = {chart.key for chart in _spread(drawn)}
@@ -42,7 +41,7 @@ def illustrated(view: RunView, images_in: str) -> Illustrated:
         left_out = len(every) - len(chosen)
         lines += ["", f"{left_out} more charts are in report.html, and all of them over time."]
     images = {f"{chart.key}.svg": svg_of(chart) for chart in every if chart.key in chosen}
-    return Illustrated(markdown_of(content_of(view), _answers(answers(view)), lines), images)
+    return Illustrated(markdown_of(content_of(view), lines), images)
 
 
 def svg_of(chart: Chart, width: int = WIDTH) -> str:
@@ -68,18 +67,6 @@ def _spread(drawn: Sequence[Gallery]) -> Iterator[Chart]:
             if place < len(gallery.charts) and left:
                 left -= 1
                 yield gallery.charts[place]
-
-
-def _answers(found: Sequence[Answer]) -> Iterator[str]:
-    yield ""
-    for one in found:
-        flag = f"{FLAG} " if one.flagged else ""
-        yield f"- {flag}{markdown_code(one.about)}"
-        for sentence in one.sentences:
-            verdict = f": **{markdown_text(sentence.verdict)}**" if sentence.verdict else ""
-            yield f"  - {markdown_text(sentence.text)}{verdict}"
-        if one.basis:
-            yield f"  - <sub>{markdown_text(one.basis)}</sub>"
 
 
 def _gallery(gallery: Gallery, chosen: set[str], images_in: str) -> Iterator[str]:

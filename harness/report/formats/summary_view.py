@@ -63,7 +63,9 @@ def _above(content: Content, tables: tuple[Table, ...]) -> Content:
 
 
 def _below(content: Content) -> Content:
-    return replace(content, state="", title="", question="", facts=(), tables=())
+    return replace(
+        content, state="", title="", question="", sentences=(), glance=None, facts=(), tables=()
+    )
 
 
 def _cell(cell: CellView, folder: Path, look: Look) -> Iterator[Text]:

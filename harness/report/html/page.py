@@ -13,7 +13,6 @@ from harness import __version__
 from harness.report.charts.chart import SCHEMA, Chart, Gallery, Spec, wrapped
 from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
-from harness.report.formats.answers import answers
 from harness.report.formats.content import Content, content_of
 from harness.report.html.libraries import libraries
 from harness.report.tables.ledger import ledger_table
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FIRST = ("Results", "Backlog", "How much it takes")
-"""Begins of the titles of tables that answer the question where nothing is compared."""
+"""Begins of the titles of tables of throughput and latency."""
 _SUBJECTS: dict[str, tuple[str, ...]] = {
     "ratios": ("Compared with", "Which layer"),
     "throughput": _FIRST,
@@ -37,7 +36,6 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "costs": ("What a task costs", "Peak memory"),
 }
 """Gallery -> begins of the titles of tables that stand with it. All others stand by themselves."""
-_SHOWN_ANSWERS = 6
 _AXIS, _LEGEND_BESIDE, _LEGEND_BELOW, _LEGEND_LINE, _LEGEND_SECOND_LINE = 50, 27, 22, 21, 14
 """Pixels below a chart: its axis; a legend on one line; else the legend's margin, each name, and
 each further line of a name."""
@@ -66,8 +64,6 @@ def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
     script, early = _file("page.js"), _file("early.js")
     page = environment.get_template("page.html.jinja").render(
         content=content,
-        answers=answers(view),
-        shown_answers=_SHOWN_ANSWERS,
         first_tables=first,
         subjects=subjects,
         folded=folded,
@@ -90,13 +86,9 @@ def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
 
 
 def _divided(record: RunRecord, content: Content) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
-    """The tables of the first screen, and the others."""
+    """The tables that the answer rests on, and the others."""
     verdicts = len(verdict_tables(record))
-    first, rest = content.tables[:verdicts], content.tables[verdicts:]
-    if record.comparison is not None:
-        return first, rest
-    answering = tuple(table for table in rest if table.title.startswith(_FIRST))
-    return (*first, *answering), tuple(table for table in rest if table not in answering)
+    return content.tables[:verdicts], content.tables[verdicts:]
 
 
 def _subjects(

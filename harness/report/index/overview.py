@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import RecordError, UsageError
+from harness.report.answer.answer import answer_of
 from harness.report.tables.verdicts import gate_counts, verdict_counts
 from harness.report.view.cells import CellView, Spread, counts_of, view_of
 from harness.report.words.wording import outcome_words, quantity_words
@@ -64,6 +65,8 @@ class RunLine:
     """`2026-11-24 16:32`, UTC."""
     scenario: str
     question: str
+    answer: str
+    """The first sentence of its answer."""
     status: str
     verdicts: tuple[Verdict, ...]
     blocks: int
@@ -150,7 +153,8 @@ def overview(catalog: Catalog, page_folder: Path) -> Overview:
 
 def _run_line(run: StoredRun, page_folder: Path) -> RunLine:
     record = run.record
-    cells = view_of(record, run.folder, {}).cells
+    view = view_of(record, run.folder, {})
+    cells = view.cells
     counts = counts_of(record.blocks)
     environment = record.environment
     software = [
@@ -163,6 +167,7 @@ def _run_line(run: StoredRun, page_folder: Path) -> RunLine:
         started=printable(record.started_at[:16].replace("T", " ")),
         scenario=printable(scenario_name(record)) or "-",
         question=printable(str(record.scenario.get("question") or "")),
+        answer=answer_of(view).in_one_line,
         status=_status(run),
         verdicts=tuple(_verdicts(record)),
         flagged=any(cell.flagged for cell in cells),

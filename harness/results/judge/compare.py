@@ -33,12 +33,17 @@ DEFAULT_MARGIN = MARGIN
 
 
 def compare_run(
-    record: RunRecord, *, base: str | None = None, margin: float | None = None
+    record: RunRecord,
+    *,
+    base: str | None = None,
+    margin: float | None = None,
+    second_opinion: bool = True,
 ) -> ComparisonReport:
     """The configurations, axis values or revisions of one run, each against `base`.
 
     `base` and `margin` default to the scenario's own `compare`. Blocks of the same repetition
-    are pairs. Raises UsageError if there is no such base, or nothing to compare.
+    are pairs. Without `second_opinion` there is no Wilcoxon's p, which takes most of the time and
+    decides nothing. Raises UsageError if there is no such base, or nothing to compare.
     """
     plan = comparison_plan(record)
     places = places_of(record.cells)
@@ -62,7 +67,7 @@ def compare_run(
         margin=margin,
         looks=max(1, len(looks)),
     )
-    report = judged(frame, cells, confidence)
+    report = judged(frame, cells, confidence, second_opinion=second_opinion)
     layers = layer_paths(
         record.cells,
         base=base,

@@ -26,11 +26,19 @@ SHOWN_ONLY = "shown beside the others, not judged"
 
 
 def judged(
-    frame: ComparisonReport, cells: Sequence[ComparedCells], confidence: float
+    frame: ComparisonReport,
+    cells: Sequence[ComparedCells],
+    confidence: float,
+    *,
+    second_opinion: bool = True,
 ) -> ComparisonReport:
     """`frame` with its comparisons filled in: every metric of every two cells, and means of them.
-    `confidence`: that of each interval, e.g. 0.95."""
-    found = [one for pair in cells for one in _comparisons(pair, frame.margin, confidence)]
+    `confidence`: that of each interval, e.g. 0.95. Without `second_opinion`: no Wilcoxon's p."""
+    found = [
+        one
+        for pair in cells
+        for one in _comparisons(pair, frame.margin, confidence, second_opinion=second_opinion)
+    ]
     found = _with_discovery_control(found)
     ratios: dict[str, list[float]] = {}
     for one in found:
@@ -71,7 +79,9 @@ def _variant(cell: str) -> str:
     return Place("", {}, cell).variant
 
 
-def _comparisons(cells: ComparedCells, margin: float, confidence: float) -> Iterator[Comparison]:
+def _comparisons(
+    cells: ComparedCells, margin: float, confidence: float, *, second_opinion: bool
+) -> Iterator[Comparison]:
     unsound = sum(not all(block.sound for block in pair) for pair in cells.pairs)
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
@@ -91,7 +101,7 @@ def _comparisons(cells: ComparedCells, margin: float, confidence: float) -> Iter
             left_out=dict(cells.left_out),
             judged=metric.judged and not other_rates,
             reason=reason,
-            wilcoxon_p=wilcoxon_p(ratios),
+            wilcoxon_p=wilcoxon_p(ratios) if second_opinion else None,
             **_interval(found),
         )
         yield marked(one, base=cells.base.emulated, head=cells.head.emulated)

@@ -9,11 +9,11 @@ from typing import Any
 import altair
 import pytest
 
+from harness.report.answer.answer import answer_of
 from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
-from harness.report.formats.answers import answers
 from harness.report.view.cells import RunView, view_of
 from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import GateResult
@@ -394,15 +394,16 @@ def test_the_answer_of_a_search_says_what_it_does_not_rest_on(
     found = one.model_copy(update={"saturation": one.saturation.model_copy(update=changes)})
     cells[1] = cells[1].model_copy(update={"blocks": (found,)})
     record = made.model_copy(update={"cells": tuple(cells)})
-    said = [sentence.text for answer in answers(_view(record)) for sentence in answer.sentences]
-    (searched,) = [text for text in said if text.startswith("highest rate")]
-    assert searched.startswith("highest rate that kept the limits (p99(latency.total) < 250ms): ")
-    assert searched.endswith(words)
+    said = [sentence.text for sentence in answer_of(_view(record)).sentences]
+    (searched,) = [text for text in said if text.startswith("add/saturate holds")]
+    assert "within p99(latency.total) < 250ms; " in searched
+    assert searched.endswith(f"{words}.")
     assert words in _chart(record, "rates-1").note
 
 
 def test_a_search_that_found_no_rate_is_flagged_as_in_the_table() -> None:
-    flagged = [one.about for one in answers(_view(records.open_loop_run())) if one.flagged]
+    answer = answer_of(_view(records.open_loop_run()))
+    flagged = [cell for one in answer.sentences if one.flagged for cell in one.cells]
     assert "redis/heavy_task-50/saturate" in flagged
 
 

@@ -1,0 +1,1 @@
+"""The answer to a run's question: sentences made of its figures by rules, and one table."""

@@ -1,0 +1,99 @@
+"""Sentences of a matrix: what each axis does, pooled over all else that is varied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.report.answer.naming import Names
+from harness.report.answer.ratio_words import effect_words
+from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
+from harness.report.view.cells import CellView, RunView
+from harness.results.judge.effects import CONFIGURATION
+from harness.results.judge.emulators import NOT_JUDGED
+from harness.results.judge.identity import places_of
+from harness.results.record.comparison import AxisEffect, Dependence, LevelEffect
+from harness.scenario.files.wording import printable
+
+_LEADING = ("saturation", "throughput", "latency.total.p50")
+"""The first of these that there is answers; at a given rate there is no throughput to compare."""
+_MOST = 4
+
+
+def effect_sentences(
+    view: RunView, effects: Sequence[AxisEffect], names: Names
+) -> Iterator[Sentence]:
+    """One for each value of an axis against its base, the largest effects first; and what each does
+    to the CPU of a task, where that is decided."""
+    leading = [
+        one
+        for one in effects
+        if one.metric == _leading_metric(effects) and one.reason in ("", NOT_JUDGED)
+    ]
+    ordered = sorted(leading, key=lambda one: (not _decided(one), -abs(math.log(one.ratio))))
+    for one in ordered[:_MOST]:
+        yield _sentence(one, view, names)
+    for one in effects:
+        if one.metric == "worker_cpu" and _decided(one):
+            text = f"{_sides(one, names)}: {effect_words(one)}."
+            yield Sentence("cost", text, _cells(one, view), (one.metric,))
+
+
+def _leading_metric(effects: Sequence[AxisEffect]) -> str:
+    there = {one.metric for one in effects}
+    return next((metric for metric in _LEADING if metric in there), "")
+
+
+def _decided(one: AxisEffect) -> bool:
+    return one.verdict in ("slower", "faster")
+
+
+def _sentence(one: AxisEffect, view: RunView, names: Names) -> Sentence:
+    sides, effect = _sides(one, names), effect_words(one)
+    kind: Kind = "ahead"
+    if _decided(one):
+        text = f"{sides}: {one.verdict}, {effect}"
+    elif one.verdict == "no_change":
+        kind, text = "alike", f"{sides}: no difference found, {effect}"
+    elif one.reason == NOT_JUDGED:
+        kind, text = "open", f"{sides}: not judged, on an emulator, {effect}"
+    else:
+        kind, text = "open", f"{sides}: cannot be told apart, {effect}"
+    if one.depends:
+        text += f"; it depends on {_dependence(one.depends[0], one, names, LONGEST - len(text))}"
+    elif one.cells > 1:
+        text += f", pooled over {one.cells} cells each"
+    return Sentence(kind, f"{text}.", _cells(one, view), (one.metric,))
+
+
+def _sides(one: AxisEffect, names: Names) -> str:
+    """`task_acks_late=true against false`, `rabbitmq against redis`."""
+    axis = "" if one.axis == CONFIGURATION else f"{names.short.get(one.axis, one.axis)}="
+    return printable(f"{axis}{one.head} against {one.base}")
+
+
+def _dependence(found: Dependence, one: AxisEffect, names: Names, room: int) -> str:
+    on = printable(names.short.get(found.on, found.on))
+    levels = (f"{printable(level.level)}: {_at_level(level, one)}" for level in found.levels)
+    return f"{on} ({clauses(levels, room)})"
+
+
+def _at_level(level: LevelEffect, one: AxisEffect) -> str:
+    """The effect there, without what it is of, which stands before."""
+    there = one.model_copy(update={"ratio": level.ratio, "low": None, "high": None})
+    words = effect_words(there)
+    return (
+        words.removesuffix(" units/s").removesuffix(" within the limits").removesuffix(" units/s")
+    )
+
+
+def _cells(one: AxisEffect, view: RunView) -> tuple[str, ...]:
+    """Those that have either value."""
+    sides = (one.base, one.head)
+    return tuple(cell.name for cell, word in _values(one.axis, view.cells) if word in sides)
+
+
+def _values(axis: str, cells: Sequence[CellView]) -> Iterator[tuple[CellView, str]]:
+    for cell, place in zip(cells, places_of([cell.record for cell in cells]), strict=True):
+        words: Mapping[str, str] = {CONFIGURATION: place.configuration}
+        yield cell, words.get(axis) or (place.word(axis) if axis in place.axes else "")

@@ -1,0 +1,100 @@
+"""What a run's comparison found, one finding for each two cells: by the figure that its load asks
+for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.errors import HarnessError
+from harness.report.answer.naming import SIDES, Names, Pair
+from harness.report.view.cells import CellView, RunView
+from harness.results.judge.compare import compare_run
+from harness.results.judge.verdicts import SHOWN_ONLY
+from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.stats.paired import FEWEST_PAIRS
+
+Standing = Literal["faster", "slower", "alike", "open"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Two cells, and what is known of them."""
+
+    base: CellView
+    head: CellView
+    names: Pair
+    leading: Comparison
+    """Of the figure that answers: the rate of a search, the median latency at a given rate, else
+    the throughput."""
+    others: tuple[Comparison, ...]
+
+    @property
+    def standing(self) -> Standing:
+        """What the head is."""
+        return standing(self.leading)
+
+    @property
+    def size(self) -> float:
+        """How far the two are apart, for sorting."""
+        return abs(math.log(self.leading.ratio)) if self.leading.ratio else 0.0
+
+    @property
+    def cells(self) -> tuple[str, str]:
+        """Their names."""
+        return self.base.name, self.head.name
+
+
+def standing(one: Comparison) -> Standing:
+    """What a comparison says of its head."""
+    if not one.judged or one.reason:
+        return "open"
+    return {
+        "regression": "slower",
+        "improved": "faster",
+        "no_change": "alike",
+        "inconclusive": "open",
+    }[one.verdict]  # type: ignore[return-value] # a literal of the four
+
+
+def compared(view: RunView) -> ComparisonReport | None:
+    """The run's own comparison; of a run of several alternatives without one, what `harness
+    compare` says, where there are pairs enough for a verdict."""
+    record = view.record
+    if record.comparison is not None:
+        return record.comparison if record.comparison.comparisons else None
+    enough = {cell.variant for cell in view.cells if len(cell.blocks) >= FEWEST_PAIRS}
+    if len(enough) < 2:
+        return None
+    try:
+        return compare_run(record, second_opinion=False)
+    except HarnessError:
+        return None
+
+
+def is_change(view: RunView) -> bool:
+    """Whether a change is compared with its base: the two sides of `harness ab`."""
+    return any(SIDES in cell.record.axes for cell in view.cells)
+
+
+def findings(view: RunView, report: ComparisonReport, names: Names) -> Iterator[Finding]:
+    """One for each two cells that were compared, in the order of the comparison."""
+    cells = {cell.name: cell for cell in view.cells}
+    by_cells: dict[tuple[str, str], list[Comparison]] = {}
+    for one in report.comparisons:
+        if one.base in cells and one.head in cells:
+            by_cells.setdefault((one.base, one.head), []).append(one)
+    for (base, head), ones in by_cells.items():
+        leading = _leading(cells[head], ones)
+        others = tuple(one for one in ones if one is not leading)
+        yield Finding(cells[base], cells[head], names.pair(base, head), leading, others)
+
+
+def _leading(cell: CellView, ones: Sequence[Comparison]) -> Comparison:
+    load = cell.record.load.get("load")
+    wanted = {"saturate": "saturation", "rate": "latency.total.p50"}.get(str(load), "throughput")
+    named = [one for one in ones if one.metric == wanted]
+    shown = [one for one in ones if one.reason != SHOWN_ONLY]
+    return (named or shown or ones)[0]

@@ -1,0 +1,256 @@
+"""What held and what did not: units, limits, promises, rates, schedules, after a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.report.answer.naming import Names
+from harness.report.answer.sentences import LONGEST, Sentence, clauses
+from harness.report.tables.faults import trouble_words as fault_trouble
+from harness.report.tables.verdicts import gate_failure
+from harness.report.view.cells import CellView, Counts, RunView
+from harness.report.words.faults import kind_words, promise_words
+from harness.report.words.warnings import counted
+from harness.report.words.wording import overload_sentence, state_sentence, stopped_words
+from harness.results.costs.capacity import overloaded, saturation_range
+from harness.results.judge.gates import failed_gates
+from harness.results.record.comparison import GateResult
+from harness.results.record.faults import FaultRecord, PromiseRecord
+from harness.results.record.loads import LoadPhaseRecord
+from harness.results.record.run import BlockRecord
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
+from harness.units import format_duration, format_number
+
+_ORDER = ("broken", "open", "kept", "untested")
+
+
+def missing_sentences(view: RunView) -> Iterator[Sentence]:
+    """What a reader has to know before all else, of a run that is not complete."""
+    if state := state_sentence(view):
+        yield Sentence("missing", state, flagged=True)
+    elif not view.record.blocks:
+        yield Sentence("missing", "Nothing was measured.", flagged=True)
+    if overload := overload_sentence(view):
+        yield Sentence("overload", overload, flagged=True)
+
+
+# --- units ----------------------------------------------------------------------------------------
+
+
+def broken_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
+    """Units that did not end as they were meant to, which nothing broke on purpose."""
+    troubled = [cell for cell in view.cells if _is_troubled(cell)]
+    for cell in troubled[:2]:
+        counts = cell.figures.counts
+        units = sum(block.units for block in cell.blocks)
+        text = f"{names.of(cell.name)}: {_trouble(counts)} of {counted(units, 'unit')}."
+        yield Sentence("broken", text, (cell.name,), ("lost", "duplicated", "wrong"), flagged=True)
+    if rest := troubled[2:]:
+        text = f"Units went wrong in {len(rest)} more cells, see the table."
+        yield Sentence("broken", text, tuple(cell.name for cell in rest), flagged=True)
+
+
+def _trouble(counts: Counts) -> str:
+    """The ledger without what ended as it was meant to."""
+    troubles = {
+        "lost": counts.lost,
+        "duplicated": counts.duplicated,
+        "wrong": counts.wrong,
+        "failed": counts.failed,
+        "timed out": counts.timed_out,
+    }
+    words = [f"{count:,} {word}" for word, count in troubles.items() if count]
+    return ", ".join(words) or "none completed"
+
+
+def _is_troubled(cell: CellView) -> bool:
+    blamed = any(block.faults for block in cell.blocks)
+    units = any(block.units for block in cell.blocks)
+    return units and not blamed and not cell.figures.counts.sound
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def limit_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
+    """Each gate that does not hold; or that all do, and who holds them."""
+    gates = view.record.gates
+    by_gate: dict[str, list[GateResult]] = {}
+    for one in failed_gates(gates):
+        by_gate.setdefault(one.gate, []).append(one)
+    for gate, found in by_gate.items():
+        known = [one for one in found if one.cell in names.points]
+        who = clauses(
+            (f"{names.of(one.cell)} ({gate_failure(one)})" for one in known), LONGEST // 2
+        )
+        text = f"Limit {printable(gate)} is broken by {who or 'the run'}."
+        yield Sentence("limit", text, tuple(one.cell for one in known), flagged=True)
+    judged = {one.gate for one in gates if one.judged and one.passed is not None}
+    if judged and not by_gate:
+        number = {1: "The limit holds", 2: "Both limits hold"}
+        limits = number.get(len(judged), f"All {len(judged)} limits hold")
+        every = [one.cell for one in gates if one.judged and one.cell in names.points]
+        where = " in every cell" if len(view.cells) > 1 else ""
+        said = clauses(
+            map(printable, sorted(judged, key=lambda one: (len(one), one))), LONGEST // 2
+        )
+        yield Sentence("held", f"{limits}{where}: {said}.", tuple(dict.fromkeys(every)))
+
+
+# --- rates ----------------------------------------------------------------------------------------
+
+
+def rate_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
+    """Of searches what they found, of given rates whether they were kept, and what ended it."""
+    for cell in cells:
+        load = cell.record.load.get("load")
+        if load == "saturate":
+            yield from _search_sentence(cell, names)
+        elif load == "rate":
+            yield from _rate_sentence(cell, names)
+
+
+def _search_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
+    searches = [block.saturation for block in measured_blocks(cell.record) if block.saturation]
+    if not searches:
+        return
+    first, who = searches[0], names.of(cell.name)
+    limits = printable(", ".join(first.limits))
+    found = saturation_range(measured_blocks(cell.record))
+    if found is None:
+        text = f"{who} holds no rate that was tried within {limits}; {stopped_words(first)}."
+        yield Sentence("capacity", text, (cell.name,), ("saturation",), flagged=True)
+        return
+    rate, low, high = map(format_number, (found.median_per_s, found.low_per_s, found.high_per_s))
+    span = f"{rate}/s ({low} to {high}/s)" if found.searches > 1 else f"{low} to {high}/s"
+    if low == high:
+        span = f"{rate}/s"
+    text = f"{who} holds {span} within {limits}; {stopped_words(first)}."
+    yield Sentence("capacity", text, (cell.name,), ("saturation",))
+
+
+def _rate_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
+    """Of blocks that were measured to their end, and without a fault, which is told elsewhere."""
+    blocks = [one for one in cell.blocks if one.status == "complete" and not one.faults]
+    if not blocks:
+        return
+    who, figures = names.of(cell.name), ("throughput.planned", "latency.total")
+    behind = [(one, phase) for one in blocks if (phase := overloaded(one.load_phases)) is not None]
+    if behind:
+        text, lacking = _behind_words(*behind[0])
+        yield Sentence("capacity", f"{who} {text}.", (cell.name,), figures, flagged=lacking)
+        return
+    mean_s = cell.figures.mean_s.get("latency.total")
+    mean = "" if mean_s is None else f", mean latency {format_duration(mean_s)}"
+    rates = [phase.planned / phase.duration_s for phase in blocks[0].load_phases if phase.counted]
+    if rates:
+        every = "" if len(rates) == 1 else "every phase, up to "
+        text = f"{who} keeps up with {every}{format_number(max(rates))}/s{mean}."
+        yield Sentence("capacity", text, (cell.name,), figures)
+
+
+def _behind_words(block: BlockRecord, phase: LoadPhaseRecord) -> tuple[str, bool]:
+    """What came of a phase that was not kept up with, and whether something was lacking: a burst
+    may as well end with units under way that are done a moment later."""
+    asked, done = format_number(phase.planned / phase.duration_s), phase.completed_per_s
+    rates = f"{asked}/s ({printable(phase.phase)}): {format_number(done)}/s done"
+    for warning in block.warnings:
+        if warning.code == "over_capacity":
+            return f"does not keep up with {rates}", True
+    if phase.client_limited or block.client_limited:
+        return f"does not keep up with {rates}; the client was late", True
+    return (
+        f"is behind at {rates}, {counted(phase.in_flight_at_end, 'unit')} under way at its end",
+        False,
+    )
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def fault_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
+    """What was broken on purpose, what that cost, and how long until it was over."""
+    struck = [(cell, block) for cell in cells for block in cell.blocks[:1] if block.faults]
+    for cell, block in struck:
+        who = f"{names.of(cell.name)}, " if len(struck) > 1 else ""
+        for fault in block.faults:
+            yield _fault_sentence(cell, fault, f"{who}{kind_words(fault.fault)}")
+
+
+def _fault_sentence(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
+    if fault.begin_at_s is None:
+        why = printable(fault.not_done) or "the load was over"
+        return Sentence("fault", f"{begin}: not done, {why}.", (cell.name,))
+    trouble = fault_trouble(fault.trouble) or "nothing lost"
+    back = f"no later unit was over within {format_duration(fault.watched_s)}"
+    if fault.first_back_s is not None:
+        back = f"the first unit is back after {format_duration(fault.first_back_s)}"
+    if fault.p99_back_s is not None and fault.disturbed:
+        back += f", p99 after {format_duration(fault.p99_back_s)}"
+    elif fault.disturbed and fault.p99_back_s is None:
+        back += f", p99 not within {format_duration(fault.watched_s)}"
+    return Sentence(
+        "fault",
+        f"{begin}: {trouble}; {back}.",
+        (cell.name,),
+        ("recovery.first", "recovery.p99"),
+        flagged=fault.trouble.unsound > 0,
+    )
+
+
+def promise_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
+    """Each broken promise; or that those which were put to the test were kept."""
+    broken, kept = False, list[PromiseRecord]()
+    promising = [cell for cell in cells if any(block.promises for block in cell.blocks)]
+    for cell in promising:
+        for one in worst_promises(cell):
+            if one.kept == "broken":
+                broken = True
+                counts = ", ".join(f"{n:,} {printable(what)}" for what, n in one.broken_by.items())
+                words = promise_words(one.about, one.promise)
+                who = f"{names.of(cell.name)}, " if len(promising) > 1 else ""
+                text = f"BROKEN PROMISE: {who}{words}: {counts}."
+                yield Sentence("promise", text, (cell.name,), flagged=True)
+            elif one.kept == "kept":
+                kept.append(one)
+    if kept and not broken:
+        said = clauses(
+            dict.fromkeys(promise_words(one.about, one.promise) for one in kept), LONGEST - 40, "; "
+        )
+        every = tuple(cell.name for cell in promising)
+        yield Sentence("held", f"All promises put to the test were kept: {said}.", every)
+
+
+def worst_promises(cell: CellView) -> tuple[PromiseRecord, ...]:
+    """One record for each promise of a cell: the worst of its blocks."""
+    found: dict[tuple[str, str], PromiseRecord] = {}
+    for block in cell.blocks:
+        for one in block.promises:
+            key = (one.about, one.promise)
+            before = found.get(key)
+            if before is None or _ORDER.index(one.kept) < _ORDER.index(before.kept):
+                found[key] = one
+    return tuple(found.values())
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+def schedule_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
+    """How beat kept to a schedule: fires, and how late tasks started."""
+    for cell in cells:
+        known = [block.periodic for block in cell.blocks if block.periodic is not None]
+        if not known:
+            continue
+        missed, doubled = sum(one.missed for one in known), sum(one.doubled for one in known)
+        fires, expected = sum(one.fires for one in known), sum(one.expected for one in known)
+        lateness_s = cell.figures.mean_s.get("periodic.due_to_started")
+        late = "" if lateness_s is None else f"; started {format_duration(lateness_s)} late (mean)"
+        slipped = sum(one.slipped for one in known)
+        counts = f"{missed:,} missed, {doubled:,} doubled" + (
+            f", {slipped:,} slipped" if slipped else ""
+        )
+        text = f"{names.of(cell.name)}: {fires:,} of {expected:,} fires, {counts}{late}."
+        figures = ("periodic.fires", "missed", "doubled", "periodic.due_to_started")
+        yield Sentence("schedule", text, (cell.name,), figures, flagged=missed + doubled > 0)

@@ -1,0 +1,102 @@
+"""What it would take to tell apart what a run could not: pairs of blocks, and minutes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from harness.report.answer.findings import Finding
+from harness.report.answer.sentences import Sentence
+from harness.report.view.cells import RunView
+from harness.results.record.comparison import Comparison
+from harness.results.record.run import RunRecord
+from harness.stats.paired import FEWEST_PAIRS, visible_effect
+
+_MOST_PAIRS = 10_000
+"""Beyond it nobody will measure."""
+
+
+def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentence]:
+    """One, of the comparison that needs most; none where everything is decided, or where more
+    pairs would not help."""
+    needed = [
+        (pairs, one)
+        for one in found
+        if one.standing == "open" and (pairs := pairs_needed(one.leading)) is not None
+    ]
+    if not needed:
+        return
+    pairs, one = max(needed, key=lambda each: each[0])
+    margin = one.leading.margin
+    if one.leading.pairs < FEWEST_PAIRS:
+        text = f"A verdict takes {pairs} pairs of blocks: --set measure.blocks={pairs}"
+    elif pairs > _MOST_PAIRS:
+        text = (
+            f"To see {_percent(margin)} takes more than {_MOST_PAIRS:,} pairs: ask for a wider "
+            "margin, or for longer blocks"
+        )
+    else:
+        text = f"To see {_percent(margin)} takes about {pairs:,} pairs at this run's noise"
+    minutes = minutes_of(view.record, pairs)
+    told = f", about {_minutes(minutes)}" if minutes is not None and pairs <= _MOST_PAIRS else ""
+    yield Sentence("takes", f"{text}{told}.", one.cells, (one.leading.metric,))
+
+
+def without_pairs(view: RunView) -> Sentence:
+    """Of a run of several alternatives that have too few blocks for any verdict."""
+    most = max((len(cell.blocks) for cell in view.cells), default=0)
+    has = "one block" if most == 1 else f"{most} blocks"
+    minutes = minutes_of(view.record, FEWEST_PAIRS)
+    told = f", about {_minutes(minutes)}" if minutes is not None else ""
+    text = (
+        f"No verdict: {has} of each; {FEWEST_PAIRS} carry one: "
+        f"--set measure.blocks={FEWEST_PAIRS}{told}."
+    )
+    return Sentence("takes", text, tuple(cell.name for cell in view.cells if cell.blocks))
+
+
+def pairs_needed(one: Comparison) -> int | None:
+    """Pairs that tell a change of the margin from none with power 80 %, at the spread of these;
+    FEWEST_PAIRS where there are fewer. None where the reason for no verdict is another one, or
+    where the pairs would do (their ratio lies at the margin itself).
+
+    The spread follows from the smallest effect, which is proportional to it on the logarithm.
+    """
+    if 0 < one.pairs < FEWEST_PAIRS:
+        return FEWEST_PAIRS if one.judged else None
+    if one.reason or not one.judged or one.smallest_effect is None or not one.margin:
+        return None
+    of_one = math.log(1 - visible_effect(1.0, one.pairs, one.confidence))
+    spread = math.log(1 - one.smallest_effect) / of_one
+    for pairs in _growing(one.pairs):
+        if visible_effect(spread, pairs, one.confidence) <= one.margin:
+            return pairs
+    return _MOST_PAIRS + 1
+
+
+def _growing(pairs: int) -> Iterator[int]:
+    """Numbers of pairs beyond what there are, in steps that a plan would take."""
+    while pairs <= _MOST_PAIRS:
+        pairs = max(pairs + 1, math.ceil(pairs * 1.05))
+        yield pairs
+
+
+def minutes_of(record: RunRecord, pairs: int) -> float | None:
+    """How long the run's plan takes with so many blocks of each cell, by how long this one took;
+    None where it is not over, or was resumed."""
+    most = max((len(cell.blocks) for cell in record.cells), default=0)
+    if record.ended_at is None or record.resumptions or not most or record.status != "complete":
+        return None
+    begin, end = map(datetime.fromisoformat, (record.started_at, record.ended_at))
+    return (end - begin).total_seconds() / 60 * pairs / most
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 1:
+        return "a minute"
+    return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,147 @@
+"""Sentences of a comparison: who is ahead and by how much, who cannot be told apart, and what that
+would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.report.answer.findings import Finding, Standing, standing
+from harness.report.answer.ratio_words import effect_words
+from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
+from harness.results.judge.emulators import NOT_JUDGED
+from harness.results.record.comparison import Comparison
+from harness.scenario.files.wording import printable
+
+_MOST_PAIRS = 3
+"""Two sides that have a sentence of their own; of more, those of one verdict share one."""
+_STANDINGS: tuple[Standing, ...] = ("slower", "faster", "alike", "open")
+_IN_WORDS: dict[Standing, str] = {
+    "slower": "slower",
+    "faster": "faster",
+    "alike": "no difference found",
+    "open": "cannot be told apart",
+}
+
+
+def verdict_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Sentence]:
+    """Of every two sides that were compared; `change`: the head is a change of the base."""
+    by_sides: dict[tuple[str, str], list[Finding]] = {}
+    for one in found:
+        by_sides.setdefault((one.names.base, one.names.head), []).append(one)
+    if len(by_sides) <= _MOST_PAIRS:
+        for ones in by_sides.values():
+            yield _of_sides(ones, change=change)
+        return
+    for base in dict.fromkeys(base for base, _ in by_sides):
+        of_base = [one for one in found if one.names.base == base]
+        for what in _STANDINGS:
+            ones = sorted(
+                (one for one in of_base if one.standing == what), key=lambda one: -one.size
+            )
+            if ones:
+                yield _together(ones, what, change=change)
+
+
+def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
+    """One sentence of two sides, whatever the works are in which they meet."""
+    base, head = ones[0].names.base, ones[0].names.head
+    if len(ones) == 1:
+        return _single(ones[0], change=change)
+    by_standing = {
+        what: [one for one in ones if one.standing == what]
+        for what in _STANDINGS
+        if any(one.standing == what for one in ones)
+    }
+    parts = []
+    for what, of in by_standing.items():
+        ordered = sorted(of, key=lambda one: -one.size)
+        room = LONGEST // len(by_standing) - 20
+        said = clauses((_where_and_how(one) for one in ordered), room)
+        parts.append(f"{_IN_WORDS[what]} in {len(of)} of {len(ones)} ({said})")
+    text = f"{head} against {base}: {'; '.join(parts)}"
+    return _sentence(text, ones, _kind(ones, change=change))
+
+
+def _where_and_how(one: Finding) -> str:
+    where = one.names.where.strip().removeprefix("in ").removeprefix("on ")
+    effect = effect_words(one.leading)
+    return f"{where}: {effect}" if one.standing in ("slower", "faster") else where
+
+
+def _single(one: Finding, *, change: bool) -> Sentence:
+    names, effect = one.names, effect_words(one.leading)
+    kind = _kind([one], change=change)
+    where = names.where
+    if one.standing == "alike":
+        text = f"No difference found between {names.head} and {names.base}{where}: {effect}"
+    elif one.standing == "open":
+        text = f"{_open_words(one)}: {effect}" if effect else _open_words(one)
+    elif kind == "change":
+        text = f"REGRESSION: {names.head} is slower than {names.base}{where}: {effect}"
+    else:
+        text = f"{names.head} is {one.standing} than {names.base}{where}: {effect}"
+    return _sentence(text, [one], kind)
+
+
+def _open_words(one: Finding) -> str:
+    names, reason = one.names, one.leading.reason
+    if reason == NOT_JUDGED:
+        return f"{names.head} and {names.base}{names.where} are not judged, on an emulator"
+    words = f"{names.head} and {names.base}{names.where} cannot be told apart"
+    return f"{words} ({printable(reason)})" if reason else words
+
+
+def _together(ones: Sequence[Finding], what: Standing, *, change: bool) -> Sentence:
+    """Several heads of one verdict against one base."""
+    base = ones[0].names.base
+    begin = {
+        "slower": f"Slower than {base}: ",
+        "faster": f"Faster than {base}: ",
+        "alike": f"No difference from {base} found: ",
+        "open": f"Not told apart from {base}: ",
+    }[what]
+    decided = what in ("slower", "faster")
+    named = (
+        f"{one.names.head}{one.names.where}" + (f" {effect_words(one.leading)}" if decided else "")
+        for one in ones
+    )
+    text = begin + clauses(named, LONGEST - len(begin))
+    return _sentence(text, ones, _kind(ones, change=change))
+
+
+def _kind(ones: Iterable[Finding], *, change: bool) -> Kind:
+    found = {one.standing for one in ones}
+    if "slower" in found:
+        return "change" if change else "ahead"
+    return "ahead" if "faster" in found else "alike" if "alike" in found else "open"
+
+
+def _sentence(text: str, ones: Sequence[Finding], kind: Kind) -> Sentence:
+    return Sentence(
+        kind,
+        f"{text}.",
+        tuple(dict.fromkeys(name for one in ones for name in one.cells)),
+        tuple(dict.fromkeys(one.leading.metric for one in ones)),
+        flagged=kind == "change",
+    )
+
+
+# --- beside the leading figure --------------------------------------------------------------------
+
+
+def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Sentence]:
+    """CPU per task, where it is decided; of a change each further figure that became worse."""
+    for finding in sorted(found, key=lambda one: -one.size):
+        for one in finding.others:
+            what = standing(one)
+            worse = change and what == "slower"
+            if worse or (one.metric == "worker_cpu" and what in ("slower", "faster")):
+                yield _further(finding, one, worse=worse)
+
+
+def _further(finding: Finding, one: Comparison, *, worse: bool) -> Sentence:
+    names = finding.names
+    begin = "REGRESSION: " if worse else ""
+    text = f"{begin}{names.head} against {names.base}{names.where}: {effect_words(one)}."
+    kind: Kind = "change" if worse else "cost"
+    return Sentence(kind, text, finding.cells, (one.metric,), flagged=worse)
