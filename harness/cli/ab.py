@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import margin_option, out_option, seed_option, watching_options
+from harness.scenario.files.wording import printable
+from harness.units import format_number
 
 if TYPE_CHECKING:
+    from harness.runner.run import RunOptions
+    from harness.runner.telling.events import Event
     from harness.scenario.models.scenario import Plan
 
 _EPILOG = """\b
@@ -76,6 +83,15 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     type=click.FloatRange(0, 10_000, min_open=True),
     help="Add no more pairs when measuring has taken this long.",
 )
+@click.option(
+    "--loads",
+    type=click.Choice(["both", "own"]),
+    default="both",
+    show_default=True,
+    help="both: speed (throughput) at the scenario's closed loads and backlogs, and costs (CPU per "
+    "task, latency) of the same work at one rate that both sides hold, found by a first look. "
+    "own: the scenario's loads only.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 if a verdict stays inconclusive.")
 @click.option("--config", "configs", metavar="NAME", multiple=True, help="As for `harness run`.")
 @click.option(
@@ -105,8 +121,10 @@ def command(scenario: Path, **options: Any) -> None:
     """Measure SCENARIO for two REFs, interleaved block by block, and say which is slower.
 
     Both sides run in one session on the same servers, in mirrored pairs (AB BA), so that a
-    drift of the machine hits both alike. Each revision or version gets a Python environment of
-    its own, built before anything is measured and kept for the next time.
+    drift of the machine hits both alike. What goes as fast as it can is measured twice: as it
+    is, for speed, and at one rate that both sides hold, for costs (CPU per task, latency). Each
+    revision or version gets a Python environment of its own, built before anything is measured
+    and kept for the next time.
 
     Exit code: 0 no regression, 1 a regression, a failed gate or a unit that did not end as it
     should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
@@ -123,6 +141,8 @@ def command(scenario: Path, **options: Any) -> None:
     plan = _plan(scenario, options, project, environ)
     compared = baseline_for(plan.scenario, options["baseline"], out)
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
+    if options["loads"] == "both":
+        plan = _at_equal_rates(plan, run_options, silent=quiet or json_lines)
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, run_options, listener)
     files, form = options["files"], options["form"]
@@ -130,6 +150,47 @@ def command(scenario: Path, **options: Any) -> None:
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)
     leave(record, strict=options["strict"])
+
+
+def _at_equal_rates(plan: Plan, options: RunOptions, *, silent: bool) -> Plan:
+    """The plan with costs at equal rates. Ends the process where the first look was interrupted;
+    one that could not be measured adds nothing, as the run will say what is wrong."""
+    from harness.cli.verdict import INTERRUPTED, exit_code  # noqa: PLC0415 - `--help` stays fast
+    from harness.runner.prepare import equal_rates  # noqa: PLC0415
+    from harness.runner.run import run  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="harness-look-") as folder:
+        looking = replace(options, results=Path(folder), baseline=None)
+        listener = _LookListener(silent=silent)
+        try:
+            return equal_rates.with_equal_rates(plan, lambda look: run(look, looking, listener)[0])
+        except equal_rates.LookBrokenOffError as error:
+            if exit_code(error.record) == INTERRUPTED:
+                click.echo("Interrupted at the first look: nothing is kept of it", err=True)
+                raise SystemExit(INTERRUPTED) from error
+            return plan
+
+
+class _LookListener:
+    """Says on standard error what the first look does: its run is nobody's, and has no view."""
+
+    tick_s = None
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+
+    def hear(self, event: Event, at_ns: int) -> None:  # noqa: ARG002 - a listener is told when
+        from harness.runner.telling import events  # noqa: PLC0415 - `--help` stays fast
+
+        if self._silent:
+            return
+        with suppress(OSError):  # a terminal that went away is no reason to end a measurement
+            match event:
+                case events.EnvironmentBuilds(title):
+                    click.echo(f"building an environment with {printable(title)} ...", err=True)
+                case events.BlockEnded(block, cell):
+                    rate = f"{format_number(block.throughput_per_s or 0)} units/s"
+                    click.echo(f"first look: {printable(cell.name)}: {rate}", err=True)
 
 
 def _plan(

@@ -47,6 +47,7 @@ def test_a_revision_against_pins(tmp_path: Path) -> None:
         *("config.worker.options=[--without-mingle]", "config.settings.imports=[ours]"),
     )
     sets = [word for one in solo for word in ("--set", one)]
+    sets += ["--loads", "own"]
     done = harness("ab", *words, *sets, folder=tmp_path, environ=SAFE, timeout_s=280)
     (path,) = (tmp_path / "results").glob("*/run.json")
     record = json.loads(path.read_text())

@@ -12,13 +12,16 @@ import statistics
 from collections.abc import Sequence
 
 from harness.results.judge.metrics import Metric
-from harness.results.record.run import BlockRecord
+from harness.results.record.run import BlockRecord, CellRecord
 from harness.units import format_number
 
 FEW = 0.01
 """Share of a block's units that may go wrong before its figures are those of something else."""
 MARGIN = 0.05
 """What a verdict calls a change, where nobody says otherwise."""
+SPEED = ("saturation", "throughput")
+"""Figures of how fast a side can go."""
+STILL_HELD, MUCH_LONGER = 0.2, 5.0
 GIVES_WAY = 0.5
 """Of a rate's change (of its logarithm) at most so much is seen in the cost of a task that only
 waits longer. Measured on tasks that sleep 0 to 20 ms, at 66 to 700 a second: 0.30 on Redis, 0.32 on
@@ -39,10 +42,28 @@ def unfit(block: BlockRecord) -> str:
     return "units that went wrong" if wrong > FEW * block.outcomes.total else ""
 
 
-def unfit_pair(one: BlockRecord, other: BlockRecord) -> str:
+def unfit_pair(one: BlockRecord, other: BlockRecord, lasts_s: float | None = None) -> str:
     """Why no verdict can rest on a pair of blocks: the reason that `unfit` gives one of the two;
-    empty if one can."""
-    return unfit(one) or unfit(other)
+    empty if one can. `lasts_s`: how long a rate lasts that both have to hold."""
+    reason = unfit(one) or unfit(other)
+    if reason or lasts_s is None:
+        return reason
+    return "rate not held" if any(rate_not_held(block, lasts_s) for block in (one, other)) else ""
+
+
+def rate_not_held(block: BlockRecord, lasts_s: float) -> bool:
+    """Whether units at a given rate came faster than they were done: when the last one was due,
+    the rest took more than a fifth of the load's time, and much longer than a unit needs."""
+    late_s = (block.window_s or 0.0) - lasts_s
+    return late_s > STILL_HELD * lasts_s and late_s > MUCH_LONGER * (block.latency_s.min or 0.0)
+
+
+def told_elsewhere(metric: Metric, cell: CellRecord) -> str:
+    """Why `harness ab` judges a figure of a cell at its other load, in words; empty if here."""
+    told = cell.equal_rate
+    if told is None or not told.at_rate or cell.at_equal_rate or metric.name in SPEED:
+        return ""
+    return "told at equal rates"
 
 
 def rate_of(block: BlockRecord) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from harness.results.judge.pairs import (
 )
 from harness.results.judge.run_differences import configuration_differences, environment_differences
 from harness.results.judge.verdicts import NOT_INTERLEAVED, judged
-from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.comparison import Comparison, ComparisonReport, EqualRateRecord
 from harness.results.record.run import RunRecord
 from harness.scenario.models.compare import Compare
 from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
@@ -66,6 +66,7 @@ def compare_run(
         interleaved=all(one.interleaved for one in cells),
         margin=margin,
         looks=max(1, len(looks)),
+        equal_rates=tuple(_equal_rates(record, indices)),
     )
     report = judged(frame, cells, confidence, second_opinion=second_opinion)
     layers = layer_paths(
@@ -78,6 +79,15 @@ def compare_run(
     return report.model_copy(
         update={"out_of_time": _out_of_time(record, plan, report), "layers": layers}
     )
+
+
+def _equal_rates(
+    record: RunRecord, indices: Iterable[tuple[int, int]]
+) -> Iterator[EqualRateRecord]:
+    for one, _ in indices:
+        cell = record.cells[one]
+        if cell.equal_rate is not None and not cell.at_equal_rate:
+            yield cell.equal_rate
 
 
 def _out_of_time(record: RunRecord, plan: Compare | None, report: ComparisonReport) -> bool:

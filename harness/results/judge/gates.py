@@ -56,7 +56,8 @@ def evaluate(
     *,
     force: bool = False,
 ) -> tuple[GateResult, ...]:
-    """Every gate in every cell, in the order of the scenario.
+    """Every gate in every cell, in the order of the scenario; not in those that `harness ab` added
+    at a rate of its own, which no limit was meant for.
 
     A baseline measured in an unlike environment is not compared with, unless forced: the gates
     that need it then have no result, and say why. Raises UsageError for a gate that needs a
@@ -67,8 +68,9 @@ def evaluate(
     unlike: tuple[str, ...] = ()
     if baseline is not None and any(gate.needs_baseline for gate in parsed):
         unlike = environment_differences(baseline.record, run.record)
+    cells = [cell for cell in run.record.cells if not cell.at_equal_rate]
     evaluation = _Evaluation(run, baseline, unlike, force)
-    return tuple(evaluation.result(gate, cell) for gate in parsed for cell in run.record.cells)
+    return tuple(evaluation.result(gate, cell) for gate in parsed for cell in cells)
 
 
 def check_baseline(gates: Sequence[Gate], *, given: bool) -> None:

@@ -41,7 +41,7 @@ def by_repetition(record: RunRecord, one: int, other: int) -> ComparedCells:
     ours = {block.repetition: block for block in base.blocks}
     theirs = {block.repetition: block for block in head.blocks}
     both = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
-    pairs, left_out = sound_pairs(both)
+    pairs, left_out = sound_pairs(both, base.measure["duration"] if base.at_equal_rate else None)
     # A base goes on beside its undecided heads: what it has beyond this head is no lost pair.
     planned = min(record.order.count(one), record.order.count(other))
     begun = sum(repetition < planned for repetition in ours.keys() | theirs.keys())
@@ -63,9 +63,12 @@ def by_order(base: CellRecord, head: CellRecord) -> ComparedCells:
     return ComparedCells(base, head, pairs, dropped, False, left_out)
 
 
-def sound_pairs(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], dict[str, int]]:
-    """Those on which a verdict can rest, and why the others are left out."""
-    reasons = [unfit_pair(*pair) for pair in pairs]
+def sound_pairs(
+    pairs: Sequence[Pair], lasts_s: float | None = None
+) -> tuple[tuple[Pair, ...], dict[str, int]]:
+    """Those on which a verdict can rest, and why the others are left out; `lasts_s` as in
+    `unfit_pair`."""
+    reasons = [unfit_pair(*pair, lasts_s) for pair in pairs]
     sound = tuple(pair for pair, reason in zip(pairs, reasons, strict=True) if not reason)
     return sound, dict(Counter(filter(None, reasons)))
 

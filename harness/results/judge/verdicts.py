@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
-from harness.results.judge.comparability import unlike_rates
+from harness.results.judge.comparability import SPEED, told_elsewhere, unlike_rates
 from harness.results.judge.emulators import marked
 from harness.results.judge.metrics import COMPARED, Metric
 from harness.results.judge.pairs import ComparedCells, log_ratios, sides_of
@@ -86,9 +86,13 @@ def _comparisons(
     for metric in COMPARED:
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
+        if cells.base.at_equal_rate and metric.name in SPEED:
+            continue  # it is the rate that was given
         ratios = log_ratios(cells.pairs, metric)
         found = estimate(ratios, confidence=confidence, margin=margin)
-        other_rates = unlike_rates(metric, *sides_of(cells.pairs), margin)
+        other_rates = told_elsewhere(metric, cells.base) or unlike_rates(
+            metric, *sides_of(cells.pairs), margin
+        )
         reason = _no_verdict(found, cells, metric) or other_rates
         one = Comparison(
             base=cells.base.name,

@@ -120,6 +120,22 @@ class LayerPath(Stored):
     whole: LayerStep
 
 
+class EqualRateRecord(Stored):
+    """Of a cell of `harness ab`: speed is told at the scenario's own load, costs at one rate that
+    both sides hold; see `scenario.models.EqualRate`."""
+
+    own: str
+    """Name of the cell at the load of the scenario."""
+    at_rate: str
+    """Name of the same at the rate; empty where no rate was held, or it cannot be measured so."""
+    base_per_s: float
+    head_per_s: float
+    """Units per second of both sides at the first look, at the load of the scenario."""
+    share: float | None = None
+    """What part of the slower side's the rate is."""
+    rate_per_s: float | None = None
+
+
 class ComparisonReport(Stored):
     """Comparisons that were made together, and that share a control of false discoveries."""
 
@@ -148,6 +164,9 @@ class ComparisonReport(Stored):
     """How often the pairs could be looked at; the intervals' confidence allows for all of them."""
     out_of_time: bool = False
     """`compare.minutes` ended the measuring although a comparison was undecided."""
+    equal_rates: tuple[EqualRateRecord, ...] = ()
+    """Of the bases that `harness ab` measured at two loads: speed is told at the one, costs at the
+    other."""
     unmatched: tuple[str, ...] = ()
     """Cells that only one of the two runs has: not compared."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness.results.block.unfinished import Unfinished
 from harness.results.events.ran_with import RanWith
-from harness.results.record.comparison import ComparisonReport, GateResult
+from harness.results.record.comparison import ComparisonReport, EqualRateRecord, GateResult
 from harness.results.record.distributions import Distribution, LossReasons, Outcomes
 from harness.results.record.environment import Environment, Server
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
@@ -264,7 +264,14 @@ class CellRecord(Stored):
     started in (`environment.git_commit`)."""
     project_dirty: bool | None = None
     """Whether the user's project had uncommitted changes; a revision has none."""
+    equal_rate: EqualRateRecord | None = None
+    """Of cells of `harness ab`: which of two loads speed and costs are told of."""
     blocks: tuple[BlockRecord, ...] = ()
+
+    @property
+    def at_equal_rate(self) -> bool:
+        """Whether `harness ab` added it, at a rate that both sides hold."""
+        return self.equal_rate is not None and self.equal_rate.at_rate == self.name
 
     @property
     def project_known(self) -> bool:

@@ -9,13 +9,14 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import RecordError
+from harness.results.record.comparison import EqualRateRecord
 from harness.results.record.run import CellRecord, RunRecord
 from harness.results.record.stored import Plain
 from harness.results.record.typed_work import without_unset
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.models.scenario import Cell, Plan, Scenario
+from harness.scenario.models.scenario import Cell, EqualRate, Plan, Scenario
 from harness.scenario.workloads.registry import Workload
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ def plan_of(record: RunRecord) -> Plan:
 
 def stored_cell(cell: Cell) -> CellRecord:
     """A cell of a plan as its run's record has it, before anything is measured."""
+    told = cell.equal_rate
     return CellRecord(
         name=cell.name,
         config=cell.configuration.model_dump(mode="json"),
@@ -53,6 +55,7 @@ def stored_cell(cell: Cell) -> CellRecord:
         workload=cell.workload.model_dump(mode="json", exclude={"measure"}),
         load=cell.load.model_dump(mode="json", exclude={"measure"}),
         measure=cell.measure.model_dump(mode="json"),
+        equal_rate=None if told is None else EqualRateRecord(**told.model_dump()),
     )
 
 
@@ -70,7 +73,13 @@ def _cell(stored: CellRecord) -> Cell:
         workload=_parsed(_WORKLOAD, without_unset(stored.workload)),
         load=_parsed(_LOAD, stored.load),
         measure=Measure.model_validate_json(json.dumps(stored.measure)),
+        equal_rate=_equal_rate(stored),
     )
+
+
+def _equal_rate(stored: CellRecord) -> EqualRate | None:
+    told = stored.equal_rate
+    return None if told is None else EqualRate.model_validate(told.model_dump())
 
 
 def _parsed(adapter: TypeAdapter[T], stored: Plain) -> T:

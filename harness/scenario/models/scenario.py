@@ -68,6 +68,22 @@ class Scenario(Frozen):
 # --- what is expanded from them -----------------------------------------------------------------
 
 
+class EqualRate(Frozen):
+    """Where a rate comes from that nobody wrote: one that both sides of `harness ab` hold. Borne by
+    the cell at its own load and by the one at the rate."""
+
+    own: str
+    """Name of the cell at the load of the scenario."""
+    at_rate: str
+    """Name of the same at the rate; empty where no rate was held, or it cannot be measured so."""
+    base_per_s: float
+    head_per_s: float
+    """Units per second of both sides at the first look, at the load of the scenario."""
+    share: float | None = None
+    """What part of the slower side's the rate is."""
+    rate_per_s: float | None = None
+
+
 class Cell(Frozen):
     """One point of the scenario's matrix. `name` is unique within the scenario."""
 
@@ -85,6 +101,8 @@ class Cell(Frozen):
     """How units arrive; its `measure` is spent as well."""
     measure: Measure
     """The scenario's plan with the workload's, then the load's overrides applied."""
+    equal_rate: EqualRate | None = None
+    """Of cells of `harness ab`: which of two loads speed and costs are told of."""
 
 
 class Plan(Frozen):
