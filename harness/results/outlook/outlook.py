@@ -39,7 +39,7 @@ from harness.stats.paired import FEWEST_PAIRS, beyond, visible_effect
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
 # an AMD EPYC, 2026-11.
-OVERHEAD_S: Final = 4.0
+OVERHEAD_S: Final = 2.5
 """Of a block: start, probe tasks, warm-up, drain, stop, record."""
 TASK_CPU_S: Final = 0.003
 """Of a task that does nothing: worker, client and server."""

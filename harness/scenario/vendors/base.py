@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from harness.scenario.files.fields import Frozen
 from harness.scenario.loads.base import Publish
 
+MIB = 1024**2
 Provider = Literal["local", "compose", "external"]
 Persistence = Literal["none", "aof"]
 """What a private Redis keeps on disk: nothing, or every write (append-only file)."""
@@ -237,7 +238,7 @@ class ClientPackages:
 class OwnServer:
     """What a server that the harness runs itself takes, until a run of this machine says it."""
 
-    memory_bytes: int = 100 * 1024**2
+    memory_bytes: int = 100 * MIB
     """All its processes, while a scenario of small tasks is measured."""
     start_s: float = 3.0
 

@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.scenario.vendors.base import AsBackend, AwsEndpoint, ClientPackages, Vendor
+from harness.scenario.vendors.base import (
+    MIB,
+    AsBackend,
+    AwsEndpoint,
+    ClientPackages,
+    OwnServer,
+    Vendor,
+)
 
 
 class DynamodbBackend(AwsEndpoint):
@@ -42,4 +49,5 @@ DYNAMODB = Vendor(
         expiry="ttl",
     ),
     clients=ClientPackages(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",)),
+    own_server=OwnServer(45 * MIB, 2.0),
 )

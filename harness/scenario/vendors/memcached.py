@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, ClientPackages, Endpoint, Vendor
+from harness.scenario.vendors.base import (
+    MIB,
+    AsBackend,
+    ClientPackages,
+    Endpoint,
+    OwnServer,
+    Vendor,
+)
 
 
 class MemcachedBackend(Endpoint):
@@ -35,4 +42,5 @@ MEMCACHED = Vendor(
         "memcached",
         ("pymemcache",),
     ),
+    own_server=OwnServer(8 * MIB, 0.2),
 )

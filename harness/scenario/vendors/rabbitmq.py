@@ -8,9 +8,11 @@ from typing import ClassVar, Literal
 from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
+    MIB,
     AsBroker,
     ClientPackages,
     Options,
+    OwnServer,
     Provider,
     TlsEndpoint,
     TransportOption,
@@ -66,4 +68,5 @@ RABBITMQ = Vendor(
         restarts=True,
     ),
     clients=ClientPackages(packages=("amqp",)),
+    own_server=OwnServer(150 * MIB, 6.0),
 )

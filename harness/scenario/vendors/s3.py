@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from harness.scenario.vendors.base import AsBackend, AwsEndpoint, ClientPackages, Provider, Vendor
+from harness.scenario.vendors.base import (
+    MIB,
+    AsBackend,
+    AwsEndpoint,
+    ClientPackages,
+    OwnServer,
+    Provider,
+    Vendor,
+)
 
 
 class S3Backend(AwsEndpoint):
@@ -33,4 +41,5 @@ S3 = Vendor(
         expiry="never",
     ),
     clients=ClientPackages(("boto3", "botocore"), ("boto3",), "s3", ("boto3",)),
+    own_server=OwnServer(45 * MIB, 2.0),
 )

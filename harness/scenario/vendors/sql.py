@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.scenario.vendors.base import AsBackend, ClientPackages, Endpoint, FolderBackend, Vendor
+from harness.scenario.vendors.base import (
+    MIB,
+    AsBackend,
+    ClientPackages,
+    Endpoint,
+    FolderBackend,
+    OwnServer,
+    Vendor,
+)
 
 # Celery before 5.7 is not known to run under SQLAlchemy 2.1.
 _SQLALCHEMY = "sqlalchemy>=2.0,<2.1"
@@ -53,6 +61,7 @@ POSTGRESQL = Vendor(
         "postgresql",
         ("sqlalchemy", "psycopg"),
     ),
+    own_server=OwnServer(105 * MIB, 3.0),
 )
 MYSQL = Vendor(
     "mysql",
@@ -69,4 +78,5 @@ MYSQL = Vendor(
         "mysql",
         ("sqlalchemy", "pymysql"),
     ),
+    own_server=OwnServer(110 * MIB, 6.0),
 )

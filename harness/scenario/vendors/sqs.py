@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 
 from harness.scenario.vendors.base import (
     ANY,
+    MIB,
     SWITCH,
     AsBroker,
     AwsEndpoint,
     ClientPackages,
     Options,
+    OwnServer,
     TransportOption,
     Vendor,
 )
@@ -81,4 +83,5 @@ SQS = Vendor(
         requirements=("boto3", "pycurl", "urllib3"),
         modules=("boto3", "pycurl"),
     ),
+    own_server=OwnServer(45 * MIB, 2.0),
 )
