@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness.report.formats.content import content_of
 from harness.report.registry import RENDERERS, Format
+from harness.report.tables.main import OUTCOME
 from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
 from tests.report.made import canvas_records, records
 from tests.report.made.faulted import faulty_run
+from tests.report.made.matrix_records import long_matrix_run, matrix_pooled, matrix_run
 from tests.report.made.schedule_records import schedule_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,6 +42,8 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "canvas": canvas_records.canvas_run,
     "tracking": canvas_records.tracking_run,
     "faults": faulty_run,
+    "matrix": matrix_run,
+    "long-matrix": long_matrix_run,
 }
 POOLED = {
     index: PooledCell((0, 5), records.spread_around(mean, 2000))
@@ -48,6 +54,8 @@ POOLED = {
 def _shown(name: str, form: Format, look: Look) -> str:
     record = RUNS[name]()
     pooled = POOLED if name == "brokers" else {}
+    if "matrix" in name:
+        pooled = matrix_pooled(record)
     return RENDERERS[form](
         view_of(record, Path("results/example"), pooled, being_written=False), look
     )
@@ -56,7 +64,7 @@ def _shown(name: str, form: Format, look: Look) -> str:
 @pytest.mark.parametrize("form", ["text", "md", "csv"])
 @pytest.mark.parametrize("name", RUNS)
 def test_a_report_is_what_it_was(name: str, form: Format) -> None:
-    shown = _shown(name, form, Look())
+    shown = _shown(name, form, Look(width=110 if "matrix" in name else 100))
     path = GOLDEN / f"{name}.{ENDINGS[form]}"
     if os.environ.get("HARNESS_WRITE_GOLDEN"):
         path.write_text(shown, encoding="utf-8", newline="")
@@ -64,12 +72,37 @@ def test_a_report_is_what_it_was(name: str, form: Format) -> None:
     assert shown == path.read_bytes().decode("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(set(RUNS) - {"hostile"}))  # its names alone are longer
+WORDY = {"hostile", "long-matrix"}
+"""Runs whose names alone are longer than a narrow terminal."""
+
+
+@pytest.mark.parametrize("name", sorted(set(RUNS) - WORDY))
 def test_80_columns_suffice_and_no_figure_is_lost(name: str) -> None:
     narrow, wide = _shown(name, "text", Look(width=80)), _shown(name, "text", Look(width=300))
     assert max(map(len, narrow.splitlines())) <= 80
-    # Lines break elsewhere and labels move, but each character is there as often.
-    assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
+    # Lines break elsewhere and labels move, but each character is there as often; where a table has
+    # a column per axis, its parts say again which row it is.
+    if name != "matrix":
+        assert sorted("".join(narrow.split())) == sorted("".join(wide.split()))
+    assert Counter(narrow.split()) >= Counter(wide.split())
+
+
+@pytest.mark.parametrize("name", ["matrix", "long-matrix"])
+def test_no_table_of_a_matrix_wraps_a_name_or_cuts_a_verdict(name: str) -> None:
+    record = RUNS[name]()
+    view = view_of(record, Path("results/example"), matrix_pooled(record), being_written=False)
+    shown = _shown(name, "text", Look(width=110))
+    words, lines = set(shown.split()), [" ".join(line.split()) for line in shown.splitlines()]
+    assert max(map(len, shown.splitlines())) <= 110
+    for table in content_of(view).tables:
+        for row in (row for section in table.sections for row in section.rows):
+            for label in row.places or (row.label,):
+                assert [line for line in lines if label in line], label
+            if OUTCOME in table.head:
+                outcome = row.cells[table.head.index(OUTCOME)]
+                verdict = outcome.partition(", ")[0].partition(":")[0]
+                assert [line for line in lines if verdict in line], verdict
+                assert set(outcome.split()) <= words
 
 
 @pytest.mark.parametrize("name", RUNS)

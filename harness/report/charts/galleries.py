@@ -51,7 +51,7 @@ def galleries(view: RunView) -> tuple[Gallery, ...]:
     gates = GateLines(view.record.gates)
     with Samples(view.folder) as samples:
         found = (
-            _gallery("ratios", ratio_charts(view.record)),
+            _gallery("ratios", ratio_charts(view)),
             _gallery("throughput", throughput_charts(view.cells, gates)),
             _latency(view, samples, gates),
             _gallery("phases", phase_charts(view.cells)),

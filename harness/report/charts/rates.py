@@ -120,7 +120,8 @@ def _at_several_rates(cells: Sequence[CellView]) -> Iterator[list[CellView]]:
     for cell in cells:
         steady = [len(block.load_phases) == 1 and not block.saturation for block in cell.blocks]
         if steady and all(steady) and cell.figures.latency_s is not None:
-            groups.setdefault((cell.variant, cell.work.partition("/")[0]), []).append(cell)
+            key = (cell.shown.variant, cell.shown.work.partition("/")[0])
+            groups.setdefault(key, []).append(cell)
     yield from (group for group in groups.values() if len(group) >= _FEWEST_RATES)
 
 
@@ -135,7 +136,8 @@ def _steady(number: int, group: Sequence[CellView]) -> _Curve:
             _row(name, sent.median, done.median, getattr(cell.figures.latency_s, name), what)
             for name in _QUANTILES
         ]
-    name = f"{printable(group[0].variant)}, {printable(group[0].work.partition('/')[0])}"
+    shown = group[0].shown
+    name = f"{printable(shown.variant)}, {printable(shown.work.partition('/')[0])}"
     return _Curve(
         key=f"rates-steady-{number}",
         title=f"{name}: latency by rate, low for longer is better",

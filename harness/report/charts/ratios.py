@@ -16,6 +16,7 @@ from harness.report.charts.chart import (
     wrapped,
 )
 from harness.report.tables.verdicts import pair_words, verdict_words
+from harness.report.view.cells import RunView
 from harness.results.judge.compare import pair_ratios
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.results.record.run import RunRecord
@@ -26,8 +27,9 @@ _PAIR = {"label": "comparison", "pair": "pair", "ratio": "ratio of the pair"}
 Row = Mapping[str, Value]
 
 
-def ratio_charts(record: RunRecord) -> Iterator[Chart]:
+def ratio_charts(view: RunView) -> Iterator[Chart]:
     """A chart per pair of cells; nothing for a run that compares nothing."""
+    record = view.record
     report = record.comparison
     if report is None:
         return
@@ -36,7 +38,8 @@ def ratio_charts(record: RunRecord) -> Iterator[Chart]:
         if one.ratio is not None:
             by_cells.setdefault((one.base, one.head), []).append(one)
     for index, found in enumerate(by_cells.values()):
-        yield _chart(index, pair_words(found[0]), record, report, found)
+        title = pair_words(view.names.in_one(found[0]))
+        yield _chart(index, title, record, report, found)
 
 
 def _chart(

@@ -10,7 +10,6 @@ from harness.report.charts.gate_lines import NO_GATES, GateLines, across, positi
 from harness.report.charts.groups import Member, is_paced, marks_of
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.view.cells import CellView
-from harness.results.judge.emulators import cell_label
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples, Series
 from harness.results.samples.pooled import measured_blocks
@@ -66,7 +65,7 @@ def series_charts(
 
 def cell_title(cell: CellView) -> str:
     """Name of a cell, and what has to be known of it."""
-    return ", ".join([cell_label(cell.record), *marks_of(cell)])
+    return ", ".join([cell.label, *marks_of(cell)])
 
 
 def _alone(cell: CellView) -> tuple[Member, ...]:

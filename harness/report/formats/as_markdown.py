@@ -61,11 +61,14 @@ def _answer(content: Content) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"**{markdown_text(table.title)}**"
     yield ""
-    yield f"| | {' | '.join(map(markdown_text, table.head))} |"
+    places = table.places or ("",)
+    heads = (markdown_text(head) for head in (*places, *table.head))
+    yield f"|{'|'.join(f' {head} ' if head else ' ' for head in heads)}|"
     marks = (":---" if head == OUTCOME else "---:" for head in table.head)
-    yield f"| :--- | {' | '.join(marks)} |"
+    yield f"| {' | '.join([*[':---'] * len(places), *marks])} |"
+    empty = " |" * (len(table.head) + len(places) - 1)
     for section in table.sections:
-        yield f"| **{markdown_code(section.title)}** |{' |' * len(table.head)}"
+        yield f"| **{markdown_code(section.title)}** |{empty}"
         for row in section.rows:
             yield _row(row)
     yield ""
@@ -73,11 +76,13 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _row(row: Row) -> str:
-    label = f"&nbsp;&nbsp;{markdown_text(row.label)}" if row.part else _label(row.label)
+    first, *others = row.places or (row.label,)
+    label = f"&nbsp;&nbsp;{markdown_text(first)}" if row.part else _label(first)
     cells = [markdown_text(cell) for cell in row.cells]
     if row.flagged:
         label, cells = f"{FLAG} {label}", [f"**{cell}**" if cell else "" for cell in cells]
-    return f"| {label} | {' | '.join(cells)} |"
+    named = [label, *(markdown_code(one) if one else "" for one in others)]
+    return f"| {' | '.join([*named, *cells])} |"
 
 
 def _label(label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from harness.report.words.look import Look
 FLAG = "!"
 """Stands before a row in which something went wrong: colour alone is lost in logs."""
 _GAP = "  "
+_WORDS_WIDTH = 48
+"""Letters of an outcome that are kept on one line where that is possible."""
 
 
 def as_text(view: RunView, look: Look) -> str:
@@ -66,7 +69,7 @@ def draw(console: Console, content: Content) -> None:
     if content.facts:
         console.print()
         facts = RichTable.grid(padding=(0, 2, 0, 0))
-        facts.add_column(overflow="fold", max_width=30)
+        facts.add_column(overflow="fold", max_width=max(30, console.width // 2))
         facts.add_column(overflow="fold", ratio=1)
         for name, value in content.facts:
             facts.add_row(Text(name, "dim"), Text(value))
@@ -101,82 +104,154 @@ def _draw_answer(console: Console, content: Content) -> None:
 def _draw_table(console: Console, table: Table) -> None:
     console.print(Text(table.title, "bold"))
     rows = [row for section in table.sections for row in section.rows]
-    layout = _Layout.fitting(table.head, rows, console.width)
-    for line in layout.head(table.head):
-        console.print(Text(line, "dim"), soft_wrap=True)
-    for section in table.sections:
-        console.print(Text(section.title, "bold cyan"), soft_wrap=True)
-        for row in section.rows:
-            style = "bold red" if row.flagged else "dim" if row.part else ""
-            for line in layout.row(row):
-                console.print(Text(line, style), soft_wrap=True)
+    for number, layout in enumerate(_layouts(table, rows, console.width)):
+        if number:
+            console.print()
+        for line in layout.head(table):
+            console.print(Text(line, "dim"), soft_wrap=True)
+        for section in table.sections:
+            for line in _broken_at_spaces(section.title, console.width, "    "):
+                console.print(Text(line, "bold cyan"), soft_wrap=True)
+            for row in section.rows:
+                style = "bold red" if row.flagged else "dim" if row.part else ""
+                for line in layout.row(row):
+                    console.print(Text(line, style), soft_wrap=True)
     console.print(Text(table.note, "dim"))
+
+
+def _broken_at_spaces(words: str, width: int, indent: str = "") -> list[str]:
+    """Lines of words in which names, which have no spaces, stay whole."""
+    return textwrap.wrap(
+        words, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+
+
+def _layouts(table: Table, rows: Sequence[Row], width: int) -> list[_Layout]:
+    """How a table is drawn: where columns say which row it is and not all figures have room beside
+    them, in several parts, with the words in the first one."""
+    every = tuple(range(len(table.head)))
+    words = table.head.index(OUTCOME) if OUTCOME in table.head else -1
+    labels = _label_widths(table, rows)
+    needed = [_width(table, rows, index) + len(_GAP) for index in every]
+    room = width - sum(labels) - len(_GAP) * (len(labels) - 1)
+    if not table.places or max(needed) > room:
+        return [_Layout.fitting(table, rows, width, every, labels)]
+    parts: list[list[int]] = [[]]
+    left = room - (needed[words] if words >= 0 else 0)
+    for index in every:
+        if index == words:
+            continue
+        if needed[index] > left:
+            parts.append([])
+            left = room
+        parts[-1].append(index)
+        left -= needed[index]
+    if words >= 0:
+        parts[0].append(words)
+    return [_Layout.fitting(table, rows, width, tuple(part), labels) for part in parts if part]
+
+
+def _label_widths(table: Table, rows: Sequence[Row]) -> tuple[int, ...]:
+    if not table.places:
+        return (max(cell_len(_label(row)) for row in rows),)
+    heads = (f"  {table.places[0]}", *table.places[1:])
+    columns = zip(heads, *map(_places, rows), strict=True)
+    return tuple(max(map(cell_len, column)) for column in columns)
+
+
+def _width(table: Table, rows: Sequence[Row], index: int) -> int:
+    """What a column needs: its widest figure; of words, the longest that is not broken."""
+    if table.head[index] == OUTCOME:
+        return max(cell_len(part) for row in rows for part in _parts(row.cells[index]))
+    figures = (cell_len(row.cells[index]) for row in rows)
+    return max([*figures, *map(len, table.head[index].split())])
 
 
 @dataclass(frozen=True)
 class _Layout:
     """Widths of a table's columns. Rich would drop columns that do not fit; here none is lost."""
 
-    label: int
-    """0: labels do not fit beside the figures and stand on a line of their own."""
+    labels: tuple[int, ...]
+    """Empty: labels do not fit beside the figures and stand on a line of their own."""
+    shown: tuple[int, ...]
+    """Columns of the table that are drawn."""
     columns: tuple[int, ...]
+    """Their widths."""
     words: int
-    """Index of the column that holds words, flush left and wrapped; -1 for none."""
+    """Which of them holds words, flush left and wrapped; -1 for none."""
+    places: tuple[str, ...]
+    """Headings of the labels' columns, where they are taken apart."""
+    width: int
+    """Of the terminal."""
 
     @classmethod
-    def fitting(cls, head: Sequence[str], rows: Sequence[Row], width: int) -> _Layout:
+    def fitting(
+        cls,
+        table: Table,
+        rows: Sequence[Row],
+        width: int,
+        shown: tuple[int, ...],
+        labels: tuple[int, ...],
+    ) -> _Layout:
         """As wide as the widest figures; what does not fit then is the words' width."""
-        words = head.index(OUTCOME) if OUTCOME in head else -1
-        columns = [
-            max([*(cell_len(row.cells[index]) for row in rows), *map(len, head[index].split())])
-            for index in range(len(head))
-        ]
-        label = max(cell_len(_label(row)) for row in rows)
+        heads = [table.head[index] for index in shown]
+        words = heads.index(OUTCOME) if OUTCOME in heads else -1
+        columns = [_width(table, rows, index) for index in shown]
         left = width - sum(columns) - len(_GAP) * len(columns)
+        taken = sum(labels) + len(_GAP) * (len(labels) - 1)
+        if taken > left:
+            labels, taken = (), 0
         if words >= 0:
-            left += columns[words]
-            columns[words] = max(
-                cell_len(part) for row in rows for part in _parts(row.cells[words])
-            )
-            left -= columns[words]
-        if label > left:
-            label = 0
-        if words >= 0:
-            columns[words] += max(0, left - label)
-        return cls(label, tuple(columns), words)
+            columns[words] += max(0, left - taken)
+        return cls(labels, shown, tuple(columns), words, table.places, width)
 
-    def head(self, head: Sequence[str]) -> list[str]:
+    def head(self, table: Table) -> list[str]:
         """Headings with a word below the other, resting on the figures."""
-        words = [text.split() for text in head]
+        words = [table.head[index].split() for index in self.shown]
         height = max(map(len, words))
         filled = [[""] * (height - len(column)) + column for column in words]
-        return [self._line("", [column[line] for column in filled]) for line in range(height)]
+        lines = [[column[line] for column in filled] for line in range(height)]
+        apart = self.places and self.labels
+        labels = (f"  {self.places[0]}", *self.places[1:]) if apart else ()
+        return [*(self._line((), line) for line in lines[:-1]), self._line(labels, lines[-1])]
 
     def row(self, row: Row) -> list[str]:
         """The row's lines: its label, apart if need be, its figures, the rest of its words."""
-        figures, rest = list(row.cells), []
+        figures, rest = [row.cells[index] for index in self.shown], []
         if self.words >= 0:
             first, *rest = _wrapped(figures[self.words], self.columns[self.words])
             figures[self.words] = first
-        lines = [self._line(_label(row) if self.label else "", figures)]
-        if not self.label:
-            lines.insert(0, _label(row))
+        label = _places(row) if self.places else (_label(row),)
+        lines = [self._line(label if self.labels else (), figures)]
+        if not self.labels:
+            lines[:0] = _broken_at_spaces(self._apart(row), self.width, "    ")
         for words in rest:
             blank = [""] * len(figures)
             blank[self.words] = words
-            lines.append(self._line("", blank))
+            lines.append(self._line((), blank))
         return lines
 
-    def _line(self, label: str, figures: Sequence[str]) -> str:
-        parts = [label + " " * (self.label - cell_len(label))]
+    def _apart(self, row: Row) -> str:
+        """A label on a line of its own; one that is taken apart can be broken between its parts."""
+        if not row.places:
+            return _label(row)
+        first, *others = _places(row)
+        said = (f"{head}={text}" for head, text in zip(self.places[1:], others, strict=True))
+        return ", ".join([first, *said])
+
+    def _line(self, labels: Sequence[str], figures: Sequence[str]) -> str:
+        given = labels or [""] * len(self.labels)
+        pairs = zip(given, self.labels, strict=True)
+        parts = [text + " " * (width - cell_len(text)) for text, width in pairs] or [""]
         for index, (text, width) in enumerate(zip(figures, self.columns, strict=True)):
             parts.append(text.ljust(width) if index == self.words else text.rjust(width))
         return _GAP.join(parts).rstrip()
 
 
 def _parts(words: str) -> list[str]:
-    """What an outcome may be broken into: `3 timed out` stays together."""
-    return words.replace(", ", ",\n").split("\n")
+    """What an outcome may be broken into: `3 timed out` stays together, a long reason does not."""
+    parts = words.replace(", ", ",\n").split("\n")
+    return [line for part in parts for line in _broken_at_spaces(part, _WORDS_WIDTH)]
 
 
 def _wrapped(words: str, width: int) -> list[str]:
@@ -187,6 +262,11 @@ def _wrapped(words: str, width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def _places(row: Row) -> tuple[str, ...]:
+    first, *others = row.places
+    return (f"{FLAG if row.flagged else ' '} {'  ' if row.part else ''}{first}", *others)
 
 
 def _label(row: Row) -> str:

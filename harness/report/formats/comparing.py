@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from harness.report.formats.as_markdown import markdown_of
 from harness.report.formats.content import Content
 from harness.report.tables.verdicts import comparison_tables, verdict_cautions
+from harness.report.view.names import shown_names
 from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
 from harness.results.record.comparison import Comparison, ComparisonReport
@@ -52,6 +53,8 @@ def _field(value: str | float | bool | None) -> str | float:
 
 
 def _content(report: ComparisonReport) -> Content:
+    names = shown_names(name for one in report.comparisons for name in (one.base, one.head))
+    report = names.in_comparison(report)
     first, *others = [*verdict_cautions(report), ""]
     title = f"{report.head} against {report.base}"
     return Content(
@@ -60,7 +63,7 @@ def _content(report: ComparisonReport) -> Content:
         question="",
         sentences=(),
         glance=None,
-        facts=(),
+        facts=tuple(("everywhere", printable(words)) for words in names.everywhere),
         tables=comparison_tables(report),
         remarks=tuple(filter(None, others)),
         troubles=(),

@@ -10,6 +10,7 @@ from harness.report.answer.answer import answer_of
 from harness.report.answer.sentences import Sentence
 from harness.report.tables.calls import call_tables
 from harness.report.tables.costs import cost_tables
+from harness.report.tables.effects import effect_tables
 from harness.report.tables.faults import fault_tables
 from harness.report.tables.main import Table, tables
 from harness.report.tables.messages import message_option_tables
@@ -28,7 +29,7 @@ from harness.report.words.warnings import (
 )
 from harness.report.words.wording import server_words, trouble_words
 from harness.results.events.ran_with import RanWith, ran_or_planned
-from harness.results.judge.emulators import WORD, cell_label
+from harness.results.judge.emulators import WORD
 from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.results.store.continuing import split_rounds
@@ -95,7 +96,8 @@ def content_of(view: RunView) -> Content:
         glance=answer_table(answer.rows),
         facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),
         tables=(
-            *verdict_tables(record),
+            *verdict_tables(view.gates, view.comparison),
+            *effect_tables(view.effects),
             *open_loop_tables(view.cells),
             *periodic_tables(view.cells),
             *fault_tables(view.cells),
@@ -117,13 +119,17 @@ def content_of(view: RunView) -> Content:
 def _facts(view: RunView) -> Iterator[tuple[str, str]]:
     environment = view.record.environment
     several = any(_runs_other_software(cell.record, environment) for cell in view.cells)
-    servers = {
-        cell.variant: _cell_facts(cell.record)
-        + (_software(cell.record) if several else "")
-        + _revision(cell.record)
-        for cell in view.cells
-    }
-    yield from servers.items()
+    servers: dict[str, dict[str, str]] = {}
+    for cell in view.cells:
+        software = _software(cell.record) if several else ""
+        words = _cell_facts(cell.record) + software + _revision(cell.record)
+        servers.setdefault(cell.shown.configuration, {})[cell.shown.variant] = words
+    for configuration, variants in servers.items():
+        # Said once, unless an axis of the matrix leads into it.
+        alike = len({*variants.values()}) == 1
+        yield from [(configuration, next(iter(variants.values())))] if alike else variants.items()
+    if view.names.everywhere:
+        yield "everywhere", "; ".join(view.names.everywhere)
     memory = format_bytes(environment.memory_bytes)
     yield (
         "machine",
@@ -223,8 +229,8 @@ def _pool_words(ran: RanWith) -> str:
 
 
 def _remarks(view: RunView) -> Iterator[str]:
-    if view.record.comparison is not None:
-        yield from verdict_cautions(view.record.comparison)
+    if view.comparison is not None:
+        yield from verdict_cautions(view.comparison)
     if again := len(view.record.broken_off):
         blocks = "1 block was" if again == 1 else f"{again} blocks were"
         yield f"{blocks} broken off and measured again; what they had left is in broken-off/."
@@ -247,7 +253,7 @@ def _remarks(view: RunView) -> Iterator[str]:
     for cell in view.cells:
         if len(cell.blocks) < cell.planned:
             done = f"{len(cell.blocks)} of {cell.planned} blocks were run"
-            yield f"{printable(cell.name)}: {done}."
+            yield f"{printable(cell.shown.name)}: {done}."
 
 
 def _troubles(view: RunView) -> Iterator[Trouble]:
@@ -353,7 +359,7 @@ def _where(cell: CellView, block: BlockRecord) -> str:
 
 
 def _cell_name(cell: CellView) -> str:
-    return cell_label(cell.record)
+    return cell.label
 
 
 def _is_only_block(cell: CellView) -> bool:

@@ -20,6 +20,7 @@ from harness.figures.of_units import PHASES
 from harness.report.formats.as_text import FLAG, console_for, draw, written
 from harness.report.formats.content import Content, content_of
 from harness.report.formats.plots import bars, histogram, key_of, shares_bar
+from harness.report.tables.effects import effect_tables
 from harness.report.tables.main import Table
 from harness.report.tables.verdicts import verdict_tables
 from harness.report.view.cells import CellView, RunView
@@ -44,8 +45,9 @@ def as_summary_view(view: RunView, look: Look) -> str:
     content = content_of(view)
     buffer = io.BytesIO()
     console = console_for(buffer, look)
-    draw(console, _above(content, verdict_tables(view.record)))
-    for variant, cells in groupby(view.cells, key=lambda cell: cell.variant):
+    verdicts = verdict_tables(view.gates, view.comparison)
+    draw(console, _above(content, (*verdicts, *effect_tables(view.effects))))
+    for variant, cells in groupby(view.cells, key=lambda cell: cell.shown.variant):
         console.print()
         console.print(Text(printable(variant), "bold cyan"), soft_wrap=True)
         for cell in cells:
@@ -71,7 +73,7 @@ def _below(content: Content) -> Content:
 def _cell(cell: CellView, folder: Path, look: Look) -> Iterator[Text]:
     figures, blocks = cell.figures, measured_blocks(cell.record)
     mark = FLAG if cell.flagged else " "
-    name = labelled(cell.work or cell.variant, emulated=cell.record.emulated)
+    name = labelled(cell.shown.work or cell.shown.variant, emulated=cell.record.emulated)
     words = f"{name}: {outcome_words(figures.counts)}"
     for number, line in enumerate(_wrapped(words, look.width - 2)):
         yield Text(f"{mark if not number else ' '} {line}", "bold red" if cell.flagged else "bold")

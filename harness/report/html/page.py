@@ -56,7 +56,7 @@ class _Subject:
 def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
     """The whole page."""
     content = content_of(view)
-    first, rest = _divided(view.record, content)
+    first, rest = _divided(view, content)
     drawn = galleries(view)
     subjects = list(_subjects(view, rest, [one for one in drawn if not one.folded]))
     folded = [_subject(one) for one in drawn if one.folded]
@@ -85,9 +85,9 @@ def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
 # --- what stands where --------------------------------------------------------------------------
 
 
-def _divided(record: RunRecord, content: Content) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+def _divided(view: RunView, content: Content) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
     """The tables that the answer rests on, and the others."""
-    verdicts = len(verdict_tables(record))
+    verdicts = len(verdict_tables(view.gates, view.comparison))
     return content.tables[:verdicts], content.tables[verdicts:]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from harness.report.tables.main import MISSING, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView
 from harness.report.words.faults import KEPT, because_words, kind_words, promise_words
-from harness.results.judge.emulators import cell_label
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.run import BlockRecord
 from harness.scenario.files.wording import printable
@@ -45,7 +44,7 @@ def fault_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
         if block.faults
     ]
     promised = tuple(
-        Section(f"{cell_label(cell.record)}", tuple(_promise_rows(cell.blocks)))
+        Section(cell.label, tuple(_promise_rows(cell.blocks)))
         for cell in broken
         if any(block.promises for block in cell.blocks)
     )
@@ -60,7 +59,7 @@ def _title(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
     level = block.fault_level or FaultLevel()
     usual = f", p99 before: {format_duration(level.p99_s)}"
-    return f"{cell_label(cell.record)}{several}{usual}"
+    return f"{cell.label}{several}{usual}"
 
 
 def _rows(block: BlockRecord) -> Iterator[Row]:

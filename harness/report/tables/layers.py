@@ -10,7 +10,7 @@ from harness.scenario.files.wording import printable
 
 _HEAD = ("ratio", "interval", "pairs", "q", "finds", OUTCOME)
 _WHOLE = "together"
-_WORDS: Mapping[StepVerdict, str] = {
+STEP_WORDS: Mapping[StepVerdict, str] = {
     "slower": "slower",
     "faster": "faster",
     "no_change": "no change",
@@ -42,7 +42,7 @@ def layer_sentence(path: LayerPath) -> str:
         if not through:
             return f"{whole}, no layer's part can be told from chance"
         return f"{whole}, through {through}" + (f", against {against}" if against else "")
-    words = _WORDS[whole]
+    words = STEP_WORDS[whole]
     if slower or faster:
         found = [
             f"{layers} {verb}"
@@ -74,5 +74,5 @@ def _row(step: LayerStep) -> Row:
     if step.q_value is not None:
         q_value = f"{step.q_value:.2g}" if step.q_value >= 1e-4 else "<0.0001"
     ratio = MISSING if step.ratio is None else f"{step.ratio:.3f}"
-    words = ", ".join([step.reason or _WORDS[step.verdict], *map(printable, step.changes)])
+    words = ", ".join([step.reason or STEP_WORDS[step.verdict], *map(printable, step.changes)])
     return Row(step.layer or _WHOLE, (ratio, interval, str(step.pairs), q_value, effect, words))

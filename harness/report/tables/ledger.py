@@ -9,7 +9,8 @@ from harness.report.tables.main import (
     Section,
     Table,
     grouped,
-    row_label,
+    place_heads,
+    row_of,
 )
 from harness.report.view.cells import CellView, Counts, RunView
 from harness.report.words.wording import STAGES
@@ -26,14 +27,18 @@ _NOTE = (
 def ledger_table(view: RunView) -> Table:
     """A row per cell."""
     by_work = len({cell.variant for cell in view.cells}) > 1
+    places = place_heads(view.cells)
     sections = tuple(
-        Section(printable(name), tuple(_row(cell, by_work=by_work) for cell in cells))
+        Section(
+            printable(name),
+            tuple(_row(cell, by_work=by_work, places=bool(places)) for cell in cells),
+        )
         for name, cells in grouped(view.cells, by_work=by_work)
     )
-    return Table("The ledger", _HEAD, sections, _NOTE)
+    return Table("The ledger", _HEAD, sections, _NOTE, places)
 
 
-def _row(cell: CellView, *, by_work: bool) -> Row:
+def _row(cell: CellView, *, by_work: bool, places: bool) -> Row:
     counts = cell.figures.counts
     ok = counts.completed - counts.failed_as_meant
     others = (counts.failed_as_meant, counts.failed, counts.wrong, counts.lost, counts.timed_out)
@@ -43,7 +48,7 @@ def _row(cell: CellView, *, by_work: bool) -> Row:
         f"{ok:,}",
         *(f"{count:,}" if count else NOT_APPLICABLE for count in (*others, counts.duplicated)),
     )
-    return Row(row_label(cell, by_work=by_work), (*figures, _words(counts)), flagged=cell.flagged)
+    return row_of(cell, (*figures, _words(counts)), by_work=by_work, places=places)
 
 
 def _words(counts: Counts) -> str:

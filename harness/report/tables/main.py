@@ -35,6 +35,8 @@ class Row:
     """Something went wrong there: marked in every format."""
     part: bool = False
     """One block of the row above."""
+    places: tuple[str, ...] = ()
+    """What stands in the table's `places`, where it has such columns: the label taken apart."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Table:
     """Headings of the columns after the label."""
     sections: tuple[Section, ...]
     note: str
+    places: tuple[str, ...] = ()
+    """Headings of the columns that say which row it is, axes of a matrix; empty: one column, of
+    labels."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,24 @@ def tables(view: RunView) -> tuple[Table, ...]:
 
 def row_label(cell: CellView, *, by_work: bool) -> str:
     """The part of the cell's name that its section does not say. Emulators are called so."""
-    label = cell.variant if by_work or not cell.work else cell.work
+    name = cell.shown
+    label = name.variant if by_work or not name.work else name.work
     return labelled(label, emulated=cell.record.emulated)
+
+
+def place_heads(cells: Sequence[CellView]) -> tuple[str, ...]:
+    """Headings of the axes by which the rows of cells are told apart; empty where labels do."""
+    several = len({cell.variant for cell in cells}) > 1
+    return tuple(map(printable, cells[0].shown.columns)) if cells and several else ()
+
+
+def row_of(cell: CellView, texts: tuple[str, ...], *, by_work: bool, places: bool = False) -> Row:
+    """The row of a cell; `places`: its table has a column per axis."""
+    found: tuple[str, ...] = ()
+    if places:
+        first, *others = cell.shown.places
+        found = (labelled(first, emulated=cell.record.emulated), *map(printable, others))
+    return Row(row_label(cell, by_work=by_work), texts, flagged=cell.flagged, places=found)
 
 
 def table_of(
@@ -106,6 +127,7 @@ def table_of(
 ) -> Table | None:
     """A row per cell, with the columns that it needs; None where no cell has a figure."""
     by_work = len({cell.variant for cell in cells}) > 1
+    places = place_heads(cells)
     shown = [
         column
         for column in columns
@@ -113,7 +135,8 @@ def table_of(
     ]
     sections = tuple(
         Section(
-            printable(name), tuple(row for cell in group for row in _rows(cell, shown, by_work))
+            printable(name),
+            tuple(row for cell in group for row in _rows(cell, shown, by_work, len(places))),
         )
         for name, group in grouped(cells, by_work=by_work)
     )
@@ -121,7 +144,7 @@ def table_of(
     if not any(_is_figure(text) for row in rows for text in row.cells):
         return None
     notes = filter(None, [note, *(column.note for column in shown)])
-    return Table(title, tuple(column.head for column in shown), sections, " ".join(notes))
+    return Table(title, tuple(column.head for column in shown), sections, " ".join(notes), places)
 
 
 def _is_figure(text: str) -> bool:
@@ -133,21 +156,23 @@ def grouped(cells: Sequence[CellView], *, by_work: bool) -> Iterable[tuple[str, 
     all under the configuration."""
 
     def key(cell: CellView) -> str:
-        return cell.work if by_work else cell.variant
+        return cell.shown.work if by_work else cell.shown.variant
 
     order = list(dict.fromkeys(map(key, cells)))
     ordered = sorted(cells, key=lambda cell: order.index(key(cell)))
     return [(name, list(group)) for name, group in groupby(ordered, key=key)]
 
 
-def _rows(cell: CellView, columns: Sequence[Column], by_work: bool) -> Iterable[Row]:
+def _rows(cell: CellView, columns: Sequence[Column], by_work: bool, places: int) -> Iterable[Row]:
     texts = tuple(column.text(cell.figures) for column in columns)
-    yield Row(row_label(cell, by_work=by_work), texts, flagged=cell.flagged)
+    yield row_of(cell, texts, by_work=by_work, places=places > 0)
     percentiles = any(column.percentile for column in columns)
     for number, figures in cell.by_block if percentiles else ():
         texts = tuple(column.text(figures) for column in columns)
         flagged = not figures.counts.sound
-        yield Row(f"block {number}", texts, flagged=flagged, part=True)
+        label = f"block {number}"
+        where = (label, *[""] * (places - 1)) if places else ()
+        yield Row(label, texts, flagged=flagged, part=True, places=where)
 
 
 # --- columns ------------------------------------------------------------------------------------

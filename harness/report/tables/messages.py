@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from harness.report.tables.main import Row, Section, Table
 from harness.report.view.cells import CellView, RunView
-from harness.results.judge.emulators import cell_label
 from harness.results.record.distributions import Distribution
 from harness.results.samples.pooled import PooledCell, measured_blocks
 from harness.scenario.files.wording import printable
@@ -29,7 +28,7 @@ def message_option_tables(view: RunView) -> tuple[Table, ...]:
     stand one by one where their samples are missing."""
     head = ("units", *_PERCENTILES)
     by_cell = [
-        Section(cell_label(cell.record), tuple(rows))
+        Section(cell.label, tuple(rows))
         for index, cell in enumerate(view.cells)
         if (rows := list(_priorities(cell, view.pooled.get(index))))
     ]
@@ -60,7 +59,7 @@ def _priorities(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
 
 
 def _lateness(cell: CellView, pooled: PooledCell | None) -> Iterator[Row]:
-    name = cell_label(cell.record)
+    name = cell.label
     blocks = [block for block in measured_blocks(cell.record) if block.lateness_s.count]
     if pooled is not None and pooled.lateness_s is not None:
         yield _row(name, pooled.lateness_s)

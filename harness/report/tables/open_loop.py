@@ -9,7 +9,6 @@ from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Se
 from harness.report.view.cells import CellView
 from harness.report.words.wording import range_words, stopped_words
 from harness.results.costs.capacity import saturation_range
-from harness.results.judge.emulators import cell_label
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
@@ -71,7 +70,7 @@ def _together(cells: Sequence[CellView]) -> Iterator[Section]:
     found = [(cell, saturation_range(measured_blocks(cell.record))) for cell in cells]
     rows = [
         Row(
-            cell_label(cell.record),
+            cell.label,
             (f"{format_number(one.low_per_s)}/s", f"{format_number(one.high_per_s)}/s",
              f"median {range_words(one)}"),
         )
@@ -88,7 +87,7 @@ def _limits(saturation: Saturation) -> str:
 
 def _title(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
-    return f"{cell_label(cell.record)}{several}"
+    return f"{cell.label}{several}"
 
 
 def _answer(cell: CellView, block: BlockRecord, found: Saturation) -> Row:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView, RunView
-from harness.results.judge.emulators import cell_label
 from harness.results.record.distributions import Distribution
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord
@@ -33,7 +32,7 @@ def by_task_tables(view: RunView) -> tuple[Table, ...]:
 
 
 def _title(cell: CellView) -> str:
-    return cell_label(cell.record)
+    return cell.label
 
 
 def _rows(cell: CellView, view: RunView) -> Iterator[Row]:

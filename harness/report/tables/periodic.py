@@ -75,7 +75,7 @@ def _table(
 
 def _label(cell: CellView, block: BlockRecord) -> str:
     several = f", block {block.number}" if len(cell.blocks) > 1 else ""
-    name = labelled(cell.name.removesuffix("/schedule"), emulated=cell.record.emulated)
+    name = labelled(cell.shown.name.removesuffix("/schedule"), emulated=cell.record.emulated)
     return f"{name}{several}"
 
 

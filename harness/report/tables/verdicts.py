@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from harness.figures.figure import Kind
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.report.view.names import ShownName, shown_names
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
 from harness.results.judge.verdicts import SHOWN_ONLY
@@ -17,7 +18,6 @@ from harness.results.record.comparison import (
     GateResult,
     GroupMean,
 )
-from harness.results.record.run import RunRecord
 from harness.scenario.files.wording import printable
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.units import format_bytes, format_duration, format_number
@@ -29,19 +29,22 @@ _VERDICTS = {
     "no_change": "no change",
     "inconclusive": "inconclusive",
 }
+_WORK = "workload and load"
 _GATES_NOTE = (
     "Each gate is evaluated in every cell. Percentiles are those of all the cell's samples "
     "together; one figure per block stands as its median."
 )
 
 
-def verdict_tables(record: RunRecord) -> tuple[Table, ...]:
+def verdict_tables(
+    gates: Sequence[GateResult], comparison: ComparisonReport | None
+) -> tuple[Table, ...]:
     """What a run's own gates and comparison say; empty if it has none."""
     found = []
-    if record.gates:
-        found.append(gates_table(record.gates))
-    if record.comparison is not None:
-        found += comparison_tables(record.comparison)
+    if gates:
+        found.append(gates_table(gates))
+    if comparison is not None:
+        found += comparison_tables(comparison)
     return tuple(found)
 
 
@@ -83,7 +86,7 @@ def comparison_table(report: ComparisonReport) -> Table:
     """A section per pair of cells, a row per metric; geometric means where there are several."""
     by_cells: dict[str, list[Comparison]] = {}
     for one in report.comparisons:
-        by_cells.setdefault(_pair_title(one), []).append(one)
+        by_cells.setdefault(pair_words(one), []).append(one)
     sections = [
         Section(title, tuple(map(_comparison_row, found))) for title, found in by_cells.items()
     ]
@@ -133,13 +136,15 @@ def _comparison_row(one: Comparison) -> Row:
 
 
 def pair_words(one: Comparison) -> str:
-    """`add/closed-8: rabbitmq against redis` where only the configuration differs."""
-    (base, *work), (head, *same) = one.base.rsplit("/", 2), one.head.rsplit("/", 2)
-    if one.base != one.head and work and work == same:
-        base = labelled(base, emulated=one.base_emulated)
-        head = labelled(head, emulated=one.head_emulated)
-        return f"{printable('/'.join(work))}: {head} against {base}"
-    return _pair_title(one)
+    """`add/closed-8, payload_bytes=64: rabbitmq against redis`: what both share stands in front."""
+    (_, *work), (_, *same) = one.base.rsplit("/", 2), one.head.rsplit("/", 2)
+    if one.base == one.head or not work or work != same:
+        return _pair_title(one)
+    names = shown_names([one.base, one.head])
+    base = labelled(names.by_name[one.base].variant, emulated=one.base_emulated)
+    head = labelled(names.by_name[one.head].variant, emulated=one.head_emulated)
+    shared = printable(", ".join(filter(None, ["/".join(work), names.axes_alike])))
+    return f"{shared}: {head} against {base}"
 
 
 def where_words(one: Comparison) -> str:
@@ -207,18 +212,24 @@ def equal_rate_words(one: EqualRateRecord) -> str:
 def gates_table(results: Sequence[GateResult]) -> Table:
     """A section per gate, a row per cell."""
     failed = {(one.gate, one.cell) for one in failed_gates(results)}
+    names = shown_names(one.cell for one in results)
+    places = (*map(printable, names.columns), *([_WORK] if names.works > 1 else []))
+    places = places if names.columns else ()
     by_gate: dict[str, list[GateResult]] = {}
     for one in results:
         by_gate.setdefault(one.gate, []).append(one)
     sections = tuple(
         Section(
             printable(gate),
-            tuple(_gate_row(one, flagged=(gate, one.cell) in failed) for one in found),
+            tuple(
+                _gate_row(one, names.by_name[one.cell], places, flagged=(gate, one.cell) in failed)
+                for one in found
+            ),
         )
         for gate, found in by_gate.items()
     )
     title = f"Gates: {gate_counts(results)}"
-    return Table(title, ("value", "limit", OUTCOME), sections, _GATES_NOTE)
+    return Table(title, ("value", "limit", OUTCOME), sections, _GATES_NOTE, places)
 
 
 def gate_counts(results: Sequence[GateResult]) -> str:
@@ -230,9 +241,14 @@ def gate_counts(results: Sequence[GateResult]) -> str:
     return ", ".join([*words, *([f"{others} not judged"] if others else [])])
 
 
-def _gate_row(one: GateResult, *, flagged: bool) -> Row:
+def _gate_row(one: GateResult, name: ShownName, places: Sequence[str], *, flagged: bool) -> Row:
     cells = (in_units_of(one.gate, one.value), in_units_of(one.gate, one.limit), gate_words(one))
-    return Row(labelled(one.cell, emulated=one.emulated), cells, flagged=flagged)
+    label = labelled(one.cell, emulated=one.emulated)
+    if not places:
+        return Row(label, cells, flagged=flagged)
+    first, *others = (*name.places, *([name.work] if _WORK in places else []))
+    where = (labelled(first, emulated=one.emulated), *map(printable, others))
+    return Row(label, cells, flagged=flagged, places=where)
 
 
 def gate_words(one: GateResult) -> str:

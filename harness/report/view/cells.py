@@ -10,15 +10,17 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 from harness.figures.table import FIGURES
+from harness.report.view.names import Names, ShownName, shown_names
 from harness.results.judge.effects import axis_effects
+from harness.results.judge.emulators import labelled
 from harness.results.judge.identity import places_of
 from harness.results.judge.metrics import metric_named
-from harness.results.record.comparison import AxisEffect
+from harness.results.record.comparison import AxisEffect, ComparisonReport, GateResult
 from harness.results.record.distributions import Distribution, LossReasons
 from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
@@ -127,12 +129,19 @@ class CellView:
     """The configuration at its point of the matrix: `redis[concurrency=4]`."""
     work: str
     """Workload and load: `add/closed-8`."""
+    shown: ShownName
+    """What it is called beside the others of its run."""
     record: CellRecord
     planned: int
     """Blocks the plan has for it."""
     figures: Figures
     by_block: tuple[tuple[int, Figures], ...]
     """Number of a block and its own figures; filled where the cell's latencies are not known."""
+
+    @property
+    def label(self) -> str:
+        """What it is called, fit for one line; on an emulator with the word."""
+        return labelled(self.shown.name, emulated=self.record.emulated)
 
     @property
     def blocks(self) -> tuple[BlockRecord, ...]:
@@ -172,6 +181,19 @@ class RunView:
     """Whether its process still lives; None if that is unknown."""
     pooled: Mapping[int, PooledCell]
     cells: tuple[CellView, ...]
+    names: Names
+    """What the cells are called, and what all of them share."""
+
+    @cached_property
+    def comparison(self) -> ComparisonReport | None:
+        """The run's own comparison, its cells as they are called here."""
+        found = self.record.comparison
+        return None if found is None else self.names.in_comparison(found)
+
+    @cached_property
+    def gates(self) -> tuple[GateResult, ...]:
+        """What became of its gates, cells as they are called here."""
+        return self.names.in_gates(self.record.gates)
 
     @cached_property
     def effects(self) -> tuple[AxisEffect, ...]:
@@ -187,12 +209,17 @@ def view_of(
     being_written: bool | None = None,
 ) -> RunView:
     """Bring the blocks of every cell together."""
-    variants = _variants(record.cells)
+    full = [
+        "/".join([variant, *cell.name.rsplit("/", 2)[1:]])
+        for cell, variant in zip(record.cells, _variants(record.cells), strict=True)
+    ]
+    shown = shown_names(full)
     cells = tuple(
-        _cell(cell, variants[index], record.order.count(index), pooled.get(index))
+        _cell(cell, full[index], shown, record.order.count(index), pooled.get(index))
         for index, cell in enumerate(record.cells)
     )
-    return RunView(record, folder, being_written, pooled, cells)
+    called = {cell.name: cell.shown for cell in cells}
+    return RunView(record, folder, being_written, pooled, cells, replace(shown, by_name=called))
 
 
 def _variants(cells: Sequence[CellRecord]) -> list[str]:
@@ -205,7 +232,9 @@ def _variants(cells: Sequence[CellRecord]) -> list[str]:
     return [place.aliases[0] if len(keys[place.variant]) > 1 else place.variant for place in places]
 
 
-def _cell(cell: CellRecord, variant: str, planned: int, pooled: PooledCell | None) -> CellView:
+def _cell(
+    cell: CellRecord, name: str, names: Names, planned: int, pooled: PooledCell | None
+) -> CellView:
     measured = measured_blocks(cell)
     latency = Distribution(count=0)
     if pooled is not None:
@@ -213,11 +242,12 @@ def _cell(cell: CellRecord, variant: str, planned: int, pooled: PooledCell | Non
     elif len(measured) == 1:
         latency = measured[0].latency_s
     apart = pooled is None and len(measured) > 1
-    work = "/".join(cell.name.rsplit("/", 2)[1:])  # only what is before may hold further slashes
+    variant, *work = name.rsplit("/", 2)  # only what is before may hold further slashes
     return CellView(
         name=cell.name,
         variant=variant,
-        work=work,
+        work="/".join(work),
+        shown=names.by_name[name],
         record=cell,
         planned=planned,
         figures=_figures(measured, None if apart else latency, cell.blocks),

@@ -9,7 +9,6 @@ from harness.figures.figure import Figure
 from harness.report.view.cells import Counts, RunView
 from harness.report.words.warnings import capacity_words, counted, warning_detail
 from harness.results.costs.capacity import SaturationRange
-from harness.results.judge.emulators import cell_label
 from harness.results.record.environment import Server
 from harness.results.record.loads import Saturation
 from harness.results.record.run import RunRecord
@@ -140,7 +139,7 @@ def overload_sentence(view: RunView) -> str:
             for warning in block.warnings:
                 if warning.code == "over_capacity":
                     words = warning_detail(warning.code, warning.data)
-                    found.setdefault(cell_label(cell.record), words)
+                    found.setdefault(cell.label, words)
     if not found:
         return ""
     shown = [f"{name}: {words}" for name, words in list(found.items())[:_OVERLOADS]]
