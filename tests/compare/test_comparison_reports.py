@@ -39,7 +39,7 @@ def test_text_says_ratio_interval_and_verdict() -> None:
     title, _, counts, *_ = text.splitlines()
     assert title == "20261123T225401Z-example-4f1a9c: rabbitmq against redis"
     assert counts == "Compared with redis: 3 regression"
-    assert f"{HEAD} against {BASE}" in text
+    assert "add/closed-8: rabbitmq against redis" in text
     ratio, interval, pairs, q, wilcoxon, finds, outcome = _rows(text)["throughput"]
     low, high = map(float, interval.split("-"))
     assert low < float(ratio) < high
