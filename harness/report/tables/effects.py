@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.tables.layers import STEP_WORDS
 from harness.report.tables.main import MISSING, OUTCOME, Row, Section, Table
-from harness.results.judge.verdicts import SHOWN_ONLY
 from harness.results.judge.effects import CONFIGURATION
 from harness.results.judge.metrics import metric_named
+from harness.results.judge.verdicts import SHOWN_ONLY
 from harness.results.record.comparison import AxisEffect, Dependence
 from harness.scenario.files.wording import printable
 
