@@ -21,10 +21,21 @@ from harness.scenario.models.compare import Compare
 from harness.scenario.plan.bounds import AtMost
 from tests.compare.runs import ratio_run
 from tests.report.made.records import run
-from tests.results.outlook.plans import MIB, PAIRS, ahead, closed, heavy, judged, one_run, own
+from tests.results.outlook.plans import (
+    MIB,
+    PAIRS,
+    ahead,
+    closed,
+    heavy,
+    judged,
+    noisier,
+    one_run,
+    own,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "outlook.txt"
 QUIET = judged(ratio_run(1.0, run_id="20261122T000000Z-example-a0a0a0", ended_at=None))
+NOISY = judged(noisier(QUIET, 5, "20261123T000000Z-example-b1b1b1", in_flight=2))
 OTHER = closed(name="rabbitmq/add/closed-8")
 LONG = [
     heavy(50, 300, name=f"redis[settings.task_acks_late=true,n={n}]/heavy_task-50/rate-300")
@@ -54,6 +65,17 @@ def cases() -> Iterator[tuple[str, Outlook]]:
     yield "own tasks of which nobody knows what they cost", ahead(own(400))
     slow = LastRuns([one_run(heavy(20, 2), tasks_per_s=2.0)])
     yield "costs of a rate at which workers idle", ahead(heavy(20, 40), runs=slow)
+    yield (
+        "several works, some of which nobody has compared",
+        ahead(
+            closed(),
+            closed(2),
+            heavy(2, 50),
+            blocks=10,
+            compare=PAIRS,
+            runs=LastRuns([NOISY, QUIET]),
+        ),
+    )
     yield "long names", ahead(*LONG, blocks=30, compare=PAIRS, runs=LastRuns([QUIET]))
 
 
@@ -115,5 +137,8 @@ def test_programs_are_told_the_same_in_numbers() -> None:
         "source": "run 4f1a9c",
     }
     seen = [one for one in line["sees"] if one["metric"] == "throughput"]
-    assert [(one["load"], one["pairs"]) for one in seen] == [("closed", 10), ("closed", 30)]
+    assert [(one["work"], one["pairs"]) for one in seen] == [
+        ("add/closed-8", 10),
+        ("add/closed-8", 30),
+    ]
     assert all(0 < one["effect"] < one["regression"] for one in seen)

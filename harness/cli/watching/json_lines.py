@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from harness.cli.watching.outlook_words import source
 from harness.results.judge.emulators import emulated_cells
-from harness.results.outlook.outlook import AskedOf, CellOutlook, Sight
+from harness.results.outlook.outlook import AskedOf, CellOutlook
+from harness.results.outlook.sights import Sight
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockStatus, RunStatus
 from harness.runner.telling.events import (
@@ -72,12 +73,13 @@ class AskedOfLine(BaseModel):
 
 
 class SeesLine(BaseModel):
-    """What so many pairs can tell apart of one figure."""
+    """What so many pairs can tell apart of one figure of one work."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    work: str
+    """Workload and load, as names of cells end."""
     metric: str
-    load: str
     pairs: int
     spread: float | None
     """Standard deviation of the log ratios of pairs in the last runs; null: not known yet."""
@@ -346,8 +348,8 @@ def _asked_of(cell: CellOutlook, one: AskedOf) -> AskedOfLine:
 
 def _sees(one: Sight) -> SeesLine:
     return SeesLine(
+        work=one.work,
         metric=one.metric,
-        load=one.load,
         pairs=one.pairs,
         spread=None if one.spread is None else one.spread.value,
         effect=one.effect,

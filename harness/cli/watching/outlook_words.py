@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.cli.watching.words import rough
 from harness.report.words.warnings import capacity_words, counted
 from harness.results.outlook.last_runs import Known
-from harness.results.outlook.outlook import AskedOf, CellOutlook, Outlook, Sight
+from harness.results.outlook.outlook import AskedOf, CellOutlook, Outlook
+from harness.results.outlook.sights import Sight
 from harness.scenario.files.wording import printable
 from harness.scenario.plan.bounds import AtMost
 from harness.stats.paired import FEWEST_PAIRS, visible_effect
@@ -47,9 +48,10 @@ def explained(found: Outlook) -> list[str]:
     lines = [line for cell in found.cells for line in _explained_cell(cell)]
     for service, size in found.server_bytes.items():
         lines += _wrapped("", f"server {service}: {format_bytes(size.value)} ({source(size)})")
-    for one in found.sights:
-        if one.spread is not None:
-            lines += _wrapped("", _explained_sight(one))
+    known = [one for one in found.sights if one.spread is not None]
+    for work, metric in dict.fromkeys((one.work, one.metric) for one in known):
+        some = [one for one in known if (one.work, one.metric) == (work, metric)]
+        lines += _wrapped("", f"{printable(work)}: {_explained_sight(some)}")
     return lines
 
 
@@ -166,9 +168,10 @@ def _sight_words(found: Outlook) -> Iterator[str]:
         yield f"{counted(first, 'pair')}: fewer than {FEWEST_PAIRS} carry no verdict"
         return
     known = [one for one in found.sights if one.spread is not None]
-    metrics = list(dict.fromkeys((one.load, one.metric) for one in known))
-    for which in dict.fromkeys([*metrics[:1], *metrics[-1:]]):  # a speed, and a cost
-        yield _seen([one for one in known if (one.load, one.metric) == which])
+    metrics = list(dict.fromkeys(one.metric for one in known))
+    speed = "throughput" if "throughput" in metrics else next(iter(metrics), "")
+    for metric in dict.fromkeys([speed, *metrics[-1:]] if metrics else ()):  # and a cost
+        yield _seen([one for one in known if one.metric == metric])
     if not metrics:
         shown = [
             f"{percent(visible_effect(spread, last, found.confidence))} at a spread of "
@@ -179,17 +182,24 @@ def _sight_words(found: Outlook) -> Iterator[str]:
 
 
 def _seen(some: list[Sight]) -> str:
-    """`10 pairs at the spread of run 4f1a9c, 6 %: 6 % or more of throughput, 30 pairs 3 %`"""
-    one, *more = some
-    assert one.spread is not None and one.effect is not None  # noqa: S101, PT018 - asked above
-    words = (
-        f"{one.pairs} pairs at the spread of {source(one.spread)}, {percent(one.spread.value)}: "
-    )
-    words += f"{percent(one.effect)} or more of {one.metric}"
-    for other in more:
-        if other.effect is not None:
-            words += f", {other.pairs} pairs {percent(other.effect)}"
-    return words
+    """`10 pairs at the spread of run 4f1a9c, 6 %: 6 % or more of throughput, 30 pairs 3 %`; from
+    the calmest to the noisiest work where there are several."""
+    spreads = [one.spread for one in some if one.spread is not None]
+    effects: dict[int, list[float]] = {}
+    for one in some:
+        if one.effect is not None:
+            effects.setdefault(one.pairs, []).append(one.effect)
+    (first, seen), *later = effects.items()
+    spread = _between([one.value for one in spreads])
+    other = " of other work" if any(one.of_other_work for one in spreads) else ""
+    words = f"{first} pairs at the spread of {source(*spreads)}{other}, {spread}: "
+    words += f"{_between(seen)} or more of {some[0].metric}"
+    return words + "".join(f", {pairs} pairs {_between(each)}" for pairs, each in later)
+
+
+def _between(shares: Sequence[float]) -> str:
+    """`6 %`, `6 % to 30 %`."""
+    return " to ".join(dict.fromkeys(percent(one) for one in (min(shares), max(shares))))
 
 
 # --- what stands behind it ----------------------------------------------------------------------
@@ -215,14 +225,18 @@ def _explained_cell(cell: CellOutlook) -> Iterator[str]:
     )
 
 
-def _explained_sight(one: Sight) -> str:
-    assert one.spread is not None and one.effect is not None  # noqa: S101, PT018 - asked by the caller
-    assert one.regression is not None  # noqa: S101 - known where the effect is
-    return (
-        f"{one.metric}, load {one.load}, {one.pairs} pairs: sees {percent(one.effect)}, calls "
-        f"{percent(one.regression)} a regression; spread {percent(one.spread.value)} "
-        f"({source(one.spread)})"
-    )
+def _explained_sight(some: Sequence[Sight]) -> str:
+    """`throughput, spread 1.6 % (run 4f1a9c): 10 pairs see 2 %, call 6.9 % a regression; ...`"""
+    spread = some[0].spread
+    assert spread is not None  # noqa: S101 - asked by the caller
+    other = " of other work" if spread.of_other_work else ""
+    seen = [
+        f"{one.pairs} pairs see {percent(one.effect)}, call {percent(one.regression)} a regression"
+        for one in some
+        if one.effect is not None and one.regression is not None
+    ]
+    where = f"spread {percent(spread.value)} ({source(spread)}{other})"
+    return f"{some[0].metric}, {where}: {'; '.join(seen)}"
 
 
 def percent(share: float) -> str:
@@ -245,7 +259,7 @@ def _wrapped(label: str, words: str) -> list[str]:
     inset = len(label) - len(label.lstrip()) if label.strip() else 0
     indent = " " * (inset + _LABEL if label else 2)
     lines = textwrap.wrap(
-        re.sub(r"(?<=\d) (?=\w)", _BOUND, words),  # a number stays with its unit
+        re.sub(r"(?<=\d) (?=\S)", _BOUND, words),  # a number stays with its unit
         WIDTH,
         initial_indent=label.ljust(len(indent)) if label else "",
         subsequent_indent=indent,

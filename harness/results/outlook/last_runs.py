@@ -6,7 +6,6 @@ knows something says it; what none knows is None, and somebody else's assumption
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import statistics
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,9 +21,8 @@ from pydantic import ValidationError
 from harness.errors import RecordError
 from harness.results.costs.capacity import cpu_s
 from harness.results.events.ran_with import ran_or_planned
-from harness.results.judge.compare import pair_ratios
-from harness.results.judge.identity import key_of
-from harness.results.judge.metrics import COMPARED
+from harness.results.outlook.keys import CellKeys, keys_of
+from harness.results.outlook.noise import Spread, pooled, spreads_in
 from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.record.typed_work import stored_workload
@@ -33,8 +31,6 @@ from harness.results.store.run_folders import RUN_FILE, read_run
 MOST_RUNS = 20
 """So many of the newest runs are asked."""
 _MOST_LOOKED_AT = 100
-_FEWEST_RATIOS = 4
-"""Pairs below which a spread says nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +44,8 @@ class Known:
     """The scenario says so itself. Neither: it is assumed."""
     at_per_s: float | None = None
     """At how many tasks per second it was measured, where that is not the rate it is used for."""
-
-
-@dataclass(frozen=True)
-class CellKeys:
-    """By what a cell is found again; each is looser than the one before it."""
-
-    cell: str
-    same_load_left_out: str
-    """Configuration, axes and workload."""
-    workload: str
-
-    @property
-    def every(self) -> tuple[str, ...]:
-        """From the strictest on."""
-        return (self.cell, self.same_load_left_out, self.workload)
-
-
-def keys_of(cell: CellRecord) -> CellKeys:
-    """The keys of a planned or a measured cell."""
-    name, axes, workload, load = json.loads(key_of(cell))
-    texts = [[name, axes, workload, load], [name, axes, workload], [workload]]
-    return CellKeys(*(json.dumps(text, sort_keys=True) for text in texts))
+    of_other_work: bool = False
+    """It is of tasks or rates that are others than those it is used for."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +84,6 @@ class MeasuredCell:
         if self.wall_s is None or self.window_s is None or waited:
             return None
         return self.wall_s - self.window_s
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How far the log ratios of neighbouring blocks lay apart in one run."""
-
-    run: str
-    metric: str
-    load: str
-    deviation: float
-    ratios: int
 
 
 class LastRuns:
@@ -179,20 +144,22 @@ class LastRuns:
                 )
         return None
 
-    def spread(self, metric: str, load: str) -> Known | None:
-        """The standard deviation of a metric's log ratios of neighbouring blocks under such a
-        load, pooled over the newest three runs that have it."""
-        found: dict[str, list[Spread]] = {}
-        for record in self._records:
-            some = [one for one in spreads_in(record) if (one.metric, one.load) == (metric, load)]
-            if some and len(found) < 3:
-                found[record.run_id] = some
-        every = [one for some in found.values() for one in some]
+    def spread(self, metric: str, work: str, load: str) -> Known | None:
+        """The standard deviation of a metric's log ratios of neighbouring blocks of such a work
+        (`CellKeys.work`), pooled over the newest three runs that have it; else of other works under
+        this kind of load."""
+        metrics = [one for one in self._spreads if one.metric == metric]
+        same = [one for one in metrics if one.work == work]
+        chosen = same or [one for one in metrics if one.load == load]
+        newest = list(dict.fromkeys(one.run for one in chosen))[:3]
+        every = [one for one in chosen if one.run in newest]
         if not every:
             return None
-        freedom = sum(one.ratios - 1 for one in every)
-        variance = sum((one.ratios - 1) * one.deviation**2 for one in every) / freedom
-        return Known(math.sqrt(variance), tuple(found))
+        return Known(pooled(every), tuple(newest), of_other_work=not same)
+
+    @cached_property
+    def _spreads(self) -> tuple[Spread, ...]:
+        return tuple(one for record in self._records for one in spreads_in(record))
 
 
 def last_runs(store: Path, here: Environment) -> LastRuns:
@@ -239,34 +206,6 @@ def walls_s(record: RunRecord) -> dict[int, float]:
         if (wall_s := _between_s(one.started_at, end)) > 0:
             found[one.number] = wall_s
     return found
-
-
-def spreads_in(record: RunRecord) -> Iterator[Spread]:
-    """Of what was compared: of the pairs. Of a run that compares nothing: of the neighbouring
-    blocks of each cell."""
-    if record.comparison is not None:
-        loads = {cell.name: str(cell.load.get("load")) for cell in record.cells}
-        for one in record.comparison.comparisons:
-            logs = [math.log(ratio) for ratio in pair_ratios(record, one)]
-            yield from _spread(record.run_id, one.metric, loads.get(one.base, ""), logs)
-        return
-    for cell in record.cells:
-        whole = sorted(
-            (one for one in cell.blocks if one.status == "complete"), key=lambda b: b.repetition
-        )
-        for metric in (one for one in COMPARED if one.applies(cell)):
-            values = [metric.figure(block) for block in whole]
-            logs = [
-                math.log(after / before)
-                for before, after in list(pairwise(values))[::2]
-                if before and after and 0 < before < math.inf and 0 < after < math.inf
-            ]
-            yield from _spread(record.run_id, metric.name, str(cell.load.get("load")), logs)
-
-
-def _spread(run: str, metric: str, load: str, logs: Sequence[float]) -> Iterator[Spread]:
-    if len(logs) >= _FEWEST_RATIOS:
-        yield Spread(run, metric, load, statistics.stdev(logs), len(logs))
 
 
 def _cells(record: RunRecord) -> Iterator[MeasuredCell]:

@@ -13,17 +13,15 @@ from operator import attrgetter
 from typing import Final
 
 from harness.results.costs.capacity import Need, Sum
-from harness.results.judge.metrics import COMPARED
+from harness.results.outlook.keys import CellKeys, keys_of
 from harness.results.outlook.last_runs import (
-    CellKeys,
     Known,
     LastRuns,
     MeasuredCell,
     extent_of,
-    keys_of,
     worker_processes,
 )
-from harness.results.record.run import CellRecord
+from harness.results.outlook.sights import PlannedCell, Sight, looks, sights
 from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.saturate import SaturateLoad
@@ -35,7 +33,6 @@ from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
 from harness.stats.looks import confidence_of
-from harness.stats.paired import FEWEST_PAIRS, beyond, visible_effect
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
 # an AMD EPYC, 2026-11.
@@ -110,21 +107,6 @@ class CellOutlook:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What so many pairs can tell apart of one figure under one load."""
-
-    load: str
-    metric: str
-    pairs: int
-    spread: Known | None
-    """Standard deviation of log ratios of pairs; None: unknown yet."""
-    effect: float | None
-    """The smallest relative change that is seen with power 80 %."""
-    regression: float | None
-    """The smallest slowdown that is called a regression."""
-
-
-@dataclass(frozen=True)
 class Outlook:
     """What a plan will take and can tell."""
 
@@ -185,18 +167,6 @@ class Outlook:
         return servers + (largest.memory_bytes if largest else 0.0)
 
 
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell of a plan, as the plan and as a record have it, and how many blocks it gets."""
-
-    cell: Cell
-    stored: CellRecord
-    blocks: int
-    most_blocks: int
-    compared: bool
-    """With another cell, in pairs."""
-
-
 def outlook(
     cells: Sequence[PlannedCell],
     at_most: AtMost,
@@ -209,8 +179,6 @@ def outlook(
     command line says so."""
     each = tuple(_cell(one, runs, machine) for one in cells)
     ends = [end for one in cells for end in _servers(provided(one.cell.configuration, provider))]
-    pairs = _looks(cells, compare)
-    confidence = confidence_of(compare.look_sizes if compare else ())
     return Outlook(
         cells=each,
         at_most=at_most,
@@ -218,9 +186,9 @@ def outlook(
         servers_s=_servers_s(cells, ends, runs),
         server_bytes=_server_bytes(ends, runs),
         limit_s=60 * compare.minutes if compare and compare.minutes else None,
-        pairs=pairs,
-        confidence=confidence,
-        sights=tuple(_sights(cells, pairs, confidence, compare, runs)),
+        pairs=looks(cells, compare),
+        confidence=confidence_of(compare.look_sizes if compare else ()),
+        sights=tuple(sights(cells, compare, runs)),
     )
 
 
@@ -363,39 +331,3 @@ def _server_bytes(ends: Sequence[tuple[Endpoint, Provider]], runs: LastRuns) -> 
 
 def _of_server(service: str) -> Callable[[MeasuredCell], float | None]:
     return lambda one: one.server_bytes.get(service)
-
-
-# --- what can be told apart ---------------------------------------------------------------------
-
-
-def _looks(cells: Sequence[PlannedCell], compare: Compare | None) -> tuple[int, ...]:
-    if compare is None:
-        return ()
-    return compare.look_sizes or tuple(
-        {min((one.blocks for one in cells if one.compared), default=0)}
-    )
-
-
-def _sights(
-    cells: Sequence[PlannedCell],
-    pairs: Sequence[int],
-    confidence: float,
-    compare: Compare | None,
-    runs: LastRuns,
-) -> Iterator[Sight]:
-    if compare is None or not pairs or pairs[0] < FEWEST_PAIRS:
-        return
-    loads = {one.cell.load.load: one for one in cells if one.compared}
-    for load, one in loads.items():
-        at_a_rate = one.cell.load.asked_per_s(one.cell.measure) is not None
-        for metric in COMPARED:
-            given = metric.name == "throughput" and at_a_rate  # the load's own, whoever serves it
-            if given or not metric.judged or not metric.applies(one.stored):
-                continue
-            spread = runs.spread(metric.name, load)
-            for count in dict.fromkeys((pairs[0], pairs[-1])):
-                effect = (
-                    visible_effect(spread.value, count, confidence) if spread is not None else None
-                )
-                regression = None if effect is None else beyond(compare.margin, effect)
-                yield Sight(load, metric.name, count, spread, effect, regression)

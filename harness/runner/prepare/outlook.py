@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import psutil
 
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook, PlannedCell, outlook
+from harness.results.outlook.outlook import Machine, Outlook, outlook
+from harness.results.outlook.sights import PlannedCell
 from harness.results.record.environment import Environment
 from harness.runner.adaptive import Budget, compared_cells
 from harness.runner.prepare.stored_plan import stored_cell

@@ -6,8 +6,9 @@ from typing import Any
 
 from harness.results.judge.compare import compare_run
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook, PlannedCell, outlook
-from harness.results.record.run import CellRecord, RunRecord
+from harness.results.outlook.outlook import Machine, Outlook, outlook
+from harness.results.outlook.sights import PlannedCell
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.runner.prepare.stored_plan import stored_cell
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.rate import RateLoad
@@ -128,3 +129,23 @@ def one_run(cell: Cell, short_id: str = "4f1a9c", **changes: Any) -> RunRecord:
 def judged(record: RunRecord) -> RunRecord:
     """With the comparison that its scenario asks for."""
     return record.model_copy(update={"comparison": compare_run(record)})
+
+
+def noisier(record: RunRecord, times: float, run_id: str, **load: Any) -> RunRecord:
+    """The same run under another load, its throughputs so many times as far from 500/s."""
+
+    def rate(block: BlockRecord) -> float:
+        return float(500 * ((block.throughput_per_s or 0) / 500) ** times)
+
+    cells = tuple(
+        cell.model_copy(
+            update={
+                "load": {**cell.load, **load},
+                "blocks": tuple(
+                    one.model_copy(update={"throughput_per_s": rate(one)}) for one in cell.blocks
+                ),
+            }
+        )
+        for cell in record.cells
+    )
+    return record.model_copy(update={"cells": cells, "run_id": run_id})

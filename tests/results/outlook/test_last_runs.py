@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.outlook.last_runs import LastRuns, keys_of, last_runs, spreads_in, walls_s
+from harness.results.outlook.keys import keys_of
+from harness.results.outlook.last_runs import LastRuns, last_runs, walls_s
+from harness.results.outlook.noise import spreads_in
 from harness.results.record.run import Resumption
 from harness.results.store.run_folders import RunFolder
 from harness.runner.prepare.stored_plan import stored_cell
@@ -90,10 +92,16 @@ def test_the_spread_is_that_of_the_pairs_that_were_compared() -> None:
     found = {one.metric: one for one in spreads_in(record)}
     assert found["throughput"].deviation == pytest.approx(statistics.stdev(logs))
     assert (found["throughput"].ratios, found["throughput"].load) == (10, "closed")
-    pooled = LastRuns([record, record]).spread("throughput", "closed")
+    work = keys_of(record.cells[0]).work
+    runs = LastRuns([record, record])
+    pooled = runs.spread("throughput", work, "closed")
     assert pooled is not None
     assert pooled.value == pytest.approx(statistics.stdev(logs))
-    assert LastRuns([record]).spread("throughput", "rate") is None
+    assert not pooled.of_other_work
+    like = runs.spread("throughput", "another", "closed")
+    assert like is not None
+    assert like.of_other_work, "better than nothing, and it is said"
+    assert runs.spread("throughput", "another", "rate") is None
 
 
 def test_a_run_that_compares_nothing_has_the_spread_of_neighbouring_blocks() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.results.judge.compare import compare_run
 from harness.results.outlook import outlook as assumed
+from harness.results.outlook.keys import keys_of
 from harness.results.outlook.last_runs import LastRuns
 from harness.results.outlook.outlook import Machine, Outlook
 from harness.scenario.loads.saturate import SaturateLoad
@@ -146,7 +147,7 @@ def test_what_pairs_see_is_the_formula_at_the_spread_of_the_last_runs() -> None:
     found = ahead(closed(), closed(name="b"), blocks=10, compare=PAIRS, runs=runs)
     assert found.pairs == PAIRS.look_sizes
     assert found.confidence == confidence_of(PAIRS.look_sizes)
-    spread = runs.spread("throughput", "closed")
+    spread = runs.spread("throughput", keys_of(record.cells[0]).work, "closed")
     assert spread is not None
     seen = {one.pairs: one for one in found.sights if one.metric == "throughput"}
     assert list(seen) == [10, 30]
