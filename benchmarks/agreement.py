@@ -16,6 +16,7 @@ from pairs import PAIRS, Ratio, interleave, ratio
 
 from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
+from harness.runner.ahead import BlockStart
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.telling.interrupts import Interrupts
@@ -58,7 +59,7 @@ def measure(services: Services, workspace: Workspace, folder: RunFolder) -> Rati
         job = BlockJob(
             number, number, 0, cell, SHAPE, f"harness-{number}", folder, workspace, dict(os.environ)
         )
-        block = run_block(job, services, interrupts)
+        block = run_block(BlockStart(job, services), services, interrupts)
         assert block.sound, block
         assert block.throughput_per_s is not None
         print(f"pair {number}: {block.throughput_per_s:.0f}/s by the harness", flush=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from harness.clock import utc_now
-from harness.errors import HarnessError, RecordError
+from harness.errors import HarnessError
 from harness.results.record.run import BlockRecord
+from harness.runner.ahead import BlockStart
 from harness.runner.block_record import record_block
 from harness.runner.faults.arming import arm
-from harness.runner.faults.block_network import block_network
 from harness.runner.faults.targets import Targets
 from harness.runner.job import BlockJob
 from harness.runner.measuring import results_left
@@ -23,7 +23,7 @@ from harness.runner.prepare import cellspec
 from harness.runner.prepare.first_calls import FailingTaskError
 from harness.runner.sessions.readiness import wait_ready
 from harness.runner.sessions.session import Measured, MeasuredBlock, Session
-from harness.runner.sessions.starting import Crew, start_crew
+from harness.runner.sessions.starting import Crew
 from harness.runner.telling.courier import Followed
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.loads.registry import SESSIONS
@@ -32,42 +32,48 @@ from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
 
 
-def run_block(job: BlockJob, services: Services, interrupts: Interrupts) -> BlockRecord:
+def run_block(
+    start: BlockStart,
+    services: Services,
+    interrupts: Interrupts,
+    over: Callable[[Measured], None] = lambda measured: None,  # noqa: ARG005 - its signature
+) -> BlockRecord:
     """Measure one block and leave its samples and logs on disk.
 
-    A block that cannot be run is a record with status `failed` and the reason; what it had
-    measured by then is in it. OSError and RecordError (disk full ...) are not caught.
+    `over` is called when nothing is measured any more and its processes have still to end, unless
+    the block went wrong. A block that cannot be run is a record with status `failed` and the
+    reason; what it had measured by then is in it. OSError and RecordError (disk full ...) are not
+    caught.
     """
-    started_at = utc_now().isoformat(timespec="milliseconds")
-    _make_folders(job)
+    job, started_at = start.job, utc_now().isoformat(timespec="milliseconds")
+    start.make_folder()
     job.courier.follow(Followed(job.events, job.shape))
     job.courier.stage("starting")
-    logs = job.workspace.folder(f"block-{job.number:03d}")
-    isolation: Mapping[str, str] = {}
     try:
-        with services.open_block(job.cell.configuration, job.label) as space:
-            isolation = space.isolation
-            measured = _measure(job, services, space, logs, interrupts)
+        with start.namespace:
+            measured = _measure(start, services, interrupts, over)
+            measured = _with_left_over(measured, job, start.begun().space, start.logs, interrupts)
     except FailingTaskError as error:
         measured = Measured(trouble=str(error), failing=error.labels)
     except HarnessError as error:
         measured = Measured(trouble=str(error), workers_alive=False)
     job.courier.stage("recording")
-    keep_logs(logs, job.path / "logs", services.redact)
-    return record_block(job, measured, started_at, isolation, services.redact)
+    keep_logs(start.logs, job.path / "logs", services.redact)
+    return record_block(job, measured, started_at, start.isolation, services.redact)
 
 
 def _measure(
-    job: BlockJob, services: Services, space: BlockSpace, logs: Path, interrupts: Interrupts
+    start: BlockStart,
+    services: Services,
+    interrupts: Interrupts,
+    over: Callable[[Measured], None],
 ) -> Measured:
-    cell = job.cell
+    job, cell = start.job, start.job.cell
     broker, backend = services.of(cell.configuration)
-    with ExitStack() as stack:
+    with start.processes as stack:
+        begun = start.begun()
+        space, network, crew = begun.space, begun.network, begun.crew
         meter = stack.enter_context(closing(CostMeter(broker, backend, space.broker)))
-        network = stack.enter_context(
-            block_network(cell, space.settings, job.environ, logs, job.workspace)
-        )
-        crew = start_crew(job, space, network, logs, stack)
         _wait_ready(job, crew)
         asked = cell.configuration.network
         network_facts = network.measured(asked) if network is not None else {}
@@ -91,11 +97,12 @@ def _measure(
         session = _session_of(cell)(room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
-        job.courier.stage("stopping")
+            job.courier.stage("stopping")
+            if not (measured.trouble or measured.cut_short):
+                over(measured)
         if network is not None:
             network_facts |= network.packets()
-    measured = replace(measured, network=network_facts)
-    return _with_left_over(measured, job, space, logs, interrupts)
+    return replace(measured, network=network_facts)
 
 
 def _session_of(cell: Cell) -> type[Session]:
@@ -145,10 +152,3 @@ def _server_pids(broker: Service, backend: Service | None) -> dict[str, tuple[in
     # An emulator may be both.
     apart = backend is not None and backend is not broker and backend.pids() != broker.pids()
     return {"broker": broker.pids(), "backend": backend.pids() if backend and apart else ()}
-
-
-def _make_folders(job: BlockJob) -> None:
-    try:
-        job.events.mkdir(parents=True)
-    except OSError as error:
-        raise RecordError(f"cannot create {job.events}: {error.strerror}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 
 def interleaved(repetitions: list[int], seed: int) -> tuple[int, ...]:
@@ -45,3 +45,11 @@ def continued(
             last.reverse()
         added += last
     return tuple(added)
+
+
+def next_left(order: Sequence[int], number: int, done: Set[int], given_up: Set[int]) -> int | None:
+    """Number of the next block after `number` that is still to be measured, None if there is none
+    so far: not one that is `done` by its number, nor one of a cell that is `given_up`."""
+    later = range(number + 1, len(order))
+    left = (one for one in later if one not in done and order[one] not in given_up)
+    return next(left, None)

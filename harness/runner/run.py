@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.affinity import ANYWHERE, Affinity
@@ -28,12 +29,13 @@ from harness.results.record.run import BlockRecord, RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget
+from harness.runner.ahead import NextBlock
 from harness.runner.block import run_block
 from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
 from harness.runner.job import BlockJob
 from harness.runner.measuring.logs import keep_logs
-from harness.runner.order import interleaved
+from harness.runner.order import interleaved, next_left
 from harness.runner.prepare.disk import check_room
 from harness.runner.prepare.environment import (
     fingerprint,
@@ -46,6 +48,7 @@ from harness.runner.prepare.outlook import outlook_of
 from harness.runner.prepare.own_apps import check_apps, with_projects
 from harness.runner.prepare.preflight import check_descriptors, check_networks, neighbours
 from harness.runner.prepare.stored_plan import plan_of, stored_cell
+from harness.runner.sessions.session import Measured
 from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import (
     BlockEnded,
@@ -58,7 +61,7 @@ from harness.runner.telling.events import (
     Swept,
 )
 from harness.runner.telling.interrupts import Interrupts
-from harness.scenario.models.scenario import Plan
+from harness.scenario.models.scenario import Cell, Plan
 from harness.scenario.plan.bounds import AtMost, at_most
 from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import list_prices
@@ -186,7 +189,8 @@ class _Execution:
             try:
                 self._name_servers(services)
                 self._notice_neighbours()
-                self._run_blocks(services)
+                with NextBlock(services) as next_block:
+                    self._run_blocks(services, next_block)
             finally:
                 keep_logs(logs, self._folder.logs, services.redact)
         failed = any(block.status == "failed" for block in self.record.blocks)
@@ -203,7 +207,7 @@ class _Execution:
         self._keep(self.record.model_copy(update={"status": status, "ended_at": ended_at}))
         self._courier.tell(RunEnded(self.record, self._folder.path))
 
-    def _run_blocks(self, services: Services) -> None:
+    def _run_blocks(self, services: Services, next_block: NextBlock) -> None:
         given_up: set[int] = set()
         done = {block.number for block in self.record.blocks}
         for number, index in self._order():
@@ -217,13 +221,22 @@ class _Execution:
             check_room(self._folder.path)
             self._courier.tell(self._block_starts(number, given_up))
             began_ns = monotonic_ns()
-            block = run_block(self._job(number, index), services, self._interrupts)
+            start = next_block.take(self._job(number, index))
+            following = next_left(self.record.order, number, done, given_up)
+            over = partial(self._begin, next_block, cell, following)
+            block = run_block(start, services, self._interrupts, over)
             self._keep(_with_block(self.record, block))
             self._notice_neighbours()
             self._forecast.note(index, (monotonic_ns() - began_ns) / 1e9)
             self._courier.tell(BlockEnded(block, cell))
             if block.status == "failed":
                 given_up |= {index, *calling_alike(self._plan.cells, cell, block.failing)}
+
+    def _begin(self, block: NextBlock, after: Cell, number: int | None, measured: Measured) -> None:
+        """Begin block `number`, if there is one, while one of the cell `after` ends."""
+        if number is not None and not self._interrupts.requested:
+            job = self._job(number, self.record.order[number])
+            block.begin(after, job, measured.worker_peak_rss_bytes)
 
     def _notice_neighbours(self) -> None:
         """Once is enough: whoever measures beside us makes all figures doubtful."""
