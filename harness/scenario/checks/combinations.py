@@ -16,7 +16,7 @@ from harness.scenario.files.wording import did_you_mean, listed
 from harness.scenario.loads.base import Publish
 from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.loads.registry import Load
-from harness.scenario.models.configuration import Configuration, keeps_results
+from harness.scenario.models.configuration import END_NAMES, Configuration, EndName, keeps_results
 from harness.scenario.models.measure import Measure
 from harness.scenario.plan.bounds import number_conflicts
 from harness.scenario.settings.celery_sets import celery_version, refusals
@@ -24,9 +24,13 @@ from harness.scenario.settings.named_modules import missing_modules
 from harness.scenario.settings.planned import transport_options
 from harness.scenario.settings.serializers import content_conflicts, content_installation
 from harness.scenario.settings.worker_options import worker_option_problems
-from harness.scenario.vendors.base import Endpoint, Provider
+from harness.scenario.vendors.base import End, Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.registry import WORKLOADS, Workload, comes_along
+
+_DATABASE_OF_OTHERS = (
+    "isolation: database is for servers that the harness starts itself: use prefix"
+)
 
 
 def configuration_conflicts(
@@ -35,18 +39,23 @@ def configuration_conflicts(
     """What cannot work within one configuration. `provider` is the command line's, if any;
     `own_app`: an app of the user's own may add options to the worker's."""
     return [
-        *as_far_as_known(_endpoint_conflicts, configuration, provider),
-        *as_far_as_known(_worker_conflicts, configuration),
+        *as_far_as_known(_broker_conflicts, configuration, provider),
+        *as_far_as_known(_backend_conflicts, configuration, provider),
+        *as_far_as_known(_pair_conflicts, configuration),
+        *as_far_as_known(_pool_conflicts, configuration),
         *as_far_as_known(_worker_options, configuration, own_app=own_app),
         *as_far_as_known(lambda: content_conflicts(configuration.settings)),
-        *as_far_as_known(_isolation_conflicts, configuration, provider),
+        *_isolation_conflicts(configuration, provider),
         *as_far_as_known(network_conflicts, configuration),
     ]
 
 
-def _worker_conflicts(configuration: Configuration) -> Iterator[Conflict]:
+def _pair_conflicts(configuration: Configuration) -> Iterator[Conflict]:
     if reason := refusal(configuration.broker.service, configuration.backend.service):
         yield ("backend", "service"), reason
+
+
+def _pool_conflicts(configuration: Configuration) -> Iterator[Conflict]:
     worker = configuration.worker
     if worker.pool == "solo" and worker.concurrency != 1:
         where: Location = ("worker", "concurrency")
@@ -59,15 +68,18 @@ def _worker_options(configuration: Configuration, *, own_app: bool) -> Iterator[
         yield ("worker", "options", index), message
 
 
-def _isolation_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+def _isolation_conflicts(
+    configuration: Configuration, provider: Provider | None
+) -> Iterator[Conflict]:
     """A database of a block's own is emptied with it: for servers that the harness starts."""
-    ends = (("broker", configuration.broker), ("backend", configuration.backend))
-    message = "isolation: database is for servers that the harness starts itself: use prefix"
-    return [
-        ((role, "isolation"), message)
-        for role, end in ends
-        if getattr(end, "isolation", None) == "database" and _provider(end, provider) != "local"
-    ]
+
+    def of(role: EndName) -> Iterator[Conflict]:
+        end: End = getattr(configuration, role)
+        if getattr(end, "isolation", None) == "database" and _provider(end, provider) != "local":
+            yield (role, "isolation"), _DATABASE_OF_OTHERS
+
+    for role in END_NAMES:
+        yield from as_far_as_known(of, role)
 
 
 def stores_results(configuration: Configuration) -> bool:
@@ -85,7 +97,11 @@ def installation_conflicts(
         *as_far_as_known(_missing_content, configuration),
         *(() if own_app else as_far_as_known(_missing_modules, configuration)),
         *as_far_as_known(_missing_pool, configuration),
-        *as_far_as_known(_missing_clients_of, configuration),
+        *(
+            one
+            for role in END_NAMES
+            for one in as_far_as_known(_missing_clients, configuration, role)
+        ),
     ]
 
 
@@ -113,13 +129,11 @@ def _missing_pool(configuration: Configuration) -> Iterator[Conflict]:
         yield ("worker", "pool"), message
 
 
-def _missing_clients_of(configuration: Configuration) -> Iterator[Conflict]:
-    if configuration.celery is None:
-        yield from _missing_clients("broker", configuration.broker.service)
-        yield from _missing_clients("backend", configuration.backend.service)
-
-
-def _missing_clients(role: str, service: str) -> list[Conflict]:
+def _missing_clients(configuration: Configuration, role: EndName) -> list[Conflict]:
+    if configuration.celery is not None:
+        return []
+    end: End = getattr(configuration, role)
+    service = end.service
     clients = VENDORS[service].clients
     missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
     if not missing or not clients.extra:
@@ -131,13 +145,13 @@ def _missing_clients(role: str, service: str) -> list[Conflict]:
     return [((role, "service"), message)]
 
 
-def unused_urls(configuration: Configuration, provider: Provider | None) -> tuple[Location, ...]:
-    """The URLs that will not be used, because the harness runs the server itself."""
-    unused: list[Location] = []
-    for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
-        if _provider(endpoint, provider) != "external":
-            unused += [(role, name) for name, who in endpoint.read_by.items() if who == "external"]
-    return tuple(unused)
+def unused_urls(
+    configuration: Configuration, role: EndName, provider: Provider | None
+) -> Iterator[Location]:
+    """The URLs of one end that will not be used, because the harness runs the server itself."""
+    end: End = getattr(configuration, role)
+    if _provider(end, provider) != "external":
+        yield from ((role, name) for name, who in end.read_by.items() if who == "external")
 
 
 def cell_conflicts(
@@ -253,14 +267,17 @@ def _provider(endpoint: Frozen, chosen: Provider | None) -> Provider | None:
     return chosen or endpoint.provider or "local"
 
 
-def _endpoint_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
-    conflicts: list[Conflict] = []
-    broker, backend = configuration.broker, configuration.backend
+def _broker_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    broker = configuration.broker
     row = BROKERS[broker.service]
-    conflicts += _url_conflicts("broker", broker, row.schemes, row.needs_url, provider)
-    results = BACKENDS[backend.service]
-    needs_url = results.needs_url and bool(results.schemes)
-    conflicts += _url_conflicts("backend", backend, results.schemes, needs_url, provider)
+    return _url_conflicts("broker", broker, row.schemes, row.needs_url, provider)
+
+
+def _backend_conflicts(configuration: Configuration, provider: Provider | None) -> list[Conflict]:
+    backend = configuration.backend
+    row = BACKENDS[backend.service]
+    needs_url = row.needs_url and bool(row.schemes)
+    conflicts = _url_conflicts("backend", backend, row.schemes, needs_url, provider)
     somewhere = _provider(backend, provider) == "external"
     if isinstance(backend, Endpoint) and somewhere and (lacking := backend.lacking()):
         message = f"external {backend.service} needs {lacking}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 
 from harness.errors import Problem
 from harness.scenario.files.document import Conflict, Document
 from harness.scenario.files.unknown import as_far_as_known, entries_of
 from harness.scenario.loads.registry import Load
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.vendors.base import Endpoint
@@ -31,7 +32,8 @@ def add_unread_fields(
     `--provider`, `--set` and axes may bring the provider that reads them."""
     if configuration is None:
         return
-    for place, message in as_far_as_known(_unread_fields, configuration):
+    unread = (as_far_as_known(_unread_fields, configuration, role) for role in END_NAMES)
+    for place, message in chain.from_iterable(unread):
         problem = document.value_mark(place).problem(message)
         problems += [problem] if problem not in problems else []
 
@@ -42,19 +44,19 @@ def has_provider_axis(scenario: Document) -> bool:
     return isinstance(matrix, dict) and any("provider" in str(axis) for axis in matrix)
 
 
-def _unread_fields(configuration: Configuration) -> Iterator[Conflict]:
-    for role, endpoint in (("broker", configuration.broker), ("backend", configuration.backend)):
-        if not isinstance(endpoint, Endpoint) or endpoint.provider is None:
-            continue
-        for name, reader in endpoint.read_by.items():
-            if name in endpoint.model_fields_set and endpoint.provider != reader:
-                if getattr(endpoint, name) is None:
-                    continue
-                message = (
-                    f"only provider {reader} reads this, and this {role} has provider "
-                    f"{endpoint.provider}: remove it"
-                )
-                yield (role, name), message
+def _unread_fields(configuration: Configuration, role: EndName) -> Iterator[Conflict]:
+    endpoint = getattr(configuration, role)
+    if not isinstance(endpoint, Endpoint) or endpoint.provider is None:
+        return
+    for name, reader in endpoint.read_by.items():
+        if name in endpoint.model_fields_set and endpoint.provider != reader:
+            if getattr(endpoint, name) is None:
+                continue
+            message = (
+                f"only provider {reader} reads this, and this {role} has provider "
+                f"{endpoint.provider}: remove it"
+            )
+            yield (role, name), message
 
 
 def unread_in_scenario(scenario: Scenario) -> Iterator[Conflict]:

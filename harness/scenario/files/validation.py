@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from harness.errors import Problem
@@ -23,6 +24,7 @@ from harness.scenario.vendors.transport_options import TRANSPORT_OPTIONS
 Model = TypeVar("Model", bound=BaseModel)
 _TAGS = ("service", "workload", "load", "phase", "fault")
 """Keys that tell the models of a union apart."""
+_TAG_KINDS = ("union_tag_invalid", "union_tag_not_found", "model_attributes_type")
 
 
 def validate(model: type[Model], document: Document, problems: list[Problem]) -> Model | None:
@@ -95,13 +97,10 @@ def _repaired(found: _Found, document: Document) -> Iterator[Document]:
     if found.kind == "value_error" and isinstance(value, dict):  # they do not go together
         doubtful = [(*place, key) for key in value if key not in _TAGS] if place else []
         yield from (document.without((*place, key)).doubted(doubtful) for key in value)
-    replaceable = found.kind not in ("missing", "extra_forbidden") and place in spots
-    if replaceable and field is not None:
-        # To say nothing at all may mean something else.
-        substitutes = (1, "x", ["x"]) if field.is_required() else (1,)
-        for one in substitutes if field.default is None or field.is_required() else ():
-            there: dict[Location, Spot] = {(): spots[place], (0,): spots[place]}
-            yield document.placed(place, Document(one, there, frozenset([()])))
+    for one in _substitutes(found, field, document):
+        spot = spots.get(place) or Spot(document.key_mark(place), document.value_mark(place))
+        there: dict[Location, Spot] = {(): spot, (0,): spot}
+        yield document.placed(place, Document(one, there, frozenset([()])))
     if found.kind == "extra_forbidden":
         yield document.without(place).doubted(partial=[around])
     elif (field is not None and not field.is_required()) or (
@@ -112,6 +111,30 @@ def _repaired(found: _Found, document: Document) -> Iterator[Document]:
         if isinstance(place[length - 1], int):
             around = place[: length - 1]
             yield document.without_entry(place[:length]).doubted(partial=[around])
+
+
+def _substitutes(found: _Found, field: FieldInfo | None, document: Document) -> Iterator[Any]:
+    """Values of which one may do where a bad one is, or none: nothing is known of it then."""
+    in_list = any(isinstance(element, int) for element in found.location)
+    if found.kind == "extra_forbidden" or (found.kind == "missing" and in_list):
+        return  # the key, or the entry of the list, is left out
+    if found.kind in _TAG_KINDS:
+        models = () if in_list else found.owners
+    elif field is None or (found.location not in document.spots and found.kind != "missing"):
+        return
+    else:
+        if field.is_required():
+            yield from (1, "x", ["x"])
+        elif field.default is None:  # to say nothing at all may mean something else
+            yield 1
+        models = _models_in(field.annotation) if field.is_required() else ()
+    for model in models:
+        yield from ({key: word} for key in _TAGS for word in _words_of(model, key))
+
+
+def _words_of(model: type[BaseModel], tag: str) -> tuple[str, ...]:
+    field = model.model_fields.get(tag)
+    return () if field is None else get_args(field.annotation)
 
 
 @dataclass(frozen=True)
@@ -162,7 +185,7 @@ def _placed(root: type[BaseModel], details: ErrorDetails, document: Document) ->
             below = _models_in(owners[0].model_fields[str(element)].annotation)
         elif _holds(document.get(location), element):
             owners, location, of_field = below or owners, (*location, element), False
-    if details["type"] in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type"):
+    if details["type"] in _TAG_KINDS:
         owners = below
     return _Found(details, location, owners, of_field)
 
@@ -173,12 +196,7 @@ def _branch(models: Iterable[type[BaseModel]], tag: object) -> tuple[type[BaseMo
 
 def _tags(model: type[BaseModel]) -> tuple[str, ...]:
     """The fixed words by which a union knows this model: `redis`, `add`, `closed` ..."""
-    return tuple(
-        word
-        for name, field in model.model_fields.items()
-        if name in _TAGS
-        for word in get_args(field.annotation)
-    )
+    return tuple(word for tag in _TAGS for word in _words_of(model, tag))
 
 
 def _models_in(annotation: Any) -> tuple[type[BaseModel], ...]:

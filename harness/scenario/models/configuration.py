@@ -92,6 +92,11 @@ CeleryEntry = Annotated[
 """As it stands in a file: a mapping, or just the version."""
 
 
+EndName = Literal["broker", "backend"]
+END_NAMES: tuple[EndName, ...] = ("broker", "backend")
+"""The fields of a configuration that name a server."""
+
+
 class Configuration(Frozen):
     """What is under test: broker, backend, Celery settings and workers. One file in `configs/`."""
 

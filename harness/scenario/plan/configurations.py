@@ -22,7 +22,7 @@ from harness.scenario.files.unknown import NotKnownError, as_far_as_known, known
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
 from harness.scenario.files.wording import closest, did_you_mean, shown
 from harness.scenario.files.yaml12 import read_document, shown_path
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.configuration import END_NAMES, Configuration
 from harness.scenario.settings.celery_sets import celery_version
 from harness.scenario.settings.celery_settings import known_settings, settings_problems
 from harness.scenario.vendors.base import Provider
@@ -74,7 +74,11 @@ class ConfigurationCheck:
         conflicts = configuration_conflicts(configuration, provider, own_app=own_app)
         if self.environ is not None:
             conflicts += installation_conflicts(configuration, own_app=own_app)
-            unused = tuple(as_far_as_known(unused_urls, configuration, provider))
+            unused = tuple(
+                place
+                for role in END_NAMES
+                for place in as_far_as_known(unused_urls, configuration, role, provider)
+            )
             problems += missing_variable_problems(document, self.environ, unused)
         problems += [document.value_mark(place).problem(message) for place, message in conflicts]
 
