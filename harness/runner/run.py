@@ -61,6 +61,7 @@ from harness.runner.telling.events import (
     Swept,
 )
 from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.checks.sizes import check_message_sizes
 from harness.scenario.models.scenario import Cell, Plan
 from harness.scenario.plan.bounds import AtMost, at_most
 from harness.scenario.vendors.base import Provider
@@ -301,6 +302,8 @@ class _Execution:
         for cell, stored in zip(self._plan.cells, self.record.cells, strict=True):
             broker, backend = services.of(cell.configuration)
             arming.check(cell, broker, backend)
+            if broker.info.provider != "external":  # it may have been set to take more
+                check_message_sizes(cell, broker.info.version)
             servers = {"broker": Server(**asdict(broker.info))}
             if backend is not None:
                 servers["backend"] = Server(**asdict(backend.info))

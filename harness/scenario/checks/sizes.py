@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+from harness.errors import UsageError
 from harness.scenario.files.document import Conflict
 from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.planned import transport_options
-from harness.scenario.vendors.registry import BACKENDS, BROKERS
+from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS
 from harness.scenario.workloads.registry import Workload
 
 
 def message_size_conflicts(configuration: Configuration, workload: Workload) -> list[Conflict]:
     """A payload that cannot get through: as large on the way as it is at least."""
-    broker, settings = configuration.broker.service, configuration.settings
-    row = BROKERS[broker]
-    limit = row.max_message_bytes
+    broker = configuration.broker.service
+    return _too_large(configuration, workload, BROKERS[broker].max_message_bytes, broker)
+
+
+def check_message_sizes(cell: Cell, version: str) -> None:
+    """UsageError for messages that a broker of this version does not take by default. It is known
+    only once the broker answers; whoever runs a server may have allowed it more."""
+    service = cell.configuration.broker.service
+    who, limit = f"{VENDORS[service].title} {version}", BROKERS[service].takes_bytes(version)
+    for place, why in _too_large(cell.configuration, cell.workload, limit, who):
+        raise UsageError(f"{cell.name}: {'.'.join(map(str, place[1:]))}: {why}")
+
+
+def _too_large(
+    configuration: Configuration, workload: Workload, limit: int | None, who: str
+) -> list[Conflict]:
+    row, settings = BROKERS[configuration.broker.service], configuration.settings
     if limit is None or settings.get("task_compression"):
         return []
     factor = row.growth(row.with_defaults(transport_options(settings)))
+    base64 = ", base64 included," if factor > 1 else ""
     conflicts: list[Conflict] = []
     for place, size in workload.payloads():
         if size * factor > limit:
             message = (
-                f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {broker}, "
-                f"base64 included, and it takes {limit:,} at most: send up to "
+                f"{size:,} bytes are a message of {size * factor:,.0f} bytes or more on {who}"
+                f"{base64 or ','} and it takes {limit:,} at most: send up to "
                 f"{int(limit / factor) // 1000 * 1000:,}"
             )
             conflicts.append((place, message))

@@ -141,6 +141,9 @@ class AsBroker:
     """Whether `external` has to say where; AWS finds its own servers."""
     max_message_bytes: int | None = None
     """The largest message the service itself takes."""
+    takes_bytes: Callable[[str], int | None] = lambda _: None
+    """The largest message that a server of some version takes by default, where that is another
+    one for each version."""
     publish_paths: tuple[Publish, ...] = ("api", "prebuilt")
     """How a client can publish to it."""
     growth: Callable[[Options], float] = as_it_is

@@ -19,6 +19,9 @@ from harness.scenario.vendors.base import (
     Vendor,
 )
 
+_SMALLER_MESSAGES = 4
+"""The major version that takes an eighth of what those before it took."""
+
 
 class RabbitmqBroker(TlsEndpoint):
     """RabbitMQ over AMQP 0-9-1, as broker."""
@@ -46,6 +49,15 @@ def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[st
         yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"
 
 
+def _takes_bytes(version: str) -> int | None:
+    """`max_message_size` of a node's defaults: deps/rabbit/Makefile, and the release notes of 4.0;
+    asked of 3.10.8 itself."""
+    major = version.partition(".")[0]
+    if not major.isdigit():
+        return None
+    return (16 if int(major) >= _SMALLER_MESSAGES else 128) * 1024 * 1024
+
+
 RABBITMQ = Vendor(
     "rabbitmq",
     "RabbitMQ",
@@ -63,6 +75,7 @@ RABBITMQ = Vendor(
             "login_method": TransportOption(words=("AMQPLAIN", "PLAIN", "EXTERNAL")),
             "client_properties": ANY,
         },
+        takes_bytes=_takes_bytes,
         priority_problems=_priority_problems,
         confirmed_by="confirm_publish",
         restarts=True,

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.errors import Problem
-from harness.scenario.files.document import Document, Location
-from harness.scenario.files.wording import shown
+from harness.scenario.files.document import Document, Location, Spot
+from harness.scenario.files.wording import closest, shown
+from harness.scenario.workloads.own_tasks import OwnTaskFields
+from harness.scenario.workloads.registry import WORKLOADS
 
 _KEY = "workload"
 
@@ -20,9 +22,37 @@ def with_own_tasks(document: Document, problems: list[Problem]) -> Document:
     """The scenario with every nested entry of `workloads` written out."""
     entries = document.get(("workloads",))
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict) and isinstance(entry.get(_KEY), dict):
-            document = _written_out(document, ("workloads", index), entry, problems)
+        if not (isinstance(entry, dict) and isinstance(entry.get(_KEY), dict)):
+            continue
+        place = ("workloads", index)
+        if (name := _named_by_a_key(entry[_KEY])) is None:
+            document = _written_out(document, place, entry, problems)
+        else:
+            document = _with_name(document, place, entry, name, problems)
     return document
+
+
+def _named_by_a_key(inside: dict[str, Any]) -> str | None:
+    """The first key where none is, or may be meant as, one of an own task's: somebody took it for
+    the place of a workload's name."""
+    of_own_tasks = OwnTaskFields.model_fields
+    if not inside or any(closest(str(key), of_own_tasks) for key in inside):
+        return None
+    return str(next(iter(inside)))
+
+
+def _with_name(
+    document: Document, place: Location, entry: dict[str, Any], name: str, problems: list[Problem]
+) -> Document:
+    """`workload: {group: ...}` as `workload: group`, where the name, if it is none, is told to be
+    none; one that is known is told how to be written."""
+    at = (*place, _KEY, next(iter(entry[_KEY])))
+    mark = document.key_mark(at)
+    if name in WORKLOADS:
+        message = f'write "workload: {name}", with its fields beside it: its name is no key'
+        problems.append(mark.problem(message))
+    named = Document(name, {(): Spot(document.key_mark((*place, _KEY)), mark)})
+    return document.placed((*place, _KEY), named).doubted(partial=[place])
 
 
 def _written_out(

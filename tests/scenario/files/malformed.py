@@ -292,7 +292,39 @@ ADDED: Cases = (
 )
 """Lines added to a good configuration, whose first three lines are name, broker, backend."""
 
+OTHERS = """settings: {task_serializer: jsn}
+worker: {pool: solo, concurrency: 3, options: [--autoscal=3]}
+"""
+AND_OTHERS = [
+    '4:29: task_serializer: unknown "jsn" (did you mean "json"?)',
+    '5:35: pool solo runs one task at a time: set "concurrency: 1"',
+    '5:48: celery worker has no option "--autoscal" (did you mean "--autoscale"?)',
+]
 CONFIGURATIONS: Cases = (
+    (
+        f"name: c\nbroker: {{service: redes}}\nbackend: {{service: redis, provider: external}}\n{OTHERS}",
+        [
+            '2:19: unknown service "redes" (did you mean "redis"?); known: redis, rabbitmq, sqs',
+            '3:37: provider external needs a "url:", for example redis://host',
+            *AND_OTHERS,
+        ],
+    ),
+    (
+        f"name: c\nbroker: {{service: redis, provider: external}}\nbackend: {{service: redes}}\n{OTHERS}",
+        [
+            '2:36: provider external needs a "url:", for example redis://host',
+            '3:20: unknown service "redes" (did you mean "redis"?); known: redis, rpc, sqlite, postgresql, mysql, filesystem, memcached, dynamodb, s3, none',
+            *AND_OTHERS,
+        ],
+    ),
+    (
+        f"name: c\nbroker: redis\nbackend: {{service: redis}}\n{OTHERS}",
+        ['2:9: expected a mapping with "service:", not "redis"', *AND_OTHERS],
+    ),
+    (
+        f"name: c\n\nbackend: {{service: redis}}\n{OTHERS}",
+        ['1:1: missing key "broker"', *AND_OTHERS],
+    ),
     (
         "name: c\nbroker: {service: redis, provider: local, url: redis://h}\nbackend: {service: redis}\n",
         ["2:48: only provider external reads this, and this broker has provider local: remove it"],
@@ -430,6 +462,19 @@ CONFIGURATIONS: Cases = (
 """Whole configuration files."""
 
 SCENARIOS: Cases = (
+    ("workloads: [{workload: {a: b}}]", [f'3:25: unknown workload "a"; known: {KNOWN}']),
+    (
+        "workloads: [{workload: {heavy_tsk: {n: 3}}}]",
+        [f'3:25: unknown workload "heavy_tsk" (did you mean "heavy_task"?); known: {KNOWN}'],
+    ),
+    (
+        "workloads: [{workload: {group: {size: 3}}}]",
+        ['3:25: write "workload: group", with its fields beside it: its name is no key'],
+    ),
+    (
+        "workloads: [{workload: {tsk: a.b, app: c}}]",
+        ['3:25: unknown key "tsk" (did you mean "task"?)'],
+    ),
     (
         "workloads: [{workload: group, collect: join, loads: [backlog, {load: rate, rate: 5}]}]",
         [
