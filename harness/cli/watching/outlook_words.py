@@ -102,6 +102,8 @@ def _time_words(found: Outlook) -> str:
     words += f"drain, stop + {_seconds(found.servers_s.value)} for servers"
     if paused_s:
         words += f" + {rough(paused_s)} until results expire"
+    if found.environments:
+        words += f", without building {counted(found.environments, 'environment')} where missing"
     known = [found.servers_s]
     known += [number for one in found.cells for number in (one.overhead_s, one.measured_s)]
     return f"{words} ({source(*known)})"

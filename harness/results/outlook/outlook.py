@@ -29,6 +29,7 @@ from harness.scenario.models.compare import Compare
 from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
+from harness.scenario.plan.value_words import canonical
 from harness.scenario.settings.planned import planned
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
@@ -117,6 +118,9 @@ class Outlook:
     """Start of the servers."""
     server_bytes: Mapping[str, Known]
     """Service -> memory, of servers that the harness runs itself."""
+    environments: int = 0
+    """Python environments of other versions of Celery: built before, where they are missing, in
+    time that is not counted here."""
     limit_s: float | None = None
     """Seconds after which no pairs are added."""
     pairs: tuple[int, ...] = ()
@@ -185,6 +189,13 @@ def outlook(
         machine=machine,
         servers_s=_servers_s(cells, ends, runs),
         server_bytes=_server_bytes(ends, runs),
+        environments=len(
+            {
+                canonical(one.stored.config["celery"])
+                for one in cells
+                if one.cell.configuration.celery
+            }
+        ),
         limit_s=60 * compare.minutes if compare and compare.minutes else None,
         pairs=looks(cells, compare),
         confidence=confidence_of(compare.look_sizes if compare else ()),
@@ -280,6 +291,11 @@ def _servers_s(
     )
     assumed = [VENDORS[end.service].own_server.start_s for end, _ in ends]
     return runs.servers_start_s(services) or Known(max(assumed, default=0.0))
+
+
+def _environments(cells: Sequence[PlannedCell]) -> int:
+    versions = (one.stored.config["celery"] for one in cells)
+    return len({canonical(one) for one in versions if one is not None})
 
 
 # --- cores, slots, memory -----------------------------------------------------------------------

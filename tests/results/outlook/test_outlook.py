@@ -11,6 +11,7 @@ from harness.results.outlook.last_runs import LastRuns
 from harness.results.outlook.outlook import Machine, Outlook
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.compare import Compare
+from harness.scenario.models.configuration import CelerySet
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.registry import VENDORS
@@ -65,6 +66,18 @@ def test_a_search_ends_by_its_time_at_the_latest() -> None:
     )
     assert ahead(quick).cells[0].measured_s.value == 30.0
     assert ahead(long).cells[0].measured_s.value == 5 * assumed.SEARCH_STEPS
+
+
+def test_environments_that_may_have_to_be_built_are_counted_once() -> None:
+    cell = closed()
+    old, new = (
+        cell.model_copy(
+            update={"configuration": cell.configuration.model_copy(update={"celery": version})}
+        )
+        for version in (CelerySet(version="5.3.1"), CelerySet(version="5.4.0"))
+    )
+    assert ahead(cell, old, new, old).environments == 2
+    assert ahead(cell).environments == 0
 
 
 def test_pairs_are_added_until_the_last_look_or_the_time_that_is_given() -> None:
