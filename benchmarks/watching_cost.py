@@ -27,7 +27,7 @@ from recorder_cost import Side
 
 from harness.cli.watching.live import LiveView
 from harness.results.events.unit_shape import UnitShape
-from harness.runner.telling.courier import Courier, Followed
+from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import BlockStarts, Event, Goal
 from harness.scenario.plan.loader import load_plan
 from harness.services.provide import provide
@@ -100,7 +100,7 @@ def turn(side: Side, number: int, *, view: bool) -> Watched:
     with terminal() as stream, Metered(stream, environ) as listener:
         with Courier(listener) as courier:
             courier.tell(BlockStarts(0, 1, CELL, 60.0, 60.0))
-            courier.follow(Followed(side.events, SHAPE))
+            courier.follow(side.events, SHAPE)
             courier.stage("consuming", Goal(units=UNITS))
             done = side.turn(number)
         assert listener.drawn > 3, "nothing was drawn"

@@ -24,7 +24,6 @@ from harness.runner.prepare.first_calls import FailingTaskError
 from harness.runner.sessions.readiness import wait_ready
 from harness.runner.sessions.session import Measured, MeasuredBlock, Session
 from harness.runner.sessions.starting import Crew
-from harness.runner.telling.courier import Followed
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.loads.registry import SESSIONS
 from harness.scenario.models.scenario import Cell
@@ -47,7 +46,7 @@ def run_block(
     """
     job, started_at = start.job, utc_now().isoformat(timespec="milliseconds")
     start.make_folder()
-    job.courier.follow(Followed(job.events, job.shape))
+    job.courier.follow(job.events, job.shape)
     job.courier.stage("starting")
     try:
         with start.namespace:

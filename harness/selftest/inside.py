@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -27,8 +27,7 @@ class MeddlingError(HarnessError):
     """What was to be planted could not be: nothing was checked."""
 
 
-@dataclass(frozen=True)
-class Stall:
+class Stall(NamedTuple):
     """How long processes really stood still: all of them, between these moments."""
 
     begin_ns: int

@@ -12,7 +12,7 @@ from harness.environments import OWN, Interpreter
 from harness.report.index.overview import overview
 from harness.report.registry import render
 from harness.report.tables.history import as_dict
-from harness.results.history.reruns import Measured, reruns
+from harness.results.history.reruns import CellOfRun, reruns
 from harness.results.judge.circumstances import COMMIT, facts_of, project_of
 from harness.results.judge.run_differences import project_differences
 from harness.results.record.run import RunRecord
@@ -147,7 +147,7 @@ def test_no_re_run_by_commit_of_what_lies_in_no_repository_here() -> None:
     )
     different = {COMMIT: (BASE, HEAD)}
     for sides, commands in (((here, here), 1), ((here, nowhere), 0), ((nowhere, here), 0)):
-        before, after = (Measured(one, one.cells[0]) for one in sides)
+        before, after = (CellOfRun(one, one.cells[0]) for one in sides)
         assert len(reruns(before, after, different, with_configurations=())) == commands
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.results.record.run import RunRecord
 from harness.runner.forecast import Forecast
-from harness.runner.telling.courier import Courier, Followed, Standing
+from harness.runner.telling.courier import Courier, Standing
 from harness.runner.telling.events import (
     BlockStarts,
     Event,
@@ -127,8 +127,8 @@ def standing(tmp_path: Path) -> tuple[Standing, Writers]:
     writers = Writers(tmp_path / "events")
     made = Standing(0)
     made.note(BlockStarts(1, 3, CELL, expected_s=8.0, remaining_s=28.0), SECOND)
-    made.follow(Followed(tmp_path / "events", shape()), looks=True)
-    made.latest_depth = lambda: 7
+    made.follow(tmp_path / "events", shape())
+    made.ask_depth_of(lambda: 7)
     return made, writers
 
 
@@ -156,7 +156,7 @@ def test_progress_by_time(standing: tuple[Standing, Writers]) -> None:
 def test_a_backlog_is_published_and_then_consumed(tmp_path: Path) -> None:
     writers, made = Writers(tmp_path / "events"), Standing(0)
     made.note(BlockStarts(0, 1, CELL), 0)
-    made.follow(Followed(tmp_path / "events", shape(watched=False)), looks=True)
+    made.follow(tmp_path / "events", shape(watched=False))
     made.note(StageBegins(0, "publishing", Goal(units=10)), 0)
     for unit in range(5):
         writers.publish(unit, 0)

@@ -9,7 +9,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.results.judge.circumstances import COMMIT, CONFIG, PACKAGE, fact_words
 from harness.results.record.run import CellRecord, RunRecord
@@ -25,8 +25,7 @@ _CELERY = f"{CONFIG}celery"
 _VARIABLE = (f"{CONFIG}settings.", f"{CONFIG}worker.")
 
 
-@dataclass(frozen=True)
-class Measured:
+class CellOfRun(NamedTuple):
     """A cell as one run measured it."""
 
     run: RunRecord
@@ -52,7 +51,7 @@ class _Sides:
 
 
 def reruns(
-    before: Measured, after: Measured, different: Different, *, with_configurations: Sequence[str]
+    before: CellOfRun, after: CellOfRun, different: Different, *, with_configurations: Sequence[str]
 ) -> tuple[Rerun, ...]:
     """Commands that measure what differs between two runs of a cell as pairs in one session.
 
@@ -72,7 +71,7 @@ def reruns(
     )
 
 
-def run_again(after: Measured) -> str:
+def run_again(after: CellOfRun) -> str:
     """The command that measures the scenario once more, as it is now."""
     return shlex.join(["harness", "run", *_common(after, ())])
 
@@ -85,7 +84,7 @@ def _command(sides: _Sides, common: Sequence[str]) -> str:
     return shlex.join(["harness", "ab", *refs, *common])
 
 
-def _common(after: Measured, configurations: Sequence[str]) -> list[str]:
+def _common(after: CellOfRun, configurations: Sequence[str]) -> list[str]:
     words = [word for name in _chosen(after.run, configurations) for word in ("--config", name)]
     providers = {server.provider for server in after.cell.servers.values()}
     if len(providers) == 1 and providers != {"local"}:
@@ -107,7 +106,7 @@ def _chosen(run: RunRecord, configurations: Sequence[str]) -> list[str]:
 # --- what can be varied -------------------------------------------------------------------------
 
 
-def _by_versions(before: Measured, after: Measured, different: Different) -> _Sides | None:
+def _by_versions(before: CellOfRun, after: CellOfRun, different: Different) -> _Sides | None:
     if _is_axis(after.cell, "celery"):
         return None
     own = [name for name in different if name.startswith(f"{_CELERY}.")]
@@ -125,7 +124,7 @@ def _by_versions(before: Measured, after: Measured, different: Different) -> _Si
     return _Sides((sides[0],), (sides[1],), (*own, *varied))
 
 
-def _chosen_celery(side: Measured) -> str:
+def _chosen_celery(side: CellOfRun) -> str:
     """What the configuration itself says; a set of pins, or a revision."""
     chosen = side.cell.config.get("celery") or {}
     if chosen.get("revision"):
@@ -135,7 +134,7 @@ def _chosen_celery(side: Measured) -> str:
     return f"pins:{','.join(pins)}" if pins else ""
 
 
-def _installed(side: Measured) -> str:
+def _installed(side: CellOfRun) -> str:
     """All that decides how fast a worker is, as the record has it: not what pip finds today."""
     packages = side.run.environment.packages | side.cell.packages
     pins = [f"{name}=={packages[name]}" for name in _packages(side.cell) if name in packages]
@@ -152,7 +151,7 @@ def _packages(cell: CellRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_PINNED, *clients, *gevent)))
 
 
-def _by_settings(before: Measured, after: Measured, different: Different) -> _Sides | None:
+def _by_settings(before: CellOfRun, after: CellOfRun, different: Different) -> _Sides | None:
     changed: list[tuple[str, Any, Any]] = []
     for name in different:
         path = name.removeprefix(CONFIG)
@@ -188,7 +187,7 @@ def _value(cell: CellRecord, path: str) -> Any:
     return default
 
 
-def _by_commit(before: Measured, after: Measured, different: Different) -> _Sides | None:
+def _by_commit(before: CellOfRun, after: CellOfRun, different: Different) -> _Sides | None:
     base, head = different.get(COMMIT, ("", ""))
     celery = [side.cell.config.get("celery") for side in (before, after)]
     # In a repository that is not here, or in none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.results.history.reruns import Measured, Rerun, not_varied, reruns, run_again
+from harness.results.history.reruns import CellOfRun, Rerun, not_varied, reruns, run_again
 from harness.results.judge.circumstances import (
     difference_words,
     differences,
@@ -179,8 +179,8 @@ def _nomination(change: ChangePoint, points: Sequence[Point], rising_is_better: 
     if of_reference and after.reference is not None:
         names.append(str(after.reference.config.get("name")))
     found = reruns(
-        Measured(before.run, before.cell),
-        Measured(after.run, after.cell),
+        CellOfRun(before.run, before.cell),
+        CellOfRun(after.run, after.cell),
         different,
         with_configurations=names,
     )
@@ -204,7 +204,7 @@ def _nomination(change: ChangePoint, points: Sequence[Point], rising_is_better: 
             *others,
             *(f"uncommitted changes of run {point.run.run_id}" for point in _dirty(before, after)),
         ),
-        run_again=run_again(Measured(after.run, after.cell)),
+        run_again=run_again(CellOfRun(after.run, after.cell)),
     )
 
 

@@ -12,12 +12,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _LEAST_PER_S = 0.1
 
 
-@dataclass(frozen=True)
-class Tried:
+class Tried(NamedTuple):
     """One step of a search for saturation: a rate that units were sent at."""
 
     rate_per_s: float

@@ -10,7 +10,6 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.clock import monotonic_ns
@@ -34,32 +33,16 @@ _LOOKED_AT: frozenset[Stage] = _LOADED | {"checking"}
 """Those in which event logs hold something new. They are removed while the block is recorded."""
 
 
-@dataclass(frozen=True)
-class Followed:
-    """The block that starts, as it is looked at meanwhile."""
-
-    events: Path
-    """Folder of its event logs."""
-    shape: UnitShape
-    """What a unit of it consists of."""
-
-
-@dataclass(frozen=True)
-class _Depth:
-    """How to learn the length of the queue without asking the broker once more."""
-
-    latest: Callable[[], int | None]
-
-
 class Courier:
     """A context manager: when it ends, everything that was told has been heard."""
 
     def __init__(self, listener: Listener, clock_ns: Callable[[], int] = monotonic_ns) -> None:
         self._listener = listener
         self._clock_ns = clock_ns
-        self._queue: queue.SimpleQueue[tuple[int, Event | Followed | _Depth | None]] = (
+        self._queue: queue.SimpleQueue[tuple[int, Event | Callable[[], None] | None]] = (
             queue.SimpleQueue()
         )
+        """What is to be told, or done, in the courier's thread; None: nothing any more."""
         self._standing = Standing(clock_ns())
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._error: Exception | None = None
@@ -89,13 +72,14 @@ class Courier:
         """The block under way has come to a stage."""
         self.tell(StageBegins(self._number, stage, goal, detail))
 
-    def follow(self, block: Followed) -> None:
-        """The block that starts has event logs there."""
-        self._queue.put((self._clock_ns(), block))
+    def follow(self, events: Path, shape: UnitShape) -> None:
+        """The block that starts has its event logs in that folder, and units of that shape."""
+        if self._listener.tick_s is not None:
+            self._queue.put((self._clock_ns(), lambda: self._standing.follow(events, shape)))
 
     def depth_from(self, latest: Callable[[], int | None]) -> None:
         """The queue of the block under way is as long as `latest` says; it must cost nothing."""
-        self._queue.put((self._clock_ns(), _Depth(latest)))
+        self._queue.put((self._clock_ns(), lambda: self._standing.ask_depth_of(latest)))
 
     def _run(self) -> None:
         """Until everything is heard. Whoever stops listening, stops no measurement."""
@@ -118,10 +102,8 @@ class Courier:
                 continue
             if message is None:
                 return
-            if isinstance(message, Followed):
-                self._standing.follow(message, looks=tick_s is not None)
-            elif isinstance(message, _Depth):
-                self._standing.latest_depth = message.latest
+            if callable(message):
+                message()
             else:
                 if tick_s is not None and _ends_the_counts(message):
                     self._listener.hear(self._standing.tick(at_ns), at_ns)
@@ -157,11 +139,15 @@ class Standing:
         self._activity = Activity()
         self._ended = False
         """A block has."""
-        self.latest_depth: Callable[[], int | None] = _unknown
+        self._latest_depth: Callable[[], int | None] = _unknown
 
-    def follow(self, block: Followed, *, looks: bool) -> None:
+    def follow(self, events: Path, shape: UnitShape) -> None:
         """Look at these logs from now on."""
-        self._meter = ActivityMeter(block.events, block.shape) if looks else None
+        self._meter = ActivityMeter(events, shape)
+
+    def ask_depth_of(self, latest: Callable[[], int | None]) -> None:
+        """Ask for the length of the block's queue there."""
+        self._latest_depth = latest
 
     def note(self, event: Event, at_ns: int) -> None:
         """Take in what is told."""
@@ -169,7 +155,7 @@ class Standing:
             self._block, self._stage, self._meter = event, None, None
             self._block_began_ns = self._stage_began_ns = at_ns
             self._activity = Activity()
-            self.latest_depth = _unknown
+            self._latest_depth = _unknown
         elif isinstance(event, StageBegins):
             self._stage, self._stage_began_ns = event, at_ns
             if event.stage not in _LOADED:
@@ -181,7 +167,7 @@ class Standing:
         elif isinstance(event, BlockEnded):
             self._block, self._stage, self._meter, self._ended = None, None, None, True
             self._block_began_ns = self._stage_began_ns = at_ns
-            self._activity, self.latest_depth = Activity(), _unknown
+            self._activity, self._latest_depth = Activity(), _unknown
 
     def tick(self, at_ns: int) -> Tick:
         """Look, and say how far everything is."""
@@ -207,7 +193,7 @@ class Standing:
             stage_remaining_s=left_s,
             remaining_s=_remaining_s(self._block, block_s, left_s),
             activity=self._activity,
-            depth=self.latest_depth() if stage.stage in _LOADED else None,
+            depth=self._latest_depth() if stage.stage in _LOADED else None,
         )
 
     def _progress(self, stage: StageBegins, stage_s: float) -> tuple[float | None, float | None]:
