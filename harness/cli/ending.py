@@ -30,8 +30,21 @@ def show_report(
 
     if not json_lines:
         click.echo(render(record, folder, form, terminal_look()), nl=False)
+    if not json_lines and not quiet and form == "text":
+        _close(record, folder)
     if files:
         leave_report_files(record, folder, quiet=quiet or json_lines)
+
+
+def _close(record: RunRecord, folder: Path) -> None:
+    """The answer once more, where whoever waited for the run looks: of a long report its begin has
+    left the screen."""
+    from harness.report.answer.answer import answer_of  # noqa: PLC0415 - `--help` stays fast
+    from harness.report.view.cells import view_of  # noqa: PLC0415
+
+    with suppress(OSError):  # a terminal that went away is no reason to fail
+        for sentence in answer_of(view_of(record, folder, {})).sentences:
+            click.echo(f"answer: {sentence.text}", err=True)
 
 
 def leave_report_files(record: RunRecord, folder: Path, *, quiet: bool) -> None:

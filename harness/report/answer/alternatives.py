@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from harness.report.answer.held import worst_promises
 from harness.report.answer.money import Monthly, dollars_words, monthly
 from harness.report.answer.naming import Names
-from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.report.tables.main import (
+    MISSING,
+    NOT_APPLICABLE,
+    OUTCOME,
+    Row,
+    Section,
+    Table,
+    place_heads,
+)
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.wording import outcome_words
 from harness.results.costs.capacity import saturation_range
+from harness.results.judge.emulators import labelled
 from harness.results.record.comparison import GateResult
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
@@ -30,6 +39,8 @@ class Alternative:
     name: str
     """The alternative as an answer calls it; that of an emulator with the word."""
     work: str
+    places: tuple[str, ...]
+    """Of a matrix the name taken apart: configuration and values of the axes."""
     emulated: bool
     flagged: bool
     limits: int
@@ -68,6 +79,7 @@ def _alternative(cell: CellView, view: RunView, names: Names) -> Alternative:
         cell=cell.name,
         name=names.alternative(cell.name),
         work=printable(names.points[cell.name].work),
+        places=_places(cell) if names.axes else (),
         emulated=cell.record.emulated,
         flagged=cell.flagged or any(not one.passed for one in gates),
         limits=len(gates),
@@ -83,6 +95,13 @@ def _alternative(cell: CellView, view: RunView, names: Names) -> Alternative:
         promises_kept=sum(one.kept == "kept" for one in tested),
         outcome=outcome_words(figures.counts),
     )
+
+
+def _places(cell: CellView) -> tuple[str, ...]:
+    first, *others = cell.shown.places or ("",)
+    if not first:
+        return ()
+    return (labelled(first, emulated=cell.record.emulated), *map(printable, others))
 
 
 def _judged(gates: Sequence[GateResult], cell: CellView) -> list[GateResult]:
@@ -149,9 +168,10 @@ _NOTES: tuple[tuple[str, str], ...] = (
 )
 
 
-def answer_table(rows: Sequence[Alternative]) -> Table | None:
+def answer_table(view: RunView, rows: Sequence[Alternative]) -> Table | None:
     """The rows as every format draws them: a section per work where there are several alternatives,
-    columns without any figure left out. None without a measured row."""
+    a column per axis of a matrix, columns without any figure left out. None without a measured
+    row."""
     shown = list(rows)
     if len(rows) > MOST_ROWS:  # what went wrong is not among those that are left out
         shown = sorted(rows, key=lambda row: not row.flagged)[:MOST_ROWS]
@@ -172,12 +192,14 @@ def answer_table(rows: Sequence[Alternative]) -> Table | None:
         notes.append(_cost_note(shown))
     if left := len(rows) - len(shown):
         notes.append(f"{left} more cells are in the tables below.")
-    return Table(TITLE, tuple(head for head, _ in columns), tuple(sections), " ".join(notes))
+    heads = tuple(head for head, _ in columns)
+    return Table(TITLE, heads, tuple(sections), " ".join(notes), place_heads(view.cells))
 
 
 def _row(row: Alternative, columns: Iterable[tuple[str, _Text]], *, several: bool) -> Row:
     label = row.name if several else row.work
-    return Row(label, tuple(text(row) for _, text in columns), flagged=row.flagged)
+    texts = tuple(text(row) for _, text in columns)
+    return Row(label, texts, flagged=row.flagged, places=row.places if several else ())
 
 
 def _grouped(

@@ -60,7 +60,7 @@ class Answer:
 
 def answer_of(view: RunView) -> Answer:
     """The answer, by what the run holds alone."""
-    names = names_of(view.cells)
+    names = names_of(view)
     found = list(_sentences(view, names)) or [_without_a_word(view, names)]
     return Answer(chosen(found), alternatives(view, names))
 
@@ -85,7 +85,7 @@ def _differences(view: RunView, names: Names) -> Iterator[Sentence]:
     report, change = compared(view), is_change(view)
     # A change is judged cell by cell; of a matrix it is asked what each axis does.
     pooled = () if change else view.effects
-    yield from effect_sentences(view, pooled, names)
+    yield from effect_sentences(view, pooled)
     if report is None:
         if all(one.reason for one in pooled):
             yield from _uncompared(view, names)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.answer.naming import Names
 from harness.report.answer.ratio_words import effect_words
-from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
+from harness.report.answer.sentences import Kind, Sentence
+from harness.report.tables.effects import axis_words, dependence_words
 from harness.report.view.cells import CellView, RunView
 from harness.results.judge.effects import CONFIGURATION
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.identity import places_of
-from harness.results.record.comparison import AxisEffect, Dependence, LevelEffect
+from harness.results.record.comparison import AxisEffect
 from harness.scenario.files.wording import printable
 
 _LEADING = ("saturation", "throughput", "latency.total.p50")
@@ -20,9 +20,7 @@ _LEADING = ("saturation", "throughput", "latency.total.p50")
 _MOST = 4
 
 
-def effect_sentences(
-    view: RunView, effects: Sequence[AxisEffect], names: Names
-) -> Iterator[Sentence]:
+def effect_sentences(view: RunView, effects: Sequence[AxisEffect]) -> Iterator[Sentence]:
     """One for each value of an axis against its base, the largest effects first; and what each does
     to the CPU of a task, where that is decided."""
     leading = [
@@ -32,10 +30,10 @@ def effect_sentences(
     ]
     ordered = sorted(leading, key=lambda one: (not _decided(one), -abs(math.log(one.ratio))))
     for one in ordered[:_MOST]:
-        yield _sentence(one, view, names)
+        yield _sentence(one, view)
     for one in effects:
         if one.metric == "worker_cpu" and _decided(one):
-            text = f"{_sides(one, names)}: {effect_words(one)}."
+            text = f"{_sides(one)}: {effect_words(one)}."
             yield Sentence("cost", text, _cells(one, view), (one.metric,))
 
 
@@ -48,8 +46,8 @@ def _decided(one: AxisEffect) -> bool:
     return one.verdict in ("slower", "faster")
 
 
-def _sentence(one: AxisEffect, view: RunView, names: Names) -> Sentence:
-    sides, effect = _sides(one, names), effect_words(one)
+def _sentence(one: AxisEffect, view: RunView) -> Sentence:
+    sides, effect = _sides(one), effect_words(one)
     kind: Kind = "ahead"
     if _decided(one):
         text = f"{sides}: {one.verdict}, {effect}"
@@ -60,31 +58,17 @@ def _sentence(one: AxisEffect, view: RunView, names: Names) -> Sentence:
     else:
         kind, text = "open", f"{sides}: cannot be told apart, {effect}"
     if one.depends:
-        text += f"; it depends on {_dependence(one.depends[0], one, names, LONGEST - len(text))}"
+        test = one.depends[0]
+        text += f"; it depends on {axis_words(test.on)}: {dependence_words(one, test)}"
     elif one.cells > 1:
         text += f", pooled over {one.cells} cells each"
     return Sentence(kind, f"{text}.", _cells(one, view), (one.metric,))
 
 
-def _sides(one: AxisEffect, names: Names) -> str:
+def _sides(one: AxisEffect) -> str:
     """`task_acks_late=true against false`, `rabbitmq against redis`."""
-    axis = "" if one.axis == CONFIGURATION else f"{names.short.get(one.axis, one.axis)}="
+    axis = "" if one.axis == CONFIGURATION else f"{axis_words(one.axis)}="
     return printable(f"{axis}{one.head} against {one.base}")
-
-
-def _dependence(found: Dependence, one: AxisEffect, names: Names, room: int) -> str:
-    on = printable(names.short.get(found.on, found.on))
-    levels = (f"{printable(level.level)}: {_at_level(level, one)}" for level in found.levels)
-    return f"{on} ({clauses(levels, room)})"
-
-
-def _at_level(level: LevelEffect, one: AxisEffect) -> str:
-    """The effect there, without what it is of, which stands before."""
-    there = one.model_copy(update={"ratio": level.ratio, "low": None, "high": None})
-    words = effect_words(there)
-    return (
-        words.removesuffix(" units/s").removesuffix(" within the limits").removesuffix(" units/s")
-    )
 
 
 def _cells(one: AxisEffect, view: RunView) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.answer.naming import Names
 from harness.report.answer.sentences import LONGEST, Sentence, clauses
 from harness.report.tables.faults import trouble_words as fault_trouble
-from harness.report.tables.verdicts import gate_failure
+from harness.report.tables.verdicts import in_units_of
 from harness.report.view.cells import CellView, Counts, RunView
 from harness.report.words.faults import kind_words, promise_words
 from harness.report.words.warnings import counted
@@ -22,6 +22,8 @@ from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
+_NAMED = 2
+"""Cells with their names, where a limit is broken."""
 _ORDER = ("broken", "open", "kept", "untested")
 
 
@@ -81,10 +83,7 @@ def limit_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
         by_gate.setdefault(one.gate, []).append(one)
     for gate, found in by_gate.items():
         known = [one for one in found if one.cell in names.points]
-        who = clauses(
-            (f"{names.of(one.cell)} ({gate_failure(one)})" for one in known), LONGEST // 2
-        )
-        text = f"Limit {printable(gate)} is broken by {who or 'the run'}."
+        text = f"Limit {printable(gate)} is broken by {_breakers(known, len(view.cells), names)}."
         yield Sentence("limit", text, tuple(one.cell for one in known), flagged=True)
     judged = {one.gate for one in gates if one.judged and one.passed is not None}
     if judged and not by_gate:
@@ -96,6 +95,20 @@ def limit_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
             map(printable, sorted(judged, key=lambda one: (len(one), one))), LONGEST // 2
         )
         yield Sentence("held", f"{limits}{where}: {said}.", tuple(dict.fromkeys(every)))
+
+
+def _breakers(found: Sequence[GateResult], cells: int, names: Names) -> str:
+    """Those that break a limit, with their values; of many how many they are, and the first."""
+    said = [f"{names.of(one.cell)} ({_value(one)})" for one in found]
+    if not said:
+        return "the run"
+    if len(said) <= _NAMED:
+        return " and ".join(said)
+    return f"{len(said)} of {cells} cells, {said[0]} among them"
+
+
+def _value(one: GateResult) -> str:
+    return "not evaluated" if one.value is None else in_units_of(one.gate, one.value)
 
 
 # --- rates ----------------------------------------------------------------------------------------

@@ -6,14 +6,12 @@ What all cells have in common is left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from harness.report.view.cells import CellView
+from harness.report.view.cells import RunView
 from harness.results.judge.emulators import labelled
-from harness.results.judge.identity import places_of
 from harness.scenario.files.wording import printable
-from harness.scenario.plan.axes import short_names
 
 SIDES = "ab"
 """The axis of `harness ab`, whose values are names by themselves."""
@@ -48,13 +46,8 @@ class Names:
     """By the cell's name in the record."""
     several_configurations: bool
     several_works: bool
-    short: Mapping[str, str] = field(default_factory=dict)
-    """Path of each axis of several values -> how it is called."""
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """How axes of several values are called."""
-        return tuple(self.short.values())
+    axes: tuple[str, ...]
+    """Axes of several values, as they are called."""
 
     def alternative(self, cell: str) -> str:
         """`redis`, `task_acks_late=true`, `redis[task_acks_late=true]`: without the work."""
@@ -102,12 +95,6 @@ class Names:
         return f" in {printable(point.work)}" if self.several_works else ""
 
 
-def _apart(points: Iterable[Point]) -> bool:
-    """Whether no two cells would be called alike."""
-    said = [(point.configuration, *point.axes.items(), point.work) for point in points]
-    return len(set(said)) == len(said)
-
-
 def _only(point: Point, axes: Collection[str]) -> Point:
     kept = {axis: point.axes[axis] for axis in axes if axis in point.axes}
     return Point(point.configuration, kept, point.work, point.emulated)
@@ -121,38 +108,20 @@ def _alternative(point: Point, says_configuration: bool) -> str:
     return printable(point.configuration) + (f"[{inside}]" if inside else "")
 
 
-def names_of(cells: Sequence[CellView]) -> Names:
-    """The names of a run's cells."""
-    places = places_of([cell.record for cell in cells])
-    values: dict[str, set[str]] = {}
-    for place in places:
-        for axis in place.axes:
-            values.setdefault(axis, set()).add(place.word(axis))
-    every = list(values)
-    short = short_names(every)
-    varied = [
-        axis
-        for axis in every
-        if len(values[axis]) > 1 or any(axis not in place.axes for place in places)
-    ]
+def names_of(view: RunView) -> Names:
+    """The names of a run's cells; what all share is left out, as in tables."""
     points = {
         cell.name: Point(
-            place.configuration or cell.variant,
-            {short[axis]: place.word(axis) for axis in varied if axis in place.axes},
-            cell.work or cell.name,
+            cell.shown.configuration or cell.variant,
+            cell.shown.axes,
+            cell.shown.work or cell.name,
             cell.record.emulated,
         )
-        for cell, place in zip(cells, places, strict=True)
+        for cell in view.cells
     }
-    if not _apart(points.values()):  # as by other versions, which left some of it to the name
-        varied = []
-        points = {
-            cell.name: Point(cell.variant, {}, cell.work or cell.name, cell.record.emulated)
-            for cell in cells
-        }
     return Names(
         points,
         several_configurations=len({point.configuration for point in points.values()}) > 1,
         several_works=len({point.work for point in points.values()}) > 1,
-        short={axis: short[axis] for axis in varied},
+        axes=tuple(dict.fromkeys(axis for point in points.values() for axis in point.axes)),
     )

@@ -93,7 +93,7 @@ def content_of(view: RunView) -> Content:
         title=printable(f"{record.scenario.get('name', '-')}: run {record.run_id}"),
         question=printable(str(record.scenario.get("question") or "")),
         sentences=answer.told,
-        glance=answer_table(answer.rows),
+        glance=answer_table(view, answer.rows),
         facts=tuple((printable(name), printable(value)) for name, value in _facts(view)),
         tables=(
             *verdict_tables(view.gates, view.comparison),
