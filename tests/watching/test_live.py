@@ -22,6 +22,7 @@ import jsonschema
 import pytest
 
 from harness.results.store.run_folders import read_run
+from tests.cli.project import harness
 from tests.runner.conftest import site as site  # noqa: PLC0414 - a fixture
 from tests.runner.forked import Command
 from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Site, wait_for
@@ -222,6 +223,10 @@ def test_json_lines_are_what_the_schema_says_and_agree_with_the_record(site: Sit
         last = next(line for line in reversed(ticks) if line["stage"] == "checking")
         assert (last["published"], last["finished"], last["completed"]) == (200, 200, 200)
         assert last["outcomes"] == {"ok": 200}
+    assert lines[0]["expected_s"] > 0, "assumed: nothing ran here before"
+    checked = harness("check", "--explain", "scenarios/s.yaml", folder=site.folder)
+    assert "assumed" not in checked.stdout, "the run has told all of it"
+    assert f"(run {ended.record.run_id[-6:]})" in checked.stdout
 
 
 def test_members_of_a_group_that_are_seen_one_by_one_are_one_unit(site: Site) -> None:
