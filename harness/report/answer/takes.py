@@ -63,8 +63,8 @@ def pairs_needed(one: Comparison) -> int | None:
 
     The spread follows from the smallest effect, which is proportional to it on the logarithm.
     """
-    if 0 < one.pairs < FEWEST_PAIRS:
-        return FEWEST_PAIRS if one.judged else None
+    if one.pairs < FEWEST_PAIRS:
+        return FEWEST_PAIRS if one.judged and one.pairs else None
     if one.reason or not one.judged or one.smallest_effect is None or not one.margin:
         return None
     of_one = math.log(1 - visible_effect(1.0, one.pairs, one.confidence))

@@ -1,0 +1,368 @@
+"""Each kind of sentence: when it is said, what it says, and when it is not. All on made records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.report.answer.answer import Answer, answer_of
+from harness.report.answer.money import MONTH_S
+from harness.report.answer.reasons import largest_phase, phase_of_difference
+from harness.report.answer.sentences import Sentence, chosen, clauses
+from harness.report.answer.takes import pairs_needed
+from harness.report.view.cells import view_of
+from harness.results.judge.compare import compare_run
+from harness.results.judge.gates import MeasuredRun, evaluate
+from harness.results.record.comparison import Comparison
+from harness.results.record.distributions import Outcomes
+from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
+from harness.results.record.periodic import Periodic
+from harness.results.record.run import RunRecord
+from harness.stats.paired import visible_effect
+from tests.compare.runs import ratio_run
+from tests.report.made.matrix_records import matrix_run
+from tests.report.made.records import (
+    MINISTACK,
+    VALKEY,
+    backlog_block,
+    block,
+    cell,
+    load_phase,
+    partial_run,
+    run,
+    searched_block,
+    spread_around,
+    warning,
+)
+
+LATE = ("growth", "p99(latency.total) < 250ms")
+
+
+def answer(record: RunRecord) -> Answer:
+    """The answer of a made record."""
+    return answer_of(view_of(record, Path("nowhere"), {}))
+
+
+def told(record: RunRecord, kind: str) -> list[str]:
+    """Its sentences of one kind."""
+    return [one.text for one in answer(record).sentences if one.kind == kind]
+
+
+def one_block(name: str = "redis/add/closed-8", **changes: Any) -> RunRecord:
+    """A run of one block."""
+    return run(cell(name, block(0, 0, **changes)))
+
+
+def compared(ratio: float, **changes: Any) -> RunRecord:
+    """The head at `ratio` times the base's 500/s, and the comparison of it."""
+    record = ratio_run(ratio, **changes)
+    return record.model_copy(update={"comparison": compare_run(record)})
+
+
+def gated(limit: str) -> RunRecord:
+    """A block of 500 units/s under a gate."""
+    record = one_block()
+    return record.model_copy(update={"gates": evaluate([limit], MeasuredRun(record, Path()))})
+
+
+def at_rate(**changes: Any) -> RunRecord:
+    """A load of 40/s for five seconds."""
+    phase = load_phase("steady", 40, 5, **changes.pop("phase", {}))
+    given = {"throughput_per_s": 40.0, "tasks_per_s": 40.0, "planned_per_s": 40.0}
+    return run(cell("redis/add/rate-40", block(0, 0, load_phases=(phase,), **(given | changes))))
+
+
+def searched(rates: dict[float, tuple[str, ...]]) -> RunRecord:
+    """A search that tried these rates."""
+    return run(cell("redis/add/saturate", searched_block(0, 0, rates)))
+
+
+def faulted(trouble: Trouble, promise: PromiseRecord) -> RunRecord:
+    """A worker killed after three seconds."""
+    fault = FaultRecord(
+        number=0,
+        fault="kill_worker",
+        planned_at_s=3.0,
+        begin_at_s=3.0,
+        trouble=trouble,
+        disturbed=True,
+        first_back_s=0.25,
+        p99_back_s=2.0,
+        watched_s=5.0,
+    )
+    lost = Outcomes(ok=1000 - trouble.lost, lost=trouble.lost)
+    return run(
+        cell(
+            "redis/add/rate-25",
+            block(0, 0, faults=(fault,), promises=(promise,), outcomes=lost,
+                  unattributed=Trouble()),
+        )
+    )  # fmt: skip
+
+
+def promised(**changes: Any) -> PromiseRecord:
+    """At least once, put to the test."""
+    fields: dict[str, Any] = {"promise": "at_least_once", "about": "worker", "kept": "kept"}
+    return PromiseRecord(**(fields | changes))
+
+
+def beat(**changes: Any) -> RunRecord:
+    """Ten moments of a schedule."""
+    periodic = Periodic(entries=1, expected=10, fires=10, **changes)
+    return run(cell("redis/periodic-1s/schedule", block(0, 0, periodic=periodic)))
+
+
+NEED = warning(
+    "over_capacity", short_of="slots", rate_per_s=40.0, each_s=0.5, needed=20.0, there=8.0
+)
+BEHIND: Mapping[str, Any] = {"completed": 80, "completed_per_s": 16.0, "in_flight_at_end": 120}
+
+Said = tuple[str, Callable[[], RunRecord], str]
+SAID: list[Said] = [
+    ("missing", partial_run, "PARTIAL: stopped early, 1 of 3 blocks complete, 1 in part."),
+    ("overload", lambda: at_rate(phase=BEHIND, warnings=(NEED,)), "20 slots, 8 there"),
+    ("capacity", lambda: at_rate(phase=BEHIND, warnings=(NEED,)),
+     "redis does not keep up with 40.0/s (steady): 16.0/s done."),
+    ("capacity", lambda: at_rate(phase=BEHIND),
+     "redis is behind at 40.0/s (steady): 16.0/s done, 120 units under way at its end."),
+    ("capacity", lambda: at_rate(phase={**BEHIND, "client_limited": True}), "the client was late."),
+    ("capacity", at_rate, "redis keeps up with 40.0/s, mean latency 16.0 ms."),
+    ("capacity", lambda: searched({200: (), 283: LATE}),
+     "redis holds 200 to 283/s within p99(latency.total) < 250ms; stopped by the workers"),
+    ("capacity", lambda: searched({50: LATE}),
+     "redis holds no rate that was tried within p99(latency.total) < 250ms; stopped by the limit"),
+    ("broken", lambda: one_block(outcomes=Outcomes(ok=993, lost=4, wrong=3), duplicated=2),
+     "redis: 4 lost, 2 duplicated, 3 wrong of 1,000 units."),
+    ("limit", lambda: gated("throughput > 501"),
+     "Limit throughput > 501 is broken by redis (500/s)."),
+    ("held", lambda: gated("throughput > 499"), "The limit holds: throughput > 499."),
+    ("promise", lambda: faulted(Trouble(lost=2), promised(kept="broken", broken_by={"lost": 2})),
+     "BROKEN PROMISE: a killed worker: at least once; may run twice: 2 lost."),
+    ("held", lambda: faulted(Trouble(), promised()),
+     "All promises put to the test were kept: a killed worker: at least once; may run twice."),
+    ("fault", lambda: faulted(Trouble(lost=2), promised()),
+     "worker killed: 2 lost; the first unit is back after 250 ms, p99 after 2.00 s."),
+    ("schedule", lambda: beat(missed=1), "redis: 10 of 10 fires, 1 missed, 0 doubled."),
+    ("ahead", lambda: compared(0.5), "rabbitmq is slower than redis: "),
+    ("ahead", lambda: compared(1.5), "rabbitmq is faster than redis: "),
+    ("alike", lambda: compared(1.0), "No difference found between rabbitmq and redis: "),
+    ("open", lambda: compared(0.95), "rabbitmq and redis cannot be told apart: "),
+    ("takes", lambda: compared(0.9, pairs=4), "A verdict takes 6 pairs of blocks"),
+    ("takes", lambda: run(cell("redis/add/closed-8", block(0, 0)),
+                          cell("rabbitmq/add/closed-8", block(1, 1))),
+     "No verdict: one block of each; 6 carry one: --set measure.blocks=6, about 6 minutes."),
+    ("ahead", lambda: matrix_run(blocks=6), "task_acks_late=true against false: slower, "),
+    ("measured", one_block,
+     "redis: 500 units/s, mean latency 16.0 ms; 50 % of it is dispatch (received, not started)."),
+    ("measured", lambda: run(cell("redis/add/backlog", backlog_block(0, 0))),
+     "redis: 800 units/s consumed."),
+    ("measured", lambda: run(cell("redis/add/closed-8", block(0, 0)),
+                             cell("sqs-redis/add/closed-8", block(1, 1, throughput_per_s=900.0),
+                                  servers={"broker": MINISTACK, "backend": VALKEY})),
+     "add/closed-8, units/s: redis 500, sqs-redis (emulator) 900."),
+    ("why", lambda: one_block(warnings=(warning("group_get_floor", join_p50_s=0.49),)),
+     "redis: group.get() waits half a second"),
+    ("bound", lambda: one_block(worker_cpu_ms_per_task=3.0, client_cpu_ms_per_task=0.8),
+     "This machine's cores bound redis: 1.90 of 2 were busy."),
+    ("bound", lambda: one_block(throughput_per_s=20.0, tasks_per_s=20.0, phases_s={
+        "run": spread_around(0.095, 100)}),
+     "The workers' slots bound redis: 1.90 of 2 were running tasks."),
+    ("cost", lambda: one_block(dollars_per_million_tasks=0.9),
+     "redis: $1,166 a month at the measured 500 tasks/s."),
+    ("cost", lambda: at_rate(dollars_per_million_tasks=0.9, throughput_per_s=39.0,
+                             tasks_per_s=39.0),
+     "redis: $93.3 a month at 40.0 tasks/s."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "record", "words"), SAID)
+def test_what_is_said(kind: str, record: Callable[[], RunRecord], words: str) -> None:
+    said = told(record(), kind)
+    assert any(words in text for text in said), said
+
+
+SILENT: list[tuple[str, Callable[[], RunRecord]]] = [
+    ("missing", one_block),
+    ("overload", at_rate),
+    ("broken", one_block),
+    # What a fault is to blame for is told as its doing.
+    ("broken", lambda: faulted(Trouble(lost=2), promised())),
+    ("limit", lambda: gated("throughput > 499")),
+    ("held", lambda: gated("throughput > 501")),
+    ("held", one_block),
+    ("promise", lambda: faulted(Trouble(), promised())),
+    ("held", lambda: faulted(Trouble(), promised(kept="untested"))),
+    ("capacity", one_block),
+    # Of what was cut short nobody knows whether it would have kept up.
+    ("capacity", lambda: at_rate(phase=BEHIND, status="partial")),
+    ("capacity", lambda: faulted(Trouble(), promised())),
+    ("fault", one_block),
+    ("schedule", one_block),
+    # Alternatives are no change of each other.
+    ("change", lambda: compared(0.5)),
+    ("ahead", lambda: compared(1.0)),
+    ("alike", lambda: compared(0.5)),
+    ("open", lambda: compared(0.5)),
+    ("takes", lambda: compared(0.5)),
+    ("takes", one_block),
+    # No verdict is wanted of an emulator.
+    ("takes", lambda: run(cell("redis/add/closed-8", block(0, 0)),
+                          cell("sqs-redis/add/closed-8", block(1, 1),
+                               servers={"broker": MINISTACK, "backend": VALKEY}))),
+    ("measured", lambda: compared(0.5)),
+    ("why", one_block),
+    ("why", lambda: compared(1.0)),
+    # These records' phases are all alike, so they do not add up to the difference.
+    ("why", lambda: compared(0.5)),
+    ("bound", one_block),
+    ("bound", at_rate),
+    ("cost", one_block),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "record"), SILENT)
+def test_what_is_not_said(kind: str, record: Callable[[], RunRecord]) -> None:
+    assert told(record(), kind) == []
+
+
+def test_a_change_that_is_slower_is_a_regression() -> None:
+    record = compared(0.5)
+    sides = tuple(
+        one.model_copy(update={"name": f"redis[ab={side}]/add/closed-8", "axes": {"ab": side},
+                               "config": record.cells[0].config})
+        for one, side in zip(record.cells, ("base", "head"), strict=True)
+    )  # fmt: skip
+    record = record.model_copy(update={"cells": sides, "comparison": None})
+    record = record.model_copy(update={"comparison": compare_run(record, base="ab=base")})
+    first = answer(record).sentences[0]
+    assert first.kind == "change"
+    assert first.flagged
+    assert first.text.startswith("REGRESSION: head is slower than base: ")
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+def phased(name: str, ratio: float, **more_s: float) -> RunRecord:
+    """The head at `ratio`, whose phases take so much more than the base's 16 ms."""
+    record = compared(ratio)
+    before = {"schedule": 0.0, "queue": 0.004, "dispatch": 0.008, "retry": 0.0, "run": 0.001,
+              "result": 0.003}  # fmt: skip
+    after = {phase: mean + more_s.get(phase, 0.0) for phase, mean in before.items()}
+    cells = [_with_phases(one, of) for one, of in zip(record.cells, (before, after), strict=True)]
+    return record.model_copy(update={"cells": tuple(cells), "run_id": f"20261124-{name}"})
+
+
+def _with_phases(one: Any, means: Mapping[str, float]) -> Any:
+    figures = {
+        "phases_s": {phase: spread_around(mean, 1000) for phase, mean in means.items()},
+        "latency_s": spread_around(sum(means.values()), 1000),
+    }
+    blocks = tuple(each.model_copy(update=figures) for each in one.blocks)
+    return one.model_copy(update={"blocks": blocks})
+
+
+def test_a_phase_with_at_least_half_of_the_difference_makes_it() -> None:
+    [why] = told(phased("run", 0.5, run=0.012, queue=0.004), "why")
+    assert why == (
+        "Why: run (the task itself) takes 12.0 ms more, 75 % of the difference "
+        "(mean 16.0 ms -> 32.0 ms)."
+    )
+
+
+def test_no_phase_is_named_where_none_has_half() -> None:
+    [why] = told(phased("spread", 0.5, run=0.006, queue=0.005, result=0.005), "why")
+    assert why == "Why: the difference is spread over several phases (mean 16.0 ms -> 32.0 ms)."
+
+
+def test_a_mean_that_says_the_contrary_of_the_verdict_explains_nothing() -> None:
+    assert told(phased("contrary", 0.5, run=-0.001), "why") == []
+
+
+@pytest.mark.parametrize(("sides", "said"), [((1,), True), ((0,), False), ((0, 1), False)])
+def test_a_trap_explains_only_the_slower_side_that_alone_walked_into_it(
+    sides: tuple[int, ...], said: bool
+) -> None:
+    record = compared(0.5)
+    found = (warning("polled_get"),)
+    cells = tuple(
+        one.model_copy(update={"blocks": tuple(
+            each.model_copy(update={"warnings": found if index in sides else ()})
+            for each in one.blocks)})
+        for index, one in enumerate(record.cells)
+    )  # fmt: skip
+    whys = told(record.model_copy(update={"cells": cells}), "why")
+    assert whys == (["rabbitmq: get() looks at this backend every half second only."] if said
+                    else [])  # fmt: skip
+
+
+def test_shares_of_phases() -> None:
+    means = {"phase.queue": 0.004, "phase.run": 0.006, "latency.total": 0.010}
+    assert largest_phase(means) == ("run", 0.6)
+    assert largest_phase({**means, "latency.total": 0.020}) is None
+    assert largest_phase({}) is None
+    longer = {"phase.queue": 0.004, "phase.run": 0.016, "latency.total": 0.020}
+    phase, change_s, share = phase_of_difference(means, longer) or ("", 0.0, 0.0)
+    assert phase == "run"
+    assert share == pytest.approx(1.0)
+    assert change_s == pytest.approx(0.010)
+    assert phase_of_difference(means, means) is None
+    assert phase_of_difference(means, {**means, "latency.total": 0.020}) is None
+    assert phase_of_difference({}, means) is None
+
+
+# --- how many and how much ------------------------------------------------------------------------
+
+
+def test_the_most_important_six_are_kept_in_the_order_of_their_kinds() -> None:
+    found = [Sentence("held", "h."), *(Sentence("measured", f"{n}.") for n in range(6))]
+    kept = chosen([*found, Sentence("missing", "m.")])
+    assert [one.text for one in kept] == ["m.", "0.", "1.", "2.", "3.", "4."]
+
+
+def test_clauses_say_how_many_are_left_out() -> None:
+    assert clauses(["one", "two", "three"], room=8) == "one, two and 1 more"
+    assert clauses(["one", "two", "three"], room=1) == "one and 2 more"
+    assert clauses(["one", "two"], room=80) == "one, two"
+
+
+def test_a_month_is_thirty_days() -> None:
+    [row] = answer(one_block(dollars_per_million_tasks=0.9)).rows
+    assert row.cost is not None
+    assert row.cost.dollars == pytest.approx(0.9 * 500 * MONTH_S / 1e6)
+    assert MONTH_S == 2_592_000
+
+
+def comparison(**changes: Any) -> Comparison:
+    """Ten pairs that could not be told apart."""
+    fields: dict[str, Any] = {
+        "base": "a", "head": "b", "metric": "throughput", "pairs": 10, "ratio": 0.97, "low": 0.88,
+        "high": 1.07, "margin": 0.05, "verdict": "inconclusive",
+        "smallest_effect": visible_effect(0.14, 10, 0.95),
+    }  # fmt: skip
+    return Comparison(**(fields | changes))
+
+
+def test_the_pairs_that_it_takes_see_the_margin_at_this_spread() -> None:
+    pairs = pairs_needed(comparison())
+    assert pairs is not None
+    assert visible_effect(0.14, pairs, 0.95) <= 0.05 < visible_effect(0.14, pairs - 7, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pairs"),
+    [
+        ({"pairs": 4}, 6),
+        ({"pairs": 0}, None),
+        ({"reason": "not interleaved"}, None),
+        ({"judged": False}, None),
+        ({"smallest_effect": None}, None),
+    ],
+)
+def test_more_pairs_are_not_asked_for_where_they_would_not_help(
+    changes: Mapping[str, Any], pairs: int | None
+) -> None:
+    assert pairs_needed(comparison(**changes)) == pairs
