@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import margin_option, out_option, seed_option, watching_options
+from harness.cli.options import margin_option, out_option, seed_option, share, watching_options
 from harness.scenario.files.wording import printable
 from harness.units import format_number
 
@@ -82,6 +82,13 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     "--minutes",
     type=click.FloatRange(0, 10_000, min_open=True),
     help="Add no more pairs when measuring has taken this long.",
+)
+@click.option(
+    "--effect",
+    metavar="SHARE",
+    callback=share,
+    help="The slowdown that is to be found within --minutes, e.g. 10%: the first look says whether "
+    "this machine can. Default: the scenario's.",
 )
 @click.option(
     "--loads",
@@ -203,5 +210,5 @@ def _plan(
     if not options["force"]:
         ab.check_unlike(base, head)
     frame = ab.Frame(scenario, options["configs"], options["sets"], options["provider"], environ)
-    effort = ab.Effort(options["margin"], options["pairs"], options["minutes"])
+    effort = ab.Effort(options["margin"], options["pairs"], options["minutes"], options["effect"])
     return ab.paired_plan(frame, base, head, effort)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 
-def _share(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+def share(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
     """Callback of an option: 0.05 from `5%`."""
     from harness.units import parse_share  # noqa: PLC0415 - `--help` stays fast
 
@@ -22,7 +22,7 @@ def _share(_: click.Context, __: click.Parameter, text: str | None) -> float | N
 margin_option = click.option(
     "--margin",
     metavar="SHARE",
-    callback=_share,
+    callback=share,
     help="Slowdown that is let pass. Default: the scenario's, else 5%.",
 )
 strict_option = click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from harness.runner.adaptive import check_sides
 from harness.scenario.checks.judging import place_of
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.pairing import default_base, paired_cells
@@ -13,7 +14,9 @@ def with_bases(plan: Plan, wanted: Collection[str]) -> Plan:
     """The plan with the wanted cells, and with those that they are compared with.
 
     Without a cell that is compared with another one, it is a plan that compares nothing.
+    UsageError for a comparison whose other side `harness ab` brings.
     """
+    check_sides(plan)
     chosen = {index for index, cell in enumerate(plan.cells) if cell.name in wanted}
     compare = plan.scenario.compare
     if compare is not None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.errors import UsageError
 from harness.results.judge.compare import compare_run
 from harness.results.record.run import RunRecord
 from harness.runner.order import continued
 from harness.scenario.checks.judging import place_of
 from harness.scenario.models.scenario import Plan
-from harness.scenario.plan.pairing import default_base, paired_cells
+from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
 
 
 def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
@@ -21,7 +22,20 @@ def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
     if plan.scenario.compare is None:
         return ()
     places = [place_of(cell) for cell in plan.cells]
-    return paired_cells(places, plan.scenario.compare.base or default_base(places))
+    try:
+        return paired_cells(places, plan.scenario.compare.base or default_base(places))
+    except UnknownBaseError:  # checked before: only where `harness ab` brings the other side
+        return ()
+
+
+def check_sides(plan: Plan) -> None:
+    """UsageError for a comparison whose other side `harness ab` would have brought."""
+    if plan.scenario.compare is not None and not compared_cells(plan):
+        raise UsageError(
+            f"{plan.source} has nothing to compare with: harness ab --base REF --head REF "
+            f"{plan.source} compares two revisions, versions or settings; "
+            "--set compare=null leaves the comparison out"
+        )
 
 
 class Budget:
@@ -30,7 +44,7 @@ class Budget:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._compare = plan.scenario.compare
-        grows = self._compare is not None and self._compare.pairs is not None
+        grows = self._compare is not None and self._compare.budget is not None
         self._pairs = compared_cells(plan) if grows else ()
 
     def blocks(self) -> list[int]:

@@ -21,6 +21,7 @@ from harness.results.judge.run_differences import (
     project_differences,
     server_differences,
 )
+from harness.results.judge.target import target_of
 from harness.results.judge.whole_run import judged
 from harness.results.outlook.last_runs import last_runs
 from harness.results.outlook.outlook import Outlook
@@ -28,7 +29,7 @@ from harness.results.record.environment import Server
 from harness.results.record.run import BlockRecord, RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
-from harness.runner.adaptive import Budget
+from harness.runner.adaptive import Budget, check_sides
 from harness.runner.ahead import NextBlock
 from harness.runner.block import run_block
 from harness.runner.faults import arming
@@ -59,6 +60,7 @@ from harness.runner.telling.events import (
     RunPlanned,
     ServersReady,
     Swept,
+    TargetTold,
 )
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.checks.sizes import check_message_sizes
@@ -268,12 +270,19 @@ class _Execution:
             number += 1
             if number == len(self.record.order) and not self._interrupts.requested:
                 elapsed_s = before_s + (monotonic_ns() - started_ns) / 1e9
+                self._tell_target(elapsed_s)
                 more = self._budget.more(self.record, elapsed_s)
                 if more:
                     order = (*self.record.order, *more)
                     self._keep(self.record.model_copy(update={"order": order}))
                     bound = _at_most(self._plan, self.record)
                     self._courier.tell(RunPlanned(self.record, self._folder.path, bound))
+
+    def _tell_target(self, elapsed_s: float) -> None:
+        """At the first look: what this machine can find in the scenario's time."""
+        if self.record.target is None and (target := target_of(self.record, elapsed_s)):
+            self._keep(self.record.model_copy(update={"target": target}))
+            self._courier.tell(TargetTold(target))
 
     def _job(self, number: int, index: int) -> BlockJob:
         short_id = self.record.run_id.rpartition("-")[2]
@@ -371,6 +380,7 @@ def _opened(
 
 def planned(plan: Plan, options: RunOptions) -> RunRecord:
     """The record of a run that has measured nothing yet."""
+    check_sides(plan)
     now = utc_now()
     seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
     return RunRecord(

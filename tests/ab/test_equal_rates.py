@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.ab import _at_equal_rates
-from harness.report.tables.verdicts import equal_rate_words
+from harness.report.words.first_looks import equal_rate_words
 from harness.results.judge.compare import compare_run
 from harness.results.judge.gates import MeasuredRun, evaluate
 from harness.results.record.comparison import EqualRateRecord

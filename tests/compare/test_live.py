@@ -55,7 +55,12 @@ def test_a_planted_slowdown_among_three_configurations(site: Site) -> None:
         workloads=[{"workload": "heavy_task", "n": 4, "sleep": "10ms"}],
         loads=[{"load": "closed", "in_flight": 2}],
         measure={"units": 12, "warmup": 1},
-        compare={"pairs": {"min": 6, "max": 7}, "margin": "0.1%", "minutes": 60},
+        compare={
+            "pairs": {"min": 6, "max": 7},
+            "margin": "0.1%",
+            "minutes": 60,
+            "effect": "10%",
+        },
         gates=["throughput > 1000", "lost == 0"],
     )
     compared = _ended(site, "run", "scenarios/s.yaml", "--quiet", "--seed", "3")
@@ -63,6 +68,7 @@ def test_a_planted_slowdown_among_three_configurations(site: Site) -> None:
     _the_slowdown_is_a_regression(compared)
     _pairs_were_added_for_the_undecided_only(compared)
     _what_failed_stands_last_on_the_terminal(compared)
+    _what_can_be_found_was_told_at_the_first_look(compared)
     _the_comparison_can_be_asked_for_again(compared, site)
 
 
@@ -92,6 +98,16 @@ def _pairs_were_added_for_the_undecided_only(compared: Ended) -> None:
     assert record.comparison is not None
     assert record.comparison.interleaved
     assert record.comparison.looks == 2
+
+
+def _what_can_be_found_was_told_at_the_first_look(compared: Ended) -> None:
+    target = compared.record.target
+    assert target is not None
+    assert compared.record.comparison is not None
+    assert compared.record.comparison.target == target
+    assert (target.effect, target.within_s, target.after_pairs, target.pairs) == (0.1, 3600, 6, 7)
+    assert {one.head.split("/")[0] for one in target.figures} == {"slow", "same"}
+    assert "In 60 min this machine sees" in " ".join(compared.words.split())
 
 
 def _what_failed_stands_last_on_the_terminal(compared: Ended) -> None:

@@ -14,6 +14,7 @@ from harness.cli.watching.outlook_words import source
 from harness.results.judge.emulators import emulated_cells
 from harness.results.outlook.outlook import AskedOf, CellOutlook
 from harness.results.outlook.sights import Sight
+from harness.results.record.comparison import TargetRecord
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockStatus, RunStatus
 from harness.runner.telling.events import (
@@ -27,6 +28,7 @@ from harness.runner.telling.events import (
     ServersReady,
     StageBegins,
     Swept,
+    TargetTold,
     Tick,
 )
 
@@ -129,6 +131,13 @@ class ServerOfLine(BaseModel):
     """`local`, `compose` or `external`."""
     emulator: bool
     """Whether it calls itself an emulator."""
+
+
+class TargetLine(_Line):
+    """The first look is over: whether the slowdown that the scenario names can be found in time."""
+
+    event: Literal["target"] = "target"
+    target: TargetRecord
 
 
 class ServersLine(_Line):
@@ -238,6 +247,7 @@ Line = (
     SweptLine
     | EnvironmentLine
     | PlannedLine
+    | TargetLine
     | ServersLine
     | BlockLine
     | StageLine
@@ -287,7 +297,7 @@ def line_of(event: Event, t_s: float, emulated: Collection[str] = ()) -> Line:
 
 
 def _of_the_run(
-    event: Swept | EnvironmentBuilds | RunPlanned | ServersReady | RunEnded, t_s: float
+    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | ServersReady | RunEnded, t_s: float
 ) -> Line:
     match event:
         case Swept(sentences):
@@ -296,6 +306,8 @@ def _of_the_run(
             return EnvironmentLine(t_s=t_s, title=title)
         case RunPlanned():
             return _planned(event, t_s)
+        case TargetTold(target):
+            return TargetLine(t_s=t_s, target=target)
         case ServersReady():
             return _servers(event, t_s)
         case RunEnded(record, folder):

@@ -16,6 +16,7 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
+from harness.report.words.first_looks import target_words
 from harness.results.judge.emulators import emulated_cells, labelled
 from harness.runner.telling.events import (
     BlockEnded,
@@ -25,6 +26,7 @@ from harness.runner.telling.events import (
     RunPlanned,
     ServersReady,
     Swept,
+    TargetTold,
     Tick,
 )
 from harness.scenario.files.wording import printable
@@ -62,10 +64,8 @@ class Lines:
         if isinstance(event, ServersReady):
             self._emulated = emulated_cells(event.record)
         match event:
-            case RunPlanned() if self._place:
-                pass  # blocks were added: the next line of a block tells how many there are
-            case Swept() | EnvironmentBuilds() | RunPlanned() | ServersReady():
-                for line in _before_blocks(event, run_s):
+            case Swept() | EnvironmentBuilds() | RunPlanned() | TargetTold() | ServersReady():
+                for line in _of_the_run(event, run_s):
                     self._say(line)
             case BlockStarts():
                 self._block_began_ns, self._place = at_ns, place_of(event)
@@ -92,8 +92,8 @@ class Lines:
             self._quiet = True
 
 
-def _before_blocks(
-    event: Swept | EnvironmentBuilds | RunPlanned | ServersReady, run_s: float
+def _of_the_run(
+    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | ServersReady, run_s: float
 ) -> Iterator[str]:
     match event:
         case Swept(sentences):
@@ -103,8 +103,10 @@ def _before_blocks(
         case RunPlanned(at_most=bound, outlook=ahead):
             if ahead is not None:
                 yield from head_lines(ahead)
-            elif bound is not None:
+            elif bound is not None and not event.record.blocks:
                 yield at_most_words(bound)
+        case TargetTold(target):
+            yield target_words(target)
         case ServersReady(record):
             yield f"ready after {format_duration(run_s)}: {servers_of(record)}"
 

@@ -8,16 +8,11 @@ from harness.figures.figure import Kind
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.names import ShownName, shown_names
+from harness.report.words.first_looks import equal_rate_words, target_words
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
 from harness.results.judge.verdicts import SHOWN_ONLY
-from harness.results.record.comparison import (
-    Comparison,
-    ComparisonReport,
-    EqualRateRecord,
-    GateResult,
-    GroupMean,
-)
+from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.scenario.files.wording import printable
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.units import format_bytes, format_duration, format_number
@@ -187,22 +182,7 @@ def _comparison_note(report: ComparisonReport) -> str:
         "this spread call a regression (power 80 %). q: p value after control of the false "
         "discovery rate. p99 is shown, not judged: a gate may judge it."
         + "".join(f" {equal_rate_words(one)}" for one in report.equal_rates)
-    )
-
-
-def equal_rate_words(one: EqualRateRecord) -> str:
-    """Which load of a cell of `harness ab` tells what, and where its rate comes from."""
-    look = f"{format_number(one.base_per_s)}/s and {format_number(one.head_per_s)}/s"
-    own = printable(one.own)
-    if one.rate_per_s is None or one.share is None:
-        return (
-            f"{own}: both sides as fast as they can ({look} at the first look), for speed and for "
-            "costs: no rate was found that both hold, or the workload has none."
-        )
-    return (
-        f"{own}: speed, as fast as each side can ({look} at the first look). "
-        f"{printable(one.at_rate)}: costs (CPU per task, latency), both sides at "
-        f"{format_number(one.rate_per_s)}/s, {100 * one.share:.0f} % of what the slower one can do."
+        + (f" {target_words(report.target)}" if report.target else "")
     )
 
 

@@ -67,6 +67,7 @@ def compare_run(
         margin=margin,
         looks=max(1, len(looks)),
         equal_rates=tuple(_equal_rates(record, indices)),
+        target=record.target,
     )
     report = judged(frame, cells, confidence, second_opinion=second_opinion)
     layers = layer_paths(

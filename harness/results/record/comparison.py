@@ -120,6 +120,39 @@ class LayerPath(Stored):
     whole: LayerStep
 
 
+class TargetFigure(Stored):
+    """What one figure of a comparison can find in time, by the noise of the first look."""
+
+    head: str
+    """Name of the cell that is compared with its base."""
+    metric: str
+    spread: float
+    """Standard deviation of the log ratios of pairs."""
+    sees: float
+    """The smallest slowdown that is called a regression within the time (power 80 %)."""
+    needs_pairs: int | None = None
+    """How many pairs the target would take; None where there is no saying."""
+    verdict: Verdict
+    """At the first look."""
+
+
+class TargetRecord(Stored):
+    """Whether the slowdown that a scenario wants found can be found in its time, on this machine as
+    it was at the first look; measuring went on either way, until there were verdicts."""
+
+    effect: float
+    """The slowdown that is to be found, e.g. 0.1."""
+    within_s: float
+    after_pairs: int
+    """At how many pairs it was asked."""
+    pair_s: float
+    """Seconds that a pair took, of all comparisons together."""
+    pairs: int
+    """How many of them fit in the time."""
+    figures: tuple[TargetFigure, ...]
+    """Of every comparison that can have a verdict."""
+
+
 class EqualRateRecord(Stored):
     """Of a cell of `harness ab`: speed is told at the scenario's own load, costs at one rate that
     both sides hold; see `scenario.models.EqualRate`."""
@@ -167,6 +200,8 @@ class ComparisonReport(Stored):
     equal_rates: tuple[EqualRateRecord, ...] = ()
     """Of the bases that `harness ab` measured at two loads: speed is told at the one, costs at the
     other."""
+    target: TargetRecord | None = None
+    """Where the scenario says which slowdown is to be found within which time."""
     unmatched: tuple[str, ...] = ()
     """Cells that only one of the two runs has: not compared."""
 

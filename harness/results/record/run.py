@@ -10,7 +10,12 @@ from typing import Literal
 
 from harness.results.block.unfinished import Unfinished
 from harness.results.events.ran_with import RanWith
-from harness.results.record.comparison import ComparisonReport, EqualRateRecord, GateResult
+from harness.results.record.comparison import (
+    ComparisonReport,
+    EqualRateRecord,
+    GateResult,
+    TargetRecord,
+)
 from harness.results.record.distributions import Distribution, LossReasons, Outcomes
 from harness.results.record.environment import Environment, Server
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
@@ -325,6 +330,9 @@ class RunRecord(Stored):
     """Blocks that were broken off or failed, and measured again when the run was resumed: in no
     figure. What they left is in the folder `broken-off`."""
     warnings: tuple[RecordedWarning, ...] = ()
+    target: TargetRecord | None = None
+    """What the first look said of the slowdown that is to be found in time, where the scenario
+    names one."""
     gates: tuple[GateResult, ...] = ()
     """The scenario's gates, evaluated when the run ended."""
     comparison: ComparisonReport | None = None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import ValidationError
 
 from harness.errors import InvalidInput, UsageError
 from harness.results.record.run import RunRecord
@@ -69,6 +70,8 @@ class Effort:
     pairs: tuple[int, int] | None = None
     """Fewest and most."""
     minutes: float | None = None
+    effect: float | None = None
+    """The slowdown that is to be found within the minutes."""
 
 
 def variant_of(refs: Sequence[str], project: Path, environ: Mapping[str, str]) -> Variant:
@@ -199,10 +202,18 @@ def _compare(planned: Compare | None, effort: Effort) -> Compare:
         update["margin"] = effort.margin
     if effort.minutes is not None:
         update["minutes"] = effort.minutes
-    if effort.pairs is not None or planned.pairs is None:
+    if effort.effect is not None:
+        update["effect"] = effort.effect
+    in_time = effort.effect is not None or planned.effect is not None
+    if effort.pairs is not None or (planned.pairs is None and not in_time):
         low, high = effort.pairs or (PairBudget().min, PairBudget().max)
         update |= {"pairs": PairBudget(min=low, max=high), "looks": None}
-    return planned.model_copy(update=update)
+    changed = planned.model_copy(update=update)
+    try:
+        return Compare.model_validate(changed.model_dump())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--effect, --minutes, --margin: {reason}") from error
 
 
 def _of_pins(ref: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from harness.results.events.activity import Activity
 from harness.results.outlook.outlook import Outlook
+from harness.results.record.comparison import TargetRecord
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
@@ -53,6 +54,13 @@ class RunPlanned:
     """How long its blocks may take."""
     outlook: Outlook | None = None
     """What it will take and can tell; None when blocks are added."""
+
+
+@dataclass(frozen=True)
+class TargetTold:
+    """The first look is over: whether the slowdown that the scenario names can be found in time."""
+
+    target: TargetRecord
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,7 @@ Event = (
     Swept
     | EnvironmentBuilds
     | RunPlanned
+    | TargetTold
     | ServersReady
     | BlockStarts
     | StageBegins

@@ -72,10 +72,14 @@ _SHOWN_TASKS = 12
 
 
 def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell]) -> list[Problem]:
-    """Whether there is anything to compare with `compare.base`."""
+    """Whether there is anything to compare with `compare.base`. A scenario that names the effect to
+    be found may leave the other side to `harness ab`."""
     if scenario.compare is None:
         return []
     places = [place_of(cell) for cell in cells]
+    alone = len({place.key for place in places}) == 1
+    if alone and scenario.compare.effect is not None and scenario.compare.base is None:
+        return []
     try:
         paired_cells(places, scenario.compare.base or default_base(places))
     except UnknownBaseError as error:

@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from harness.scenario.files.fields import Frozen, NonEmptyItems
 from harness.units import parse_share
 
+_MOST_IN_TIME = 40
+"""Where the time is what limits them. More looks make every interval wider."""
+
 
 class PairBudget(Frozen):
     """How many pairs of blocks a comparison may take."""
@@ -41,11 +44,20 @@ class Compare(Frozen):
     eighth of them from 32 on."""
     minutes: Annotated[float, Field(strict=False, gt=0, le=10_000)] | None = None
     """Add no pairs that would, at the pace so far, be measured later than this."""
+    effect: (
+        Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str)] | None
+    ) = None
+    """The slowdown that is to be found within `minutes`: `10%`. The first look at this machine's
+    noise says whether it can be; without `pairs` there are 6 to 40."""
 
     @model_validator(mode="after")
     def _budget(self) -> Compare:
+        if self.effect is not None and self.minutes is None:
+            raise ValueError("in how many minutes is the effect to be found? give minutes")
+        if self.effect is not None and self.effect <= self.margin:
+            raise ValueError("effect lies within the margin, which is let pass")
         if self.pairs is None:
-            if self.looks is not None or self.minutes is not None:
+            if self.looks is not None or (self.minutes is not None and self.effect is None):
                 raise ValueError("looks and minutes limit added pairs: give pairs as well")
         elif self.looks is not None:
             if list(self.looks) != sorted(set(self.looks)):
@@ -55,12 +67,20 @@ class Compare(Frozen):
         return self
 
     @property
+    def budget(self) -> PairBudget | None:
+        """How many pairs there may be; None where their number is that of `measure.blocks`."""
+        if self.pairs is None and self.effect is not None:
+            return PairBudget(max=_MOST_IN_TIME)
+        return self.pairs
+
+    @property
     def look_sizes(self) -> tuple[int, ...]:
         """Numbers of pairs at which it is looked; empty where their number is fixed."""
-        if self.looks is not None or self.pairs is None:
+        budget = self.budget
+        if self.looks is not None or budget is None:
             return self.looks or ()
-        sizes, size = [], self.pairs.min
-        while size < self.pairs.max:
+        sizes, size = [], budget.min
+        while size < budget.max:
             sizes.append(size)
             size += 2 * max(1, size // 16)  # whole mirrored pairs
-        return (*sizes, self.pairs.max)
+        return (*sizes, budget.max)

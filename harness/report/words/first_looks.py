@@ -1,0 +1,76 @@
+"""What first looks found, in words: what can be found in time, and which load tells what."""
+
+from __future__ import annotations
+
+from harness.results.record.comparison import EqualRateRecord, TargetFigure, TargetRecord
+from harness.scenario.files.wording import printable
+from harness.units import format_duration, format_number
+
+
+def target_words(one: TargetRecord) -> str:
+    """Whether this machine can find the slowdown that is looked for in its time, and of which
+    figure: `In 5 min this machine sees a slowdown of 25 % of throughput, not of 10 %.`"""
+    within = _minutes(one.within_s)
+    reached = [figure for figure in one.figures if figure.sees <= one.effect]
+    missed = [figure for figure in one.figures if figure.sees > one.effect]
+    told = []
+    if reached:
+        worst = max(figure.sees for figure in reached)
+        names = _names(reached)
+        told.append(f"In {within} this machine sees a slowdown of {_percent(worst)} of {names}.")
+    for metric in dict.fromkeys(figure.metric for figure in missed):
+        figure = max((f for f in missed if f.metric == metric), key=lambda f: f.sees)
+        told.append(
+            f"In {within} this machine sees {_percent(figure.sees)} of {metric}, not "
+            f"{_percent(one.effect)}: {_would_take(figure, one)}."
+        )
+    spreads = ", ".join(f"{f.metric} {_percent(f.spread)}" for f in _noisiest(one))
+    looked = f"after {one.after_pairs} pairs of {format_duration(one.pair_s)}"
+    return f"{' '.join(told)} (First look {looked}: the spread of a pair is {spreads}.)"
+
+
+def _would_take(figure: TargetFigure, one: TargetRecord) -> str:
+    if figure.verdict != "inconclusive":
+        return "it is decided all the same"
+    if figure.needs_pairs is None:
+        return "for that it is too noisy"
+    return f"for that it needs about {_minutes(figure.needs_pairs * one.pair_s)}"
+
+
+def _noisiest(one: TargetRecord) -> list[TargetFigure]:
+    """Of each metric the comparison with the widest spread."""
+    found: dict[str, TargetFigure] = {}
+    for figure in one.figures:
+        known = found.get(figure.metric)
+        if known is None or figure.spread > known.spread:
+            found[figure.metric] = figure
+    return list(found.values())
+
+
+def _names(figures: list[TargetFigure]) -> str:
+    *first, last = dict.fromkeys(figure.metric for figure in figures)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.2g} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def equal_rate_words(one: EqualRateRecord) -> str:
+    """Which load of a cell of `harness ab` tells what, and where its rate comes from."""
+    look = f"{format_number(one.base_per_s)}/s and {format_number(one.head_per_s)}/s"
+    own = printable(one.own)
+    if one.rate_per_s is None or one.share is None:
+        return (
+            f"{own}: both sides as fast as they can ({look} at the first look), for speed and for "
+            "costs: no rate was found that both hold, or the workload has none."
+        )
+    return (
+        f"{own}: speed, as fast as each side can ({look} at the first look). "
+        f"{printable(one.at_rate)}: costs (CPU per task, latency), both sides at "
+        f"{format_number(one.rate_per_s)}/s, {100 * one.share:.0f} % of what the slower one can do."
+    )
