@@ -25,7 +25,7 @@ from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
 from harness.results.record.periodic import Periodic
-from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning
+from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning, RunRecord
 from harness.results.samples import writing as samples
 from harness.runner.job import BlockJob
 from harness.runner.measuring import costs, depth, results_left
@@ -296,3 +296,15 @@ def _warnings(
             )
         )
     return warnings
+
+
+def with_block(record: RunRecord, block: BlockRecord) -> RunRecord:
+    """The record with one more block, and with the packages that it ran under."""
+    cells = list(record.cells)
+    cell = cells[block.cell]
+    packages = cell.packages or block.versions
+    if block.versions == packages:
+        block = block.model_copy(update={"versions": {}})
+    update = {"blocks": (*cell.blocks, block), "packages": packages}
+    cells[block.cell] = cell.model_copy(update=update)
+    return record.model_copy(update={"cells": tuple(cells)})

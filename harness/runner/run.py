@@ -26,12 +26,13 @@ from harness.results.judge.whole_run import judged
 from harness.results.outlook.last_runs import last_runs
 from harness.results.outlook.outlook import Outlook
 from harness.results.record.environment import Server
-from harness.results.record.run import BlockRecord, RunRecord, RunStatus
+from harness.results.record.run import RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget, check_sides
 from harness.runner.ahead import NextBlock
 from harness.runner.block import run_block
+from harness.runner.block_record import with_block
 from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
 from harness.runner.job import BlockJob
@@ -228,7 +229,7 @@ class _Execution:
             following = next_left(self.record.order, number, done, given_up)
             over = partial(self._begin, next_block, cell, following)
             block = run_block(start, services, self._interrupts, over)
-            self._keep(_with_block(self.record, block))
+            self._keep(with_block(self.record, block))
             self._notice_neighbours()
             self._forecast.note(index, (monotonic_ns() - began_ns) / 1e9)
             self._courier.tell(BlockEnded(block, cell))
@@ -395,14 +396,3 @@ def planned(plan: Plan, options: RunOptions) -> RunRecord:
         order=interleaved(Budget(plan).blocks(), seed),
         cells=tuple(map(stored_cell, plan.cells)),
     )
-
-
-def _with_block(record: RunRecord, block: BlockRecord) -> RunRecord:
-    cells = list(record.cells)
-    cell = cells[block.cell]
-    packages = cell.packages or block.versions
-    if block.versions == packages:
-        block = block.model_copy(update={"versions": {}})
-    update = {"blocks": (*cell.blocks, block), "packages": packages}
-    cells[block.cell] = cell.model_copy(update=update)
-    return record.model_copy(update={"cells": tuple(cells)})
