@@ -31,14 +31,22 @@ LONG_PATIENCE_S = 270.0
 SLEEPING: dict[str, Any] = {"workload": "heavy_task", "n": 4}
 """A task of 20 ms that takes hardly any processor time: for blocks that last some seconds."""
 _LOOK_S = 0.01
+_REST = 4
+"""Times as long as a look takes is waited before the next one ..."""
+_LONGEST_REST_S = 0.25
+"""... but for no longer than this."""
 
 
 def wait_for(reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Look again and again until something is so."""
+    """Look again and again until something is so. A look at every process of the machine takes a
+    core as long as it lasts, so dear looks are made less often."""
     deadline = time.monotonic() + patience_s
+    began = time.monotonic()
     while not reached():
-        assert time.monotonic() < deadline, f"{what}: not within {patience_s:g} s"
-        time.sleep(_LOOK_S)
+        now = time.monotonic()
+        assert now < deadline, f"{what}: not within {patience_s:g} s"
+        time.sleep(min(max(_LOOK_S, _REST * (now - began)), _LONGEST_REST_S))
+        began = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,10 @@ class Running:
         """Wait for something while the command runs; it must not end before."""
 
         def look() -> bool:
-            assert reached() or self.process.poll() is None, f"{what}: ended\n{self.stderr}"
-            return reached()
+            if reached():
+                return True
+            assert self.process.poll() is None or reached(), f"{what}: ended\n{self.stderr}"
+            return False
 
         wait_for(look, what)
 
