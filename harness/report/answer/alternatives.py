@@ -158,11 +158,12 @@ _COLUMNS: tuple[tuple[str, _Text], ...] = (
     (OUTCOME, lambda row: row.outcome),
 )
 TITLE = "At a glance"
-_NOTE = (
-    "in all: of the workers and of the servers that the harness started; one elsewhere is missing, "
-    "not free."
-)
 _NOTES: tuple[tuple[str, str], ...] = (
+    (
+        " in all",
+        "in all: of the workers and of the servers that the harness started; one elsewhere is "
+        "missing, not free.",
+    ),
     ("up to units/s", "up to: the highest rate that kept the limits of the search."),
     ("promises kept", "promises kept: of those that were put to the test."),
 )
@@ -187,7 +188,7 @@ def answer_table(view: RunView, rows: Sequence[Alternative]) -> Table | None:
         Section(title, tuple(_row(row, columns, several=several) for row in of))
         for title, of in _grouped(shown, several=several)
     ]
-    notes = [_NOTE, *(note for head, note in _NOTES if head in dict(columns))]
+    notes = [note for part, note in _NOTES if any(part in head for head, _ in columns)]
     if any(row.cost is not None for row in shown):
         notes.append(_cost_note(shown))
     if left := len(rows) - len(shown):
