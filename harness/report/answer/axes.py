@@ -47,16 +47,16 @@ def _decided(one: AxisEffect) -> bool:
 
 
 def _sentence(one: AxisEffect, view: RunView) -> Sentence:
-    sides, effect = _sides(one), effect_words(one)
+    effect = effect_words(one)
     kind: Kind = "ahead"
     if _decided(one):
-        text = f"{sides}: {one.verdict}, {effect}"
+        text = f"{_side(one)} is {one.verdict} than {printable(one.base)}: {effect}"
     elif one.verdict == "no_change":
-        kind, text = "alike", f"{sides}: no difference found, {effect}"
+        kind, text = "alike", f"{_sides(one)}: no difference found, {effect}"
     elif one.reason == NOT_JUDGED:
-        kind, text = "open", f"{sides}: not judged, on an emulator, {effect}"
+        kind, text = "open", f"{_sides(one)}: not judged, on an emulator, {effect}"
     else:
-        kind, text = "open", f"{sides}: cannot be told apart, {effect}"
+        kind, text = "open", f"{_sides(one)}: cannot be told apart, {effect}"
     if one.depends:
         test = one.depends[0]
         text += f"; it depends on {axis_words(test.on)}: {dependence_words(one, test)}"
@@ -65,10 +65,15 @@ def _sentence(one: AxisEffect, view: RunView) -> Sentence:
     return Sentence(kind, f"{text}.", _cells(one, view), (one.metric,))
 
 
+def _side(one: AxisEffect) -> str:
+    """`task_acks_late=true`, `rabbitmq`."""
+    axis = "" if one.axis == CONFIGURATION else f"{axis_words(one.axis)}="
+    return printable(f"{axis}{one.head}")
+
+
 def _sides(one: AxisEffect) -> str:
     """`task_acks_late=true against false`, `rabbitmq against redis`."""
-    axis = "" if one.axis == CONFIGURATION else f"{axis_words(one.axis)}="
-    return printable(f"{axis}{one.head} against {one.base}")
+    return f"{_side(one)} against {printable(one.base)}"
 
 
 def _cells(one: AxisEffect, view: RunView) -> tuple[str, ...]:
