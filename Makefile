@@ -57,6 +57,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/in_flight.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
+	$(BIN)/python benchmarks/speed_gate.py
 
 ## Two searches for saturation of the same thing, in pairs: do they agree within their ranges? BENCH_PAIRS (20), BENCH_BLOCKS (3), BENCH_STEP (3s).
 bench-saturate: $(VENV)/.ready-dev
