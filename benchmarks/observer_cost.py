@@ -24,6 +24,7 @@ from harness.runner.prepare import cellspec
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
+from harness.working_place import WorkingPlace
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
@@ -72,7 +73,8 @@ class Bench:
         with self._services.open_block(self._cell.configuration, label) as space:
             cellspec.write(spec, self._cell, space.settings, events)
             environ = cellspec.environ_for("observer", spec, os.environ)
-            with Client.start(environ, folder, self._workspace, part="observer") as observer:
+            place = WorkingPlace(self._workspace, folder, environ)
+            with Client.start(place, "observer") as observer:
                 start = observer.answer(60)
                 tag = publish_on_paper(events, outstanding)
                 observer.ask("watch", 60, tags=[f"{tag:016x}"])

@@ -29,6 +29,7 @@ from harness.runner.sessions.readiness import wait_ready
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
+from harness.working_place import WorkingPlace
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
@@ -72,14 +73,12 @@ class Side:
         self.events = events
         events.mkdir()
         cellspec.write(spec, cell, space.settings, events)
-        worker = cell.configuration.worker
+        worker, place = cell.configuration.worker, WorkingPlace(workspace, folder, {})
         self.workers = stack.enter_context(
-            Workers.start(
-                worker, name, cellspec.environ_for("worker", spec, environ), folder, workspace
-            )
+            Workers.start(worker, name, place.told(cellspec.environ_for("worker", spec, environ)))
         )
         self.clients = stack.enter_context(
-            Clients.start(1, cellspec.environ_for("client", spec, environ), folder, workspace)
+            Clients.start(1, place.told(cellspec.environ_for("client", spec, environ)))
         )
         self.server = redis.Redis.from_url(space.settings["result_backend"])
         wait_ready(self.workers, self.clients, worker, events, 60, environ)

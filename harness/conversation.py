@@ -8,15 +8,13 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
-from harness.environments import OWN, Interpreter
 from harness.errors import ClientError
 from harness.processes import Process
 from harness.usage import Usage, usage
-from harness.workspace import Workspace
+from harness.working_place import WorkingPlace
 
 _LOOK_S = 0.1
 EXIT_GRACE_S = 10.0
@@ -39,26 +37,14 @@ class Client:
     @classmethod
     def start(
         cls,
-        environ: Mapping[str, str],
-        logs: Path,
-        workspace: Workspace,
-        interpreter: Interpreter = OWN,
+        place: WorkingPlace,
         part: Part = "client",
-        name: str | None = None,
-        cores: frozenset[int] | None = None,
+        name: str = "",
     ) -> Client:
         """Start the process. It answers `done: start` when it has built its app and, as an
         observer, really watches."""
-        process = workspace.spawn(
-            [interpreter.python, "-m", f"harness.probe.{part}"],
-            name=name or part,
-            log=logs / f"{name or part}.log",
-            env=interpreter.environ(environ),
-            cwd=interpreter.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cores=cores,
-        )
+        argv = (place.interpreter.python, "-m", f"harness.probe.{part}")
+        process = place.spawn(argv, name or part, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return cls(process, part)
 
     def __enter__(self) -> Client:

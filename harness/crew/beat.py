@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.crew.workers import APP, Fall
-from harness.environments import OWN, Interpreter
+from harness.environments import Interpreter
 from harness.errors import WorkerError
 from harness.probe.loads.window import Window
 from harness.probe.recording.ids import new_tag
@@ -15,7 +15,7 @@ from harness.probe.spoken import ScheduleSpec
 from harness.processes import Process
 from harness.scenario.models.configuration import Worker
 from harness.usage import Usage, usage
-from harness.workspace import Workspace
+from harness.working_place import WorkingPlace
 
 _SCHEDULER = "harness.probe.beat:RecordingScheduler"
 STOP_GRACE_S = 10.0
@@ -60,23 +60,9 @@ class Beat:
         self._files = files
         self._process: Process | None = None
 
-    def start(
-        self,
-        environ: Mapping[str, str],
-        logs: Path,
-        workspace: Workspace,
-        interpreter: Interpreter = OWN,
-        cores: frozenset[int] | None = None,
-    ) -> None:
+    def start(self, place: WorkingPlace) -> None:
         """Start `celery beat`. It is not ready yet when this returns."""
-        self._process = workspace.spawn(
-            self._command_line(interpreter),
-            name="beat",
-            log=logs / "beat.log",
-            env=interpreter.environ(environ),
-            cwd=interpreter.folder,
-            cores=cores,
-        )
+        self._process = place.spawn(self._command_line(place.interpreter), "beat")
 
     def _command_line(self, interpreter: Interpreter) -> Sequence[str]:
         celery = (str(interpreter.python), "-m", "celery", "-A", APP)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from harness.conversation import Answer, Client
-from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import CLIENT_VARIABLE
 from harness.usage import Usage
-from harness.workspace import Workspace
+from harness.working_place import WorkingPlace
 
 
 class Clients:
@@ -27,23 +25,15 @@ class Clients:
     def start(
         cls,
         count: int,
-        environ: Mapping[str, str],
-        logs: Path,
-        workspace: Workspace,
-        interpreter: Interpreter = OWN,
-        cores: frozenset[int] | None = None,
+        place: WorkingPlace,
     ) -> Clients:
         """Start that many processes; they are not ready yet when this returns."""
         with ExitStack() as stack:
             clients = [
                 stack.enter_context(
                     Client.start(
-                        {**environ, CLIENT_VARIABLE: f"{number}/{count}"},
-                        logs,
-                        workspace,
-                        interpreter,
+                        place.told({CLIENT_VARIABLE: f"{number}/{count}"}),
                         name=f"client{number + 1}" if count > 1 else "client",
-                        cores=cores,
                     )
                 )
                 for number in range(count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.processes import Process
 from harness.scenario.models.configuration import Worker
 from harness.scenario.settings.planned import planned_worker
 from harness.usage import Usage, usage
-from harness.workspace import Workspace
+from harness.working_place import WorkingPlace
 
 STOP_GRACE_S = 15.0
 APP = "harness.probe.app"
@@ -86,33 +86,20 @@ class Workers:
         cls,
         worker: Worker,
         label: str,
-        environ: Mapping[str, str],
-        logs: Path,
-        workspace: Workspace,
-        interpreter: Interpreter = OWN,
-        cores: frozenset[int] | None = None,
+        place: WorkingPlace,
     ) -> Workers:
-        """Start `worker.count` processes; they are not ready yet when this returns.
-
-        `cores`: the only ones that they and their pools may run on.
-        """
-        over = logs / "over"
-        environ = {**environ, OVER_VARIABLE: str(over)}
+        """Start `worker.count` processes; they are not ready yet when this returns."""
+        over = place.logs / "over"
+        place = place.told({OVER_VARIABLE: str(over)})
 
         def starter(number: int) -> Callable[[int], Process]:
             name = f"worker{number}"
 
             def start_it(times: int) -> Process:
-                first = {} if times else {FIRST_START_VARIABLE: "yes"}
-                return workspace.spawn(
-                    command_line(worker, f"{label}-{name}", interpreter),
-                    name=name,
-                    log=logs / (f"{name}-{times + 1}.log" if times else f"{name}.log"),
-                    env=interpreter.environ({**environ, **first}),
-                    # `celery -A` looks in the current folder before anywhere else.
-                    cwd=interpreter.folder,
-                    cores=cores,
-                )
+                argv = command_line(worker, f"{label}-{name}", place.interpreter)
+                if times:
+                    return place.spawn(argv, name, log=f"{name}-{times + 1}")
+                return place.told({FIRST_START_VARIABLE: "yes"}).spawn(argv, name)
 
             return start_it
 

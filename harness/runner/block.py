@@ -29,6 +29,7 @@ from harness.scenario.loads.registry import SESSIONS
 from harness.scenario.models.scenario import Cell
 from harness.services.base import Service
 from harness.services.provide import BlockSpace, Services
+from harness.working_place import WorkingPlace
 
 
 def run_block(
@@ -142,7 +143,7 @@ def _results_left(
     job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts
 ) -> results_left.Left:
     environ = cellspec.environ_for("client", job.spec, {**job.environ, **space.environ})
-    place = results_left.Place(job.workspace, job.interpreter, environ, logs)
+    place = WorkingPlace(job.workspace, logs, environ, job.interpreter)
     with interrupts.deferred():
         return results_left.look(job.cell, space.backend, place, lambda: not interrupts.requested)
 

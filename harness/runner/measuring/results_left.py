@@ -7,11 +7,9 @@ all of it has expired, and what Celery's own `backend_cleanup` makes of that.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness.environments import Interpreter
 from harness.errors import HarnessError
 from harness.results.record.parts import LeftFigures
 from harness.results.record.run import RecordedWarning
@@ -19,7 +17,7 @@ from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.registry import BACKENDS
 from harness.services.base import Namespace, Stored
-from harness.workspace import Workspace
+from harness.working_place import WorkingPlace
 
 _MARGIN_S = 1.5
 """Servers count expiry in whole seconds, from the moment of the store."""
@@ -41,20 +39,11 @@ class Left:
     """Why a reading failed, if one did. May hold a URL."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """The workspace, Python and environment with which Celery's cleaning up runs."""
-
-    workspace: Workspace
-    interpreter: Interpreter
-    environ: Mapping[str, str]
-    """Environment variables of a client."""
-    logs: Path
-    """Folder for what it prints."""
-
-
-def look(cell: Cell, backend: Namespace | None, place: Place, going_on: Callable[[], bool]) -> Left:
-    """Count what the measuring plan asks for. Raises nothing; `going_on` ends the waiting."""
+def look(
+    cell: Cell, backend: Namespace | None, place: WorkingPlace, going_on: Callable[[], bool]
+) -> Left:
+    """Count what the measuring plan asks for. At `place` Celery cleans up, as a client would.
+    Raises nothing; `going_on` ends the waiting."""
     asked, service = cell.measure.results_left, cell.configuration.backend.service
     if backend is None or asked == "ignore" or service == "rpc":  # messages to one client
         return Left()
@@ -103,15 +92,9 @@ def _waited(wait_s: float, going_on: Callable[[], bool]) -> bool:
     return True
 
 
-def _clean_up(place: Place) -> None:
+def _clean_up(place: WorkingPlace) -> None:
     """Run Celery's own cleaning up. HarnessError if it fails."""
-    process = place.workspace.spawn(
-        [place.interpreter.python, "-m", "harness.probe.cleanup"],
-        name="cleanup",
-        log=place.logs / "cleanup.log",
-        env=place.interpreter.environ(place.environ),
-        cwd=place.interpreter.folder,
-    )
+    process = place.spawn([place.interpreter.python, "-m", "harness.probe.cleanup"], "cleanup")
     code = process.finished(_CLEANUP_S)
     if code != 0:
         late = f"did not end within {_CLEANUP_S:g} s"

@@ -19,6 +19,8 @@ from harness.scenario.workloads import registry as workloads
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 DEFAULT_HEAVY_STEP_S = 0.01
+Role = Literal["worker", "client", "observer", "beat"]
+"""Who is told something by a cell spec."""
 _READ_BY_CELERY = ("APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE")
 """Variables that options of the `celery` command take their values from."""
 
@@ -77,9 +79,7 @@ def write_private(path: Path, spec: Mapping[str, object]) -> None:
         json.dump(spec, file)
 
 
-def environ_for(
-    role: Literal["worker", "client", "observer", "beat"], spec: Path, environ: Mapping[str, str]
-) -> dict[str, str]:
+def environ_for(role: Role, spec: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of a client, worker, observer or beat.
 
     Variables that Celery itself reads are taken out: CELERY_BROKER_URL, for one, silently

@@ -19,6 +19,7 @@ from harness.scenario.loads.open_loop import OpenLoad
 from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.services.provide import BlockSpace
+from harness.working_place import WorkingPlace
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,23 @@ def start_crew(
     if files is not None and _embeds_beat(job.cell):
         worker = embedding(worker, files)
     variables = {**job.environ, **space.environ}
-    environ = cellspec.environ_for("worker", specs["workers"], variables)
-    place = (logs, job.workspace, job.interpreter)
-    workers = Workers.start(worker, job.label, environ, *place, job.affinity.workers)
+
+    def place(role: cellspec.Role, spec: Path) -> WorkingPlace:
+        environ = cellspec.environ_for(role, spec, variables)
+        cores = job.affinity.workers if role == "worker" else job.affinity.client
+        return WorkingPlace(job.workspace, logs, environ, job.interpreter, cores)
+
+    workers = Workers.start(worker, job.label, place("worker", specs["workers"]))
     stack.enter_context(workers)
-    environ = cellspec.environ_for("client", specs["clients"], variables)
-    cores = job.affinity.client
-    clients = stack.enter_context(Clients.start(job.cell.load.clients, environ, *place, cores))
+    clients = Clients.start(job.cell.load.clients, place("client", specs["clients"]))
+    stack.enter_context(clients)
     observer = None
     if isinstance(job.cell.load, OpenLoad) and job.shape.watched:
-        environ = cellspec.environ_for("client", job.spec, variables)
-        observer = Client.start(environ, *place, "observer", cores=cores)
+        observer = Client.start(place("client", job.spec), "observer")
         stack.enter_context(observer)
     beat = None
     if files is not None:
-        environ = cellspec.environ_for("beat", specs["workers"], variables)
-        beat = _beat(job, files, environ, logs, stack)
+        beat = _beat(job, files, place("beat", specs["workers"]), stack)
     return Crew(workers, clients, observer, beat)
 
 
@@ -93,14 +95,12 @@ def _embeds_beat(cell: Cell) -> bool:
     return isinstance(cell.workload, PeriodicWorkload) and cell.workload.through == "worker"
 
 
-def _beat(
-    job: BlockJob, files: BeatFiles, environ: Mapping[str, str], logs: Path, stack: ExitStack
-) -> BeatSeat:
+def _beat(job: BlockJob, files: BeatFiles, place: WorkingPlace, stack: ExitStack) -> BeatSeat:
     """Beat, to be started when the workers are warm. One inside a worker has begun with it."""
     beat = stack.enter_context(Beat(files, embedded=_embeds_beat(job.cell)))
 
     def start() -> None:
         if not beat.embedded:
-            beat.start(environ, logs, job.workspace, job.interpreter, job.affinity.client)
+            beat.start(place)
 
     return BeatSeat(beat, start)

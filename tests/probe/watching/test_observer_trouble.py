@@ -24,6 +24,7 @@ from harness.probe.recording.events import Kind, Outcome, name_of
 from harness.results.events.eventlog import all_of_kind, ident_of
 from harness.runner.prepare import cellspec
 from harness.services.provide import Services
+from harness.working_place import WorkingPlace
 from harness.workspace import Workspace
 from tests.probe.live import Site, free_port, valkey, wait_for
 from tests.probe.publishing.wire import wire
@@ -274,7 +275,7 @@ def test_an_observer_that_cannot_watch_says_why(
         spec = new_site(folder, "redis://127.0.0.1:1", result_backend=backend).spec("cell")
         environ = cellspec.environ_for("observer", spec, session_environ)
         with (
-            Client.start(environ, folder, workspace, part="observer") as watching,
+            Client.start(WorkingPlace(workspace, folder, environ), "observer") as watching,
             pytest.raises(ClientError, match=r"^the observer failed: ") as raised,
         ):
             watching.answer(30.0)
@@ -287,7 +288,7 @@ def test_the_harness_talks_to_it(
 ) -> None:
     paper, backend = Paper(site), backend_of(site)
     environ = cellspec.environ_for("observer", site.spec("cell", workload=ADD), session_environ)
-    with Client.start(environ, site.folder, workspace, part="observer") as watching:
+    with Client.start(WorkingPlace(workspace, site.folder, environ), "observer") as watching:
         assert watching.answer(30.0)["method"] == "psubscribe"
         assert watching.ask("watch", 10.0, tags=[f"{paper.tag:016x}"]) == {"done": "watch"}
         backend.store_result(paper.name(0, 0), 1, "SUCCESS")

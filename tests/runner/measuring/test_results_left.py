@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.environments import OWN
 from harness.errors import ExitCode, ServiceError
 from harness.results.record.run import BlockRecord
 from harness.runner.measuring import results_left
 from harness.scenario.plan.loader import load_plan
 from harness.services.base import Stored
+from harness.working_place import WorkingPlace
 from harness.workspace import Workspace
 from tests.runner.running import ROOT, Ended, make_site
 
@@ -101,7 +101,7 @@ def test_a_server_that_is_gone_is_a_warning_without_its_password(
     """What was measured is not lost for it."""
     cell = load_plan(SCENARIO).cells[0]
     assert cell.measure.results_left == "expire"
-    place = results_left.Place(workspace, OWN, {}, tmp_path)
+    place = WorkingPlace(workspace, tmp_path, {})
     namespace: Any = Gone()
     left = results_left.look(cell, namespace, place, lambda: True)
     assert set(results_left.fields(left).values()) == {None}
@@ -118,7 +118,7 @@ def test_an_interrupt_ends_the_waiting(workspace: Workspace, tmp_path: Path) -> 
             return Stored(7, 700)
 
     cell = load_plan(SCENARIO).cells[0]
-    place = results_left.Place(workspace, OWN, {}, tmp_path)
+    place = WorkingPlace(workspace, tmp_path, {})
     namespace: Any = There()
     left = results_left.look(cell, namespace, place, lambda: False)
     assert (left.stored, left.after_expiry, left.trouble) == (Stored(7, 700), None, "")
