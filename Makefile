@@ -50,6 +50,7 @@ servers: $(VENV)/.ready
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/designs.py
+	$(BIN)/python benchmarks/own_figures.py
 	$(BIN)/python benchmarks/recorder_cost.py
 	$(BIN)/python benchmarks/watching_cost.py
 	$(BIN)/python benchmarks/publishing.py

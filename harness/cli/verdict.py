@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.report.formats.content import beside_units
-from harness.report.tables.verdicts import gate_failure, where_words
+from harness.report.tables.verdicts import figure_words, gate_failure, where_words
 from harness.report.words.faults import because_words, promise_words
 from harness.report.words.warnings import warning_detail
 from harness.results.judge.emulators import cell_label
@@ -115,7 +115,7 @@ def regressions(report: ComparisonReport) -> Iterator[str]:
         if one.verdict == "regression" and one.ratio is not None:
             low, high = (f"{end:.3f}" for end in (one.low or 0, one.high or 0))
             found = f"ratio {one.ratio:.3f}, interval {low} to {high}"
-            yield f"REGRESSION: {where_words(one)}: {one.metric}: {found}"
+            yield f"REGRESSION: {where_words(one)}: {figure_words(one)}: {found}"
 
 
 def baseline_for(scenario: Scenario, named: str | None, results: Path) -> MeasuredRun | None:

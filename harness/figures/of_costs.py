@@ -110,7 +110,7 @@ CALLS = (
 OF_FUNCTIONS = (
     Figure(
         "task_cpu", "CPU time of a task's function; not of the pools gevent and eventlet", "s",
-        "less", "task_cpu_s", "task_cpu", "task CPU", "task CPU", distribution=True,
+        "less", "task_cpu_s", "task_cpu", "CPU", "CPU of the function", distribution=True,
         of_task="cpu_s",
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from harness.cli.verdict import baseline_for
 from harness.cli.watching.lines import Lines
 from harness.errors import UsageError
 from harness.report.exports.rounds import exported_name, troubles_of
-from harness.report.tables.verdicts import gate_failure, gate_words, verdict_words
+from harness.report.tables.verdicts import figure_words, gate_failure, gate_words, verdict_words
 from harness.report.view.cells import CellView, RunView, view_of
 from harness.report.words.wording import state_sentence
 from harness.results.judge.emulators import labelled
@@ -134,7 +134,7 @@ class HarnessRun:
 def _verdict(one: Comparison) -> str:
     ratio = "" if one.ratio is None else f", ratio {one.ratio:.3f}"
     base = labelled(one.base, emulated=one.base_emulated)
-    return f"{one.metric} against {base}: {verdict_words(one)}{ratio}"
+    return f"{figure_words(one)} against {base}: {verdict_words(one)}{ratio}"
 
 
 def measure(

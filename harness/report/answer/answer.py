@@ -27,7 +27,7 @@ from harness.report.answer.naming import Names, names_of
 from harness.report.answer.reasons import bound_sentences, difference_sentences, trap_sentences
 from harness.report.answer.sentences import BANNERS, Sentence, chosen
 from harness.report.answer.takes import takes_sentences, without_pairs
-from harness.report.answer.verdicts import cost_sentences, verdict_sentences
+from harness.report.answer.verdicts import cost_sentences, task_sentences, verdict_sentences
 from harness.report.view.cells import RunView
 from harness.report.words.wording import outcome_words
 
@@ -92,6 +92,7 @@ def _differences(view: RunView, names: Names) -> Iterator[Sentence]:
         return
     found = list(findings(view, report, names))
     if not pooled:
+        yield from task_sentences(found) if change else ()
         yield from verdict_sentences(found, change=change)
         yield from cost_sentences(found, change=change)
     yield from difference_sentences(found)

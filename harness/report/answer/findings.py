@@ -96,5 +96,5 @@ def _leading(cell: CellView, ones: Sequence[Comparison]) -> Comparison:
     load = cell.record.load.get("load")
     wanted = {"saturate": "saturation", "rate": "latency.total.p50"}.get(str(load), "throughput")
     named = [one for one in ones if one.metric == wanted]
-    shown = [one for one in ones if one.reason != SHOWN_ONLY]
+    shown = [one for one in ones if one.reason != SHOWN_ONLY and not one.own]
     return (named or shown or ones)[0]

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.report.answer.findings import Finding, Standing, standing
 from harness.report.answer.ratio_words import effect_words
 from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
+from harness.report.tables.verdicts import figure_words
 from harness.results.judge.emulators import NOT_JUDGED
+from harness.results.judge.own_figures import changed
 from harness.results.record.comparison import Comparison
 from harness.scenario.files.wording import printable
 
@@ -126,6 +128,26 @@ def _sentence(text: str, ones: Sequence[Finding], kind: Kind) -> Sentence:
     )
 
 
+# --- single tasks ---------------------------------------------------------------------------------
+
+
+def task_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
+    """Of a change: the tasks whose functions became slower or faster, what each was and is."""
+    for finding in found:
+        own = [one for one in finding.others if changed(one)]
+        for verdict, begin in (("regression", "REGRESSION: "), ("improved", "Faster: ")):
+            ones = [one for one in own if one.verdict == verdict]
+            if not ones:
+                continue
+            yield Sentence(
+                "change" if verdict == "regression" else "ahead",
+                f"{begin}{clauses(map(figure_words, ones), LONGEST)}{finding.names.where}.",
+                finding.cells,
+                tuple(one.metric for one in ones),
+                flagged=verdict == "regression",
+            )
+
+
 # --- beside the leading figure --------------------------------------------------------------------
 
 
@@ -133,6 +155,8 @@ def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Senten
     """CPU per task, where it is decided; of a change each further figure that became worse."""
     for finding in sorted(found, key=lambda one: -one.size):
         for one in finding.others:
+            if one.own:  # see `task_sentences`
+                continue
             what = standing(one)
             worse = change and what == "slower"
             if worse or (one.metric == "worker_cpu" and what in ("slower", "faster")):

@@ -35,7 +35,7 @@ def ratio_charts(view: RunView) -> Iterator[Chart]:
         return
     by_cells: dict[tuple[str, str], list[Comparison]] = {}
     for one in report.comparisons:
-        if one.ratio is not None:
+        if one.ratio is not None and not one.own:
             by_cells.setdefault((one.base, one.head), []).append(one)
     for index, found in enumerate(by_cells.values()):
         title = pair_words(view.names.in_one(found[0]))

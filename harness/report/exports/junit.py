@@ -22,6 +22,7 @@ from harness.report.exports.rounds import (
     warning_codes_of,
 )
 from harness.report.tables.verdicts import (
+    figure_words,
     gate_failure,
     gate_words,
     verdict_cautions,
@@ -153,9 +154,16 @@ def _verdict_cases(report: ComparisonReport | None) -> Iterator[Case]:
     cautions = tuple(verdict_cautions(report))
     for one in report.comparisons:
         result, words, ratio = _verdict_result(one), verdict_words(one), _ratio_words(one)
-        body = (words, ratio, *_beside(one), *cautions)
-        message = "" if result == "passed" else "; ".join([f"{words} ({ratio})", *_beside(one)][:2])
+        body = (*_own_words(one), words, ratio, *_beside(one), *cautions)
+        lines = [f"{words} ({ratio})", *_beside(one)][:2]
+        message = "" if result == "passed" else "; ".join([*_own_words(one), *lines])
         yield Case(f"{one.metric} [{where_words(one)}]", result, message, body)
+
+
+def _own_words(one: Comparison) -> Iterator[str]:
+    """What a task's function was and is."""
+    if one.own:
+        yield figure_words(one)
 
 
 def _verdict_result(one: Comparison) -> Result:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from harness.figures.figure import Kind
+from harness.figures.names import asked
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.names import ShownName, shown_names
 from harness.report.words.first_looks import equal_rate_words, target_words
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
+from harness.results.judge.own_figures import UNDECIDED, changed
 from harness.results.judge.verdicts import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.scenario.files.wording import printable
@@ -82,9 +84,7 @@ def comparison_table(report: ComparisonReport) -> Table:
     by_cells: dict[str, list[Comparison]] = {}
     for one in report.comparisons:
         by_cells.setdefault(pair_words(one), []).append(one)
-    sections = [
-        Section(title, tuple(map(_comparison_row, found))) for title, found in by_cells.items()
-    ]
+    sections = [Section(title, tuple(_rows(found))) for title, found in by_cells.items()]
     groups: dict[str, list[GroupMean]] = {}
     for group in report.groups:
         groups.setdefault(_pair_title(group), []).append(group)
@@ -99,10 +99,11 @@ def comparison_table(report: ComparisonReport) -> Table:
 
 def verdict_counts(report: ComparisonReport) -> str:
     """`1 regression, 1 improved, 5 no change, 1 inconclusive`; beside these what had no pairs or
-    figures that a verdict could rest on."""
-    decided = [one for one in report.judged if not (one.verdict == "inconclusive" and one.reason)]
+    figures that a verdict could rest on. Tasks that have not changed are not counted."""
+    judged = [one for one in report.judged if not one.own or changed(one)]
+    decided = [one for one in judged if not (one.verdict == "inconclusive" and one.reason)]
     counts = {word: sum(one.verdict == word for one in decided) for word in _VERDICTS}
-    counts["without a verdict"] = len(report.judged) - len(decided)
+    counts["without a verdict"] = len(judged) - len(decided)
     words = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
     return ", ".join(words) or "nothing was judged"
 
@@ -118,6 +119,47 @@ def _pair_title(one: Comparison | GroupMean) -> str:
     return f"{head} against {labelled(one.base, emulated=one.base_emulated)}"
 
 
+def _rows(found: Sequence[Comparison]) -> Iterator[Row]:
+    """Of two cells. Tasks of a mix that have not changed share a row; JSON and CSV have each."""
+    yield from (_comparison_row(one) for one in found if not one.own or changed(one))
+    others = [one for one in found if one.task and not changed(one)]
+    if others:
+        words = ", ".join(_of_the_rest(others))
+        yield Row("tasks' own", (*(NOT_APPLICABLE,) * (len(_HEAD) - 1), words))
+
+
+def _of_the_rest(others: Sequence[Comparison]) -> Iterator[str]:
+    """`run: no change in 9`, `CPU: no change in 8 and 1 undecided`."""
+    by_figure: dict[str, list[Comparison]] = {}
+    for one in others:
+        if one.reason != SHOWN_ONLY:
+            by_figure.setdefault(_heading(one.metric), []).append(one)
+    for heading, ones in by_figure.items():
+        same = sum(one.judged for one in ones)
+        if any(one.reason not in ("", UNDECIDED) for one in ones):
+            yield f"{heading}: not judged"
+        else:
+            parts = [
+                (same, f"no change in {same}"),
+                (len(ones) > same, f"{len(ones) - same} undecided"),
+            ]
+            yield f"{heading}: {' and '.join(words for count, words in parts if count)}"
+
+
+def _heading(metric: str) -> str:
+    found = asked(metric)
+    return metric if found is None else found.figure.heading or metric
+
+
+def figure_words(one: Comparison) -> str:
+    """`throughput`; of a task's function what it was and is: `add: run 120 us -> 10.4 ms`."""
+    if not one.own or one.base_value is None or one.head_value is None:
+        return printable(one.metric)
+    task = f"{printable(one.task)}: " if one.task else ""
+    before, after = map(format_duration, (one.base_value, one.head_value))
+    return f"{task}{_heading(one.metric)} {before} -> {after}"
+
+
 def _comparison_row(one: Comparison) -> Row:
     interval = MISSING
     if one.low is not None and one.high is not None:
@@ -127,7 +169,7 @@ def _comparison_row(one: Comparison) -> Row:
         finds = _percent(one.smallest_regression)
     figures = (_ratio(one.ratio), interval, str(one.pairs), _p(one.q_value), _p(one.wilcoxon_p))
     flagged = one.judged and one.verdict == "regression"
-    return Row(one.metric, (*figures, finds, verdict_words(one)), flagged=flagged)
+    return Row(figure_words(one), (*figures, finds, verdict_words(one)), flagged=flagged)
 
 
 def pair_words(one: Comparison) -> str:
@@ -172,7 +214,13 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _comparison_note(report: ComparisonReport) -> str:
-    confidence = next((one.confidence for one in report.comparisons), 0.95)
+    confidence = next((one.confidence for one in report.comparisons if not one.own), 0.95)
+    own = (
+        " Of a task's function a change below 0.1 ms is none; its intervals are stricter, and "
+        "it is shown by itself only where it has changed."
+        if any(one.task or changed(one) for one in report.comparisons)
+        else ""
+    )
     looks = f", so that {report.looks} looks err no more than one" if report.looks > 1 else ""
     return (
         "ratio: above 1 is better, also for latency and CPU. "
@@ -180,7 +228,7 @@ def _comparison_note(report: ComparisonReport) -> str:
         f"{_percent(report.margin)} is let pass. REGRESSION: the whole interval lies beyond that. "
         "inconclusive: it lies on both sides. finds: the smallest slowdown that so many pairs of "
         "this spread call a regression (power 80 %). q: p value after control of the false "
-        "discovery rate. p99 is shown, not judged: a gate may judge it."
+        f"discovery rate. p99 is shown, not judged: a gate may judge it.{own}"
         + "".join(f" {equal_rate_words(one)}" for one in report.equal_rates)
         + (f" {target_words(report.target)}" if report.target else "")
     )

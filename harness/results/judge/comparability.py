@@ -91,8 +91,8 @@ def unlike_rates(
     """
     if not metric.per_task:
         return ""
-    rates = [_typical([rate_of(block) for block in side]) for side in (base, head)]
-    costs = [_typical([metric.figure(block) for block in side]) for side in (base, head)]
+    rates = [typical([rate_of(block) for block in side]) for side in (base, head)]
+    costs = [typical([metric.figure(block) for block in side]) for side in (base, head)]
     if any(cost is None for cost in costs):
         return ""  # and so there is no ratio, either
     if rates[0] is None or rates[1] is None:
@@ -111,6 +111,7 @@ def unlike_rates(
     return f"depends on the rate, which was {low} and {high}"
 
 
-def _typical(values: Sequence[float | None]) -> float | None:
+def typical(values: Sequence[float | None]) -> float | None:
+    """The geometric mean of what is known; None where nothing is."""
     known = [value for value in values if value is not None and 0 < value < math.inf]
     return statistics.geometric_mean(known) if known else None

@@ -9,10 +9,12 @@ from functools import partial
 from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
+from harness.figures.names import asked
 from harness.results.judge.comparability import MARGIN, unlike_rates
 from harness.results.judge.identity import matched, places_of
 from harness.results.judge.layers import layer_paths
-from harness.results.judge.metrics import COMPARED, Metric
+from harness.results.judge.metrics import Metric
+from harness.results.judge.own_figures import sound_for
 from harness.results.judge.pairs import (
     Pair,
     by_order,
@@ -167,11 +169,13 @@ def _first_of(names: Iterable[str]) -> str:
 def pair_ratios(record: RunRecord, one: Comparison) -> tuple[float, ...]:
     """The ratio of each pair behind a comparison of the run's own cells, in the order of pairs."""
     indices = {cell.name: index for index, cell in enumerate(record.cells)}
-    metric = next((metric for metric in COMPARED if metric.name == one.metric), None)
-    if metric is None or one.base not in indices or one.head not in indices:
+    found = asked(one.metric)
+    if found is None or one.base not in indices or one.head not in indices:
         return ()
     cells = by_repetition(record, indices[one.base], indices[one.head])
-    return tuple(math.exp(ratio) for ratio in log_ratios(cells.pairs, metric))
+    metric = Metric(found, own=one.own)
+    pairs, _ = sound_for(metric, cells.pairs)
+    return tuple(math.exp(ratio) for ratio in log_ratios(pairs, metric))
 
 
 def _evidence(margin: float, pairs: Sequence[Pair], metric: Metric) -> tuple[list[float], str]:

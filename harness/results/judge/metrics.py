@@ -20,6 +20,8 @@ class Metric:
     asked: Asked
     judged: bool = True
     """False: shown, but no verdict rests on it."""
+    own: bool = False
+    """A figure of the tasks' functions: see `own_figures`."""
 
     @property
     def name(self) -> str:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TypedDict
 
-from harness.results.judge.comparability import SPEED, told_elsewhere, unlike_rates
+from harness.results.judge.comparability import SPEED, told_elsewhere, typical, unlike_rates
 from harness.results.judge.emulators import marked
 from harness.results.judge.metrics import COMPARED, Metric
+from harness.results.judge.own_figures import (
+    LEVEL_SHARE,
+    changed_first,
+    least_change,
+    margin_of,
+    own_metrics,
+    settled,
+    sound_for,
+    told,
+)
 from harness.results.judge.pairs import ComparedCells, log_ratios, sides_of
 from harness.results.record.comparison import Comparison, ComparisonReport, GroupMean
 from harness.scenario.plan.pairing import Place
@@ -39,10 +50,11 @@ def judged(
         for pair in cells
         for one in _comparisons(pair, frame.margin, confidence, second_opinion=second_opinion)
     ]
-    found = _with_discovery_control(found)
+    found = list(map(told, _with_discovery_control(found)))
+    found = [one for _, ones in groupby(found, _cells_of) for one in changed_first([*ones])]
     ratios: dict[str, list[float]] = {}
     for one in found:
-        if one.ratio is not None:
+        if one.ratio is not None and not one.own:
             ratios.setdefault(one.metric, []).append(one.ratio)
     means = {metric: mean for metric, of in ratios.items() if (mean := geometric_mean(of))}
     return frame.model_copy(
@@ -58,7 +70,7 @@ def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
     """Of each variant over its workloads and loads, where it has several of them."""
     groups: dict[tuple[str, str, str], list[Comparison]] = {}
     for one in found:
-        if one.ratio is not None:
+        if one.ratio is not None and not one.own:
             key = (_variant(one.base), _variant(one.head), one.metric)
             groups.setdefault(key, []).append(one)
     for (base, head, metric), ones in groups.items():
@@ -75,6 +87,10 @@ def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
             )
 
 
+def _cells_of(one: Comparison) -> tuple[str, str]:
+    return one.base, one.head
+
+
 def _variant(cell: str) -> str:
     return Place("", {}, cell).variant
 
@@ -82,33 +98,48 @@ def _variant(cell: str) -> str:
 def _comparisons(
     cells: ComparedCells, margin: float, confidence: float, *, second_opinion: bool
 ) -> Iterator[Comparison]:
-    unsound = sum(not all(block.sound for block in pair) for pair in cells.pairs)
-    for metric in COMPARED:
+    for metric in (*COMPARED, *own_metrics(cells.pairs)):
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
         if cells.base.at_equal_rate and metric.name in SPEED:
             continue  # it is the rate that was given
-        ratios = log_ratios(cells.pairs, metric)
-        found = estimate(ratios, confidence=confidence, margin=margin)
-        other_rates = told_elsewhere(metric, cells.base) or unlike_rates(
-            metric, *sides_of(cells.pairs), margin
-        )
-        reason = _no_verdict(found, cells, metric) or other_rates
-        one = Comparison(
-            base=cells.base.name,
-            head=cells.head.name,
-            metric=metric.name,
-            margin=margin,
-            verdict="inconclusive" if reason else direction(found, margin=margin),
-            unsound=unsound,
-            dropped=cells.dropped + len(cells.pairs) - len(ratios),
-            left_out=dict(cells.left_out),
-            judged=metric.judged and not other_rates,
-            reason=reason,
-            wilcoxon_p=wilcoxon_p(ratios) if second_opinion else None,
-            **_interval(found),
-        )
+        one = _comparison(metric, cells, margin, confidence, second_opinion=second_opinion)
         yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
+
+
+def _comparison(
+    metric: Metric, cells: ComparedCells, margin: float, confidence: float, *, second_opinion: bool
+) -> Comparison:
+    pairs, left_out = sound_for(metric, cells.pairs)
+    least = least_change(metric, pairs) if metric.own else 0.0
+    if metric.own:
+        margin, confidence = margin_of(least, margin), 1 - LEVEL_SHARE * (1 - confidence)
+    ratios = log_ratios(pairs, metric)
+    found = estimate(ratios, confidence=confidence, margin=margin)
+    other_rates = told_elsewhere(metric, cells.base) or unlike_rates(
+        metric, *sides_of(pairs), margin
+    )
+    reason = _no_verdict(found, cells, metric) or other_rates
+    base, head = (typical([metric.figure(block) for block in side]) for side in sides_of(pairs))
+    one = Comparison(
+        base=cells.base.name,
+        head=cells.head.name,
+        metric=metric.name,
+        margin=margin,
+        verdict="inconclusive" if reason else direction(found, margin=margin),
+        unsound=sum(not all(block.sound for block in pair) for pair in pairs),
+        dropped=cells.dropped + len(cells.pairs) - len(ratios),
+        left_out={**cells.left_out, **left_out},
+        judged=metric.judged and not other_rates,
+        own=metric.own,
+        task=metric.asked.figure.task,
+        base_value=None if base is None else metric.asked.figure.in_base_units(base),
+        head_value=None if head is None else metric.asked.figure.in_base_units(head),
+        reason=reason,
+        wilcoxon_p=wilcoxon_p(ratios) if second_opinion else None,
+        **_interval(found),
+    )
+    return settled(one, least) if metric.own else one
 
 
 class _Interval(TypedDict):
@@ -151,17 +182,25 @@ def _no_verdict(found: Estimate, cells: ComparedCells, metric: Metric) -> str:
     return ""
 
 
-def _with_discovery_control(found: list[Comparison]) -> list[Comparison]:
-    """Fill in q; a change that is not told from chance among so many is no finding."""
-    family = [one for one in found if one.judged and one.p_value is not None and not one.reason]
-    values = false_discovery([one.p_value for one in family if one.p_value is not None])
-    adjusted = dict(zip(map(id, family), values, strict=True))
-    return [_controlled(one, adjusted.get(id(one)), len(family)) for one in found]
+def _with_discovery_control(found: Sequence[Comparison]) -> list[Comparison]:
+    """Fill in q; a change that is not told from chance among so many is no finding. What tasks'
+    functions do is a family of its own."""
+    controlled: dict[int, Comparison] = {}
+    for own in (False, True):
+        family = [
+            one
+            for one in found
+            if one.own == own and one.judged and one.p_value is not None and not one.reason
+        ]
+        values = false_discovery([one.p_value for one in family if one.p_value is not None])
+        for one, value in zip(family, values, strict=True):
+            controlled[id(one)] = _controlled(one, value, len(family))
+    return [controlled.get(id(one), one) for one in found]
 
 
-def _controlled(one: Comparison, q_value: float | None, family: int) -> Comparison:
+def _controlled(one: Comparison, q_value: float, family: int) -> Comparison:
     changes: dict[str, object] = {"q_value": q_value}
-    beyond = q_value is not None and q_value > 1 - one.confidence + 1e-12
+    beyond = q_value > 1 - one.confidence + 1e-12
     if beyond and one.verdict == "regression":
         changes |= {
             "verdict": "inconclusive",

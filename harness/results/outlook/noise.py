@@ -38,6 +38,8 @@ def spreads_in(record: RunRecord) -> Iterator[Spread]:
     if record.comparison is not None:
         cells = {cell.name: cell for cell in record.cells}
         for one in record.comparison.comparisons:
+            if one.own:  # of tasks, which decide nothing about how much is measured
+                continue
             logs = [math.log(ratio) for ratio in pair_ratios(record, one)]
             if one.base in cells:
                 yield from _spread(record.run_id, one.metric, cells[one.base], logs)

@@ -58,6 +58,13 @@ class Comparison(Stored):
     `comparability`."""
     judged: bool = True
     """False: shown beside the others, and no reason to fail."""
+    own: bool = False
+    """A figure of the tasks' functions, not of what the cell did as a whole."""
+    task: str = ""
+    """Which task of a mix it is of; empty: all."""
+    base_value: float | None = None
+    """Geometric mean over the base's blocks, in base units: seconds, per second."""
+    head_value: float | None = None
     base_emulated: bool = False
     """The base ran on an emulator: nothing judges the comparison."""
     head_emulated: bool = False
