@@ -21,6 +21,7 @@ from harness.results.events.eventlog import Tail
 from tests.probe.live import Site, client, valkey, wait_for, worker
 
 HANDLERS = """
+import atexit
 import os
 from celery import signals
 
@@ -32,6 +33,7 @@ def say(event):
 
 for name in ("worker_ready", "worker_shutting_down", "worker_shutdown", "worker_process_shutdown"):
     getattr(signals, name).connect(say(name), weak=False)
+atexit.register(say("atexit"))
 """
 ADD = "harness.probe.tasks.add"
 
@@ -136,7 +138,7 @@ def test_a_worker_that_ends_at_once_still_does_all_that_a_user_has_put_there(
             assert broker.llen("celery") == 1
         lines = [line.split() for line in said.read_text(encoding="utf-8").splitlines()]
     main = [event for event, process in lines if int(process) == pid]
-    assert main == ["worker_ready", "worker_shutting_down", "worker_shutdown"]
+    assert main == ["worker_ready", "worker_shutting_down", "worker_shutdown", "atexit"]
     others = [(event, process) for event, process in lines if int(process) != pid]
     assert [event for event, _ in others] == ["worker_process_shutdown"] * 2
     assert len(set(others)) == 2
