@@ -21,8 +21,8 @@ def command(run: str, results: Path) -> None:
     """Show a stored RUN on one screen: its folder, its id, or the unique end of its id. Without
     RUN the newest one.
 
-    Verdicts, then each cell with its throughput, latency and phases as small plots, then warnings.
-    `harness report` has the whole tables. Nothing is measured again.
+    Its answer, verdicts, then each cell with its throughput, latency and phases as small plots,
+    then warnings. `harness report` has the whole tables. Nothing is measured again.
     """
     from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.report.formats.summary_view import as_summary_view  # noqa: PLC0415

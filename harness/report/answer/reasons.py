@@ -212,7 +212,7 @@ def bound_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
 def _used_sentence(
     what: str, ones: Sequence[tuple[CellView, InUse]], of: int, names: Names
 ) -> Sentence:
-    """Where no alternative had cores to spare, their order is that of this machine."""
+    """Where alternatives had no cores to spare, their order is that of this machine."""
     first, used = max(ones, key=lambda one: one[1].used)
     amount = f"{format_number(used.used)} of {used.there}"
     if len(ones) == 1:
@@ -222,7 +222,9 @@ def _used_sentence(
         who = every if len(ones) == of else f"{len(ones)} of {of} cells"
         amount = f"up to {amount}"
     figures: tuple[str, ...] = ("throughput.tasks", *_CPU)
-    text = f"This machine's cores bound {who}: {amount} were busy."
+    several = len({names.alternative(cell.name) for cell, _ in ones}) > 1
+    more = "; with more cores their order may be another" if several else ""
+    text = f"This machine's cores bound {who}: {amount} were busy{more}."
     if what == "slots":
         text = f"The workers' slots bound {who}: {amount} were running tasks."
         figures = ("throughput.tasks", "phase.run")

@@ -49,6 +49,8 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
     base, head = ones[0].names.base, ones[0].names.head
     if len(ones) == 1:
         return _single(ones[0], change=change)
+    if all(one.leading.reason == NOT_JUDGED for one in ones):
+        return _sentence(f"{head} against {base}: not judged, on an emulator", ones, "open")
     by_standing = {
         what: [one for one in ones if one.standing == what]
         for what in _STANDINGS
@@ -88,7 +90,7 @@ def _single(one: Finding, *, change: bool) -> Sentence:
 def _open_words(one: Finding) -> str:
     names, reason = one.names, one.leading.reason
     if reason == NOT_JUDGED:
-        return f"{names.head} and {names.base}{names.where} are not judged, on an emulator"
+        return f"{names.head} against {names.base}{names.where}: not judged, on an emulator"
     words = f"{names.head} and {names.base}{names.where} cannot be told apart"
     return f"{words} ({printable(reason)})" if reason else words
 
