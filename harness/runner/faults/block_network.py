@@ -12,11 +12,9 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.probe.spoken import CelerySettings
-from harness.scenario.checks.faulty_loads import faults_of, network_by, uses_network
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.checks.faulty_loads import faults_of, linked_ends, network_by, uses_network
 from harness.scenario.models.faults import Network, NetworkFault
 from harness.scenario.models.scenario import Cell
-from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.bad_network.network import BadNetwork, Conditions
 from harness.services.bad_network.round_trips import round_trips_s
 from harness.workspace import Workspace
@@ -142,14 +140,9 @@ def _wanted(cell: Cell) -> list[tuple[str, str]]:
     return [
         (side, role)
         for side in _SIDES
-        for role in _roles(cell.configuration)
+        for role in linked_ends(cell.configuration)
         if any(one.side in (side, "both") and one.to in (role, "both") for one in networks)
     ]
-
-
-def _roles(configuration: Configuration) -> tuple[str, ...]:
-    apart = not isinstance(configuration.backend, NoBackend | RpcBackend)
-    return ("broker", "backend") if apart else ("broker",)
 
 
 def _usual(asked: Network | None, side: str, role: str) -> Conditions:

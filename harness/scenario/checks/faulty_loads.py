@@ -9,7 +9,7 @@ from harness.scenario.files.fields import Frozen
 from harness.scenario.files.unknown import as_far_as_known, entries, in_full, is_known, only, told
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
-from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
 from harness.scenario.models.faults import (
     Fault,
     KillPoolChild,
@@ -55,6 +55,11 @@ def uses_network(configuration: Configuration, load: Load) -> bool:
     """Whether connections of the block lead through a network that the harness disturbs."""
     disturbed = any(isinstance(fault, NetworkFault) for fault in faults_of(load))
     return disturbed or configuration.network is not None
+
+
+def linked_ends(configuration: Configuration) -> tuple[EndName, ...]:
+    """The ends to which a connection of their own leads that a network can disturb."""
+    return END_NAMES if BACKENDS[configuration.backend.service].through_proxy else ("broker",)
 
 
 def network_by(configuration: Configuration, load: Load) -> Means:
@@ -175,16 +180,14 @@ def _network_conflict(configuration: Configuration, network: Network | NetworkFa
     if reason and network.to != "backend":
         able = " or ".join(name for name, row in BROKERS.items() if not row.beyond_proxy)
         return f"{reason}: use {able}, or to: backend"
-    if network.to == "broker":
+    if network.to == "broker" or "backend" in linked_ends(configuration):
         return ""
     backend = configuration.backend
     if isinstance(backend, NoBackend):
         return "there is no result backend: use to: broker"
     if isinstance(backend, RpcBackend):
         return "results go through the broker: use to: broker"
-    if not BACKENDS[backend.service].through_proxy:
-        return f"a backend of {backend.service} cannot be reached through a proxy: use to: broker"
-    return ""
+    return f"a backend of {backend.service} cannot be reached through a proxy: use to: broker"
 
 
 def _means_conflicts(slow: Slowness, means: Means | None = None) -> Iterator[Conflict]:
