@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.charts.chart import (
-    Chart,
-    Columns,
-    Rows,
-    Spec,
-    Value,
-    row_labels,
-    rows_axis,
-    told,
-    wrapped,
-)
+from harness.report.charts.chart import Chart, Columns, Spec, Value, told, wrapped
 from harness.report.charts.gate_lines import NO_GATES, GateLines, upright, with_lines
 from harness.report.charts.groups import groups
+from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.tables.costs import price_words
 from harness.report.view.cells import CellView
 
@@ -48,7 +39,7 @@ def dollar_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Ite
             lines = wrapped(text, bold=flagged)
             labels.append({"row": index, "label": text, "lines": lines, "flagged": flagged})
             rows.append({"row": index, "cell": member.label, "dollars": dollars})
-        room = Rows.of(labels)
+        room = Bands.of(labels)
         shown = [row["dollars"] for row in rows]
         limits = gates.of(_FIGURE, group.members, "dollars", beside=shown)
         chart = Chart(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.chart import Chart, Columns, DataRow, Spec, Value
 from harness.report.charts.groups import Member
 from harness.report.tables.verdicts import in_units_of
 from harness.results.record.comparison import GateResult
@@ -21,7 +21,6 @@ _NOTE = "A dashed line is the limit of a gate."
 _FAR = 5.0
 """A limit so many times beyond all that was measured would take the axis from it."""
 _LINE_HEIGHT = 13
-Row = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ class GateLines:
         factor: float = 1.0,
         *,
         beside: Iterable[Value] = (),
-    ) -> list[Row]:
+    ) -> list[DataRow]:
         """A row per limit on a metric of these cells: `field` is the limit times `factor`, which
         turns base units into the axis' own. Where cells have limits of their own (a baseline's),
         or not all of them have one, the words say whose it is. `beside` are the values that the
         chart shows: a limit far above them has no place on its axis, and `field` is null."""
         most = max((one for one in beside if isinstance(one, int | float)), default=math.inf)
-        rows: list[Row] = []
+        rows: list[DataRow] = []
         for (text, limit), found in self._limits(metric, members).items():
             words = _words(text, limit, found)
             if len(found) < len(members):
@@ -95,7 +94,7 @@ NO_GATES = GateLines()
 
 
 def with_lines(
-    chart: Chart, rows: Sequence[Row], lines: Sequence[Spec], *, in_front: bool = False
+    chart: Chart, rows: Sequence[DataRow], lines: Sequence[Spec], *, in_front: bool = False
 ) -> Chart:
     """The chart with these limits, drawn behind all else or in front of it (bars would hide them);
     itself without any."""
@@ -118,7 +117,7 @@ def with_lines(
     return chart
 
 
-def _plain(row: Row) -> Row:
+def _plain(row: DataRow) -> DataRow:
     return {name: value for name, value in row.items() if name != "far"}
 
 
@@ -138,7 +137,7 @@ def _at_the_edge(*, upwards: bool) -> Spec:
     }  # fmt: skip
 
 
-def positive(rows: Sequence[Row], field: str) -> list[float]:
+def positive(rows: Sequence[DataRow], field: str) -> list[float]:
     """Limits that a logarithmic axis can show."""
     return [value for row in rows if isinstance(value := row[field], float) and value > 0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.chart import Chart, Columns, DataRow, Spec
 from harness.report.charts.gate_lines import (
     NO_GATES,
     GateLines,
@@ -37,9 +37,6 @@ _PLACE = (
 )
 
 
-Row = Mapping[str, Value]
-
-
 def curves_of(samples: Samples, cells: Sequence[CellView]) -> tuple[dict[str, Curve], ...]:
     """Name of a cell -> its curve of percentiles, and the same of its distribution. Cells without
     samples are left out."""
@@ -58,7 +55,7 @@ def percentile_charts(
     """Latency by percentile, the tail stretched: each nine takes as much room as the last."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
-        rows: list[Row] = [
+        rows: list[DataRow] = [
             {
                 "series": member.label,
                 "nines": _nines(share),
@@ -91,7 +88,7 @@ def distribution_charts(
     """Which share of the units took no longer than that."""
     for kind, group in _kinds(cells, curves):
         what, note = _words(kind, group)
-        rows: list[Row] = [
+        rows: list[DataRow] = [
             {"series": member.label, "ms": value_s * 1e3, "share": 100 * share}
             for member in group.members
             for share, value_s in _points(curves[member.cell.name])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.chart import Chart, Columns, DataRow, Spec
 from harness.report.charts.gate_lines import (
     NO_GATES,
     GateLines,
@@ -35,7 +35,6 @@ _HEADS = {
     "what": "outcome",
 }
 _X_TITLE = "units sent per second"
-Row = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,12 @@ class _Curve:
     key: str
     title: str
     note: str
-    rows: tuple[Row, ...]
+    rows: tuple[DataRow, ...]
     found: float | None
     limit_ms: float | None
-    gates: tuple[Row, ...] = ()
+    gates: tuple[DataRow, ...] = ()
     """On latency, in ms."""
-    least: tuple[Row, ...] = ()
+    least: tuple[DataRow, ...] = ()
     """On the rate that was found."""
 
 
@@ -74,7 +73,7 @@ def _limits(
     curve: _Curve,
     field: str = "sent",
     factor: float = 1.0,
-) -> tuple[Row, ...]:
+) -> tuple[DataRow, ...]:
     members = [Member(cell_title(cell), cell) for cell in cells]
     shown = [row[field] for row in curve.rows]
     return tuple(gates.of(metric, members, field, factor, beside=shown))
@@ -148,13 +147,13 @@ def _steady(number: int, group: Sequence[CellView]) -> _Curve:
     )
 
 
-def _row(series: str, sent: float, done: float, value_s: float | None, what: str) -> Row:
+def _row(series: str, sent: float, done: float, value_s: float | None, what: str) -> DataRow:
     shown = value_s * 1e3 if value_s is not None and value_s > 0 else None
     return {"series": series, "sent": sent, "done": done, "ms": shown, "what": what,
             "broke": what.startswith("broke")}  # fmt: skip
 
 
-def _ordered(rows: Sequence[Row]) -> tuple[Row, ...]:
+def _ordered(rows: Sequence[DataRow]) -> tuple[DataRow, ...]:
     return tuple(sorted(rows, key=lambda row: (str(row["series"]), float(row["sent"] or 0))))
 
 

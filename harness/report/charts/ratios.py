@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.report.charts.chart import (
-    Chart,
-    Columns,
-    Rows,
-    Spec,
-    Value,
-    row_labels,
-    rows_axis,
-    told,
-    wrapped,
-)
+from harness.report.charts.chart import Chart, Columns, DataRow, Spec, told, wrapped
+from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.tables.verdicts import pair_words, verdict_words
 from harness.report.view.cells import RunView
 from harness.results.judge.compare import pair_ratios
@@ -24,7 +15,6 @@ from harness.results.record.run import RunRecord
 _HEADS = {"label": "comparison", "ratio": "ratio", "low": "interval from", "high": "to",
           "pairs": "pairs", "verdict": "verdict"}  # fmt: skip
 _PAIR = {"label": "comparison", "pair": "pair", "ratio": "ratio of the pair"}
-Row = Mapping[str, Value]
 
 
 def ratio_charts(view: RunView) -> Iterator[Chart]:
@@ -46,12 +36,15 @@ def _chart(
     index: int, title: str, record: RunRecord, report: ComparisonReport, found: Sequence[Comparison]
 ) -> Chart:
     rows = [_row(number, one) for number, one in enumerate(found)]
-    dots: list[Row] = [
+    dots: list[DataRow] = [
         {"row": number, "label": one.metric, "pair": pair, "ratio": ratio}
         for number, one in enumerate(found)
         for pair, ratio in enumerate(pair_ratios(record, one))
     ]
-    lines: list[Row] = [{"x": 1.0, "text": "no change"}, {"x": 1 - report.margin, "text": "margin"}]
+    lines: list[DataRow] = [
+        {"x": 1.0, "text": "no change"},
+        {"x": 1 - report.margin, "text": "margin"},
+    ]
     ratios = [float(dot["ratio"] or 1) for dot in dots] + [1.0, 1 - report.margin]
     return Chart(
         key=f"ratios-{index}",
@@ -60,7 +53,7 @@ def _chart(
         f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
         "across the mean. A regression has its whole bar left of the dashed margin.",
         spec=_spec(
-            Rows.of(rows),
+            Bands.of(rows),
             ratios,
             intervals=any(row["low"] for row in rows),
         ),
@@ -74,7 +67,7 @@ def _chart(
     )
 
 
-def _row(number: int, one: Comparison) -> Row:
+def _row(number: int, one: Comparison) -> DataRow:
     interval = "one pair, no interval"
     if one.low is not None and one.high is not None:
         interval = f"{one.low:.3f} to {one.high:.3f}"
@@ -95,7 +88,7 @@ def _row(number: int, one: Comparison) -> Row:
     }
 
 
-def _spec(rows: Rows, ratios: Sequence[float], *, intervals: bool) -> Spec:
+def _spec(rows: Bands, ratios: Sequence[float], *, intervals: bool) -> Spec:
     # The axis is for what was measured: an interval of two pairs may reach anywhere.
     domain = [min(ratios) / 1.08, max(ratios) * 1.08]
     scale = {"type": "log", "domain": domain, "nice": False}
@@ -127,7 +120,7 @@ def _spec(rows: Rows, ratios: Sequence[float], *, intervals: bool) -> Spec:
     }  # fmt: skip
 
 
-def _interval_bar(y: Spec, low: Spec, rows: Rows) -> Spec:
+def _interval_bar(y: Spec, low: Spec, rows: Bands) -> Spec:
     return {
         "data": {"name": "comparisons"},
         "transform": [{"filter": "isValid(datum.low)"}],

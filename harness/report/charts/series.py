@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.charts.chart import Chart, Columns, Spec, Value
+from harness.report.charts.chart import Chart, Columns, DataRow, Spec
 from harness.report.charts.gate_lines import NO_GATES, GateLines, across, positive, with_lines
 from harness.report.charts.groups import Member, is_paced, marks_of
 from harness.report.charts.lines import lines_and_points, log_axis
@@ -23,7 +23,6 @@ MOST_OF_A_RUN = 120
 that is to stay below 3 MB."""
 _TIME = "seconds after the first unit"
 _HEIGHT = 180
-Row = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _rates(
     index: int, cell: CellView, timed: Sequence[_Timed], about: str, gates: GateLines
 ) -> Chart:
     planned = is_paced(cell) or any(one.block.load_phases for one in timed)
-    rows: list[Row] = []
+    rows: list[DataRow] = []
     for one in timed:
         kinds = {"completed": one.series.completed_per_s}
         if planned:
@@ -109,7 +108,7 @@ def _rates(
 def _latencies(
     index: int, cell: CellView, timed: Sequence[_Timed], about: str, gates: GateLines
 ) -> Chart | None:
-    rows: list[Row] = []
+    rows: list[DataRow] = []
     for one in timed:
         for kind, values in (("p50", one.series.p50_s), ("p99", one.series.p99_s)):
             rows += _rows(one, kind, [value if value and value > 0 else None for value in values],
@@ -129,7 +128,7 @@ def _latencies(
 def _under_way(
     index: int, cell: CellView, timed: Sequence[_Timed], about: str, samples: Samples
 ) -> Chart | None:
-    rows: list[Row] = []
+    rows: list[DataRow] = []
     exact = all(one.block.depth_exact for one in timed)
     waiting = "in the broker's queue" + ("" if exact else " (its estimate)")
     for one in timed:
@@ -155,17 +154,19 @@ def _under_way(
                   ["under way", waiting], heads, timed)  # fmt: skip
 
 
-def _rows(one: _Timed, kind: str, values: Sequence[float | None], factor: float) -> Iterator[Row]:
+def _rows(
+    one: _Timed, kind: str, values: Sequence[float | None], factor: float
+) -> Iterator[DataRow]:
     for at, value in zip(one.series.at_s, values, strict=True):
         yield _row(one, kind, at, None if value is None else value * factor)
 
 
-def _row(one: _Timed, kind: str, at_s: float, value: float | None) -> Row:
+def _row(one: _Timed, kind: str, at_s: float, value: float | None) -> DataRow:
     return {"series": kind, "block": one.block.number, "t": at_s, "value": value}
 
 
 def _chart(
-    key: str, title: str, note: str, rows: Sequence[Row], y: Spec, labels: Sequence[str],
+    key: str, title: str, note: str, rows: Sequence[DataRow], y: Spec, labels: Sequence[str],
     heads: Mapping[str, str], timed: Sequence[_Timed],
 ) -> Chart:  # fmt: skip
     # The charts of a cell stand beside each other: all of them from the first unit to the last.
@@ -186,7 +187,7 @@ def _chart(
     )  # fmt: skip
 
 
-def _phase_begins(block: BlockRecord) -> Iterator[Row]:
+def _phase_begins(block: BlockRecord) -> Iterator[DataRow]:
     """Where the phases of a load begin; a search's steps drain in between, so they are not where
     their plan says."""
     if block.saturation is None and len(block.load_phases) > 1:

@@ -10,16 +10,14 @@ from harness.report.charts.chart import (
     FAINT_IF_EMULATED,
     Chart,
     Columns,
-    Rows,
     Spec,
     Value,
-    row_labels,
-    rows_axis,
     told,
     wrapped,
 )
 from harness.report.charts.gate_lines import NO_GATES, GateLines, upright, with_lines
 from harness.report.charts.groups import Group, groups
+from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.view.cells import CellView
 from harness.units import format_duration
 
@@ -141,7 +139,7 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
         key=f"{stack.key}-{key}{group.key}",
         title=f"{group.title}: {kind} by {stack.part}, {good}",
         note=stack.note + note,
-        spec=_spec(stack, used, Rows.of(labels), heads, shares=shares),
+        spec=_spec(stack, used, Bands.of(labels), heads, shares=shares),
         data={
             "parts": Columns.of([row for row in rows if row["part"] in used]),
             "cells": Columns.of(labels),
@@ -152,7 +150,12 @@ def _chart(stack: _Stack, group: Group, key: str, note: str) -> Chart:
 
 
 def _spec(
-    stack: _Stack, used: Sequence[str], rows: Rows, heads: Mapping[str, str], *, shares: bool
+    stack: _Stack,
+    used: Sequence[str],
+    rows: Bands,
+    heads: Mapping[str, str],
+    *,
+    shares: bool,
 ) -> Spec:
     title = f"share of the {stack.what}, %" if shares else f"{stack.what}, ms"
     return {

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.report.charts.chart import (
     HOLLOW_IF_EMULATED,
     Chart,
     Columns,
-    Rows,
+    DataRow,
     Spec,
-    Value,
-    row_labels,
-    rows_axis,
     told,
     wrapped,
     x_axis,
 )
 from harness.report.charts.gate_lines import NO_GATES, GateLines, positive, upright, with_lines
 from harness.report.charts.groups import Group, Member, groups, is_paced
+from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.view.cells import CellView
 from harness.report.view.intervals import block_values, interval_of
 from harness.stats.paired import Estimate
@@ -39,7 +37,6 @@ _SUMMARY = {
     "blocks": "blocks",
 }
 _BLOCK = {"cell": "cell", "block": "block", "rate": "units/s", "status": "status"}
-Row = Mapping[str, Value]
 
 
 def throughput_charts(cells: Sequence[CellView], gates: GateLines = NO_GATES) -> Iterator[Chart]:
@@ -55,7 +52,7 @@ def _measured(cell: CellView) -> bool:
     return cell.figures.throughput_per_s is not None
 
 
-def _chart(group: Group, limits: Sequence[Row]) -> Chart:
+def _chart(group: Group, limits: Sequence[DataRow]) -> Chart:
     rows = [_summary(index, member) for index, member in enumerate(group.members)]
     dots = [dot for index, member in enumerate(group.members) for dot in _dots(index, member)]
     data = {"cells": Columns.of(rows), "blocks": Columns.of(dots)}
@@ -82,7 +79,7 @@ def _chart(group: Group, limits: Sequence[Row]) -> Chart:
     return with_lines(chart, limits, upright(x))
 
 
-def _summary(index: int, member: Member) -> Row:
+def _summary(index: int, member: Member) -> DataRow:
     spread = member.cell.figures.throughput_per_s
     assert spread is not None  # noqa: S101 - chosen by it
     found = _interval(member.cell)
@@ -113,7 +110,7 @@ def _interval(cell: CellView) -> Estimate | None:
     return interval_of([value for _, value in found])
 
 
-def _dots(index: int, member: Member) -> Iterator[Row]:
+def _dots(index: int, member: Member) -> Iterator[DataRow]:
     for block, rate in block_values(member.cell, lambda block: block.throughput_per_s):
         yield {
             "row": index,
@@ -125,8 +122,8 @@ def _dots(index: int, member: Member) -> Iterator[Row]:
         }
 
 
-def _spec(rows: Sequence[Row], scale: Spec, title: str) -> Spec:
-    room = Rows.of(rows)
+def _spec(rows: Sequence[DataRow], scale: Spec, title: str) -> Spec:
+    room = Bands.of(rows)
     y = rows_axis(room.count)
     return {
         "height": room.height,
@@ -163,7 +160,7 @@ def _spec(rows: Sequence[Row], scale: Spec, title: str) -> Spec:
     }  # fmt: skip
 
 
-def _interval_bar(y: Spec, scale: Spec, room: Rows) -> Spec:
+def _interval_bar(y: Spec, scale: Spec, room: Bands) -> Spec:
     return {
         "data": {"name": "cells"},
         "transform": [{"filter": "isValid(datum.low)"}],
