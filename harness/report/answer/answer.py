@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.report.answer.after_faults import fault_sentences
 from harness.report.answer.alternatives import Alternative, alternatives
 from harness.report.answer.axes import effect_sentences
 from harness.report.answer.findings import compared, findings, is_change
 from harness.report.answer.held import (
     broken_sentences,
-    fault_sentences,
     limit_sentences,
     missing_sentences,
     promise_sentences,

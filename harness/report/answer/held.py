@@ -1,4 +1,4 @@
-"""What held and what did not: units, limits, promises, rates, schedules, after a fault."""
+"""What held and what did not: units, limits, promises, rates, schedules."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.answer.naming import Names
 from harness.report.answer.sentences import LONGEST, Sentence, clauses
-from harness.report.tables.faults import trouble_words as fault_trouble
 from harness.report.tables.verdicts import in_units_of
 from harness.report.view.cells import CellView, Counts, RunView
-from harness.report.words.faults import kind_words, promise_words
+from harness.report.words.faults import promise_words
 from harness.report.words.warnings import counted
 from harness.report.words.wording import overload_sentence, state_sentence, stopped_words
 from harness.results.costs.capacity import overloaded, saturation_range
 from harness.results.judge.gates import failed_gates
 from harness.results.record.comparison import GateResult
-from harness.results.record.faults import FaultRecord, PromiseRecord
+from harness.results.record.faults import PromiseRecord
 from harness.results.record.loads import LoadPhaseRecord
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
@@ -179,37 +178,7 @@ def _behind_words(block: BlockRecord, phase: LoadPhaseRecord) -> tuple[str, bool
     )
 
 
-# --- faults ---------------------------------------------------------------------------------------
-
-
-def fault_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
-    """What was broken on purpose, what that cost, and how long until it was over."""
-    struck = [(cell, block) for cell in cells for block in cell.blocks[:1] if block.faults]
-    for cell, block in struck:
-        who = f"{names.of(cell.name)}, " if len(struck) > 1 else ""
-        for fault in block.faults:
-            yield _fault_sentence(cell, fault, f"{who}{kind_words(fault.fault)}")
-
-
-def _fault_sentence(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
-    if fault.begin_at_s is None:
-        why = printable(fault.not_done) or "the load was over"
-        return Sentence("fault", f"{begin}: not done, {why}.", (cell.name,))
-    trouble = fault_trouble(fault.trouble) or "nothing lost"
-    back = f"no later unit was over within {format_duration(fault.watched_s)}"
-    if fault.first_back_s is not None:
-        back = f"the first unit is back after {format_duration(fault.first_back_s)}"
-    if fault.p99_back_s is not None and fault.disturbed:
-        back += f", p99 after {format_duration(fault.p99_back_s)}"
-    elif fault.disturbed and fault.p99_back_s is None:
-        back += f", p99 not within {format_duration(fault.watched_s)}"
-    return Sentence(
-        "fault",
-        f"{begin}: {trouble}; {back}.",
-        (cell.name,),
-        ("recovery.first", "recovery.p99"),
-        flagged=fault.trouble.unsound > 0,
-    )
+# --- promises -------------------------------------------------------------------------------------
 
 
 def promise_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
