@@ -21,7 +21,7 @@ from harness.report.answer.held import (
     rate_sentences,
     schedule_sentences,
 )
-from harness.report.answer.measured import measured_sentences
+from harness.report.answer.measured import measured_sentences, running_sentences
 from harness.report.answer.money import money_sentences
 from harness.report.answer.naming import Names, names_of
 from harness.report.answer.reasons import bound_sentences, difference_sentences, trap_sentences
@@ -103,6 +103,7 @@ def _uncompared(view: RunView, names: Names) -> Iterator[Sentence]:
     paced = ("rate", "schedule", "saturate")
     cells = [cell for cell in view.cells if cell.record.load.get("load") not in paced]
     yield from measured_sentences(cells, names)
+    yield from running_sentences(cells, names)
     yield from trap_sentences(cells, names)
     products = [cell for cell in view.cells if cell.blocks and not cell.record.emulated]
     broken = any(block.faults for block in view.record.blocks)  # it asks what is lost

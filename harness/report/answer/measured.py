@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.report.answer.naming import Names
-from harness.report.answer.reasons import largest_phase, phase_words
+from harness.report.answer.reasons import MOST_OF_IT, largest_phase, phase_words
 from harness.report.answer.sentences import LONGEST, Sentence, clauses
 from harness.report.view.cells import CellView
 from harness.report.view.intervals import FEWEST_BLOCKS, block_values, interval_of
+from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
 _TOTAL = "latency.total"
@@ -59,6 +62,28 @@ def _alone(cell: CellView, names: Names) -> Sentence:
         elif mean_s > 0:
             text += ", spread over several phases"
     return Sentence("measured", f"{text}.", (cell.name,), tuple(figures), flagged=cell.flagged)
+
+
+def running_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
+    """Of the user's own tasks in a mix the one whose function takes at least half of the time that
+    all of them ran; nothing where none does."""
+    for cell in cells:
+        ran_s: dict[str, float] = {}
+        units: Counter[str] = Counter()
+        for block in measured_blocks(cell.record):
+            for one in block.by_task:
+                spent_s = (one.run_s.mean or 0.0) * one.run_s.count
+                ran_s[one.task] = ran_s.get(one.task, 0.0) + spent_s
+                units[one.task] += one.run_s.count
+        total_s = sum(ran_s.values())
+        if len(ran_s) < 2 or not total_s:
+            continue
+        task, most_s = max(ran_s.items(), key=lambda one: one[1])
+        if most_s >= MOST_OF_IT * total_s:
+            each = format_duration(most_s / units[task])
+            share = f"{100 * most_s / total_s:.0f} % of the time in tasks"
+            text = f"{names.of(cell.name)}: {printable(task)} takes {share}, {each} each (mean)."
+            yield Sentence("why", text, (cell.name,), ("phase.run",))
 
 
 def _interval(cell: CellView) -> str:

@@ -113,7 +113,9 @@ def _phase_sentence(one: Finding) -> Iterator[Sentence]:
         yield Sentence("why", text, one.cells, (_TOTAL,))
         return
     amount = f"{format_duration(abs(change_s))} {'more' if change_s > 0 else 'less'}"
-    part = f"{100 * share:.0f} % of the difference" if share <= 1 else "more than the difference"
+    part = f"{100 * share:.0f} % of the difference"
+    if share > 1 - _ADDS_UP:
+        part = "all of the difference" if share <= 1 + _ADDS_UP else "more than the difference"
     text = f"Why{where}: {phase_words(phase)} takes {amount}, {part} (mean {totals})."
     yield Sentence("why", text, one.cells, (f"phase.{phase}", _TOTAL))
 

@@ -19,6 +19,7 @@ from harness.results.judge.gates import MeasuredRun, evaluate
 from harness.results.record.comparison import Comparison
 from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
+from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import RunRecord
 from harness.stats.paired import visible_effect
@@ -78,6 +79,15 @@ def at_rate(**changes: Any) -> RunRecord:
 def searched(rates: dict[float, tuple[str, ...]]) -> RunRecord:
     """A search that tried these rates."""
     return run(cell("redis/add/saturate", searched_block(0, 0, rates)))
+
+
+def mixed(**run_s: float) -> RunRecord:
+    """Own tasks of one name each, 50 units of each, whose functions take so long."""
+    tasks = (
+        OwnTaskRecord(task=task, units=50, completed=50, run_s=spread_around(mean, 50))
+        for task, mean in run_s.items()
+    )
+    return one_block(by_task=tuple(tasks))
 
 
 def faulted(trouble: Trouble, promise: PromiseRecord) -> RunRecord:
@@ -166,6 +176,8 @@ SAID: list[Said] = [
      "add/closed-8, units/s: redis 500, sqs-redis (emulator) 900."),
     ("why", lambda: one_block(warnings=(warning("group_get_floor", join_p50_s=0.49),)),
      "redis: group.get() waits half a second"),
+    ("why", lambda: mixed(resize=0.02, mail=0.001),
+     "redis: resize takes 95 % of the time in tasks, 20.0 ms each (mean)."),
     ("bound", lambda: one_block(worker_cpu_ms_per_task=3.0, client_cpu_ms_per_task=0.8),
      "This machine's cores bound redis: 1.90 of 2 were busy."),
     ("bound", lambda: one_block(throughput_per_s=20.0, tasks_per_s=20.0, phases_s={
@@ -216,6 +228,8 @@ SILENT: list[tuple[str, Callable[[], RunRecord]]] = [
     ("measured", lambda: compared(0.5)),
     ("why", one_block),
     ("why", lambda: compared(1.0)),
+    ("why", lambda: mixed(resize=0.002, mail=0.002, count=0.002)),
+    ("why", lambda: mixed(resize=0.02)),
     # These records' phases are all alike, so they do not add up to the difference.
     ("why", lambda: compared(0.5)),
     ("bound", one_block),
