@@ -8,8 +8,9 @@ and before each task burns a tenth of the time since the task before: so a task 
 longer, however fast the machine is at that moment. Holds if every judged metric says regression,
 or inconclusive and that it cannot see 10 %.
 
---part rates: callers that wait, and a task that sleeps 5 ms more, or computes 5 ms more. Holds if
-the CPU time per task of the first is called no regression, and that of the second is.
+--part rates: callers that wait, and a task that sleeps 5 ms more, or computes 5 ms more, by
+`harness ab`. Holds if the CPU time per task of the first is never called a regression, and that of
+the second always.
 
 --part time: the same with callers that wait, and a tenth of the worker's CPU time since the task
 before: after how many seconds and pairs does each metric say regression?
@@ -34,6 +35,8 @@ import yaml
 from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
+from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
+from harness.runner.prepare.equal_rates import with_equal_rates
 from harness.runner.run import RunOptions, run
 from harness.runner.telling.events import BlockEnded, Event, ServersReady
 from harness.scenario.plan.loader import load_plan
@@ -138,6 +141,24 @@ class Project:
         if record.status != "complete" or not all(block.sound for block in record.blocks):
             sys.exit(f"a run is {record.status}, or a block of it is not sound")
         return record, watch
+
+    def two_sides(self, module: str) -> RunRecord:
+        """As `harness ab` does it: closed `add` against itself with a module that workers load."""
+        self._write("configs/one.yaml", {"name": "one", **REDIS})
+        whole = {"name": "aa", "configurations": ["one"], "workloads": ["add"]}
+        load = {"loads": [{"load": "closed", "in_flight": 8}], "measure": {"duration": "2s"}}
+        path = self._write("scenarios/aa.yaml", whole | load)
+        environ = {**os.environ, "PYTHONPATH": str(self.folder)}
+        sides = [
+            variant_of((f"set:settings.imports=[{loaded}]",), self.folder, environ)
+            for loaded in ("", module)
+        ]
+        frame = Frame(path, (), (), "local", environ)
+        plan = paired_plan(frame, sides[0], sides[1], Effort(pairs=(6, 20), minutes=5))
+        options = RunOptions("local", self.folder / "results", None, self.folder, environ)
+        plan = with_equal_rates(plan, lambda look: run(look, options, Watch())[0])
+        record, _ = run(plan, options, Watch())
+        return record
 
     def plant(self, clock: str) -> dict[str, list[str]]:
         """Settings that make every `add` of a worker burn a tenth of what `clock` has gone on."""
@@ -257,24 +278,22 @@ def _against_planted(
 # --- costs at other rates -----------------------------------------------------------------------
 
 
-def rates(project: Project) -> bool:
-    """Is a task that waits longer taken for one that costs more?"""
-    configurations: Configurations = {"base": {}}
-    for how in ("sleeps", "computes"):
-        name = f"planted_{how}"
-        (project.folder / f"{name}.py").write_text(LONGER.format(how=how), encoding="utf-8")
-        configurations[how] = {"settings": {"imports": [name]}}
-    load = {"loads": [{"load": "closed", "in_flight": 8}], "measure": {"units": 500, "warmup": 20}}
-    record, _ = project.measure(configurations, **_blocks(load, 6), compare={"base": "base"})
-    assert record.comparison is not None
+def rates(project: Project, times: int) -> bool:
+    """Is a task that waits longer taken for one that costs more, by `harness ab`?"""
     held = True
-    for one in record.comparison.comparisons:
-        if one.metric == "worker_cpu":
-            regressed = one.judged and one.verdict == "regression"
-            holds = regressed == one.head.startswith("computes")
+    for number in range(1, times + 1):
+        for how in ("sleeps", "computes"):
+            name = f"planted_{how}"
+            text = LONGER.format(how=how)
+            (project.folder / f"{name}.py").write_text(text, encoding="utf-8")
+            record = project.two_sides(name)
+            assert record.comparison is not None
+            found = [one for one in record.comparison.judged if one.metric == "worker_cpu"]
+            regressed = any(one.verdict == "regression" for one in found)
+            holds = bool(found) and regressed == (how == "computes")
             held = held and holds
-            said = one.verdict if one.judged else f"not judged, {one.reason}"
-            print(f"a task that {one.head.split('/')[0]}: {_words(one)}: {said} {_holds(holds)}")
+            said = "; ".join(f"{_words(one)} {one.verdict}" for one in found) or "not judged"
+            print(f"rates {number}: a task that {how}: {said} {_holds(holds)}")
     return held
 
 
@@ -337,7 +356,9 @@ def main() -> None:
     parser.add_argument(
         "--comparisons", type=int, default=COMPARISONS, help="of identical code; four per run"
     )
-    parser.add_argument("--plants", type=int, default=PLANTS, help="runs with a planted slowdown")
+    parser.add_argument(
+        "--plants", type=int, default=PLANTS, help="runs with a planted slowdown, of each kind"
+    )
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a terminal, file or pipe
     held = True
@@ -349,7 +370,7 @@ def main() -> None:
             elif part == "planted":
                 held &= planted(project, arguments.plants)
             elif part == "rates":
-                held &= rates(project)
+                held &= rates(project, arguments.plants)
             else:
                 held &= time_to_verdict(project, arguments.plants)
     sys.exit(0 if held else 1)
