@@ -29,7 +29,8 @@ def target_of(record: RunRecord, elapsed_s: float) -> TargetRecord | None:
     if plan is None or plan.effect is None or plan.minutes is None:
         return None
     report = compare_run(record)
-    judged = [one for one in report.judged if not one.reason]
+    # Figures of one task have margins and errors of their own.
+    judged = [one for one in report.judged if not one.reason and not one.own]
     done = max((one.pairs + one.dropped for one in judged), default=0)
     if not done:
         return None

@@ -157,7 +157,7 @@ class TargetRecord(Stored):
     pairs: int
     """How many of them fit in the time."""
     figures: tuple[TargetFigure, ...]
-    """Of every comparison that can have a verdict."""
+    """Of every comparison that can have a verdict, but those of one task."""
 
 
 class EqualRateRecord(Stored):
