@@ -55,6 +55,11 @@ def _sentence(one: AxisEffect, view: RunView) -> Sentence:
         kind, text = "alike", f"{_sides(one)}: no difference found, {effect}"
     elif one.reason == NOT_JUDGED:
         kind, text = "open", f"{_sides(one)}: not judged, on an emulator, {effect}"
+    elif _one_sided(one):
+        kind, text = (
+            "open",
+            f"{_sides(one)}: {effect}, which may be chance among so many comparisons",
+        )
     else:
         kind, text = "open", f"{_sides(one)}: cannot be told apart, {effect}"
     if one.depends:
@@ -63,6 +68,11 @@ def _sentence(one: AxisEffect, view: RunView) -> Sentence:
     elif one.cells > 1:
         text += f", pooled over {one.cells} cells each"
     return Sentence(kind, f"{text}.", _cells(one, view), (one.metric,))
+
+
+def _one_sided(one: AxisEffect) -> bool:
+    """Whether its interval alone would tell the two apart."""
+    return (one.low is not None and one.low > 1) or (one.high is not None and one.high < 1)
 
 
 def _side(one: AxisEffect) -> str:

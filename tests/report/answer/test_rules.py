@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.report.answer.answer import Answer, answer_of
+from harness.report.answer.axes import effect_sentences
 from harness.report.answer.money import MONTH_S
 from harness.report.answer.reasons import largest_phase, phase_of_difference
 from harness.report.answer.sentences import Sentence, chosen, clauses
@@ -256,6 +257,23 @@ def test_a_change_that_is_slower_is_a_regression() -> None:
     assert first.kind == "change"
     assert first.flagged
     assert first.text.startswith("REGRESSION: head is slower than base: ")
+
+
+def test_an_interval_beyond_one_side_that_may_be_chance_is_not_called_alike() -> None:
+    """Of many comparisons some look like a difference."""
+    view = view_of(matrix_run(), Path("nowhere"), {})
+    [effect] = [one for one in view.effects if one.metric == "throughput"][:1]
+    texts = [
+        one.text
+        for low, high in ((0.4, 0.8), (1.2, 1.9), (0.4, 1.2))
+        for changes in ({"low": low, "high": high, "ratio": (low * high) ** 0.5},)
+        for one in effect_sentences(
+            view,
+            [effect.model_copy(update={**changes, "verdict": "inconclusive", "dependences": ()})],
+        )
+    ]
+    assert ["may be chance" in text for text in texts] == [True, True, False]
+    assert ["cannot be told apart" in text for text in texts] == [False, False, True]
 
 
 # --- why ------------------------------------------------------------------------------------------
