@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from harness.scenario.vendors.base import AwsEndpoint
-from harness.services.aws.emulators import launch_emulator, local_url
-from harness.services.base import Driver, Launch, Service, Surroundings, Target
+from harness.services.aws.emulators import emulator_part, launch_emulator, local_url
+from harness.services.base import Driver, Launch, Service, Surroundings, Target, Undo
 from harness.services.hosting.local import LocalServer
 from harness.workspace import Workspace
 
@@ -15,6 +16,12 @@ A = TypeVar("A", bound=AwsEndpoint)
 
 class AwsDriver(Driver[A]):
     """Starts an emulator in an environment of its own, or reaches the service itself."""
+
+    def __init__(self, undo: Mapping[str, Undo], *composed: str) -> None:
+        """`composed`: service and port variable of `docker-compose.yml`, where they are not those
+        that DynamoDB and S3 share."""
+        self.undo = undo
+        self.compose = emulator_part(self.used_by, *composed)
 
     def used_by(self, target: Target, endpoint: A) -> Target:
         """The target with what an endpoint says beside its URL: region, names, options."""

@@ -15,8 +15,7 @@ from harness.errors import ServiceError
 from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.driver import AwsDriver
-from harness.services.aws.emulators import emulator_part
-from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target, Undo
+from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target
 from harness.services.hosting.local import LocalServer
 from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
@@ -35,8 +34,7 @@ class DynamodbDriver(AwsDriver[DynamodbBackend]):
     name = "dynamodb"
 
     def __init__(self) -> None:
-        self.undo: Mapping[str, Undo] = {_TABLE_PROMISE: _undo_table}
-        self.compose = emulator_part(self.used_by)
+        super().__init__({_TABLE_PROMISE: _undo_table})
 
     def used_by(self, target: Target, endpoint: DynamodbBackend) -> Target:
         """The target with region, prefix and capacity of the tables, when results expire."""

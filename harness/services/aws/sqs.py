@@ -15,8 +15,8 @@ from harness.errors import ServiceError
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.driver import AwsDriver
-from harness.services.aws.emulators import emulator_part, find_emulators
-from harness.services.base import CeleryEnd, Counters, Namespace, Service, Target, Undo
+from harness.services.aws.emulators import find_emulators
+from harness.services.base import CeleryEnd, Counters, Namespace, Service, Target
 from harness.services.finding import Finding
 from harness.services.hosting.local import LocalServer
 from harness.services.hosting.one_server import OneServer
@@ -38,8 +38,7 @@ class SqsDriver(AwsDriver[SqsBroker]):
     name = "sqs"
 
     def __init__(self) -> None:
-        self.undo: Mapping[str, Undo] = {_QUEUES_PROMISE: _undo_queues}
-        self.compose = emulator_part(self.used_by, "sqs", "HARNESS_SQS_PORT")
+        super().__init__({_QUEUES_PROMISE: _undo_queues}, "sqs", "HARNESS_SQS_PORT")
 
     def used_by(self, target: Target, endpoint: SqsBroker) -> Target:
         """The target with region and prefix of the queues."""

@@ -120,10 +120,15 @@ class SqlDriver(Driver[E]):
     ready_s: float
     """Seconds that a private server may take to serve."""
 
-    def __init__(self, dialect: Dialect, compose: ComposePart[E]) -> None:
+    def __init__(self, dialect: Dialect, composed: str) -> None:
+        """`composed`: the URL of the service of `docker-compose.yml`, with `{password}` and
+        `{port}` as gaps."""
         self.name = dialect.service
         self._dialect = dialect
-        self.compose = compose
+        variable = f"HARNESS_{dialect.service.upper()}"
+        self.compose = ComposePart(
+            dialect.service, {f"{variable}_PORT": "port"}, composed, f"{variable}_PASSWORD"
+        )
         self.undo: Mapping[str, Undo] = {
             dialect.promise: partial(undo_schema, dialect),
             ROOM_PROMISE: undo_room,

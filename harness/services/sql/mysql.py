@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
 from harness.scenario.vendors.sql import MysqlBackend
-from harness.services.base import ComposePart, Stored, Surroundings
+from harness.services.base import Stored, Surroundings
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
@@ -137,14 +137,8 @@ class MysqlDriver(SqlDriver[MysqlBackend]):
     ready_s = 90.0
 
     def __init__(self) -> None:
-        part: ComposePart[MysqlBackend] = ComposePart(
-            service="mysql",
-            ports={"HARNESS_MYSQL_PORT": "mysql"},
-            # Only root may make databases in the image.
-            url="mysql://root:{password}@127.0.0.1:{mysql}/",
-            password_variable="HARNESS_MYSQL_PASSWORD",  # noqa: S106 - a variable's name
-        )
-        super().__init__(Mysql(), part)
+        # Only root may make databases in the image.
+        super().__init__(Mysql(), "mysql://root:{password}@127.0.0.1:{port}/")
 
     def prepare(self, endpoint: MysqlBackend, surroundings: Surroundings) -> PrivateServer:
         """Find MariaDB's server, and what makes its first tables. ServiceError if they are not

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import OutOfReachError, ServiceError
 from harness.scenario.vendors.sql import PostgresqlBackend
-from harness.services.base import ComposePart, Stored, Surroundings
+from harness.services.base import Stored, Surroundings
 from harness.services.finding import PRIVATE, Finding, ask, first_number
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
@@ -123,13 +123,7 @@ class PostgresqlDriver(SqlDriver[PostgresqlBackend]):
     ready_s = 60.0
 
     def __init__(self) -> None:
-        part: ComposePart[PostgresqlBackend] = ComposePart(
-            service="postgresql",
-            ports={"HARNESS_POSTGRESQL_PORT": "postgresql"},
-            url="postgresql://harness:{password}@127.0.0.1:{postgresql}/harness",
-            password_variable="HARNESS_POSTGRESQL_PASSWORD",  # noqa: S106 - a variable's name
-        )
-        super().__init__(Postgresql(), part)
+        super().__init__(Postgresql(), "postgresql://harness:{password}@127.0.0.1:{port}/harness")
 
     def prepare(self, endpoint: PostgresqlBackend, surroundings: Surroundings) -> PrivateServer:
         """Find the programs for a private cluster. ServiceError if they are not here, or out of
