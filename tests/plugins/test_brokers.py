@@ -54,7 +54,7 @@ def test_what_it_cannot_do_is_refused_at_its_line(site: Site) -> None:
     ("value", "words"),
     [
         ("tests.plugins.broker.nowhere:ROW", "failed: ModuleNotFoundError"),
-        ("tests.plugins.broker.vendor:NO_ROW", "is no Row of harness.scenario.vendors.base"),
+        ("tests.plugins.broker.vendor:NO_ROW", "is no VendorRow of harness.scenario.vendors.base"),
         (
             "tests.plugins.broker.vendor:OTHER_NAME",
             "its vendor is keydb2, its models keydb",

@@ -68,7 +68,7 @@ def test_it_is_listed_and_checked_like_any_other(site: Site) -> None:
         ("tests.plugins.workload.nowhere:ROW", "failed: ModuleNotFoundError"),
         (
             "tests.plugins.workload.model:PairWorkload",
-            "is no Row of harness.scenario.workloads.base",
+            "is no WorkloadRow of harness.scenario.workloads.base",
         ),
         ("tests.plugins.workload.model:NAMELESS", "has no field `workload: Literal[...]`"),
         ("tests.plugins.workload.model:ADD_AGAIN", "there is a workload add already"),

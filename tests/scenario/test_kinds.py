@@ -10,7 +10,7 @@ import pytest
 from harness.runner.sessions.session import Session
 from harness.scenario.loads import registry as loads
 from harness.scenario.workloads import registry as workloads
-from harness.scenario.workloads.base import Row
+from harness.scenario.workloads.base import WorkloadRow
 
 CALLED = ("publish", "result", "wait", "expected")
 
@@ -21,14 +21,14 @@ def named(text: str) -> Any:
 
 
 @pytest.mark.parametrize("row", workloads.ROWS, ids=lambda row: row.model.__name__)
-def test_a_workload_names_the_class_of_its_units(row: Row) -> None:
+def test_a_workload_names_the_class_of_its_units(row: WorkloadRow) -> None:
     units = named(row.units)
     assert all(callable(getattr(units, name)) for name in CALLED)
     assert units.joins == row.model.joins
 
 
 @pytest.mark.parametrize("row", loads.ROWS, ids=lambda row: row.model.__name__)
-def test_a_load_names_its_session_and_its_part_in_the_client(row: loads.Row) -> None:
+def test_a_load_names_its_session_and_its_part_in_the_client(row: loads.LoadRow) -> None:
     assert issubclass(named(row.session), Session)
     assert not row.client or callable(named(row.client).run)
 

@@ -15,7 +15,8 @@ For example, a backlog that comes in waves:
         def lasts_s(self, measure: Measure) -> float:
             return self.waves * in_turn_s(measure.units or 0, 1, measure)
 
-    Row(WavesLoad, "harness.runner.sessions.waves:WavesSession", "harness.probe.loads.waves:Waves")
+    LoadRow(WavesLoad, "harness.runner.sessions.waves:WavesSession",
+            "harness.probe.loads.waves:Waves")
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from harness.scenario.loads.schedule import ScheduleLoad
 
 
 @dataclass(frozen=True)
-class Row:
+class LoadRow:
     """What joins the two halves of a kind of load: its model here, what runs it in a block and in a
     client there."""
 
@@ -50,11 +51,11 @@ class Row:
 
 _SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
 ROWS = (
-    Row(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
-    Row(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
-    Row(RateLoad, f"{_SESSIONS}.open_loop:RateSession"),
-    Row(SaturateLoad, f"{_SESSIONS}.saturate:SaturateSession"),
-    Row(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
+    LoadRow(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
+    LoadRow(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
+    LoadRow(RateLoad, f"{_SESSIONS}.open_loop:RateSession"),
+    LoadRow(SaturateLoad, f"{_SESSIONS}.saturate:SaturateSession"),
+    LoadRow(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
 )
 LOADS: Mapping[str, type[LoadBase]] = {name_of(row.model, "load"): row.model for row in ROWS}
 """`load:` of a scenario -> its model."""

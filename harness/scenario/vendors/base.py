@@ -268,9 +268,9 @@ class Vendor:
 
 
 @dataclass(frozen=True)
-class Row:
+class VendorRow:
     """What joins a vendor's room with its driver, for example
-    `Row(REDIS, "harness.services.redis.driver:RedisDriver")`."""
+    `VendorRow(REDIS, "harness.services.redis.driver:RedisDriver")`."""
 
     vendor: Vendor
     driver: str = ""

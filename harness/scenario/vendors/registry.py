@@ -18,7 +18,15 @@ from pydantic import Field
 from harness.errors import PluginError
 from harness.plugins import plugins
 from harness.scenario.files.kinds import name_of
-from harness.scenario.vendors.base import AsBackend, AsBroker, End, Endpoint, Provider, Row, Vendor
+from harness.scenario.vendors.base import (
+    AsBackend,
+    AsBroker,
+    End,
+    Endpoint,
+    Provider,
+    Vendor,
+    VendorRow,
+)
 from harness.scenario.vendors.dynamodb import DYNAMODB
 from harness.scenario.vendors.memcached import MEMCACHED
 from harness.scenario.vendors.rabbitmq import RABBITMQ
@@ -30,28 +38,28 @@ from harness.scenario.vendors.without_server import FILESYSTEM, NONE, RPC
 
 _OF = "harness.services"
 _OWN = (
-    Row(REDIS, f"{_OF}.redis.driver:RedisDriver"),
-    Row(RABBITMQ, f"{_OF}.rabbitmq.driver:RabbitmqDriver"),
-    Row(SQS, f"{_OF}.aws.sqs:SqsDriver"),
-    Row(RPC),
-    Row(SQLITE, f"{_OF}.files:SqliteDriver"),
-    Row(POSTGRESQL, f"{_OF}.sql.postgresql:PostgresqlDriver"),
-    Row(MYSQL, f"{_OF}.sql.mysql:MysqlDriver"),
-    Row(FILESYSTEM, f"{_OF}.files:FilesystemDriver"),
-    Row(MEMCACHED, f"{_OF}.memcached:MemcachedDriver"),
-    Row(DYNAMODB, f"{_OF}.aws.dynamodb:DynamodbDriver"),
-    Row(S3, f"{_OF}.aws.s3:S3Driver"),
-    Row(NONE),
+    VendorRow(REDIS, f"{_OF}.redis.driver:RedisDriver"),
+    VendorRow(RABBITMQ, f"{_OF}.rabbitmq.driver:RabbitmqDriver"),
+    VendorRow(SQS, f"{_OF}.aws.sqs:SqsDriver"),
+    VendorRow(RPC),
+    VendorRow(SQLITE, f"{_OF}.files:SqliteDriver"),
+    VendorRow(POSTGRESQL, f"{_OF}.sql.postgresql:PostgresqlDriver"),
+    VendorRow(MYSQL, f"{_OF}.sql.mysql:MysqlDriver"),
+    VendorRow(FILESYSTEM, f"{_OF}.files:FilesystemDriver"),
+    VendorRow(MEMCACHED, f"{_OF}.memcached:MemcachedDriver"),
+    VendorRow(DYNAMODB, f"{_OF}.aws.dynamodb:DynamodbDriver"),
+    VendorRow(S3, f"{_OF}.aws.s3:S3Driver"),
+    VendorRow(NONE),
 )
 
 
-def _plugged_in() -> Iterator[Row]:
+def _plugged_in() -> Iterator[VendorRow]:
     """Rows of other packages that are installed here. PluginError names one that is no use."""
     known = {row.vendor.service for row in _OWN}
     for plugin in plugins("drivers").values():
         row = plugin.load()
-        if not isinstance(row, Row):
-            raise PluginError(f"{plugin} is no Row of harness.scenario.vendors.base")
+        if not isinstance(row, VendorRow):
+            raise PluginError(f"{plugin} is no VendorRow of harness.scenario.vendors.base")
         try:
             named = {name_of(model, "service") for model in row.vendor.models}
         except (TypeError, AttributeError) as error:

@@ -46,7 +46,7 @@ class WorkloadBase(Frozen):
         >>> GatherWorkload(n=5).for_clients()["steps"]
         (5, 1)
 
-    Clients run the class that its `Row` names: `Row(GatherWorkload, "module:Gather")`.
+    Clients run the class that its row names: `WorkloadRow(GatherWorkload, "module:Gather")`.
     """
 
     if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class FanOut(WorkloadBase):
 
 
 @dataclass(frozen=True)
-class Row:
+class WorkloadRow:
     """What joins the two halves of a kind of workload: its model here, its units in clients and
     workers."""
 

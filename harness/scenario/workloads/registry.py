@@ -18,7 +18,7 @@ For example, a kind whose units are pairs of tasks, the second of which gets the
         def steps(self) -> Steps:
             return (1, 1)
 
-    Row(PairWorkload, "harness.probe.workloads.pair:Pair")
+    WorkloadRow(PairWorkload, "harness.probe.workloads.pair:Pair")
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.plugins import plugins
 from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.workloads.add import AddWorkload
-from harness.scenario.workloads.base import Row, WorkloadBase
+from harness.scenario.workloads.base import WorkloadBase, WorkloadRow
 from harness.scenario.workloads.chain import ChainWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
@@ -45,28 +45,28 @@ from harness.scenario.workloads.tracking import TrackingWorkload
 
 _OF = "harness.probe.workloads"
 _OWN = (
-    Row(AddWorkload, f"{_OF}.add:Add"),
-    Row(GroupWorkload, f"{_OF}.group:Group"),
-    Row(ChainWorkload, f"{_OF}.chain:Chain"),
-    Row(HeavyTaskWorkload, f"{_OF}.heavy_task:HeavyTask"),
-    Row(ChordWorkload, f"{_OF}.chord:Chord"),
-    Row(NestedWorkload, f"{_OF}.chord:Nested"),
-    Row(MapWorkload, f"{_OF}.many_calls:Map"),
-    Row(StarmapWorkload, f"{_OF}.many_calls:Starmap"),
-    Row(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
-    Row(TrackingWorkload, f"{_OF}.tracking:Tracking"),
-    Row(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
-    Row(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),
+    WorkloadRow(AddWorkload, f"{_OF}.add:Add"),
+    WorkloadRow(GroupWorkload, f"{_OF}.group:Group"),
+    WorkloadRow(ChainWorkload, f"{_OF}.chain:Chain"),
+    WorkloadRow(HeavyTaskWorkload, f"{_OF}.heavy_task:HeavyTask"),
+    WorkloadRow(ChordWorkload, f"{_OF}.chord:Chord"),
+    WorkloadRow(NestedWorkload, f"{_OF}.chord:Nested"),
+    WorkloadRow(MapWorkload, f"{_OF}.many_calls:Map"),
+    WorkloadRow(StarmapWorkload, f"{_OF}.many_calls:Starmap"),
+    WorkloadRow(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
+    WorkloadRow(TrackingWorkload, f"{_OF}.tracking:Tracking"),
+    WorkloadRow(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
+    WorkloadRow(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),
 )
 
 
-def _plugged_in() -> Iterator[Row]:
+def _plugged_in() -> Iterator[WorkloadRow]:
     """Rows of other packages that are installed here. PluginError names one that is no use."""
     known = {name_of(row.model, "workload") for row in _OWN}
     for plugin in plugins("workloads").values():
         row = plugin.load()
-        if not isinstance(row, Row):
-            raise PluginError(f"{plugin} is no Row of {Row.__module__}")
+        if not isinstance(row, WorkloadRow):
+            raise PluginError(f"{plugin} is no WorkloadRow of {WorkloadRow.__module__}")
         try:
             name = name_of(row.model, "workload")
         except (TypeError, AttributeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from harness.scenario.vendors.base import Row, TlsEndpoint, Vendor
+from harness.scenario.vendors.base import TlsEndpoint, Vendor, VendorRow
 from harness.scenario.vendors.redis import REDIS
 
 
@@ -26,9 +26,9 @@ KEYDB = Vendor(
     replace(REDIS.broker, model=KeyDbBroker, publish_paths=("api",), restarts=False),
     clients=REDIS.clients,
 )
-ROW = Row(KEYDB, "tests.plugins.broker.driver:KeyDbDriver")
+ROW = VendorRow(KEYDB, "tests.plugins.broker.driver:KeyDbDriver")
 NO_ROW = KEYDB
-OTHER_NAME = Row(replace(KEYDB, service="keydb2"), "tests.plugins.broker.driver:KeyDbDriver")
-NO_VENDOR = Row("keydb", "tests.plugins.broker.driver:KeyDbDriver")  # type: ignore[arg-type]
-NO_DRIVER = Row(KEYDB, "tests.plugins.broker.driver:Nowhere")
-REDIS_AGAIN = Row(REDIS, "tests.plugins.broker.driver:KeyDbDriver")
+OTHER_NAME = VendorRow(replace(KEYDB, service="keydb2"), "tests.plugins.broker.driver:KeyDbDriver")
+NO_VENDOR = VendorRow("keydb", "tests.plugins.broker.driver:KeyDbDriver")  # type: ignore[arg-type]
+NO_DRIVER = VendorRow(KEYDB, "tests.plugins.broker.driver:Nowhere")
+REDIS_AGAIN = VendorRow(REDIS, "tests.plugins.broker.driver:KeyDbDriver")

@@ -14,7 +14,7 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.add import AddWorkload
-from harness.scenario.workloads.base import Row, Steps, WorkloadBase
+from harness.scenario.workloads.base import Steps, WorkloadBase, WorkloadRow
 
 
 class PairWorkload(WorkloadBase):
@@ -44,8 +44,8 @@ class PairWorkload(WorkloadBase):
             yield ("workload", "by"), "nobody is increased by seven: use another number"
 
 
-ROW = Row(PairWorkload, "tests.plugins.workload.units:Pair")
-ADD_AGAIN = Row(AddWorkload, "tests.plugins.workload.units:Pair")
+ROW = WorkloadRow(PairWorkload, "tests.plugins.workload.units:Pair")
+ADD_AGAIN = WorkloadRow(AddWorkload, "tests.plugins.workload.units:Pair")
 
 
 class NamelessWorkload(PairWorkload):
@@ -54,4 +54,4 @@ class NamelessWorkload(PairWorkload):
     workload: str  # type: ignore[assignment]
 
 
-NAMELESS = Row(NamelessWorkload, "tests.plugins.workload.units:Pair")
+NAMELESS = WorkloadRow(NamelessWorkload, "tests.plugins.workload.units:Pair")
