@@ -144,20 +144,16 @@ def positive(rows: Sequence[DataRow], field: str) -> list[float]:
 
 def across(y: Spec, data: str = DATA) -> list[Spec]:
     """Horizontal lines with their words at the left, in turn above and below."""
-    rule = {"data": {"name": data}, "mark": {"type": "rule", "style": "limit"},
-            "encoding": {"y": y}}  # fmt: skip
-    return [rule, *(_beside(y, data, place) for place in (0, 1))]
-
-
-def _beside(y: Spec, data: str, place: int) -> Spec:
-    return {
-        "data": {"name": data},
-        "transform": [{"filter": f"datum.line % 2 === {place}"}],
-        "mark": {"type": "text", "style": "soft-text", "align": "left",
-                 "baseline": ("bottom", "top")[place], "dx": 4, "dy": (-3, 4)[place],
-                 "limit": {"expr": "width"}},
-        "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text", "type": "nominal"}},
-    }  # fmt: skip
+    below = "datum.line % 2"
+    return [
+        {"data": {"name": data}, "mark": {"type": "rule", "style": "limit"},
+         "encoding": {"y": y}},
+        {"data": {"name": data},
+         "mark": {"type": "text", "style": "soft-text", "align": "left",
+                  "baseline": {"expr": f"{below} ? 'top' : 'bottom'"}, "dx": 4,
+                  "dy": {"expr": f"{below} ? 4 : -3"}, "limit": {"expr": "width"}},
+         "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "text", "type": "nominal"}}},
+    ]  # fmt: skip
 
 
 def upright(x: Spec, data: str = DATA) -> list[Spec]:

@@ -63,8 +63,16 @@
   }
   drawRest();
 
+  // What was folded, unfolded for a printer, and folded again behind it.
+  let unfolded = [];
+  function unfold() {
+    const closed = [...document.querySelectorAll("details:not([open]):not(.values)")];
+    closed.forEach((one) => { one.open = true; });
+    unfolded.push(...closed);
+  }
+
   async function drawAll() {
-    document.querySelectorAll("details.cell").forEach((one) => { one.open = true; });
+    unfold();
     await Promise.all(places.map((place) => draw(place).catch(failed(place))));
   }
   window.harnessDrawAll = drawAll;
@@ -76,6 +84,8 @@
   });
   window.addEventListener("afterprint", () => {
     printing = false;
+    unfolded.forEach((one) => { one.open = false; });
+    unfolded = [];
     if (theme() === "dark") redraw();
   });
 
@@ -87,6 +97,21 @@
     }
     drawRest();
   }
+
+  // --- a section that is asked for is unfolded -----------------------------------------------------
+
+  function show(hash) {
+    const asked = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+    for (let at = asked; at; at = at.parentElement) if (at.localName === "details") at.open = true;
+    const inside = asked && asked.querySelector(":scope > details.subject");
+    if (inside) inside.open = true;
+    if (asked) asked.scrollIntoView();
+  }
+  document.querySelectorAll("nav a").forEach((link) => {
+    link.addEventListener("click", () => show(link.hash));
+  });
+  window.addEventListener("hashchange", () => show(location.hash));
+  if (location.hash) show(location.hash);
 
   // --- themes ------------------------------------------------------------------------------------
 

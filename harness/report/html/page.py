@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from harness.report.charts.galleries import galleries
 from harness.report.charts.theme import DARK, LIGHT
 from harness.report.formats.content import Content, content_of
 from harness.report.html.libraries import libraries
+from harness.report.tables.effects import effect_tables
 from harness.report.tables.ledger import ledger_table
 from harness.report.tables.main import OUTCOME, Table
 from harness.report.tables.verdicts import verdict_tables
@@ -36,6 +37,10 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "costs": ("What a task costs", "Peak memory"),
 }
 """Gallery -> begins of the titles of tables that stand with it. All others stand by themselves."""
+_SHOWN_PLACES = 6
+"""Blocks in which something went wrong that are named before a reader asks for more."""
+_OPEN_CHARTS, _OPEN_ROWS = 2, 24
+"""What a subject may hold that stands open from the beginning."""
 _AXIS, _LEGEND_BESIDE, _LEGEND_BELOW, _LEGEND_LINE, _LEGEND_SECOND_LINE = 50, 27, 22, 21, 14
 """Pixels below a chart: its axis; a legend on one line; else the legend's margin, each name, and
 each further line of a name."""
@@ -51,25 +56,35 @@ class _Subject:
     missing: tuple[str, ...] = ()
     charts: tuple[Spec, ...] = ()
     tables: tuple[Table, ...] = ()
+    open: bool = False
+    """Unfolded from the beginning."""
+
+    @property
+    def inside(self) -> str:
+        """What a reader finds when it is unfolded."""
+        if not self.charts:
+            return "; ".join(table.title for table in self.tables) or "nothing to draw, and why"
+        counted = ((len(self.charts), "chart"), (len(self.tables), "table"))
+        words = [f"{count} {noun}{'s' * (count > 1)}" for count, noun in counted if count]
+        return ", ".join(words)
 
 
 def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
     """The whole page."""
     content = content_of(view)
-    first, rest = _divided(view, content)
     drawn = galleries(view)
-    subjects = list(_subjects(view, rest, [one for one in drawn if not one.folded]))
+    subjects = _unfolded(list(_subjects(view, content, [one for one in drawn if not one.folded])))
     folded = [_subject(one) for one in drawn if one.folded]
     environment = _environment()
     script, early = _file("page.js"), _file("early.js")
     page = environment.get_template("page.html.jinja").render(
         content=content,
-        first_tables=first,
+        glance=content.glance and _ordered(content.glance),
         subjects=subjects,
+        shown_places=_SHOWN_PLACES,
         folded=folded,
         sections=list(_sections(content, subjects, folded)),
         environment=list(_further_facts(view.record)),
-        label_head="cell",
         outcome=OUTCOME,
         version=__version__,
         policy=_policy(early, libraries(), script),
@@ -85,25 +100,57 @@ def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
 # --- what stands where --------------------------------------------------------------------------
 
 
-def _divided(view: RunView, content: Content) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
-    """The tables that the answer rests on, and the others."""
+def _subjects(view: RunView, content: Content, drawn: Sequence[Gallery]) -> Iterator[_Subject]:
     verdicts = len(verdict_tables(view.gates, view.comparison))
-    return content.tables[:verdicts], content.tables[verdicts:]
-
-
-def _subjects(
-    view: RunView, tables: Sequence[Table], drawn: Sequence[Gallery]
-) -> Iterator[_Subject]:
-    placed: set[str] = set()
+    first = tuple(map(_ordered, content.tables[:verdicts]))
+    tables = tuple(map(_ordered, content.tables[verdicts:]))
+    axes = tables[: len(effect_tables(view.effects))]
+    if axes:
+        yield _Subject("axes", "Axes", tables=axes)
+    if first:
+        yield _Subject("verdicts", "Gates and comparisons", tables=first)
+    placed = {table.title for table in axes}
     for gallery in drawn:
         begins = _SUBJECTS.get(gallery.key, ())
         with_it = tuple(table for table in tables if begins and table.title.startswith(begins))
         placed |= {table.title for table in with_it}
         yield _subject(gallery, with_it)
-    yield _Subject("ledger", "Ledger", tables=(ledger_table(view),))
+    yield _Subject("ledger", "Ledger", tables=(_ordered(ledger_table(view)),))
     others = tuple(table for table in tables if table.title not in placed)
     if others:
         yield _Subject("further", "Further tables", tables=others)
+
+
+def _ordered(table: Table) -> Table:
+    """With the outcome beside the name: a wide table is moved sideways under both."""
+    if OUTCOME not in table.head:
+        return table
+    at = table.head.index(OUTCOME)
+
+    def moved(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return (texts[at], *texts[:at], *texts[at + 1 :])
+
+    sections = (
+        replace(
+            section,
+            rows=tuple(replace(row, cells=moved(row.cells)) for row in section.rows),
+        )
+        for section in table.sections
+    )
+    return replace(table, head=moved(table.head), sections=tuple(sections))
+
+
+def _unfolded(subjects: Sequence[_Subject]) -> list[_Subject]:
+    """The first subject that has little in it stands open: details are there on demand."""
+    small = (
+        one
+        for one in subjects
+        if one.key in ("axes", "ratios", "throughput")
+        and len(one.charts) <= _OPEN_CHARTS
+        and sum(len(part.rows) for table in one.tables for part in table.sections) <= _OPEN_ROWS
+    )
+    first = next(small, None)
+    return [replace(one, open=one is first) for one in subjects]
 
 
 def _subject(gallery: Gallery, tables: tuple[Table, ...] = ()) -> _Subject:

@@ -33,7 +33,9 @@ def effect_tables(effects: Sequence[AxisEffect]) -> tuple[Table, ...]:
         Section(contrast_words(found[0]), tuple(map(_row, found))) for found in by_value.values()
     )
     note = _NOTE.format(confidence=100 * effects[0].confidence)
-    return (Table("What each axis does, pooled over the others", _HEAD, sections, note),)
+    return (
+        Table("What each axis does, pooled over the others", _HEAD, sections, note, of="figure"),
+    )
 
 
 def contrast_words(one: AxisEffect) -> str:

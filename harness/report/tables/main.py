@@ -59,6 +59,8 @@ class Table:
     places: tuple[str, ...] = ()
     """Headings of the columns that say which row it is, axes of a matrix; empty: one column, of
     labels."""
+    of: str = "cell"
+    """What its rows are of, for the heading of the labels."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,14 @@ def place_heads(cells: Sequence[CellView]) -> tuple[str, ...]:
 
 def row_of(cell: CellView, texts: tuple[str, ...], *, by_work: bool, places: bool = False) -> Row:
     """The row of a cell; `places`: its table has a column per axis."""
-    found: tuple[str, ...] = ()
-    if places:
-        first, *others = cell.shown.places
-        found = (labelled(first, emulated=cell.record.emulated), *map(printable, others))
+    found = places_of_row(cell) if places else ()
     return Row(row_label(cell, by_work=by_work), texts, flagged=cell.flagged, places=found)
+
+
+def places_of_row(cell: CellView) -> tuple[str, ...]:
+    """What stands in the columns of `place_heads`. Emulators are called so."""
+    first, *others = cell.shown.places
+    return (labelled(first, emulated=cell.record.emulated), *map(printable, others))
 
 
 def table_of(

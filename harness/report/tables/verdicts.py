@@ -94,7 +94,7 @@ def comparison_table(report: ComparisonReport) -> Table:
     ones = report.comparisons
     base = labelled(report.base, emulated=bool(ones) and all(one.base_emulated for one in ones))
     title = f"Compared with {base}: {verdict_counts(report)}"
-    return Table(title, _HEAD, tuple(sections), _comparison_note(report))
+    return Table(title, _HEAD, tuple(sections), _comparison_note(report), of="figure")
 
 
 def verdict_counts(report: ComparisonReport) -> str:
