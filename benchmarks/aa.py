@@ -364,6 +364,7 @@ def main() -> None:
     held = True
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
+        sys.path.append(folder)  # settings may only name modules that are there
         for part in arguments.part or PARTS:
             if part == "aa":
                 held &= identical(project, arguments.comparisons)

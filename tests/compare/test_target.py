@@ -81,6 +81,20 @@ def test_the_first_look_is_over_however_little_time_there_is() -> None:
     assert (target.pairs, target.pair_s) == (6, 100)
 
 
+def test_figures_without_sound_pairs_are_left_out_and_without_any_nothing_is_told() -> None:
+    record = _first_look(0.05)
+    blind = [
+        block.model_copy(update={"throughput_per_s": None}) for block in record.cells[1].blocks
+    ]
+    some = record.cells[1].model_copy(update={"blocks": tuple(blind)})
+    target = target_of(record.model_copy(update={"cells": (record.cells[0], some)}), elapsed_s=60)
+    assert target is not None
+    assert "throughput" not in {one.metric for one in target.figures}
+    broken = [block.model_copy(update={"status": "failed"}) for block in record.cells[1].blocks]
+    none = record.cells[1].model_copy(update={"blocks": tuple(broken)})
+    assert target_of(record.model_copy(update={"cells": (record.cells[0], none)}), 60) is None
+
+
 def test_the_comparison_bears_what_was_told() -> None:
     record = _first_look(0.05)
     target = target_of(record, elapsed_s=60)

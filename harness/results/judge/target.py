@@ -16,7 +16,7 @@ from harness.results.judge.compare import compare_run, comparison_plan, pair_rat
 from harness.results.record.comparison import Comparison, TargetFigure, TargetRecord
 from harness.results.record.run import RunRecord
 from harness.stats.looks import confidence_of
-from harness.stats.paired import beyond, visible_effect
+from harness.stats.paired import FEWEST_PAIRS, beyond, visible_effect
 
 _MOST_PAIRS = 2000
 """Where even so many would not do, nobody says how long it takes."""
@@ -30,7 +30,7 @@ def target_of(record: RunRecord, elapsed_s: float) -> TargetRecord | None:
         return None
     report = compare_run(record)
     # Figures of one task have margins and errors of their own.
-    judged = [one for one in report.judged if not one.reason and not one.own]
+    judged = [one for one in report.judged if one.pairs >= FEWEST_PAIRS and not one.own]
     done = max((one.pairs + one.dropped for one in judged), default=0)
     if not done:
         return None
