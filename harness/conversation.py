@@ -22,14 +22,14 @@ EXIT_GRACE_S = 10.0
 
 Answer = dict[str, Any]
 """What a process answered: JSON as it came in. Of the probe's processes see `probe.spoken`."""
-Part = Literal["client", "observer", "network"]
+Speaker = Literal["client", "observer", "network"]
 """Who is spoken to: who publishes, who watches results for it, or what connections lead through."""
 
 
 class Client:
     """A running client or observer. A context manager that leaves no process behind."""
 
-    def __init__(self, process: Process, part: Part = "client") -> None:
+    def __init__(self, process: Process, part: Speaker = "client") -> None:
         self._process = process
         self._part = part
         self._rest = b""
@@ -38,7 +38,7 @@ class Client:
     def start(
         cls,
         place: WorkingPlace,
-        part: Part = "client",
+        part: Speaker = "client",
         name: str = "",
     ) -> Client:
         """Start the process. It answers `done: start` when it has built its app and, as an

@@ -77,7 +77,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredResults:
     """What a backend holds of one block at this moment."""
 
     results: int
@@ -101,7 +101,7 @@ class Namespace(Protocol):
         ...     service = SqliteDriver().launch(endpoint, surroundings).ready()
         ...     with closing(service.open_namespace("run-3", {}, endpoint)) as space:
         ...         space.isolation, space.backend().url.rpartition("/")[2], space.stored()
-        ('file', 'results.sqlite', Stored(results=0, size_bytes=0))
+        ('file', 'results.sqlite', StoredResults(results=0, size_bytes=0))
     """
 
     isolation: str
@@ -133,7 +133,7 @@ class Namespace(Protocol):
         """Messages delivered but not acknowledged, after the workers stopped; None if unknown."""
         ...
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> StoredResults | None:
         """The block's results in this backend; None where the server cannot say.
 
         May look at every one of them: not while anything is measured.

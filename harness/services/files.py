@@ -22,7 +22,7 @@ from harness.services.base import (
     Namespace,
     ServerInfo,
     Service,
-    Stored,
+    StoredResults,
     Surroundings,
     Target,
     Undo,
@@ -175,24 +175,24 @@ class FilesService:
             shutil.rmtree(self._parent, ignore_errors=True)
 
 
-def _stored_rows(file: Path, table: str) -> Stored:
+def _stored_rows(file: Path, table: str) -> StoredResults:
     """Rows of the table of results; the bytes are those of the database and its journals."""
     held = sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*"))
     if not file.exists():
-        return Stored(0, held)
+        return StoredResults(0, held)
     quoted = table.replace('"', '""')
     with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
         try:
             ((rows,),) = database.execute(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608 - quoted
         except sqlite3.OperationalError:  # Celery has not made its tables yet
             rows = 0
-    return Stored(int(rows), held)
+    return StoredResults(int(rows), held)
 
 
-def _stored_files(folder: Path) -> Stored:
+def _stored_files(folder: Path) -> StoredResults:
     """Files of tasks' results; the bytes are what the file system sets aside for them."""
     sizes = [path.stat().st_blocks * _BLOCK_BYTES for path in folder.glob(f"{TASK_KEY}*")]
-    return Stored(len(sizes), sum(sizes))
+    return StoredResults(len(sizes), sum(sizes))
 
 
 def _file_system_of(folder: Path) -> str:

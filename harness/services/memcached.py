@@ -22,7 +22,7 @@ from harness.services.base import (
     Launch,
     Namespace,
     Service,
-    Stored,
+    StoredResults,
     Surroundings,
     Target,
     Undo,
@@ -131,10 +131,10 @@ class MemcachedService(OneServer):
             {"result_backend_transport_options": {"global_keyprefix": prefix}},
         )
 
-        def stored() -> Stored:
+        def stored() -> StoredResults:
             with _talking(url) as talk:
                 items = [item for item in talk.items(prefix) if TASK_KEY.encode() in item.key]
-            return Stored(len(items), sum(item.size_bytes for item in items))
+            return StoredResults(len(items), sum(item.size_bytes for item in items))
 
         return ResultsNamespace(
             isolation="key prefix",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.errors import ServiceError
-from harness.services.base import CeleryEnd, Stored
+from harness.services.base import CeleryEnd, StoredResults
 from harness.workspace import Promise, Workspace
 
 TASK_KEY = "celery-task-meta-"
@@ -23,7 +23,7 @@ class ResultsNamespace:
         *,
         isolation: str,
         end: CeleryEnd,
-        stored: Callable[[], Stored | None],
+        stored: Callable[[], StoredResults | None],
         remove: Callable[[], None],
         promised: tuple[Workspace, Promise] | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class ResultsNamespace:
         """None: there is no queue."""
         return None
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> StoredResults | None:
         """Number and bytes of the block's results that are there now."""
         return self._stored()
 

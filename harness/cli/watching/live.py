@@ -58,7 +58,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RunSoFar:
     """All that the picture shows."""
 
     scenario: str = ""
@@ -74,28 +74,28 @@ class Scene:
     """Names of cells whose servers are no products."""
 
 
-def picture(scene: Scene, encoding: str = "utf-8") -> RenderableType:
-    """The scene, drawn. Names are never read as markup."""
-    tick = scene.tick
+def picture(so_far: RunSoFar, encoding: str = "utf-8") -> RenderableType:
+    """The so_far, drawn. Names are never read as markup."""
+    tick = so_far.tick
     left = "" if tick.remaining_s is None else f", about {rough(tick.remaining_s)} left"
-    times = Text(f"run {rough(scene.run_s)}{left}", "dim", no_wrap=True)
-    where = scene.scenario
-    if scene.block is not None:
-        where = f"{place_of(scene.block)} {scene.block.cell.name}"
+    times = Text(f"run {rough(so_far.run_s)}{left}", "dim", no_wrap=True)
+    where = so_far.scenario
+    if so_far.block is not None:
+        where = f"{place_of(so_far.block)} {so_far.block.cell.name}"
     head = Table.grid(expand=True, padding=(0, 1, 0, 0))
     head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     head.add_column(justify="right", no_wrap=True)
     beside = Text("", "bold", no_wrap=True)
-    if scene.block is not None and scene.block.cell.name in scene.emulated:
+    if so_far.block is not None and so_far.block.cell.name in so_far.emulated:
         beside.append(WORD)  # in a column of its own, which no long name pushes out
     times = Text.assemble(beside, " " if beside.plain else "", times)
     head.add_row(Text(printable(where), "bold"), times)
-    parts: list[RenderableType] = [head, _stage(tick), _now(scene, encoding)]
-    if scene.block is not None:
+    parts: list[RenderableType] = [head, _stage(tick), _now(so_far, encoding)]
+    if so_far.block is not None:
         parts.append(_ledger(tick))
     if troubles := troubles_of(tick):
         parts.append(Text(f"! {troubles}", "bold red"))
-    return Group(*parts, *_cells(scene))
+    return Group(*parts, *_cells(so_far))
 
 
 def _stage(tick: Tick) -> RenderableType:
@@ -111,10 +111,10 @@ def _stage(tick: Tick) -> RenderableType:
     return grid
 
 
-def _now(scene: Scene, encoding: str) -> Text:
-    words = [*rate_words(scene.tick)]
-    if len(scene.rates) > 1 and words:
-        words[0] += f" {sparkline(scene.rates, encoding)}"
+def _now(so_far: RunSoFar, encoding: str) -> Text:
+    words = [*rate_words(so_far.tick)]
+    if len(so_far.rates) > 1 and words:
+        words[0] += f" {sparkline(so_far.rates, encoding)}"
     return Text("  ".join(words), "bold", no_wrap=True, overflow="ellipsis")
 
 
@@ -134,31 +134,31 @@ def _ledger(tick: Tick) -> Text:
     return line
 
 
-def _cells(scene: Scene) -> list[Text]:
+def _cells(so_far: RunSoFar) -> list[Text]:
     """Cells around the one under way, with what is known of them."""
-    names = list(scene.plan)
-    now = scene.block.cell.name if scene.block is not None else ""
-    place = names.index(now) if now in scene.plan else 0
+    names = list(so_far.plan)
+    now = so_far.block.cell.name if so_far.block is not None else ""
+    place = names.index(now) if now in so_far.plan else 0
     first = max(0, min(place - _MOST_CELLS // 2, len(names) - _MOST_CELLS))
     shown = names[first : first + _MOST_CELLS]
-    width = max((len(_label(scene, name)) for name in shown), default=0)
-    lines = [_cell(scene, name, now, width) for name in shown]
+    width = max((len(_label(so_far, name)) for name in shown), default=0)
+    lines = [_cell(so_far, name, now, width) for name in shown]
     if len(names) > len(shown):
         lines.append(Text(f"  ... {len(names) - len(shown)} more cells", "dim"))
     return lines
 
 
-def _cell(scene: Scene, name: str, now: str, width: int) -> Text:
-    found = scene.finished.get(name, Finished())
+def _cell(so_far: RunSoFar, name: str, now: str, width: int) -> Text:
+    found = so_far.finished.get(name, Finished())
     mark = ">" if name == now else " " if found.sound else "!"
     rate = "" if found.rate_per_s is None else f"  {format_number(found.rate_per_s)} units/s"
-    words = f"{mark} {_label(scene, name):{width}}  {found.blocks} of {scene.plan[name]}{rate}"
+    words = f"{mark} {_label(so_far, name):{width}}  {found.blocks} of {so_far.plan[name]}{rate}"
     style = "bold" if name == now else "" if found.blocks else "dim"
     return Text(words, style if found.sound else "red", no_wrap=True, overflow="ellipsis")
 
 
-def _label(scene: Scene, name: str) -> str:
-    return labelled(name, emulated=name in scene.emulated)
+def _label(so_far: RunSoFar, name: str) -> str:
+    return labelled(name, emulated=name in so_far.emulated)
 
 
 class LiveView:
@@ -176,7 +176,7 @@ class LiveView:
             redirect_stderr=False,
         )
         self._lines = Lines(say=self._say, brief=True)
-        self._scene = Scene()
+        self._so_far = RunSoFar()
         self._rates: deque[float] = deque(maxlen=_HISTORY)
         self._began_ns: int | None = None
         self._gone = False
@@ -192,7 +192,7 @@ class LiveView:
         if self._began_ns is None:
             self._began_ns = at_ns
         self._lines.hear(event, at_ns)
-        self._scene = replace(self._noted(event), run_s=(at_ns - self._began_ns) / 1e9)
+        self._so_far = replace(self._noted(event), run_s=(at_ns - self._began_ns) / 1e9)
         if isinstance(event, RunEnded):
             self._end()
         elif not self._gone:
@@ -201,7 +201,7 @@ class LiveView:
     def _draw(self) -> None:
         try:
             self._live.start()
-            self._live.update(picture(self._scene, self._console.encoding), refresh=True)
+            self._live.update(picture(self._so_far, self._console.encoding), refresh=True)
         except OSError:
             self._end()
             self._gone = True
@@ -213,24 +213,24 @@ class LiveView:
     def _say(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
 
-    def _noted(self, event: Event) -> Scene:
-        scene = self._scene
+    def _noted(self, event: Event) -> RunSoFar:
+        so_far = self._so_far
         match event:
             case RunPlanned(record=record):
-                scene = replace(scene, scenario=_title(record), plan=_plan(record))
+                so_far = replace(so_far, scenario=_title(record), plan=_plan(record))
             case ServersReady(record=record):
-                scene = replace(scene, emulated=emulated_cells(record))
+                so_far = replace(so_far, emulated=emulated_cells(record))
             case BlockStarts():
                 self._rates.clear()
-                scene = replace(scene, block=event, tick=_nothing(event), rates=())
+                so_far = replace(so_far, block=event, tick=_nothing(event), rates=())
             case StageBegins():
                 self._rates.clear()
-                scene = replace(scene, tick=_at_stage(scene.tick, event), rates=())
+                so_far = replace(so_far, tick=_at_stage(so_far.tick, event), rates=())
             case Tick():
-                scene = replace(scene, tick=event, rates=self._rates_with(event))
+                so_far = replace(so_far, tick=event, rates=self._rates_with(event))
             case BlockEnded():
-                scene = _with_block(scene, event)
-        return scene
+                so_far = _with_block(so_far, event)
+        return so_far
 
     def _rates_with(self, tick: Tick) -> tuple[float, ...]:
         activity = tick.activity
@@ -254,12 +254,12 @@ def _at_stage(tick: Tick, begins: StageBegins) -> Tick:
     )
 
 
-def _with_block(scene: Scene, ended: BlockEnded) -> Scene:
+def _with_block(so_far: RunSoFar, ended: BlockEnded) -> RunSoFar:
     block, name = ended.block, ended.cell.name
-    before = scene.finished.get(name, Finished())
+    before = so_far.finished.get(name, Finished())
     after = Finished(before.blocks + 1, block.throughput_per_s, before.sound and block.sound)
-    finished = {**scene.finished, name: after}
-    return replace(scene, block=None, tick=_BETWEEN, rates=(), finished=finished)
+    finished = {**so_far.finished, name: after}
+    return replace(so_far, block=None, tick=_BETWEEN, rates=(), finished=finished)
 
 
 def _title(record: RunRecord) -> str:

@@ -52,10 +52,10 @@ class PlannedPhase:
         return self.begin_ns + round(self.duration_s * 1e9)
 
 
-Plan = Sequence[PlannedPhase]
+SentPhases = Sequence[PlannedPhase]
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def write_plan(folder: Path, plan: SentPhases) -> None:
     """Keep the plan beside the events, in case the harness is killed."""
     text = json.dumps([asdict(phase) for phase in plan])
     partial = folder / f"{PLAN_FILE}.partial"
@@ -72,14 +72,14 @@ def read_plan(folder: Path) -> tuple[PlannedPhase, ...]:
         return ()
 
 
-def phase_of_unit(merged: Merged, plan: Plan) -> npt.NDArray[np.int64]:
+def phase_of_unit(merged: Merged, plan: SentPhases) -> npt.NDArray[np.int64]:
     """Index of the phase in which each unit was due. Every unit belongs to one."""
     begins = np.array([phase.begin_ns for phase in plan], dtype=np.int64)
     found = np.searchsorted(begins, merged.units.due_ns, side="right") - 1
     return np.maximum(found, 0).astype(np.int64)
 
 
-def counted_units(merged: Merged, plan: Plan) -> Truths:
+def counted_units(merged: Merged, plan: SentPhases) -> Truths:
     """Units that are in the block's figures: all of them where the load has no phases."""
     if not plan:
         return np.ones(len(merged.units.unit), dtype=bool)
@@ -88,7 +88,7 @@ def counted_units(merged: Merged, plan: Plan) -> Truths:
     return chosen
 
 
-def on_time(merged: Merged, plan: Plan) -> Truths:
+def on_time(merged: Merged, plan: SentPhases) -> Truths:
     """Units that were sent before the end of their phase."""
     ends = np.array([phase.end_ns for phase in plan], dtype=np.int64)
     sent: Truths = merged.units.publish_ns <= ends[phase_of_unit(merged, plan)]
@@ -121,7 +121,7 @@ def summaries(
     merged: Merged,
     ledger: Ledger,
     timing: Phases,
-    plan: Plan,
+    plan: SentPhases,
     describe: Callable[[npt.NDArray[np.int64]], Distribution],
     *,
     whole: bool,
@@ -143,7 +143,7 @@ def summaries(
     return tuple(_summary(block, index, plan) for index in range(len(plan)))
 
 
-def _summary(block: _Block, index: int, plan: Plan) -> LoadPhaseRecord:
+def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
     phase = plan[index]
     mine = block.owner == index
     completed = mine & block.ledger.completed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.load_phases import Plan, read_plan
+from harness.results.block.load_phases import SentPhases, read_plan
 from harness.results.block.periodic import kept_schedule
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
@@ -59,7 +59,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
 
 
 def _with_faults(
-    events: Path, cell: CellRecord, found: Digest, plan: Plan
+    events: Path, cell: CellRecord, found: Digest, plan: SentPhases
 ) -> tuple[LogFigures, str]:
     """The block's fields with what had been broken in it by then, or words on why nobody tells.
     Whether promises were kept nobody can say: what was on its way did not come to its end."""

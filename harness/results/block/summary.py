@@ -11,7 +11,7 @@ import numpy.typing as npt
 from harness.results.arrays import Times
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
-from harness.results.block.load_phases import Plan, counted_units, summaries
+from harness.results.block.load_phases import SentPhases, counted_units, summaries
 from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.own_tasks import by_task, cpu_times_ns
 from harness.results.block.phases import Phases, phases
@@ -46,7 +46,7 @@ class Digest:
     """Fields of `BlockRecord` by name."""
 
 
-def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: Plan = ()) -> Digest:
+def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = ()) -> Digest:
     """Judge, time and summarise one block. `plan`: the phases of an open-loop load."""
     ledger = settle(
         merged,
@@ -125,7 +125,7 @@ def _window_ns(
 
 
 def _open_loop(
-    merged: Merged, ledger: Ledger, timing: Phases, plan: Plan, *, whole: bool
+    merged: Merged, ledger: Ledger, timing: Phases, plan: SentPhases, *, whole: bool
 ) -> OpenLoopFigures:
     found = summaries(merged, ledger, timing, plan, _distribution, whole=whole)
     counted = [phase for phase in found if phase.counted]

@@ -29,7 +29,7 @@ _NOT_OF_TASKS = (Kind.HEARTBEAT, Kind.GOSSIP, Kind.REQUEST, Kind.ANSWER)
 
 
 @dataclass(frozen=True)
-class Look:
+class CountersAt:
     """A server's counters at a moment between two times (CLOCK_MONOTONIC ns)."""
 
     begin_ns: int
@@ -42,7 +42,7 @@ class Look:
         return (self.begin_ns + self.end_ns) // 2
 
 
-def pieces_per_s(before: Look, after: Look) -> float:
+def pieces_per_s(before: CountersAt, after: CountersAt) -> float:
     """Commands or messages a second between two looks; bytes are not counted."""
     names = [name for name in after.figures if not name.startswith(("bytes", "command."))]
     count = sum(after.figures[name] - before.figures.get(name, 0) for name in names)
@@ -51,7 +51,7 @@ def pieces_per_s(before: Look, after: Look) -> float:
 
 def idle_traffic(
     folder: Path,
-    looks: Mapping[str, Sequence[Look]],
+    looks: Mapping[str, Sequence[CountersAt]],
     span_ns: tuple[int, int],
     running: Merged | None = None,
 ) -> dict[str, float]:
@@ -74,7 +74,7 @@ def idle_traffic(
     }
 
 
-def _calm(looks: Sequence[Look]) -> Iterator[tuple[Look, Look]]:
+def _calm(looks: Sequence[CountersAt]) -> Iterator[tuple[CountersAt, CountersAt]]:
     """Neighbours between which the server was not at work, nor started again."""
     for before, after in pairwise(looks):
         backwards = any(after.figures.get(name, 0) < n for name, n in before.figures.items())
@@ -82,7 +82,7 @@ def _calm(looks: Sequence[Look]) -> Iterator[tuple[Look, Look]]:
             yield before, after
 
 
-def _counted(pairs: Iterable[tuple[Look, Look]]) -> Counter[str]:
+def _counted(pairs: Iterable[tuple[CountersAt, CountersAt]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for before, after in pairs:
         for name, count in after.figures.items():

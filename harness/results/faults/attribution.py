@@ -48,7 +48,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Scene:
+class FaultyBlock:
     """Everything that is known of a block with faults."""
 
     merged: Merged
@@ -66,14 +66,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Blame:
-    """Which fault is to blame for each unit in trouble: its index in `Scene.notes`, or NOBODY."""
+    """Which fault is to blame for each unit in trouble: its index in `notes`, or NOBODY."""
 
     by: Mapping[str, Numbers]
     """Kind of trouble -> one entry per unit; meaningful where the unit has that trouble."""
     has: Mapping[str, Truths]
     """Kind of trouble -> which units have it."""
     again_by: Numbers
-    """The fault to blame for each execution that nobody had asked for: its index in `Scene.notes`,
+    """The fault to blame for each execution that nobody had asked for: its index in `notes`,
     or NOBODY."""
     failures: Mapping[int, str]
     """Row of a unit that failed unmeant -> type of the exception in its result, as in
@@ -103,22 +103,22 @@ class Blame:
         return dict(Counter(reason or "unknown" for reason in reasons))
 
 
-def blame(scene: Scene) -> Blame:
+def blame(faulty: FaultyBlock) -> Blame:
     """Look at every unit in trouble."""
-    merged, ledger = scene.merged, scene.ledger
+    merged, ledger = faulty.merged, faulty.ledger
     has = {
         "lost": ledger.final == Final.LOST,
         "timed_out": ledger.final == Final.TIMED_OUT,
         "failed": (ledger.final == Final.FAILED) & ~ledger.as_meant,
         "wrong": ledger.final == Final.WRONG,
-        "late": _late(scene),
+        "late": _late(faulty),
     }
-    spans = _spans(scene)
-    found = [_evidence(scene, spans, index) for index in range(len(scene.notes))]
+    spans = _spans(faulty)
+    found = [_evidence(faulty, spans, index) for index in range(len(faulty.notes))]
     waited = ledger.stage == Stage.NEVER_RECEIVED
     by = {name: _blamed(name, found, waited) for name in has}
     there = [one.touched | one.passed_on for one in found]
-    again = second_runs(merged, scene.handlings, scene.notes, there)
+    again = second_runs(merged, faulty.handlings, faulty.notes, there)
     met = [one.met | rows for one, rows in zip(found, again.met, strict=True)]
     return Blame(by, has, again.by, merged.failures, met)
 
@@ -152,18 +152,18 @@ class _Evidence:
         return met | self.waited if self.pauses else met
 
 
-def _evidence(scene: Scene, spans: _Spans, index: int) -> _Evidence:
-    note = scene.notes[index]
+def _evidence(faulty: FaultyBlock, spans: _Spans, index: int) -> _Evidence:
+    note = faulty.notes[index]
     pauses = note.kind.only_waits
-    tasks = scene.merged.tasks
-    held = _held(scene, note)
-    kept = held & ~_received_elsewhere(scene, note)
+    tasks = faulty.merged.tasks
+    held = _held(faulty, note)
+    kept = held & ~_received_elsewhere(faulty, note)
     return _Evidence(
         tasks.some(held),
         tasks.some(held) & (pauses | ~tasks.some(kept)),
-        *_touched(scene, spans, index),
-        _waited(scene, spans, index),
-        _vanished(scene, note),
+        *_touched(faulty, spans, index),
+        _waited(faulty, spans, index),
+        _vanished(faulty, note),
         spans.last_seen_ns <= (note.over_ns or FOREVER),
         note.kind.place == "broker",
         pauses,
@@ -197,12 +197,12 @@ def _blamed(trouble: str, found: Sequence[_Evidence], waited: Truths) -> Numbers
     return chosen
 
 
-def _late(scene: Scene) -> Truths:
-    started = first_starts(scene.merged)
-    if scene.level.late_limit_s is None:
+def _late(faulty: FaultyBlock) -> Truths:
+    started = first_starts(faulty.merged)
+    if faulty.level.late_limit_s is None:
         return np.zeros(len(started), dtype=bool)
-    limit_ns = round(scene.level.late_limit_s * 1e9)
-    late: Truths = (started != MISSING) & (started - scene.merged.units.due_ns > limit_ns)
+    limit_ns = round(faulty.level.late_limit_s * 1e9)
+    late: Truths = (started != MISSING) & (started - faulty.merged.units.due_ns > limit_ns)
     return late
 
 
@@ -223,62 +223,64 @@ class _Spans:
     """The last stamp of what it lacks: see `_last_seen_ns`."""
 
 
-def _spans(scene: Scene) -> _Spans:
-    units, tasks = scene.merged.units, scene.merged.tasks
+def _spans(faulty: FaultyBlock) -> _Spans:
+    units, tasks = faulty.merged.units, faulty.merged.tasks
     finished = tasks.finished_ns.reshape(-1, tasks.per_unit)
     worked = np.where((finished == MISSING).any(axis=1), FOREVER, finished.max(axis=1))
-    for row, at_ns in scene.refused.at_ns.items():
+    for row, at_ns in faulty.refused.at_ns.items():
         worked[row] = at_ns
     over = np.where(units.seen_ns == MISSING, FOREVER, units.seen_ns)
-    started = first_starts(scene.merged)
+    started = first_starts(faulty.merged)
     return _Spans(
         begin_ns=units.publish_ns,
         worked_ns=worked,
         over_ns=np.maximum(over, 0),
-        unstored_ns=_unstored_ns(scene).reshape(-1, tasks.per_unit).max(axis=1),
+        unstored_ns=_unstored_ns(faulty).reshape(-1, tasks.per_unit).max(axis=1),
         started_ns=np.where(started == MISSING, 0, started),
-        last_seen_ns=_last_seen_ns(scene),
+        last_seen_ns=_last_seen_ns(faulty),
     )
 
 
-def _last_seen_ns(scene: Scene) -> Numbers:
+def _last_seen_ns(faulty: FaultyBlock) -> Numbers:
     """Of each unit the earliest last stamp among its tasks that have not finished and whose turn
     had come; of one that no worker received, when its message came to be. Of a unit all of whose
     tasks have finished, the earliest last stamp of all."""
-    tasks = scene.merged.tasks
+    tasks = faulty.merged.tasks
     shape = (-1, tasks.per_unit)
-    last = scene.handlings.last_by_task()
-    seen_ns = np.broadcast_to(scene.ledger.origin_ns, (len(last) // tasks.per_unit, tasks.per_unit))
+    last = faulty.handlings.last_by_task()
+    seen_ns = np.broadcast_to(
+        faulty.ledger.origin_ns, (len(last) // tasks.per_unit, tasks.per_unit)
+    )
     seen_ns = seen_ns.reshape(-1).copy()
-    seen_ns[last >= 0] = scene.handlings.time_ns[last[last >= 0]]
+    seen_ns[last >= 0] = faulty.handlings.time_ns[last[last >= 0]]
     counts = (tasks.finished_ns == MISSING) & (seen_ns != MISSING)
     counts |= np.repeat(tasks.every(tasks.finished_ns != MISSING), tasks.per_unit)
     earliest: Numbers = np.where(counts, seen_ns, FOREVER).reshape(shape).min(axis=1)
     return np.where(earliest == FOREVER, 0, earliest)
 
 
-def _unstored_ns(scene: Scene) -> Numbers:
+def _unstored_ns(faulty: FaultyBlock) -> Numbers:
     """Of each task when the backend refused its result, if that was the last of it."""
-    last = scene.handlings.last_by_task()
+    last = faulty.handlings.last_by_task()
     found = np.full(len(last), MISSING, dtype=np.int64)
     refused = np.flatnonzero(last >= 0)
-    refused = refused[scene.handlings.kind[last[refused]] == Kind.UNSTORED]
-    found[refused] = scene.handlings.time_ns[last[refused]]
+    refused = refused[faulty.handlings.kind[last[refused]] == Kind.UNSTORED]
+    found[refused] = faulty.handlings.time_ns[last[refused]]
     return found
 
 
-def _waited(scene: Scene, spans: _Spans, index: int) -> Truths:
+def _waited(faulty: FaultyBlock, spans: _Spans, index: int) -> Truths:
     """Units that waited while something was broken, wherever that was."""
-    begin, until = scene.notes[index].begin_ns or 0, scene.blame_until_ns[index]
-    waited: Truths = (scene.merged.units.due_ns < until) & (spans.started_ns >= begin)
+    begin, until = faulty.notes[index].begin_ns or 0, faulty.blame_until_ns[index]
+    waited: Truths = (faulty.merged.units.due_ns < until) & (spans.started_ns >= begin)
     return waited
 
 
-def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Truths, Truths]:
+def _touched(faulty: FaultyBlock, spans: _Spans, index: int) -> tuple[Truths, Truths]:
     """Units that were where the fault was, while it was there; and those of them that were lost
     because the backend refused their results then."""
-    note = scene.notes[index]
-    begin, until = note.begin_ns or 0, scene.blame_until_ns[index]
+    note = faulty.notes[index]
+    begin, until = note.begin_ns or 0, faulty.blame_until_ns[index]
     touched = np.zeros(len(spans.begin_ns), dtype=bool)
     unstored = np.zeros_like(touched)
     if note.kind.place == "worker":
@@ -291,46 +293,46 @@ def _touched(scene: Scene, spans: _Spans, index: int) -> tuple[Truths, Truths]:
         stored = (spans.worked_ns < until) & (spans.worked_ns < FOREVER)
         touched |= stored & (spans.over_ns >= begin)
         then = (spans.unstored_ns >= begin) & (spans.unstored_ns < until)
-        unstored = touched & then & (scene.ledger.final == Final.LOST)
+        unstored = touched & then & (faulty.ledger.final == Final.LOST)
     return touched, unstored
 
 
-def _vanished(scene: Scene, note: FaultNote) -> Truths:
+def _vanished(faulty: FaultyBlock, note: FaultNote) -> Truths:
     """Units published by the time that a worker was gone, and never received or refused by any:
     their message left the broker and did not arrive. It was on its way to the worker, or in its
     hands and not yet looked at."""
-    tasks = scene.merged.tasks
+    tasks = faulty.merged.tasks
     never = tasks.some((tasks.received_ns == MISSING) & (tasks.refused_ns == MISSING))
-    vanished: Truths = never & (scene.merged.units.publish_ns <= (note.struck_ns or FOREVER))
-    return vanished & (scene.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
+    vanished: Truths = never & (faulty.merged.units.publish_ns <= (note.struck_ns or FOREVER))
+    return vanished & (faulty.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
 
 
-def _held(scene: Scene, note: FaultNote) -> Truths:
+def _held(faulty: FaultyBlock, note: FaultNote) -> Truths:
     """Tasks that the fault's processes had, and had not brought to an end: when it began (a broker
     may deliver again while they die), or when it was done. A warm shutdown lets them come to an
     end, so only what they have left then is its own."""
     if note.begin_ns is None or note.kind.place != "worker":
-        return np.zeros(len(scene.merged.tasks), dtype=bool)
+        return np.zeros(len(faulty.merged.tasks), dtype=bool)
     pids = [*note.died, *note.mains, *note.pool]
     if note.kind.one_process:
         pids = list(note.died)
-    left = _in_hand(scene, pids, note.struck_ns or FOREVER)
+    left = _in_hand(faulty, pids, note.struck_ns or FOREVER)
     if note.kind.lets_finish:
         return left
-    return left | _in_hand(scene, pids, note.begin_ns)
+    return left | _in_hand(faulty, pids, note.begin_ns)
 
 
-def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Truths:
+def _in_hand(faulty: FaultyBlock, pids: Sequence[int], at_ns: int) -> Truths:
     """Tasks whose last stamp by a moment is one of these processes', and not that of their end: the
     result was stored, or the backend refused it. Nor had the worker forgotten it: what it had
     received and not begun when it was cut off is the broker's again."""
-    before = scene.handlings.chosen(scene.handlings.time_ns <= at_ns)
+    before = faulty.handlings.chosen(faulty.handlings.time_ns <= at_ns)
     last = before.last_by_task()
     found = last >= 0
     index = last[found]
     over = np.isin(before.kind[index], (Kind.STORED, Kind.UNSTORED))
     received = before.kind[index] == Kind.RECEIVED
-    for note in scene.notes:
+    for note in faulty.notes:
         if note.kind.cuts_off and (note.struck_ns or FOREVER) <= at_ns:
             theirs = np.isin(before.pid[index], note.mains)
             over |= received & theirs & (before.time_ns[index] <= (note.begin_ns or 0))
@@ -338,10 +340,10 @@ def _in_hand(scene: Scene, pids: Sequence[int], at_ns: int) -> Truths:
     return found
 
 
-def _received_elsewhere(scene: Scene, note: FaultNote) -> Truths:
+def _received_elsewhere(faulty: FaultyBlock, note: FaultNote) -> Truths:
     """Tasks that another process received since the fault began."""
-    received, since_ns = scene.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
+    received, since_ns = faulty.handlings.of_kind(Kind.RECEIVED), note.begin_ns or 0
     others = ~np.isin(received.pid, [*note.died, *note.mains])
-    found = np.zeros(len(scene.merged.tasks), dtype=bool)
+    found = np.zeros(len(faulty.merged.tasks), dtype=bool)
     found[received.place[others & (received.time_ns > since_ns)]] = True
     return found

@@ -18,7 +18,7 @@ from harness.results.events.eventlog import all_of_kind
 from harness.results.events.handlings import Handlings, read_handlings
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.ran_with import RanWith
-from harness.results.faults.attribution import Refused, Scene, blame
+from harness.results.faults.attribution import FaultyBlock, Refused, blame
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.orphans import orphans, without_kept
 from harness.results.faults.promises import promises
@@ -144,8 +144,8 @@ def _fault_figures(
         for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
     ]
     seen = found.handlings, found.refused
-    scene = Scene(result.merged, result.ledger, *seen, level, notes, blame_until)
-    judged = blame(scene)
+    faulty = FaultyBlock(result.merged, result.ledger, *seen, level, notes, blame_until)
+    judged = blame(faulty)
     consequences = (
         _Consequences(
             judged.trouble(index, found.refused),
@@ -160,7 +160,7 @@ def _fault_figures(
         "faults": (*map(_record, notes, consequences), *(_record(note) for note in never)),
         "fault_level": level,
         "unattributed": judged.trouble(NOBODY, found.refused),
-        "promises": promises(config, ran, scene, judged, held_by_broker),
+        "promises": promises(config, ran, faulty, judged, held_by_broker),
     }
 
 

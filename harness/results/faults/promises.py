@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.results.events.ran_with import RanWith, ran_or_planned
-from harness.results.faults.attribution import Blame, Scene
+from harness.results.faults.attribution import Blame, FaultyBlock
 from harness.results.record.faults import Kept, PromiseRecord, Trouble
 from harness.scenario.models.faults import Subject
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, share_server
@@ -26,7 +26,7 @@ _PERSISTENT = (None, 2, "persistent")
 
 
 @dataclass(frozen=True)
-class Promise:
+class PromiseRule:
     """A code, what it rules out, and the settings that it follows from."""
 
     code: str
@@ -35,23 +35,25 @@ class Promise:
 
 
 def promises(
-    config: Mapping[str, Any], ran: RanWith, scene: Scene, judged: Blame, held_by_broker: int
+    config: Mapping[str, Any], ran: RanWith, faulty: FaultyBlock, judged: Blame, held_by_broker: int
 ) -> tuple[PromiseRecord, ...]:
     """What became of each promise about what was broken in the block. `config`: the configuration,
     as plain data; `ran`: what the block's workers made of it."""
     found = []
-    for about in dict.fromkeys(note.kind.about for note in scene.notes):
-        indices = [i for i, note in enumerate(scene.notes) if note.kind.about == about]
+    for about in dict.fromkeys(note.kind.about for note in faulty.notes):
+        indices = [i for i, note in enumerate(faulty.notes) if note.kind.about == about]
         promise = promise_for(config, about, ran)
-        troubles = [judged.trouble(index, scene.refused) for index in indices]
-        touched = np.zeros(len(scene.merged.units.unit), dtype=bool)
+        troubles = [judged.trouble(index, faulty.refused) for index in indices]
+        touched = np.zeros(len(faulty.merged.units.unit), dtype=bool)
         for index in indices:
             touched |= judged.met[index]
         found.append(_judge(promise, about, troubles, int(touched.sum()), held_by_broker))
     return tuple(found)
 
 
-def promise_for(config: Mapping[str, Any], about: Subject, ran: RanWith | None = None) -> Promise:
+def promise_for(
+    config: Mapping[str, Any], about: Subject, ran: RanWith | None = None
+) -> PromiseRule:
     """The promise of a configuration for one kind of thing that is broken; without the workers'
     own word what is planned."""
     held = ran_or_planned((), config) if ran is None else ran
@@ -59,7 +61,7 @@ def promise_for(config: Mapping[str, Any], about: Subject, ran: RanWith | None =
 
 
 def _judge(
-    promise: Promise, about: str, troubles: Sequence[Trouble], touched: int, held_by_broker: int
+    promise: PromiseRule, about: str, troubles: Sequence[Trouble], touched: int, held_by_broker: int
 ) -> PromiseRecord:
     totals = {name: sum(getattr(one, name) for one in troubles) for name in _ALL}
     totals["timed_out"] = sum(one.timed_out for one in troubles)
@@ -124,68 +126,68 @@ def _said(values: frozenset[Any]) -> bool | str:
     return _SOME if len(values) > 1 else True in values
 
 
-def _of_worker(one: _Configuration) -> Iterator[Promise]:
+def _of_worker(one: _Configuration) -> Iterator[PromiseRule]:
     if len(one.late) > 1:  # what one kind of task rules out, the other may do
-        yield Promise("by_task", ("wrong",), one.acks)
+        yield PromiseRule("by_task", ("wrong",), one.acks)
     if True in one.late:
-        yield Promise("at_least_once", ("lost", "failed", "wrong"), one.acks)
-    yield Promise("at_most_once", ("duplicated", "wrong"), one.acks)
+        yield PromiseRule("at_least_once", ("lost", "failed", "wrong"), one.acks)
+    yield PromiseRule("at_most_once", ("duplicated", "wrong"), one.acks)
 
 
-def _of_pool(one: _Configuration) -> Iterator[Promise]:
+def _of_pool(one: _Configuration) -> Iterator[PromiseRule]:
     said = one.acks | {"task_reject_on_worker_lost": _said(one.rejects)}
     if len(one.late) > 1 or (True in one.late and len(one.rejects) > 1):
-        yield Promise("by_task", ("wrong",), said)
+        yield PromiseRule("by_task", ("wrong",), said)
     if True in one.late and True in one.rejects:
-        yield Promise("at_least_once", ("lost", "failed", "wrong"), said)
-    yield Promise("tells", ("lost", "duplicated", "wrong"), said)
+        yield PromiseRule("at_least_once", ("lost", "failed", "wrong"), said)
+    yield PromiseRule("tells", ("lost", "duplicated", "wrong"), said)
 
 
-def _of_broker(one: _Configuration) -> Iterator[Promise]:
+def _of_broker(one: _Configuration) -> Iterator[PromiseRule]:
     if one.broker.kept_by == "persistence":
         said: Because = {"persistence": one.persistence}
         if one.persistence == "aof":
-            yield Promise("keeps_queue", ("lost", "wrong"), said)
-        yield Promise("may_lose_queue", ("wrong",), said)
+            yield PromiseRule("keeps_queue", ("lost", "wrong"), said)
+        yield PromiseRule("may_lose_queue", ("wrong",), said)
     said = {"delivery_mode": "persistent" if one.persistent else "transient"}
     if not one.persistent:
-        yield Promise("may_lose_queue", ("wrong",), said)
+        yield PromiseRule("may_lose_queue", ("wrong",), said)
     if one.broker.confirmed_by:
         said[one.broker.confirmed_by] = one.confirms
     if one.confirms:
-        yield Promise("keeps_queue", ("lost", "wrong"), said)
-    yield Promise("may_lose_unconfirmed", ("wrong",), said)
+        yield PromiseRule("keeps_queue", ("lost", "wrong"), said)
+    yield PromiseRule("may_lose_unconfirmed", ("wrong",), said)
 
 
-def _of_backend(one: _Configuration) -> Iterator[Promise]:
+def _of_backend(one: _Configuration) -> Iterator[PromiseRule]:
     said: Because = {"result_backend_always_retry": one.retries}
     lasting = True
     if BACKENDS[one.backend["service"]].kept_by == "persistence":
         said["persistence"] = one.backend.get("persistence", "none")
         lasting = said["persistence"] == "aof"
     if one.retries and lasting:
-        yield Promise("stores_later", _ALL, said)
-    yield Promise("may_lose_results", ("wrong",), said)
+        yield PromiseRule("stores_later", _ALL, said)
+    yield PromiseRule("may_lose_results", ("wrong",), said)
 
 
-def _of_memory(one: _Configuration) -> Iterator[Promise]:
+def _of_memory(one: _Configuration) -> Iterator[PromiseRule]:
     if one.broker.refuses_when_full:
         said = {**one.broker.refuses_when_full, "results_apart": one.apart}
         lost = ("lost",) if one.apart else ()  # else results find no room either
-        yield Promise("refuses", (*lost, "wrong", "duplicated"), said)
-    yield Promise("only_delays", _ALL, {"blocks": "publishers"})
+        yield PromiseRule("refuses", (*lost, "wrong", "duplicated"), said)
+    yield PromiseRule("only_delays", _ALL, {"blocks": "publishers"})
 
 
-def _of_network(one: _Configuration) -> Iterator[Promise]:
+def _of_network(one: _Configuration) -> Iterator[PromiseRule]:
     if not one.confirms:
         said = {one.broker.confirmed_by: False}
-        yield Promise("may_lose_unconfirmed", ("wrong",), said)
+        yield PromiseRule("may_lose_unconfirmed", ("wrong",), said)
     yield from _of_worker(one)
 
 
-def _only_delays(_: _Configuration) -> Iterator[Promise]:
+def _only_delays(_: _Configuration) -> Iterator[PromiseRule]:
     """A warm shutdown, a worker that stands still and a slow network take time, nothing else."""
-    yield Promise("only_delays", _ALL, {})
+    yield PromiseRule("only_delays", _ALL, {})
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Promised:
 
     words: str
     """What is broken, for a report: `a killed worker`."""
-    rules: Callable[[_Configuration], Iterator[Promise]]
+    rules: Callable[[_Configuration], Iterator[PromiseRule]]
     """Gives promises for a configuration, by its settings; the first one is the configuration's."""
 
 

@@ -44,7 +44,7 @@ class Recovery:
 
 
 @dataclass(frozen=True)
-class Units:
+class UnitsInOrder:
     """The units of a block in the order in which they were due."""
 
     due_ns: Times
@@ -60,12 +60,12 @@ class Units:
         return done
 
 
-def units_in_order(merged: Merged, timing: Phases, completed: Truths) -> Units:
+def units_in_order(merged: Merged, timing: Phases, completed: Truths) -> UnitsInOrder:
     """The units of a block as recovery looks at them: when due, first started, and back."""
     order = np.argsort(merged.units.due_ns, kind="stable")
     due_ns = merged.units.due_ns
     end_ns = np.where(completed & timing.known, due_ns + timing.total_ns, MISSING)
-    return Units(due_ns[order], first_starts(merged)[order], end_ns[order])
+    return UnitsInOrder(due_ns[order], first_starts(merged)[order], end_ns[order])
 
 
 def first_starts(merged: Merged) -> Times:
@@ -77,7 +77,7 @@ def first_starts(merged: Merged) -> Times:
     return found
 
 
-def level_before(units: Units, first_fault_ns: int) -> FaultLevel:
+def level_before(units: UnitsInOrder, first_fault_ns: int) -> FaultLevel:
     """What was usual before the first fault: how long units took to start, and to come back."""
     usual = units.completed & (units.due_ns < first_fault_ns) & (units.end_ns <= first_fault_ns)
     count = int(usual.sum())
@@ -95,7 +95,7 @@ def level_before(units: Units, first_fault_ns: int) -> FaultLevel:
 
 
 def recovery(
-    units: Units,
+    units: UnitsInOrder,
     level: FaultLevel,
     moments_ns: tuple[int, int | None, int | None],
     until_ns: int,
@@ -124,12 +124,14 @@ def recovery(
     return Recovery(first_s, float(back_ns - begin_ns) / 1e9, True, watched_s)
 
 
-def _first_back_s(units: Units, begin_ns: int, struck_ns: int) -> float | None:
+def _first_back_s(units: UnitsInOrder, begin_ns: int, struck_ns: int) -> float | None:
     after = units.completed & (units.due_ns >= struck_ns)
     return float(units.end_ns[after].min() - begin_ns) / 1e9 if after.any() else None
 
 
-def _windows(units: Units, limit_s: float, begin_ns: int, until_ns: int) -> tuple[Times, Truths]:
+def _windows(
+    units: UnitsInOrder, limit_s: float, begin_ns: int, until_ns: int
+) -> tuple[Times, Truths]:
     """Begin of each window, and whether it is good. Only windows that end while it is watched;
     they are as long as FEWEST units take, where that is longer than WINDOW_S."""
     step_ns = round(STEP_S * 1e9)
@@ -145,7 +147,7 @@ def _windows(units: Units, limit_s: float, begin_ns: int, until_ns: int) -> tupl
     return begins_ns, good
 
 
-def _length_ns(units: Units, begin_ns: int, until_ns: int) -> int:
+def _length_ns(units: UnitsInOrder, begin_ns: int, until_ns: int) -> int:
     within = int(((units.due_ns >= begin_ns) & (units.due_ns < until_ns)).sum())
     each_s = (until_ns - begin_ns) / 1e9 / max(1, within)
     return round(max(WINDOW_S, FEWEST * each_s) * 1e9)

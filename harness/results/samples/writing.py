@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.figures.of_units import PHASES
 from harness.results.block.ledger import Final, Ledger, Stage
-from harness.results.block.load_phases import Plan, counted_units, phase_of_unit
+from harness.results.block.load_phases import SentPhases, counted_units, phase_of_unit
 from harness.results.block.periodic import Fires
 from harness.results.block.phases import Phases
 from harness.results.block.timeline import Timeline
@@ -35,7 +35,7 @@ def write(
     merged: Merged,
     ledger: Ledger,
     phases: Phases,
-    plan: Plan = (),
+    plan: SentPhases = (),
     mix: Mix | None = None,
 ) -> None:
     """Write both files, each whole or not at all. OSError on a full disk. `plan`: the phases of
@@ -111,7 +111,7 @@ def _copy(database: Any, path: Path, query: str, columns: Columns) -> None:
     partial.replace(path)
 
 
-def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: Plan) -> Columns:
+def _unit_columns(merged: Merged, ledger: Ledger, phases: Phases, plan: SentPhases) -> Columns:
     units = merged.units
     owner = phase_of_unit(merged, plan) if plan else np.int64(NO_PHASE)
     return {

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from harness.clock import monotonic_ns
 from harness.errors import HarnessError, ServiceError
-from harness.results.costs.idle_traffic import BUSY_PER_S, Look, pieces_per_s
+from harness.results.costs.idle_traffic import BUSY_PER_S, CountersAt, pieces_per_s
 from harness.results.costs.requests import Requests, requests_in
 from harness.results.record.parts import CostFigures, ServerFigures, TrafficFigures
 from harness.results.record.run import RecordedWarning
@@ -63,7 +63,7 @@ class Costs:
     depth_exact: bool = True
     """False where the broker gives approximate numbers."""
     fifo: bool = False
-    looks: Mapping[str, Sequence[Look]] = field(default_factory=dict)
+    looks: Mapping[str, Sequence[CountersAt]] = field(default_factory=dict)
     """Name of a server in `traffic` -> its counters now and then meanwhile."""
 
 
@@ -80,7 +80,7 @@ class _Server:
     peak_known: bool = True
     starts: int = 0
     """How often the harness had started it when the measuring began."""
-    looks: list[Look] = field(default_factory=list)
+    looks: list[CountersAt] = field(default_factory=list)
     pause_ns: int = 0
     due_ns: int = 0
     """When its counters are to be read again meanwhile."""
@@ -107,7 +107,7 @@ class _Server:
         if counters is None:
             self.due_ns = begin_ns + took_ns + _LONGEST_PAUSE_NS
             return
-        self.looks.append(Look(begin_ns, begin_ns + took_ns, counters.figures))
+        self.looks.append(CountersAt(begin_ns, begin_ns + took_ns, counters.figures))
         busy = len(self.looks) > 1 and pieces_per_s(*self.looks[-2:]) >= BUSY_PER_S
         shortest_ns = max(_SHORTEST_PAUSE_NS, took_ns * _READING_TAKES_AT_MOST)
         self.pause_ns = max(2 * self.pause_ns, shortest_ns) if busy else shortest_ns
@@ -171,7 +171,7 @@ class CostMeter:
         )
 
     @property
-    def looks(self) -> Mapping[str, tuple[Look, ...]]:
+    def looks(self) -> Mapping[str, tuple[CountersAt, ...]]:
         """Name of each server that nobody else uses -> its counters now and then so far."""
         return {one.name: tuple(one.looks) for one in self._servers if not _is_shared(one)}
 

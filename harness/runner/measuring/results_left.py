@@ -16,7 +16,7 @@ from harness.results.record.run import RecordedWarning
 from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.registry import BACKENDS
-from harness.services.base import Namespace, Stored
+from harness.services.base import Namespace, StoredResults
 from harness.working_place import WorkingPlace
 
 _MARGIN_S = 1.5
@@ -29,11 +29,11 @@ _CLEANUP_S = 60.0
 class Left:
     """What results were there at three moments after a block; None where nobody looked."""
 
-    stored: Stored | None = None
+    stored: StoredResults | None = None
     """When nothing ran any more."""
-    after_expiry: Stored | None = None
+    after_expiry: StoredResults | None = None
     """When their time to live was over."""
-    after_cleanup: Stored | None = None
+    after_cleanup: StoredResults | None = None
     """When Celery had cleaned up once."""
     trouble: str = ""
     """Why a reading failed, if one did. May hold a URL."""

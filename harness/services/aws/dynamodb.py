@@ -15,7 +15,7 @@ from harness.errors import ServiceError
 from harness.scenario.vendors.dynamodb import DynamodbBackend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.driver import AwsDriver
-from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target
+from harness.services.base import CeleryEnd, Namespace, Service, StoredResults, Target
 from harness.services.hosting.local import LocalServer
 from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
@@ -87,7 +87,7 @@ class DynamodbService(OneServer):
         with access.translated(_WHAT):
             _create(client, table, options)
 
-        def stored() -> Stored:
+        def stored() -> StoredResults:
             with access.translated(_WHAT):
                 return _stored(client, table)
 
@@ -135,7 +135,7 @@ def _create(client: BaseClient, table: str, options: Mapping[str, str]) -> None:
     )
 
 
-def _stored(client: BaseClient, table: str) -> Stored:
+def _stored(client: BaseClient, table: str) -> StoredResults:
     """By a scan: the table's own figures are six hours old on AWS."""
     results = size_bytes = 0
     try:
@@ -147,7 +147,7 @@ def _stored(client: BaseClient, table: str) -> Stored:
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":  # removed by somebody else
             raise
-    return Stored(results, size_bytes)
+    return StoredResults(results, size_bytes)
 
 
 def _item_bytes(item: Mapping[str, Mapping[str, Any]]) -> int:

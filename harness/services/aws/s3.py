@@ -14,7 +14,7 @@ from harness.errors import ServiceError
 from harness.scenario.vendors.s3 import S3Backend
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.driver import AwsDriver
-from harness.services.base import CeleryEnd, Namespace, Service, Stored, Target
+from harness.services.base import CeleryEnd, Namespace, Service, StoredResults, Target
 from harness.services.hosting.local import LocalServer
 from harness.services.hosting.one_server import OneServer
 from harness.services.labels import identifier
@@ -101,11 +101,11 @@ class S3Service(OneServer):
             "s3_secret_access_key": access.secret,
         }
 
-        def stored() -> Stored:
+        def stored() -> StoredResults:
             with access.translated(_WHAT):
                 objects = list(_objects(client, bucket, prefix))
             own = [held for key, held in objects if TASK_KEY in key]
-            return Stored(len(own), sum(held for _, held in objects))
+            return StoredResults(len(own), sum(held for _, held in objects))
 
         def remove() -> None:
             with access.translated(_WHAT):

@@ -25,7 +25,7 @@ from harness.services.base import (
     Namespace,
     ServerInfo,
     Service,
-    Stored,
+    StoredResults,
     Surroundings,
     Target,
     Undo,
@@ -250,7 +250,7 @@ class _RedisNamespace:
         self._service.own_traffic.note_number(("HLEN", self._unacked), found)
         return found
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> StoredResults | None:
         """Keys of tasks' results, by what each takes in memory with the server's own overhead."""
         keys = memory = 0
         pattern = f"{escaped(self._prefix + TASK_KEY)}*"
@@ -262,7 +262,7 @@ class _RedisNamespace:
                     # None: it has expired meanwhile.
                     found = [held for held in pipe.execute() if held is not None]
                 keys, memory = keys + len(found), memory + sum(found)
-        return Stored(keys, memory)
+        return StoredResults(keys, memory)
 
     def close(self) -> None:
         """Remove what the block left. Idempotent."""

@@ -24,7 +24,7 @@ from harness.services.base import (
     Launch,
     Namespace,
     Service,
-    Stored,
+    StoredResults,
     Surroundings,
     Target,
     Undo,
@@ -95,7 +95,7 @@ class Dialect(Protocol):
         """Remove a block's schema with all its tables, if it is there."""
         ...
 
-    def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
+    def stored(self, cursor: Cursor, name: str, table: str) -> StoredResults:
         """Rows of a table of results, and what the tables and indexes of the schema take."""
         ...
 
@@ -197,7 +197,7 @@ class SqlService(OneServer):
         with asked(dialect, url) as cursor:
             dialect.create(cursor, name)
 
-        def stored() -> Stored:
+        def stored() -> StoredResults:
             with asked(dialect, url) as cursor:
                 return dialect.stored(cursor, name, table)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import ServiceError
 from harness.scenario.vendors.sql import MysqlBackend
-from harness.services.base import Stored, Surroundings
+from harness.services.base import StoredResults, Surroundings
 from harness.services.finding import Finding, debian_program
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
@@ -101,7 +101,7 @@ class Mysql:
         if cursor.fetchone() is not None:
             cursor.execute(f"DROP DATABASE {name}")
 
-    def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
+    def stored(self, cursor: Cursor, name: str, table: str) -> StoredResults:
         """Rows and bytes by information_schema, brought up to date first: data and indexes, in
         pages of 16 KiB."""
         quoted = f"{name}.`{table.replace('`', '``')}`"
@@ -120,7 +120,7 @@ class Mysql:
             "WHERE table_schema = %s",
             (name,),
         )
-        return Stored(int(rows), int(cursor.fetchone()[0]))
+        return StoredResults(int(rows), int(cursor.fetchone()[0]))
 
     def celery_url(self, url: str, name: str) -> str:
         """URL for Celery with PyMySQL and the block's database, whatever the given one names."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import OutOfReachError, ServiceError
 from harness.scenario.vendors.sql import PostgresqlBackend
-from harness.services.base import Stored, Surroundings
+from harness.services.base import StoredResults, Surroundings
 from harness.services.finding import PRIVATE, Finding, ask, first_number
 from harness.services.hosting.local import LocalServer, free_ports
 from harness.services.hosting.unprivileged import (
@@ -91,7 +91,7 @@ class Postgresql:
         """Remove a block's schema with its tables and sequences."""
         cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
-    def stored(self, cursor: Cursor, name: str, table: str) -> Stored:
+    def stored(self, cursor: Cursor, name: str, table: str) -> StoredResults:
         """Rows and bytes by pg_total_relation_size: data, TOAST, indexes, and pages that are set
         aside."""
         cursor.execute(
@@ -106,7 +106,7 @@ class Postgresql:
             quoted = table.replace('"', '""')
             cursor.execute(f'SELECT count(*) FROM {name}."{quoted}"')  # noqa: S608 - quoted
             (rows,) = cursor.fetchone()
-        return Stored(int(rows), int(held))
+        return StoredResults(int(rows), int(held))
 
     def celery_url(self, url: str, name: str) -> str:
         """URL for Celery with the block's schema as the only one in the search path."""

@@ -8,7 +8,7 @@ import pytest
 
 from harness.probe.recording.events import NO_ID, Kind
 from harness.probe.recording.recorder import Recorder
-from harness.results.costs.idle_traffic import Look, idle_traffic
+from harness.results.costs.idle_traffic import CountersAt, idle_traffic
 from harness.results.events.merge import merge
 from tests.results.events.histories import ident_of
 
@@ -16,12 +16,12 @@ MS = 1_000_000
 SPAN = (0, 60_000 * MS)
 
 
-def looks(*figures: tuple[int, dict[str, int]]) -> list[Look]:
+def looks(*figures: tuple[int, dict[str, int]]) -> list[CountersAt]:
     """By their times in ms; each took 2 ms."""
-    return [Look((at - 1) * MS, (at + 1) * MS, counted) for at, counted in figures]
+    return [CountersAt((at - 1) * MS, (at + 1) * MS, counted) for at, counted in figures]
 
 
-def polling(*times_ms: int, commands: int = 2) -> list[Look]:
+def polling(*times_ms: int, commands: int = 2) -> list[CountersAt]:
     """Counters that grow by so much from look to look, half of it brpop."""
     return looks(
         *(

@@ -15,7 +15,7 @@ from harness.results.block.ledger import BlockEnd
 from harness.results.events.merged import MISSING
 from harness.results.faults.notes import FaultNote
 from harness.results.faults.promises import SUBJECTS, promise_for
-from harness.results.faults.recovery import Units, level_before, recovery
+from harness.results.faults.recovery import UnitsInOrder, level_before, recovery
 from harness.results.record.faults import FaultLevel, Trouble
 from harness.results.record.run import BlockRecord
 from harness.runner.faults.arming import BREAKERS
@@ -368,7 +368,7 @@ def test_a_client_that_fell_behind_before_anything_broke(tmp_path: Path) -> None
 USUAL = FaultLevel(units=100, p99_s=0.01, back_limit_s=0.02, late_limit_s=0.02)
 
 
-def units(slow: dict[tuple[float, float], float], *, until_s: float = 20.0) -> Units:
+def units(slow: dict[tuple[float, float], float], *, until_s: float = 20.0) -> UnitsInOrder:
     """A hundred a second for so long, of 10 ms; `slow`: due times -> latency (0: lost)."""
     due = np.arange(0, until_s, 0.01)
     took = np.full(len(due), 0.01)
@@ -376,11 +376,11 @@ def units(slow: dict[tuple[float, float], float], *, until_s: float = 20.0) -> U
         took[(due >= begin - 1e-9) & (due < end - 1e-9)] = latency
     due_ns = np.array([ns(one) for one in due], dtype=np.int64)
     end_ns = np.where(took > 0, due_ns + (took * 1e9).astype(np.int64), MISSING)
-    return Units(due_ns, due_ns + 1_000_000, end_ns)
+    return UnitsInOrder(due_ns, due_ns + 1_000_000, end_ns)
 
 
 def back(
-    made: Units, begin_s: float, over_s: float | None, until_s: float = 20.0
+    made: UnitsInOrder, begin_s: float, over_s: float | None, until_s: float = 20.0
 ) -> tuple[float | None, float | None, bool | None]:
     over_ns = None if over_s is None else ns(over_s)
     found = recovery(made, USUAL, (ns(begin_s), ns(begin_s), over_ns), ns(until_s))

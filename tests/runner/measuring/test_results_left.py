@@ -11,7 +11,7 @@ from harness.errors import ExitCode, ServiceError
 from harness.results.record.run import BlockRecord
 from harness.runner.measuring import results_left
 from harness.scenario.plan.loader import load_plan
-from harness.services.base import Stored
+from harness.services.base import StoredResults
 from harness.working_place import WorkingPlace
 from harness.workspace import Workspace
 from tests.runner.running import ROOT, Ended, make_site
@@ -91,7 +91,7 @@ def test_the_report_shows_it(ended: Ended) -> None:
 class Gone:
     """A namespace whose server does not answer any more."""
 
-    def stored(self) -> Stored:
+    def stored(self) -> StoredResults:
         raise ServiceError("cannot use mysql at mysql://u:secret@127.0.0.1:1")
 
 
@@ -114,11 +114,11 @@ def test_an_interrupt_ends_the_waiting(workspace: Workspace, tmp_path: Path) -> 
     """It keeps what was counted before."""
 
     class There:
-        def stored(self) -> Stored:
-            return Stored(7, 700)
+        def stored(self) -> StoredResults:
+            return StoredResults(7, 700)
 
     cell = load_plan(SCENARIO).cells[0]
     place = WorkingPlace(workspace, tmp_path, {})
     namespace: Any = There()
     left = results_left.look(cell, namespace, place, lambda: False)
-    assert (left.stored, left.after_expiry, left.trouble) == (Stored(7, 700), None, "")
+    assert (left.stored, left.after_expiry, left.trouble) == (StoredResults(7, 700), None, "")
