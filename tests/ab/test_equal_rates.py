@@ -96,6 +96,13 @@ def test_a_rate_that_is_not_held_is_lowered_and_then_left_out(project: Project) 
     assert (told.at_rate, told.rate_per_s, told.share) == ("", None, None)
 
 
+def test_a_slow_rate_lasts_longer(project: Project) -> None:
+    """Fifty units, but for no more than five seconds: 1000 units at 500/s last two."""
+    for speed, lasts_s in ((40.0, 2.5), (8.0, 5.0), (400.0, 2.0)):
+        found = with_equal_rates(paired(project), Looks({BASE: speed, HEAD: speed}))
+        assert [one.measure.duration for one in found.cells[2:]] == [lasts_s, lasts_s]
+
+
 def test_what_has_a_rate_or_needs_callers_is_measured_once(project: Project) -> None:
     project.change("loads: [closed, {load: rate, rate: 20/s, measure: {duration: 1s}}]")
     plan = paired(project)
@@ -181,9 +188,14 @@ def test_speed_is_judged_at_the_own_load_and_costs_at_the_rate() -> None:
         ("closed-8", "throughput"): "regression",
         ("rate-100", "latency.total.p50"): "no_change",
         ("rate-100", "worker_cpu"): "no_change",
+        ("rate-100", "phase.run.p50"): "no_change",
     }
     elsewhere = [one for one in report.comparisons if one.reason == "told at equal rates"]
-    assert {one.metric for one in elsewhere} == {"latency.total.p50", "worker_cpu"}
+    assert {one.metric for one in elsewhere} == {
+        "latency.total.p50",
+        "worker_cpu",
+        "phase.run.p50",
+    }
     [told] = report.equal_rates
     words = equal_rate_words(told)
     assert "both sides at 100/s, 50 % of what the slower one can do" in words

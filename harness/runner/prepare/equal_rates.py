@@ -24,7 +24,9 @@ from harness.scenario.plan.cell_names import load_label
 SHARES = (0.5, 0.3)
 """Of the slower side's capacity, the first that it holds: half leaves room for noise and is work
 enough for the workers to be seen at work."""
-SHORTEST_S = 1.0
+SHORTEST_S, LONGEST_S = 1.0, 5.0
+ENOUGH_UNITS = 50
+"""Of a block, where the time of its own load would hold fewer: it goes on, but not for long."""
 _DIGITS = 3
 
 Look = Callable[[Plan], RunRecord]
@@ -62,8 +64,9 @@ class _Pair:
         """One of the two at a share of what the slower one can do."""
         rate = float(f"{share * self.per_s:.{_DIGITS}g}")
         load = RateLoad(load="rate", rate=rate, clients=cell.load.clients)
-        lasts_s = round(max(SHORTEST_S, self.base.measure.duration or self.window_s), 1)
-        measure = cell.measure.model_copy(update={"units": None, "duration": lasts_s})
+        enough_s = min(LONGEST_S, ENOUGH_UNITS / rate)
+        lasts_s = max(SHORTEST_S, enough_s, self.base.measure.duration or self.window_s)
+        measure = cell.measure.model_copy(update={"units": None, "duration": round(lasts_s, 1)})
         label, workload, _ = cell.name.rsplit("/", 2)
         name = f"{label}/{workload}/{load_label(load)}"
         return cell.model_copy(update={"name": name, "load": load, "measure": measure})
