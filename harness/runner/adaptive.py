@@ -18,12 +18,13 @@ from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired
 
 
 def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
-    """Base and head of every comparison that the scenario asks for, by their index."""
-    if plan.scenario.compare is None:
-        return ()
+    """Base and head of every comparison, by their index: those that the scenario asks for, else
+    those that `harness compare` makes of its run by default. Empty where nothing stands beside
+    another one."""
+    base = plan.scenario.compare.base if plan.scenario.compare is not None else None
     places = [place_of(cell) for cell in plan.cells]
     try:
-        return paired_cells(places, plan.scenario.compare.base or default_base(places))
+        return paired_cells(places, base or default_base(places))
     except UnknownBaseError:  # checked before: only where `harness ab` brings the other side
         return ()
 

@@ -54,6 +54,13 @@ def cases() -> Iterator[tuple[str, Outlook]]:
     yield "nobody knows yet", ahead(closed(), OTHER, blocks=10, most_blocks=30, compare=PAIRS)
     yield "one cell, one block", ahead(closed())
     yield "pairs too few for a verdict", ahead(closed(), OTHER, blocks=4, compare=Compare())
+    yield (
+        "the other side is still to come",
+        ahead(
+            closed(), blocks=6, compare=Compare(effect=0.1, minutes=2),
+            runs=LastRuns([one_run(closed()), QUIET]), by_ab=True,
+        ),
+    )  # fmt: skip
     costly = LastRuns([one_run(heavy(2, 300), worker_cpu_ms_per_task=20.0)])
     yield (
         "more is asked than there is",

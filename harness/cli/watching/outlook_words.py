@@ -98,7 +98,9 @@ def _time_words(found: Outlook) -> str:
     measured_s = sum(one.blocks * one.measured_s.value for one in found.cells)
     paused_s = sum(one.blocks * one.pause_s for one in found.cells)
     each = _seconds(beside_s / max(found.blocks, 1))
-    words = f"{rough(measured_s)} measured + {found.blocks:,} x {each} of start, probes, warm-up, "
+    words = (
+        f"{_seconds(measured_s)} measured + {found.blocks:,} x {each} of start, probes, warm-up, "
+    )
     words += f"drain, stop + {_seconds(found.servers_s.value)} for servers"
     if paused_s:
         words += f" + {rough(paused_s)} until results expire"
@@ -163,24 +165,26 @@ def _memory_words(found: Outlook) -> str:
 
 def _sight_words(found: Outlook) -> Iterator[str]:
     if not found.pairs:
-        yield "nothing is compared in pairs: figures, no verdicts"
+        yield "nothing stands beside these cells: figures, no verdicts (two revisions: harness ab)"
         return
     first, last = found.pairs[0], found.pairs[-1]
     if first < FEWEST_PAIRS:
-        yield f"{counted(first, 'pair')}: fewer than {FEWEST_PAIRS} carry no verdict"
+        few = f"{counted(first, 'pair')}: fewer than {FEWEST_PAIRS} carry no verdict"
+        yield f"{few}, measure.blocks={FEWEST_PAIRS} makes as many"
         return
     known = [one for one in found.sights if one.spread is not None]
     metrics = list(dict.fromkeys(one.metric for one in known))
     speed = "throughput" if "throughput" in metrics else next(iter(metrics), "")
+    who = "by harness ab, " if found.by_ab else ""
     for metric in dict.fromkeys([speed, *metrics[-1:]] if metrics else ()):  # and a cost
-        yield _seen([one for one in known if one.metric == metric])
+        yield who + _seen([one for one in known if one.metric == metric])
     if not metrics:
         shown = [
             f"{percent(visible_effect(spread, last, found.confidence))} at a spread of "
             f"{percent(spread)} ({words})"
             for spread, words in _SUPPOSED.items()
         ]
-        yield f"noise unknown until a run has told it: {last} pairs see {', '.join(shown)}"
+        yield f"{who}noise unknown until a run has told it: {last} pairs see {', '.join(shown)}"
 
 
 def _seen(some: list[Sight]) -> str:

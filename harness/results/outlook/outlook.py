@@ -6,6 +6,7 @@ is from (`Known`); what nobody knows is assumed here, by the constants below.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,10 @@ class Outlook:
     limit_s: float | None = None
     """Seconds after which no pairs are added."""
     pairs: tuple[int, ...] = ()
-    """At how many pairs it is looked; empty where nothing is compared."""
+    """At how many pairs it is looked, as far as time is given for them; empty where nothing is
+    compared."""
+    by_ab: bool = False
+    """Nothing stands beside these cells until `harness ab` brings the other side."""
     confidence: float = 0.95
     sights: tuple[Sight, ...] = ()
     """For the first and the last look; empty where pairs are too few for a verdict."""
@@ -178,28 +182,32 @@ def outlook(
     runs: LastRuns,
     machine: Machine,
     provider: Provider | None = None,
+    *,
+    by_ab: bool = False,
 ) -> Outlook:
     """What these blocks will take and can tell apart. `provider`: who runs all servers, where the
-    command line says so."""
+    command line says so; `by_ab`: the other side of comparisons is still to come."""
     each = tuple(_cell(one, runs, machine) for one in cells)
     ends = [end for one in cells for end in _servers(provided(one.cell.configuration, provider))]
+    servers_s = _servers_s(cells, ends, runs)
+    limit_s = 60 * compare.minutes if compare and compare.minutes else None
+    most = math.inf
+    if limit_s is not None:
+        round_s = sum(found.block_s for found, one in zip(each, cells, strict=True) if one.pairs)
+        most = (limit_s - servers_s.value) / (round_s * (2 if by_ab else 1))
+    pairs = looks(cells, compare, most)
     return Outlook(
         cells=each,
         at_most=at_most,
         machine=machine,
-        servers_s=_servers_s(cells, ends, runs),
+        servers_s=servers_s,
         server_bytes=_server_bytes(ends, runs),
-        environments=len(
-            {
-                canonical(one.stored.config["celery"])
-                for one in cells
-                if one.cell.configuration.celery
-            }
-        ),
-        limit_s=60 * compare.minutes if compare and compare.minutes else None,
-        pairs=looks(cells, compare),
+        environments=_environments(cells),
+        limit_s=limit_s,
+        pairs=pairs,
+        by_ab=by_ab,
         confidence=confidence_of(compare.look_sizes if compare else ()),
-        sights=tuple(sights(cells, compare, runs)),
+        sights=tuple(sights(cells, compare, pairs, runs)),
     )
 
 

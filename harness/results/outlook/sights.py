@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,8 +25,8 @@ class PlannedCell:
     stored: CellRecord
     blocks: int
     most_blocks: int
-    compared: bool
-    """With another cell, in pairs."""
+    pairs: int
+    """So many of its blocks are compared with those of another cell at the first look; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +45,27 @@ class Sight:
     """The smallest slowdown that is called a regression."""
 
 
-def looks(cells: Sequence[PlannedCell], compare: Compare | None) -> tuple[int, ...]:
-    """At how many pairs it is looked; empty where nothing is compared."""
+def looks(
+    cells: Sequence[PlannedCell], compare: Compare | None, most: float = math.inf
+) -> tuple[int, ...]:
+    """At how many pairs it is looked, as far as there is time for `most`; empty where nothing is
+    compared."""
     if compare is None:
         return ()
-    return compare.look_sizes or (min((one.blocks for one in cells if one.compared), default=0),)
+    first = min((one.pairs for one in cells if one.pairs), default=0)
+    sizes = compare.look_sizes or (first,)
+    return tuple(size for size in sizes if size <= most) or sizes[:1]
 
 
 def sights(
-    cells: Sequence[PlannedCell], compare: Compare | None, runs: LastRuns
+    cells: Sequence[PlannedCell], compare: Compare | None, pairs: Sequence[int], runs: LastRuns
 ) -> Iterator[Sight]:
-    """Of every work that is compared, every figure that is judged, at the first and at the last
-    look; none where pairs are too few for a verdict."""
-    pairs = looks(cells, compare)
+    """Of every work that is compared, every figure that is judged, at the first and at the last of
+    these looks; none where pairs are too few for a verdict."""
     if compare is None or not pairs or pairs[0] < FEWEST_PAIRS:
         return
     confidence = confidence_of(compare.look_sizes)
-    works = {keys_of(one.stored).work: one for one in cells if one.compared}
+    works = {keys_of(one.stored).work: one for one in cells if one.pairs}
     for work, one in works.items():
         for metric in COMPARED:
             if not _judged(metric, one):

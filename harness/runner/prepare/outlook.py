@@ -14,6 +14,7 @@ from harness.results.outlook.sights import PlannedCell
 from harness.results.record.environment import Environment
 from harness.runner.adaptive import Budget, compared_cells
 from harness.runner.prepare.stored_plan import stored_cell
+from harness.scenario.models.compare import Compare
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.bounds import at_most
 from harness.scenario.vendors.base import Provider
@@ -29,16 +30,22 @@ def outlook_of(
 ) -> Outlook:
     """Of a plan as a whole; of a run that goes on, of the blocks that are `left`: a cell's index
     for each. `runs`: those of this machine, which `here` describes."""
-    budget = Budget(plan)
+    budget, compare = Budget(plan), plan.scenario.compare
     blocks, most = budget.blocks(), budget.most_blocks()
+    compared = {index for pair in compared_cells(plan) for index in pair}
+    by_ab = compare is not None and not compared
+    if by_ab:
+        compared = set(range(len(plan.cells)))
+    pairs = [count if index in compared else 0 for index, count in enumerate(blocks)]
     if left is not None:
         counts = Counter(left)
         blocks = most = [counts[index] for index in range(len(plan.cells))]
-    compared = {index for pair in compared_cells(plan) for index in pair}
     cells = [
-        PlannedCell(cell, stored_cell(cell), blocks[index], most[index], index in compared)
+        PlannedCell(cell, stored_cell(cell), blocks[index], most[index], pairs[index])
         for index, cell in enumerate(plan.cells)
     ]
     machine = Machine(here.cores, psutil.virtual_memory().available)
     bounds = at_most(plan.cells, blocks)
-    return outlook(cells, bounds, plan.scenario.compare, runs, machine, provider)
+    if compare is None and compared:
+        compare = Compare()  # as `harness compare` does
+    return outlook(cells, bounds, compare, runs, machine, provider, by_ab=by_ab)

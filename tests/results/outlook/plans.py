@@ -81,13 +81,15 @@ def ahead(
     compare: Compare | None = None,
     runs: LastRuns = NO_RUNS,
     machine: Machine = MACHINE,
+    by_ab: bool = False,
 ) -> Outlook:
     """The outlook of a plan that measures so many blocks of each cell."""
     each = [
-        PlannedCell(one, stored_cell(one), blocks, most_blocks or blocks, compare is not None)
+        PlannedCell(one, stored_cell(one), blocks, most_blocks or blocks, blocks if compare else 0)
         for one in cells
     ]
-    return outlook(each, at_most(cells, [blocks] * len(cells)), compare, runs, machine)
+    bounds = at_most(cells, [blocks] * len(cells))
+    return outlook(each, bounds, compare, runs, machine, by_ab=by_ab)
 
 
 def stored(cell: Cell, *blocks: Any) -> CellRecord:

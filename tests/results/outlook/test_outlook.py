@@ -196,3 +196,15 @@ def test_a_machine_of_many_cores_has_enough() -> None:
     found = ahead(heavy(2, 300), runs=measured, machine=Machine(64, MIB))
     assert ("redis/heavy_task-2/rate-300", "cores", 6.6, False) in _asked(found)
     assert found.memory_bytes > found.machine.free_bytes
+
+
+def test_looks_that_there_is_no_time_for_are_not_counted_on() -> None:
+    """5 s a block, one of each side: twelve pairs in two minutes and the start of a server."""
+    runs = LastRuns([one_run(closed())])
+    limited = PAIRS.model_copy(update={"minutes": 121 / 60})
+    cells = closed(), closed(name="b")
+    assert ahead(*cells, blocks=10, compare=limited, runs=runs).pairs == (10, 12)
+    alone = ahead(closed(), blocks=10, compare=limited, runs=runs, by_ab=True)
+    assert alone.pairs == (10, 12), "the other side takes as long"
+    hopeless = PAIRS.model_copy(update={"minutes": 0.1})
+    assert ahead(*cells, blocks=10, compare=hopeless, runs=runs).pairs == (10,)
