@@ -131,6 +131,8 @@ class Project:
         """One run to its end. Anything but sound, complete blocks ends the benchmark."""
         for name, fields in configurations.items():
             self._write(f"configs/{name}.yaml", {"name": name, **REDIS, **fields})
+        if "compare" in scenario:  # the same code twice: what differs would be a regression
+            scenario["compare"] = {"kind": "change", **scenario["compare"]}
         whole = {"name": "aa", "configurations": [*configurations], "workloads": ["add"]}
         path = self._write("scenarios/aa.yaml", whole | scenario)
         environ = {**os.environ, "PYTHONPATH": str(self.folder)}

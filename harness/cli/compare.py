@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from harness.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from harness.results.record.comparison import ComparisonReport
     from harness.results.record.run import RunRecord
+    from harness.scenario.models.compare import ComparisonKind
 
 _EPILOG = """\b
 Examples:
@@ -32,6 +33,12 @@ Examples:
     help="Within one run: a configuration, an axis value (PATH=VALUE) or a variant. "
     "Default: the scenario's, else the first configuration.",
 )
+@click.option(
+    "--kind",
+    type=click.Choice(["alternatives", "change"]),
+    help="Within one run: two to choose from, or a change against its base, where slower is a "
+    "regression. Default: the scenario's, else alternatives.",
+)
 @margin_option
 @strict_option
 @click.option("--force", is_flag=True, help="Compare runs of unlike environments all the same.")
@@ -46,12 +53,10 @@ Examples:
 def command(
     run: str,
     head: str | None,
-    base: str | None,
-    margin: float | None,
     strict: bool,
-    force: bool,
     form: str,
     results: Path,
+    **options: Any,
 ) -> ExitCode:
     """Compare the configurations of one RUN with each other, or two runs BASE and HEAD.
 
@@ -59,8 +64,11 @@ def command(
     their ratios are shown as not interleaved, and no regression is claimed. To compare two
     revisions or versions use harness ab, which measures both in one session.
 
-    Exit code: 0, 1 for a regression, 2 if nothing can be compared, 3 with --strict if a
-    comparison is inconclusive.
+    Configurations and settings are alternatives: one is faster or slower, and neither is wrong.
+    Of a change against its base (two revisions or versions) slower is a regression.
+
+    Exit code: 0, 1 for a regression, 2 if nothing can be compared, 3 with --strict if something
+    cannot be told.
     """
     from harness.cli.terminal import terminal_look  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import comparison_exit_code, regressions  # noqa: PLC0415
@@ -70,7 +78,7 @@ def command(
 
     folders = [find_run(name, results) for name in (run, head) if name is not None]
     records = [salvaged(folder, read_run(folder)) for folder in folders]
-    report = _compared(records, base, margin, force=force)
+    report = _compared(records, **options)
     shown: Format = form  # type: ignore[assignment] # click.Choice has checked it
     look = terminal_look()
     text = render(report, shown, look).encode(look.encoding, "backslashreplace")
@@ -81,14 +89,21 @@ def command(
 
 
 def _compared(
-    records: Sequence[RunRecord], base: str | None, margin: float | None, *, force: bool
+    records: Sequence[RunRecord],
+    base: str | None,
+    margin: float | None,
+    kind: ComparisonKind | None,
+    *,
+    force: bool,
 ) -> ComparisonReport:
     from harness.results.judge.compare import DEFAULT_MARGIN, compare_run, compare_runs  # noqa: PLC0415 - `--help` stays fast
 
     if len(records) == 1:
-        return compare_run(records[0], base=base, margin=margin)
-    if base is not None:
+        return compare_run(records[0], base=base, margin=margin, kind=kind)
+    if base is not None or kind is not None:
+        option = "--kind" if base is None else "--base"
         raise UsageError(
-            "--base names a configuration of one run; two runs are compared as BASE HEAD"
+            f"{option} is for the configurations of one run; two runs are compared as BASE HEAD, "
+            "as a change"
         )
     return compare_runs(*records, margin=DEFAULT_MARGIN if margin is None else margin, force=force)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from harness.errors import ExitCode
 from harness.report.formats.content import beside_units
-from harness.report.tables.verdicts import figure_words, gate_failure, where_words
+from harness.report.tables.verdicts import gate_failure, where_words
 from harness.report.words.faults import because_words, promise_words
 from harness.report.words.warnings import warning_detail
 from harness.results.judge.emulators import cell_label
 from harness.results.judge.gates import MeasuredRun, check_baseline, failed_gates
+from harness.results.judge.phrases import size_words, what_words
 from harness.results.record.comparison import ComparisonReport
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import find_run
@@ -54,10 +55,10 @@ def _was_interrupted(record: RunRecord) -> bool:
 
 
 def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> ExitCode:
-    """1 for a regression, 3 with `strict` where there is no verdict, else 0. An emulator gives
-    none, and lacks none."""
+    """1 for a regression, which only a change against its base can be, 3 with `strict` where there
+    is no verdict, else 0. An emulator gives none, and lacks none."""
     verdicts = {one.verdict for one in report.judged}
-    if "regression" in verdicts:
+    if any(one.is_regression for one in report.judged):
         return ExitCode.REGRESSION
     nothing = not verdicts and not any(one.emulated for one in report.comparisons)
     if strict and (nothing or "inconclusive" in verdicts):
@@ -112,10 +113,9 @@ def _ended_badly(record: RunRecord) -> Iterator[str]:
 def regressions(report: ComparisonReport) -> Iterator[str]:
     """One sentence per regression."""
     for one in report.judged:
-        if one.verdict == "regression" and one.ratio is not None:
-            low, high = (f"{end:.3f}" for end in (one.low or 0, one.high or 0))
-            found = f"ratio {one.ratio:.3f}, interval {low} to {high}"
-            yield f"REGRESSION: {where_words(one)}: {figure_words(one)}: {found}"
+        if one.is_regression:
+            size = size_words(one.metric, one.ratio, one.low, one.high)
+            yield f"REGRESSION: {where_words(one)}: {what_words(one)}: {size}"
 
 
 def baseline_for(scenario: Scenario, named: str | None, results: Path) -> MeasuredRun | None:

@@ -17,6 +17,7 @@ from harness.report.view.cells import CellView, RunView, view_of
 from harness.report.words.wording import state_sentence
 from harness.results.judge.emulators import labelled
 from harness.results.judge.gates import failed_gates
+from harness.results.judge.phrases import size_words
 from harness.results.record.comparison import Comparison, GateResult
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import pooled
@@ -93,9 +94,9 @@ class HarnessRun:
         for gate in self.gates(cell):
             if gate in failed:
                 yield f"gate failed: {printable(gate.gate)}: {gate_failure(gate)}"
-        failing = ("regression", "inconclusive") if strict else ("regression",)
         for one in self.comparisons(cell):
-            if one.judged and one.verdict in failing:
+            undecided = one.judged and one.verdict == "inconclusive"
+            if one.is_regression or (strict and undecided):
                 yield _verdict(one)
 
     def undecided(self) -> tuple[str, ...]:
@@ -132,9 +133,9 @@ class HarnessRun:
 
 
 def _verdict(one: Comparison) -> str:
-    ratio = "" if one.ratio is None else f", ratio {one.ratio:.3f}"
     base = labelled(one.base, emulated=one.base_emulated)
-    return f"{figure_words(one)} against {base}: {verdict_words(one)}{ratio}"
+    size = size_words(one.metric, one.ratio, one.low, one.high)
+    return f"{figure_words(one)} against {base}: {size}, {verdict_words(one)}"
 
 
 def measure(

@@ -21,6 +21,9 @@ OUTLIER_LIMIT = 3.5
 _MAD_TO_SIGMA = 1.4826
 
 Direction = Literal["regression", "improved", "no_change", "inconclusive"]
+"""Of a change against its base."""
+Difference = Literal["ahead", "behind", "no_difference", "inconclusive"]
+"""Of alternatives, none of which is the right one."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,44 @@ def direction(found: Estimate, *, margin: float) -> Direction:
     if found.low < limit:
         return "inconclusive"
     return "improved" if found.low > 1 else "no_change"
+
+
+def difference(found: Estimate, *, margin: float) -> Difference:
+    """How the interval of a comparison of alternatives lies; what is better, not what is wrong.
+
+    *ahead*, *behind*: wholly on one side of 1. *no_difference*: within the margin to both sides,
+    so that none that matters is left. Else *inconclusive*.
+    """
+    if found.pairs < FEWEST_PAIRS or found.low is None or found.high is None:
+        return "inconclusive"
+    if found.low > 1 or found.high < 1:
+        return "ahead" if found.low > 1 else "behind"
+    return "no_difference" if within(found.low, found.high, margin) else "inconclusive"
+
+
+def within(low: float, high: float, margin: float) -> bool:
+    """Whether an interval leaves no difference beyond the margin, to either side."""
+    return 1 - margin <= low and high <= 1 / (1 - margin)
+
+
+def pairs_to_tell(found: Estimate, *, margin: float, change: bool) -> int | None:
+    """About how many pairs of this spread would give a verdict (power 80 %), if the truth is what
+    was found; at least those there are. None where nothing says how far pairs spread, or where the
+    truth lies on the very limit.
+
+    The smallest visible effect shrinks with the root of the number of pairs; it has to reach from
+    the estimate to the limit that decides.
+    """
+    if not found.ratio or not found.smallest_effect or not 0 < found.smallest_effect < 1:
+        return None
+    limit = -math.log(1 - margin)
+    lies_at = math.log(found.ratio)
+    to_limit = abs(lies_at + limit) if change else max(abs(lies_at), limit - abs(lies_at))
+    if not to_limit:
+        return None
+    visible = -math.log(1 - found.smallest_effect)
+    needed = found.pairs * (visible / to_limit) ** 2
+    return max(found.pairs, math.ceil(min(needed, 1e9)))
 
 
 def false_discovery(p_values: Sequence[float]) -> list[float]:

@@ -80,6 +80,7 @@ def test_how_much_is_measured(project: Project) -> None:
     found = plan(project, one, one).scenario.compare
     assert found is not None
     assert (found.base, found.margin, found.pairs) == ("ab=base", 0.05, PairBudget())
+    assert found.kind == "change"
     project.change("matrix: {worker.concurrency: [1, 2]}")
     project.change("compare: {margin: 8%, pairs: {min: 6, max: 40}, looks: [6, 40], minutes: 3}")
     found = plan(project, one, one).scenario.compare

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.order import interleaved
+from harness.scenario.models.compare import ComparisonKind
 from tests.report.made.records import block, cell, run, spread_around
 
 BASE, HEAD = "redis/add/closed-8", "rabbitmq/add/closed-8"
@@ -27,9 +28,16 @@ def measured(number: int, index: int, repetition: int, rate: float, **changes: A
 
 
 def ratio_run(
-    ratio: float, *, pairs: int = 10, order: Sequence[int] | None = None, **changes: Any
+    ratio: float,
+    *,
+    pairs: int = 10,
+    order: Sequence[int] | None = None,
+    kind: ComparisonKind = "change",
+    **changes: Any,
 ) -> RunRecord:
-    """Base at 500/s and head at `ratio` times that, with a spread of about 1 %."""
+    """Base at 500/s and head at `ratio` times that, with a spread of about 1 %. A change against
+    its base, unless the scenario is one of your own."""
+    changes.setdefault("scenario", {"name": "example", "compare": {"kind": kind}})
     order = interleaved([pairs, pairs], seed=7) if order is None else order
     blocks: tuple[list[BlockRecord], list[BlockRecord]] = ([], [])
     for number, index in enumerate(order):

@@ -75,7 +75,7 @@ def test_pairs_are_added_up_to_the_next_look_for_the_undecided_only(plan: Plan) 
     report = compare_run(_measured(plan, order))
     assert report.interleaved
     verdicts = {(one.head.split("/")[0], one.pairs, one.verdict) for one in report.judged}
-    assert verdicts == {("same", 6, "no_change"), ("noisy", 12, "inconclusive")}
+    assert verdicts == {("same", 6, "no_difference"), ("noisy", 12, "inconclusive")}
     assert report.comparisons[0].confidence == pytest.approx(confidence_of(LOOKS))
     assert not report.out_of_time
 

@@ -15,6 +15,7 @@ from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, RunRecord
 from harness.results.store.continuing import is_done
 from harness.runner.order import continued, interleaved
+from harness.scenario.models.compare import ComparisonKind
 from tests.compare.runs import BASE, HEAD, measured, ratio_run
 from tests.report.made.records import ENVIRONMENT, backlog_block, cell, run
 
@@ -198,11 +199,14 @@ def test_looks_widen_the_intervals() -> None:
     assert _one(report).low < narrow.low  # type: ignore[operator] # both are known
 
 
-def test_many_cells_control_false_discoveries() -> None:
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("change", "regression"), ("alternatives", "slower")]
+)
+def test_many_cells_control_false_discoveries(kind: ComparisonKind, verdict: str) -> None:
     """A slowdown that alone would be called is not, when it is one of very many."""
-    alone = compare_run(_marginal_run(cells=1), margin=0.0)
-    assert _one(alone).verdict == "regression"
-    among_many = compare_run(_marginal_run(cells=30), margin=0.0)
+    alone = compare_run(_marginal_run(cells=1), margin=0.0, kind=kind)
+    assert _one(alone).verdict == verdict
+    among_many = compare_run(_marginal_run(cells=30), margin=0.0, kind=kind)
     first = among_many.comparisons[0]
     assert first.p_value == pytest.approx(_one(alone).p_value)
     assert first.verdict == "inconclusive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_a_planted_slowdown_among_three_configurations(site: Site) -> None:
         loads=[{"load": "closed", "in_flight": 2}],
         measure={"units": 12, "warmup": 1},
         compare={
+            "kind": "change",
             "pairs": {"min": 6, "max": 7},
             "margin": "0.1%",
             "minutes": 60,
@@ -129,6 +131,11 @@ def _the_comparison_can_be_asked_for_again(compared: Ended, site: Site) -> None:
     other = site.harness("compare", "latest", "--base", "slow", "--margin", "50%")
     assert other.code == 0
     assert "improved" in other.words
+    chosen = site.harness("compare", "latest", "--kind", "alternatives")
+    assert (chosen.code, chosen.stderr) == (0, "")
+    assert re.search(
+        r"Compared with base: (\d faster, )?\d slower, (\d uses less, )?\d uses more", chosen.words
+    )
 
 
 def test_a_baseline_in_a_gate(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_noise_names_no_layer() -> None:
     """A ratio far from 1 is no claim as long as its interval is not."""
     path = throughput(compared({"kombu": 0.93, "5.7.0": 0.93}, spread=0.3))
     assert {step.verdict for step in path.steps} == {"inconclusive"}
-    assert layer_sentence(path) == "inconclusive, no layer's part can be told from chance"
+    assert layer_sentence(path) == "cannot be told, no layer's part can be told from chance"
 
 
 def test_identical_sets_name_a_layer_rarely() -> None:

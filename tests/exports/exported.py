@@ -69,6 +69,11 @@ def judged_run() -> RunRecord:
                 reason="the baseline has no such cell",
             ),
         ),
+        scenario={
+            "name": "example",
+            "question": "What does it cost?",
+            "compare": {"kind": "change"},
+        },
         comparison=ComparisonReport(
             base="redis",
             head="redis-late",

@@ -164,15 +164,16 @@ def test_junit_of_gates_and_verdicts(tmp_path: Path) -> None:
     (undecided,) = cases["throughput > 0.95 * baseline [redis/chain-2/closed-8]"].result
     assert undecided.message == "not evaluated: the baseline has no such cell"
     (regression,) = cases[f"throughput {compared}"].result
-    assert regression.message.startswith("REGRESSION (ratio 0.8, 95 % interval 0.78 to 0.82,")
+    assert regression.message.startswith("REGRESSION: throughput 20 % lower (18 % to 22 %)")
+    assert "ratio 0.8, 95 % interval 0.78 to 0.82, above 1 is better" in regression.text
     (inconclusive,) = cases[f"worker_cpu {compared}"].result
-    assert inconclusive.message.startswith("inconclusive (ratio 0.97, ")
+    assert inconclusive.message.startswith("cannot be told: worker CPU per task 3.1 % higher")
     assert inconclusive.message.endswith(
-        "; slowdowns from 16.0% on would have been called a regression"
+        "; slowdowns from 16 % on would have been called a regression"
     )
-    assert "smallest effect this run could have found: 12.0%" in inconclusive.text
+    assert "differences from 12 % on would have been seen" in inconclusive.text
     (shown,) = cases[f"latency.total.p99 {compared}"].result
-    assert shown.message.startswith("not judged (ratio 0.7,")
+    assert shown.message.startswith("not judged: p99 latency 43 % higher (25 % to 67 %)")
     assert "would have been called" not in shown.text
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.report.answer.after_faults import fault_sentences
 from harness.report.answer.alternatives import Alternative, alternatives
 from harness.report.answer.axes import effect_sentences
-from harness.report.answer.findings import compared, findings, is_change
+from harness.report.answer.findings import compared, findings
 from harness.report.answer.held import (
     broken_sentences,
     limit_sentences,
@@ -82,7 +82,8 @@ def _sentences(view: RunView, names: Names) -> Iterator[Sentence]:
 
 def _differences(view: RunView, names: Names) -> Iterator[Sentence]:
     """What makes one alternative another than the next; without alternatives, what there is."""
-    report, change = compared(view), is_change(view)
+    report = compared(view)
+    change = report is not None and report.kind == "change"
     # A change is judged cell by cell; of a matrix it is asked what each axis does.
     pooled = () if change else view.effects
     yield from effect_sentences(view, pooled)

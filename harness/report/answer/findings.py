@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.report.answer.naming import SIDES, Names, Pair
+from harness.report.answer.naming import Names, Pair
 from harness.report.view.cells import CellView, RunView
 from harness.results.judge.compare import compare_run
-from harness.results.judge.verdicts import SHOWN_ONLY
+from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.stats.paired import FEWEST_PAIRS
 
@@ -51,12 +51,9 @@ def standing(one: Comparison) -> Standing:
     """What a comparison says of its head."""
     if not one.judged or one.reason:
         return "open"
-    return {
-        "regression": "slower",
-        "improved": "faster",
-        "no_change": "alike",
-        "inconclusive": "open",
-    }[one.verdict]  # type: ignore[return-value] # a literal of the four
+    if one.ahead or one.behind:
+        return "faster" if one.ahead else "slower"
+    return "open" if one.verdict == "inconclusive" else "alike"
 
 
 def compared(view: RunView) -> ComparisonReport | None:
@@ -72,11 +69,6 @@ def compared(view: RunView) -> ComparisonReport | None:
         return compare_run(record, second_opinion=False)
     except HarnessError:
         return None
-
-
-def is_change(view: RunView) -> bool:
-    """Whether a change is compared with its base: the two sides of `harness ab`."""
-    return any(SIDES in cell.record.axes for cell in view.cells)
 
 
 def findings(view: RunView, report: ComparisonReport, names: Names) -> Iterator[Finding]:

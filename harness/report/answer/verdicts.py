@@ -137,16 +137,17 @@ def task_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
     """Of a change: the tasks whose functions became slower or faster, what each was and is."""
     for finding in found:
         own = [one for one in finding.others if changed(one)]
-        for verdict, begin in (("regression", "REGRESSION: "), ("improved", "Faster: ")):
-            ones = [one for one in own if one.verdict == verdict]
+        for worse in (True, False):
+            ones = [one for one in own if one.behind == worse]
             if not ones:
                 continue
+            begin = "REGRESSION: " if worse else "Faster: "
             yield Sentence(
-                "change" if verdict == "regression" else "ahead",
+                "change" if worse else "ahead",
                 f"{begin}{clauses(map(figure_words, ones), LONGEST)}{finding.names.where}.",
                 finding.cells,
                 tuple(one.metric for one in ones),
-                flagged=verdict == "regression",
+                flagged=worse,
             )
 
 

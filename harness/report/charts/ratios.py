@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.charts.chart import Chart, Columns, DataRow, Spec, told, wrapped
 from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.tables.verdicts import pair_words, verdict_words
 from harness.report.view.cells import RunView
 from harness.results.judge.compare import pair_ratios
+from harness.results.judge.phrases import size_words
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.results.record.run import RunRecord
+from harness.scenario.models.compare import ComparisonKind
 
 _HEADS = {"label": "comparison", "ratio": "ratio", "low": "interval from", "high": "to",
           "pairs": "pairs", "verdict": "verdict"}  # fmt: skip
 _PAIR = {"label": "comparison", "pair": "pair", "ratio": "ratio of the pair"}
+_KIND_NOTES: Mapping[ComparisonKind, str] = {
+    "alternatives": "Faster or slower has its whole bar on one side of the line, no difference "
+    "found between the dashed margins.",
+    "change": "A regression has its whole bar left of the dashed margin.",
+}
 
 
 def ratio_charts(view: RunView) -> Iterator[Chart]:
@@ -41,17 +48,16 @@ def _chart(
         for number, one in enumerate(found)
         for pair, ratio in enumerate(pair_ratios(record, one))
     ]
-    lines: list[DataRow] = [
-        {"x": 1.0, "text": "no change"},
-        {"x": 1 - report.margin, "text": "margin"},
-    ]
-    ratios = [float(dot["ratio"] or 1) for dot in dots] + [1.0, 1 - report.margin]
+    margins = [1 - report.margin] + [1 / (1 - report.margin)] * (report.kind == "alternatives")
+    lines: list[DataRow] = [{"x": 1.0, "text": "alike"}]
+    lines += [{"x": at, "text": "margin"} for at in margins]
+    ratios = [float(dot["ratio"] or 1) for dot in dots] + [1.0, *margins]
     return Chart(
         key=f"ratios-{index}",
         title=f"{title}: ratio of each pair of blocks, further right is better",
-        note="A dot is a pair of neighbouring blocks; above 1 is better, also for latency and CPU. "
-        f"The bar is the interval ({100 * found[0].confidence:.3g} %, t over the pairs), the line "
-        "across the mean. A regression has its whole bar left of the dashed margin.",
+        note="A dot is a pair of neighbouring blocks; further right is better, so latency and CPU "
+        f"are turned round. The bar is the interval ({100 * found[0].confidence:.3g} %, t over the "
+        f"pairs), the line across the mean. {_KIND_NOTES[report.kind]}",
         spec=_spec(
             Bands.of(rows),
             ratios,
@@ -68,13 +74,11 @@ def _chart(
 
 
 def _row(number: int, one: Comparison) -> DataRow:
-    interval = "one pair, no interval"
-    if one.low is not None and one.high is not None:
-        interval = f"{one.low:.3f} to {one.high:.3f}"
     words = verdict_words(one)
     unsound = "! " if one.unsound else ""
-    flagged = bool(one.unsound) or (one.judged and one.verdict == "regression")
-    label = f"{unsound}{one.metric}: {one.ratio:.3f} ({interval}), {words}"
+    flagged = bool(one.unsound) or one.is_regression
+    size = size_words(one.metric, one.ratio, one.low, one.high)
+    label = f"{unsound}{one.metric}: {size}, {words}"
     return {
         "row": number,
         "label": label,
@@ -95,14 +99,14 @@ def _spec(rows: Bands, ratios: Sequence[float], *, intervals: bool) -> Spec:
     y = rows_axis(rows.count)
 
     def x(field: str) -> Spec:
-        axis = {"title": "ratio, log scale; above 1 is better", "tickCount": 5, "format": ".3~r"}
+        axis = {"title": "ratio, log scale; right of 1 is better", "tickCount": 5, "format": ".3~r"}
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
     return {
         "height": rows.height,
         "layer": [
             {"data": {"name": "lines"},
-             "transform": [{"filter": "datum.text === 'no change'"}],
+             "transform": [{"filter": "datum.text === 'alike'"}],
              "mark": {"type": "rule", "style": "ink", "aria": False}, "encoding": {"x": x("x")}},
             {"data": {"name": "lines"},
              "transform": [{"filter": "datum.text === 'margin'"}],

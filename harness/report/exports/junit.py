@@ -1,8 +1,8 @@
 """JUnit XML: what CI servers show as tests.
 
 One test case per cell's ledger, per gate and per verdict. A failure is a loss (or another unit
-that did not end as meant), a failed gate or a regression; skipped is what could not be decided,
-or is shown without being judged.
+that did not end as meant), a failed gate or a regression of a change against its base; skipped is
+what could not be decided, or is shown without being judged. Alternatives fail nothing.
 The numbers stand in the body, since most readers ignore properties.
 """
 
@@ -22,11 +22,10 @@ from harness.report.exports.rounds import (
     warning_codes_of,
 )
 from harness.report.tables.verdicts import (
-    figure_words,
     gate_failure,
     gate_words,
     verdict_cautions,
-    verdict_words,
+    verdict_remarks,
     where_words,
 )
 from harness.report.view.cells import CellView, RunView
@@ -35,6 +34,7 @@ from harness.report.words.warnings import warning_sentence
 from harness.report.words.wording import outcome_words, server_words, state_sentence
 from harness.results.judge.emulators import labelled
 from harness.results.judge.gates import failed_gates
+from harness.results.judge.phrases import percent_words, phrase
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
@@ -153,23 +153,17 @@ def _verdict_cases(report: ComparisonReport | None) -> Iterator[Case]:
         return
     cautions = tuple(verdict_cautions(report))
     for one in report.comparisons:
-        result, words, ratio = _verdict_result(one), verdict_words(one), _ratio_words(one)
-        body = (*_own_words(one), words, ratio, *_beside(one), *cautions)
-        lines = [f"{words} ({ratio})", *_beside(one)][:2]
-        message = "" if result == "passed" else "; ".join([*_own_words(one), *lines])
+        result = _verdict_result(one)
+        words = ", ".join([phrase(one), *verdict_remarks(one)])
+        body = (words, _ratio_words(one), *_beside(one), *cautions)
+        message = "" if result == "passed" else "; ".join([words, *_beside(one)][:2])
         yield Case(f"{one.metric} [{where_words(one)}]", result, message, body)
-
-
-def _own_words(one: Comparison) -> Iterator[str]:
-    """What a task's function was and is."""
-    if one.own:
-        yield figure_words(one)
 
 
 def _verdict_result(one: Comparison) -> Result:
     if not one.judged or one.verdict == "inconclusive":
         return "skipped"
-    return "failure" if one.verdict == "regression" else "passed"
+    return "failure" if one.is_regression else "passed"
 
 
 def _ratio_words(one: Comparison) -> str:
@@ -180,10 +174,11 @@ def _ratio_words(one: Comparison) -> str:
 
 
 def _beside(one: Comparison) -> Iterator[str]:
-    if one.judged and one.smallest_regression is not None:
-        yield f"slowdowns from {one.smallest_regression:.1%} on would have been called a regression"
+    if one.judged and one.kind == "change" and one.smallest_regression is not None:
+        seen = percent_words(one.smallest_regression)
+        yield f"slowdowns from {seen} on would have been called a regression"
     if one.smallest_effect is not None:
-        yield f"smallest effect this run could have found: {one.smallest_effect:.1%}"
+        yield f"differences from {percent_words(one.smallest_effect)} on would have been seen"
     if one.p_value is not None:
         yield f"p {one.p_value:.4g}, q {_number(one.q_value)}, Wilcoxon p {_number(one.wilcoxon_p)}"
 

@@ -223,7 +223,11 @@ def _of_verdicts(view: RunView) -> Iterator[Gauge]:
                     "metric": one.metric,
                     "bound": bound,
                 }
-                | {"verdict": one.verdict, "judged": "yes" if one.judged else "no"},
+                | {
+                    "verdict": one.verdict,
+                    "kind": one.kind,
+                    "judged": "yes" if one.judged else "no",
+                },
                 value,
             )
             for one in (() if report is None else report.comparisons)

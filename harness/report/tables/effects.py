@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.tables.layers import STEP_WORDS
-from harness.report.tables.main import MISSING, OUTCOME, Row, Section, Table
+from harness.report.tables.main import OUTCOME, Row, Section, Table
 from harness.results.judge.effects import CONFIGURATION
-from harness.results.judge.metrics import metric_named
-from harness.results.judge.verdicts import SHOWN_ONLY
+from harness.results.judge.phrases import SHOWN_ONLY, signed_difference, signed_interval, step_word
 from harness.results.record.comparison import AxisEffect, Dependence
 from harness.scenario.files.wording import printable
 
@@ -50,18 +48,10 @@ def axis_words(axis: str) -> str:
     return printable("+".join(path.rpartition(".")[2] for path in axis.split("+")))
 
 
-def change_words(metric: str, ratio: float) -> str:
-    """`-31 %`: of the figure itself, where `ratio` is one of which above 1 is better."""
-    share = 100 * ((ratio if metric_named(metric).more_is_better else 1 / ratio) - 1)
-    if abs(share) < 0.05:
-        return "0 %"
-    return f"{share:+.0f} %" if abs(share) >= 9.95 else f"{share:+.1f} %"
-
-
 def effect_words(one: AxisEffect) -> str:
-    """`slower, depends on broker: -3 % on redis, -31 % on rabbitmq`. A comma is where a narrow
-    table may break it."""
-    words = STEP_WORDS[one.verdict]
+    """`slower, depends on broker: -3 % on redis, -31 % on rabbitmq`. A comma is where a
+    narrow table may break it."""
+    words = step_word(one.verdict, one.metric, "alternatives")
     if one.reason == SHOWN_ONLY:
         words = "not judged"
     elif one.reason:
@@ -81,16 +71,15 @@ def dependence_words(one: AxisEffect, test: Dependence) -> str:
     """`-3 % on redis, -31 % on rabbitmq`."""
     at = "on" if test.on == CONFIGURATION else "at"
     return ", ".join(
-        f"{change_words(one.metric, level.ratio)} {at} {printable(level.level)}"
+        f"{signed_difference(one.metric, level.ratio)} {at} {printable(level.level)}"
         for level in test.levels
     )
 
 
 def _row(one: AxisEffect) -> Row:
-    interval = MISSING
-    if one.low is not None and one.high is not None:
-        ends = sorted((one.low, one.high), reverse=not metric_named(one.metric).more_is_better)
-        low, high = (change_words(one.metric, end) for end in ends)
-        interval = f"{low.removesuffix(' %')} to {high}"
-    change = change_words(one.metric, one.ratio)
-    return Row(one.metric, (change, interval, str(one.pairs), effect_words(one)))
+    figures = (
+        signed_difference(one.metric, one.ratio),
+        signed_interval(one.metric, one.ratio, one.low, one.high),
+        str(one.pairs),
+    )
+    return Row(one.metric, (*figures, effect_words(one)))

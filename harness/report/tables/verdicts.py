@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.figures.figure import Kind
-from harness.figures.names import asked
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.names import ShownName, shown_names
@@ -13,19 +13,26 @@ from harness.report.words.first_looks import equal_rate_words, target_words
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
 from harness.results.judge.own_figures import UNDECIDED, changed
-from harness.results.judge.verdicts import SHOWN_ONLY
+from harness.results.judge.phrases import (
+    NO_VERDICT,
+    SHOWN_ONLY,
+    WORDS,
+    heading_of_own,
+    percent_words,
+    signed_difference,
+    signed_interval,
+    verdict_word,
+    visible_from,
+    what_words,
+    why_not,
+)
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.scenario.files.wording import printable
+from harness.scenario.models.compare import ComparisonKind
 from harness.scenario.models.gates import GateSyntaxError, parse_gate
 from harness.units import format_bytes, format_duration, format_number
 
-_HEAD = ("ratio", "interval", "pairs", "q", "Wilcoxon p", "finds", OUTCOME)
-_VERDICTS = {
-    "regression": "REGRESSION",
-    "improved": "improved",
-    "no_change": "no change",
-    "inconclusive": "inconclusive",
-}
+_HEAD = ("difference", "interval", "pairs", "q", "visible from", OUTCOME)
 _WORK = "workload and load"
 _GATES_NOTE = (
     "Each gate is evaluated in every cell. Percentiles are those of all the cell's samples "
@@ -98,18 +105,22 @@ def comparison_table(report: ComparisonReport) -> Table:
 
 
 def verdict_counts(report: ComparisonReport) -> str:
-    """`1 regression, 1 improved, 5 no change, 1 inconclusive`; beside these what had no pairs or
-    figures that a verdict could rest on. Tasks that have not changed are not counted."""
+    """`2 regressions, 1 improved, 5 no change`, `2 faster, 1 uses less, 1 cannot be told`; beside
+    these what had no pairs or figures that a verdict could rest on. Tasks that have not changed are
+    not counted."""
     judged = [one for one in report.judged if not one.own or changed(one)]
-    decided = [one for one in judged if not (one.verdict == "inconclusive" and one.reason)]
-    counts = {word: sum(one.verdict == word for one in decided) for word in _VERDICTS}
-    counts["without a verdict"] = len(judged) - len(decided)
-    words = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
+    said = Counter(map(verdict_word, judged))
+    regressions = _counted(said.pop(WORDS["regression"], 0), "regression")
+    words = [] if regressions.startswith("0") else [regressions]
+    words += [f"{said[word]} {word}" for word in WORDS.values() if said[word]]
+    if said[NO_VERDICT]:
+        words.append(f"{said[NO_VERDICT]} without a verdict")
     return ", ".join(words) or "nothing was judged"
 
 
 def _mean_row(mean: GroupMean) -> Row:
-    return Row(mean.metric, (_ratio(mean.ratio), *(NOT_APPLICABLE,) * (len(_HEAD) - 1)))
+    words = signed_difference(mean.metric, mean.ratio)
+    return Row(mean.metric, (words, *(NOT_APPLICABLE,) * (len(_HEAD) - 1)))
 
 
 def _pair_title(one: Comparison | GroupMean) -> str:
@@ -133,7 +144,7 @@ def _of_the_rest(others: Sequence[Comparison]) -> Iterator[str]:
     by_figure: dict[str, list[Comparison]] = {}
     for one in others:
         if one.reason != SHOWN_ONLY:
-            by_figure.setdefault(_heading(one.metric), []).append(one)
+            by_figure.setdefault(heading_of_own(one.metric), []).append(one)
     for heading, ones in by_figure.items():
         same = sum(one.judged for one in ones)
         if any(one.reason not in ("", UNDECIDED) for one in ones):
@@ -146,30 +157,21 @@ def _of_the_rest(others: Sequence[Comparison]) -> Iterator[str]:
             yield f"{heading}: {' and '.join(words for count, words in parts if count)}"
 
 
-def _heading(metric: str) -> str:
-    found = asked(metric)
-    return metric if found is None else found.figure.heading or metric
-
-
 def figure_words(one: Comparison) -> str:
     """`throughput`; of a task's function what it was and is: `add: run 120 us -> 10.4 ms`."""
-    if not one.own or one.base_value is None or one.head_value is None:
-        return printable(one.metric)
-    task = f"{printable(one.task)}: " if one.task else ""
-    before, after = map(format_duration, (one.base_value, one.head_value))
-    return f"{task}{_heading(one.metric)} {before} -> {after}"
+    return what_words(one) if one.own else printable(one.metric)
 
 
 def _comparison_row(one: Comparison) -> Row:
-    interval = MISSING
-    if one.low is not None and one.high is not None:
-        interval = f"{_ratio(one.low)}-{_ratio(one.high)}"
-    finds = MISSING
-    if one.smallest_regression is not None:
-        finds = _percent(one.smallest_regression)
-    figures = (_ratio(one.ratio), interval, str(one.pairs), _p(one.q_value), _p(one.wilcoxon_p))
-    flagged = one.judged and one.verdict == "regression"
-    return Row(figure_words(one), (*figures, finds, verdict_words(one)), flagged=flagged)
+    seen = visible_from(one)
+    figures = (
+        signed_difference(one.metric, one.ratio),
+        signed_interval(one.metric, one.ratio, one.low, one.high),
+        str(one.pairs),
+        _p(one.q_value),
+        MISSING if seen is None else percent_words(seen),
+    )
+    return Row(figure_words(one), (*figures, verdict_words(one)), flagged=one.is_regression)
 
 
 def pair_words(one: Comparison) -> str:
@@ -191,15 +193,21 @@ def where_words(one: Comparison) -> str:
 
 
 def verdict_words(one: Comparison) -> str:
-    """`inconclusive, 1 outlier`. A comma is where a narrow table may break it."""
-    words = _VERDICTS[one.verdict] if one.judged else "not judged"
-    if one.verdict == "inconclusive" and one.reason and one.reason != SHOWN_ONLY:
-        words = f"{'no verdict' if one.judged else words}: {printable(one.reason)}"
+    """`faster, 1 outlier`, `no verdict: not interleaved`. A comma is where a narrow table may break
+    it."""
+    words, why = verdict_word(one), why_not(one)
+    if why:
+        words += f"{': ' if one.reason else ', '}{why}"
+    return ", ".join([words, *verdict_remarks(one)])
+
+
+def verdict_remarks(one: Comparison) -> list[str]:
+    """What stands beside a verdict: outliers, unsound pairs, pairs left out."""
     counted = [(one.outliers, "outlier"), (one.unsound, "unsound pair")]
     remarks = [_counted(count, noun) for count, noun in counted if count]
     if one.dropped:
         remarks.append(_left_out(one))
-    return ", ".join([words, *remarks])
+    return remarks
 
 
 def _left_out(one: Comparison) -> str:
@@ -223,15 +231,24 @@ def _comparison_note(report: ComparisonReport) -> str:
     )
     looks = f", so that {report.looks} looks err no more than one" if report.looks > 1 else ""
     return (
-        "ratio: above 1 is better, also for latency and CPU. "
-        f"interval: {100 * confidence:.3g} %, t over pairs of blocks{looks}. A slowdown up to "
-        f"{_percent(report.margin)} is let pass. REGRESSION: the whole interval lies beyond that. "
-        "inconclusive: it lies on both sides. finds: the smallest slowdown that so many pairs of "
-        "this spread call a regression (power 80 %). q: p value after control of the false "
-        f"discovery rate. p99 is shown, not judged: a gate may judge it.{own}"
+        f"{_KIND_NOTES[report.kind].format(margin=percent_words(report.margin))} "
+        f"interval: {100 * confidence:.3g} %, t over pairs of blocks{looks}. q: p value after "
+        f"control of the false discovery rate. p99 is shown, not judged: a gate may judge it.{own}"
         + "".join(f" {equal_rate_words(one)}" for one in report.equal_rates)
         + (f" {target_words(report.target)}" if report.target else "")
     )
+
+
+_KIND_NOTES: Mapping[ComparisonKind, str] = {
+    "alternatives": "difference: of the figure from the base's. faster, slower, uses less, uses "
+    "more: the whole interval lies on that side. no difference found: it lies within {margin} to "
+    "both sides. cannot be told: it allows for more than one of these. visible from: the smallest "
+    "difference that so many pairs of this spread show (4 times in 5).",
+    "change": "difference: of the figure from the base's. A slowdown up to {margin} is let pass. "
+    "REGRESSION: the whole interval lies beyond that. cannot be told: it lies on both sides. "
+    "visible from: the smallest slowdown that so many pairs of this spread call a regression (4 "
+    "times in 5).",
+}
 
 
 # --- gates --------------------------------------------------------------------------------------
@@ -322,13 +339,5 @@ def in_units_of(gate: str, value: float | None) -> str:
     return _FORMATS[kind](value)
 
 
-def _ratio(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
-
-
 def _p(value: float | None) -> str:
     return MISSING if value is None else f"{value:.2g}" if value >= 1e-4 else "<0.0001"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"

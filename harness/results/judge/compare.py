@@ -12,6 +12,7 @@ from harness.errors import RecordError, UsageError
 from harness.figures.names import asked
 from harness.results.judge.comparability import MARGIN, unlike_rates
 from harness.results.judge.identity import matched, places_of
+from harness.results.judge.kinds import kind_of
 from harness.results.judge.layers import layer_paths
 from harness.results.judge.metrics import Metric
 from harness.results.judge.own_figures import sound_for
@@ -27,7 +28,7 @@ from harness.results.judge.run_differences import configuration_differences, env
 from harness.results.judge.verdicts import NOT_INTERLEAVED, judged
 from harness.results.record.comparison import Comparison, ComparisonReport, EqualRateRecord
 from harness.results.record.run import RunRecord
-from harness.scenario.models.compare import Compare
+from harness.scenario.models.compare import Compare, ComparisonKind
 from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
 from harness.stats.looks import confidence_of
 
@@ -39,13 +40,14 @@ def compare_run(
     *,
     base: str | None = None,
     margin: float | None = None,
+    kind: ComparisonKind | None = None,
     second_opinion: bool = True,
 ) -> ComparisonReport:
     """The configurations, axis values or revisions of one run, each against `base`.
 
-    `base` and `margin` default to the scenario's own `compare`. Blocks of the same repetition
-    are pairs. Without `second_opinion` there is no Wilcoxon's p, which takes most of the time and
-    decides nothing. Raises UsageError if there is no such base, or nothing to compare.
+    `base`, `margin` and `kind` default to the scenario's own `compare`. Blocks of the same
+    repetition are pairs. Without `second_opinion` there is no Wilcoxon's p, which takes most of
+    the time and decides nothing. Raises UsageError if there is no such base, or nothing to compare.
     """
     plan = comparison_plan(record)
     places = places_of(record.cells)
@@ -64,6 +66,7 @@ def compare_run(
         run=record.run_id,
         base=base,
         head=", ".join(heads),
+        kind=kind or kind_of(record),
         comparisons=(),
         interleaved=all(one.interleaved for one in cells),
         margin=margin,
@@ -137,6 +140,7 @@ def compare_runs(
     frame = ComparisonReport(
         base=base.run_id,
         head=head.run_id,
+        kind="change",
         comparisons=(),
         interleaved=False,
         forced=bool(differences),

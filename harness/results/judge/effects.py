@@ -21,7 +21,8 @@ from harness.results.judge.identity import places_of
 from harness.results.judge.layers import two_sided
 from harness.results.judge.metrics import COMPARED, Metric
 from harness.results.judge.pairs import Pair, is_interleaved, log_ratios, sides_of, sound_pairs
-from harness.results.judge.verdicts import NOT_INTERLEAVED, SHOWN_ONLY
+from harness.results.judge.phrases import SHOWN_ONLY
+from harness.results.judge.verdicts import NOT_INTERLEAVED
 from harness.results.record.comparison import AxisEffect, Dependence, LevelEffect
 from harness.results.record.run import CellRecord, RunRecord
 from harness.scenario.plan.pairing import Place, UnknownBaseError, paired_cells

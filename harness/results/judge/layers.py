@@ -22,7 +22,7 @@ from harness.results.record.run import BlockRecord, CellRecord
 from harness.scenario.plan.identity import work_key
 from harness.scenario.plan.pairing import axis_word
 from harness.scenario.vendors.registry import BROKERS, VENDORS
-from harness.stats.paired import FEWEST_PAIRS, estimate, false_discovery
+from harness.stats.paired import FEWEST_PAIRS, estimate, false_discovery, within
 
 AXIS = "celery"
 CLIENT = "client library"
@@ -237,5 +237,4 @@ def two_sided(
         return "slower"
     if not chance and low > 1 / (1 - least):
         return "faster"
-    within = 1 - margin <= low and high <= 1 / (1 - margin)
-    return "no_change" if within else "inconclusive"
+    return "no_change" if within(low, high, margin) else "inconclusive"

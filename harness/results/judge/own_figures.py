@@ -107,10 +107,12 @@ def margin_of(least: float, margin: float) -> float:
 
 
 def settled(one: Comparison, least: float) -> Comparison:
-    """An own figure's verdict: an improvement by less than `least` is none."""
-    too_small = least >= 1 or one.low is None or one.low <= 1 / (1 - least)
-    if one.verdict == "improved" and too_small:
-        return one.model_copy(update={"verdict": "no_change"})
+    """An own figure's verdict: a change by less than `least` is none, whichever way."""
+    none = "no_change" if one.kind == "change" else "no_difference"
+    gained_little = least >= 1 or one.low is None or one.low <= 1 / (1 - least)
+    lost_little = one.kind != "change" and (one.high is None or one.high >= 1 / (1 + least))
+    if (one.ahead and gained_little) or (one.behind and lost_little):
+        return one.model_copy(update={"verdict": none})
     return one
 
 
@@ -124,7 +126,7 @@ def told(one: Comparison) -> Comparison:
 
 def changed(one: Comparison) -> bool:
     """Whether an own figure is found to have changed."""
-    return one.own and one.judged and one.verdict in ("regression", "improved")
+    return one.own and one.judged and (one.ahead or one.behind)
 
 
 def changed_first(found: Sequence[Comparison]) -> list[Comparison]:

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from harness.results.judge.comparability import SPEED, told_elsewhere, typical, unlike_rates
 from harness.results.judge.emulators import marked
+from harness.results.judge.kinds import controlled, verdict_of, worded
 from harness.results.judge.metrics import COMPARED, Metric
 from harness.results.judge.own_figures import (
     LEVEL_SHARE,
@@ -20,12 +21,12 @@ from harness.results.judge.own_figures import (
     told,
 )
 from harness.results.judge.pairs import ComparedCells, log_ratios, sides_of
+from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport, GroupMean
 from harness.scenario.plan.pairing import Place
 from harness.stats.paired import (
     FEWEST_PAIRS,
     Estimate,
-    direction,
     estimate,
     false_discovery,
     geometric_mean,
@@ -33,7 +34,6 @@ from harness.stats.paired import (
 )
 
 NOT_INTERLEAVED = "not interleaved"
-SHOWN_ONLY = "shown beside the others, not judged"
 
 
 def judged(
@@ -48,7 +48,7 @@ def judged(
     found = [
         one
         for pair in cells
-        for one in _comparisons(pair, frame.margin, confidence, second_opinion=second_opinion)
+        for one in _comparisons(pair, frame, confidence, second_opinion=second_opinion)
     ]
     found = list(map(told, _with_discovery_control(found)))
     found = [one for _, ones in groupby(found, _cells_of) for one in changed_first([*ones])]
@@ -59,7 +59,7 @@ def judged(
     means = {metric: mean for metric, of in ratios.items() if (mean := geometric_mean(of))}
     return frame.model_copy(
         update={
-            "comparisons": tuple(found),
+            "comparisons": tuple(map(worded, found)),
             "geometric_means": means,
             "groups": tuple(_group_means(found)),
         }
@@ -96,20 +96,26 @@ def _variant(cell: str) -> str:
 
 
 def _comparisons(
-    cells: ComparedCells, margin: float, confidence: float, *, second_opinion: bool
+    cells: ComparedCells, frame: ComparisonReport, confidence: float, *, second_opinion: bool
 ) -> Iterator[Comparison]:
     for metric in (*COMPARED, *own_metrics(cells.pairs)):
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
         if cells.base.at_equal_rate and metric.name in SPEED:
             continue  # it is the rate that was given
-        one = _comparison(metric, cells, margin, confidence, second_opinion=second_opinion)
+        one = _comparison(metric, cells, frame, confidence, second_opinion=second_opinion)
         yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
 
 
 def _comparison(
-    metric: Metric, cells: ComparedCells, margin: float, confidence: float, *, second_opinion: bool
+    metric: Metric,
+    cells: ComparedCells,
+    frame: ComparisonReport,
+    confidence: float,
+    *,
+    second_opinion: bool,
 ) -> Comparison:
+    margin = frame.margin
     pairs, left_out = sound_for(metric, cells.pairs)
     least = least_change(metric, pairs) if metric.own else 0.0
     if metric.own:
@@ -125,8 +131,9 @@ def _comparison(
         base=cells.base.name,
         head=cells.head.name,
         metric=metric.name,
+        kind=frame.kind,
         margin=margin,
-        verdict="inconclusive" if reason else direction(found, margin=margin),
+        verdict="inconclusive" if reason else verdict_of(frame.kind, metric.name, found, margin),
         unsound=sum(not all(block.sound for block in pair) for pair in pairs),
         dropped=cells.dropped + len(cells.pairs) - len(ratios),
         left_out={**cells.left_out, **left_out},
@@ -185,7 +192,7 @@ def _no_verdict(found: Estimate, cells: ComparedCells, metric: Metric) -> str:
 def _with_discovery_control(found: Sequence[Comparison]) -> list[Comparison]:
     """Fill in q; a change that is not told from chance among so many is no finding. What tasks'
     functions do is a family of its own."""
-    controlled: dict[int, Comparison] = {}
+    adjusted: dict[int, Comparison] = {}
     for own in (False, True):
         family = [
             one
@@ -194,18 +201,6 @@ def _with_discovery_control(found: Sequence[Comparison]) -> list[Comparison]:
         ]
         values = false_discovery([one.p_value for one in family if one.p_value is not None])
         for one, value in zip(family, values, strict=True):
-            controlled[id(one)] = _controlled(one, value, len(family))
-    return [controlled.get(id(one), one) for one in found]
-
-
-def _controlled(one: Comparison, q_value: float, family: int) -> Comparison:
-    changes: dict[str, object] = {"q_value": q_value}
-    beyond = q_value > 1 - one.confidence + 1e-12
-    if beyond and one.verdict == "regression":
-        changes |= {
-            "verdict": "inconclusive",
-            "reason": f"may be chance among {family} comparisons",
-        }
-    elif beyond and one.verdict == "improved":
-        changes["verdict"] = "no_change"
-    return one.model_copy(update=changes)
+            with_q = one.model_copy(update={"q_value": value})
+            adjusted[id(one)] = controlled(with_q, len(family))
+    return [adjusted.get(id(one), one) for one in found]

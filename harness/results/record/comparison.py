@@ -9,8 +9,17 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.results.record.stored import Stored
+from harness.scenario.models.compare import ComparisonKind
 
-Verdict = Literal["regression", "improved", "no_change", "inconclusive"]
+Verdict = Literal[
+    "regression", "improved", "no_change",
+    "faster", "slower", "less", "more", "no_difference",
+    "inconclusive",
+]  # fmt: skip
+"""The first line is of a change against its base, the second of alternatives side by side: `less`
+and `more` of what is spent, as CPU. `results.judge.phrases` has their words."""
+AHEAD: frozenset[Verdict] = frozenset(("improved", "faster", "less"))
+BEHIND: frozenset[Verdict] = frozenset(("regression", "slower", "more"))
 
 
 class Comparison(Stored):
@@ -20,6 +29,7 @@ class Comparison(Stored):
     """Name of the cell that is compared with."""
     head: str
     """Name of the cell that is compared."""
+    kind: ComparisonKind = "change"
     metric: str
     """`throughput`, `latency.total.p50`, `worker_cpu` ..."""
     pairs: int
@@ -68,6 +78,23 @@ class Comparison(Stored):
     base_emulated: bool = False
     """The base ran on an emulator: nothing judges the comparison."""
     head_emulated: bool = False
+    words: str = ""
+    """The verdict and how much, in plain words: see `results.judge.phrases`."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the head is better than its base."""
+        return self.verdict in AHEAD
+
+    @property
+    def behind(self) -> bool:
+        """Whether the head is worse than its base; wrong it is only where that is a regression."""
+        return self.verdict in BEHIND
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it is a reason to fail: only a change against its base can be."""
+        return self.judged and self.verdict == "regression"
 
     @property
     def emulated(self) -> bool:
@@ -184,6 +211,9 @@ class ComparisonReport(Stored):
     base: str
     """Run id, configuration, axis value or variant."""
     head: str
+    kind: ComparisonKind = "change"
+    """Of the same thing before and after, or of two that one may choose from. Records of versions
+    that did not ask are told by what they compare: see `results.judge.kinds`."""
     comparisons: tuple[Comparison, ...]
     geometric_means: dict[str, float] = {}
     """Per metric, over all pairs of cells."""

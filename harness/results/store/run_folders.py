@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from harness.errors import RecordError
 from harness.results.judge.emulators import with_emulators
+from harness.results.judge.kinds import with_kind
 from harness.results.record.run import SCHEMA_VERSION, RunRecord
 from harness.results.store.liveness import is_being_written
 
@@ -160,7 +161,7 @@ def read_run(folder: Path) -> RunRecord:
                 f"{path}: written by a newer harness (schema {version}, this one reads up to "
                 f"{SCHEMA_VERSION}); upgrade the harness to read it"
             )
-        return with_emulators(RunRecord.model_validate(stored))
+        return with_kind(with_emulators(RunRecord.model_validate(stored)))
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:

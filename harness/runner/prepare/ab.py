@@ -197,7 +197,7 @@ def _cell(cell: Cell, name: str) -> Cell:
 def _compare(planned: Compare | None, effort: Effort) -> Compare:
     """The scenario's own plan for comparing with what the command line changes in it."""
     planned = planned or Compare()
-    update: dict[str, object] = {"base": f"{AXIS}={BASE}"}
+    update: dict[str, object] = {"base": f"{AXIS}={BASE}", "kind": "change"}
     if effort.margin is not None:
         update["margin"] = effort.margin
     if effort.minutes is not None:

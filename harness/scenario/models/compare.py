@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from harness.scenario.files.fields import Frozen, NonEmptyItems
 from harness.units import parse_share
 
+ComparisonKind = Literal["alternatives", "change"]
+"""What two cells are to each other. `alternatives`: two that one may choose from, none of which is
+right. `change`: the same thing before and after; only there slower is a regression."""
 _MOST_IN_TIME = 40
 """Where the time is what limits them. More looks make every interval wider."""
 
@@ -33,10 +36,14 @@ class Compare(Frozen):
     base: str | None = None
     """A configuration, an axis value such as `worker.concurrency=2`, or a whole variant;
     without it the first configuration, or the first value of the only axis."""
+    kind: ComparisonKind = "alternatives"
+    """Two that one may choose from, or a `change` against its base, where slower is a regression
+    and makes exit code 1; `harness ab` always compares a change."""
     margin: Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str)] = (
         0.05
     )
-    """The relative slowdown that is let pass: `5%` or 0.05."""
+    """The relative slowdown that is let pass, or the difference that does not matter between
+    alternatives: `5%` or 0.05."""
     pairs: PairBudget | None = None
     """Add pairs while a comparison is inconclusive; without it, `measure.blocks` pairs."""
     looks: NonEmptyItems[Annotated[int, Field(ge=6, le=1000)]] | None = None

@@ -446,7 +446,7 @@ def test_ratios_of_pairs() -> None:
         mean *= ratio ** (1 / 10)
     assert mean == pytest.approx(rows["throughput"]["ratio"], rel=1e-4)
     assert {row["text"]: row["x"] for row in _rows(chart, "lines")} == {
-        "no change": 1.0, "margin": 0.95
+        "alike": 1.0, "margin": 0.95
     }  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_a_run_shows_its_ledger_and_its_cells(tmp_path: Path) -> None:
 
 
 def test_verdicts_stand_in_their_column(tmp_path: Path) -> None:
-    scenario = {"name": "nightly", "compare": {"base": "redis"}}
+    scenario = {"name": "nightly", "compare": {"base": "redis", "kind": "change"}}
     made = ratio_run(0.8, scenario=scenario)
     gates = (GateResult(gate="throughput > 1000", cell=made.cells[0].name, passed=False),)
     update = {"comparison": compare_run(made), "gates": gates}
@@ -106,7 +106,7 @@ def test_verdicts_stand_in_their_column(tmp_path: Path) -> None:
     ).runs
     assert [(one.words, one.flagged) for one in line.verdicts] == [
         ("gates: 0 of 1 hold", True),
-        ("3 regression", True),
+        ("3 regressions", True),
     ]
     assert not line.flagged, "its units all ended well: the mark is not the outcome's"
 
