@@ -92,12 +92,14 @@ def _differences(view: RunView, names: Names) -> Iterator[Sentence]:
             yield from _uncompared(view, names)
         return
     found = list(findings(view, report, names))
+    # At the rate that `harness ab` gives to both sides only what a task costs is asked.
+    speeds = [one for one in found if not one.base.record.at_equal_rate]
     if not pooled:
         yield from task_sentences(found) if change else ()
-        yield from verdict_sentences(found, change=change)
+        yield from verdict_sentences(speeds, change=change)
         yield from cost_sentences(found, change=change)
-    yield from difference_sentences(found)
-    yield from takes_sentences(view, found)
+    yield from difference_sentences(speeds)
+    yield from takes_sentences(view, speeds)
 
 
 def _uncompared(view: RunView, names: Names) -> Iterator[Sentence]:

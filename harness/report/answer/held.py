@@ -120,7 +120,9 @@ def rate_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence
         if load == "saturate":
             yield from _search_sentence(cell, names)
         elif load == "rate":
-            yield from _rate_sentence(cell, names)
+            said = _rate_sentence(cell, names)
+            # A rate that `harness ab` chose is no question; that it is not held, an answer.
+            yield from (one for one in said if one.flagged or not cell.record.at_equal_rate)
 
 
 def _search_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:

@@ -62,8 +62,9 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
         room = LONGEST // len(by_standing) - 20
         said = clauses((_where_and_how(one) for one in ordered), room)
         parts.append(f"{_IN_WORDS[what]} in {len(of)} of {len(ones)} ({said})")
-    text = f"{head} against {base}: {'; '.join(parts)}"
-    return _sentence(text, ones, _kind(ones, change=change))
+    kind = _kind(ones, change=change)
+    begin = "REGRESSION: " if kind == "change" else ""
+    return _sentence(f"{begin}{head} against {base}: {'; '.join(parts)}", ones, kind)
 
 
 def _where_and_how(one: Finding) -> str:
@@ -109,8 +110,9 @@ def _together(ones: Sequence[Finding], what: Standing, *, change: bool) -> Sente
         f"{one.names.head}{one.names.where}" + (f" {effect_words(one.leading)}" if decided else "")
         for one in ones
     )
-    text = begin + clauses(named, LONGEST - len(begin))
-    return _sentence(text, ones, _kind(ones, change=change))
+    kind = _kind(ones, change=change)
+    begin = f"REGRESSION: {begin}" if kind == "change" else begin
+    return _sentence(begin + clauses(named, LONGEST - len(begin)), ones, kind)
 
 
 def _kind(ones: Iterable[Finding], *, change: bool) -> Kind:
@@ -157,7 +159,8 @@ def task_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
 def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Sentence]:
     """CPU per task, where it is decided; of a change each further figure that became worse."""
     for finding in sorted(found, key=lambda one: -one.size):
-        for one in finding.others:
+        leads = finding.base.record.at_equal_rate  # where nothing but costs is compared
+        for one in (*([finding.leading] if leads else []), *finding.others):
             if one.own:  # see `task_sentences`
                 continue
             what = standing(one)

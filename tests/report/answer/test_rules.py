@@ -17,7 +17,7 @@ from harness.report.answer.takes import pairs_needed
 from harness.report.view.cells import view_of
 from harness.results.judge.compare import compare_run
 from harness.results.judge.gates import MeasuredRun, evaluate
-from harness.results.record.comparison import Comparison
+from harness.results.record.comparison import Comparison, EqualRateRecord
 from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
 from harness.results.record.own_tasks import OwnTaskRecord
@@ -244,19 +244,37 @@ def test_what_is_not_said(kind: str, record: Callable[[], RunRecord]) -> None:
     assert told(record(), kind) == []
 
 
-def test_a_change_that_is_slower_is_a_regression() -> None:
-    record = compared(0.5)
+def changed(ratio: float, **update: Any) -> RunRecord:
+    """What `harness ab` measures: the head at `ratio` times the base's rate."""
+    record = compared(ratio)
     sides = tuple(
         one.model_copy(update={"name": f"redis[ab={side}]/add/closed-8", "axes": {"ab": side},
-                               "config": record.cells[0].config})
+                               "config": record.cells[0].config, **update})
         for one, side in zip(record.cells, ("base", "head"), strict=True)
     )  # fmt: skip
     record = record.model_copy(update={"cells": sides, "comparison": None})
-    record = record.model_copy(update={"comparison": compare_run(record, base="ab=base")})
-    first = answer(record).sentences[0]
+    return record.model_copy(update={"comparison": compare_run(record, base="ab=base")})
+
+
+def test_a_change_that_is_slower_is_a_regression() -> None:
+    first = answer(changed(0.5)).sentences[0]
     assert first.kind == "change"
     assert first.flagged
     assert first.text.startswith("REGRESSION: head is slower than base: ")
+
+
+def test_at_the_rate_that_both_sides_are_given_only_costs_are_told() -> None:
+    said = EqualRateRecord(own="", at_rate="", base_per_s=500, head_per_s=250)
+    record = changed(0.5, load={"load": "rate", "rate": 100.0}, measure={"duration": 2.0})
+    cells = tuple(
+        one.model_copy(update={"equal_rate": said.model_copy(update={"at_rate": one.name})})
+        for one in record.cells
+    )
+    record = record.model_copy(update={"cells": cells, "comparison": None})
+    record = record.model_copy(update={"comparison": compare_run(record, base="ab=base")})
+    kinds = [one.kind for one in answer(record).sentences]
+    assert set(kinds) <= {"change", "cost"}
+    assert not [text for text in told(record, "change") if "units/s" in text]
 
 
 def test_an_interval_beyond_one_side_that_may_be_chance_is_not_called_alike() -> None:
