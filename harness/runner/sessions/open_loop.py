@@ -52,7 +52,7 @@ class OpenSession(Session):
         begin_ns = monotonic_ns() + round(LEAD_S * 1e9)
         begun = _begun(phases, begin_ns)
         self._keep((*self._plan, *begun))
-        timeout_ns = round(self.room.cell.measure.timeout * 1e9)
+        timeout_ns = round(self.unit_limit_s * 1e9)
         done_before = self.drain.finished()
         self.room.courier.stage("measuring", *_goal(phases))
         if self.room.faults is not None:
@@ -79,7 +79,7 @@ class OpenSession(Session):
         self._results += sent * (shape.tasks_per_unit if shape.grouped else 1)
         if observer is not None:
             # What is at rest is seen soon, and what is not has had its time.
-            limit_s = self.room.cell.measure.timeout if self._at_rest else _LATE_S
+            limit_s = self.unit_limit_s if self._at_rest else _LATE_S
             self._seen = observer.ask(
                 "settle", limit_s + _ANSWER_S, self.watch, limit_s=limit_s, expected=self._results
             )
@@ -92,7 +92,7 @@ class OpenSession(Session):
             return
         while not faults.over and self.going_on():
             time.sleep(LOOK_S)
-        self.come_to_rest_after_faults(expected_tasks, self.room.cell.measure.timeout)
+        self.come_to_rest_after_faults(expected_tasks, self.unit_limit_s)
 
     def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""

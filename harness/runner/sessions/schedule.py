@@ -114,7 +114,7 @@ class ScheduleSession(Session):
         every = self._workload.every
         grace_ns = CRONTAB_GRACE_NS if every is None else round(every * 1e9) // 2
         self._wait_until(end_ns + grace_ns + _UNDER_WAY_NS)
-        deadline = time.monotonic() + self.room.cell.measure.timeout
+        deadline = time.monotonic() + self.unit_limit_s
         while self.going_on() and self._beat_fell is None and time.monotonic() < deadline:
             self._tail.refresh()
             ended = self._tail.count(Kind.PUBLISHED) + self._tail.count(Kind.PUBLISH_FAILED)

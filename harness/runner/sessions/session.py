@@ -13,8 +13,6 @@ from harness.crew.beat import BeatSeat
 from harness.crew.clients import Clients
 from harness.crew.workers import Fall, Workers
 from harness.errors import ClientError, HarnessError
-from harness.probe.recording.events import NO_ID, Kind
-from harness.probe.recording.recorder import Recorder
 from harness.results.block.load_phases import PlannedPhase
 from harness.results.events.unit_shape import UnitShape
 from harness.results.faults.notes import FaultNote
@@ -26,7 +24,6 @@ from harness.runner.prepare.disk import DiskGuard
 from harness.runner.prepare.first_calls import refuse_failing, refuse_raising
 from harness.runner.sessions.drain import QUIET_S, Drain
 from harness.runner.telling.courier import Courier, silent
-from harness.runner.telling.events import Goal
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import CHECK_S, block_bound_s
@@ -290,6 +287,12 @@ class Session:
         broken on purpose the load goes on all the same: what becomes of it is the question."""
         return self.room.faults is None and self.workers.all_fell
 
+    @property
+    def unit_limit_s(self) -> float:
+        """Seconds that a unit may take (`measure.timeout`): so long is one waited for, or tried
+        to be sent. What came later is judged by `results.block.ledger`."""
+        return self.room.cell.measure.timeout
+
     def going_on(self) -> bool:
         """`watch`, and whether there is a reason to go on."""
         self.watch()
@@ -297,7 +300,7 @@ class Session:
 
     def come_to_rest(self, expected_tasks: int | None) -> None:
         """Wait until nothing is under way any more, for as long as a unit may take."""
-        limit_s = self.room.cell.measure.timeout
+        limit_s = self.unit_limit_s
         began_s = time.monotonic()
         self._at_rest = self.drain.wait(expected_tasks, limit_s, self._going_on_with_all)
         if not self._at_rest and self.workers.fallen and self.going_on():
@@ -326,39 +329,6 @@ class Session:
         units = loaded.unseen or [()] * len(self.clients)
         arguments = [{"limit_s": CHECK_S, "units": list(own)} for own in units]
         self.clients.ask_each("check", None, self.watch, arguments)
-
-
-class ClosedSession(Session):
-    """A closed load: the clients wait for each result."""
-
-    def load(self) -> Loaded:
-        """Have all callers run their units, and wait until they are done."""
-        before = self.workers.usage()
-        measure = self.room.cell.measure
-        self.room.courier.stage("measuring", Goal(measure.duration, measure.units))
-        answers = self.clients.ask("measure", None, self.watch)
-        return _put_together(answers, since(before, self.workers.usage()))
-
-
-class BacklogSession(Session):
-    """Everything is published while the workers are held; then they are let go."""
-
-    def load(self) -> Loaded:
-        """Publish everything, let the workers go, and wait until the queue is empty."""
-        done_before = self.drain.finished()
-        self.workers.hold()
-        goal = Goal(units=self.room.cell.measure.units)
-        self.room.courier.stage("publishing", goal)
-        answers = self.clients.ask("measure", None, self.watch)
-        before = self.workers.usage()
-        recorder = Recorder(str(self.room.events), "harness")
-        recorder.open()
-        recorder.record(Kind.RELEASE, NO_ID, time.monotonic_ns())
-        self.workers.release()
-        recorder.close()
-        self.room.courier.stage("consuming", goal)
-        self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
-        return _put_together(answers, since(before, self.workers.usage()))
 
 
 def quiet_s(cell: Cell, shape: UnitShape) -> float:
@@ -390,7 +360,8 @@ def out_of_numbers(answers: Sequence[Mapping[str, Any]]) -> bool:
     return any(answer["out_of_numbers"] for answer in answers)
 
 
-def _put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
+def put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
+    """What all clients together say that they did, and what the workers used meanwhile."""
     return Loaded(
         usage=usage,
         client_cpu_ns=sum(answer["client_cpu_ns"] for answer in answers),

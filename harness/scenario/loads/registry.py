@@ -51,8 +51,8 @@ class LoadRow:
 
 _SESSIONS, _CLIENTS = "harness.runner.sessions", "harness.probe.loads"
 ROWS = (
-    LoadRow(ClosedLoad, f"{_SESSIONS}.session:ClosedSession"),
-    LoadRow(BacklogLoad, f"{_SESSIONS}.session:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
+    LoadRow(ClosedLoad, f"{_SESSIONS}.closed:ClosedSession"),
+    LoadRow(BacklogLoad, f"{_SESSIONS}.backlog:BacklogSession", f"{_CLIENTS}.backlog:Backlog"),
     LoadRow(RateLoad, f"{_SESSIONS}.open_loop:RateSession"),
     LoadRow(SaturateLoad, f"{_SESSIONS}.saturate:SaturateSession"),
     LoadRow(ScheduleLoad, f"{_SESSIONS}.schedule:ScheduleSession"),
