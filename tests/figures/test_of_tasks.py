@@ -18,6 +18,8 @@ from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.store.catalog import StoredRun
 from harness.results.store.views import BY_TASK, task_rows
+from tests.history.stores import asked as over_time
+from tests.history.stores import plain_run
 from tests.report.made.records import block, cell, run, spread_around, write_units
 from tests.scenario.project import Project, make_project
 
@@ -175,3 +177,32 @@ def test_a_task_of_the_matrix(project: Project) -> None:
     project.change("matrix: {workload.task: [shop.add, shop.mail]}")
     project.change("gates: ['lost(task=shop.mail) == 0']")
     assert project.problems() == []
+
+
+# --- over time ------------------------------------------------------------------------------------
+
+
+def nightly(night: int, ran_s: float) -> RunRecord:
+    record = plain_run(night, 500)
+    blocks = tuple(
+        one.model_copy(update={"by_task": (own(ADD, ran_s), own(MAIL, 0.05))})
+        for one in record.blocks
+    )
+    return record.model_copy(
+        update={"cells": (record.cells[0].model_copy(update={"blocks": blocks}),)}
+    )
+
+
+def test_a_history_of_one_task(tmp_path: Path) -> None:
+    runs = [nightly(night, 0.004 + night / 1000) for night in range(3)]
+    (series,) = over_time(tmp_path, runs, metric="p50(phase.run, task=shop.tasks.add)").series
+    assert series.values == pytest.approx([0.004, 0.005, 0.006])
+
+
+def test_a_history_of_a_task_that_no_run_has(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        over_time(tmp_path, [nightly(0, 0.004)], metric="lost(task=shop.tasks.ad)")
+    assert str(caught.value) == (
+        'no run of nightly has a task "shop.tasks.ad" (did you mean "shop.tasks.add"?); there are '
+        "mail, shop.tasks.add"
+    )

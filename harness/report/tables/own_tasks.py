@@ -14,11 +14,11 @@ from harness.results.samples.pooled import by_task_latencies, measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
-_HEAD = ("units/s", "run", "p50", "p95", "p99", "retried", OUTCOME)
+_HEAD = ("units/s", "run", "CPU", "p50", "p95", "p99", "retried", OUTCOME)
 _NOTE = (
     "The units of a cell by the task that they ran. run: mean of the call of the function that "
-    "gave the result, not of the tries before it. unchecked: nothing was expected of the result "
-    "but that it came."
+    "gave the result, not of the tries before it. CPU: mean CPU time of that call; greenlets have "
+    "none. unchecked: nothing was expected of the result but that it came."
 )
 
 
@@ -67,6 +67,8 @@ def _row(
     rates = [task.throughput_per_s for task in figures if task.throughput_per_s is not None]
     counted = sum(task.run_s.count for task in figures)
     runs = sum((task.run_s.mean or 0.0) * task.run_s.count for task in figures)
+    timed = sum(task.cpu_s.count for task in figures)
+    cpu_s = sum((task.cpu_s.mean or 0.0) * task.cpu_s.count for task in figures)
     retried = sum(task.retried for task in finished)
     shown = (latency.p50, latency.p95, latency.p99) if latency is not None else ()
     return Row(
@@ -74,6 +76,7 @@ def _row(
         (
             format_number(statistics.median(rates) if rates else None),
             format_duration(runs / counted if counted else None),
+            format_duration(cpu_s / timed if timed else None),
             *(map(format_duration, shown) if shown else (MISSING,) * 3),
             f"{retried:,}" if retried else NOT_APPLICABLE,
             _outcome(finished),

@@ -103,7 +103,7 @@ def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> H
     for run in runs:
         _collect(run, collection)
     if not collection.points:
-        raise UsageError(_no_value(collection))
+        raise UsageError(_no_task(question, runs) or _no_value(collection))
     series = _in_order_of(runs[-1].record, collection, nominate=nominate)
     return History(
         question=question,
@@ -120,6 +120,16 @@ def _refuse_reference(question: Question) -> None:
         raise UsageError(
             f"{question.metric.name} is a count, of which no ratio to a reference is made"
         )
+
+
+def _no_task(question: Question, runs: Sequence[StoredRun]) -> str:
+    """That no run has the task whose figure is asked for; empty if one has."""
+    task = question.metric.asked.figure.task
+    known = {one.task for run in runs for block in run.record.blocks for one in block.by_task}
+    if not task or task in known:
+        return ""
+    words = f"no run of {question.scenario} has a task {shown(task)}{did_you_mean(task, known)}"
+    return f"{words}; there are {listed(sorted(known))}" if known else f"{words}, or any mix"
 
 
 def _no_value(collection: _Collection) -> str:
