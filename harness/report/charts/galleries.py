@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from harness.report.charts.chart import Chart, Gallery
 from harness.report.charts.dollars import dollar_charts
 from harness.report.charts.gate_lines import GateLines
+from harness.report.charts.gated import gated_charts
 from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
 from harness.report.charts.rates import rate_charts
 from harness.report.charts.ratios import ratio_charts
@@ -41,6 +42,10 @@ _SUBJECTS = {
         "What a task costs",
         "CPU time moves far less under a noisy neighbour than throughput does.",
     ),
+    "gated": (
+        "Limits",
+        "Figures that a gate judges and no other chart shows, with the gate's limit.",
+    ),
 }
 """Of each gallery its title and what to know before one looks."""
 
@@ -58,6 +63,7 @@ def galleries(view: RunView) -> tuple[Gallery, ...]:
             _gallery("rates", rate_charts(view.cells, gates)),
             *_series(view, samples, gates),
             _gallery("costs", (*cpu_charts(view.cells, gates), *dollar_charts(view.cells, gates))),
+            _gallery("gated", gated_charts(view.cells, gates)),
         )
     return tuple(gallery for gallery in found if gallery.charts or gallery.missing)
 

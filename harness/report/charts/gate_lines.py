@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.report.charts.chart import Chart, Columns, DataRow, Spec, Value
@@ -11,7 +11,7 @@ from harness.report.charts.groups import Member
 from harness.report.tables.verdicts import in_units_of
 from harness.results.record.comparison import GateResult
 from harness.scenario.files.wording import listed, printable
-from harness.scenario.models.gates import Gate, GateSyntaxError, parse_gate
+from harness.scenario.models.gates import Gate, GatedFigure, GateSyntaxError, parse_gate
 
 DATA = "gates"
 """Name of the dataset in a chart."""
@@ -21,6 +21,8 @@ _NOTE = "A dashed line is the limit of a gate."
 _FAR = 5.0
 """A limit so many times beyond all that was measured would take the axis from it."""
 _LINE_HEIGHT = 13
+Judges = Callable[[GatedFigure], bool]
+"""Whether gates with such a left side are meant."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,58 @@ class GateLines:
         turns base units into the axis' own. Where cells have limits of their own (a baseline's),
         or not all of them have one, the words say whose it is. `beside` are the values that the
         chart shows: a limit far above them has no place on its axis, and `field` is null."""
+
+        def judges(measure: GatedFigure) -> bool:
+            return measure.metric == metric and not measure.task
+
+        return self._rows(judges, members, field, factor, beside)
+
+    def of_measure(
+        self,
+        measure: GatedFigure,
+        members: Sequence[Member],
+        field: str,
+        factor: float,
+        *,
+        beside: Iterable[Value],
+    ) -> list[DataRow]:
+        """As `of`, of gates with this left side: its function and task, too."""
+
+        def judges(other: GatedFigure) -> bool:
+            return told_apart(other) == told_apart(measure)
+
+        return self._rows(judges, members, field, factor, beside)
+
+    def measures(self) -> list[GatedFigure]:
+        """The left sides of the gates, each once."""
+        parsed = (_parsed(one.gate) for one in self.results)
+        return list({told_apart(g.measure): g.measure for g in parsed if g is not None}.values())
+
+    def evaluated(
+        self, measure: GatedFigure, members: Sequence[Member]
+    ) -> Mapping[str, tuple[float, str]]:
+        """Name of a cell -> what its gates with this left side looked at, and that in words."""
+        names = {member.cell.name for member in members}
+        found = {}
+        for one in self.results:
+            gate = _parsed(one.gate)
+            if gate is None or one.value is None or not math.isfinite(one.value):
+                continue
+            if one.cell in names and told_apart(gate.measure) == told_apart(measure):
+                found[one.cell] = one.value, in_units_of(one.gate, one.value)
+        return found
+
+    def _rows(
+        self,
+        judges: Judges,
+        members: Sequence[Member],
+        field: str,
+        factor: float,
+        beside: Iterable[Value],
+    ) -> list[DataRow]:
         most = max((one for one in beside if isinstance(one, int | float)), default=math.inf)
         rows: list[DataRow] = []
-        for (text, limit), found in self._limits(metric, members).items():
+        for (text, limit), found in self._limits(judges, members).items():
             words = _words(text, limit, found)
             if len(found) < len(members):
                 words += f": {listed(member.label for member, _ in found)}"
@@ -55,20 +106,23 @@ class GateLines:
         return rows
 
     def _limits(
-        self, metric: str, members: Sequence[Member]
+        self, judges: Judges, members: Sequence[Member]
     ) -> Mapping[tuple[str, float], list[tuple[Member, GateResult]]]:
         by_cell = {member.cell.name: member for member in members}
         found: dict[tuple[str, float], list[tuple[Member, GateResult]]] = {}
         for one in self.results:
             gate, member = _parsed(one.gate), by_cell.get(one.cell)
-            if member is None or gate is None or gate.measure.task:
-                continue
-            if gate.measure.metric != metric:
+            if member is None or gate is None or not judges(gate.measure):
                 continue
             # None below zero, and a line at zero would take the room of a logarithmic axis.
             if one.limit is not None and math.isfinite(one.limit) and one.limit > 0:
                 found.setdefault((one.gate, one.limit), []).append((member, one))
         return found
+
+
+def told_apart(measure: GatedFigure) -> tuple[str, str | None, str]:
+    """What tells the left side of a gate from others: its place in the text does not."""
+    return measure.metric, measure.function, measure.task
 
 
 def _parsed(text: str) -> Gate | None:

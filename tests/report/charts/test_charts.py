@@ -137,7 +137,10 @@ def gated(record: RunRecord, *gates: str) -> RunRecord:
         ("mean(latency.total) < 60ms", {"percentiles": 60, "distribution": 60, "latency": 60}),
         ("throughput > 450", {"throughput": 450.0, "rate": 450.0}),
         ("worker_cpu < 3ms", {"cpu": 3.0}),
-        ("p99(phase.run) < 1s", {}),
+        ("p99(phase.run) < 1s", {"gated": 1000.0}),
+        ("mean(phase.run, task=shop.tasks.add) < 20ms", {"gated": 20.0}),
+        ("client_cpu < 3ms", {"gated": 3.0}),
+        ("worker_memory < 300MiB", {"gated": 300.0}),
         ("lost == 0", {}),
     ],
 )
@@ -180,6 +183,21 @@ def test_a_limit_far_away_is_told_at_the_edge_and_takes_no_room(tmp_path: Path) 
         assert told["text"].removeprefix("! gate ").removesuffix(", far above") in gates
         assert "gates" not in chart.data
         assert chart.spec["layer"][: len(without.spec["layer"])] == without.spec["layer"]
+
+
+def test_a_figure_without_a_chart_of_its_own_has_one_where_a_gate_judges_it() -> None:
+    record = gated(records.brokers_run(), "p99(phase.run) < 1s", "p99(phase.run) < 2s")
+    looked_at = [one.model_copy(update={"value": 0.25}) for one in record.gates]
+    made = record.model_copy(update={"gates": tuple(looked_at)})
+    [chart] = [one for one in _charts(made) if one.key.startswith("gated")]
+    assert [row["label"] for row in _rows(chart, "cells")] == [
+        "redis: 250 ms", "rabbitmq: 250 ms", "sqs-redis (emulator): 250 ms"
+    ]  # fmt: skip
+    assert [row["value"] for row in _rows(chart, "gates")] == [1000.0]
+    assert [row["text"] for row in _rows(chart, "far gates")] == [
+        "! gate p99(phase.run) < 2s, far above"
+    ]
+    assert chart.title.startswith("add/closed-8: p99(phase.run), further left is better")
 
 
 def test_cells_with_limits_of_their_own_have_a_line_each() -> None:
