@@ -78,7 +78,7 @@ def format_number(value: float | None) -> str:
 
 
 def format_bytes(size: float | None) -> str:
-    """Binary multiples: `12.3 MiB`."""
+    """Bytes in binary multiples, three digits: `12.3 MiB`."""
     if size is None:
         return "-"
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -111,7 +111,7 @@ def _ended_badly(record: RunRecord) -> Iterator[str]:
 
 
 def regressions(report: ComparisonReport) -> Iterator[str]:
-    """One sentence per regression."""
+    """What became worse, one sentence for each regression."""
     for one in report.judged:
         if one.is_regression:
             size = size_words(one.metric, one.ratio, one.low, one.high)

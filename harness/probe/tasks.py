@@ -26,19 +26,20 @@ def buy_milk(volume: Any) -> Any:
 
 @shared_task
 def buy_bread(count: Any) -> Any:
-    """A group's other member."""
+    """The other kind of member of the tutorial's group: gives back what it was told."""
     return count
 
 
 @shared_task
 def fetch_user_name(id: Any) -> str:  # noqa: A002 - the tutorial's signature
-    """A chain's first link."""
+    """First link of the tutorial's chain: the name that belongs to an id."""
     return f"Пётр {id}Первый"
 
 
 @shared_task
 def greeting_user(name: str) -> str:
-    """A chain's further links."""
+    """Further links of the tutorial's chain: a greeting of the name that comes from the one
+    before."""
     return f"Здравствуй, {name}!"
 
 

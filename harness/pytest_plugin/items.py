@@ -145,7 +145,7 @@ class ScenarioFile(pytest.File):
 
 
 class CellItem(pytest.Function):
-    """One cell."""
+    """The test item of one cell of a scenario."""
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The scenario, not the function that all cells share."""

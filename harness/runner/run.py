@@ -206,7 +206,7 @@ class _Execution:
         self.end("failed" if failed else "partial" if partial else "complete")
 
     def end(self, status: RunStatus) -> None:
-        """Write the final record."""
+        """Write the run's final record with its status, and tell that it is over."""
         ended_at = utc_now().isoformat(timespec="milliseconds")
         self._keep(self.record.model_copy(update={"status": status, "ended_at": ended_at}))
         self._courier.tell(RunEnded(self.record, self._folder.path))

@@ -241,7 +241,7 @@ class _Line:
         return False
 
     def close(self) -> None:
-        """Disconnect. Idempotent."""
+        """Disconnect from the server. Idempotent."""
         self._connection.disconnect()
 
 

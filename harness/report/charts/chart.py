@@ -85,7 +85,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Charts on one subject."""
+    """The charts of a report on one subject, with the words above them."""
 
     key: str
     title: str

@@ -39,7 +39,7 @@ _X_TITLE = "units sent per second"
 
 @dataclass(frozen=True)
 class _Curve:
-    """What one chart shows."""
+    """What the chart of one search for saturation shows."""
 
     key: str
     title: str

@@ -44,7 +44,7 @@ Result = Literal["passed", "failure", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case."""
+    """One test case of JUnit's: a cell, a comparison or a gate, with its result."""
 
     name: str
     result: Result

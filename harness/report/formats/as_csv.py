@@ -65,7 +65,7 @@ def _names(record: RunRecord, cell: CellRecord, block: BlockRecord) -> Mapping[s
 
 
 def _facts(block: BlockRecord) -> Mapping[str, Value]:
-    """What is no figure."""
+    """What a block's row has beside figures: outcomes, warnings, what ended a search."""
     found = block.saturation
     return {
         "latency_basis": block.latency_basis,

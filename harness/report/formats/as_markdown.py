@@ -15,7 +15,7 @@ FLAG = "⚠️"
 
 
 def as_markdown(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """The whole report."""
+    """The whole report of a run as Markdown, for files and pages that render it."""
     return markdown_of(content_of(view))
 
 

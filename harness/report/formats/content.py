@@ -86,7 +86,7 @@ class Content:
 
 
 def content_of(view: RunView) -> Content:
-    """Put a report together."""
+    """All texts of a run's report, in the order in which every format shows them."""
     record, answer = view.record, answer_of(view)
     return Content(
         state=answer.banner,

@@ -70,7 +70,7 @@ class _Subject:
 
 
 def as_html(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """The whole page."""
+    """The whole report of a run as one HTML page, which needs no network."""
     content = content_of(view)
     drawn = galleries(view)
     subjects = _unfolded(list(_subjects(view, content, [one for one in drawn if not one.folded])))

@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run."""
+    """One run of a store, as a line of the page's list."""
 
     run_id: str
     started: str

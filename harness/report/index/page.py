@@ -35,7 +35,7 @@ class Sparkline:
 
 
 def page(content: Overview, *, written_at: str) -> str:
-    """The whole document."""
+    """The page over a store as one HTML document."""
     environment = Environment(
         loader=PackageLoader("harness.report", "index"),
         autoescape=select_autoescape(default=True, default_for_string=True),

@@ -25,7 +25,7 @@ _NOTE = (
 
 
 def ledger_table(view: RunView) -> Table:
-    """A row per cell."""
+    """What became of the units, a row per cell."""
     by_work = len({cell.variant for cell in view.cells}) > 1
     places = place_heads(view.cells)
     sections = tuple(

@@ -111,7 +111,7 @@ class Figures:
 
     @property
     def throughput_per_s(self) -> Spread | None:
-        """Completed units per second."""
+        """Units per second that ended as they were meant to; None where no block has it."""
         return self.spreads.get("throughput")
 
     @property

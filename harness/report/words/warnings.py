@@ -315,5 +315,5 @@ def _plugged_in() -> Iterable[Diagnosis]:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 block`, `2,000 blocks`."""
+    """A number and what it counts, in the plural where it is not one: `1 block`, `2,000 blocks`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -246,7 +246,7 @@ def scenario_name(record: RunRecord) -> str:
 
 
 def _figure(block: BlockRecord, figure: Figure) -> Any:
-    """As JSON has it."""
+    """A figure as a value of JSON: a mapping where it is one of many, or a distribution."""
     if figure.many:
         return {name: _plain(one) for name, one in many_of(block, figure).items()}
     if figure.distribution:

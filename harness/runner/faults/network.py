@@ -72,7 +72,7 @@ class NetworkCut:
             self._cut.append(link)
 
     def mend(self, deed: Deed, main: MainThread) -> None:  # noqa: ARG002 - see `Breaker`
-        """Join the links again."""
+        """Let connections through again on every link that was cut."""
         while self._cut:
             self._network.join(self._cut.pop())
 

@@ -33,7 +33,7 @@ class ClosedLoad(LoadBase):
 
     @property
     def word(self) -> CellWord:
-        """`closed-8`."""
+        """How names of cells call it: `closed-8`."""
         return CellWord("in_flight", str(self.in_flight))
 
     @property

@@ -91,7 +91,7 @@ class RateLoad(OpenLoad):
 
     @property
     def word(self) -> CellWord:
-        """`rate-200`, `rate-warmup-steady`."""
+        """How names of cells call it: `rate-200`, `rate-warmup-steady`."""
         if self.phases is not None:
             return CellWord("phases", "-".join(phase.phase for phase in self.phases)[:60])
         return CellWord("rate", f"{self.rate:g}")

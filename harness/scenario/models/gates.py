@@ -104,7 +104,7 @@ class GatedFigure:
 
 @dataclass(frozen=True)
 class Gate:
-    """A parsed gate."""
+    """A limit that a figure of a cell has to keep, as a line of `gates:` says it."""
 
     text: str
     measure: GatedFigure

@@ -59,7 +59,7 @@ class WorkName:
 
     @property
     def label(self) -> str:
-        """`add/closed-8`."""
+        """Workload and load in words: `add/closed-8`."""
         return f"{self.workload}/{self.load}"
 
 

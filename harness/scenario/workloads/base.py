@@ -160,7 +160,7 @@ class FanOut(WorkloadBase):
 
     @property
     def word(self) -> CellWord:
-        """`map-10`."""
+        """How names of cells call it: `map-10`."""
         return CellWord("size", str(self.size))
 
 

@@ -36,5 +36,5 @@ class ChainWorkload(WorkloadBase):
 
     @property
     def word(self) -> CellWord:
-        """`chain-2`."""
+        """How names of cells call it: `chain-2`."""
         return CellWord("length", str(self.length))

@@ -40,5 +40,5 @@ class GroupWorkload(WorkloadBase):
 
     @property
     def word(self) -> CellWord:
-        """`group-10`."""
+        """How names of cells call it: `group-10`."""
         return CellWord("size", str(self.size))

@@ -55,7 +55,7 @@ class ChunksWorkload(FanOut):
 
     @property
     def largest_message_bytes(self) -> int:
-        """A whole chunk."""
+        """Bytes of a whole chunk: the arguments of all its calls."""
         return self.chunk * self.payload_bytes
 
     @property

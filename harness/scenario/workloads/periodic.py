@@ -52,7 +52,7 @@ class PeriodicWorkload(WorkloadBase):
 
     @property
     def word(self) -> CellWord:
-        """`periodic-1s`; `periodic,crontab=...`."""
+        """How names of cells call it: `periodic-1s`; `periodic,crontab=...`."""
         return CellWord("every", None if self.every is None else f"{self.every:g}s")
 
     def conflicts(

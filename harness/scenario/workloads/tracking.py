@@ -43,7 +43,7 @@ class TrackingWorkload(WorkloadBase):
 
     @property
     def word(self) -> CellWord:
-        """`tracking-busy`, `tracking-get-text`."""
+        """How names of cells call it: `tracking-busy`, `tracking-get-text`."""
         if isinstance(self.n, str):
             return CellWord("wait", f"{self.wait}-text", also=("n",))
         return CellWord("wait", self.wait)
