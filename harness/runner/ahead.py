@@ -57,7 +57,7 @@ class BlockStart:
         self._services = services
         self._has_folder = False
         self._begun: Begun | None = None
-        self._trouble: HarnessError | None = None
+        self._trouble: HarnessError | OSError | None = None
 
     def make_folder(self) -> None:
         """Make the block's folder, if it is not there by now. RecordError (disk full ...)."""
@@ -74,11 +74,11 @@ class BlockStart:
         try:
             self.make_folder()
             self.begun()
-        except HarnessError as error:
+        except (HarnessError, OSError) as error:
             self._trouble = error
 
     def begun(self) -> Begun:
-        """Start everybody, if that is not done yet. HarnessError."""
+        """Start everybody, if that is not done yet. HarnessError; OSError (disk full ...)."""
         if self._begun is None:
             if self._trouble is not None:
                 raise self._trouble
