@@ -74,7 +74,11 @@ def test_pairs_are_added_up_to_the_next_look_for_the_undecided_only(plan: Plan) 
     assert tuple(sizes) == LOOKS
     report = compare_run(_measured(plan, order))
     assert report.interleaved
-    verdicts = {(one.head.split("/")[0], one.pairs, one.verdict) for one in report.judged}
+    verdicts = {
+        (one.head.split("/")[0], one.pairs, one.verdict)
+        for one in report.judged
+        if one.metric in ("throughput", "latency.total.p50", "worker_cpu")  # the noisy ones
+    }
     assert verdicts == {("same", 6, "no_difference"), ("noisy", 12, "inconclusive")}
     assert report.comparisons[0].confidence == pytest.approx(confidence_of(LOOKS))
     assert not report.out_of_time
