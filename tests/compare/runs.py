@@ -37,7 +37,8 @@ def ratio_run(
 ) -> RunRecord:
     """Base at 500/s and head at `ratio` times that, with a spread of about 1 %. A change against
     its base, unless the scenario is one of your own."""
-    changes.setdefault("scenario", {"name": "example", "compare": {"kind": kind}})
+    asked = {"name": "example", "question": "What does it cost?", "compare": {"kind": kind}}
+    changes.setdefault("scenario", asked)
     order = interleaved([pairs, pairs], seed=7) if order is None else order
     blocks: tuple[list[BlockRecord], list[BlockRecord]] = ([], [])
     for number, index in enumerate(order):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -11,9 +10,9 @@ from harness.report.answer.sentences import Sentence
 from harness.report.view.cells import RunView
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
-from harness.stats.paired import FEWEST_PAIRS, visible_effect
+from harness.stats.paired import FEWEST_PAIRS, Estimate, pairs_to_tell
 
-_MOST_PAIRS = 10_000
+_MOST_PAIRS = 1_000
 """Beyond it nobody will measure."""
 
 
@@ -28,16 +27,15 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
     if not needed:
         return
     pairs, one = max(needed, key=lambda each: each[0])
-    margin = one.leading.margin
     if one.leading.pairs < FEWEST_PAIRS:
         text = f"A verdict takes {pairs} pairs of blocks: --set measure.blocks={pairs}"
     elif pairs > _MOST_PAIRS:
         text = (
-            f"To see {_percent(margin)} takes more than {_MOST_PAIRS:,} pairs: ask for a wider "
-            "margin, or for longer blocks"
+            f"To tell takes more than {_MOST_PAIRS:,} pairs: ask for a margin wider than "
+            f"{_percent(one.leading.margin)}, or for longer blocks"
         )
     else:
-        text = f"To see {_percent(margin)} takes about {pairs:,} pairs at this run's noise"
+        text = f"To tell takes about {pairs:,} pairs at this run's noise"
     minutes = minutes_of(view.record, pairs)
     told = f", about {_minutes(minutes)}" if minutes is not None and pairs <= _MOST_PAIRS else ""
     yield Sentence("takes", f"{text}{told}.", one.cells, (one.leading.metric,))
@@ -57,29 +55,16 @@ def without_pairs(view: RunView) -> Sentence:
 
 
 def pairs_needed(one: Comparison) -> int | None:
-    """Pairs that tell a change of the margin from none with power 80 %, at the spread of these;
-    FEWEST_PAIRS where there are fewer. None where the reason for no verdict is another one, or
-    where the pairs would do (their ratio lies at the margin itself).
-
-    The spread follows from the smallest effect, which is proportional to it on the logarithm.
-    """
+    """Pairs that would give a verdict at the spread of these, see `pairs_to_tell`; FEWEST_PAIRS
+    where there are fewer. None where the reason for no verdict is another one."""
     if one.pairs < FEWEST_PAIRS:
         return FEWEST_PAIRS if one.judged and one.pairs else None
-    if one.reason or not one.judged or one.smallest_effect is None or not one.margin:
+    if one.reason or not one.judged:
         return None
-    of_one = math.log(1 - visible_effect(1.0, one.pairs, one.confidence))
-    spread = math.log(1 - one.smallest_effect) / of_one
-    for pairs in _growing(one.pairs):
-        if visible_effect(spread, pairs, one.confidence) <= one.margin:
-            return pairs
-    return _MOST_PAIRS + 1
-
-
-def _growing(pairs: int) -> Iterator[int]:
-    """Numbers of pairs beyond what there are, in steps that a plan would take."""
-    while pairs <= _MOST_PAIRS:
-        pairs = max(pairs + 1, math.ceil(pairs * 1.05))
-        yield pairs
+    found = Estimate(
+        one.pairs, one.confidence, ratio=one.ratio, smallest_effect=one.smallest_effect
+    )
+    return pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
 
 
 def minutes_of(record: RunRecord, pairs: int) -> float | None:

@@ -39,7 +39,7 @@ WIDE = Look(width=1000)
 
 def compared(ratio: float) -> RunRecord:
     """A run with the comparison that its scenario asks for."""
-    record = ratio_run(ratio)
+    record = ratio_run(ratio, kind="alternatives")
     return record.model_copy(update={"comparison": compare_run(record, second_opinion=False)})
 
 
