@@ -56,7 +56,7 @@ def schema_text(kind: Kind) -> str:
     """A schema, byte for byte as committed."""
     if kind != "progress":
         return yaml_schema_text(kind)
-    from harness.cli.watching.json_lines import ProgressLine  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.watching.progress import ProgressLine  # noqa: PLC0415 - `--help` stays fast
 
     return rendered(ProgressLine, "a line of harness run --json-lines")
 

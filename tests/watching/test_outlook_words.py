@@ -11,9 +11,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.cli.watching.json_lines import JsonLines, ProgressLine
+from harness.cli.watching.json_lines import JsonLines
 from harness.cli.watching.lines import Lines
 from harness.cli.watching.outlook_words import WIDTH, at_most_words, explained, head_lines
+from harness.cli.watching.progress import ProgressLine
 from harness.results.outlook.last_runs import LastRuns
 from harness.results.outlook.outlook import Machine, Outlook
 from harness.runner.telling.events import RunPlanned

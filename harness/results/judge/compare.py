@@ -29,7 +29,7 @@ from harness.results.judge.verdicts import NOT_INTERLEAVED, judged
 from harness.results.record.comparison import Comparison, ComparisonReport, EqualRateRecord
 from harness.results.record.run import RunRecord
 from harness.scenario.models.compare import Compare, ComparisonKind
-from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
+from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
 from harness.stats.looks import confidence_of
 
 DEFAULT_MARGIN = MARGIN
@@ -51,11 +51,7 @@ def compare_run(
     """
     plan = comparison_plan(record)
     places = places_of(record.cells)
-    try:
-        base = base or (plan and plan.base) or default_base(places)
-        indices = paired_cells(places, base)
-    except UnknownBaseError as error:
-        raise UsageError(f"run {record.run_id}: {error}") from error
+    base, indices = _against(record, places, base or (plan.base if plan else None))
     cells = [by_repetition(record, one, other) for one, other in indices]
     if margin is None:
         margin = DEFAULT_MARGIN if plan is None else plan.margin
@@ -85,6 +81,17 @@ def compare_run(
     return report.model_copy(
         update={"out_of_time": _out_of_time(record, plan, report), "layers": layers}
     )
+
+
+def _against(
+    record: RunRecord, places: Sequence[Place], base: str | None
+) -> tuple[str, Sequence[tuple[int, int]]]:
+    """The base, and the cells that are compared with one of it. UsageError if there is none."""
+    try:
+        base = base or default_base(places)
+        return base, paired_cells(places, base)
+    except UnknownBaseError as error:
+        raise UsageError(f"run {record.run_id}: {error}") from error
 
 
 def _equal_rates(
