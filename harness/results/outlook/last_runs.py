@@ -59,6 +59,8 @@ class MeasuredCell:
     """Of broker and result backend."""
     pool: str
     clients: int
+    faulted: bool
+    """Something was broken on purpose: its blocks took longer to come to rest."""
     wall_s: float | None
     """From the start of a block to that of the next one."""
     window_s: float | None
@@ -248,6 +250,7 @@ def _measured(
         services=(broker, backend),
         pool=str(stored_worker.get("pool", "")),
         clients=int(cell.load.get("clients") or 1),
+        faulted=any(one.faults for one in blocks),
         wall_s=_mean(walls[one.number] for one in timed),
         window_s=_mean(one.window_s for one in timed),
         per_s=_mean(one.throughput_per_s for one in blocks),

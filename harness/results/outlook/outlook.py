@@ -244,8 +244,8 @@ def _overhead_s(one: PlannedCell, keys: CellKeys, runs: LastRuns) -> Known:
     services = (config.broker.service, config.backend.service)
     return (
         runs.of_cell(keys, _OVERHEAD, loosest=2)
-        or runs.usual(_OVERHEAD, lambda it: it.services == services)
-        or runs.usual(_OVERHEAD)
+        or runs.usual(_OVERHEAD, lambda it: it.services == services and not it.faulted)
+        or runs.usual(_OVERHEAD, lambda it: not it.faulted)
         or Known(OVERHEAD_S)
     )
 

@@ -9,6 +9,7 @@ from harness.results.outlook import outlook as assumed
 from harness.results.outlook.keys import keys_of
 from harness.results.outlook.last_runs import LastRuns
 from harness.results.outlook.outlook import Machine, Outlook
+from harness.results.record.faults import FaultRecord
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.compare import Compare
 from harness.scenario.models.configuration import CelerySet
@@ -37,6 +38,13 @@ def test_minutes_are_those_of_the_last_run_of_the_cell() -> None:
     assert (cell.overhead_s.value, cell.measured_s.value) == (3.0, 2.0)
     assert (cell.measured_s.planned, cell.overhead_s.runs[0][-6:]) == (True, "4f1a9c")
     assert found.expected_s == 1.0 + 10 * 5.0
+
+
+def test_blocks_with_faults_tell_nothing_of_others() -> None:
+    fault = FaultRecord(number=0, fault="kill_worker", planned_at_s=1.0)
+    runs = LastRuns([one_run(heavy(20, 10), faults=(fault,))])
+    assert ahead(closed(), runs=runs).cells[0].overhead_s.runs == ()
+    assert ahead(heavy(20, 10), runs=runs).cells[0].overhead_s.value == 3.0
 
 
 def test_minutes_are_assumed_where_nothing_ran_here() -> None:
