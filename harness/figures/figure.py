@@ -94,7 +94,7 @@ class Figure:
     summed: bool = False
     """Added up over all blocks of a cell, failed ones included; others are the median."""
     needs_watching: bool = False
-    """Says nothing in a backlog, where latency is the place in the queue."""
+    """Says nothing in a backlog, where latency is the time in the queue."""
     per_task: bool = False
     """A cost of one task, which depends on the rate: see `results.judge.comparability`."""
     only_load: str = ""

@@ -48,7 +48,7 @@ class Alternative:
     limits_held: int
     p50_s: float | None
     p99_s: float | None
-    """Of all samples together; None of a backlog, where it is the place in the queue."""
+    """Of all samples together; None of a backlog, where it is the time in the queue."""
     throughput_per_s: float | None
     saturation_per_s: float | None
     """The median rate that searches found."""

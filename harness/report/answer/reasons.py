@@ -96,7 +96,7 @@ def difference_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
 
 def _phase_sentence(one: Finding) -> Iterator[Sentence]:
     if one.head.backlog or one.base.backlog:
-        return  # its total is the place in the queue
+        return  # its total is the time in the queue
     base, head = one.base.figures.mean_s, one.head.figures.mean_s
     if _TOTAL not in base or _TOTAL not in head:
         return

@@ -32,7 +32,7 @@ _WATCHED = "publish call (in an open loop: the moment a unit was due) to the res
 _JUDGED = "latency.total"
 """The metric of gates that these charts show."""
 _PLACE = (
-    "All units are published before the first is run, so this is a unit's place in the queue and "
+    "All units are published before the first is run, so this is a unit's time in the queue and "
     "no latency that a caller would see."
 )
 
@@ -135,7 +135,7 @@ def _words(kind: str, group: Group) -> tuple[str, str]:
     sizes = ", ".join(f"{size:,}" for size in map(_completed, group.members))
     samples = f"From all raw samples of a cell's blocks together ({sizes} units)."
     if kind == "backlog":
-        return "place in the queue", f"{_PLACE} {samples}"
+        return "time in the queue", f"{_PLACE} {samples}"
     from_to = _WATCHED if kind == "watched" else _UNWATCHED
     return "latency", f"From the {from_to}. {samples}"
 

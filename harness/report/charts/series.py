@@ -115,7 +115,7 @@ def _latencies(
                           1e3)  # fmt: skip
     if not any(row["value"] for row in rows):
         return None
-    what = "place in the queue" if cell.backlog else "latency"
+    what = "time in the queue" if cell.backlog else "latency"
     shown = [row["value"] for row in rows]
     limits = gates.of("latency.total", _alone(cell), "value", 1e3, beside=shown)
     y = log_axis("value", what, (*shown, *positive(limits, "value")))

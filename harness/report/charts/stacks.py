@@ -87,7 +87,7 @@ def phase_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
     """Charts of where the time of a unit goes, by the phases' means: they add up, percentiles would
     not. Backlogs, whose queue is the load, stand apart."""
     for backlog in (False, True):
-        note = " Nearly all of a backlog's time is the place in the queue." if backlog else ""
+        note = " Nearly all of a backlog's time is the time in the queue." if backlog else ""
         key = "backlog-" if backlog else ""
         chosen = [cell for cell in cells if cell.backlog is backlog]
         for group in groups(chosen, most=_MOST_ROWS, wanted=_having(_TIME)):

@@ -152,7 +152,7 @@ def _remarks(cell: CellView) -> Sequence[str]:
 
 def _what(cell: CellView) -> str:
     if cell.backlog:
-        return "place in the queue (publish to last task finished) of completed units"
+        return "time in the queue (publish to last task finished) of completed units"
     return "total latency of completed units"
 
 

@@ -126,7 +126,7 @@ def _cell_body(cell: CellView) -> Iterator[str]:
     if len(each) > 1:
         yield f"by block: {', '.join(each)} units/s"
     if figures.latency_s is not None and figures.latency_s.count:
-        what = "place in the queue" if cell.backlog else "latency"
+        what = "time in the queue" if cell.backlog else "latency"
         percentiles = (
             f"{name} {format_duration(getattr(figures.latency_s, name))}"
             for name in ("p50", "p95", "p99")

@@ -69,7 +69,7 @@ def _figures(view: RunView) -> Iterator[Gauge]:
     yield Gauge(
         "harness_latency_seconds",
         "seconds",
-        "Total latency of completed units; basis finished: mostly the place in the queue.",
+        "Total latency of completed units; basis finished: mostly the time in the queue.",
         every(_latency),
     )
     yield Gauge(

@@ -124,7 +124,7 @@ def _latency(
     cell: CellView, blocks: Sequence[BlockRecord], folder: Path, look: Look
 ) -> Iterator[Text]:
     latency = cell.figures.latency_s
-    name = "place" if cell.backlog else "latency"
+    name = "queued" if cell.backlog else "latency"
     if latency is None:
         yield from _line(name, [], ["not known of all blocks together: see harness report"], look)
         return

@@ -295,7 +295,7 @@ _BACKLOG = (
     Column("consume units/s", _median("throughput")),
     Column("consume range", _range("throughput"), optional=True),
     Column("consume tasks/s", _tasks_per_s, optional=True),
-    *(Column(f"place {name}", _percentile(name), percentile=True) for name in _PERCENTILES),
+    *(Column(f"queued {name}", _percentile(name), percentile=True) for name in _PERCENTILES),
     *_LAST,
 )
 _PHASES = (
@@ -343,7 +343,7 @@ _UNWATCHED_NOTE = (
     "checked when the load was over."
 )
 _BACKLOG_NOTE = (
-    "place: the place in the queue, from the publish call to the end of the unit's last task. "
+    "queued: the time in the queue, from the publish call to the end of the unit's last task. "
     "All units are published first, so it is not a latency that a caller would see."
 )
 _PHASES_NOTE = (

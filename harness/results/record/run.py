@@ -89,7 +89,7 @@ class BlockRecord(Stored):
     it may have seen a result too late (0 where results are pushed to it)."""
     latency_basis: Literal["seen", "finished"] = "seen"
     """Total latency ends when the client has the result, or (backlog) when the last task
-    finished: then it is mostly the place in the queue."""
+    finished: then it is mostly the time in the queue."""
     latency_s: Distribution = Distribution(count=0)
     phases_s: dict[str, Distribution] = {}
     """Per completed unit, along the path that decided when it ended: see `figures.PHASES`."""

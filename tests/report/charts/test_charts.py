@@ -275,7 +275,7 @@ def test_a_backlog_has_a_chart_of_its_own_and_no_latency() -> None:
     folder = ROOT / "results/reference"
     keys = {chart.key: chart.title for chart in _charts(read_run(folder), folder)}
     assert keys["percentiles-backlog-0"] == (
-        "redis: place in the queue by percentile, lower is better"
+        "redis: time in the queue by percentile, lower is better"
     )
     assert "latency" not in keys["percentiles-backlog-0"]
 
