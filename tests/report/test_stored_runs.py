@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.registry import Format, render
+from harness.report.registry import Format, render, view_stored
 from harness.results.block.salvage import salvaged
 from harness.results.store.run_folders import read_run
+from tests.report.test_golden import nothing_is_broken
 
 STORED = Path(__file__).parent / "stored_runs"
 RUNS = sorted(path.name for path in STORED.iterdir())
@@ -54,6 +55,12 @@ def test_its_reports_are_what_they_were(
         # Read as bytes: a carriage return in a report must not be normalised away.
         stored = path.read_bytes().decode("utf-8")
         assert _rounded(shown) == _rounded(stored), f"{name}: {form}"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_table_of_it_wraps_a_name_or_cuts_a_verdict(name: str) -> None:
+    folder = STORED / name
+    nothing_is_broken(view_stored(salvaged(folder, read_run(folder)), folder))
 
 
 def _rounded(text: str) -> str:
