@@ -186,6 +186,7 @@ def test_speed_is_judged_at_the_own_load_and_costs_at_the_rate() -> None:
     judged = {(one.head.rsplit("/", 1)[1], one.metric): one.verdict for one in report.judged}
     assert judged == {
         ("closed-8", "throughput"): "regression",
+        ("closed-8", "phase.run.p50"): "no_change",
         ("rate-100", "latency.total.p50"): "no_change",
         ("rate-100", "worker_cpu"): "no_change",
         ("rate-100", "phase.run.p50"): "no_change",
@@ -194,7 +195,6 @@ def test_speed_is_judged_at_the_own_load_and_costs_at_the_rate() -> None:
     assert {one.metric for one in elsewhere} == {
         "latency.total.p50",
         "worker_cpu",
-        "phase.run.p50",
     }
     [told] = report.equal_rates
     words = equal_rate_words(told)

@@ -19,9 +19,9 @@ from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from harness.results.judge.compare import compare_run, pair_ratios
 from harness.results.judge.own_figures import UNDECIDED
-from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.comparison import Comparison, ComparisonReport, EqualRateRecord
 from harness.results.record.run import RunRecord
-from tests.compare.mixes import ADD, TASKS, Function, mixed_run
+from tests.compare.mixes import ADD, BASE, TASKS, Function, mixed_run
 from tests.compare.runs import ratio_run
 
 SLOW = {**TASKS, "shop.add": replace(ADD, run_s=0.0104)}
@@ -184,3 +184,16 @@ def test_a_task_without_good_units_is_not_judged(good: int, reason: str) -> None
 def test_without_pairs_side_by_side_no_task_is_judged() -> None:
     _, report = judged(SLOW, order=[0] * 10 + [1] * 10)
     assert not any(one.judged for one in of_tasks(report))
+
+
+def test_a_task_is_judged_at_both_loads_of_an_ab_run() -> None:
+    """At the rate that both sides were to hold it may have no sound pair."""
+    record = mixed_run(TASKS, SLOW)
+    told = EqualRateRecord(
+        own=BASE, at_rate="elsewhere", base_per_s=100, head_per_s=90, rate_per_s=60, share=0.7
+    )
+    cells = tuple(one.model_copy(update={"equal_rate": told}) for one in record.cells)
+    report = compare_run(record.model_copy(update={"cells": cells}), base="ab=base")
+    assert not named(report, "worker_cpu").judged
+    assert report.comparisons[0].task == "shop.add"
+    assert report.comparisons[0].verdict == "regression"

@@ -59,9 +59,13 @@ def rate_not_held(block: BlockRecord, lasts_s: float) -> bool:
 
 
 def told_elsewhere(metric: Metric, cell: CellRecord) -> str:
-    """Why `harness ab` judges a figure of a cell at its other load, in words; empty if here."""
+    """Why `harness ab` judges a figure of a cell at its other load, in words; empty if here. Both
+    loads tell what a task's function takes: it hardly depends on the rate, which may not be held.
+    """
     told = cell.equal_rate
-    if told is None or not told.at_rate or cell.at_equal_rate or metric.name in SPEED:
+    if metric.own or told is None or not told.at_rate:
+        return ""
+    if cell.at_equal_rate or metric.name in SPEED:
         return ""
     return "told at equal rates"
 
