@@ -57,11 +57,10 @@ def compare_run(
         margin = DEFAULT_MARGIN if plan is None else plan.margin
     looks = () if plan is None else plan.look_sizes
     confidence = confidence_of(looks)
-    heads = dict.fromkeys(places[other].variant for _, other in indices)
     frame = ComparisonReport(
         run=record.run_id,
         base=base,
-        head=", ".join(heads),
+        head=", ".join(dict.fromkeys(places[other].variant for _, other in indices)),
         kind=kind or kind_of(record),
         comparisons=(),
         interleaved=all(one.interleaved for one in cells),
