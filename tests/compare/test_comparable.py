@@ -167,7 +167,7 @@ def test_an_emulator_has_the_word_and_no_exit_code() -> None:
     assert not report.judged
     assert [comparison_exit_code(report, strict=strict) for strict in (False, True)] == [0, 0]
     table = comparison_table(report)
-    assert f"{HEAD} (emulator) against " in table.sections[0].title
+    assert "rabbitmq (emulator) against " in table.sections[0].title
     assert "not judged: an emulator" in str(table)
     gates = evaluate(["throughput > 1000", "lost == 0"], MeasuredRun(record, Path()))
     of_it = [one for one in gates if one.cell == HEAD]

@@ -162,10 +162,16 @@ def test_a_table_has_signs_for_words(
 @pytest.mark.parametrize(
     ("share", "words"),
     [(0.0, "0 %"), (0.004, "0.4 %"), (0.05, "5 %"), (0.0996, "10 %"), (0.56, "56 %"),
-     (0.9885, "98.9 %"), (0.99953, "99.953 %"), (1.12, "112 %"), (12.0, "1,200 %")],
+     (0.9885, "99 %"), (0.9999999, "100 %"), (1.12, "112 %"), (12.0, "1,200 %")],
 )  # fmt: skip
 def test_shares_have_the_digits_that_matter(share: float, words: str) -> None:
     assert percent_words(share) == words
+
+
+def test_of_what_is_nearly_gone_the_rest_is_told() -> None:
+    told = [percent_words(share, less=True) for share in (0.5, 0.9885, 0.99953, 0.9999999)]
+    assert told == ["50 %", "98.9 %", "99.95 %", "99.99 %"]
+    assert signed_difference("worker_cpu", 1 / 1.9999999) == "+100 %"
 
 
 def test_how_many_pairs_would_tell() -> None:

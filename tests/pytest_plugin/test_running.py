@@ -36,7 +36,9 @@ def test_a_regression_is_the_head_cell_s_trouble() -> None:
     run = _two_sides()
     base, head = run.cells
     (trouble,) = run.troubles(head)
-    assert trouble == "throughput against redis/add/closed-8: REGRESSION, ratio 0.800"
+    assert trouble == (
+        "throughput against redis/add/closed-8: 20 % lower (18 % to 22 %), REGRESSION"
+    )
     assert run.troubles(base) == (
         "gate failed: p99(latency.total) < 20ms: 25.6 ms, wanted < 20.0 ms",
     )
@@ -51,7 +53,8 @@ def test_an_inconclusive_comparison_fails_only_a_strict_run() -> None:
     assert run.undecided() == (
         "redis/chain-2/closed-8: gate throughput > 0.95 * baseline: not evaluated: "
         "the baseline has no such cell",
-        "redis-late/add/closed-8: worker_cpu against redis/add/closed-8: inconclusive, ratio 0.970",
+        "redis-late/add/closed-8: worker_cpu against redis/add/closed-8: 3.1 % higher (4.8 % lower "
+        "to 11 % higher), cannot be told, about 380 pairs would tell",
     )
     with pytest.raises(AssertionError, match="worker_cpu") as failed:
         run.check(strict=True)

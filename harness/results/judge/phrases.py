@@ -164,7 +164,7 @@ def interval_words(metric: str, ratio: float | None, low: float | None, high: fl
     if least >= 1:
         return f"{percent_words(least - 1)} to {percent_words(most - 1)}"
     if most <= 1:
-        return f"{percent_words(1 - most)} to {percent_words(1 - least)}"
+        return f"{percent_words(1 - most, less=True)} to {percent_words(1 - least, less=True)}"
     return f"{_signed(metric, least)} to {_signed(metric, most)}"
 
 
@@ -187,17 +187,18 @@ def signed_interval(metric: str, ratio: float | None, low: float | None, high: f
 
 
 def _sign(times: float) -> str:
-    percent = percent_words(abs(times - 1)).removesuffix(" %")
+    percent = percent_words(abs(times - 1), less=times < 1).removesuffix(" %")
     return percent if percent == "0" else f"{'+' if times > 1 else '-'}{percent}"
 
 
-def percent_words(share: float) -> str:
-    """`0.4 %`, `12 %`, `98.9 %`, `112 %`: two digits of what it is, or of what it leaves."""
+def percent_words(share: float, *, less: bool = False) -> str:
+    """`0.4 %`, `12 %`, `112 %`; of nearly all that is gone (`less`) also a digit or two of what is
+    left: `98.9 %`."""
     percent = 100 * share
-    if 95 <= percent < 100:
-        digits = max(1, 1 - math.floor(math.log10(100 - percent)))
-    else:
-        digits = 0 if percent >= 9.95 else 1
+    digits = 0 if percent >= 9.95 else 1
+    if less and 95 <= percent < 100:
+        percent = min(percent, 99.99)  # something is left
+        digits = min(2, max(1, 1 - math.floor(math.log10(100 - percent))))
     text = f"{percent:,.{digits}f}"
     return f"{text.removesuffix('.0')} %"
 
@@ -214,7 +215,7 @@ def _directions(metric: str) -> tuple[str, str]:
 
 def _signed(metric: str, times: float) -> str:
     up, down = _directions(metric)
-    words = percent_words(abs(times - 1))
+    words = percent_words(abs(times - 1), less=times < 1)
     return "the same" if words == "0 %" else f"{words} {up if times > 1 else down}"
 
 
