@@ -48,13 +48,9 @@ def _of_a_cell(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
         back += f", p99 after {format_duration(fault.p99_back_s)}"
     elif fault.disturbed and fault.p99_back_s is None:
         back += f", p99 not within {format_duration(fault.watched_s)}"
-    return Sentence(
-        "fault",
-        f"{begin}: {trouble}; {back}.",
-        (cell.name,),
-        _FIGURES,
-        flagged=fault.trouble.unsound > 0,
-    )
+    text = f"{begin}: {trouble}; {back}."
+    flagged = fault.trouble.unsound > 0
+    return Sentence("fault", text, (cell.name,), _FIGURES, flagged=flagged)
 
 
 # --- over all cells -----------------------------------------------------------------------------

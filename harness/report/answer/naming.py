@@ -70,8 +70,7 @@ class Names:
         unlike = {axis for axis in self.axes if one.axes.get(axis) != other.axes.get(axis)}
         says_configuration = one.configuration != other.configuration
         if not says_configuration and not unlike:
-            same = self.alternative(base)
-            return Pair(same, self.alternative(head), self._work(other))
+            return Pair(self.alternative(base), self.alternative(head), self._work(other))
         base_name, head_name = (
             labelled(
                 _alternative(_only(point, unlike), says_configuration), emulated=point.emulated

@@ -28,31 +28,29 @@ def with_own_tasks(document: Document, problems: list[Problem]) -> Document:
         if (name := _named_by_a_key(entry[_KEY])) is None:
             document = _written_out(document, place, entry, problems)
         else:
-            document = _with_name(document, place, entry, name, problems)
+            document = _with_name(document, (*place, _KEY), name, problems)
     return document
 
 
-def _named_by_a_key(inside: dict[str, Any]) -> str | None:
+def _named_by_a_key(inside: Iterable[object]) -> str | None:
     """The first key where none is, or may be meant as, one of an own task's: somebody took it for
     the place of a workload's name."""
-    of_own_tasks = OwnTaskFields.model_fields
-    if not inside or any(closest(str(key), of_own_tasks) for key in inside):
+    keys = [str(key) for key in inside]
+    if any(closest(key, OwnTaskFields.model_fields) for key in keys):
         return None
-    return str(next(iter(inside)))
+    return keys[0] if keys else None
 
 
-def _with_name(
-    document: Document, place: Location, entry: dict[str, Any], name: str, problems: list[Problem]
-) -> Document:
+def _with_name(document: Document, at: Location, name: str, problems: list[Problem]) -> Document:
     """`workload: {group: ...}` as `workload: group`, where the name, if it is none, is told to be
     none; one that is known is told how to be written."""
-    at = (*place, _KEY, next(iter(entry[_KEY])))
-    mark = document.key_mark(at)
+    inside = document.get(at)
+    mark = document.key_mark((*at, next(iter(inside))))
     if name in WORKLOADS:
         message = f'write "workload: {name}", with its fields beside it: its name is no key'
         problems.append(mark.problem(message))
-    named = Document(name, {(): Spot(document.key_mark((*place, _KEY)), mark)})
-    return document.placed((*place, _KEY), named).doubted(partial=[place])
+    named = Document(name, {(): Spot(document.key_mark(at), mark)})
+    return document.placed(at, named).doubted(partial=[at[:-1]])
 
 
 def _written_out(
