@@ -25,6 +25,8 @@ PLAN_FILE = "load-phases.json"
 """In a block's folder while it is measured; its content then stands in the record."""
 BEHIND = 0.01
 """The share of a phase's units that may be sent after its end before the client is to blame."""
+_AT_ONCE_NS = 1_000_000
+"""A phase that begins so soon after the one before it follows it at once: moments are rounded."""
 _NOT_COUNTED = ("warmup", "drain", "search")
 
 
@@ -86,6 +88,39 @@ def counted_units(merged: Merged, plan: SentPhases) -> Truths:
     counted = np.array([phase.counted for phase in plan])
     chosen: Truths = counted[phase_of_unit(merged, plan)]
     return chosen
+
+
+def stretches(plan: SentPhases) -> npt.NDArray[np.int64]:
+    """For each phase the number of its stretch: counted phases without anything between them are
+    one. -1 for those that are not counted."""
+    found, number, begun_until = list[int](), -1, None
+    for phase in plan:
+        if phase.counted:
+            follows = begun_until is not None and phase.begin_ns - begun_until < _AT_ONCE_NS
+            number += 0 if follows else 1
+        found.append(number if phase.counted else -1)
+        begun_until = phase.end_ns if phase.counted else None
+    return np.array(found, dtype=np.int64)
+
+
+def time_of_stretches(
+    stretch: npt.NDArray[np.int64],
+    due_ns: npt.NDArray[np.int64],
+    ended_ns: npt.NDArray[np.int64],
+    usable: Truths,
+) -> int:
+    """Nanoseconds from the first unit due to the last one over, of each stretch, and none of them
+    twice. `stretch`: of each unit, -1 where it is not counted; `usable`: those with a known end."""
+    total, until = 0, 0
+    for number in range(int(stretch.max(initial=-1)) + 1):
+        mine = stretch == number
+        if not mine.any():
+            continue
+        begin = int(due_ns[mine].min())
+        end = max(int(due_ns[mine].max()), int(ended_ns[mine & usable].max(initial=0)))
+        total += max(end - max(begin, until), 0)
+        until = max(until, end)
+    return total
 
 
 def on_time(merged: Merged, plan: SentPhases) -> Truths:

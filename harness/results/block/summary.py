@@ -11,7 +11,14 @@ import numpy.typing as npt
 from harness.results.arrays import Times
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
-from harness.results.block.load_phases import SentPhases, counted_units, summaries
+from harness.results.block.load_phases import (
+    SentPhases,
+    counted_units,
+    phase_of_unit,
+    stretches,
+    summaries,
+    time_of_stretches,
+)
 from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.own_tasks import by_task, cpu_times_ns
 from harness.results.block.phases import Phases, phases
@@ -61,7 +68,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     counted = counted_units(merged, plan)
     completed = ledger.completed & counted
     usable = timing.known & completed
-    window = _window_ns(merged, timing, usable, counted, shape)
+    window = _window_ns(merged, timing, usable, plan, shape)
     surplus = duplicates(merged)
     fields: LogFigures = {
         **_rates(merged, int(completed.sum()), window, shape),
@@ -110,16 +117,22 @@ def _window_ns(
     merged: Merged,
     timing: Phases,
     usable: npt.NDArray[np.bool_],
-    counted: npt.NDArray[np.bool_],
+    plan: SentPhases,
     shape: UnitShape,
 ) -> int | None:
     """From the first unit due (a closed load's are due when they are published), or from the
     release of a backlog, to the last completed one seen, or finished, and to the end of what the
-    tasks had set going at once: that work is theirs."""
+    tasks had set going at once: that work is theirs. Of a search what was tried between the tries
+    of the rate that it found is left out."""
     if not usable.any():
         return None
-    begin = merged.release_ns if shape.held else merged.units.due_ns[counted].min()
+    due_ns = merged.units.due_ns
     ended_ns = merged.units.seen_ns if shape.watched else timing.end_ns
+    of_phase = stretches(plan)
+    if of_phase.max(initial=0) > 0:
+        stretch = of_phase[phase_of_unit(merged, plan)]
+        return time_of_stretches(stretch, due_ns, ended_ns, usable) or None
+    begin = merged.release_ns if shape.held else due_ns[counted_units(merged, plan)].min()
     end = max(ended_ns[usable].max(), merged.side_end_ns)
     return None if begin == MISSING or end <= begin else int(end - begin)
 

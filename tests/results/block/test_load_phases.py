@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.results.block.load_phases import PlannedPhase, behind, read_plan, under_way, write_plan
+from harness.results.block.load_phases import (
+    PlannedPhase,
+    behind,
+    read_plan,
+    stretches,
+    time_of_stretches,
+    under_way,
+    write_plan,
+)
 from harness.results.events.merged import MISSING
 
 SECOND = 1_000_000_000
@@ -51,3 +59,28 @@ def test_a_plan_is_kept(tmp_path: Path) -> None:
     (tmp_path / "load-phases.json").write_text('[{"name": "st', encoding="utf-8")
     assert read_plan(tmp_path) == ()
     assert read_plan(tmp_path / "nowhere") == ()
+
+
+def test_what_lies_between_the_tries_of_a_rate_is_not_their_time() -> None:
+    """A search: 100/s, 200/s that broke, 100/s again, each step of 2 s, a second apart; the last
+    unit of a step takes half a second."""
+    steps = [("steady", 0), ("search", 3), ("steady", 6)]
+    plan = [PlannedPhase(name, at * SECOND, 2.0, 100, 100) for name, at in steps]
+    assert stretches(plan).tolist() == [0, -1, 1]
+    due = np.concatenate([at * SECOND + np.arange(200) * SECOND // 100 for _, at in steps])
+    ended = due + SECOND // 1000
+    ended[[199, 399, 599]] = due[[199, 399, 599]] + SECOND // 2
+    owner = np.repeat(stretches(plan), 200)
+    found = time_of_stretches(owner, due, ended, np.ones(600, dtype=bool))
+    assert found == 2 * (1.99 + 0.5) * SECOND
+
+
+def test_phases_that_follow_at_once_are_one_stretch_and_no_moment_counts_twice() -> None:
+    names = ["warmup", "steady", "burst", "steady", "drain"]
+    plan = [PlannedPhase(name, at * SECOND + at, 1.0, 9, 9) for at, name in enumerate(names)]
+    assert stretches(plan).tolist() == [-1, 0, 0, 0, -1]
+    assert stretches([]).tolist() == []
+    due = np.array([0, 1, 5, 6]) * SECOND
+    ended = np.array([1, 7, 6, MISSING]) * np.array([SECOND, SECOND, SECOND, 1])
+    owner = np.array([0, 0, 1, 1])
+    assert time_of_stretches(owner, due, ended, ended != MISSING) == 7 * SECOND
