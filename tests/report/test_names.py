@@ -35,7 +35,7 @@ def test_a_single_cell_is_called_by_its_kinds() -> None:
     names = shown_names([name])
     assert names.of(name) == "redis/heavy_task-12/saturate"
     assert names.everywhere == (
-        "rtt=5ms", "saturate: limits=p99(latency.total)_<_400ms, start=5.0"
+        "rtt=5ms", "saturate: limits=p99(latency.total) < 400ms, start=5"
     )  # fmt: skip
     assert names.columns == ()
 

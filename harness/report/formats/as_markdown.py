@@ -68,7 +68,8 @@ def _table(table: Table) -> Iterator[str]:
     yield f"| {' | '.join([*[':---'] * len(places), *marks])} |"
     empty = " |" * (len(table.head) + len(places) - 1)
     for section in table.sections:
-        yield f"| **{markdown_code(section.title)}** |{empty}"
+        if section.title:
+            yield f"| **{markdown_code(section.title)}** |{empty}"
         for row in section.rows:
             yield _row(row)
     yield ""

@@ -110,8 +110,9 @@ def _draw_table(console: Console, table: Table) -> None:
         for line in layout.head(table):
             console.print(Text(line, "dim"), soft_wrap=True)
         for section in table.sections:
-            for line in _broken_at_spaces(section.title, console.width, "    "):
-                console.print(Text(line, "bold cyan"), soft_wrap=True)
+            if section.title:
+                for line in _broken_at_spaces(section.title, console.width, "    "):
+                    console.print(Text(line, "bold cyan"), soft_wrap=True)
             for row in section.rows:
                 style = "bold red" if row.flagged else "dim" if row.part else ""
                 for line in layout.row(row):

@@ -15,6 +15,9 @@ from harness.results.record.comparison import Comparison, ComparisonReport, Gate
 
 CONFIGURATION = "configuration"
 _NAME = re.compile(r"(?P<configuration>[^\[\]]*)(?:\[(?P<axes>[^\[\]]*)\])?")
+_COMPARED = re.compile(r"_([<>]=?|[=!]=)_")
+"""In a name, which has no spaces: `limits=p99(latency.total)_<_250ms`."""
+_WHOLE = re.compile(r"(=-?\d+)\.0$")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Names:
     axes_alike: str = ""
     """Axes on which all have one value, and none of the names says it: `concurrency=2`."""
     works_alike: tuple[str, ...] = ()
-    """What all workloads or loads of a kind share: `saturate: start=5.0`."""
+    """What all workloads or loads of a kind share: `saturate: start=5`."""
 
     @property
     def everywhere(self) -> tuple[str, ...]:
@@ -167,7 +170,7 @@ def shown_names(names: Iterable[str]) -> Names:
         if axis not in varied and (word := parts[0].axes.get(axis)) is not None
     ]
     of_works = [
-        f"{kind}: {', '.join(fields)}"
+        f"{kind}: {', '.join(map(_in_words, fields))}"
         for shared in alike
         for kind, fields in shared.items()
         if fields
@@ -181,6 +184,12 @@ def _shared(works: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str
     for kind, fields in works:
         by_kind.setdefault(_word(kind), []).append(fields)
     return {kind: tuple(_in_all(every)) for kind, every in by_kind.items()}
+
+
+def _in_words(field: str) -> str:
+    """A field of a name, as it is said where spaces may stand: `limits=p99(latency.total) < 250ms`,
+    `step=2` of `step=2.0`."""
+    return _WHOLE.sub(r"\1", _COMPARED.sub(r" \1 ", field))
 
 
 def _word(kind: str) -> str:

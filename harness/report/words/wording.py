@@ -55,7 +55,7 @@ def stopped_words(found: Saturation) -> str:
     if found.out_of_time:
         return f"{words}, the time was up before the search was done"
     if found.rate_per_s is not None and not found.confirmed:
-        return f"{words}, not confirmed by a second try"
+        return f"{words}, {format_number(found.rate_per_s)}/s was kept in one try only"
     return words
 
 

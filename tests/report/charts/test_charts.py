@@ -399,7 +399,7 @@ def test_a_search_shows_each_rate_its_limit_and_what_was_found() -> None:
     ("changes", "words"),
     [
         ({"out_of_time": True}, ", the time was up before the search was done"),
-        ({"confirmed": False, "out_of_time": False}, ", not confirmed by a second try"),
+        ({"confirmed": False, "out_of_time": False}, ", 238/s was kept in one try only"),
     ],
 )
 def test_the_answer_of_a_search_says_what_it_does_not_rest_on(
