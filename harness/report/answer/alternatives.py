@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.report.answer.findings import compared
 from harness.report.answer.held import worst_promises
 from harness.report.answer.money import Monthly, dollars_words, monthly
 from harness.report.answer.naming import Names
@@ -168,6 +169,11 @@ _NOTES: tuple[tuple[str, str], ...] = (
     ("promises kept", "promises kept: of those that were put to the test."),
 )
 
+_PAIRS_NOTE = (
+    "Each figure is that of the median block, p50 and p99 of all samples; differences above are "
+    "mean ratios of pairs of blocks."
+)
+
 
 def answer_table(view: RunView, rows: Sequence[Alternative]) -> Table | None:
     """The rows as every format draws them: a section per work where there are several alternatives,
@@ -189,12 +195,19 @@ def answer_table(view: RunView, rows: Sequence[Alternative]) -> Table | None:
         for title, of in _grouped(shown, several=several)
     ]
     notes = [note for part, note in _NOTES if any(part in head for head, _ in columns)]
+    if several and _tells_differences(view):
+        notes.append(_PAIRS_NOTE)
     if any(row.cost is not None for row in shown):
         notes.append(_cost_note(shown))
     if left := len(rows) - len(shown):
         notes.append(f"{left} more cells are in the tables below.")
     heads = tuple(head for head, _ in columns)
     return Table(TITLE, heads, tuple(sections), " ".join(notes), place_heads(view.cells))
+
+
+def _tells_differences(view: RunView) -> bool:
+    """Whether sentences say by how much, which these figures alone may not give."""
+    return compared(view) is not None or any(not one.reason for one in view.effects)
 
 
 def _row(row: Alternative, columns: Iterable[tuple[str, _Text]], *, several: bool) -> Row:

@@ -10,12 +10,17 @@ from harness.report.tables.verdicts import in_units_of
 from harness.report.view.cells import CellView, Counts, RunView
 from harness.report.words.faults import promise_words
 from harness.report.words.warnings import counted
-from harness.report.words.wording import overload_sentence, state_sentence, stopped_words
-from harness.results.costs.capacity import overloaded, saturation_range
+from harness.report.words.wording import (
+    disturbed_sentence,
+    overload_sentence,
+    state_sentence,
+    stopped_words,
+)
+from harness.results.costs.capacity import SaturationRange, overloaded, saturation_range
 from harness.results.judge.gates import failed_gates
 from harness.results.record.comparison import GateResult
 from harness.results.record.faults import PromiseRecord
-from harness.results.record.loads import LoadPhaseRecord
+from harness.results.record.loads import LoadPhaseRecord, Saturation
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
@@ -32,6 +37,8 @@ def missing_sentences(view: RunView) -> Iterator[Sentence]:
         yield Sentence("missing", state, flagged=True)
     elif not view.record.blocks:
         yield Sentence("missing", "Nothing was measured.", flagged=True)
+    if disturbed := disturbed_sentence(view.record):
+        yield Sentence("disturbed", disturbed, flagged=True)
     if overload := overload_sentence(view):
         yield Sentence("overload", overload, flagged=True)
 
@@ -136,12 +143,32 @@ def _search_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
         text = f"{who} holds no rate that was tried within {limits}; {stopped_words(first)}."
         yield Sentence("capacity", text, (cell.name,), ("saturation",), flagged=True)
         return
-    rate, low, high = map(format_number, (found.median_per_s, found.low_per_s, found.high_per_s))
-    span = f"{rate}/s ({low} to {high}/s)" if found.searches > 1 else f"{low} to {high}/s"
-    if low == high:
-        span = f"{rate}/s"
-    text = f"{who} holds {span} within {limits}; {stopped_words(first)}."
-    yield Sentence("capacity", text, (cell.name,), ("saturation",))
+    text = f"{who} holds {_held(found, searches)}{_broke(searches)} within {limits}"
+    yield Sentence("capacity", f"{text}; {stopped_words(first)}.", (cell.name,), ("saturation",))
+
+
+def _held(found: SaturationRange, searches: Sequence[Saturation]) -> str:
+    """`911/s`, `911/s (860 to 940/s in 3 searches, none in 1 more)`: rates that were kept."""
+    rates = [one.rate_per_s for one in searches if one.rate_per_s]
+    low, high = format_number(min(rates)), format_number(max(rates))
+    said = f"{format_number(found.median_per_s)}/s"
+    if len(searches) == 1:
+        return said
+    span = f"{high}/s" if low == high else f"{low} to {high}/s"
+    span += f" in {counted(found.searches, 'search').replace('searchs', 'searches')}"
+    without = len(searches) - len(rates)
+    return f"{said} ({span}, none in {without} more)" if without else f"{said} ({span})"
+
+
+def _broke(searches: Sequence[Saturation]) -> str:
+    """`, not 20.0/s,`: of one search the lowest rate that did not keep the limits."""
+    first, *others = searches
+    if others or not first.broken_at_per_s or not first.rate_per_s:
+        return ""
+    broken = f"{format_number(first.broken_at_per_s)}/s"
+    if first.broken_at_per_s > first.rate_per_s:
+        return f", not {broken},"
+    return f", though {broken} broke it in one try,"
 
 
 def _rate_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:

@@ -8,12 +8,13 @@ from typing import Literal, get_args
 
 Kind = Literal[
     "missing",
+    "disturbed",
     "overload",
     "broken",
+    "change",
     "limit",
     "promise",
     "capacity",
-    "change",
     "ahead",
     "alike",
     "open",
@@ -26,16 +27,16 @@ Kind = Literal[
     "cost",
     "held",
 ]
-"""In the order of their worth. `missing`: what was not measured. `overload`: the load asked for
-more than there is. `broken`: units that went wrong. `limit`, `promise`: a gate, or a promise of a
-configuration, that does not hold. `capacity`: what rate is held. `change`: a regression against a
-base. `ahead`: faster or slower. `alike`: no difference found. `open`: cannot be told apart.
-`fault`: what a fault did. `schedule`: how beat kept to it. `measured`: figures that nothing is
-compared with. `why`: what makes a difference, or takes the time. `takes`: what it would take to
-tell apart. `bound`: slots or cores that were all in use. `cost`: CPU and dollars. `held`: limits
-and promises that hold."""
+"""In the order of their worth. `missing`: what was not measured. `disturbed`: another run used the
+same cores. `overload`: the load asked for more than there is. `broken`: units that went wrong.
+`change`: a regression against a base. `limit`, `promise`: a gate, or a promise of a configuration,
+that does not hold. `capacity`: what rate is held. `ahead`: faster or slower. `alike`: no difference
+found. `open`: cannot be told apart. `fault`: what a fault did. `schedule`: how beat kept
+to it. `measured`: figures that nothing is compared with. `why`: what makes a difference, or takes
+the time. `takes`: what it would take to tell apart. `bound`: slots or cores that were all in use.
+`cost`: CPU and dollars. `held`: limits and promises that hold."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
-BANNERS: frozenset[Kind] = frozenset({"missing", "overload"})
+BANNERS: frozenset[Kind] = frozenset({"missing", "disturbed", "overload"})
 """Said before the question, as they qualify whatever follows."""
 MOST = 6
 """Sentences of an answer at most."""
@@ -59,9 +60,14 @@ class Sentence:
 
 def chosen(found: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """The most important ones, at most MOST, in the order in which they are read: that of their
-    kinds, and within a kind that in which they were found."""
+    kinds, and within a kind that in which they were found. Many of one kind leave room for the
+    first that went wrong of each other kind: a regression is not behind three lists of losses."""
     ordered = sorted(found, key=lambda one: KINDS.index(one.kind))
-    return tuple(ordered[:MOST])
+    wrong = {one.kind: one for one in reversed(ordered) if one.flagged}
+    first = [one for one in ordered if one is wrong.get(one.kind)]
+    rest = [one for one in ordered if one is not wrong.get(one.kind)]
+    kept = [*first, *rest][:MOST]
+    return tuple(sorted(kept, key=ordered.index))
 
 
 def clauses(words: Iterable[str], room: int, between: str = ", ") -> str:

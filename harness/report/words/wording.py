@@ -130,6 +130,14 @@ def state_sentence(view: RunView) -> str:
     }[record.status]
 
 
+def disturbed_sentence(record: RunRecord) -> str:
+    """That somebody else measured on the same cores, which makes every figure doubtful; empty where
+    nobody was noticed."""
+    if all(warning.code != "other_runs" for warning in record.warnings):
+        return ""
+    return "DISTURBED: another run of the harness used the same cores; measure one after the other."
+
+
 def overload_sentence(view: RunView) -> str:
     """What a load asked for and could not get of the machine or the workers, in numbers; empty
     where there was enough."""

@@ -132,7 +132,7 @@ def test_the_same_sentences_stand_in_all_formats(name: str) -> None:
 def test_it_stands_above_everything_but_the_question(form: Format) -> None:
     view = stored("brokers")
     said = _said(view, form)
-    first, *rest = (one.text for one in answer_of(view).sentences)
+    first, *rest = (one.text for one in answer_of(view).told)
     assert said.index("Which broker is faster?") < said.index(first)
     assert all(said.index(first) < said.index(text) for text in rest)
     for later in ("At a glance", "Gates: 3 of 3 hold", "Where the time goes"):

@@ -77,9 +77,10 @@ def at_rate(**changes: Any) -> RunRecord:
     return run(cell("redis/add/rate-40", block(0, 0, load_phases=(phase,), **(given | changes))))
 
 
-def searched(rates: dict[float, tuple[str, ...]]) -> RunRecord:
-    """A search that tried these rates."""
-    return run(cell("redis/add/saturate", searched_block(0, 0, rates)))
+def searched(*searches: dict[float, tuple[str, ...]]) -> RunRecord:
+    """Searches that tried these rates."""
+    blocks = (searched_block(number, 0, rates) for number, rates in enumerate(searches))
+    return run(cell("redis/add/saturate", *blocks))
 
 
 def mixed(**run_s: float) -> RunRecord:
@@ -142,7 +143,12 @@ SAID: list[Said] = [
     ("capacity", lambda: at_rate(phase={**BEHIND, "client_limited": True}), "the client was late."),
     ("capacity", at_rate, "redis keeps up with 40.0/s, mean latency 16.0 ms."),
     ("capacity", lambda: searched({200: (), 283: LATE}),
-     "redis holds 200 to 283/s within p99(latency.total) < 250ms; stopped by the workers"),
+     "redis holds 200/s, not 283/s, within p99(latency.total) < 250ms; stopped by the workers"),
+    ("capacity", lambda: searched({200: (), 283: LATE}, {240: (), 283: LATE}, {50: LATE}),
+     "redis holds 220/s (200 to 240/s in 2 searches, none in 1 more) within p99(latency.total)"),
+    ("disturbed", lambda: run(cell("redis/add/closed-8", block(0, 0)),
+                              warnings=(warning("other_runs", runs=1),)),
+     "DISTURBED: another run of the harness used the same cores"),
     ("capacity", lambda: searched({50: LATE}),
      "redis holds no rate that was tried within p99(latency.total) < 250ms; stopped by the limit"),
     ("broken", lambda: one_block(outcomes=Outcomes(ok=993, lost=4, wrong=3), duplicated=2),
@@ -200,6 +206,7 @@ def test_what_is_said(kind: str, record: Callable[[], RunRecord], words: str) ->
 
 SILENT: list[tuple[str, Callable[[], RunRecord]]] = [
     ("missing", one_block),
+    ("disturbed", one_block),
     ("overload", at_rate),
     ("broken", one_block),
     # What a fault is to blame for is told as its doing.
@@ -372,6 +379,13 @@ def test_the_most_important_six_are_kept_in_the_order_of_their_kinds() -> None:
     found = [Sentence("held", "h."), *(Sentence("measured", f"{n}.") for n in range(6))]
     kept = chosen([*found, Sentence("missing", "m.")])
     assert [one.text for one in kept] == ["m.", "0.", "1.", "2.", "3.", "4."]
+
+
+def test_many_losses_leave_room_for_a_regression_and_a_broken_limit() -> None:
+    found = [Sentence("broken", f"{n}.", flagged=True) for n in range(6)]
+    found += [Sentence("change", "slower.", flagged=True), Sentence("limit", "l.", flagged=True)]
+    kept = chosen([*found, Sentence("capacity", "keeps up.")])
+    assert [one.text for one in kept] == ["0.", "1.", "2.", "3.", "slower.", "l."]
 
 
 def test_clauses_say_how_many_are_left_out() -> None:
