@@ -172,13 +172,17 @@ class Workers:
     def stop(self) -> None:
         """Warm shutdown; what has not ended within STOP_GRACE_S is killed. Idempotent."""
         self.release()
-        self._over.touch()
-        for process in self._processes:
-            if process.alive():
-                os.kill(process.pid, signal.SIGTERM)
-        for process in self._processes:
-            process.wait(STOP_GRACE_S)
-            process.kill()
+        with suppress(OSError):  # a full disk: then they take the time that Celery takes
+            self._over.touch()
+        try:
+            for process in self._processes:
+                if process.alive():
+                    os.kill(process.pid, signal.SIGTERM)
+            for process in self._processes:
+                process.wait(STOP_GRACE_S)
+        finally:  # an interrupt, too, leaves none behind
+            for process in self._processes:
+                process.kill()
 
     def note_fallen(self) -> None:
         """Note every worker that has ended though nobody meant it to."""

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import psutil
@@ -50,8 +51,8 @@ class BlockStart:
         self.job = job
         self.processes = ExitStack()
         self.namespace = ExitStack()
-        self.logs = job.workspace.folder(f"block-{job.number:03d}")
-        """Where its processes write their logs."""
+        self.logs = Path()
+        """Where its processes write their logs. The current folder before `make_folder`."""
         self.isolation: Mapping[str, str] = {}
         """How it is kept apart from others: see `BlockSpace`. Empty before it has a namespace."""
         self._services = services
@@ -60,8 +61,10 @@ class BlockStart:
         self._trouble: HarnessError | OSError | None = None
 
     def make_folder(self) -> None:
-        """Make the block's folder, if it is not there by now. RecordError (disk full ...)."""
+        """Make the block's folders, if they are not there by now. RecordError, OSError (disk full
+        ...)."""
         if not self._has_folder:
+            self.logs = self.job.workspace.folder(f"block-{self.job.number:03d}")
             try:
                 self.job.events.mkdir(parents=True)
             except OSError as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.crew.workers import Fall
+from harness.crew.workers import Fall, Workers
+from harness.environments import Interpreter
 from harness.processes import (
     Process,
     SpawnError,
@@ -24,7 +25,10 @@ from harness.processes import (
     spawn,
     wait_ended,
 )
+from harness.scenario.models.configuration import Worker
 from harness.services.redaction import redact
+from harness.working_place import WorkingPlace
+from harness.workspace import open_workspace
 
 DEADLINE_S = 10.0
 FAMILY = """
@@ -228,3 +232,24 @@ def test_how_a_process_fell_is_said(tmp_path: Path, script: str, said: str) -> N
         assert Fall.of(process) == Fall(process.pid, "worker1", f"worker1 ended with {said}")
     finally:
         process.kill()
+
+
+def test_no_worker_is_left_where_its_stop_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, too, where they cannot be told that nothing is measured any more."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\ntrap '' TERM\nsleep 600\n")
+    program.chmod(0o700)
+    (tmp_path / "over").symlink_to("/proc/no-such-folder/over")
+    with open_workspace({"TMPDIR": str(tmp_path)}) as workspace:
+        place = WorkingPlace(workspace, tmp_path, os.environ, Interpreter(program))
+        workers = Workers.start(Worker(count=2), "label", place)
+        monkeypatch.setattr(Process, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            workers.stop()
+        assert not any(pid_lives(pid) for pid in workers.pids)
