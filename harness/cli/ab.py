@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import margin_option, out_option, seed_option, share, watching_options
+from harness.cli.options import (
+    margin_option,
+    out_option,
+    seed_option,
+    share,
+    strict_option,
+    watching_options,
+)
 from harness.scenario.files.wording import printable
 from harness.units import format_number
 
@@ -99,7 +106,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     "task, latency) of the same work at one rate that both sides hold, found by a first look. "
     "own: the scenario's loads only.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 3 if a verdict stays inconclusive.")
+@strict_option
 @click.option("--config", "configs", metavar="NAME", multiple=True, help="As for `harness run`.")
 @click.option(
     "--provider",
@@ -134,7 +141,8 @@ def command(scenario: Path, **options: Any) -> None:
     and kept for the next time.
 
     Exit code: 0 no regression, 1 a regression, a failed gate or a unit that did not end as it
-    should, 2 if something could not be run, 3 inconclusive with --strict, 130 interrupted.
+    should, 2 if something could not be run, 3 with --strict if something cannot be
+    told, 130 interrupted.
     """
     from harness.cli.ending import leave, show_report  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
@@ -162,7 +170,8 @@ def command(scenario: Path, **options: Any) -> None:
 def _at_equal_rates(plan: Plan, options: RunOptions, *, silent: bool) -> Plan:
     """The plan with costs at equal rates. Ends the process where the first look was interrupted;
     one that could not be measured adds nothing, as the run will say what is wrong."""
-    from harness.cli.verdict import INTERRUPTED, exit_code  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli import INTERRUPTED  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.verdict import was_interrupted  # noqa: PLC0415
     from harness.runner.prepare import equal_rates  # noqa: PLC0415
     from harness.runner.run import run  # noqa: PLC0415
 
@@ -172,7 +181,7 @@ def _at_equal_rates(plan: Plan, options: RunOptions, *, silent: bool) -> Plan:
         try:
             return equal_rates.with_equal_rates(plan, lambda look: run(look, looking, listener)[0])
         except equal_rates.LookBrokenOffError as error:
-            if exit_code(error.record) == INTERRUPTED:
+            if was_interrupted(error.record):
                 click.echo("Interrupted at the first look: nothing is kept of it", err=True)
                 raise SystemExit(INTERRUPTED) from error
             return plan

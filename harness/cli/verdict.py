@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.cli import INTERRUPTED
 from harness.errors import ExitCode
 from harness.report.formats.content import beside_units
 from harness.report.tables.verdicts import gate_failure, where_words
@@ -20,8 +21,6 @@ from harness.scenario.files.wording import printable
 from harness.scenario.models.gates import parse_gate
 from harness.scenario.models.scenario import Scenario
 
-INTERRUPTED = 130
-
 
 def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     """0 if every unit of every planned block ended as it was meant to, and just once, every gate
@@ -33,7 +32,7 @@ def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     blocks = record.blocks
     if record.status == "failed" or any(block.status == "failed" for block in blocks):
         return ExitCode.USAGE
-    if _was_interrupted(record):
+    if was_interrupted(record):
         return INTERRUPTED
     if any(one.code == "out_of_numbers" for block in blocks for one in block.warnings):
         return ExitCode.USAGE  # the plan asks for more than can be measured
@@ -46,12 +45,13 @@ def exit_code(record: RunRecord, *, strict: bool = False) -> int:
     return comparison_exit_code(record.comparison, strict=strict)
 
 
-def _was_interrupted(record: RunRecord) -> bool:
-    """A run is `partial` as well where a load ended by itself."""
+def was_interrupted(record: RunRecord) -> bool:
+    """Whether somebody stopped the run: it may have failed blocks, too. A run is `partial` as well
+    where a load ended by itself."""
     cut_short = any(
         block.status == "partial" and not block.ended_by_itself for block in record.blocks
     )
-    return record.status == "partial" and (cut_short or len(record.blocks) < len(record.order))
+    return cut_short or (record.status == "partial" and len(record.blocks) < len(record.order))
 
 
 def comparison_exit_code(report: ComparisonReport, *, strict: bool = False) -> ExitCode:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.cli.verdict import INTERRUPTED, exit_code
+from harness.cli import INTERRUPTED
+from harness.cli.verdict import exit_code
 from harness.errors import HarnessError
 from harness.pytest_plugin.running import Choices, HarnessRun, measure
 from harness.pytest_plugin.selecting import with_bases

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cli.verdict import comparison_exit_code, exit_code
+from harness.cli.verdict import comparison_exit_code, exit_code, was_interrupted
 from harness.errors import UsageError
 from harness.results.judge.compare import compare_run, compare_runs
 from harness.results.judge.verdicts import NOT_INTERLEAVED
@@ -364,6 +364,13 @@ def test_an_interrupted_run_is_neither_sound_nor_unsound() -> None:
     assert exit_code(interrupted.model_copy(update={"status": "partial"})) == 130
     fewer = _with_head(record, (lossy, *blocks[1:]))
     assert exit_code(fewer.model_copy(update={"status": "partial"})) == 130
+    assert was_interrupted(fewer.model_copy(update={"status": "partial"}))
+    failed = lossy.model_copy(update={"status": "failed"})
+    both = _with_head(record, (failed, *blocks[1:], stopped)).model_copy(
+        update={"status": "failed"}
+    )
+    assert (was_interrupted(both), exit_code(both)) == (True, 2)
+    assert not was_interrupted(record.model_copy(update={"status": "failed"}))
     gave_up = stopped.model_copy(
         update={
             "warnings": (RecordedWarning(code="gave_up"),),
