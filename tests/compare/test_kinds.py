@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.cli.verdict import exit_code, failures
+from harness.report.registry import RENDERERS, Format
+from harness.report.view.cells import view_of
+from harness.report.words.look import Look
 from harness.results.judge.compare import compare_run, compare_runs
 from harness.results.judge.kinds import kind_of, with_kind
 from harness.results.judge.phrases import (
@@ -185,6 +190,51 @@ def test_how_many_pairs_would_tell() -> None:
     assert pairs_to_tell(slower, margin=0.05, change=True) is None  # on the very limit
     assert (pairs_to_tell(slower, margin=0.05, change=False) or 0) > 40
     assert pairs_to_tell(Estimate(1, 0.95, ratio=0.5), margin=0.05, change=True) is None
+
+
+# --- in every format ----------------------------------------------------------------------------
+
+TELLS_VERDICTS: tuple[Format, ...] = (
+    *("text", "json", "md", "html", "md-summary", "md-comment", "junit", "openmetrics"),
+)
+"""The others have figures only."""
+WORDS = {
+    "change": ("regression", "improved", "no change"),
+    "alternatives": ("slower", "faster", "no difference"),
+}
+"""By ratio, in the order of `RATIOS`."""
+RATIOS = (0.8, 1.2, 1.0)
+_CODE = re.compile(r"<(script|style).*?</\1>", re.DOTALL)
+
+
+_view = functools.cache(lambda ratio, kind: view_of(_compared(ratio, kind), Path("nowhere"), {}))
+
+
+@functools.cache
+def _said(ratio: float, kind: ComparisonKind, form: Format) -> str:
+    text = RENDERERS[form](_view(ratio, kind), Look())
+    plain = " ".join(_CODE.sub("", text).split()).lower().replace("_", " ")
+    # A field of the record, whatever is compared.
+    return plain.replace("smallest regression", "")
+
+
+@pytest.mark.parametrize("form", RENDERERS)
+@pytest.mark.parametrize("kind", WORDS)
+def test_every_format_has_the_words_of_its_kind(kind: ComparisonKind, form: Format) -> None:
+    for ratio, word in zip(RATIOS, WORDS[kind], strict=True):
+        assert (word in _said(ratio, kind, form)) == (form in TELLS_VERDICTS), ratio
+
+
+@pytest.mark.parametrize("form", RENDERERS)
+def test_alternatives_have_no_word_of_a_change_in_any_format(form: Format) -> None:
+    for ratio in RATIOS:
+        said = _said(ratio, "alternatives", form)
+        assert [word for word in WORDS["change"] if word in said] == []
+
+
+def test_a_test_report_fails_for_a_change_only() -> None:
+    assert "<failure" in _said(0.8, "change", "junit")
+    assert "<failure" not in _said(0.8, "alternatives", "junit")
 
 
 # --- what follows -------------------------------------------------------------------------------
