@@ -23,10 +23,11 @@ margin_option = click.option(
     "--margin",
     metavar="SHARE",
     callback=share,
-    help="Slowdown that is let pass. Default: the scenario's, else 5%.",
+    help="Slowdown that a change may bring, or difference that does not matter between "
+    "alternatives. Default: the scenario's, else 5%.",
 )
 strict_option = click.option(
-    "--strict", is_flag=True, help="Exit with 3 where a comparison is inconclusive."
+    "--strict", is_flag=True, help="Exit with 3 where what is compared cannot be told."
 )
 baseline_option = click.option(
     "--baseline",

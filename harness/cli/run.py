@@ -84,8 +84,8 @@ def command(
     """Run a SCENARIO and print its report; report.html and report.md are left in its folder.
 
     Exit code: 0 if every unit ended as it was meant to and every gate holds, 1 if not, or for a
-    regression, 2 if something could not be run, 3 with --strict if a comparison is
-    inconclusive, 130 if it was interrupted.
+    regression, 2 if something could not be run, 3 with --strict if what is
+    compared cannot be told, 130 if it was interrupted.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.ending import leave, show_report  # noqa: PLC0415

@@ -59,7 +59,7 @@ _LIKE_HARNESS_RUN: Mapping[str, Mapping[str, Any]] = {
     },
     "--harness-strict": {
         "action": "store_true",
-        "help": "Fail a cell whose comparison is inconclusive.",
+        "help": "Fail a cell whose comparison cannot be told.",
     },
 }
 

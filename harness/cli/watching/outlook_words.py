@@ -81,7 +81,7 @@ def plan_words(found: Outlook) -> str:
     begin = f"{cells}, {counted(found.blocks, 'block')}, about {rough(found.expected_s)}"
     if found.most_blocks == found.blocks:
         return f"{begin}; {_bound_words(found.at_most)}"
-    begin += f" (up to {found.most_blocks:,}, {rough(found.most_s)}, while inconclusive)"
+    begin += f" (up to {found.most_blocks:,}, {rough(found.most_s)}, until it can be told)"
     return f"{begin}; {_bound_words(found.at_most)}".removesuffix(_IF_NOTHING)
 
 

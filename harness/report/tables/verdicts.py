@@ -63,7 +63,7 @@ def verdict_cautions(report: ComparisonReport) -> Iterator[str]:
     if report.out_of_time:
         yield (
             "OUT OF TIME: pairs up to the next look would have been measured later than "
-            "compare.minutes allows, so what was inconclusive then is inconclusive now."
+            "compare.minutes allows, so what could not be told then cannot be told now."
         )
     if report.environment_differences:
         differences = "; ".join(map(printable, report.environment_differences))
