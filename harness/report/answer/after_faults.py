@@ -6,6 +6,7 @@ fault over all cells, with the settings that make the difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.answer.naming import Names
@@ -25,15 +26,35 @@ Struck = Mapping[str, FaultRecord]
 
 
 def fault_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
-    """Of the first block of each cell that has faults."""
-    struck = [(cell, block) for cell in cells for block in cell.blocks[:1] if block.faults]
-    if len(struck) > 1 and sum(len(block.faults) for _, block in struck) > MOST:
-        yield from _pooled({cell.name: block.faults for cell, block in struck}, names)
+    """Of each cell that has faults what each did in the block in which it did most."""
+    struck = [(cell, worst) for cell in cells if (worst := _worst(cell))]
+    if len(struck) > 1 and sum(len(worst) for _, worst in struck) > MOST:
+        yield from _pooled({cell.name: worst for cell, worst in struck}, names)
         return
-    for cell, block in struck:
+    for cell, worst in struck:
         who = f"{names.of(cell.name)}, " if len(struck) > 1 else ""
+        blocks = sum(bool(block.faults) for block in cell.blocks)
+        of = f" (worst of {blocks} blocks)" if blocks > 1 else ""
+        for fault in worst:
+            yield _of_a_cell(cell, fault, f"{who}{kind_words(fault.fault)}{of}")
+
+
+def _worst(cell: CellView) -> tuple[FaultRecord, ...]:
+    """Of each fault the record of the block in which most went wrong, or took longest."""
+    found: dict[int, FaultRecord] = {}
+    for block in cell.blocks:
         for fault in block.faults:
-            yield _of_a_cell(cell, fault, f"{who}{kind_words(fault.fault)}")
+            before = found.get(fault.number)
+            if before is None or _badness(fault) > _badness(before):
+                found[fault.number] = fault
+    return tuple(found.values())
+
+
+def _badness(fault: FaultRecord) -> tuple[bool, int, float, float]:
+    back_s = math.inf if fault.first_back_s is None else fault.first_back_s
+    p99_s = fault.p99_back_s if fault.disturbed else 0.0
+    done = fault.begin_at_s is not None
+    return done, fault.trouble.unsound, back_s, math.inf if p99_s is None else p99_s
 
 
 def _of_a_cell(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:

@@ -55,7 +55,7 @@ def broken_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
         text = f"{names.of(cell.name)}: {_trouble(counts)} of {counted(units, 'unit')}."
         yield Sentence("broken", text, (cell.name,), ("lost", "duplicated", "wrong"), flagged=True)
     if rest := troubled[2:]:
-        text = f"Units went wrong in {len(rest)} more cells, see the table."
+        text = f"Units went wrong in {counted(len(rest), 'more cell')}, see the table."
         yield Sentence("broken", text, tuple(cell.name for cell in rest), flagged=True)
 
 
@@ -95,8 +95,9 @@ def limit_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
     if judged and not by_gate:
         number = {1: "The limit holds", 2: "Both limits hold"}
         limits = number.get(len(judged), f"All {len(judged)} limits hold")
-        every = [one.cell for one in gates if one.judged and one.cell in names.points]
-        where = " in every cell" if len(view.cells) > 1 else ""
+        every = [one.cell for one in gates if one.judged and one.passed]
+        where = " in every cell" if len(every) == len(judged) * len(view.cells) else " where judged"
+        where = where if len(view.cells) > 1 else ""
         said = clauses(
             map(printable, sorted(judged, key=lambda one: (len(one), one))), LONGEST // 2
         )

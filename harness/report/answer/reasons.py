@@ -95,8 +95,8 @@ def difference_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
 
 
 def _phase_sentence(one: Finding) -> Iterator[Sentence]:
-    if one.head.backlog or one.base.backlog:
-        return  # its total is the time in the queue
+    if one.head.backlog or one.base.backlog or one.leading.metric == "saturation":
+        return  # its total is the time in the queue, or that at all the rates of a search
     base, head = one.base.figures.mean_s, one.head.figures.mean_s
     if _TOTAL not in base or _TOTAL not in head:
         return
@@ -216,7 +216,8 @@ def _used_sentence(
 ) -> Sentence:
     """Where alternatives had no cores to spare, their order is that of this machine."""
     first, used = max(ones, key=lambda one: one[1].used)
-    amount = f"{format_number(used.used)} of {used.there}"
+    # CPU time beside the measured window is in a task's, too: no more are busy than there are.
+    amount = f"{format_number(min(used.used, used.there))} of {used.there}"
     if len(ones) == 1:
         who = names.of(first.name)
     else:

@@ -43,8 +43,10 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
 
 def without_pairs(view: RunView) -> Sentence:
     """Of a run of several alternatives that have too few blocks for any verdict."""
-    most = max((len(cell.blocks) for cell in view.cells), default=0)
-    has = "one block" if most == 1 else f"{most} blocks"
+    counts = {len(cell.blocks) for cell in view.cells if cell.blocks} or {0}
+    has = "one block" if max(counts) == 1 else f"{max(counts)} blocks"
+    if len(counts) > 1:
+        has = f"{min(counts)} to {max(counts)} blocks"
     minutes = minutes_of(view.record, FEWEST_PAIRS)
     told = f", about {_minutes(minutes)}" if minutes is not None else ""
     text = (

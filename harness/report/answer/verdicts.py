@@ -11,6 +11,7 @@ from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
 from harness.report.tables.verdicts import figure_words
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.own_figures import changed
+from harness.results.judge.phrases import percent_words
 from harness.results.record.comparison import Comparison
 from harness.scenario.files.wording import printable
 
@@ -61,7 +62,8 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
         ordered = sorted(of, key=lambda one: -one.size)
         room = LONGEST // len(by_standing) - 20
         said = clauses((_where_and_how(one) for one in ordered), room)
-        parts.append(f"{_IN_WORDS[what]} in {len(of)} of {len(ones)} ({said})")
+        word = _no_slowdown(of) if change and what == "alike" else _IN_WORDS[what]
+        parts.append(f"{word} in {len(of)} of {len(ones)} ({said})")
     kind = _kind(ones, change=change)
     begin = "REGRESSION: " if kind == "change" else ""
     return _sentence(f"{begin}{head} against {base}: {'; '.join(parts)}", ones, kind)
@@ -77,7 +79,9 @@ def _single(one: Finding, *, change: bool) -> Sentence:
     names, effect = one.names, effect_words(one.leading)
     kind = _kind([one], change=change)
     where = names.where
-    if one.standing == "alike":
+    if one.standing == "alike" and change:
+        text = f"{names.head} against {names.base}{where}: {_no_slowdown([one])}, {effect}"
+    elif one.standing == "alike":
         text = f"No difference found between {names.head} and {names.base}{where}: {effect}"
     elif one.standing == "open":
         text = f"{_open_words(one)}: {effect}" if effect else _open_words(one)
@@ -86,6 +90,11 @@ def _single(one: Finding, *, change: bool) -> Sentence:
     else:
         text = f"{names.head} is {one.standing} than {names.base}{where}: {effect}"
     return _sentence(text, [one], kind)
+
+
+def _no_slowdown(ones: Sequence[Finding]) -> str:
+    """What `no change` says: it may well be faster, or slower by less than the margin."""
+    return f"no slowdown beyond {percent_words(ones[0].leading.margin)}"
 
 
 def _open_words(one: Finding) -> str:
@@ -102,7 +111,9 @@ def _together(ones: Sequence[Finding], what: Standing, *, change: bool) -> Sente
     begin = {
         "slower": f"Slower than {base}: ",
         "faster": f"Faster than {base}: ",
-        "alike": f"No difference from {base} found: ",
+        "alike": f"{_no_slowdown(ones).capitalize()} against {base}: "
+        if change
+        else f"No difference from {base} found: ",
         "open": f"Not told apart from {base}: ",
     }[what]
     decided = what in ("slower", "faster")

@@ -22,7 +22,7 @@ from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
-from harness.results.record.run import RunRecord
+from harness.results.record.run import BlockRecord, RunRecord
 from harness.stats.paired import visible_effect
 from tests.compare.runs import ratio_run
 from tests.report.made.matrix_records import matrix_run
@@ -64,9 +64,10 @@ def compared(ratio: float, **changes: Any) -> RunRecord:
     return record.model_copy(update={"comparison": compare_run(record, second_opinion=False)})
 
 
-def gated(limit: str) -> RunRecord:
-    """A block of 500 units/s under a gate."""
-    record = one_block()
+def gated(limit: str, *others: tuple[str, BlockRecord]) -> RunRecord:
+    """A block of 500 units/s under a gate, and further cells of one block."""
+    cells = (cell(name, one) for name, one in others)
+    record = run(cell("redis/add/closed-8", block(0, 0)), *cells)
     return record.model_copy(update={"gates": evaluate([limit], MeasuredRun(record, Path()))})
 
 
@@ -115,6 +116,15 @@ def faulted(trouble: Trouble, promise: PromiseRecord) -> RunRecord:
     )  # fmt: skip
 
 
+def faulted_twice(*troubles: Trouble) -> RunRecord:
+    """Blocks of one cell, in each of which a worker was killed."""
+    blocks = (
+        block(number, 0, faults=faulted(trouble, promised()).cells[0].blocks[0].faults)
+        for number, trouble in enumerate(troubles)
+    )
+    return run(cell("redis/add/rate-40", *blocks))
+
+
 def promised(**changes: Any) -> PromiseRecord:
     """At least once, put to the test."""
     fields: dict[str, Any] = {"promise": "at_least_once", "about": "worker", "kept": "kept"}
@@ -156,16 +166,24 @@ SAID: list[Said] = [
     ("limit", lambda: gated("throughput > 501"),
      "Limit throughput > 501 is broken by redis (500/s)."),
     ("held", lambda: gated("throughput > 499"), "The limit holds: throughput > 499."),
+    ("held", lambda: gated("mean(phase.result) < 1s", ("redis/add/backlog", backlog_block(1, 1))),
+     "The limit holds where judged: mean(phase.result) < 1s."),
+    ("held", lambda: gated("throughput > 499", ("redis/add/backlog", backlog_block(1, 1))),
+     "The limit holds in every cell: throughput > 499."),
     ("promise", lambda: faulted(Trouble(lost=2), promised(kept="broken", broken_by={"lost": 2})),
      "BROKEN PROMISE: a killed worker: at least once; may run twice: 2 lost."),
     ("held", lambda: faulted(Trouble(), promised()),
      "All promises put to the test were kept: a killed worker: at least once; may run twice."),
+    ("fault", lambda: faulted_twice(Trouble(), Trouble(lost=2)),
+     "worker killed (worst of 2 blocks): 2 lost; the first unit is back after 250 ms"),
     ("fault", lambda: faulted(Trouble(lost=2), promised()),
      "worker killed: 2 lost; the first unit is back after 250 ms, p99 after 2.00 s."),
     ("schedule", lambda: beat(missed=1), "redis: 10 of 10 fires, 1 missed, 0 doubled."),
     ("ahead", lambda: compared(0.5), "rabbitmq is slower than redis: throughput 50 % lower ("),
     ("ahead", lambda: compared(1.5), "rabbitmq is faster than redis: "),
     ("alike", lambda: compared(1.0), "No difference found between rabbitmq and redis: "),
+    ("alike", lambda: compared(0.98, kind="change"),
+     "rabbitmq against redis: no slowdown beyond 5 %, throughput 2 % lower ("),
     ("open", lambda: compared(0.95, kind="change"), "rabbitmq and redis cannot be told apart: "),
     ("takes", lambda: compared(0.9, pairs=4), "A verdict takes 6 pairs of blocks"),
     ("takes", lambda: run(cell("redis/add/closed-8", block(0, 0)),
