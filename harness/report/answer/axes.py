@@ -21,20 +21,36 @@ _MOST = 4
 
 
 def effect_sentences(view: RunView, effects: Sequence[AxisEffect]) -> Iterator[Sentence]:
-    """One for each value of an axis against its base, the largest effects first; and what each does
-    to the CPU of a task, where that is decided."""
+    """One for each value of an axis against its base, the axis that the scenario asks for first,
+    then the largest effects; and what each does to the CPU of a task, where that is decided."""
     leading = [
         one
         for one in effects
         if one.metric == _leading_metric(effects) and one.reason in ("", NOT_JUDGED)
     ]
-    ordered = sorted(leading, key=lambda one: (not _decided(one), -abs(math.log(one.ratio))))
+    asked = _asked_axis(view)
+    ordered = sorted(
+        leading,
+        key=lambda one: (
+            asked not in (one.axis, axis_words(one.axis)),
+            not _decided(one),
+            -abs(math.log(one.ratio)),
+        ),
+    )
     for one in ordered[:_MOST]:
         yield _sentence(one, view)
     for one in effects:
         if one.metric == "worker_cpu" and _decided(one):
             text = f"{_sides(one)}: {effect_words(one)}."
             yield Sentence("cost", text, _cells(one, view), (one.metric,))
+
+
+def _asked_axis(view: RunView) -> str:
+    """Which axis the base of the scenario's `compare` is a value of: `task_acks_late` of
+    `task_acks_late=false`."""
+    report = view.record.comparison
+    axis, is_value, _ = (report.base if report else "").partition("=")
+    return axis if is_value else CONFIGURATION if axis else ""
 
 
 def _leading_metric(effects: Sequence[AxisEffect]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from harness.report.answer.findings import Finding
 from harness.report.answer.sentences import Sentence
 from harness.report.view.cells import RunView
+from harness.results.judge.phrases import rounded_up
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
 from harness.stats.paired import FEWEST_PAIRS, Estimate, pairs_to_tell
@@ -27,6 +28,7 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
     if not needed:
         return
     pairs, one = max(needed, key=lambda each: each[0])
+    pairs = rounded_up(pairs)
     if one.leading.pairs < FEWEST_PAIRS:
         text = f"A verdict takes {pairs} pairs of blocks: --set measure.blocks={pairs}"
     elif pairs > _MOST_PAIRS:

@@ -11,7 +11,7 @@ from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
 from harness.report.tables.verdicts import figure_words
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.own_figures import changed
-from harness.results.judge.phrases import percent_words
+from harness.results.judge.phrases import figure_name, percent_words, size_words
 from harness.results.record.comparison import Comparison
 from harness.scenario.files.wording import printable
 
@@ -62,11 +62,20 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
         ordered = sorted(of, key=lambda one: -one.size)
         room = LONGEST // len(by_standing) - 20
         said = clauses((_where_and_how(one) for one in ordered), room)
-        word = _no_slowdown(of) if change and what == "alike" else _IN_WORDS[what]
-        parts.append(f"{word} in {len(of)} of {len(ones)} ({said})")
+        parts.append(f"{_in_words(what, of, change=change)} in {len(of)} of {len(ones)} ({said})")
     kind = _kind(ones, change=change)
     begin = "REGRESSION: " if kind == "change" else ""
     return _sentence(f"{begin}{head} against {base}: {'; '.join(parts)}", ones, kind)
+
+
+def _in_words(what: Standing, ones: Sequence[Finding], *, change: bool) -> str:
+    """`throughput cannot be told apart`: the figure, where it is the same one of all."""
+    if what == "alike" and change:
+        return _no_slowdown(ones)
+    metrics = {one.leading.metric for one in ones}
+    if what != "open" or len(metrics) > 1:
+        return _IN_WORDS[what]
+    return f"{figure_name(metrics.pop())} {_IN_WORDS[what]}"
 
 
 def _where_and_how(one: Finding) -> str:
@@ -168,7 +177,9 @@ def task_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
 
 
 def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Sentence]:
-    """CPU per task, where it is decided; of a change each further figure that became worse."""
+    """CPU per task, where it is decided, one for two sides wherever they meet; of a change each
+    further figure that became worse, and none of them is left out."""
+    alike: dict[tuple[str, str, str, str], list[tuple[Finding, Comparison]]] = {}
     for finding in sorted(found, key=lambda one: -one.size):
         leads = finding.base.record.at_equal_rate  # where nothing but costs is compared
         for one in (*([finding.leading] if leads else []), *finding.others):
@@ -177,12 +188,28 @@ def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Senten
             what = standing(one)
             worse = change and what == "slower"
             if worse or (one.metric == "worker_cpu" and what in ("slower", "faster")):
-                yield _further(finding, one, worse=worse)
+                names = finding.names
+                key = (names.base, names.head, one.metric, names.where if worse else "")
+                alike.setdefault(key, []).append((finding, one))
+    for ones in alike.values():
+        yield _further(ones, worse=change and standing(ones[0][1]) == "slower")
 
 
-def _further(finding: Finding, one: Comparison, *, worse: bool) -> Sentence:
-    names = finding.names
-    begin = "REGRESSION: " if worse else ""
-    text = f"{begin}{names.head} against {names.base}{names.where}: {effect_words(one)}."
-    kind: Kind = "change" if worse else "cost"
-    return Sentence(kind, text, finding.cells, (one.metric,), flagged=worse)
+def _further(ones: Sequence[tuple[Finding, Comparison]], *, worse: bool) -> Sentence:
+    (first, leading), *_ = ones
+    sides = f"{first.names.head} against {first.names.base}"
+    if len(ones) == 1:
+        text = f"{sides}{first.names.where}: {effect_words(leading)}"
+    else:
+        said = (
+            size_words(one.metric, one.ratio, one.low, one.high) + found.names.where
+            for found, one in ones
+        )
+        text = f"{sides}: {figure_name(leading.metric)} {clauses(said, LONGEST - len(sides))}"
+    return Sentence(
+        "change" if worse else "cost",
+        f"REGRESSION: {text}." if worse else f"{text}.",
+        tuple(dict.fromkeys(name for found, _ in ones for name in found.cells)),
+        (leading.metric,),
+        flagged=worse,
+    )

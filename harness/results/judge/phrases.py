@@ -91,13 +91,13 @@ def _it_takes(one: Comparison) -> str:
     needed = pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
     if needed is None or needed > _MANY:
         return f"more than {_MANY:,} pairs would tell"
-    return f"about {_rounded_up(needed)} pairs would tell"
+    return f"about {rounded_up(needed)} pairs would tell"
 
 
-def _rounded_up(number: int) -> int:
-    """To two digits: nobody knows better."""
-    step: int = 10 ** max(0, len(str(number)) - 2)
-    return -(-number // step) * step
+def rounded_up(pairs: int) -> int:
+    """Pairs that something would take, to two digits: nobody knows better."""
+    step: int = 10 ** max(0, len(str(pairs)) - 2)
+    return -(-pairs // step) * step
 
 
 # --- by how much ----------------------------------------------------------------------------------

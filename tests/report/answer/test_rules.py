@@ -319,6 +319,58 @@ def test_an_interval_beyond_one_side_that_may_be_chance_is_not_called_alike() ->
     assert ["cannot be told apart" in text for text in texts] == [False, False, True]
 
 
+def in_two_works(ratio: float) -> RunRecord:
+    """The same two sides in a second workload, of the same blocks."""
+    record = ratio_run(ratio, kind="alternatives")
+    count = len(record.order)
+    again = [
+        cell(
+            one.name.replace("add", "chain-2"),
+            *(
+                each.model_copy(update={"number": each.number + count, "cell": each.cell + 2})
+                for each in one.blocks
+            ),
+        )
+        for one in record.cells
+    ]
+    order = (*record.order, *(index + 2 for index in record.order))
+    record = record.model_copy(update={"cells": (*record.cells, *again), "order": order})
+    return record.model_copy(update={"comparison": compare_run(record, second_opinion=False)})
+
+
+def test_costs_of_the_same_two_sides_share_a_sentence() -> None:
+    """Redis does 500/s and spends 2 ms of CPU, RabbitMQ 1,000/s and 1 ms."""
+    [said] = told(in_two_works(2.0), "cost")
+    assert said.startswith("rabbitmq against redis: worker CPU per task 50 % lower (")
+    assert ") in add/closed-8, 50 % lower (" in said
+    assert said.endswith(") in chain-2/closed-8.")
+
+
+def test_what_cannot_be_told_apart_in_several_works_is_a_figure() -> None:
+    record = in_two_works(1.0)
+    fine = compare_run(record, margin=0.001, second_opinion=False)
+    [said] = told(record.model_copy(update={"comparison": fine}), "open")
+    assert said == (
+        "rabbitmq against redis: throughput cannot be told apart in 2 of 2 "
+        "(add/closed-8, chain-2/closed-8)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "first"),
+    [("task_acks_late=false", "task_acks_late=true"), ("payload_bytes=64", "payload_bytes=16384"),
+     ("redis", "rabbitmq"), (None, "rabbitmq")],
+)  # fmt: skip
+def test_the_axis_that_is_asked_for_comes_first(base: str | None, first: str) -> None:
+    """Whatever the others do: RabbitMQ does 60 % more, late acknowledgements cost a few per cent,
+    and so does a large payload."""
+    record = matrix_run(blocks=6)
+    said = compare_run(record, base=base, second_opinion=False) if base else None
+    record = record.model_copy(update={"comparison": said})
+    view = view_of(record, Path("nowhere"), {})
+    assert next(effect_sentences(view, view.effects)).text.startswith(f"{first} ")
+
+
 # --- why ------------------------------------------------------------------------------------------
 
 
