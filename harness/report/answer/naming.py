@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from harness.report.view.cells import RunView
 from harness.results.judge.emulators import labelled
 from harness.scenario.files.wording import printable
-
-SIDES = "ab"
-"""The axis of `harness ab`, whose values are names by themselves."""
+from harness.scenario.models.scenario import AB_AXIS
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _only(point: Point, axes: Collection[str]) -> Point:
 
 
 def _alternative(point: Point, says_configuration: bool) -> str:
-    said = [word if axis == SIDES else f"{axis}={word}" for axis, word in point.axes.items()]
+    said = [word if axis == AB_AXIS else f"{axis}={word}" for axis, word in point.axes.items()]
     inside = ", ".join(map(printable, said))
     if not says_configuration:
         return inside or printable(point.configuration)

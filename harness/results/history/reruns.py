@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.results.judge.circumstances import COMMIT, CONFIG, PACKAGE, fact_words
 from harness.results.record.run import CellRecord, RunRecord
+from harness.scenario.models.scenario import AB_AXIS
 from harness.scenario.plan.axes import parts
 from harness.scenario.settings.celery_settings import known_settings
 from harness.scenario.vendors.registry import BROKERS, VENDORS
@@ -20,7 +21,6 @@ from harness.scenario.vendors.registry import BROKERS, VENDORS
 Different = Mapping[str, tuple[str, str]]
 _PINNED = ("celery", "kombu", "billiard", "vine", "amqp", "redis")
 _GEVENT = "gevent"
-_AB_AXIS = "ab"
 _CELERY = f"{CONFIG}celery"
 _VARIABLE = (f"{CONFIG}settings.", f"{CONFIG}worker.")
 
@@ -199,7 +199,7 @@ def _by_commit(before: CellOfRun, after: CellOfRun, different: Different) -> _Si
 
 def _is_axis(cell: CellRecord, path: str) -> bool:
     """Whether the scenario's own matrix varies it: `harness ab` then refuses to."""
-    axes = (axis for axis in cell.axes if axis != _AB_AXIS)
+    axes = (axis for axis in cell.axes if axis != AB_AXIS)
     return any(_overlap(varied, path) for axis in axes for varied in parts(axis))
 
 

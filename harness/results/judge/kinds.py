@@ -7,16 +7,14 @@ from harness.results.judge.phrases import is_spent, phrase
 from harness.results.record.comparison import Comparison, ComparisonReport, Verdict
 from harness.results.record.run import RunRecord
 from harness.scenario.models.compare import ComparisonKind
+from harness.scenario.models.scenario import AB_AXIS
 from harness.stats.paired import Estimate, difference, direction, within
-
-_AB = "ab"
-"""The axis of `harness ab`, which no scenario's matrix can have."""
 
 
 def kind_of(record: RunRecord) -> ComparisonKind:
     """`harness ab` measured a change; any other run what its scenario says, which is alternatives
     where it says nothing, as those of older versions."""
-    if any(_AB in cell.axes for cell in record.cells):
+    if any(AB_AXIS in cell.axes for cell in record.cells):
         return "change"
     said = (record.scenario.get("compare") or {}).get("kind")
     return "change" if said == "change" else "alternatives"

@@ -22,13 +22,12 @@ from harness.results.record.typed_work import stored_workload
 from harness.runner.prepare.interpreters import IMPORTING
 from harness.runner.prepare.revisions import find_revision
 from harness.scenario.models.compare import Compare, PairBudget
-from harness.scenario.models.scenario import Cell, Plan, Scenario
+from harness.scenario.models.scenario import AB_AXIS, Cell, Plan, Scenario
 from harness.scenario.plan.axes import parts
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.base import Provider
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
-AXIS = "ab"
 BASE, HEAD = "base", "head"
 _SHORT = 12
 _PINS, _SET = "pins:", "set:"
@@ -122,7 +121,7 @@ def nothing_told_apart(record: RunRecord) -> bool:
         if any(cell.config.get("settings", {}).get(name) for name in IMPORTING):
             return False
         rest = {name: value for name, value in cell.config.items() if name != "celery"}
-        sides[cell.axes.get(AXIS)].append(
+        sides[cell.axes.get(AB_AXIS)].append(
             json.dumps([rest, cell.packages], sort_keys=True, default=str)
         )
     return sides[BASE] == sides[HEAD]
@@ -143,7 +142,7 @@ def paired_plan(frame: Frame, base: Variant, head: Variant, effort: Effort) -> P
         for cell, name in zip(pair, (BASE, HEAD), strict=True)
     )
     changed: dict[str, object] = {
-        "name": f"{scenario.name[:60]}-{AXIS}",
+        "name": f"{scenario.name[:60]}-{AB_AXIS}",
         "question": f"Is {HEAD} slower than {BASE}? {BASE}: {base.title}; {HEAD}: {head.title}",
         "compare": _compare(scenario.compare, effort),
     }
@@ -184,12 +183,12 @@ def _check_axes(scenario: Scenario, paths: Sequence[str]) -> None:
 
 def _cell(cell: Cell, name: str) -> Cell:
     label, workload, load = cell.name.rsplit("/", 2)
-    word = f"{AXIS}={name}"
+    word = f"{AB_AXIS}={name}"
     label = f"{label[:-1]},{word}]" if label.endswith("]") else f"{label}[{word}]"
     update = {
         "name": f"{label}/{workload}/{load}",
-        "axes": {**cell.axes, AXIS: name},
-        "axis_words": {**cell.axis_words, AXIS: name},
+        "axes": {**cell.axes, AB_AXIS: name},
+        "axis_words": {**cell.axis_words, AB_AXIS: name},
     }
     return cell.model_copy(update=update)
 
@@ -197,7 +196,7 @@ def _cell(cell: Cell, name: str) -> Cell:
 def _compare(planned: Compare | None, effort: Effort) -> Compare:
     """The scenario's own plan for comparing with what the command line changes in it."""
     planned = planned or Compare()
-    update: dict[str, object] = {"base": f"{AXIS}={BASE}", "kind": "change"}
+    update: dict[str, object] = {"base": f"{AB_AXIS}={BASE}", "kind": "change"}
     if effort.margin is not None:
         update["margin"] = effort.margin
     if effort.minutes is not None:

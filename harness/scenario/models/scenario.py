@@ -67,6 +67,9 @@ class Scenario(Frozen):
 
 # --- what is expanded from them -----------------------------------------------------------------
 
+AB_AXIS = "ab"
+"""The axis of `harness ab`, which no scenario's matrix can have. Its values: `base`, `head`."""
+
 
 class EqualRate(Frozen):
     """Where a rate comes from that nobody wrote: one that both sides of `harness ab` hold. Borne by
