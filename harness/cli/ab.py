@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -175,16 +174,15 @@ def _at_equal_rates(plan: Plan, options: RunOptions, *, silent: bool) -> Plan:
     from harness.runner.prepare import equal_rates  # noqa: PLC0415
     from harness.runner.run import run  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="harness-look-") as folder:
-        looking = replace(options, results=Path(folder), baseline=None)
-        listener = _LookListener(silent=silent)
-        try:
-            return equal_rates.with_equal_rates(plan, lambda look: run(look, looking, listener)[0])
-        except equal_rates.LookBrokenOffError as error:
-            if was_interrupted(error.record):
-                click.echo("Interrupted at the first look: nothing is kept of it", err=True)
-                raise SystemExit(INTERRUPTED) from error
-            return plan
+    looking = replace(options, kept=False, baseline=None)
+    listener = _LookListener(silent=silent)
+    try:
+        return equal_rates.with_equal_rates(plan, lambda look: run(look, looking, listener)[0])
+    except equal_rates.LookBrokenOffError as error:
+        if was_interrupted(error.record):
+            click.echo("Interrupted at the first look: nothing is kept of it", err=True)
+            raise SystemExit(INTERRUPTED) from error
+        return plan
 
 
 class _LookListener:

@@ -91,6 +91,8 @@ class RunOptions:
     """Compare with a baseline that was measured in an unlike environment all the same."""
     affinity: Affinity = ANYWHERE
     """Which cores clients, local servers and workers are kept to."""
+    kept: bool = True
+    """False: the run's folder goes with its workspace; `results` only tells of last runs."""
 
 
 def run(plan: Plan, options: RunOptions, listener: Listener) -> tuple[RunRecord, RunFolder]:
@@ -132,7 +134,7 @@ def _run(
             found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
             new = (one for one in found if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
-            record, folder = _opened(record, options, None if begun is None else begun[0])
+            record, folder = _opened(record, options, workspace, begun and begun[0])
             with closing(folder):
                 execution = _Execution(
                     plan, options, courier, record, folder, workspace, interrupts, pythons
@@ -144,8 +146,7 @@ def _run(
                 except BaseException:
                     execution.end("failed")
                     raise
-    # What is printed and left as files is what `harness report` will say: an interrupt may have
-    # left a block in its event logs only.
+    # As `harness report` will say it: an interrupt may have left a block in its event logs only.
     return salvaged(folder.path, execution.record), folder
 
 
@@ -368,11 +369,12 @@ def _with_commits(
 
 
 def _opened(
-    record: RunRecord, options: RunOptions, begun: Path | None
+    record: RunRecord, options: RunOptions, workspace: Workspace, begun: Path | None
 ) -> tuple[RunRecord, RunFolder]:
     """The run's folder: a new one, or that of a run that was broken off, which goes on."""
     if begun is None:
-        return record, RunFolder.create(options.results, record.run_id)
+        results = options.results if options.kept else workspace.folder("results")
+        return record, RunFolder.create(results, record.run_id)
     folder = RunFolder.reopen(begun)
     record = taken_up(record, folder, utc_now().isoformat(timespec="milliseconds"))
     folder.write(record)

@@ -224,11 +224,14 @@ def test_the_first_look_is_a_run_that_nobody_keeps(
 ) -> None:
     project.change("measure: {units: 30, warmup: 2}")
     results = tmp_path / "results"
-    options = RunOptions("local", results, 1, tmp_path, ENVIRON)
+    (temporary := tmp_path / "tmp").mkdir()
+    environ = {**ENVIRON, "TMPDIR": str(temporary)}
+    options = RunOptions("local", results, 1, tmp_path, environ)
     found = _at_equal_rates(paired(project), options, silent=False)
     told = found.cells[0].equal_rate
     assert told is not None
     assert not results.exists()
+    assert list(temporary.iterdir()) == []
     said = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[:2] for line in said[:2]] == [
         ["first look", name] for name in (BASE, HEAD)
