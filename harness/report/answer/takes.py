@@ -29,8 +29,13 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
         return
     pairs, one = max(needed, key=lambda each: each[0])
     pairs = rounded_up(pairs)
+    there = one.leading.pairs + one.leading.dropped
+    if one.leading.pairs < FEWEST_PAIRS <= there:  # more blocks were measured than count
+        text = f"A verdict takes {FEWEST_PAIRS} pairs that count, {one.leading.pairs} of {there} do"
+        yield Sentence("takes", f"{text}.", one.cells, (one.leading.metric,))
+        return
     if one.leading.pairs < FEWEST_PAIRS:
-        text = f"A verdict takes {pairs} pairs of blocks: --set measure.blocks={pairs}"
+        text = f"A verdict takes {pairs} pairs of blocks{_how_many(view.record, pairs)}"
     elif pairs > _MOST_PAIRS:
         text = (
             f"To tell takes more than {_MOST_PAIRS:,} pairs: ask for a margin wider than "
@@ -52,10 +57,18 @@ def without_pairs(view: RunView) -> Sentence:
     minutes = minutes_of(view.record, FEWEST_PAIRS)
     told = f", about {_minutes(minutes)}" if minutes is not None else ""
     text = (
-        f"No verdict: {has} of each; {FEWEST_PAIRS} carry one: "
-        f"--set measure.blocks={FEWEST_PAIRS}{told}."
+        f"No verdict: {has} of each; {FEWEST_PAIRS} carry one"
+        f"{_how_many(view.record, FEWEST_PAIRS)}{told}."
     )
     return Sentence("takes", text, tuple(cell.name for cell in view.cells if cell.blocks))
+
+
+def _how_many(record: RunRecord, pairs: int) -> str:
+    """How to ask for them; empty where as many were planned, or a budget decides how many."""
+    compare = record.scenario.get("compare") or {}
+    budgeted = compare.get("pairs") or compare.get("effect")
+    planned = min(map(record.order.count, range(len(record.cells))), default=0)
+    return "" if budgeted or planned >= pairs else f": --set measure.blocks={pairs}"
 
 
 def pairs_needed(one: Comparison) -> int | None:

@@ -64,6 +64,16 @@ def compared(ratio: float, **changes: Any) -> RunRecord:
     return record.model_copy(update={"comparison": compare_run(record, second_opinion=False)})
 
 
+def compared_without_two(pairs: int) -> RunRecord:
+    """As `compared`, but in two repetitions too many units of the head were lost."""
+    record = ratio_run(0.9, pairs=pairs, kind="alternatives")
+    base, head = record.cells
+    lossy = [one.model_copy(update={"outcomes": Outcomes(ok=900, lost=100)}) for one in head.blocks]
+    head = head.model_copy(update={"blocks": (*lossy[:2], *head.blocks[2:])})
+    record = record.model_copy(update={"cells": (base, head)})
+    return record.model_copy(update={"comparison": compare_run(record, second_opinion=False)})
+
+
 def gated(limit: str, *others: tuple[str, BlockRecord]) -> RunRecord:
     """A block of 500 units/s under a gate, and further cells of one block."""
     cells = (cell(name, one) for name, one in others)
@@ -185,7 +195,13 @@ SAID: list[Said] = [
     ("alike", lambda: compared(0.98, kind="change"),
      "rabbitmq against redis: no slowdown beyond 5 %, throughput 2 % lower ("),
     ("open", lambda: compared(0.95, kind="change"), "rabbitmq and redis cannot be told apart: "),
-    ("takes", lambda: compared(0.9, pairs=4), "A verdict takes 6 pairs of blocks"),
+    ("takes", lambda: compared(0.9, pairs=4),
+     "A verdict takes 6 pairs of blocks: --set measure.blocks=6, about "),
+    ("takes", lambda: compared(0.9, pairs=4, scenario={
+        "name": "x", "compare": {"kind": "alternatives", "pairs": {"min": 6, "max": 30}}}),
+     "A verdict takes 6 pairs of blocks, about "),
+    ("takes", lambda: compared_without_two(pairs=7),
+     "A verdict takes 6 pairs that count, 5 of 7 do."),
     ("takes", lambda: run(cell("redis/add/closed-8", block(0, 0)),
                           cell("rabbitmq/add/closed-8", block(1, 1))),
      "No verdict: one block of each; 6 carry one: --set measure.blocks=6, about 6 minutes."),
