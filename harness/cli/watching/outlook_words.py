@@ -127,7 +127,9 @@ def _asked_words(found: Outlook) -> Iterator[tuple[str, str]]:
         short = sum(other.sum.short for _, other in some)
         words = f"{_sum_words(cell, one)}: {_shortened(printable(cell.name))}"
         if short:
-            words += " cannot keep up" + (f", nor can {short - 1} more" if short > 1 else "")
+            words += " cannot keep up"
+        if short > 1:
+            words += f", nor can {counted(short - 1, 'other cell')}"
         yield label, words
 
 
