@@ -180,7 +180,7 @@ def test_a_client_that_cannot_keep_up_is_blamed(site: Site) -> None:
     codes = {warning.code for warning in block.warnings}
     assert codes >= {"over_capacity", "client_starved"}, "20,000/s take more than any machine has"
     assert "client_limited" not in codes, "more senders would not help"
-    assert ended.stdout.startswith("MORE THAN THERE IS: ")
+    assert "MORE THAN THERE IS: " in ended.words  # behind what else has to be known of the run
     assert " cores, this machine has " in ended.words
 
 
