@@ -73,6 +73,7 @@ def test_a_quiet_machine_reaches_the_target_and_a_noisy_one_says_what_it_would_t
     assert wild is not None
     assert all(one.needs_pairs is None for one in wild.figures)
     assert "for that it is too noisy" in target_words(wild)
+    assert "the spread of a pair is throughput 300 %" in target_words(wild)
 
 
 def test_the_first_look_is_over_however_little_time_there_is() -> None:

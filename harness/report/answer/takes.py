@@ -8,13 +8,10 @@ from datetime import datetime
 from harness.report.answer.findings import Finding
 from harness.report.answer.sentences import Sentence
 from harness.report.view.cells import RunView
-from harness.results.judge.phrases import rounded_up
+from harness.results.judge.phrases import MOST_PAIRS, rounded_up
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
 from harness.stats.paired import FEWEST_PAIRS, Estimate, pairs_to_tell
-
-_MOST_PAIRS = 1_000
-"""Beyond it nobody will measure."""
 
 
 def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentence]:
@@ -36,15 +33,15 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
         return
     if one.leading.pairs < FEWEST_PAIRS:
         text = f"A verdict takes {pairs} pairs of blocks{_how_many(view.record, pairs)}"
-    elif pairs > _MOST_PAIRS:
+    elif pairs > MOST_PAIRS:
         text = (
-            f"To tell takes more than {_MOST_PAIRS:,} pairs: ask for a margin wider than "
+            f"To tell takes more than {MOST_PAIRS:,} pairs: ask for a margin wider than "
             f"{_percent(one.leading.margin)}, or for longer blocks"
         )
     else:
         text = f"To tell takes about {pairs:,} pairs at this run's noise"
     minutes = minutes_of(view.record, pairs)
-    told = f", about {_minutes(minutes)}" if minutes is not None and pairs <= _MOST_PAIRS else ""
+    told = f", about {_minutes(minutes)}" if minutes is not None and pairs <= MOST_PAIRS else ""
     yield Sentence("takes", f"{text}{told}.", one.cells, (one.leading.metric,))
 
 

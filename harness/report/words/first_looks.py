@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.results.judge.phrases import percent_words
 from harness.results.record.comparison import EqualRateRecord, TargetFigure, TargetRecord
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
@@ -17,14 +18,16 @@ def target_words(one: TargetRecord) -> str:
     if reached:
         worst = max(figure.sees for figure in reached)
         names = _names(reached)
-        told.append(f"In {within} this machine sees a slowdown of {_percent(worst)} of {names}.")
+        told.append(
+            f"In {within} this machine sees a slowdown of {percent_words(worst)} of {names}."
+        )
     for metric in dict.fromkeys(figure.metric for figure in missed):
         figure = max((f for f in missed if f.metric == metric), key=lambda f: f.sees)
         told.append(
-            f"In {within} this machine sees {_percent(figure.sees)} of {metric}, not "
-            f"{_percent(one.effect)}: {_would_take(figure, one)}."
+            f"In {within} this machine sees {percent_words(figure.sees)} of {metric}, not "
+            f"{percent_words(one.effect)}: {_would_take(figure, one)}."
         )
-    spreads = ", ".join(f"{f.metric} {_percent(f.spread)}" for f in _noisiest(one))
+    spreads = ", ".join(f"{f.metric} {percent_words(f.spread)}" for f in _noisiest(one))
     looked = f"after {one.after_pairs} pairs of {format_duration(one.pair_s)}"
     return f"{' '.join(told)} (First look {looked}: the spread of a pair is {spreads}.)"
 
@@ -53,11 +56,10 @@ def _names(figures: list[TargetFigure]) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.2g} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    minutes = seconds / 60
+    if minutes >= 100:
+        return f"{seconds / 3600:.0f} h"
+    return f"{minutes:.0f} min" if minutes >= 10 else f"{minutes:.2g} min"
 
 
 def equal_rate_words(one: EqualRateRecord) -> str:

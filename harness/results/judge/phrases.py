@@ -32,8 +32,8 @@ WORDS: Mapping[Verdict, str] = {
 NO_VERDICT = "no verdict"
 """Where there can be none, whatever the figures are."""
 SHOWN_ONLY = "shown beside the others, not judged"
-_MANY = 1000
-"""More pairs than anybody measures."""
+MOST_PAIRS = 1000
+"""Nobody measures more of them, so how many more is not said."""
 _TIMES = 2.0
 """From twice on a figure is so many times the other one, below it so many per cent more."""
 
@@ -89,8 +89,8 @@ def _it_takes(one: Comparison) -> str:
         one.pairs, one.confidence, ratio=one.ratio, smallest_effect=one.smallest_effect
     )
     needed = pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
-    if needed is None or needed > _MANY:
-        return f"more than {_MANY:,} pairs would tell"
+    if needed is None or needed > MOST_PAIRS:
+        return f"more than {MOST_PAIRS:,} pairs would tell"
     return f"about {rounded_up(needed)} pairs would tell"
 
 
