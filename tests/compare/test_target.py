@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.report.words.first_looks import target_words
 from harness.results.judge.compare import compare_run
 from harness.results.judge.target import target_of
+from harness.results.record.comparison import TargetFigure, TargetRecord
 from harness.results.record.run import RunRecord
 from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
@@ -148,3 +149,33 @@ def test_the_command_line_names_a_target_for_any_scenario(tmp_path: Path) -> Non
     assert (compare.effect, compare.minutes, compare.look_sizes[-1]) == (0.2, 2, 40)
     with pytest.raises(UsageError, match="give minutes"):
         paired_plan(frame, sides[0], sides[1], Effort(effect=0.2))
+
+
+def test_a_figure_that_one_cell_is_too_noisy_for_is_not_said_to_be_seen() -> None:
+    def figure(head: str, metric: str, spread: float, sees: float) -> TargetFigure:
+        return TargetFigure(
+            head=head,
+            metric=metric,
+            spread=spread,
+            sees=sees,
+            needs_pairs=400,
+            verdict="inconclusive",
+        )
+
+    target = TargetRecord(
+        effect=0.1,
+        within_s=300,
+        after_pairs=6,
+        pair_s=14.97,
+        pairs=20,
+        figures=(
+            figure("add", "throughput", 0.03, 0.07),
+            figure("chain", "throughput", 1.2, 0.996),
+            figure("add", "worker_cpu", 0.02, 0.06),
+        ),
+    )
+    assert target_words(target) == (
+        "In 5 min this machine sees a slowdown of 6 % of worker_cpu. In 5 min this machine sees "
+        "100 % of throughput, not 10 %: for that it needs about 100 min. (First look after 6 pairs "
+        "of 15.0 s: the spread of a pair is throughput 120 %, worker_cpu 2 %.)"
+    )

@@ -38,6 +38,7 @@ the time. `takes`: what it would take to tell apart. `bound`: slots or cores tha
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BANNERS: frozenset[Kind] = frozenset({"missing", "disturbed", "overload"})
 """Said before the question, as they qualify whatever follows."""
+_VERDICTS: frozenset[Kind] = frozenset({"change", "ahead", "alike", "open"})
 MOST = 6
 """Sentences of an answer at most."""
 LONGEST = 160
@@ -61,11 +62,14 @@ class Sentence:
 def chosen(found: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """The most important ones, at most MOST, in the order in which they are read: that of their
     kinds, and within a kind that in which they were found. Many of one kind leave room for the
-    first that went wrong of each other kind: a regression is not behind three lists of losses."""
+    first that went wrong of each other kind, and for a verdict: a regression is not behind three
+    lists of losses, nor who is ahead behind five rates that are kept."""
     ordered = sorted(found, key=lambda one: KINDS.index(one.kind))
     wrong = {one.kind: one for one in reversed(ordered) if one.flagged}
+    verdict = next((one for one in ordered if one.kind in _VERDICTS), None)
     first = [one for one in ordered if one is wrong.get(one.kind)]
-    rest = [one for one in ordered if one is not wrong.get(one.kind)]
+    first += [verdict] if verdict is not None and verdict not in first else []
+    rest = [one for one in ordered if one not in first]
     kept = [*first, *rest][:MOST]
     return tuple(sorted(kept, key=ordered.index))
 

@@ -12,8 +12,9 @@ def target_words(one: TargetRecord) -> str:
     """Whether this machine can find the slowdown that is looked for in its time, and of which
     figure: `In 5 min this machine sees a slowdown of 25 % of throughput, not of 10 %.`"""
     within = _minutes(one.within_s)
-    reached = [figure for figure in one.figures if figure.sees <= one.effect]
     missed = [figure for figure in one.figures if figure.sees > one.effect]
+    behind = {figure.metric for figure in missed}  # in one cell, though another may see it
+    reached = [figure for figure in one.figures if figure.metric not in behind]
     told = []
     if reached:
         worst = max(figure.sees for figure in reached)

@@ -474,6 +474,11 @@ def test_many_losses_leave_room_for_a_regression_and_a_broken_limit() -> None:
     assert [one.text for one in kept] == ["0.", "1.", "2.", "3.", "slower.", "l."]
 
 
+def test_many_rates_that_are_kept_leave_room_for_who_is_ahead() -> None:
+    found = [*(Sentence("capacity", f"{n}.") for n in range(6)), Sentence("ahead", "faster.")]
+    assert [one.text for one in chosen(found)] == ["0.", "1.", "2.", "3.", "4.", "faster."]
+
+
 def test_clauses_say_how_many_are_left_out() -> None:
     assert clauses(["one", "two", "three"], room=8) == "one, two and 1 more"
     assert clauses(["one", "two", "three"], room=1) == "one and 2 more"
