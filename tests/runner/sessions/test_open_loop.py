@@ -245,7 +245,7 @@ def test_saturation_of_slots(site: Site) -> None:
     assert "all slots were running tasks" in ended.words
     assert found.capacity["short_of"] == "slots"
     assert found.capacity["there"] == 2
-    assert found.capacity["each_s"] == pytest.approx(0.1, rel=0.3)
+    assert float(found.capacity["each_s"]) > 0.09, "a stall makes a sleep longer, never shorter"
     assert " slots, 2 there" in ended.words
     broken = [step.rate_per_s for step in found.steps if step.rate_per_s == found.broken_at_per_s]
     assert len(broken) >= 2, "a broken rate is tried again"
