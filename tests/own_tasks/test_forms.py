@@ -74,13 +74,13 @@ def test_a_long_mix_says_how_many_more_it_has(project: Project) -> None:
 
 def test_the_examples_of_the_docs_load(project: Project) -> None:
     text = (Path(__file__).parents[2] / "docs" / "your-tasks.md").read_text(encoding="utf-8")
-    whole, mix = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    whole, mix, gates = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     project.scenario.write_text(whole.replace("[redis, rabbitmq]", "[c]"), encoding="utf-8")
     (cell,) = project.plan().cells
     assert cell.name == "c/task-checkout/closed-4"
     head, _, rest = whole.partition("workloads:\n")
     loads = rest[rest.index("loads:") :]
-    text = f"{head}workloads:\n{mix}{loads}".replace("[redis, rabbitmq]", "[c]")
+    text = f"{head}workloads:\n{mix}{loads}{gates}".replace("[redis, rabbitmq]", "[c]")
     project.scenario.write_text(text, encoding="utf-8")
     (cell,) = project.plan().cells
     assert cell.name == "c/mix-resize+checkout+sold-out/closed-4"

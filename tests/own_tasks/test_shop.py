@@ -95,7 +95,7 @@ def assert_all_blocks_ran_the_same(ended: Ended, record: RunRecord) -> None:
 def test_the_example_passes_check() -> None:
     done = harness("check", "examples/shop/scenarios")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1 file, no problems; 2 blocks, each at most ")
+    assert done.stdout.startswith("1 file, no problems\n2 cells, 2 blocks, about ")
 
 
 def test_under_an_old_celery_from_elsewhere(tmp_path: Path, site: Site) -> None:

@@ -232,7 +232,9 @@ def test_what_only_delays(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
     assert stopped.trouble.late >= 1
     assert (stopped.workers, stopped.back_by_itself, stopped.back_restarted) == (1, 1, 0)
     assert (shut.workers, shut.back_by_itself, shut.back_restarted) == (1, 0, 1)
-    assert hole.back_by_itself == 2
+    # One of them may have been given no message yet, where a busy machine is slow to start it.
+    assert hole.workers == 2
+    assert hole.back_by_itself >= 1
     assert all(promise.kept in ("kept", "untested") for promise in block.promises)
     about_workers = [one.promise for one in block.promises if one.about != "network"]
     assert set(about_workers) == {"only_delays"}
