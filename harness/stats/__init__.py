@@ -1,1 +1,1 @@
-"""Percentiles, intervals, comparison, verdicts. No input or output."""
+"""Percentiles, intervals, comparison, looks, verdicts. No input or output."""
