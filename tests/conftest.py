@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
@@ -17,6 +18,9 @@ from tests.services.cases import LOCAL
 ROOT = Path(__file__).parent.parent
 # The files of a report take a second of processor time a run; few tests look at them, and say so.
 os.environ.setdefault("HARNESS_FILES", "0")
+# A machine that stands still for a moment is no fault of the example that ran then.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -124,7 +124,10 @@ def test_a_run_that_goes_on_is_left_alone(site: Site) -> None:
 @pytest.mark.parametrize("scenario", yaml_files(ROOT / "scenarios"), ids=lambda path: path.stem)
 def test_a_stored_plan_is_the_plan(scenario: Path, tmp_path: Path) -> None:
     """Of every shipped scenario, through run.json."""
-    plan = load_plan(scenario)
+    one_sided = (
+        ["compare=null"] if scenario.stem == "speed-gate" else []
+    )  # harness ab has the other
+    plan = load_plan(scenario, sets=one_sided)
     record = planned(plan, RunOptions(None, tmp_path, 1, ROOT, {}))
     folder = RunFolder.create(tmp_path, "r")
     folder.write(record)

@@ -128,7 +128,10 @@ def test_a_beat_that_dies(site: Site) -> None:
     (last,) = (line for line in ended.stderr.splitlines() if line.startswith("BEAT ENDED: "))
     assert "block 0: beat ended with exit code -9 (SIGKILL)" in last
     assert kept(block).fires >= 1
-    assert outcomes_of(block) == {"ok": kept(block).fires}
+    # What beat was just publishing when it was killed may be lost.
+    outcomes = outcomes_of(block)
+    assert sum(outcomes.values()) == kept(block).fires
+    assert outcomes["ok"] >= kept(block).fires - 1
 
 
 @pytest.mark.parametrize("through", ["beat", "worker"])
@@ -152,7 +155,9 @@ def test_a_crontab(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
     site.configuration(broker=rabbitmq_server.broker(site))
     schedules(site, {"workload": "periodic", "crontab": "* * * * *", "entries": 5}, duration="70s")
     with site.start("run", "scenarios/s.yaml") as running:
-        running.wait_event(Kind.TICK, 5)  # in a full minute
+        running.wait_event(Kind.MEASURE_BEGIN)
+        # In a full minute; one that has passed while all was started counts for nothing.
+        running.wait_event(Kind.TICK, ticks(running) + 5)
         wait_for(lambda: all_stored(running), "their results")
         running.kill(signal.SIGINT)
         ended = running.ended()
@@ -170,9 +175,20 @@ def test_a_crontab(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
     assert (one.drift_per_hour_s, one.behind_s) == (None, None)
 
 
-def all_stored(running: Running) -> bool:
-    """Whether all that was published has its result."""
+def ticks(running: Running) -> int:
+    """How often beat has fired so far."""
+    return logged(running).count(Kind.TICK)
+
+
+def logged(running: Running) -> Tail:
+    """The event logs of its block as they are now."""
     (events,) = running.site.results.glob("*/blocks/000/events")
     tail = Tail(events)
     tail.refresh()
+    return tail
+
+
+def all_stored(running: Running) -> bool:
+    """Whether all that was published has its result."""
+    tail = logged(running)
     return tail.count(Kind.STORED) >= tail.count(Kind.PUBLISHED)

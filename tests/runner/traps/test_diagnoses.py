@@ -53,7 +53,8 @@ def test_the_floor_of_group_get(site: Site) -> None:
     ended = site.run()
     assert ended.code == 0, ended.stderr
     assert_told_of_the_first_only(ended, "group_get_floor")
-    assert ended.words.count("group.get() waits half a second") == 1
+    _, _, warnings = ended.words.partition(" Warnings ")
+    assert warnings.count("group.get() waits half a second") == 1
 
 
 def test_rpc_through_redis_has_no_such_floor(site: Site) -> None:
