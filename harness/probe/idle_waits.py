@@ -38,10 +38,8 @@ def cut_short() -> None:
 
 def _greet_without_waiting() -> None:
     """Let the worker's first `hello` to others ask for no answer. None after it is ready: a worker
-    that has lost its broker greets the others as it does for any user.
-
-    Waiting for a shorter time would not do: on Redis the channel that tasks come through waits for
-    answers inside the server, a second each time.
+    that has lost its broker greets the others as it does for any user. To wait for a shorter time
+    would not do: on Redis the channel of tasks waits for answers in the server, a second each time.
     """
     hello = Inspect.hello
 

@@ -85,6 +85,8 @@ def _chart(number: int, measure: GatedFigure, group: Group, gates: GateLines) ->
 def _spec(room: Bands, scale: Spec, title: str, heads: dict[str, str]) -> Spec:
     x = {"field": "value", "type": "quantitative", "scale": scale,
          "axis": {"title": title, "tickCount": 6}}  # fmt: skip
+    y = rows_axis(room.count)
+    encoding = {"y": y, "x": x, "opacity": FAINT_IF_EMULATED, **told(heads)}
     return {
         "height": room.height,
         "layer": [
@@ -92,12 +94,7 @@ def _spec(room: Bands, scale: Spec, title: str, heads: dict[str, str]) -> Spec:
             {
                 "data": {"name": "cells"},
                 "mark": {"type": "tick", "yOffset": room.marks_at, "thickness": 4, "size": 20},
-                "encoding": {
-                    "y": rows_axis(room.count),
-                    "x": x,
-                    "opacity": FAINT_IF_EMULATED,
-                    **told(heads),
-                },
+                "encoding": encoding,
             },
         ],
     }
