@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from harness.report.registry import RENDERERS
 from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from harness.results.judge.effects import axis_effects
-from harness.results.record.comparison import AxisEffect
+from harness.results.record.comparison import AxisEffect, EqualRateRecord
 from harness.results.record.run import RunRecord
 from tests.report.made import records
 from tests.report.made.matrix_records import LARGE, matrix_run
@@ -169,3 +170,50 @@ def test_json_has_them() -> None:
     view = view_of(record, Path("results/example"), {}, being_written=False)
     stored = json.loads(RENDERERS["json"](view, Look()))["effects"]
     assert tuple(AxisEffect.model_validate(one) for one in stored) == axis_effects(record)
+
+
+# --- of harness ab --------------------------------------------------------------------------------
+
+
+def of_ab(record: RunRecord, **changes: Any) -> RunRecord:
+    """Every cell with an equal rate, which is its own where `changes` say so."""
+    told = EqualRateRecord(own="", at_rate="elsewhere", base_per_s=500, head_per_s=400)
+    cells = [
+        one.model_copy(update={"equal_rate": told.model_copy(update={"own": one.name})} | changes)
+        for one in record.cells
+    ]
+    return record.model_copy(update={"cells": tuple(cells)})
+
+
+def test_a_change_is_no_axis_whose_effect_is_pooled() -> None:
+    """It is judged cell by cell: with `harness ab` there is a second answer to nothing."""
+    record = matrix_run(axes=("ab", SIZE, "one"))
+    assert {one.axis for one in axis_effects(record)} == {"configuration", SIZE}
+
+
+def test_costs_are_pooled_of_the_load_that_tells_them() -> None:
+    record = matrix_run()
+    assert {one.metric for one in axis_effects(record)} > {"throughput", "worker_cpu"}
+    assert {one.metric for one in axis_effects(of_ab(record))} == {"throughput"}
+
+
+def test_pairs_whose_equal_rate_was_not_held_are_left_out() -> None:
+    record = of_ab(matrix_run(), measure={"duration": 1.0}, load={"load": "rate", "rate": 100.0})
+    late = [
+        one.model_copy(
+            update={
+                "equal_rate": EqualRateRecord(
+                    own="", at_rate=one.name, base_per_s=500, head_per_s=400
+                ),
+                "blocks": tuple(
+                    block.model_copy(update={"window_s": 9.0 if block.repetition == 0 else 1.0})
+                    for block in one.blocks
+                ),
+            }
+        )
+        for one in record.cells
+    ]
+    found = axis_effects(record.model_copy(update={"cells": tuple(late)}))
+    assert {one.metric for one in found} > {"worker_cpu"}
+    assert all(one.left_out == {"rate not held": one.cells} for one in found)
+    assert all(one.pairs == 3 * one.cells for one in found)

@@ -14,17 +14,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import RecordError
-from harness.results.judge.comparability import MARGIN, unlike_rates
+from harness.results.judge.comparability import MARGIN, told_elsewhere, unlike_rates
 from harness.results.judge.compare import comparison_plan
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.identity import places_of
 from harness.results.judge.layers import two_sided
 from harness.results.judge.metrics import COMPARED, Metric
-from harness.results.judge.pairs import Pair, is_interleaved, log_ratios, sides_of, sound_pairs
+from harness.results.judge.pairs import (
+    Pair,
+    is_interleaved,
+    log_ratios,
+    same_repetitions,
+    sides_of,
+    sound_repetitions,
+)
 from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.judge.verdicts import NOT_INTERLEAVED
 from harness.results.record.comparison import AxisEffect, Dependence, LevelEffect
 from harness.results.record.run import CellRecord, RunRecord
+from harness.results.record.typed_work import load_kind
+from harness.scenario.models.scenario import AB_AXIS
 from harness.scenario.plan.pairing import Place, UnknownBaseError, paired_cells
 from harness.scenario.plan.value_words import canonical
 from harness.stats.looks import confidence_of
@@ -33,8 +42,6 @@ from harness.stats.strata import Mean, stratified_mean, unlike
 
 CONFIGURATION, WORKLOAD, LOAD = "configuration", "workload", "load"
 """What varies beside the axes of a matrix."""
-_GIVEN_RATE = ("rate", "schedule", "saturate")
-"""Loads at which the throughput is what the load says."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def _bases(cells: Sequence[_Cell], places: Sequence[Place], base: str | None) ->
 
 def _contrasts(cells: Sequence[_Cell], bases: Mapping[str, str]) -> Iterator[_Contrast]:
     for axis in _varied(cells):
-        if axis in (WORKLOAD, LOAD):
+        if axis in (WORKLOAD, LOAD, AB_AXIS):  # a change is judged cell by cell
             continue
         levels = dict.fromkeys(cell.keys[axis] for cell in cells if axis in cell.keys)
         for level in levels:
@@ -150,12 +157,12 @@ def _of_level(cells: Sequence[_Cell], axis: str, base: str, head: str) -> Iterat
     left_out: Counter[str] = Counter()
     strata = []
     for one, other in real or both:
-        pairs, reasons = sound_pairs(_same_repetition(one.record, other.record))
+        pairs, reasons = sound_repetitions(one.record, other.record)
         strata.append((one, other, pairs))
         left_out.update(reasons)
     if real and len(real) < len(both):
         left_out[NOT_JUDGED] += sum(
-            len(_same_repetition(one.record, other.record))
+            len(same_repetitions(one.record, other.record))
             for one, other in both
             if one.record.emulated or other.record.emulated
         )
@@ -178,15 +185,8 @@ def _of_level(cells: Sequence[_Cell], axis: str, base: str, head: str) -> Iterat
 
 
 def _says_something(metric: Metric, cell: CellRecord) -> bool:
-    given = metric.name == "throughput" and cell.load.get("load") in _GIVEN_RATE
-    return metric.applies(cell) and not given
-
-
-def _same_repetition(base: CellRecord, head: CellRecord) -> list[Pair]:
-    theirs = {block.repetition: block for block in head.blocks}
-    return [
-        (block, theirs[block.repetition]) for block in base.blocks if block.repetition in theirs
-    ]
+    given = metric.name == "throughput" and load_kind(cell.load).gives_the_rate
+    return metric.applies(cell) and not given and not told_elsewhere(metric, cell)
 
 
 # --- one effect -----------------------------------------------------------------------------------

@@ -38,13 +38,11 @@ class ComparedCells:
 def by_repetition(record: RunRecord, one: int, other: int) -> ComparedCells:
     """Two cells of one run, by their indices: the blocks of a repetition are a pair."""
     base, head = record.cells[one], record.cells[other]
-    ours = {block.repetition: block for block in base.blocks}
-    theirs = {block.repetition: block for block in head.blocks}
-    both = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
-    pairs, left_out = sound_pairs(both, base.measure["duration"] if base.at_equal_rate else None)
+    pairs, left_out = sound_repetitions(base, head)
     # A base goes on beside its undecided heads: what it has beyond this head is no lost pair.
     planned = min(record.order.count(one), record.order.count(other))
-    begun = sum(repetition < planned for repetition in ours.keys() | theirs.keys())
+    repetitions = {block.repetition for block in (*base.blocks, *head.blocks)}
+    begun = sum(repetition < planned for repetition in repetitions)
     return ComparedCells(base, head, pairs, begun - len(pairs), is_interleaved(pairs), left_out)
 
 
@@ -61,6 +59,23 @@ def by_order(base: CellRecord, head: CellRecord) -> ComparedCells:
     pairs, left_out = sound_pairs([(one, other) for one, other in zip(*sides, strict=False)])
     dropped = max(len(base.blocks), len(head.blocks)) - len(pairs)
     return ComparedCells(base, head, pairs, dropped, False, left_out)
+
+
+def sound_repetitions(
+    base: CellRecord, head: CellRecord
+) -> tuple[tuple[Pair, ...], dict[str, int]]:
+    """The blocks of each repetition that both cells have, as far as a verdict can rest on them, and
+    why the others are left out."""
+    return sound_pairs(
+        same_repetitions(base, head), base.measure["duration"] if base.at_equal_rate else None
+    )
+
+
+def same_repetitions(base: CellRecord, head: CellRecord) -> list[Pair]:
+    """The blocks of each repetition that both cells have, in their order."""
+    ours = {block.repetition: block for block in base.blocks}
+    theirs = {block.repetition: block for block in head.blocks}
+    return [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys())]
 
 
 def sound_pairs(

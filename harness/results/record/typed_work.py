@@ -41,7 +41,12 @@ def without_unset(workload: Mapping[str, Any]) -> Plain:
 
 def stored_load(fields: Mapping[str, Any]) -> LoadBase:
     """`CellRecord.load`, typed. Nobody watches one of a kind that is not known here."""
-    return _typed(LOADS.get(str(fields.get("load", "")), LoadBase), fields)
+    return _typed(load_kind(fields), fields)
+
+
+def load_kind(fields: Mapping[str, Any]) -> type[LoadBase]:
+    """The kind of `CellRecord.load`, for what it decides whatever its fields say."""
+    return LOADS.get(str(fields.get("load", "")), LoadBase)
 
 
 def _typed(model: type[T], fields: Mapping[str, Any]) -> T:

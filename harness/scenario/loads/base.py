@@ -48,6 +48,8 @@ class LoadBase(Frozen):
     """Somebody waits for each unit's result, as a user does."""
     fired_by_beat: ClassVar[bool] = False
     """Beat publishes, not a client."""
+    gives_the_rate: ClassVar[bool] = False
+    """It says when units are due, so how many are done per second is no merit of who does them."""
 
     measure: MeasureOverride = MeasureOverride()
     clients: Annotated[int, Field(ge=1, le=MOST_CLIENTS)] = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ Results = Literal["observe", "afterwards"]
 
 class OpenLoad(LoadBase):
     """What loads share that publish on time, whether results are back or not."""
+
+    gives_the_rate: ClassVar[bool] = True
 
     arrivals: Arrivals = "constant"
     """`poisson`: independent arrivals, drawn from the run's seed, the same for every block."""

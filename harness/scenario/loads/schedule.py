@@ -12,6 +12,7 @@ class ScheduleLoad(LoadBase):
     """Beat publishes, when its schedule says so: the one load of the workload `periodic`."""
 
     fired_by_beat: ClassVar[bool] = True
+    gives_the_rate: ClassVar[bool] = True
 
     load: Literal["schedule"]
 
