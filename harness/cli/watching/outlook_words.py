@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.cli.watching.words import rough
 from harness.report.words.warnings import capacity_words, counted
+from harness.results.judge.phrases import percent_words
 from harness.results.outlook.last_runs import Known
 from harness.results.outlook.outlook import AskedOf, CellOutlook, Outlook
 from harness.results.outlook.sights import Sight
@@ -182,8 +183,8 @@ def _sight_words(found: Outlook) -> Iterator[str]:
         yield who + _seen([one for one in known if one.metric == metric])
     if not metrics:
         shown = [
-            f"{percent(visible_effect(spread, last, found.confidence))} at a spread of "
-            f"{percent(spread)} ({words})"
+            f"{percent_words(visible_effect(spread, last, found.confidence))} at a spread of "
+            f"{percent_words(spread)} ({words})"
             for spread, words in _SUPPOSED.items()
         ]
         yield f"{who}noise unknown until a run has told it: {last} pairs see {', '.join(shown)}"
@@ -207,7 +208,7 @@ def _seen(some: list[Sight]) -> str:
 
 def _between(shares: Sequence[float]) -> str:
     """`6 %`, `6 % to 30 %`."""
-    return " to ".join(dict.fromkeys(percent(one) for one in (min(shares), max(shares))))
+    return " to ".join(dict.fromkeys(percent_words(one) for one in (min(shares), max(shares))))
 
 
 # --- what stands behind it ----------------------------------------------------------------------
@@ -239,18 +240,13 @@ def _explained_sight(some: Sequence[Sight]) -> str:
     assert spread is not None  # noqa: S101 - asked by the caller
     other = " of other work" if spread.of_other_work else ""
     seen = [
-        f"{one.pairs} pairs see {percent(one.effect)}, call {percent(one.regression)} a regression"
+        f"{one.pairs} pairs see {percent_words(one.effect)}, "
+        f"call {percent_words(one.regression)} a regression"
         for one in some
         if one.effect is not None and one.regression is not None
     ]
-    where = f"spread {percent(spread.value)} ({source(spread)}{other})"
+    where = f"spread {percent_words(spread.value)} ({source(spread)}{other})"
     return f"{some[0].metric}, {where}: {'; '.join(seen)}"
-
-
-def percent(share: float) -> str:
-    """Two digits: `5.9 %`, `5 %`, `25 %`."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
 
 
 def _shortened(name: str) -> str:

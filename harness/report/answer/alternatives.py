@@ -19,6 +19,7 @@ from harness.report.tables.main import (
     place_heads,
 )
 from harness.report.view.cells import CellView, RunView
+from harness.report.words.warnings import counted
 from harness.report.words.wording import outcome_words
 from harness.results.costs.capacity import saturation_range
 from harness.results.judge.emulators import labelled
@@ -200,7 +201,7 @@ def answer_table(view: RunView, rows: Sequence[Alternative]) -> Table | None:
     if any(row.cost is not None for row in shown):
         notes.append(_cost_note(shown))
     if left := len(rows) - len(shown):
-        notes.append(f"{left} more cells are in the tables below.")
+        notes.append(f"The tables below have {counted(left, 'more cell')}.")
     heads = tuple(head for head, _ in columns)
     return Table(TITLE, heads, tuple(sections), " ".join(notes), place_heads(view.cells))
 

@@ -29,7 +29,9 @@ from harness.report.answer.sentences import BANNERS, Sentence, chosen
 from harness.report.answer.takes import takes_sentences, without_pairs
 from harness.report.answer.verdicts import cost_sentences, task_sentences, verdict_sentences
 from harness.report.view.cells import RunView
+from harness.report.words.warnings import counted
 from harness.report.words.wording import outcome_words
+from harness.results.record.typed_work import load_kind
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def _differences(view: RunView, names: Names) -> Iterator[Sentence]:
 
 
 def _uncompared(view: RunView, names: Names) -> Iterator[Sentence]:
-    paced = ("rate", "schedule", "saturate")
-    cells = [cell for cell in view.cells if cell.record.load.get("load") not in paced]
+    cells = [cell for cell in view.cells if not load_kind(cell.record.load).gives_the_rate]
     yield from measured_sentences(cells, names)
     yield from running_sentences(cells, names)
     yield from trap_sentences(cells, names)
@@ -118,6 +119,6 @@ def _without_a_word(view: RunView, names: Names) -> Sentence:
     """Of a run of which nothing else can be said: how its units ended."""
     cell = view.cells[0] if view.cells else None
     said = outcome_words(cell.figures.counts) if cell else "not one cell"
-    more = f", and {len(view.cells) - 1} more cells" if len(view.cells) > 1 else ""
+    more = f", and {counted(len(view.cells) - 1, 'more cell')}" if len(view.cells) > 1 else ""
     who = f"{names.of(cell.name)}: " if cell else ""
     return Sentence("measured", f"{who}{said}{more}.", (cell.name,) if cell else ())

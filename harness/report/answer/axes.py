@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.report.answer.ratio_words import effect_words
 from harness.report.answer.sentences import Kind, Sentence
 from harness.report.tables.effects import axis_words, dependence_words
 from harness.report.view.cells import CellView, RunView
 from harness.results.judge.effects import CONFIGURATION
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.identity import places_of
+from harness.results.judge.phrases import effect_words
 from harness.results.record.comparison import AxisEffect
 from harness.scenario.files.wording import printable
 

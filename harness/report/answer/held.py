@@ -145,7 +145,8 @@ def _search_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
         yield Sentence("capacity", text, (cell.name,), ("saturation",), flagged=True)
         return
     text = f"{who} holds {_held(found, searches)}{_broke(searches)} within {limits}"
-    yield Sentence("capacity", f"{text}; {stopped_words(first)}.", (cell.name,), ("saturation",))
+    stopped = stopped_words(first) if len(searches) == 1 else f"the first {stopped_words(first)}"
+    yield Sentence("capacity", f"{text}; {stopped}.", (cell.name,), ("saturation",))
 
 
 def _held(found: SaturationRange, searches: Sequence[Saturation]) -> str:
@@ -156,7 +157,7 @@ def _held(found: SaturationRange, searches: Sequence[Saturation]) -> str:
     if len(searches) == 1:
         return said
     span = f"{high}/s" if low == high else f"{low} to {high}/s"
-    span += f" in {counted(found.searches, 'search').replace('searchs', 'searches')}"
+    span += f" in {found.searches} search{'' if found.searches == 1 else 'es'}"
     without = len(searches) - len(rates)
     return f"{said} ({span}, none in {without} more)" if without else f"{said} ({span})"
 

@@ -18,6 +18,7 @@ from harness.report.view.cells import CellView, RunView
 from harness.results.costs.capacity import FULL
 from harness.results.diagnoses import DIAGNOSES
 from harness.results.events.ran_with import ran_or_planned
+from harness.results.record.typed_work import load_kind
 from harness.units import format_duration, format_number
 
 MOST_OF_IT = 0.5
@@ -203,7 +204,7 @@ def bound_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
     """What was all in use: it bounds the figures, whatever the broker is. One sentence for cores,
     one for slots. Not of searches and given rates, which say by themselves what ended them."""
     cores = view.record.environment.cores
-    asked = [cell for cell in view.cells if cell.record.load.get("load") in ("closed", "backlog")]
+    asked = [cell for cell in view.cells if not load_kind(cell.record.load).gives_the_rate]
     found = [(cell, used) for cell in asked if (used := in_use(cell, cores)) is not None]
     for what in ("cores", "slots"):
         ones = [(cell, used) for cell, used in found if used.what == what]

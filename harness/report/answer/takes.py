@@ -8,10 +8,10 @@ from datetime import datetime
 from harness.report.answer.findings import Finding
 from harness.report.answer.sentences import Sentence
 from harness.report.view.cells import RunView
-from harness.results.judge.phrases import MOST_PAIRS, rounded_up
+from harness.results.judge.phrases import MOST_PAIRS, pairs_that_tell, percent_words, rounded_up
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
-from harness.stats.paired import FEWEST_PAIRS, Estimate, pairs_to_tell
+from harness.stats.paired import FEWEST_PAIRS
 
 
 def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentence]:
@@ -36,7 +36,7 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
     elif pairs > MOST_PAIRS:
         text = (
             f"To tell takes more than {MOST_PAIRS:,} pairs: ask for a margin wider than "
-            f"{_percent(one.leading.margin)}, or for longer blocks"
+            f"{percent_words(one.leading.margin)}, or for longer blocks"
         )
     else:
         text = f"To tell takes about {pairs:,} pairs at this run's noise"
@@ -75,10 +75,7 @@ def pairs_needed(one: Comparison) -> int | None:
         return FEWEST_PAIRS if one.judged and one.pairs else None
     if one.reason or not one.judged:
         return None
-    found = Estimate(
-        one.pairs, one.confidence, ratio=one.ratio, smallest_effect=one.smallest_effect
-    )
-    return pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
+    return pairs_that_tell(one)
 
 
 def minutes_of(record: RunRecord, pairs: int) -> float | None:
@@ -95,7 +92,3 @@ def _minutes(minutes: float) -> str:
     if minutes < 1.5:
         return "a minute"
     return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.report.answer.findings import Finding, Standing, standing
-from harness.report.answer.ratio_words import effect_words
 from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
 from harness.report.tables.verdicts import figure_words
 from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.own_figures import changed
-from harness.results.judge.phrases import figure_name, percent_words, size_words
+from harness.results.judge.phrases import effect_words, figure_name, percent_words, size_words
 from harness.results.record.comparison import Comparison
 from harness.scenario.files.wording import printable
 

@@ -152,7 +152,7 @@ def overload_sentence(view: RunView) -> str:
         return ""
     shown = [f"{name}: {words}" for name, words in list(found.items())[:_OVERLOADS]]
     more = len(found) - len(shown)
-    listed = "; ".join([*shown, *([f"and {more} more cells"] if more else [])])
+    listed = "; ".join([*shown, *([f"and {counted(more, 'more cell')}"] if more else [])])
     return f"MORE THAN THERE IS: {listed}. Figures in overload compare no brokers."
 
 

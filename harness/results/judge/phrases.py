@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 
 from harness.figures.names import asked
-from harness.results.record.comparison import Comparison, StepVerdict, Verdict
+from harness.results.record.comparison import AxisEffect, Comparison, StepVerdict, Verdict
 from harness.scenario.files.wording import printable
 from harness.scenario.models.compare import ComparisonKind
 from harness.stats.paired import Estimate, pairs_to_tell
@@ -84,11 +84,16 @@ def visible_from(one: Comparison) -> float | None:
     return one.smallest_regression if one.kind == "change" else one.smallest_effect
 
 
-def _it_takes(one: Comparison) -> str:
+def pairs_that_tell(one: Comparison) -> int | None:
+    """About how many pairs would give a verdict at the spread of these, see `pairs_to_tell`."""
     found = Estimate(
         one.pairs, one.confidence, ratio=one.ratio, smallest_effect=one.smallest_effect
     )
-    needed = pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
+    return pairs_to_tell(found, margin=one.margin, change=one.kind == "change")
+
+
+def _it_takes(one: Comparison) -> str:
+    needed = pairs_that_tell(one)
     if needed is None or needed > MOST_PAIRS:
         return f"more than {MOST_PAIRS:,} pairs would tell"
     return f"about {rounded_up(needed)} pairs would tell"
@@ -101,6 +106,13 @@ def rounded_up(pairs: int) -> int:
 
 
 # --- by how much ----------------------------------------------------------------------------------
+
+
+def effect_words(one: Comparison | AxisEffect) -> str:
+    """`throughput 56 % higher (14 % to 112 %)`. Empty without a ratio."""
+    if one.ratio is None:
+        return ""
+    return f"{figure_name(one.metric)} {size_words(one.metric, one.ratio, one.low, one.high)}"
 
 
 def what_words(one: Comparison) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from harness.results.record.stored import Stored
 from harness.scenario.models.compare import ComparisonKind
+from harness.scenario.models.scenario import EqualRate
 
 Verdict = Literal[
     "regression", "improved", "no_change",
@@ -187,20 +190,11 @@ class TargetRecord(Stored):
     """Of every comparison that can have a verdict, but those of one task."""
 
 
-class EqualRateRecord(Stored):
-    """Of a cell of `harness ab`: speed is told at the scenario's own load, costs at one rate that
-    both sides hold; see `scenario.models.EqualRate`."""
+class EqualRateRecord(EqualRate):
+    """Of a cell of `harness ab`, as it is stored: speed is told at the scenario's own load, costs
+    at one rate that both sides hold. Readers ignore fields they do not know."""
 
-    own: str
-    """Name of the cell at the load of the scenario."""
-    at_rate: str
-    """Name of the same at the rate; empty where no rate was held, or it cannot be measured so."""
-    base_per_s: float
-    head_per_s: float
-    """Units per second of both sides at the first look, at the load of the scenario."""
-    share: float | None = None
-    """What part of the slower side's the rate is."""
-    rate_per_s: float | None = None
+    model_config = ConfigDict(extra="ignore")
 
 
 class ComparisonReport(Stored):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from harness.report.charts.theme import DARK, LIGHT
 from harness.report.html.page import as_html
@@ -31,10 +31,6 @@ from tests.report.made.stored import MS, sampled_run
 ARTEFACTS = Path(os.environ.get("HARNESS_ARTEFACTS") or ROOT / ".artefacts")
 PHONE, DESKTOP = (375, 812), (1280, 900)
 MOST_BYTES = 3 * 1024 * 1024
-BROWSER_OPTIONS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 RUNS: dict[str, Callable[[], RunRecord]] = {
     "losses": records.troubled_run,
     "partial": records.partial_run,
@@ -43,16 +39,6 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "hostile": records.hostile_run,
     "compared": lambda: compared_run(0.8),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "no chromium: `make servers` installs it (Debian: apt-get install chromium)"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(BROWSER_OPTIONS))
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from harness.report.html.page import as_html
 from harness.report.registry import view_stored
@@ -24,7 +24,7 @@ from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT
 from tests.report.charts.test_charts import compared_run
-from tests.report.html.test_page_in_browser import BROWSER_OPTIONS, DESKTOP, opened
+from tests.report.html.test_page_in_browser import DESKTOP, opened
 from tests.report.made import records
 from tests.report.made.matrix_records import long_matrix_run, matrix_run
 
@@ -39,16 +39,6 @@ MADE: dict[str, Callable[[], RunRecord]] = {
     "compared": lambda: compared_run(0.8),
     "losses": records.troubled_run,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "no chromium: `make servers` installs it (Debian: apt-get install chromium)"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(BROWSER_OPTIONS))
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
