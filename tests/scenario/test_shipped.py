@@ -77,3 +77,12 @@ def test_aws_needs_its_variable() -> None:
         load_configuration(ROOT / "configs" / "aws-sqs.yaml", environ={})
     (problem,) = caught.value.problems
     assert problem.message == "set the environment variable HARNESS_REDIS_URL"
+
+
+def test_no_variable_is_asked_for_where_it_is_not_known_who_runs_the_server() -> None:
+    """A matrix that cannot be read may have the provider as an axis."""
+    scenario = ROOT / "scenarios/price-of-acks-late.yaml"
+    with pytest.raises(InvalidInput) as error:
+        load_plan(scenario, only=["rabbitmq"], sets=["matrix=3"], environ={}, provider="local")
+    (problem,) = error.value.problems
+    assert problem.message.startswith("expected a mapping")

@@ -38,8 +38,9 @@ from harness.stats.looks import confidence_of
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
 # an AMD EPYC, 2026-11.
-OVERHEAD_S: Final = 2.5
-"""Of a block: start, probe tasks, warm-up, drain, stop, record."""
+OVERHEAD_S: Final = 1.4
+"""Of a block: start, probe tasks, warm-up, drain, stop, record. On RabbitMQ half of it: a worker
+on Redis ends when its last BRPOP does."""
 TASK_CPU_S: Final = 0.003
 """Of a task that does nothing: worker, client and server."""
 ROUND_TRIP_S: Final = 0.003

@@ -86,11 +86,12 @@ def secret_problems(document: Document) -> list[Problem]:
 def missing_variable_problems(
     document: Document, environ: Mapping[str, str], unused: tuple[Location, ...] = ()
 ) -> list[Problem]:
-    """Every variable that the document needs and the environment lacks, where it is written."""
+    """Every variable that the document needs and the environment lacks, where it is written;
+    nothing below the places in `unused`."""
     return [
         document.value_mark(location).problem(f"set the environment variable {name}")
         for location, text in texts(document.data)
-        if _is_expanded(location) and location not in unused
+        if _is_expanded(location) and not any(location[: len(one)] == one for one in unused)
         for name in dict.fromkeys(variables(text))
         if name not in environ
     ]

@@ -15,14 +15,14 @@ from harness.scenario.checks.combinations import (
     unused_urls,
 )
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
-from harness.scenario.files.document import Document, Mark
+from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.files.overrides import Change, changed
 from harness.scenario.files.secrets import missing_variable_problems, secret_problems
-from harness.scenario.files.unknown import NotKnownError, as_far_as_known, known_part
+from harness.scenario.files.unknown import NotKnownError, known_part
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
 from harness.scenario.files.wording import closest, did_you_mean, shown
 from harness.scenario.files.yaml12 import read_document, shown_path
-from harness.scenario.models.configuration import END_NAMES, Configuration
+from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
 from harness.scenario.settings.celery_sets import celery_version
 from harness.scenario.settings.celery_settings import known_settings, settings_problems
 from harness.scenario.vendors.base import Provider
@@ -75,12 +75,20 @@ class ConfigurationCheck:
         if self.environ is not None:
             conflicts += installation_conflicts(configuration, own_app=own_app)
             unused = tuple(
-                place
-                for role in END_NAMES
-                for place in as_far_as_known(unused_urls, configuration, role, provider)
+                place for role in END_NAMES for place in _unused(configuration, role, provider)
             )
             problems += missing_variable_problems(document, self.environ, unused)
         problems += [document.value_mark(place).problem(message) for place, message in conflicts]
+
+
+def _unused(
+    configuration: Configuration, role: EndName, provider: Provider | None
+) -> tuple[Location, ...]:
+    """Places of an end whose variables nobody needs; all of it where nobody knows who runs it."""
+    try:
+        return tuple(unused_urls(configuration, role, provider))
+    except NotKnownError:
+        return ((role,),)
 
 
 def _known(document: Document) -> Configuration:
