@@ -32,7 +32,7 @@ def test_what_ships_has_no_problems() -> None:
 def test_a_project_folder_means_its_two_folders(folder: Path) -> None:
     (folder / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
     result = harness("check", ".", folder=folder)
-    begin = "scenarios/s.yaml: 1 cell, 1 block, about 3 s; at most 3 min 30 s\n"
+    begin = "scenarios/s.yaml: 1 cell, 1 block, about 2 s; at most 3 min 30 s\n"
     assert (result.returncode, result.stdout) == (0, f"{begin}2 files, no problems\n")
 
 
@@ -44,7 +44,7 @@ def test_one_file(folder: Path) -> None:
     first, plan, *more = result.stdout.splitlines()
     assert (first, plan) == (
         "1 file, no problems",
-        "1 cell, 1 block, about 3 s; at most 3 min 30 s",
+        "1 cell, 1 block, about 2 s; at most 3 min 30 s",
     )
     assert [line.split()[0] for line in more] == ["time", "cores", "memory", "sees"]
 
