@@ -67,6 +67,15 @@ def format_duration(seconds: float | None) -> str:
     return f"{_three(seconds * 1e6)} us"
 
 
+def format_roughly(seconds: float) -> str:
+    """A time to wait, no more exact than anybody knows it, or cares: `8 s`, `12 min`,
+    `1 h 05 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def format_milliseconds(milliseconds: float | None) -> str:
     """A duration as people read it, from a figure that is kept in milliseconds."""
     return format_duration(None if milliseconds is None else milliseconds / 1e3)

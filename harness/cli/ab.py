@@ -102,7 +102,7 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     default="both",
     show_default=True,
     help="both: speed (throughput) at the scenario's closed loads and backlogs, and costs (CPU per "
-    "task, latency) of the same work at one rate that both sides hold, found by a first look. "
+    "task, latency) of the same work at one rate that both sides hold, found by a trial. "
     "own: the scenario's loads only.",
 )
 @strict_option
@@ -167,26 +167,26 @@ def command(scenario: Path, **options: Any) -> None:
 
 
 def _at_equal_rates(plan: Plan, options: RunOptions, *, silent: bool) -> Plan:
-    """The plan with costs at equal rates. Ends the process where the first look was interrupted;
+    """The plan with costs at equal rates. Ends the process where the trial was interrupted;
     one that could not be measured adds nothing, as the run will say what is wrong."""
     from harness.cli import INTERRUPTED  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.verdict import was_interrupted  # noqa: PLC0415
     from harness.runner.prepare import equal_rates  # noqa: PLC0415
     from harness.runner.run import run  # noqa: PLC0415
 
-    looking = replace(options, kept=False, baseline=None)
-    listener = _LookListener(silent=silent)
+    trying = replace(options, kept=False, baseline=None)
+    listener = _TrialListener(silent=silent)
     try:
-        return equal_rates.with_equal_rates(plan, lambda look: run(look, looking, listener)[0])
-    except equal_rates.LookBrokenOffError as error:
+        return equal_rates.with_equal_rates(plan, lambda trial: run(trial, trying, listener)[0])
+    except equal_rates.TrialBrokenOffError as error:
         if was_interrupted(error.record):
-            click.echo("Interrupted at the first look: nothing is kept of it", err=True)
+            click.echo("Interrupted in the trial: nothing is kept of it", err=True)
             raise SystemExit(INTERRUPTED) from error
         return plan
 
 
-class _LookListener:
-    """Says on standard error what the first look does: its run is nobody's, and has no view."""
+class _TrialListener:
+    """Says on standard error what a trial does: its run is nobody's, and has no view."""
 
     tick_s = None
 
@@ -204,7 +204,7 @@ class _LookListener:
                     click.echo(f"building an environment with {printable(title)} ...", err=True)
                 case events.BlockEnded(block, cell):
                     rate = f"{format_number(block.throughput_per_s or 0)} units/s"
-                    click.echo(f"first look: {printable(cell.name)}: {rate}", err=True)
+                    click.echo(f"trial: {printable(cell.name)}: {rate}", err=True)
 
 
 def _plan(

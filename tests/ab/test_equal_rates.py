@@ -17,7 +17,7 @@ from harness.results.record.comparison import EqualRateRecord
 from harness.results.record.run import RunRecord
 from harness.runner.order import interleaved
 from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
-from harness.runner.prepare.equal_rates import LookBrokenOffError, with_equal_rates
+from harness.runner.prepare.equal_rates import TrialBrokenOffError, with_equal_rates
 from harness.runner.prepare.stored_plan import plan_of
 from harness.runner.run import RunOptions, planned
 from harness.scenario.models.scenario import Plan
@@ -42,7 +42,7 @@ def paired(project: Project) -> Plan:
     return paired_plan(frame, sides[0], sides[1], Effort())
 
 
-class Looks:
+class Trials:
     """Stands for runs: how fast a cell is at its own load, and up to which rate it keeps up."""
 
     def __init__(self, speeds: Mapping[str, float], holds_per_s: float = math.inf) -> None:
@@ -69,12 +69,12 @@ class Looks:
 
 
 def test_costs_are_measured_at_half_of_what_the_slower_side_can_do(project: Project) -> None:
-    looks = Looks({BASE: 400.0, HEAD: 301.0})
-    found = with_equal_rates(paired(project), looks)
+    trials = Trials({BASE: 400.0, HEAD: 301.0})
+    found = with_equal_rates(paired(project), trials)
     rates = ["c[ab=base]/add/rate-150", "c[ab=head]/add/rate-150"]
     assert [one.name for one in found.cells] == [BASE, HEAD, *rates]
     # The slower side is asked whether it holds the rate.
-    assert looks.asked == [[BASE, HEAD], ["c[ab=head]/add/rate-150"]]
+    assert trials.asked == [[BASE, HEAD], ["c[ab=head]/add/rate-150"]]
     own, _, base, head = found.cells
     assert (base.load, base.measure) == (head.load, head.measure)
     assert (base.measure.units, base.measure.duration) == (None, 2.0)  # 1000 units at 500/s
@@ -87,9 +87,9 @@ def test_costs_are_measured_at_half_of_what_the_slower_side_can_do(project: Proj
 
 def test_a_rate_that_is_not_held_is_lowered_and_then_left_out(project: Project) -> None:
     plan = paired(project)
-    lower = with_equal_rates(plan, Looks({BASE: 400.0, HEAD: 400.0}, holds_per_s=150))
+    lower = with_equal_rates(plan, Trials({BASE: 400.0, HEAD: 400.0}, holds_per_s=150))
     assert [one.name.rsplit("/", 1)[1] for one in lower.cells[2:]] == ["rate-120", "rate-120"]
-    none = with_equal_rates(plan, Looks({BASE: 400.0, HEAD: 400.0}, holds_per_s=20))
+    none = with_equal_rates(plan, Trials({BASE: 400.0, HEAD: 400.0}, holds_per_s=20))
     assert [one.name for one in none.cells] == [BASE, HEAD]
     told = none.cells[0].equal_rate
     assert told is not None
@@ -99,7 +99,7 @@ def test_a_rate_that_is_not_held_is_lowered_and_then_left_out(project: Project) 
 def test_a_slow_rate_lasts_longer(project: Project) -> None:
     """Fifty units, but for no more than five seconds: 1000 units at 500/s last two."""
     for speed, lasts_s in ((40.0, 2.5), (8.0, 5.0), (400.0, 2.0)):
-        found = with_equal_rates(paired(project), Looks({BASE: speed, HEAD: speed}))
+        found = with_equal_rates(paired(project), Trials({BASE: speed, HEAD: speed}))
         assert [one.measure.duration for one in found.cells[2:]] == [lasts_s, lasts_s]
 
 
@@ -109,7 +109,7 @@ def test_what_has_a_rate_or_needs_callers_is_measured_once(project: Project) -> 
     assert with_equal_rates(plan, _never) == plan
     project.change("loads: [closed, {load: closed, in_flight: 2}]")
     project.change("workloads: [add, tracking]")
-    found = with_equal_rates(paired(project), Looks({}))
+    found = with_equal_rates(paired(project), Trials({}))
     added = [one.name for one in found.cells if one.name.endswith("/rate-50")]
     assert added == ["c[ab=base]/add/rate-50", "c[ab=head]/add/rate-50"]
     assert len(found.cells) == 8 + 2
@@ -119,16 +119,16 @@ def _never(plan: Plan) -> RunRecord:
     raise AssertionError(plan.source)
 
 
-def test_a_look_that_was_broken_off_is_told(project: Project) -> None:
-    def interrupted(look: Plan) -> RunRecord:
-        return Looks({})(look).model_copy(update={"status": "partial"})
+def test_a_trial_that_was_broken_off_is_told(project: Project) -> None:
+    def interrupted(trial: Plan) -> RunRecord:
+        return Trials({})(trial).model_copy(update={"status": "partial"})
 
-    with pytest.raises(LookBrokenOffError):
+    with pytest.raises(TrialBrokenOffError):
         with_equal_rates(paired(project), interrupted)
 
 
 def test_the_plan_is_found_again_in_its_record(project: Project, tmp_path: Path) -> None:
-    plan = with_equal_rates(paired(project), Looks({BASE: 400.0, HEAD: 300.0}))
+    plan = with_equal_rates(paired(project), Trials({BASE: 400.0, HEAD: 300.0}))
     record = planned(plan, RunOptions(None, tmp_path, 1, tmp_path, ENVIRON))
     assert plan_of(record).cells == plan.cells
 
@@ -199,7 +199,7 @@ def test_speed_is_judged_at_the_own_load_and_costs_at_the_rate() -> None:
     [told] = report.equal_rates
     words = equal_rate_words(told)
     assert "both sides at 100/s, 50 % of what the slower one can do" in words
-    assert "400/s and 200/s at the first look" in words
+    assert "400/s and 200/s in a trial" in words
 
 
 def test_pairs_at_a_rate_that_was_not_held_are_left_out() -> None:
@@ -219,7 +219,7 @@ def test_gates_are_for_the_scenarios_own_cells(tmp_path: Path) -> None:
 # --- on a real server ---------------------------------------------------------------------------
 
 
-def test_the_first_look_is_a_run_that_nobody_keeps(
+def test_the_trial_is_a_run_that_nobody_keeps(
     project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.change("measure: {units: 30, warmup: 2}")
@@ -234,10 +234,8 @@ def test_the_first_look_is_a_run_that_nobody_keeps(
     assert list(temporary.iterdir()) == []
     said = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[:2] for line in said[:2]] == [
-        ["first look", name] for name in (BASE, HEAD)
-    ] or [line.split(": ")[:2] for line in said[:2]] == [
-        ["first look", name] for name in (HEAD, BASE)
-    ]
+        ["trial", name] for name in (BASE, HEAD)
+    ] or [line.split(": ")[:2] for line in said[:2]] == [["trial", name] for name in (HEAD, BASE)]
     if told.rate_per_s is not None and told.share is not None:  # a stalled machine may hold none
         slower = min(told.base_per_s, told.head_per_s)
         assert told.rate_per_s == pytest.approx(told.share * slower, rel=0.01)

@@ -176,6 +176,6 @@ def test_a_figure_that_one_cell_is_too_noisy_for_is_not_said_to_be_seen() -> Non
     )
     assert target_words(target) == (
         "In 5 min this machine sees a slowdown of 6 % of worker_cpu. In 5 min this machine sees "
-        "100 % of throughput, not 10 %: for that it needs about 100 min. (First look after 6 pairs "
-        "of 15.0 s: the spread of a pair is throughput 120 %, worker_cpu 2 %.)"
+        "100 % of throughput, not 10 %: for that it needs about 1 h 40 min. (First look after "
+        "6 pairs of 15.0 s: the spread of a pair is throughput 120 %, worker_cpu 2 %.)"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.watching.json_lines import JsonLines
 from harness.cli.watching.lines import TICK_S, Lines
-from harness.cli.watching.words import rough, stage_words
+from harness.cli.watching.words import stage_words
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
@@ -21,6 +21,7 @@ from harness.runner.telling.events import (
     ServersReady,
 )
 from harness.scenario.plan.bounds import AtMost
+from harness.units import format_roughly
 from tests.report.made.records import block
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
@@ -144,7 +145,13 @@ def test_a_reader_who_left_does_not_end_a_measurement(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (99.4, "99 s"), (100, "2 min"), (3570, "1 h 00 min"), (3900, "1 h 05 min")],
+    [
+        (0.4, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (3570, "1 h 00 min"),
+        (3900, "1 h 05 min"),
+    ],
 )
 def test_times_to_wait_are_rough(seconds: float, words: str) -> None:
-    assert rough(seconds) == words
+    assert format_roughly(seconds) == words

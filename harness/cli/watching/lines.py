@@ -11,7 +11,6 @@ from harness.cli.watching.words import (
     place_of,
     rate_words,
     result_of,
-    rough,
     servers_of,
     stage_words,
     troubles_of,
@@ -30,7 +29,7 @@ from harness.runner.telling.events import (
     Tick,
 )
 from harness.scenario.files.wording import printable
-from harness.units import format_duration
+from harness.units import format_duration, format_roughly
 
 TICK_S = 2.0
 SILENCE_S = 8.0
@@ -119,5 +118,5 @@ def _standing(tick: Tick) -> str:
     """`measuring 12 s of 60 s, 812 units/s, p50 8.20 ms, p99 12.1 ms, queue 14, run: 4 min left`"""
     words = [stage_words(tick), *rate_words(tick), troubles_of(tick)]
     if tick.remaining_s is not None:
-        words.append(f"run: about {rough(tick.remaining_s)} left")
+        words.append(f"run: about {format_roughly(tick.remaining_s)} left")
     return ", ".join(filter(None, words))

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.watching.lines import Lines
-from harness.cli.watching.words import place_of, rate_words, rough, stage_words, troubles_of
+from harness.cli.watching.words import place_of, rate_words, stage_words, troubles_of
 from harness.report.tables.history import sparkline
 from harness.results.events.activity import without_rates
 from harness.results.judge.emulators import WORD, emulated_cells, labelled
@@ -35,7 +35,7 @@ from harness.runner.telling.events import (
     Tick,
 )
 from harness.scenario.files.wording import printable
-from harness.units import format_number
+from harness.units import format_number, format_roughly
 
 TICK_S = 1.0
 _HISTORY = 30
@@ -77,8 +77,8 @@ class RunSoFar:
 def picture(so_far: RunSoFar, encoding: str = "utf-8") -> RenderableType:
     """The so_far, drawn. Names are never read as markup."""
     tick = so_far.tick
-    left = "" if tick.remaining_s is None else f", about {rough(tick.remaining_s)} left"
-    times = Text(f"run {rough(so_far.run_s)}{left}", "dim", no_wrap=True)
+    left = "" if tick.remaining_s is None else f", about {format_roughly(tick.remaining_s)} left"
+    times = Text(f"run {format_roughly(so_far.run_s)}{left}", "dim", no_wrap=True)
     where = so_far.scenario
     if so_far.block is not None:
         where = f"{place_of(so_far.block)} {so_far.block.cell.name}"

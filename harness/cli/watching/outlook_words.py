@@ -7,7 +7,6 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from harness.cli.watching.words import rough
 from harness.report.words.warnings import capacity_words, counted
 from harness.results.judge.phrases import percent_words
 from harness.results.outlook.last_runs import Known
@@ -16,7 +15,7 @@ from harness.results.outlook.sights import Sight
 from harness.scenario.files.wording import printable
 from harness.scenario.plan.bounds import AtMost
 from harness.stats.paired import FEWEST_PAIRS, visible_effect
-from harness.units import format_bytes, format_number
+from harness.units import format_bytes, format_number, format_roughly
 
 WIDTH = 110
 _LABEL = 8
@@ -79,10 +78,10 @@ def plan_words(found: Outlook) -> str:
     """`4 cells, 12 blocks, about 2 min; each at most 3 min 5 s, 37 min in all, if nothing comes
     back`."""
     cells = counted(len(found.cells), "cell")
-    begin = f"{cells}, {counted(found.blocks, 'block')}, about {rough(found.expected_s)}"
+    begin = f"{cells}, {counted(found.blocks, 'block')}, about {format_roughly(found.expected_s)}"
     if found.most_blocks == found.blocks:
         return f"{begin}; {_bound_words(found.at_most)}"
-    begin += f" (up to {found.most_blocks:,}, {rough(found.most_s)}, until it can be told)"
+    begin += f" (up to {found.most_blocks:,}, {format_roughly(found.most_s)}, until it can be told)"
     return f"{begin}; {_bound_words(found.at_most)}".removesuffix(_IF_NOTHING)
 
 
@@ -91,7 +90,7 @@ def _bound_words(found: AtMost) -> str:
     minutes = f"{block_s // 60} min {block_s % 60} s" if block_s >= 60 else f"{block_s} s"
     if found.blocks < 2:
         return f"at most {minutes}"
-    return f"each at most {minutes}, {rough(found.run_s)} in all{_IF_NOTHING}"
+    return f"each at most {minutes}, {format_roughly(found.run_s)} in all{_IF_NOTHING}"
 
 
 def _time_words(found: Outlook) -> str:
@@ -104,7 +103,7 @@ def _time_words(found: Outlook) -> str:
     )
     words += f"drain, stop + {_seconds(found.servers_s.value)} for servers"
     if paused_s:
-        words += f" + {rough(paused_s)} until results expire"
+        words += f" + {format_roughly(paused_s)} until results expire"
     if found.environments:
         words += f", without building {counted(found.environments, 'environment')} where missing"
     known = [found.servers_s]
@@ -216,7 +215,7 @@ def _between(shares: Sequence[float]) -> str:
 
 def _explained_cell(cell: CellOutlook) -> Iterator[str]:
     beside, measured = cell.overhead_s, cell.measured_s
-    pause = f" + {rough(cell.pause_s)} until results expire" if cell.pause_s else ""
+    pause = f" + {format_roughly(cell.pause_s)} until results expire" if cell.pause_s else ""
     yield from _wrapped("", f"{printable(cell.name)}:")
     yield from _wrapped(
         "  time",
@@ -256,7 +255,7 @@ def _shortened(name: str) -> str:
 
 def _seconds(seconds: float) -> str:
     """`4 s`, `0.25 s`, `2 min`."""
-    return f"{seconds:.2g} s" if seconds < 9.95 else rough(seconds)
+    return f"{seconds:.2g} s" if seconds < 9.95 else format_roughly(seconds)
 
 
 def _wrapped(label: str, words: str) -> list[str]:

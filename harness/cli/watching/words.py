@@ -37,14 +37,6 @@ def result_of(block: BlockRecord) -> str:
     return f"{flag}{rate}, {outcome_words(counts)}{stopped}"
 
 
-def rough(seconds: float) -> str:
-    """A time to wait, no more exact than it is known: `8 s`, `12 min`, `1 h 05 min`."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def stage_words(tick: Tick) -> str:
     """`measuring at 200/s 12 s of 60 s`, `measuring 1,204 of 5,000 units`, `stopping 3 s`."""
     stage = " ".join(filter(None, [tick.stage, printable(tick.detail)]))

@@ -16,7 +16,7 @@ from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport
 from harness.stats.paired import FEWEST_PAIRS
 
-Standing = Literal["faster", "slower", "alike", "open"]
+HeadIs = Literal["faster", "slower", "alike", "open"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Finding:
     others: tuple[Comparison, ...]
 
     @property
-    def standing(self) -> Standing:
+    def head_is(self) -> HeadIs:
         """What the head is."""
-        return standing(self.leading)
+        return head_is(self.leading)
 
     @property
     def size(self) -> float:
@@ -47,7 +47,7 @@ class Finding:
         return self.base.name, self.head.name
 
 
-def standing(one: Comparison) -> Standing:
+def head_is(one: Comparison) -> HeadIs:
     """What a comparison says of its head."""
     if not one.judged or one.reason:
         return "open"

@@ -88,10 +88,10 @@ def _phases(means: Mapping[str, float]) -> dict[str, float]:
 def difference_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
     """Of each finding with a verdict, the largest first: its phase, and what its slower side walked
     into."""
-    decided = [one for one in found if one.standing in ("faster", "slower")]
+    decided = [one for one in found if one.head_is in ("faster", "slower")]
     for one in sorted(decided, key=lambda finding: -finding.size)[:_MOST]:
         yield from _phase_sentence(one)
-        slower, other = (one.head, one.base) if one.standing == "slower" else (one.base, one.head)
+        slower, other = (one.head, one.base) if one.head_is == "slower" else (one.base, one.head)
         yield from _trap_sentences(slower, one, besides=other)
 
 
@@ -103,7 +103,7 @@ def _phase_sentence(one: Finding) -> Iterator[Sentence]:
         return
     totals = f"{format_duration(base[_TOTAL])} -> {format_duration(head[_TOTAL])}"
     longer = head[_TOTAL] > base[_TOTAL]
-    if longer != (one.standing == "slower"):
+    if longer != (one.head_is == "slower"):
         return  # the mean says the contrary of the verdict, so it explains nothing
     cause = phase_of_difference(base, head)
     if cause is None:

@@ -12,6 +12,7 @@ from harness.results.judge.phrases import MOST_PAIRS, pairs_that_tell, percent_w
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
 from harness.stats.paired import FEWEST_PAIRS
+from harness.units import format_roughly
 
 
 def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentence]:
@@ -20,7 +21,7 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
     needed = [
         (pairs, one)
         for one in found
-        if one.standing == "open" and (pairs := pairs_needed(one.leading)) is not None
+        if one.head_is == "open" and (pairs := pairs_needed(one.leading)) is not None
     ]
     if not needed:
         return
@@ -40,8 +41,10 @@ def takes_sentences(view: RunView, found: Sequence[Finding]) -> Iterator[Sentenc
         )
     else:
         text = f"To tell takes about {pairs:,} pairs at this run's noise"
-    minutes = minutes_of(view.record, pairs)
-    told = f", about {_minutes(minutes)}" if minutes is not None and pairs <= MOST_PAIRS else ""
+    lasts_s = _lasts_s(view.record, pairs)
+    told = (
+        f", about {format_roughly(lasts_s)}" if lasts_s is not None and pairs <= MOST_PAIRS else ""
+    )
     yield Sentence("takes", f"{text}{told}.", one.cells, (one.leading.metric,))
 
 
@@ -51,8 +54,8 @@ def without_pairs(view: RunView) -> Sentence:
     has = "one block" if max(counts) == 1 else f"{max(counts)} blocks"
     if len(counts) > 1:
         has = f"{min(counts)} to {max(counts)} blocks"
-    minutes = minutes_of(view.record, FEWEST_PAIRS)
-    told = f", about {_minutes(minutes)}" if minutes is not None else ""
+    lasts_s = _lasts_s(view.record, FEWEST_PAIRS)
+    told = f", about {format_roughly(lasts_s)}" if lasts_s is not None else ""
     text = (
         f"No verdict: {has} of each; {FEWEST_PAIRS} carry one"
         f"{_how_many(view.record, FEWEST_PAIRS)}{told}."
@@ -78,17 +81,11 @@ def pairs_needed(one: Comparison) -> int | None:
     return pairs_that_tell(one)
 
 
-def minutes_of(record: RunRecord, pairs: int) -> float | None:
-    """How long the run's plan takes with so many blocks of each cell, by how long this one took;
-    None where it is not over, or was resumed."""
+def _lasts_s(record: RunRecord, pairs: int) -> float | None:
+    """Seconds that the run's plan takes with so many blocks of each cell, by how long this one
+    took; None where it is not over, or was resumed."""
     most = max((len(cell.blocks) for cell in record.cells), default=0)
     if record.ended_at is None or record.resumptions or not most or record.status != "complete":
         return None
     begin, end = map(datetime.fromisoformat, (record.started_at, record.ended_at))
-    return (end - begin).total_seconds() / 60 * pairs / most
-
-
-def _minutes(minutes: float) -> str:
-    if minutes < 1.5:
-        return "a minute"
-    return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+    return (end - begin).total_seconds() * pairs / most

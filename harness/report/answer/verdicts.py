@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.report.answer.findings import Finding, Standing, standing
+from harness.report.answer.findings import Finding, HeadIs, head_is
 from harness.report.answer.sentences import LONGEST, Kind, Sentence, clauses
 from harness.report.tables.verdicts import figure_words
 from harness.results.judge.emulators import NOT_JUDGED
@@ -16,8 +16,8 @@ from harness.scenario.files.wording import printable
 
 _MOST_PAIRS = 3
 """Two sides that have a sentence of their own; of more, those of one verdict share one."""
-_STANDINGS: tuple[Standing, ...] = ("slower", "faster", "alike", "open")
-_IN_WORDS: dict[Standing, str] = {
+_POSSIBLE: tuple[HeadIs, ...] = ("slower", "faster", "alike", "open")
+_IN_WORDS: dict[HeadIs, str] = {
     "slower": "slower",
     "faster": "faster",
     "alike": "no difference found",
@@ -36,9 +36,9 @@ def verdict_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Sen
         return
     for base in dict.fromkeys(base for base, _ in by_sides):
         of_base = [one for one in found if one.names.base == base]
-        for what in _STANDINGS:
+        for what in _POSSIBLE:
             ones = sorted(
-                (one for one in of_base if one.standing == what), key=lambda one: -one.size
+                (one for one in of_base if one.head_is == what), key=lambda one: -one.size
             )
             if ones:
                 yield _together(ones, what, change=change)
@@ -51,15 +51,15 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
         return _single(ones[0], change=change)
     if all(one.leading.reason == NOT_JUDGED for one in ones):
         return _sentence(f"{head} against {base}: not judged, on an emulator", ones, "open")
-    by_standing = {
-        what: [one for one in ones if one.standing == what]
-        for what in _STANDINGS
-        if any(one.standing == what for one in ones)
+    by_what = {
+        what: [one for one in ones if one.head_is == what]
+        for what in _POSSIBLE
+        if any(one.head_is == what for one in ones)
     }
     parts = []
-    for what, of in by_standing.items():
+    for what, of in by_what.items():
         ordered = sorted(of, key=lambda one: -one.size)
-        room = LONGEST // len(by_standing) - 20
+        room = LONGEST // len(by_what) - 20
         said = clauses((_where_and_how(one) for one in ordered), room)
         parts.append(f"{_in_words(what, of, change=change)} in {len(of)} of {len(ones)} ({said})")
     kind = _kind(ones, change=change)
@@ -67,7 +67,7 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
     return _sentence(f"{begin}{head} against {base}: {'; '.join(parts)}", ones, kind)
 
 
-def _in_words(what: Standing, ones: Sequence[Finding], *, change: bool) -> str:
+def _in_words(what: HeadIs, ones: Sequence[Finding], *, change: bool) -> str:
     """`throughput cannot be told apart`: the figure, where it is the same one of all."""
     if what == "alike" and change:
         return _no_slowdown(ones)
@@ -80,23 +80,23 @@ def _in_words(what: Standing, ones: Sequence[Finding], *, change: bool) -> str:
 def _where_and_how(one: Finding) -> str:
     where = one.names.where.strip().removeprefix("in ").removeprefix("on ")
     effect = effect_words(one.leading)
-    return f"{where}: {effect}" if one.standing in ("slower", "faster") else where
+    return f"{where}: {effect}" if one.head_is in ("slower", "faster") else where
 
 
 def _single(one: Finding, *, change: bool) -> Sentence:
     names, effect = one.names, effect_words(one.leading)
     kind = _kind([one], change=change)
     where = names.where
-    if one.standing == "alike" and change:
+    if one.head_is == "alike" and change:
         text = f"{names.head} against {names.base}{where}: {_no_slowdown([one])}, {effect}"
-    elif one.standing == "alike":
+    elif one.head_is == "alike":
         text = f"No difference found between {names.head} and {names.base}{where}: {effect}"
-    elif one.standing == "open":
+    elif one.head_is == "open":
         text = f"{_open_words(one)}: {effect}" if effect else _open_words(one)
     elif kind == "change":
         text = f"REGRESSION: {names.head} is slower than {names.base}{where}: {effect}"
     else:
-        text = f"{names.head} is {one.standing} than {names.base}{where}: {effect}"
+        text = f"{names.head} is {one.head_is} than {names.base}{where}: {effect}"
     return _sentence(text, [one], kind)
 
 
@@ -113,7 +113,7 @@ def _open_words(one: Finding) -> str:
     return f"{words} ({printable(reason)})" if reason else words
 
 
-def _together(ones: Sequence[Finding], what: Standing, *, change: bool) -> Sentence:
+def _together(ones: Sequence[Finding], what: HeadIs, *, change: bool) -> Sentence:
     """Several heads of one verdict against one base."""
     base = ones[0].names.base
     begin = {
@@ -135,7 +135,7 @@ def _together(ones: Sequence[Finding], what: Standing, *, change: bool) -> Sente
 
 
 def _kind(ones: Iterable[Finding], *, change: bool) -> Kind:
-    found = {one.standing for one in ones}
+    found = {one.head_is for one in ones}
     if "slower" in found:
         return "change" if change else "ahead"
     return "ahead" if "faster" in found else "alike" if "alike" in found else "open"
@@ -184,14 +184,14 @@ def cost_sentences(found: Sequence[Finding], *, change: bool) -> Iterator[Senten
         for one in (*([finding.leading] if leads else []), *finding.others):
             if one.own:  # see `task_sentences`
                 continue
-            what = standing(one)
+            what = head_is(one)
             worse = change and what == "slower"
             if worse or (one.metric == "worker_cpu" and what in ("slower", "faster")):
                 names = finding.names
                 key = (names.base, names.head, one.metric, names.where if worse else "")
                 alike.setdefault(key, []).append((finding, one))
     for ones in alike.values():
-        yield _further(ones, worse=change and standing(ones[0][1]) == "slower")
+        yield _further(ones, worse=change and head_is(ones[0][1]) == "slower")
 
 
 def _further(ones: Sequence[tuple[Finding, Comparison]], *, worse: bool) -> Sentence:

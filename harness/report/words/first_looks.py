@@ -1,17 +1,17 @@
-"""What first looks found, in words: what can be found in time, and which load tells what."""
+"""What a first look found, and a trial: what can be found in time, and which load tells what."""
 
 from __future__ import annotations
 
 from harness.results.judge.phrases import percent_words
 from harness.results.record.comparison import EqualRateRecord, TargetFigure, TargetRecord
 from harness.scenario.files.wording import printable
-from harness.units import format_duration, format_number
+from harness.units import format_duration, format_number, format_roughly
 
 
 def target_words(one: TargetRecord) -> str:
     """Whether this machine can find the slowdown that is looked for in its time, and of which
     figure: `In 5 min this machine sees a slowdown of 25 % of throughput, not of 10 %.`"""
-    within = _minutes(one.within_s)
+    within = f"{one.within_s / 60:g} min"
     missed = [figure for figure in one.figures if figure.sees > one.effect]
     behind = {figure.metric for figure in missed}  # in one cell, though another may see it
     reached = [figure for figure in one.figures if figure.metric not in behind]
@@ -38,7 +38,7 @@ def _would_take(figure: TargetFigure, one: TargetRecord) -> str:
         return "it is decided all the same"
     if figure.needs_pairs is None:
         return "for that it is too noisy"
-    return f"for that it needs about {_minutes(figure.needs_pairs * one.pair_s)}"
+    return f"for that it needs about {format_roughly(figure.needs_pairs * one.pair_s)}"
 
 
 def _noisiest(one: TargetRecord) -> list[TargetFigure]:
@@ -56,24 +56,17 @@ def _names(figures: list[TargetFigure]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _minutes(seconds: float) -> str:
-    minutes = seconds / 60
-    if minutes >= 100:
-        return f"{seconds / 3600:.0f} h"
-    return f"{minutes:.0f} min" if minutes >= 10 else f"{minutes:.2g} min"
-
-
 def equal_rate_words(one: EqualRateRecord) -> str:
     """Which load of a cell of `harness ab` tells what, and where its rate comes from."""
-    look = f"{format_number(one.base_per_s)}/s and {format_number(one.head_per_s)}/s"
+    rates = f"{format_number(one.base_per_s)}/s and {format_number(one.head_per_s)}/s"
     own = printable(one.own)
     if one.rate_per_s is None or one.share is None:
         return (
-            f"{own}: both sides as fast as they can ({look} at the first look), for speed and for "
+            f"{own}: both sides as fast as they can ({rates} in a trial), for speed and for "
             "costs: no rate was found that both hold, or the workload has none."
         )
     return (
-        f"{own}: speed, as fast as each side can ({look} at the first look). "
+        f"{own}: speed, as fast as each side can ({rates} in a trial). "
         f"{printable(one.at_rate)}: costs (CPU per task, latency), both sides at "
         f"{format_number(one.rate_per_s)}/s, {100 * one.share:.0f} % of what the slower one can do."
     )

@@ -2,7 +2,7 @@
 
 A closed load and a backlog go as fast as each side can. So a side that only sleeps longer does
 less per second, idles more, and spends more CPU on each task; and its latency is the inverse of
-its speed. At one rate that both sides hold, a cost is a cost. The rate comes from a first look:
+its speed. At one rate that both sides hold, a cost is a cost. The rate comes from a trial:
 a block of each side at its own load, of which the slower one counts.
 """
 
@@ -29,12 +29,12 @@ ENOUGH_UNITS = 50
 """Of a block, where the time of its own load would hold fewer: it goes on, but not for long."""
 _DIGITS = 3
 
-Look = Callable[[Plan], RunRecord]
-"""Measures a plan for a look: a run whose folder nobody keeps."""
+Try = Callable[[Plan], RunRecord]
+"""Measures a plan for a trial: a run whose folder nobody keeps."""
 
 
-class LookBrokenOffError(Exception):
-    """The first look did not come to its end; `record` is what was measured."""
+class TrialBrokenOffError(Exception):
+    """The trial did not come to its end; `record` is what was measured."""
 
     def __init__(self, record: RunRecord) -> None:
         super().__init__(record.status)
@@ -43,7 +43,7 @@ class LookBrokenOffError(Exception):
 
 @dataclass(frozen=True)
 class _Pair:
-    """Base and head of one cell at its own load, and how fast they were at the first look."""
+    """Base and head of one cell at its own load, and how fast they were in the trial."""
 
     base: Cell
     head: Cell
@@ -85,20 +85,20 @@ class _Pair:
         )
 
 
-def with_equal_rates(plan: Plan, look: Look) -> Plan:
+def with_equal_rates(plan: Plan, try_out: Try) -> Plan:
     """The plan of `harness ab` (base and head of each cell beside each other) with every pair of
-    cells that go as fast as they can a second time, at one rate. `look` is called up to three
+    cells that go as fast as they can a second time, at one rate. `try_out` is called up to three
     times. A pair of which no rate is held stays as it is, and its cells say so.
 
-    Raises LookBrokenOffError where a look was interrupted or could not be measured.
+    Raises TrialBrokenOffError where a trial was interrupted or could not be measured.
     """
     pairs = list(_chosen(plan.cells))
     if not pairs:
         return plan
     own = [cell for pair in pairs for cell in (pair.base, pair.head)]
-    found = _looked_at(plan, own, look)
+    found = _tried(plan, own, try_out)
     pairs = [pair for one in pairs if (pair := _with_capacity(one, found)) is not None]
-    shares = _held(plan, [pair for pair in pairs if _works_at_a_rate(pair)], look)
+    shares = _held(plan, [pair for pair in pairs if _works_at_a_rate(pair)], try_out)
     return plan.model_copy(update={"cells": tuple(_extended(plan.cells, pairs, shares))})
 
 
@@ -119,7 +119,7 @@ def _work(cell: Cell) -> str:
     return cell.name.rsplit("/", 1)[0]
 
 
-def _looked_at(plan: Plan, cells: Iterable[Cell], look: Look) -> Mapping[str, CellRecord]:
+def _tried(plan: Plan, cells: Iterable[Cell], try_out: Try) -> Mapping[str, CellRecord]:
     """By name, the record of each cell after one block."""
     once = [
         cell.model_copy(update={"measure": cell.measure.model_copy(update={"blocks": 1})})
@@ -127,9 +127,9 @@ def _looked_at(plan: Plan, cells: Iterable[Cell], look: Look) -> Mapping[str, Ce
     ]
     changed = {"compare": None, "gates": (), "baseline": None, "faults": ()}
     scenario = plan.scenario.model_copy(update=changed)
-    record = look(Plan(scenario=scenario, source=plan.source, cells=tuple(once)))
+    record = try_out(Plan(scenario=scenario, source=plan.source, cells=tuple(once)))
     if record.status != "complete":
-        raise LookBrokenOffError(record)
+        raise TrialBrokenOffError(record)
     return {cell.name: cell for cell in record.cells}
 
 
@@ -152,7 +152,7 @@ def _works_at_a_rate(pair: _Pair) -> bool:
     return True
 
 
-def _held(plan: Plan, pairs: Sequence[_Pair], look: Look) -> Mapping[str, float]:
+def _held(plan: Plan, pairs: Sequence[_Pair], try_out: Try) -> Mapping[str, float]:
     """By name of the base: the first share that its slower side holds."""
     held: dict[str, float] = {}
     for share in SHARES:
@@ -160,7 +160,7 @@ def _held(plan: Plan, pairs: Sequence[_Pair], look: Look) -> Mapping[str, float]
         if not open_ones:
             break
         tried = {pair.base.name: pair.at(pair.slower, share) for pair in open_ones}
-        found = _looked_at(plan, tried.values(), look)
+        found = _tried(plan, tried.values(), try_out)
         for name, cell in tried.items():
             block = found[cell.name].blocks[0]
             lasts_s = cell.measure.duration or 0.0
@@ -173,9 +173,9 @@ def _extended(
     cells: Sequence[Cell], pairs: Sequence[_Pair], shares: Mapping[str, float]
 ) -> Iterator[Cell]:
     """Each pair's cells at a rate right behind those at their own load."""
-    looked_at = {pair.base.name: pair for pair in pairs}
+    tried = {pair.base.name: pair for pair in pairs}
     for base, head in zip(cells[::2], cells[1::2], strict=True):
-        pair = looked_at.get(base.name)
+        pair = tried.get(base.name)
         if pair is None:
             yield from (base, head)
             continue

@@ -81,7 +81,7 @@ class EqualRate(Frozen):
     """Name of the same at the rate; empty where no rate was held, or it cannot be measured so."""
     base_per_s: float
     head_per_s: float
-    """Units per second of both sides at the first look, at the load of the scenario."""
+    """Units per second of both sides in the trial, at the load of the scenario."""
     share: float | None = None
     """What part of the slower side's the rate is."""
     rate_per_s: float | None = None

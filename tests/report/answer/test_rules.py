@@ -204,7 +204,7 @@ SAID: list[Said] = [
      "A verdict takes 6 pairs that count, 5 of 7 do."),
     ("takes", lambda: run(cell("redis/add/closed-8", block(0, 0)),
                           cell("rabbitmq/add/closed-8", block(1, 1))),
-     "No verdict: one block of each; 6 carry one: --set measure.blocks=6, about 6 minutes."),
+     "No verdict: one block of each; 6 carry one: --set measure.blocks=6, about 6 min."),
     ("ahead", lambda: matrix_run(blocks=6),
      "task_acks_late=true is slower than false: throughput 18 % lower (17 % to 19 %); it depends"),
     ("measured", one_block,
