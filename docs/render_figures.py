@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from rendering import ROOT, write_or_check
 
 from harness.figures.figure import STATISTICS, Figure
-from harness.figures.table import FIGURES
+from harness.figures.table import FIGURES, OF_ONE_ONLY
 
 TARGET = ROOT / "docs" / "figures.md"
 _HEAD = """# Figures
@@ -24,8 +24,13 @@ comparisons and JSON, and the columns in which `harness sql` (table `blocks`) an
   `p99(latency.total)`. There are {statistics}.
 - A figure *of a task*, too, is known of each task of a mix of your own:
   `p99(phase.run, task=shop.tasks.add)`, `lost(task=shop.tasks.add)`, by the name that reports give
-  the task. So it stands in gates, in `--metric`, and in comparisons. A name with brackets, commas
-  or spaces is put in quotes. SQL has them in table `by_task`.
+  the task; `part=` is another word for it. So it stands in gates, in `--metric`, and in
+  comparisons. A name with brackets, commas or spaces is put in quotes. SQL has them in table
+  `by_task`.
+- *Of a queue*, *of a group* (of workers): the same with `queue=` and `group=`, where a block has
+  several: `p99(latency.total, queue=urgent)`, `worker_cpu(group=fast)`. SQL has them in tables
+  `by_queue` and `by_group`. Those at the end only a single queue or group has; of these,
+  `max(depth, queue=urgent)` is another way to write `depth.max(queue=urgent)`.
 - A name that ends in `.NAME` stands for many: `traffic.redis.commands`.
 - Over the blocks of a cell a figure is the median; *added up* says that it is their sum, failed
   blocks included. Of times percentiles come from all samples of the blocks together where a star
@@ -46,7 +51,8 @@ def rendered() -> str:
     """The page."""
     statistics = ", ".join(f"`{one}`" for one in STATISTICS)
     rows = [f"| {' | '.join(_cells(figure))} |" for figure in FIGURES]
-    return _HEAD.format(statistics=statistics) + "\n".join(rows) + "\n" + _former()
+    whole = _HEAD.format(statistics=statistics) + "\n".join(rows) + "\n"
+    return whole + _of_one_only() + _former()
 
 
 def _cells(figure: Figure) -> Iterator[str]:
@@ -54,13 +60,20 @@ def _cells(figure: Figure) -> Iterator[str]:
     what = figure.what
     if figure.only_load:
         what += f"; only of load `{figure.only_load}`"
-    if figure.of_task:
-        what += "; *of a task*, too"
+    within = (("task", figure.of_task), ("queue", figure.of_queue), ("group", figure.of_group))
+    if shared := [f"*of a {word}*" for word, path in within if path]:
+        what += f"; {' and '.join(shared)}{'' if figure in OF_ONE_ONLY else ', too'}"
     yield f"{what}; added up" if figure.summed else what
     times = "*times* *" if figure.samples else "*times*"
     yield f"{figure.unit}, {times}" if figure.distribution else figure.unit
     yield figure.better
-    yield f"`{figure.sql_column}`"
+    yield f"`{figure.sql_column or figure.of_queue or figure.of_group}`"
+
+
+def _of_one_only() -> str:
+    rows = [f"| {' | '.join(_cells(figure))} |" for figure in OF_ONE_ONLY]
+    head = "\n## Only of one queue or group\n\n| name | what it is | unit | better | column |\n"
+    return head + "\n".join(["| --- | --- | --- | --- | --- |", *rows]) + "\n"
 
 
 def _former() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import click
 from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput, UsageError
-from harness.figures.table import FIGURES
+from harness.figures.figure import Within
+from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.plugins import GROUPS, plugins
 from harness.results.diagnoses import DIAGNOSES, plugged_in
 from harness.scenario.files.kinds import kinds
@@ -110,11 +111,19 @@ def _metrics() -> list[Sequence[str]]:
     for row in FIGURES:
         name = f"{row.name}.p99" if row.distribution else row.name
         rows.append((name, row.unit, row.better, row.what))
-    for row in FIGURES:
-        if row.of_task:
-            one = f"p99({row.name}, task=NAME)" if row.distribution else f"{row.name}(task=NAME)"
-            rows.append((one, row.unit, row.better, "the same of one task of a mix"))
+    rows += _metrics_within("task", "the same of one task of a mix")
+    rows += _metrics_within("queue", "the same of one queue")
+    rows += _metrics_within("group", "the same of one group of workers")
     return rows
+
+
+def _metrics_within(within: Within, same: str) -> Iterator[Sequence[str]]:
+    """Those that single tasks, queues or groups have: of the whole, too, or alone."""
+    for row in (*FIGURES, *OF_ONE_ONLY):
+        if row.path_within(within):
+            which = f"{within}=NAME"
+            one = f"p99({row.name}, {which})" if row.distribution else f"{row.name}({which})"
+            yield one, row.unit, row.better, row.what if row in OF_ONE_ONLY else same
 
 
 def _plugins() -> list[Sequence[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["duration", "rate", "count", "size", "number"]
 """What a value measures. `number` is a factor: it has no unit."""
@@ -34,6 +34,9 @@ _KINDS: Mapping[Unit, Kind] = {
     "per unit": "number",
     "share": "number",
 }
+Within = Literal["task", "part", "queue", "group"]
+"""What of a block a figure can be of alone: `task` and `part` are two words for one of a mix."""
+WITHIN: tuple[Within, ...] = get_args(Within)
 STATISTICS = ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
 """What is known of a distribution, beside the number of its samples."""
 PLACEHOLDER = "NAME"
@@ -100,10 +103,15 @@ class Figure:
     only_load: str = ""
     """The only load whose blocks have it."""
     of_task: str = ""
-    """Path of the same figure in the record of one task of a mix; empty where it is one of whole
-    blocks only."""
-    task: str = ""
-    """Which task of a mix it is of, as reports call that; empty: of all that a block ran."""
+    """Path of the same figure in the record of one part of a mix; empty where there is none."""
+    of_queue: str = ""
+    """The same in the record of one queue."""
+    of_group: str = ""
+    """The same in the record of one worker group."""
+    within: Within | Literal[""] = ""
+    """Whether it is of one part of a mix, queue or worker group; empty: of a whole block."""
+    one: str = ""
+    """Which of these, as reports call it."""
 
     @property
     def many(self) -> bool:
@@ -125,15 +133,31 @@ class Figure:
         """Column of table `blocks` in `harness sql`."""
         return f"{self.column}_s" if self.distribution else self.column
 
-    def of(self, task: str) -> Figure:
-        """The same figure of one task of a mix.
+    @property
+    def task(self) -> str:
+        """The part of a mix that it is of; empty of anything else."""
+        return self.one if self.within in ("task", "part") else ""
+
+    def path_within(self, within: Within) -> str:
+        """Path of the figure in the record of such a part of a block; empty where there is none.
 
         Example:
             >>> run = Figure("run", "the function", "s", "less", distribution=True, of_task="run_s")
-            >>> run.of("shop.tasks.add").task
+            >>> run.path_within("part"), run.path_within("queue")
+            ('run_s', '')
+        """
+        paths = {"queue": self.of_queue, "group": self.of_group}
+        return paths.get(within, self.of_task)
+
+    def of(self, one: str, within: Within = "task") -> Figure:
+        """The same figure of one part of a mix, queue or worker group.
+
+        Example:
+            >>> run = Figure("run", "the function", "s", "less", distribution=True, of_task="run_s")
+            >>> run.of("shop.tasks.add").one
             'shop.tasks.add'
         """
-        return replace(self, task=task)
+        return replace(self, within=within if one else "", one=one)
 
     def in_base_units(self, value: float) -> float:
         """A value of a record in base units: seconds instead of milliseconds."""

@@ -8,7 +8,7 @@ OF_PROCESSES = (
     Figure(
         "worker_cpu", "CPU time of all workers per task", "ms/task", "less",
         "worker_cpu_ms_per_task", "worker_cpu_ms_per_task", "workers", "worker CPU per task",
-        per_task=True,
+        per_task=True, of_group="cpu_ms_per_task",
     ),
     Figure(
         "client_cpu", "CPU time of the client per task", "ms/task", "less",
@@ -18,6 +18,7 @@ OF_PROCESSES = (
     Figure(
         "worker_memory", "sum of the worker processes' peak resident memory", "bytes", "less",
         "worker_peak_rss_bytes", "worker_peak_rss_bytes", "workers", was=("worker_rss",),
+        of_group="peak_rss_bytes",
     ),
     Figure(
         "client_memory", "peak resident memory of the client", "bytes", "less",

@@ -16,6 +16,13 @@ _OF_A_TASK = {
     "lateness": "lateness_s",
 }
 """Times that a record has of each task of a mix, too, and where."""
+_OF_A_QUEUE = {
+    "latency.total": "latency_s",
+    "phase.queue": "queue_s",
+    "phase.dispatch": "dispatch_s",
+    "phase.run": "run_s",
+}
+_OF_A_GROUP = {"phase.dispatch": "dispatch_s", "phase.run": "run_s"}
 _LATE = ("p50", "p99", "max")
 _PHASE_WORDS = {
     "schedule": "due to publish call",
@@ -48,13 +55,15 @@ def _spread(
     return Figure(
         name, what, "s", "less", field, column, heading, words,
         distribution=True, samples=samples, csv=csv, needs_watching=name == "latency.total",
-        of_task=_OF_A_TASK.get(name, ""),
+        of_task=_OF_A_TASK.get(name, ""), of_queue=_OF_A_QUEUE.get(name, ""),
+        of_group=_OF_A_GROUP.get(name, ""),
     )  # fmt: skip
 
 
 LOAD = (
     Figure(
         "units", "published units", "units", "more", "units", "units", summed=True, of_task="units",
+        of_queue="published",
     ),
     Figure(
         "published_tasks", "tasks of which these consist", "tasks", "more", "tasks", "tasks",
@@ -63,11 +72,11 @@ LOAD = (
     Figure("window", "length of the measurement", "s", "less", "window_s", "window_s"),
     Figure(
         "throughput", "completed units per second", "units/s", "more", "throughput_per_s",
-        "throughput_per_s", "units/s", of_task="throughput_per_s",
+        "throughput_per_s", "units/s", of_task="throughput_per_s", of_queue="throughput_per_s",
     ),
     Figure(
         "throughput.tasks", "their tasks per second", "tasks/s", "more", "tasks_per_s",
-        "tasks_per_s", "tasks/s", was=("tasks",),
+        "tasks_per_s", "tasks/s", was=("tasks",), of_group="tasks_per_s",
     ),
     Figure(
         "throughput.publish", "units published per second, of a backlog", "units/s", "more",
@@ -108,7 +117,7 @@ LEDGER = (
     *(
         Figure(
             name, what, "units", "less", f"outcomes.{name}", name, summed=True,
-            of_task=f"outcomes.{name}",
+            of_task=f"outcomes.{name}", of_queue=f"outcomes.{name}",
         )
         for name, what in (
             ("wrong", "units with another result than the expected one"),
@@ -119,10 +128,11 @@ LEDGER = (
     Figure(
         "failed_as_meant", "units that failed, and were meant to", "units", "more",
         "failed_as_meant", "failed_as_meant", summed=True, of_task="failed_as_meant",
+        of_queue="failed_as_meant",
     ),
     Figure(
         "duplicated", "executions of a task beyond its first", "executions", "less", "duplicated",
-        "duplicated", summed=True, of_task="duplicated",
+        "duplicated", summed=True, of_task="duplicated", of_queue="duplicated",
     ),
 )  # fmt: skip
 OPEN_LOOP = (
@@ -240,11 +250,11 @@ SCHEDULES = (
 FURTHER = (
     Figure(
         "ok", "units that ended as they were meant to", "units", "more", "completed", "completed",
-        summed=True, of_task="ended_as_meant",
+        summed=True, of_task="ended_as_meant", of_queue="ended_as_meant",
     ),
     Figure(
         "failed", "units that failed and were not meant to", "units", "less", "failed_unmeant",
-        "failed_unmeant", summed=True, of_task="failed_unmeant",
+        "failed_unmeant", summed=True, of_task="failed_unmeant", of_queue="failed_unmeant",
     ),
     _spread(
         "lateness", "start of a task with a countdown less its ETA", "lateness_s", "lateness",
@@ -278,7 +288,7 @@ FURTHER = (
     ),
     Figure(
         "fallen_workers", "workers that ended by themselves", "workers", "less", "fallen_workers",
-        "fallen_workers", summed=True,
+        "fallen_workers", summed=True, of_group="fallen",
     ),
     Figure(
         "silent_workers", "workers that received nothing any more after a fault", "workers",

@@ -6,7 +6,7 @@ end. Gates, comparisons, histories, CSV, SQL, exports and `harness list metrics`
 
 from __future__ import annotations
 
-from harness.figures import of_costs, of_units
+from harness.figures import of_costs, of_queues, of_units
 from harness.figures.figure import Figure
 
 FIGURES: tuple[Figure, ...] = (
@@ -26,3 +26,5 @@ FIGURES: tuple[Figure, ...] = (
     *of_units.BESIDE,
     *of_costs.OF_FUNCTIONS,
 )
+OF_ONE_ONLY: tuple[Figure, ...] = (*of_queues.OF_QUEUES, *of_queues.OF_GROUPS)
+"""Figures that only a single queue or group of workers has: no column of a block's."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
+from harness.results.block.by_queue import queues_of_units
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PLAN_FILE
 from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
@@ -193,7 +194,8 @@ def _write(
 ) -> dict[str, str]:
     """Write what the block leaves beside its record; by name, from the run's folder."""
     mix = job.shape.mix
-    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix)
+    queues = queues_of_units(job.shape, result.merged)
+    samples.write(job.path, result.merged, result.ledger, result.phases, measured.plan, mix, queues)
     names = {"units": samples.UNITS_FILE, "tasks": samples.TASKS_FILE, "logs": "logs"}
     seconds = timeline(
         result.merged,

@@ -41,17 +41,17 @@ from tests.scenario.project import Project, make_project
         ("lost < -(-5)", GatedFigure("lost", None, 0), "<", 5.0),
         (
             "p99(phase.run, task=shop.tasks.add) < 20ms",
-            GatedFigure("phase.run", "p99", 0, "shop.tasks.add", 20),
+            GatedFigure("phase.run", "p99", 0, "shop.tasks.add", 20, "task"),
             "<",
             0.02,
         ),
         (
             "phase.run.p99( task = shop-2 )<baseline",
-            GatedFigure("phase.run", "p99", 0, "shop-2", 22),
+            GatedFigure("phase.run", "p99", 0, "shop-2", 22, "task"),
             "<",
             100.0,
         ),
-        ('lost(task="a, (b)") == 0', GatedFigure("lost", None, 0, "a, (b)", 10), "==", 0.0),
+        ('lost(task="a, (b)") == 0', GatedFigure("lost", None, 0, "a, (b)", 10, "task"), "==", 0.0),
     ],
 )
 def test_gates(text: str, measure: GatedFigure, comparator: str, limit: float) -> None:
@@ -99,7 +99,8 @@ def test_gates(text: str, measure: GatedFigure, comparator: str, limit: float) -
         ("phase.run(task=a) < 1s", 0, "phase.run is a distribution: write "
          "p99(phase.run, task=...) or mean(phase.run, task=...)"),
         ("lost(task=a < 1", 12, 'expected ")", not "<"'),
-        ("p99(phase.run, a) < 1s", 15, 'expected task=NAME, not "a"'),
+        ("p99(phase.run, a) < 1s", 15,
+         'expected one of task=NAME, part=NAME, queue=NAME, group=NAME, not "a"'),
         ('lost(task="\\q") < 1', 10, '"\\q" is no name of a task'),
         ("lost < ²", 7, '"²" has no meaning here'),
         ("lost < ٣", 7, '"٣" has no meaning here'),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.errors import RecordError
-from harness.figures import figure as samples_of
+from harness.figures.names import asked
 from harness.results.events.merged import MISSING
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples
@@ -26,7 +26,7 @@ from tests.report.made.stored import write_block
 
 NAMES = ("units", "tasks", "timeline", "depth")
 WHOLE = {name: f"blocks/000/{name}.parquet" for name in NAMES}
-STORE_CALLS = samples_of.Samples("tasks", "stored_ns - storing_ns", completed_only=False)
+STORE_CALL = asked("call.store.p99")
 DAMAGED = {
     "missing": "no such file",
     "cut off": "not a Parquet file, or only part of one",
@@ -62,7 +62,8 @@ def test_a_damaged_file_has_one_answer(tmp_path: Path, damage: str) -> None:
         readable_file(folder, damaged, "units")
     assert total_latencies_ns(folder, damaged) is None
     assert by_task_latencies(folder, [damaged]) is None
-    assert pooled_distribution(STORE_CALLS, folder, [damaged], 3) is None
+    assert STORE_CALL is not None
+    assert pooled_distribution(STORE_CALL.figure, folder, [damaged], 3) is None
     assert stored_timeline(folder, damaged) is None
     with Samples(folder) as samples:
         assert samples.latencies_ns([damaged]) is None

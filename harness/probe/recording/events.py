@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from hashlib import blake2b
+from typing import Any
 
 MAGIC = b"HRNEVT01"
 HEADER_BYTES = 4096
@@ -42,7 +43,8 @@ class Kind(IntEnum):
     # 5 named the tasks of a unit before ids did. It stays unused: old logs still hold it.
     RECEIVED = 6
     """Worker's main process: the message arrived. `flags` is a Reception. `unit` is the time limit
-    that its task has, in ms, and `position` a Limit that says which; 0 without one."""
+    that its task has, in ms, 0 without one. `position` holds a Limit that says which, and the
+    number of the queue that it came from, see `reception_position` and QUEUE."""
     STARTED = 7
     """Worker's pool: the task's function is called. `unit` is the task's number, see TASK."""
     FINISHED = 8
@@ -77,6 +79,10 @@ class Kind(IntEnum):
     """Worker: a task publishes one that is none of a unit, a side task. The time is that from which
     it may run, later than now where it has an ETA. `unit` is the number that TASK names, 0 for a
     task that the worker does not know; `flags` is 1 where it has an ETA."""
+    QUEUE = 24
+    """Worker's main process: the queue with the number `unit`, from 1, has this name. `id` holds 16
+    bytes of it, `position` which 16 of them, from 0; see `name_parts`. Written before the first
+    RECEIVED with that number, and only where a block has several queues."""
     HANDLER = 19
     """Client and worker: what a handler of one of Celery's signals raised has the number `unit` in
     this log. `id` holds 16 bytes of signal, handler, type and message, a line each; `position`
@@ -162,6 +168,25 @@ class Limit(IntEnum):
 
     HARD = 1
     SOFT = 2
+
+
+_LIMIT_BITS = 2
+MOST_QUEUES = (1 << 14) - 1
+
+
+def reception_position(limit: int, queue: int) -> int:
+    """`position` of RECEIVED, of a Limit (0: none) and the number of a queue (0: not told)."""
+    return limit | queue << _LIMIT_BITS
+
+
+def limits_in(positions: Any) -> Any:
+    """The Limit in each `position` of RECEIVED: a number, or an array of them."""
+    return positions & ((1 << _LIMIT_BITS) - 1)
+
+
+def queues_in(positions: Any) -> Any:
+    """The number of the queue in each `position` of RECEIVED: one, or an array of them."""
+    return positions >> _LIMIT_BITS
 
 
 class Outcome(IntEnum):

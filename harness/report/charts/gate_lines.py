@@ -46,7 +46,7 @@ class GateLines:
         chart shows: a limit far above them has no place on its axis, and `field` is null."""
 
         def judges(measure: GatedFigure) -> bool:
-            return measure.metric == metric and not measure.task
+            return measure.metric == metric and not measure.within
 
         return self._rows(judges, members, field, factor, beside)
 
@@ -59,7 +59,7 @@ class GateLines:
         *,
         beside: Iterable[Value],
     ) -> list[DataRow]:
-        """As `of`, of gates with this left side: its function and task, too."""
+        """As `of`, of gates with this left side: its function and part, too."""
 
         def judges(other: GatedFigure) -> bool:
             return told_apart(other) == told_apart(measure)
@@ -120,9 +120,9 @@ class GateLines:
         return found
 
 
-def told_apart(measure: GatedFigure) -> tuple[str, str | None, str]:
+def told_apart(measure: GatedFigure) -> tuple[str, str | None, str, str]:
     """What tells the left side of a gate from others: its place in the text does not."""
-    return measure.metric, measure.function, measure.task
+    return measure.metric, measure.function, measure.within, measure.one
 
 
 def _parsed(text: str) -> Gate | None:

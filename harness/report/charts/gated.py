@@ -33,7 +33,7 @@ def gated_charts(cells: Sequence[CellView], gates: GateLines) -> Iterator[Chart]
     """A chart per left side of a gate whose figure no other chart shows, and per group of cells.
     What is counted, as what was lost, is in the ledger."""
     for number, measure in enumerate(gates.measures()):
-        if measure.figure.summed or (measure.metric in _DRAWN and not measure.task):
+        if measure.figure.summed or (measure.metric in _DRAWN and not measure.within):
             continue
 
         def has_a_value(cell: CellView, measure: GatedFigure = measure) -> bool:
@@ -45,10 +45,11 @@ def gated_charts(cells: Sequence[CellView], gates: GateLines) -> Iterator[Chart]
 
 def _words(measure: GatedFigure) -> str:
     """`p99(phase.run, task=shop.tasks.add)`, as a gate has it."""
-    inside = ", ".join(filter(None, [measure.metric, measure.task and f"task={measure.task}"]))
+    which = f"{measure.within}={measure.one}" if measure.within else ""
+    inside = ", ".join(filter(None, [measure.metric, which]))
     if measure.function:
         return printable(f"{measure.function}({inside})")
-    return printable(f"{measure.metric}(task={measure.task})" if measure.task else inside)
+    return printable(f"{measure.metric}({which})" if which else inside)
 
 
 def _chart(number: int, measure: GatedFigure, group: Group, gates: GateLines) -> Chart:

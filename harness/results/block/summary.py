@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.arrays import Times
+from harness.results.block.by_group import by_group
+from harness.results.block.by_queue import by_queue
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import (
@@ -80,6 +82,8 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
         "by_task": by_task(shape, merged, ledger, timing, counted, surplus, window),
+        "by_queue": by_queue(shape, merged, ledger, timing, counted, surplus, window),
+        "by_group": by_group(shape, merged, counted, window),
         "warnings": (),
     }
     fields["warnings"] = tuple(_warnings(merged, ledger, timing, fields, shape))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.probe.recording.events import Limit
+from harness.probe.recording.events import Limit, limits_in
 from harness.results.arrays import Times
 from harness.results.diagnoses.clues import Child
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
@@ -107,7 +107,7 @@ def _time_limit_ignored(evidence: Evidence) -> Data | None:
     pool, limited = evidence.configuration.worker.pool, evidence.clues.limited
     soft_s = _longest_soft_s(evidence) if pool == "prefork" else 0.0
     if pool == "prefork":  # which keeps all but a hard limit that is over before the soft one
-        hard = limited["position"] == Limit.HARD
+        hard = limits_in(limited["position"]) == Limit.HARD
         limited = limited[hard & (limited["unit"] / 1000 < soft_s)]
     if not len(limited):
         return None
@@ -124,7 +124,7 @@ def _time_limit_ignored(evidence: Evidence) -> Data | None:
     worst = int(np.argmax(np.where(beyond, ran_s, 0)))
     return {
         "pool": pool,
-        "limit": "soft" if limited["position"][worst] == Limit.SOFT else "hard",
+        "limit": "soft" if limits_in(limited["position"][worst]) == Limit.SOFT else "hard",
         "limit_s": float(limit_s[worst]),
         "longest_s": float(ran_s[worst]),
         "tasks": len(np.unique(place[beyond])),

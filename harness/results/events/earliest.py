@@ -19,16 +19,21 @@ class Earliest:
         self._rows = rows
         self.noted = False
         """There is a stamp. Until then nothing is allocated."""
+        self._marked = False
 
     def note(self, rows: Places, at_ns: Times, marks: Flags | None = None) -> None:
-        """Take stamps, with their marks if there are any."""
+        """Take stamps, with their marks if there are any: those without have mark 0."""
         if not self.noted:
             self.noted = True
             self._times = np.full(self._rows, _NOT_YET, dtype=np.int64)
-            self._marks = np.zeros(self._rows if marks is not None else 0, dtype=np.uint8)
-        if marks is None:
+        if marks is None and not self._marked:
             np.minimum.at(self._times, rows, at_ns)
             return
+        if not self._marked:
+            self._marked = True
+            self._marks = np.zeros(self._rows, dtype=np.uint8)
+        if marks is None:
+            marks = np.zeros(len(rows), dtype=np.uint8)
         before = self._times[rows]
         np.minimum.at(self._times, rows, at_ns)
         now = self._times[rows]
@@ -45,4 +50,4 @@ class Earliest:
 
     def marks(self) -> Flags:
         """The marks, 0 where none came."""
-        return self._marks if self.noted else np.broadcast_to(np.uint8(0), self._rows)
+        return self._marks if self._marked else np.broadcast_to(np.uint8(0), self._rows)

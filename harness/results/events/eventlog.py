@@ -43,6 +43,8 @@ class Identity(TypedDict, total=False):
     """Two clocks, read together."""
     versions: dict[str, str]
     """Package -> version, as that process imported it."""
+    group: str
+    """The group of workers that the process belongs to, where a block has several."""
 
 
 @dataclass(frozen=True)

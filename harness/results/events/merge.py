@@ -24,22 +24,27 @@ from harness.probe.recording.events import (
     name_of,
 )
 from harness.probe.recording.ids import WHOLE
-from harness.results.arrays import Times
+from harness.results.arrays import Flags, Times
 from harness.results.events.earliest import Earliest
 from harness.results.events.eventlog import Events, by_kind, chunks, ident_of, logs_in
 from harness.results.events.executions import cpu_times, end_by_storing, read_executions
 from harness.results.events.merged import MISSING, NOT_TOLD, Merged, Tasks, Tracked, Units
 from harness.results.events.noted_ids import NotedIds, SideEnds
 from harness.results.events.published import FOREIGN, Places, Published, published_in
+from harness.results.events.writers import Writers
 
 
 def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
     """Read all event logs in `folder`. `grouped`: a unit is a group of tasks, whose results may
     have been seen one by one. RecordError if the logs contradict themselves."""
-    block = _Block(published_in(folder, tasks_per_unit), grouped=grouped)
+    writers = Writers.of(folder)
+    block = _Block(published_in(folder, tasks_per_unit), writers, grouped=grouped)
     for path in logs_in(folder):
+        writers.begin(path)
         for chunk in chunks(path):
-            for kind, events in by_kind(chunk):
+            found = dict(by_kind(chunk))
+            writers.name_queues(found.pop(Kind.QUEUE, None))
+            for kind, events in found.items():
                 block.note(kind, events)
     return block.merged(folder)
 
@@ -70,7 +75,8 @@ _SEVERITY[_BY_SEVERITY] = np.arange(len(_BY_SEVERITY))
 class _Block:
     """Takes events in any order and puts each in its place."""
 
-    def __init__(self, published: Published, *, grouped: bool) -> None:
+    def __init__(self, published: Published, writers: Writers, *, grouped: bool) -> None:
+        self._writers = writers
         units, tasks = len(published.unit), len(published.unit) * published.per_unit
         self._published = published
         self._grouped = grouped
@@ -149,8 +155,16 @@ class _Block:
         if kind == Kind.FINISHED:
             self._side.finished(events[places == FOREIGN])
             self._note_cpu(places[mine], cpu_times(events[mine]))
-        marks = events["flags"][mine] & np.uint8(RAISED) if kind == Kind.FINISHED else None
+        marks = self._marks(kind, events[mine])
         self._of_tasks[kind].note(places[mine], events["time_ns"].astype(np.int64)[mine], marks)
+
+    def _marks(self, kind: Kind, events: Events) -> Flags | None:
+        """What is to be known of each stamp beside its time."""
+        if kind == Kind.RECEIVED:
+            return self._writers.queues_of(events)
+        if kind == Kind.STARTED:
+            return self._writers.group_of(events)
+        return events["flags"] & np.uint8(RAISED) if kind == Kind.FINISHED else None
 
     def _note_cpu(self, places: Places, cpu_ns: Times) -> None:
         if cpu_ns.any():
@@ -210,6 +224,9 @@ class _Block:
             unlock_looks=self._unlock_looks or None,
             refusals={why: ids.messages() for why, ids in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
+            queues=self._writers.queues,
+            groups=self._writers.groups,
+            group_of=self._writers.processes,
         )
 
     def _tracked(self) -> Tracked | None:
@@ -274,4 +291,6 @@ class _Block:
             executions=self._executions,
             retries=self._retries,
             replaced=self._replaced,
+            queue=kinds[Kind.RECEIVED].marks(),
+            group=kinds[Kind.STARTED].marks(),
         )

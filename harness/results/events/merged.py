@@ -71,6 +71,12 @@ class Tasks:
     replaced: npt.NDArray[np.int32]
     """How often each task gave its place to another one, which has its id. Read-only zeros where
     none did."""
+    queue: Flags
+    """Place in `Merged.queues`, from 1, of the queue from which a worker had each task first; 0
+    where nobody told. Read-only zeros where a block has one queue."""
+    group: Flags
+    """Place in `Merged.groups`, from 1, of the group in which each task was begun first; 0 where
+    nobody told. Read-only zeros where a block has one group."""
 
     def __len__(self) -> int:
         return len(self.executions)
@@ -142,6 +148,13 @@ class Merged:
     repeats: Executions = field(default_factory=Executions.none)
     """Every execution of the tasks that were begun or received more than once, or asked to be. Of
     the others the stamps in `tasks` are all; `executions` has both together."""
+
+    queues: tuple[str, ...] = ()
+    """Names of the queues that workers told."""
+    groups: tuple[str, ...] = ()
+    """Names of the groups that workers belong to, sorted."""
+    group_of: Mapping[int, int] = field(default_factory=dict)
+    """Id of a process of a worker -> the place of its group in `groups`, from 1."""
 
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Why workers refused messages, whoever published them and for whatever -> how many."""

@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.mix import Mix
+from harness.results.events.routes import Routes, of_options
 from harness.results.record.run import CellRecord
 from harness.results.record.typed_work import stored_load, stored_workload
 from harness.scenario.models.configuration import keeps_results
 from harness.scenario.workloads.base import Steps
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+
+_NO_ROUTES = Routes.of({}, [None])
+"""One queue, and one group of workers."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class UnitShape:
     """Units bear these in turn, by their number; empty where all are alike."""
     countdown_s: float = 0.0
     """How long tasks were asked to wait before they run; in a mix the longest."""
+    routes: Routes = _NO_ROUTES
+    """Where units go, and who takes them there."""
 
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How long each unit's tasks were asked to wait, in ns, by the units' numbers; 0 where they
@@ -76,4 +82,5 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
         timeout_s=float(cell.measure.get("timeout", math.inf)),
         priorities=options.priority or () if options.in_turn else (),
         countdown_s=max(one.countdown or 0.0 for one in workload.message_options),
+        routes=Routes.of(cell.config, [*of_options(workload.message_options)]),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.figures.figure import Figure
+from harness.figures.figure import Figure, Within
 from harness.figures.names import Asked
 from harness.results.costs.capacity import saturation_range
 from harness.results.judge.comparability import unlike_rates
@@ -19,7 +19,7 @@ from harness.results.judge.metrics import Metric
 from harness.results.judge.run_differences import environment_differences
 from harness.results.record.comparison import GateResult
 from harness.results.record.computed import RECOVERIES, recovered_faults
-from harness.results.record.figures import distribution_of, value_of
+from harness.results.record.figures import distribution_of, names_in, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled import measured_blocks, pooled_distribution
 from harness.scenario.models.gates import Gate, GatedFigure, parse_gate
@@ -200,8 +200,8 @@ def _snapped(value: float, limit: float) -> float:
 def _measured(measure: GatedFigure, cell: CellRecord, folder: Path) -> float:
     """The value of the left side in one cell, over all its blocks. Raises _NoValue."""
     figure = measure.figure
-    if figure.task and not _runs(cell, figure.task):
-        raise _NoValue(f"this cell has no task {figure.task}")
+    if figure.within and not _has(cell, figure.within, figure.one):
+        raise _NoValue(f"this cell has no {figure.within} {figure.one}")
     if figure.summed:
         return _summed(figure, cell)
     blocks = measured_blocks(cell)
@@ -217,8 +217,8 @@ def _measured(measure: GatedFigure, cell: CellRecord, folder: Path) -> float:
     return _known(statistics.median(map(figure.in_base_units, values)))
 
 
-def _runs(cell: CellRecord, task: str) -> bool:
-    return any(one.task == task for block in cell.blocks for one in block.by_task)
+def _has(cell: CellRecord, within: Within, one: str) -> bool:
+    return any(one in names_in(block, within) for block in cell.blocks)
 
 
 def _summed(figure: Figure, cell: CellRecord) -> float:
@@ -259,10 +259,10 @@ def _of_samples(
         return weighted / sum(one.count for one in found)
     if function in ("min", "max"):
         return (min if function == "min" else max)(_known(getattr(one, function)) for one in found)
-    if figure.samples is None:
+    if figure.samples is None or figure.within == "group":
         return statistics.median(_known(getattr(one, function)) for one in found)
     count = sum(one.count for one in found)
-    pooled = pooled_distribution(figure.samples, folder, blocks, count, figure.task)
+    pooled = pooled_distribution(figure, folder, blocks, count)
     if pooled is None:
         raise _NoValue(
             "raw samples of some blocks are missing, or not as many as the record says, and "

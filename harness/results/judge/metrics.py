@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.figures.figure import STATISTICS, Unit
-from harness.figures.names import Asked, asked, distribution_names, plain_names, renamed
+from harness.figures.names import (
+    Asked,
+    asked,
+    distribution_names,
+    figure_named,
+    needs_one,
+    plain_names,
+    renamed,
+)
 from harness.results.record.figures import asked_of
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.results.record.typed_work import stored_load
@@ -68,6 +76,9 @@ def metric_named(name: str) -> Metric:
     """What a name stands for; one of older versions for the figure that it has become. UsageError
     for an unknown name."""
     found = asked(renamed(name) or name)
+    figure = figure_named(name)
+    if figure is not None and (which := needs_one(figure)):
+        raise UsageError(f"{name} is a figure of one only: ask for {name}({which})")
     if found is None:
         several = (f"{one}.{q}" for one in distribution_names() for q in STATISTICS)
         every = [*plain_names(), *several]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.figures.figure import Figure
+from harness.figures.figure import Figure, Within
 from harness.figures.names import Asked
 from harness.results.record.computed import COMPUTED
 from harness.results.record.distributions import Distribution
@@ -15,8 +15,8 @@ from harness.results.record.stored import Stored
 
 def value_of(block: BlockRecord, figure: Figure) -> float | None:
     """Value of a plain figure in a block, in the unit of its row; None where the block has none."""
-    if figure.task:
-        mine: float | None = _of_task(block, figure)
+    if figure.within:
+        mine: float | None = _of_one(block, figure)
         return mine
     if not figure.field:
         return COMPUTED[figure.name](block)
@@ -27,7 +27,7 @@ def value_of(block: BlockRecord, figure: Figure) -> float | None:
 def distribution_of(block: BlockRecord, figure: Figure) -> Distribution | None:
     """Distribution of a figure with samples in a block; None where the block has no such thing."""
     path = figure.field
-    found: Distribution | None = _of_task(block, figure) if figure.task else _found(block, path)
+    found: Distribution | None = _of_one(block, figure) if figure.within else _found(block, path)
     return found
 
 
@@ -46,10 +46,20 @@ def many_of(block: BlockRecord, figure: Figure) -> Mapping[str, Any]:
     return found
 
 
-def _of_task(block: BlockRecord, figure: Figure) -> Any:
-    """What lies at the path of a figure of one task; None in a block that does not run it."""
-    own = next((one for one in block.by_task if one.task == figure.task), None)
-    return None if own is None else _found(own, figure.of_task)
+def names_in(block: BlockRecord, within: Within) -> Mapping[str, Stored]:
+    """The parts of a mix, queues or worker groups of a block, by name."""
+    if within == "queue":
+        return {one.name: one for one in block.by_queue}
+    if within == "group":
+        return {one.name: one for one in block.by_group}
+    return {one.task: one for one in block.by_task}
+
+
+def _of_one(block: BlockRecord, figure: Figure) -> Any:
+    """What lies at the path of a figure of one part, queue or group; None in a block without it."""
+    assert figure.within  # noqa: S101 - whoever calls has asked
+    own = names_in(block, figure.within).get(figure.one)
+    return None if own is None else _found(own, figure.path_within(figure.within))
 
 
 def _found(block: Stored, path: str) -> Any:

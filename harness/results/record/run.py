@@ -22,6 +22,7 @@ from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord
 from harness.results.record.loads import LoadPhaseRecord, Saturation
 from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
+from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.stored import Plain, Stored
 
 SCHEMA_VERSION = 1
@@ -143,6 +144,10 @@ class BlockRecord(Stored):
     versions."""
     by_task: tuple[OwnTaskRecord, ...] = ()
     """The figures of each of the user's own tasks."""
+    by_queue: tuple[QueueRecord, ...] = ()
+    """The figures of each queue, where there are several."""
+    by_group: tuple[GroupRecord, ...] = ()
+    """The figures of each group of workers, where there are several."""
     worker_cpu_ms_per_task: float | None = None
     client_cpu_ms_per_task: float | None = None
     worker_peak_rss_bytes: int | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.figures.figure import Samples
+from harness.figures.figure import Figure
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled_messages import pooled_lateness, pooled_priorities
@@ -58,21 +58,26 @@ def pooled(folder: Path, record: RunRecord) -> dict[int, PooledCell]:
 
 
 def pooled_distribution(
-    samples: Samples, folder: Path, blocks: Sequence[BlockRecord], count: int, task: str = ""
+    figure: Figure, folder: Path, blocks: Sequence[BlockRecord], count: int
 ) -> Distribution | None:
-    """A figure's samples of several blocks together; `task`: those of units that ran this one only.
+    """The samples of a figure that has some, of several blocks together; of one part of a mix or
+    one queue those of its units only.
 
     None if some are missing, cannot be read, or are not `count` as the record says.
     """
+    samples = figure.samples
+    if samples is None:
+        return None
     chosen = counted_units(blocks) if samples.completed_only else "true"
-    if task:
-        chosen += " AND task = $task"
+    if figure.within:
+        chosen += f" AND {'queue' if figure.within == 'queue' else 'task'} = $one"
     query = (
         f"SELECT ns FROM (SELECT *, {samples.nanoseconds} AS ns "  # noqa: S608 - made of constants
         f"FROM read_parquet(${samples.file})) WHERE {chosen} AND ns IS NOT NULL"
     )
+    which = {"one": figure.one} if figure.within else {}
     with SampleReader(folder) as reader:
-        columns = reader.columns(query, blocks, samples.file, **({"task": task} if task else {}))
+        columns = reader.columns(query, blocks, samples.file, **which)
     if columns is None or len(columns["ns"]) != count:
         return None
     return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))

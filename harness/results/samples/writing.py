@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.figures.of_units import PHASES
+from harness.results.block.by_queue import QueuesOfUnits
 from harness.results.block.ledger import Final, Ledger, Stage
 from harness.results.block.load_phases import SentPhases, counted_units, phase_of_unit
 from harness.results.block.periodic import Fires
@@ -37,16 +38,20 @@ def write(
     phases: Phases,
     plan: SentPhases = (),
     mix: Mix | None = None,
+    queues: QueuesOfUnits | None = None,
 ) -> None:
     """Write both files, each whole or not at all. OSError on a full disk. `plan`: the phases of
-    an open-loop load; `mix`: which of the user's own tasks each unit ran."""
+    an open-loop load; `mix`: which of the user's own tasks each unit ran; `queues`: where each
+    unit went, where there are several."""
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
     with duckdb.connect() as database:
         columns = dict(_unit_columns(merged, ledger, phases, plan))
         parts = np.int64(0) if mix is None else mix.parts(merged.units.unit)
         columns["part"] = np.broadcast_to(parts, len(merged.units.unit))
-        query = _units([] if mix is None else list(mix.labels))
+        query = _units([] if mix is None else list(mix.labels), queues)
+        if queues is not None:
+            columns["queue"] = queues.of_units
         _copy(database, folder / UNITS_FILE, query, columns)
         _copy(database, folder / TASKS_FILE, _TASKS, _task_columns(merged))
 
@@ -171,14 +176,16 @@ _STAGE = _names("stage", [stage.name.lower() for stage in Stage])
 _PAIRS = list(pairwise(range(len(PHASES) + 1)))
 
 
-def _units(labels: list[str]) -> str:
+def _units(labels: list[str], queues: QueuesOfUnits | None) -> str:
+    queue = "" if queues is None else f", {_names('queue', list(queues.names))} AS queue"
     return f"""
 SELECT unit, {_OUTCOME} AS outcome, as_meant,
   CASE outcome WHEN {Final.LOST.value} THEN {_STAGE} END AS lost_at, tasks,
   {_time("due")}, {_time("publish")}, {_time("published")}, {_time("seen")},
   {", ".join(_between(*moments, name) for name, moments in zip(PHASES, _PAIRS, strict=True))},
   {_between(0, len(PHASES), "total")},
-  nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted, {_names("part", labels)} AS task
+  nullif(load_phase, {NO_PHASE})::INTEGER AS load_phase, counted,
+  {_names("part", labels)} AS task{queue}
 FROM columns
 """  # noqa: S608 - made of constants
 

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UsageError
 from harness.results.samples.reading import UnreadableFileError, readable_file
 from harness.results.store.catalog import Catalog
-from harness.results.store.views import SAMPLES, TABLES, block_rows, cell_rows, run_row, task_rows
+from harness.results.store.views import (
+    SAMPLES,
+    TABLES,
+    block_rows,
+    cell_rows,
+    group_rows,
+    queue_rows,
+    run_row,
+    task_rows,
+)
 from harness.scenario.files.wording import listed, printable
 
 if TYPE_CHECKING:
@@ -186,6 +195,8 @@ def _fill(database: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
         "cells": [row for run in catalog.runs for row in cell_rows(run)],
         "blocks": [row for run in catalog.runs for row in block_rows(run)],
         "by_task": [row for run in catalog.runs for row in task_rows(run)],
+        "by_queue": [row for run in catalog.runs for row in queue_rows(run)],
+        "by_group": [row for run in catalog.runs for row in group_rows(run)],
     }
     for name, found in rows.items():
         shape = {column.name: column.type for column in TABLES[name]}

@@ -1,7 +1,7 @@
 """The tables that `harness sql` shows of a store, column by column.
 
-`runs`, `cells`, `blocks` and `by_task` come from the run records; `units` and `tasks` are the
-Parquet samples, with the run and the block they belong to in front.
+`runs`, `cells`, `blocks`, `by_task`, `by_queue` and `by_group` come from the run records; `units`
+and `tasks` are the Parquet samples, with the run and the block they belong to in front.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.figures.figure import Figure
+from harness.figures.figure import Figure, Within
 from harness.figures.of_units import PHASES
-from harness.figures.table import FIGURES
+from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.results.judge.circumstances import project_of
 from harness.results.judge.identity import series_key
 from harness.results.record.distributions import Distribution
@@ -105,16 +105,44 @@ BLOCKS = (
     *(Column(figure.sql_column, _type(figure), figure.what) for figure in FIGURES),
 )
 """Facts, and then every figure of the table."""
-_OF_TASKS = tuple(figure for figure in FIGURES if figure.of_task)
-BY_TASK = (
-    Column("run_id", "VARCHAR", ""),
-    Column("block", "INTEGER", "join ... using (run_id, block)"),
-    Column("cell", "INTEGER", ""),
-    Column("cell_name", "VARCHAR", ""),
-    Column("task", "VARCHAR", "one of a mix of the user's own, as reports call it"),
-    *(Column(figure.sql_column, _type(figure), figure.what) for figure in _OF_TASKS),
+_WITHIN: Mapping[Within, tuple[Figure, ...]] = {
+    within: tuple(one for one in (*FIGURES, *OF_ONE_ONLY) if one.path_within(within))
+    for within in ("task", "queue", "group")
+}
+"""The figures that there are of each task, queue and group, too, or of these alone."""
+
+
+def _columns_within(within: Within, *own: Column) -> tuple[Column, ...]:
+    return (
+        Column("run_id", "VARCHAR", ""),
+        Column("block", "INTEGER", "join ... using (run_id, block)"),
+        Column("cell", "INTEGER", ""),
+        Column("cell_name", "VARCHAR", ""),
+        *own,
+        *(Column(_column(one, within), _type(one), one.what) for one in _WITHIN[within]),
+    )
+
+
+def _column(figure: Figure, within: Within) -> str:
+    return figure.sql_column or figure.path_within(within)
+
+
+_TEXTS = "VARCHAR[]"
+BY_TASK = _columns_within(
+    "task", Column("task", "VARCHAR", "one of a mix of the user's own, as reports call it")
 )
-"""The figures that there are of each task, too."""
+BY_QUEUE = _columns_within(
+    "queue",
+    Column("queue", "VARCHAR", "where a block has several"),
+    Column("groups", _TEXTS, "of workers that consume it"),
+)
+BY_GROUP = _columns_within(
+    "group",
+    Column("worker_group", "VARCHAR", "where a block has several"),
+    Column("workers", "INTEGER", "processes, as planned"),
+    Column("slots", "INTEGER", "tasks that all of them can run at once"),
+    Column("queues", _TEXTS, "that they consume"),
+)
 _SAMPLE = (
     Column("run_id", "VARCHAR", ""),
     Column("block", "INTEGER", "join ... using (run_id, block)"),
@@ -135,6 +163,7 @@ UNITS = (
     Column("load_phase", "INTEGER", "of an open loop, from 0"),
     Column("counted", "BOOLEAN", "it is in the block's figures"),
     Column("task", "VARCHAR", "the user's own task that it ran"),
+    Column("queue", "VARCHAR", "where it went, if there are several"),
 )
 TASKS = (
     *_SAMPLE,
@@ -153,6 +182,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "cells": CELLS,
     "blocks": BLOCKS,
     "by_task": BY_TASK,
+    "by_queue": BY_QUEUE,
+    "by_group": BY_GROUP,
     "units": UNITS,
     "tasks": TASKS,
 }
@@ -223,18 +254,46 @@ def block_rows(run: StoredRun) -> Iterator[Row]:
 
 def task_rows(run: StoredRun) -> Iterator[Row]:
     """The rows of `by_task` of one run."""
+    for index, block in _blocks(run):
+        for own in block.by_task:
+            yield {**_row_within(run, index, block, "task", own.task), "task": own.task}
+
+
+def queue_rows(run: StoredRun) -> Iterator[Row]:
+    """The rows of `by_queue` of one run."""
+    for index, block in _blocks(run):
+        for own in block.by_queue:
+            row = _row_within(run, index, block, "queue", own.name)
+            yield {**row, "queue": own.name, "groups": own.groups}
+
+
+def group_rows(run: StoredRun) -> Iterator[Row]:
+    """The rows of `by_group` of one run."""
+    for index, block in _blocks(run):
+        for own in block.by_group:
+            row = _row_within(run, index, block, "group", own.name)
+            planned = {name: getattr(own, name) for name in ("workers", "slots", "queues")}
+            yield {**row, "worker_group": own.name, **planned}
+
+
+def _blocks(run: StoredRun) -> Iterator[tuple[int, BlockRecord]]:
     for index, cell in enumerate(run.record.cells):
         for block in cell.blocks:
-            for own in block.by_task:
-                rows = (figure.of(own.task) for figure in _OF_TASKS)
-                yield {
-                    **{figure.sql_column: _figure(block, figure) for figure in rows},
-                    "run_id": run.record.run_id,
-                    "block": block.number,
-                    "cell": index,
-                    "cell_name": cell.name,
-                    "task": own.task,
-                }
+            yield index, block
+
+
+def _row_within(run: StoredRun, cell: int, block: BlockRecord, within: Within, one: str) -> Row:
+    figures = {
+        _column(figure, within): _figure(block, figure.of(one, within))
+        for figure in _WITHIN[within]
+    }
+    return {
+        **figures,
+        "run_id": run.record.run_id,
+        "block": block.number,
+        "cell": cell,
+        "cell_name": run.record.cells[cell].name,
+    }
 
 
 _PLAIN = ("repetition", "status", "error", "latency_basis", "sound", "client_limited")

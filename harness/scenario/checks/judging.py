@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import Problem
+from harness.figures.figure import Within
 from harness.scenario.files.document import Document, Mark
 from harness.scenario.files.wording import closest, listed, shown
 from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
@@ -37,31 +38,33 @@ def gate_problems(document: Document, path: Path) -> list[Problem]:
     return problems
 
 
-def task_problems(
+def gated_name_problems(
     document: Document, path: Path, gates: Sequence[str], workloads: Iterable[WorkloadBase]
 ) -> list[Problem]:
-    """Gates on tasks that no workload runs; what is no gate is `gate_problems`' matter. Known are
-    the tasks of the user's own that the file names."""
-    known = tuple(dict.fromkeys(name for one in workloads for name in one.task_names))
+    """Gates on parts of a mix that no workload runs; what is no gate is `gate_problems`' matter.
+    Known are the parts that the file names."""
+    parts = tuple(dict.fromkeys(name for one in workloads for name in one.task_names))
+    known: Mapping[Within, Sequence[str]] = {"task": parts, "part": parts}
     problems = []
     for index, text in enumerate(gates):
         try:
             measure = parse_gate(text).measure
         except GateSyntaxError:
             continue
-        if measure.task and measure.task not in known:
+        if measure.within and measure.one not in (names := known.get(measure.within, ())):
             mark = document.value_mark(("gates", index))
-            place = _inside(mark, text, measure.task_column, path)
-            problems.append(place.problem(f"gate {shown(text)}: {_unknown_task(measure, known)}"))
+            place = _inside(mark, text, measure.one_column, path)
+            problems.append(place.problem(f"gate {shown(text)}: {_unknown(measure, names)}"))
     return problems
 
 
-def _unknown_task(measure: GatedFigure, known: Sequence[str]) -> str:
-    words = f"no workload here runs a task {shown(measure.task)}"
+def _unknown(measure: GatedFigure, known: Sequence[str]) -> str:
+    nobody, others = _NOBODY[measure.within or "task"]
+    words = f"{nobody} {shown(measure.one)}"
     if not known:
-        return f"{words}, or any of your own: a gate on {measure.metric} is one on the whole"
-    ends = [name for name in known if name.rpartition(".")[2] == measure.task]
-    close = ends[0] if len(ends) == 1 else closest(measure.task, known)
+        return f"{words}, or {others}: a gate on {measure.metric} is one on the whole"
+    ends = [name for name in known if name.rpartition(".")[2] == measure.one]
+    close = ends[0] if len(ends) == 1 else closest(measure.one, known)
     guess = f' (did you mean "{close}"?)' if close else ""
     shown_names = listed(known[:_SHOWN_TASKS])
     more = f" and {len(known) - _SHOWN_TASKS} more" if len(known) > _SHOWN_TASKS else ""
@@ -69,6 +72,13 @@ def _unknown_task(measure: GatedFigure, known: Sequence[str]) -> str:
 
 
 _SHOWN_TASKS = 12
+_NOBODY: Mapping[Within, tuple[str, str]] = {
+    "task": ("no workload here runs a task", "any of your own"),
+    "part": ("no workload here has a part", "any parts"),
+    "queue": ("no cell here has a queue", "several queues"),
+    "group": ("no configuration here has a group of workers", "several groups"),
+}
+"""What is missing, and what there would have to be for any."""
 
 
 def base_problems(document: Document, scenario: Scenario, cells: Sequence[Cell]) -> list[Problem]:

@@ -87,7 +87,8 @@ def _limit_problems(text: str) -> Iterator[str]:
         return
     if gate.measure.metric not in LIMITED:
         yield f"limit {shown(text)}: a limit is about one of {listed(LIMITED)}"
-    if gate.measure.task:
-        yield f"limit {shown(text)}: a limit is about all units, not those of one task"
+    if gate.measure.within:
+        within = gate.measure.within
+        yield f"limit {shown(text)}: a limit is about all units, not those of one {within}"
     if gate.needs_baseline:
         yield f"limit {shown(text)}: a limit is a figure, there is no baseline here"

@@ -1,18 +1,19 @@
 """The language of gates: `p99(latency.total) < 250ms`, `throughput > 0.95 * baseline`.
 
     gate       = measure comparator sum
-    measure    = whole | function "(" metric "," task ")" | metric "(" task ")"
+    measure    = whole | function "(" metric "," one ")" | metric "(" one ")"
     whole      = metric | metric "." function | function "(" metric ")"
-    task       = "task" "=" name
+    one        = ( "task" | "part" | "queue" | "group" ) "=" name
     comparator = "<" | "<=" | ">" | ">=" | "==" | "!="
     sum        = product { ("+" | "-") product }
     product    = operand { ("*" | "/") operand }
     operand    = quantity | "baseline" | "-" operand | "(" sum ")"
     quantity   = number [ unit ]
 
-A task is one of a mix, by the name that reports give it; a name with brackets, commas or spaces
-stands in quotes. `baseline` is what the same measure was in the baseline run. Parsed by recursive
-descent; the result is frozen, and every node knows the column (from 0) at which it begins.
+A task (or part) is one of a mix, by the name that reports give it, a group one of workers; a name
+with brackets, commas or spaces stands in quotes. `baseline` is what the same measure was in the
+baseline run. Parsed by recursive descent; the result is frozen, and every node knows the column
+(from 0) at which it begins.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal, cast
 
-from harness.figures.figure import Figure, Kind
+from harness.figures.figure import WITHIN, Figure, Kind, Within
 from harness.figures.names import (
-    TASK_WORD,
+    ONE_WORD,
     asked,
     distribution_names,
     figure_named,
-    names_of_tasks,
+    named_by,
+    names_within,
+    needs_one,
     plain_names,
     renamed,
-    task_named,
 )
 from harness.scenario.files.wording import did_you_mean, listed, shown
 from harness.scenario.models.gate_words import ARITHMETIC, COMPARATORS, FUNCTIONS, UNITS
@@ -85,16 +88,18 @@ class GatedFigure:
     """Name of a figure."""
     function: str | None
     column: int
-    task: str = ""
-    """Of a mix; empty: of all tasks."""
-    task_column: int = 0
+    one: str = ""
+    """Name of the part of a mix, the queue or worker group that it is of; empty: of the whole."""
+    one_column: int = 0
+    within: Within | Literal[""] = ""
+    """What `one` is the name of."""
 
     @property
     def figure(self) -> Figure:
-        """The row of the metric in the table of figures, of the task if one is named."""
+        """The row of the metric in the table of figures, of the part, queue ... if one is named."""
         found = figure_named(self.metric)
         assert found is not None  # noqa: S101 - the parser has looked it up
-        return found.of(self.task)
+        return found.of(self.one, self.within) if self.within else found
 
     @property
     def kind(self) -> Kind:
@@ -160,7 +165,7 @@ def _check_number(gate: Gate) -> None:
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-    rf"|task\s*=(?!=)\s*(?P<task>{TASK_WORD})"
+    rf"|(?P<within>{'|'.join(WITHIN)})\s*=(?!=)\s*(?P<one>{ONE_WORD})"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_.]*|%)"
     r"|(?P<comparator><=|>=|==|!=|<|>)"
     r"|(?P<symbol>[-+*/(),]))"
@@ -172,6 +177,8 @@ class _Token:
     kind: str
     text: str
     column: int
+    within: Within | Literal[""] = ""
+    """Of a name: what it is behind, `task=` or `queue=`."""
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -183,7 +190,8 @@ def _tokens(text: str) -> Iterator[_Token]:
             hint = ": write == to ask whether two values are equal" if text[column] == "=" else ""
             raise GateSyntaxError(f"{shown(text[column])} has no meaning here{hint}", column)
         kind = str(match.lastgroup)
-        yield _Token(kind, match[kind], match.start(kind))
+        within = cast("Within", match["within"]) if kind == "one" else ""
+        yield _Token(kind, match[kind], match.start(kind), within)
         place = match.end()
     yield _Token("end", "", len(text.rstrip()))
 
@@ -225,41 +233,52 @@ def _measure(reader: _Reader) -> GatedFigure:
     if first is None:
         raise reader.expected("a metric such as throughput or p99(latency.total)")
     if reader.take("symbol", "(") is None:
-        return _bare(first)
-    if reader.token.kind == "task":
-        return _of_task(reader, _bare(first, ", task=..."))
+        return _of_whole(_bare(first))
+    if reader.token.kind == "one":
+        return _of_one(reader, _bare(first, f", {reader.token.within}=..."))
     if first.text not in FUNCTIONS:
         guess = did_you_mean(first.text, FUNCTIONS) or f"; functions: {listed(FUNCTIONS)}"
         raise GateSyntaxError(f"unknown function {shown(first.text)}{guess}", first.column)
     name = reader.take("word")
     if name is None:
         raise reader.expected(f"a metric in {first.text}(...)")
-    metric = _known(name)
-    if not metric.distribution:
+    single = figure_named(f"{name.text}.{first.text}")
+    metric = single or _known(name)
+    if single is None and not metric.distribution:
         message = f"{name.text} is one figure per cell: write it without {first.text}(...)"
         raise GateSyntaxError(message, first.column)
-    measure = GatedFigure(name.text, first.text, first.column)
+    # Some figures have a statistic in their name: max(depth) is depth.max.
+    measure = GatedFigure(metric.name, None if single else first.text, first.column)
     if reader.take("symbol", ",") is not None:
-        return _of_task(reader, measure)
+        return _of_one(reader, measure)
     if reader.take("symbol", ")") is None:
         raise reader.expected('")"')
+    return _of_whole(measure)
+
+
+def _of_whole(measure: GatedFigure) -> GatedFigure:
+    """The measure itself, where a whole block has such a figure."""
+    if which := needs_one(measure.figure):
+        message = f"{measure.metric} is a figure of one only: write {measure.metric}({which})"
+        raise GateSyntaxError(message, measure.column)
     return measure
 
 
-def _of_task(reader: _Reader, measure: GatedFigure) -> GatedFigure:
-    """The figure of one task, whose name is what comes next."""
-    word = reader.take("task")
-    if word is None:
-        raise reader.expected("task=NAME")
-    task = task_named(word.text)
-    if not task:
-        raise GateSyntaxError(f"{word.text} is no name of a task", word.column)
-    if not measure.figure.of_task:
-        message = f"{measure.metric} is no figure of a single task: {listed(names_of_tasks())} are"
+def _of_one(reader: _Reader, measure: GatedFigure) -> GatedFigure:
+    """The figure of one part of a mix, queue or group, whose name is what comes next."""
+    word = reader.take("one")
+    if word is None or not word.within:
+        raise reader.expected(f"one of {listed(f'{within}=NAME' for within in WITHIN)}")
+    one = named_by(word.text)
+    if not one:
+        raise GateSyntaxError(f"{word.text} is no name of a {word.within}", word.column)
+    if not measure.figure.path_within(word.within):
+        known = listed(names_within(word.within))
+        message = f"{measure.metric} is no figure of a single {word.within}: {known} are"
         raise GateSyntaxError(message, measure.column)
     if reader.take("symbol", ")") is None:
         raise reader.expected('")"')
-    return replace(measure, task=task, task_column=word.column)
+    return replace(measure, one=one, one_column=word.column, within=word.within)
 
 
 def _bare(name: _Token, more: str = "") -> GatedFigure:

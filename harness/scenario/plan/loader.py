@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import InvalidInput, Problem
-from harness.scenario.checks.judging import base_problems, gate_problems, task_problems
+from harness.scenario.checks.judging import base_problems, gate_problems, gated_name_problems
 from harness.scenario.files.document import Document, Location, Mark, Spot
 from harness.scenario.files.overrides import changed, parse_changes
 from harness.scenario.files.validation import mended, validate, without_consequences
@@ -92,7 +92,7 @@ def _plan(
         scenario = scenario.model_copy(update={"compare": None})
     cells = _cells(scenario, readable, configurations, check, problems)
     workloads = [*scenario.workloads, *(cell.workload for cell in cells)]
-    problems += task_problems(document, path, scenario.gates, workloads)
+    problems += gated_name_problems(document, path, scenario.gates, workloads)
     problems[:] = without_consequences(problems, faulty)
     return Plan(scenario=scenario, source=str(path), cells=cells), readable
 

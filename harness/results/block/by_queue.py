@@ -1,0 +1,107 @@
+"""The figures of each queue of a block, where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.results.arrays import Numbers, Times, Truths
+from harness.results.block.ledger import Ledger
+from harness.results.block.phases import Phases
+from harness.results.events.merged import MISSING, Merged
+from harness.results.events.unit_shape import UnitShape
+from harness.results.record.distributions import Distribution
+from harness.results.record.queues_and_groups import QueueRecord
+from harness.stats.percentiles import describe
+
+Looks = Sequence[tuple[int, int]]
+"""At one queue: CLOCK_MONOTONIC ns, and the messages that waited then."""
+
+
+def by_queue(
+    shape: UnitShape,
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    counted: Truths,
+    surplus: npt.NDArray[np.int32],
+    window_ns: int | None,
+) -> tuple[QueueRecord, ...]:
+    """The figures of each queue. `counted`: units that are in the block's figures; `surplus`:
+    executions that count as duplicates, of each task."""
+    queues = queues_of_units(shape, merged)
+    if queues is None:
+        return ()
+    received = merged.tasks.some(merged.tasks.received_ns != MISSING)
+    per_unit = merged.tasks.per_unit
+    found = []
+    for index, name in enumerate(queues.names):
+        mine = queues.of_units == index
+        completed = mine & ledger.completed & counted
+        usable = completed & timing.known
+        found.append(
+            QueueRecord(
+                name=name,
+                groups=shape.routes.consumers(name),
+                published=int(mine.sum()),
+                received=int((mine & received).sum()),
+                completed=int(completed.sum()),
+                throughput_per_s=int(completed.sum()) / (window_ns / 1e9) if window_ns else None,
+                latency_s=_distribution(timing.total_ns[usable]),
+                queue_s=_distribution(timing.queue_ns[usable]),
+                dispatch_s=_distribution(timing.dispatch_ns[usable]),
+                run_s=_distribution(timing.run_ns[usable]),
+                outcomes=ledger.outcomes_of(mine),
+                failed_as_meant=int((ledger.as_meant & mine).sum()),
+                duplicated=int(surplus.reshape(-1, per_unit)[mine].sum()),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class QueuesOfUnits:
+    """The queues of a block, and which of them each unit went to."""
+
+    names: tuple[str, ...]
+    """Those of the scenario, and others from which workers had tasks."""
+    of_units: Numbers
+    """Index in `names`, of each unit: of the queue of its first task."""
+
+
+def queues_of_units(shape: UnitShape, merged: Merged) -> QueuesOfUnits | None:
+    """Where units went; None where a block has one queue."""
+    names = tuple(dict.fromkeys([*shape.routes.queues, *merged.queues]))
+    if len(names) < 2:
+        return None
+    units, tasks = merged.units.unit, merged.tasks
+    known = np.array([-1, *map(names.index, merged.queues)], dtype=np.int64)
+    told = known[tasks.queue.reshape(-1, tasks.per_unit)[:, 0]]
+    parts = np.zeros(len(units), np.int64) if shape.mix is None else shape.mix.parts(units)
+    return QueuesOfUnits(names, shape.routes.of_units(names, parts, told))
+
+
+def with_depths(
+    queues: Sequence[QueueRecord], looks: Mapping[str, Looks], left: Mapping[str, int]
+) -> tuple[QueueRecord, ...]:
+    """The records with what was seen of each queue's length. `left`: messages that waited in each
+    in the end. A queue that is in neither has been asked for by nobody."""
+    return tuple(
+        one.model_copy(
+            update={**_depths([n for _, n in looks.get(one.name, ())]), "left": left.get(one.name)}
+        )
+        for one in queues
+    )
+
+
+def _depths(lengths: Sequence[int]) -> dict[str, float | None]:
+    if not lengths:
+        return {}
+    return {"most_depth": max(lengths), "mean_depth": sum(lengths) / len(lengths)}
+
+
+def _distribution(samples: Times) -> Distribution:
+    return Distribution.model_validate(describe(samples))
