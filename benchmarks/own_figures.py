@@ -21,10 +21,10 @@ from collections.abc import Callable
 from itertools import count
 
 from harness.results.judge.compare import compare_run
+from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import ComparisonReport
 from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.environment import Environment
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.runner.order import interleaved
 
@@ -77,8 +77,8 @@ class Blocks:
             by_task=tasks,
         )
 
-    def _task(self, name: str, run_s: float) -> OwnTaskRecord:
-        return OwnTaskRecord(
+    def _task(self, name: str, run_s: float) -> PartRecord:
+        return PartRecord(
             task=name,
             units=UNITS,
             completed=UNITS,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution, Outcomes
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.order import interleaved
 from tests.report.made.records import block, cell, run, spread_around
@@ -38,13 +38,13 @@ Noise = Callable[[], float]
 """Log deviation of one figure in one block."""
 
 
-def own(task: str, function: Function, noise: Noise) -> OwnTaskRecord:
+def own(task: str, function: Function, noise: Noise) -> PartRecord:
     def times(seconds: float) -> Distribution:
         if not function.good:
             return Distribution(count=0)
         return spread_around(seconds * math.exp(noise()), function.good)
 
-    return OwnTaskRecord(
+    return PartRecord(
         task=task,
         units=UNITS,
         completed=function.good,

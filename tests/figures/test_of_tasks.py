@@ -12,9 +12,9 @@ from harness.figures.names import asked
 from harness.figures.table import FIGURES
 from harness.results.judge.gates import MeasuredRun, evaluate
 from harness.results.judge.metrics import metric_named
+from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import GateResult
 from harness.results.record.distributions import Distribution, Outcomes
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.results.store.catalog import StoredRun
 from harness.results.store.views import BY_TASK, task_rows
@@ -28,7 +28,7 @@ NAME = "redis/mix-add+mail/closed-8"
 MS = 1_000_000
 
 
-def own(task: str, ran_s: float, **changes: object) -> OwnTaskRecord:
+def own(task: str, ran_s: float, **changes: object) -> PartRecord:
     """Of 500 units, dispatched in 1 ms."""
     figures = {
         "units": 500,
@@ -39,7 +39,7 @@ def own(task: str, ran_s: float, **changes: object) -> OwnTaskRecord:
         "dispatch_s": spread_around(0.001, 500),
         "outcomes": Outcomes(ok=500),
     }
-    return OwnTaskRecord.model_validate({"task": task, **figures, **changes})
+    return PartRecord.model_validate({"task": task, **figures, **changes})
 
 
 def mixed(number: int, cell: int, **changes: Any) -> BlockRecord:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.report.answer.alternatives import answer_table
 from harness.report.answer.answer import answer_of
 from harness.report.answer.sentences import Sentence
+from harness.report.tables.by_task import by_task_tables
 from harness.report.tables.calls import call_tables
 from harness.report.tables.costs import cost_tables
 from harness.report.tables.effects import effect_tables
@@ -16,7 +17,6 @@ from harness.report.tables.main import Table, tables
 from harness.report.tables.messages import message_option_tables
 from harness.report.tables.networks import network_tables
 from harness.report.tables.open_loop import open_loop_tables
-from harness.report.tables.own_tasks import by_task_tables
 from harness.report.tables.periodic import periodic_tables
 from harness.report.tables.tracking import tracking_tables
 from harness.report.tables.verdicts import verdict_cautions, verdict_tables

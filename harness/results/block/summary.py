@@ -11,6 +11,7 @@ import numpy.typing as npt
 from harness.results.arrays import Times
 from harness.results.block.by_group import by_group
 from harness.results.block.by_queue import by_queue
+from harness.results.block.by_task import by_task, cpu_times_ns
 from harness.results.block.canvas import canvas
 from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import (
@@ -22,13 +23,12 @@ from harness.results.block.load_phases import (
     time_of_stretches,
 )
 from harness.results.block.messages import latencies_by_priority, lateness_ns
-from harness.results.block.own_tasks import by_task, cpu_times_ns
 from harness.results.block.phases import Phases, phases
 from harness.results.block.tracking import tracking
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
+from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.parts import (
     NO_FAULTS,
     LedgerFigures,
@@ -273,7 +273,7 @@ def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:
 
 
 def _of_own_tasks(
-    merged: Merged, tasks: Sequence[OwnTaskRecord], shape: UnitShape
+    merged: Merged, tasks: Sequence[PartRecord], shape: UnitShape
 ) -> Iterator[RecordedWarning]:
     if merged.foreign_tasks:
         yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})

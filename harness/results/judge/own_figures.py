@@ -20,8 +20,8 @@ from harness.figures.names import Asked, figure_named
 from harness.results.judge.comparability import FEW, typical
 from harness.results.judge.metrics import Metric
 from harness.results.judge.pairs import Pair, sides_of
+from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import Comparison
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord
 
 LEVEL_SHARE = 0.2
@@ -75,7 +75,7 @@ def _unfit(block: BlockRecord, task: str) -> str:
     return "units of the task that went wrong" if _gone_wrong(own) else ""
 
 
-def _gone_wrong(own: OwnTaskRecord) -> bool:
+def _gone_wrong(own: PartRecord) -> bool:
     wrong = own.outcomes.total - own.ended_as_meant + own.duplicated
     return wrong > FEW * own.outcomes.total
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution, LossReasons, Outcomes
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.loads import LoadPhaseRecord, Saturation
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import RecordedWarning
 
@@ -102,9 +102,9 @@ class LogFigures(
 
     calls_per_task: float
     unlock_looks_per_unit: float | None
-    by_task: tuple[OwnTaskRecord, ...]
     by_queue: tuple[QueueRecord, ...]
     by_group: tuple[GroupRecord, ...]
+    by_task: tuple[PartRecord, ...]
     warnings: tuple[RecordedWarning, ...]
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from harness.results.block.unfinished import Unfinished
 from harness.results.events.ran_with import RanWith
+from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import (
     ComparisonReport,
     EqualRateRecord,
@@ -20,7 +21,6 @@ from harness.results.record.distributions import Distribution, LossReasons, Outc
 from harness.results.record.environment import Environment, Server
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.loads import LoadPhaseRecord, Saturation
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.stored import Plain, Stored
@@ -142,7 +142,7 @@ class BlockRecord(Stored):
     """CPU time of the call of each task's function, of completed units: of the execution that gave
     the result. Empty where the pool does not let it be told (greenlets), and in records of older
     versions."""
-    by_task: tuple[OwnTaskRecord, ...] = ()
+    by_task: tuple[PartRecord, ...] = ()
     """The figures of each of the user's own tasks."""
     by_queue: tuple[QueueRecord, ...] = ()
     """The figures of each queue, where there are several."""

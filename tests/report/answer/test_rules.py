@@ -17,10 +17,10 @@ from harness.report.answer.takes import pairs_needed
 from harness.report.view.cells import view_of
 from harness.results.judge.compare import compare_run
 from harness.results.judge.gates import MeasuredRun, evaluate
+from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import Comparison, EqualRateRecord
 from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.stats.paired import visible_effect
@@ -97,7 +97,7 @@ def searched(*searches: dict[float, tuple[str, ...]]) -> RunRecord:
 def mixed(**run_s: float) -> RunRecord:
     """Own tasks of one name each, 50 units of each, whose functions take so long."""
     tasks = (
-        OwnTaskRecord(task=task, units=50, completed=50, run_s=spread_around(mean, 50))
+        PartRecord(task=task, units=50, completed=50, run_s=spread_around(mean, 50))
         for task, mean in run_s.items()
     )
     return one_block(by_task=tuple(tasks))

@@ -11,8 +11,8 @@ from harness.results.block.messages import lateness_ns
 from harness.results.block.phases import Phases
 from harness.results.events.merged import Merged
 from harness.results.events.unit_shape import UnitShape
+from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.stats.percentiles import describe
 
 
@@ -24,7 +24,7 @@ def by_task(
     counted: npt.NDArray[np.bool_],
     surplus: npt.NDArray[np.int32],
     window_ns: int | None,
-) -> tuple[OwnTaskRecord, ...]:
+) -> tuple[PartRecord, ...]:
     """The figures of each task of a mix. `counted`: units that are in the block's figures;
     `surplus`: executions that count as duplicates, of each task."""
     mix = shape.mix
@@ -37,7 +37,7 @@ def by_task(
         usable = mine & timing.known & ledger.completed & counted
         completed = int((mine & ledger.completed & counted).sum())
         found.append(
-            OwnTaskRecord(
+            PartRecord(
                 task=label,
                 units=int(mine.sum()),
                 completed=completed,

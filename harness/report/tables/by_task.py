@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView, RunView
+from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
-from harness.results.record.own_tasks import OwnTaskRecord
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import by_task_latencies, measured_blocks
 from harness.scenario.files.wording import printable
@@ -51,14 +51,14 @@ def _rows(cell: CellView, view: RunView) -> Iterator[Row]:
             yield _row(f"block {block.number}", own, own, own[0].latency_s, part=True)
 
 
-def _of(label: str, blocks: Sequence[BlockRecord]) -> list[OwnTaskRecord]:
+def _of(label: str, blocks: Sequence[BlockRecord]) -> list[PartRecord]:
     return [task for block in blocks for task in block.by_task if task.task == label]
 
 
 def _row(
     label: str,
-    figures: Sequence[OwnTaskRecord],
-    finished: Sequence[OwnTaskRecord],
+    figures: Sequence[PartRecord],
+    finished: Sequence[PartRecord],
     latency: Distribution | None,
     *,
     part: bool = False,
@@ -86,12 +86,12 @@ def _row(
     )
 
 
-def _is_unsound(task: OwnTaskRecord) -> bool:
+def _is_unsound(task: PartRecord) -> bool:
     ended = task.outcomes.ok + task.failed_as_meant
     return ended != task.outcomes.total or task.duplicated > 0
 
 
-def _outcome(tasks: Sequence[OwnTaskRecord]) -> str:
+def _outcome(tasks: Sequence[PartRecord]) -> str:
     as_meant = sum(task.failed_as_meant for task in tasks)
     others = {
         "failed as meant": as_meant,

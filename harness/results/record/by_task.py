@@ -6,7 +6,7 @@ from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.stored import Stored
 
 
-class OwnTaskRecord(Stored):
+class PartRecord(Stored):
     """One of the user's own tasks in a block: the units that ran it."""
 
     task: str
