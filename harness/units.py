@@ -6,8 +6,10 @@ import re
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|m|min|h)")
 _RATE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?:/\s*(?P<unit>s|min|h))?")
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>B|KiB|MiB|GiB)")
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
 def parse_duration_s(text: str | float) -> float:
@@ -27,6 +29,19 @@ def parse_duration_s(text: str | float) -> float:
     if not 0 <= value < 7 * 86400:
         raise ValueError("a duration lies between 0 and 7 days")
     return value
+
+
+def parse_bytes(text: str | float) -> int:
+    """Bytes from `64KiB`, `1.5MiB`, or from a plain whole number of bytes.
+
+    Raises ValueError with a message fit for a user.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"expected a size such as 1000, 64KiB or 10MiB, not {text!r}")
+    return round(float(match["number"]) * _BYTES[match["unit"]])
 
 
 def parse_rate_per_s(text: str | float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from harness.cli.listing import TOPICS
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.kinds import kinds
@@ -19,7 +21,11 @@ from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from harness.scenario.workloads.registry import Workload
 from tests.scenario.project import Project
 
-TEXT = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "scenarios.md").read_text(encoding="utf-8")
+MIXED = re.findall(
+    r"```yaml\n(name:.*?)```", (DOCS / "mixed-work.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 
 def test_examples_load(project: Project) -> None:
@@ -30,6 +36,15 @@ def test_examples_load(project: Project) -> None:
     project.change("configurations: [example]")
     cells = load_plan(project.scenario).cells
     assert len(cells) == 4 * (2 + 2 + 1)
+
+
+@pytest.mark.parametrize("example", MIXED, ids=lambda text: text.splitlines()[0])
+def test_examples_of_mixed_work_load(project: Project, example: str) -> None:
+    configuration, *_ = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    project.configuration(configuration, "example")
+    example = example.replace("configurations: [redis]", "configurations: [example]")
+    project.scenario.write_text(example, encoding="utf-8")
+    assert load_plan(project.scenario).cells
 
 
 def test_the_table_of_backends_says_who_removes_what_has_expired() -> None:

@@ -44,7 +44,7 @@ def test_who_waits_and_who_fires() -> None:
     assert by == {
         "joins": ["group", "chunks"],
         "waits_for_header": ["chord", "nested"],
-        "prebuilt": ["add", "heavy_task"],
+        "prebuilt": ["add", "heavy_task", "work"],
         "past_batches": ["chain", "chord", "nested"],
         "fired_by_beat": ["periodic"],
     }

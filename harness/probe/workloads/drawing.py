@@ -1,4 +1,5 @@
-"""Which task a unit runs, with which arguments, and what must come of it: users' own tasks.
+"""Which part of a mix a unit runs; of users' own tasks with which arguments, and what must come of
+them.
 
 All of it follows from the run's seed and the unit's number. So client, observer and whoever reads
 the samples find the same without telling each other, and every block of a run gets the same.
@@ -14,7 +15,8 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any
 
-_TABLE_SLOTS = 4096
+ROUND = 4096
+"""Units of a round in which all that is drawn for them begins anew, at least: see `round_units`."""
 
 
 def table(weights: Sequence[int], seed: int) -> list[int]:
@@ -27,7 +29,7 @@ def table(weights: Sequence[int], seed: int) -> list[int]:
     once = [part for part, weight in enumerate(weights) for _ in range(weight // shared)]
     order = random.Random(f"mix {seed}")  # noqa: S311 - no secret
     found: list[int] = []
-    while len(found) < _TABLE_SLOTS or not found:
+    while len(found) < ROUND or not found:
         order.shuffle(once)
         found += once
     return found

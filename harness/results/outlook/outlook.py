@@ -271,7 +271,7 @@ def _guessed_per_s(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine)
     """Units per second of a load that takes what it gets: as many as cores, slots and callers let
     through."""
     steps = cell.workload.steps
-    cpu, run = _cpu_s(keys, runs, None), _run_s(cell, keys, runs)
+    cpu, run = _cpu_s(cell, keys, runs, None), _run_s(cell, keys, runs)
     run_s = run.value if run else 0.0
     limits = [machine.cores / (cpu.value * sum(steps))]
     if run_s:
@@ -315,7 +315,7 @@ def _asked(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Iter
     if units_per_s is None:
         return
     per_s = units_per_s * sum(cell.workload.steps)
-    cpu, run = _cpu_s(keys, runs, per_s), _run_s(cell, keys, runs)
+    cpu, run = _cpu_s(cell, keys, runs, per_s), _run_s(cell, keys, runs)
     need = Need(
         per_s, cpu.value, machine.cores, run.value if run else None, _slots(cell.configuration)
     )
@@ -323,8 +323,9 @@ def _asked(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Iter
     yield from (AskedOf(one, costs[one.what]) for one in need.sums)
 
 
-def _cpu_s(keys: CellKeys, runs: LastRuns, asked_per_s: float | None) -> Known:
-    return runs.of_cell(keys, lambda it: it.cpu_s, asked_per_s=asked_per_s) or Known(TASK_CPU_S)
+def _cpu_s(cell: Cell, keys: CellKeys, runs: LastRuns, asked_per_s: float | None) -> Known:
+    known = runs.of_cell(keys, lambda it: it.cpu_s, asked_per_s=asked_per_s)
+    return known or Known(TASK_CPU_S + cell.workload.cpu_s)
 
 
 def _run_s(cell: Cell, keys: CellKeys, runs: LastRuns) -> Known | None:

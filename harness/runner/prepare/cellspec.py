@@ -36,17 +36,17 @@ def write(
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
-    `interpreter` says where modules and an app of the user's are looked for; arguments of the
-    user's own tasks are drawn from `seed`; `schedule` is what beat has to know.
+    `interpreter` says where modules and an app of the user's are looked for; what units differ in
+    is drawn from `seed`; `schedule` is what beat has to know.
     """
     modules = interpreter.modules
-    workload = cell.workload
+    workload, step_s = cell.workload, cell.workload.heavy_step_s
     spec: CellSpec = {
         "settings": dict(settings),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
         "packages": MEASURED,
-        "workload": workloads.spec_of(workload),
+        "workload": {**workloads.spec_of(workload), "seed": seed},
         "load": loads.spec_of(cell.load),
         "warmup": cell.measure.warmup,
         "units": cell.measure.units,
@@ -54,7 +54,7 @@ def write(
         "timeout_s": cell.measure.timeout,
         "schedule": schedule,
         "stores_results": stores_results(cell.configuration),
-        "heavy_step_s": getattr(workload, "sleep", DEFAULT_HEAVY_STEP_S),
+        "heavy_step_s": DEFAULT_HEAVY_STEP_S if step_s is None else step_s,
     }
     if isinstance(workload, OwnTaskWorkload):
         own = own_app(workload, interpreter.project or Path.cwd(), seed)

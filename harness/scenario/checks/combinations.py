@@ -244,7 +244,7 @@ def _publish_conflicts(
     if path not in paths:
         conflicts.append((where, f"{broker} has no {path}: use {' or '.join(paths)}"))
     if path == "prebuilt" and not workload.prebuilt:
-        fit = " or ".join(name for name, model in WORKLOADS.items() if model.prebuilt)
+        fit = listed(name for name, model in WORKLOADS.items() if model.prebuilt)
         message = f"publish: prebuilt needs a workload of one message per unit: {fit}"
         conflicts.append((where, workload.not_prebuilt or message))
     if path == "batch" and workload.past_batches:

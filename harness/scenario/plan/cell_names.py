@@ -16,6 +16,7 @@ from harness.scenario.files.kinds import CellWord
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.value_words import canonical, told_by_digest, value_word, words_of
+from harness.scenario.workloads.amounts import Amount
 from harness.scenario.workloads.registry import Workload
 
 
@@ -40,8 +41,12 @@ def _label(entry: BaseModel, kind: str, word: CellWord, said: Collection[str]) -
         if isinstance(value, MessageOptions):
             words += value.words(said)
         elif name not in skipped and value != field.default:
-            words.append(f"{name}={value_word(value)}")
+            words.append(f"{name}={value_word(_plain(value))}")
     return ",".join(words)
+
+
+def _plain(value: Any) -> Any:
+    return value.word if isinstance(value, Amount) else value
 
 
 # --- told apart ----------------------------------------------------------------------------------

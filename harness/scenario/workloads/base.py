@@ -101,6 +101,17 @@ class WorkloadBase(Frozen):
         return 0.0
 
     @property
+    def cpu_s(self) -> float:
+        """CPU seconds that each of its tasks is told to use, beside what Celery does."""
+        return 0.0
+
+    @property
+    def heavy_step_s(self) -> float | None:
+        """How long `heavy_task` sleeps per step, which workers are told once for all tasks; None
+        where it is not called."""
+        return None
+
+    @property
     def word(self) -> CellWord:
         """How names of cells call the workload."""
         return CellWord()

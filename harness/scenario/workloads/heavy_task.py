@@ -39,6 +39,11 @@ class HeavyTaskWorkload(WorkloadBase):
         """What it sleeps: no CPU time, but a slot is held."""
         return least_s(self.n, self.sleep)
 
+    @property
+    def heavy_step_s(self) -> float:
+        """As it is said here."""
+        return self.sleep
+
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:

@@ -42,6 +42,7 @@ from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, S
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
+from harness.scenario.workloads.work import WorkWorkload
 
 _OF = "harness.probe.workloads"
 _OWN = (
@@ -49,6 +50,7 @@ _OWN = (
     WorkloadRow(GroupWorkload, f"{_OF}.group:Group"),
     WorkloadRow(ChainWorkload, f"{_OF}.chain:Chain"),
     WorkloadRow(HeavyTaskWorkload, f"{_OF}.heavy_task:HeavyTask"),
+    WorkloadRow(WorkWorkload, f"{_OF}.work:Work"),
     WorkloadRow(ChordWorkload, f"{_OF}.chord:Chord"),
     WorkloadRow(NestedWorkload, f"{_OF}.chord:Nested"),
     WorkloadRow(MapWorkload, f"{_OF}.many_calls:Map"),

@@ -53,6 +53,11 @@ class TrackingWorkload(WorkloadBase):
         """What it sleeps, as of `heavy_task`."""
         return least_s(self.n, self.sleep)
 
+    @property
+    def heavy_step_s(self) -> float:
+        """As it is said here."""
+        return self.sleep
+
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:

@@ -21,6 +21,7 @@ from harness.scenario.vendors.redis import RedisBackend, RedisBroker
 from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.registry import WORKLOADS
 from tests.report.made.records import block, run
 
 MACHINE = Machine(cores=2, free_bytes=8 * 1024**3)
@@ -48,6 +49,13 @@ def heavy(n: int, per_s: float, *, name: str = "", measure: Measure = SECONDS) -
         load=RateLoad(load="rate", rate=per_s),
         measure=measure,
     )
+
+
+def worked(per_s: float, **amounts: Any) -> Cell:
+    """`work` at a rate."""
+    cell = heavy(2, per_s)
+    work = WORKLOADS["work"].model_validate({"workload": "work", **amounts})
+    return cell.model_copy(update={"workload": work})
 
 
 def own(per_s: float) -> Cell:

@@ -29,6 +29,7 @@ from tests.results.outlook.plans import (
     judged,
     one_run,
     own,
+    worked,
 )
 
 
@@ -197,6 +198,14 @@ def test_a_given_rate_is_no_throughput_to_be_seen() -> None:
 def test_few_pairs_see_nothing(blocks: int) -> None:
     found = ahead(closed(), closed(name="b"), blocks=blocks, compare=Compare())
     assert (found.pairs, found.sights) == ((blocks,), ())
+
+
+def test_work_needs_what_its_amounts_come_to_in_the_mean() -> None:
+    amounts = {"cpu": "20ms", "sleep": {"choice": [{"value": 0, "weight": 9}, {"value": "1s"}]}}
+    [cores, slots] = sorted(_asked(ahead(worked(10, **amounts))), key=lambda one: one[1])
+    assert (cores[1], slots[1]) == ("cores", "slots")
+    assert cores[2] == pytest.approx(10 * (assumed.TASK_CPU_S + 0.02))
+    assert slots[2] == pytest.approx(10 * (0.02 + 0.1))
 
 
 def test_a_machine_of_many_cores_has_enough() -> None:

@@ -552,6 +552,65 @@ SCENARIOS: Cases = (
         ["3:13: chunk is larger than size: at most 5 calls to a chunk"],
     ),
     (
+        "workloads: [{workload: work, cpu: 20mss}]",
+        ["3:35: expected a duration such as 250ms, 10s or 2m, not '20mss'"],
+    ),
+    (
+        "workloads: [{workload: work, memory: 1.5}]",
+        ["3:38: expected a size such as 1000, 64KiB or 10MiB, not 1.5"],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {lognorml: {median: 20ms, p99: 2s}}}]",
+        ['3:38: unknown key "lognorml" (did you mean "lognormal"?)'],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {}}]",
+        [
+            "3:30: nothing stands here: give an amount, or one of lognormal, uniform, exponential and choice"
+        ],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {value: 1, exponential: {mean: 1}}}]",
+        [
+            "3:30: value and exponential stand here: give an amount, or one of lognormal, uniform, exponential and choice"
+        ],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {lognormal: {median: 20ms}}}]",
+        ['3:38: missing key "p99"'],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {lognormal: {median: 20ms, p99: 2ms}}}]",
+        ["3:38: p99 is below the median"],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {lognormal: {median: 0, p99: 2ms}}}]",
+        ["3:58: must be more than 0, not 0"],
+    ),
+    (
+        "workloads: [{workload: work, payload_bytes: {uniform: {from: 2KiB, to: 1000}}}]",
+        ["3:46: to is below from"],
+    ),
+    (
+        "workloads: [{workload: work, payload_bytes: {uniform: {to: 1000}}}]",
+        ['3:46: missing key "from"'],
+    ),
+    (
+        "workloads: [{workload: work, payload_bytes: {uniform: {from: 20ms, to: 1000}}}]",
+        ["3:62: expected a size such as 1000, 64KiB or 10MiB, not '20ms'"],
+    ),
+    ("workloads: [{workload: work, cpu: {choice: []}}]", ["3:44: needs at least one entry"]),
+    (
+        "workloads: [{workload: work, cpu: {choice: [{value: 1, weight: 0}]}}]",
+        ["3:64: must be at least 1, not 0"],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {lognormal: {median: 20ms, p99: 40s}}}]",
+        [
+            "3:37: some units take 40 s, and the timeout is 30 s: raise measure.timeout, or lower sleep"
+        ],
+    ),
+    (
         "workloads: [{workload: tracking, interval: 1s}]",
         ["3:13: wait: busy has no interval: say wait: interval, or leave it"],
     ),
@@ -567,7 +626,7 @@ SCENARIOS: Cases = (
     ),
     (
         "workloads: [{workload: starmap, loads: [{load: backlog, publish: prebuilt}]}]",
-        ["3:66: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+        ["3:66: publish: prebuilt needs a workload of one message per unit: add, heavy_task, work"],
     ),
     (
         "workloads: [{workload: chord, loads: [{load: backlog, publish: batch}]}]",
@@ -657,11 +716,11 @@ SCENARIOS: Cases = (
     ),
     (
         "workloads: [{workload: group, loads: [{load: backlog, publish: prebuilt}]}]",
-        ["3:64: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+        ["3:64: publish: prebuilt needs a workload of one message per unit: add, heavy_task, work"],
     ),
     (
         "workloads: [{workload: chain, loads: [{load: backlog, publish: prebuilt}]}]",
-        ["3:64: publish: prebuilt needs a workload of one message per unit: add or heavy_task"],
+        ["3:64: publish: prebuilt needs a workload of one message per unit: add, heavy_task, work"],
     ),
     (
         "workloads: [{workload: chain, loads: [{load: backlog, publish: batch}]}]",
