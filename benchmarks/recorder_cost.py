@@ -73,15 +73,15 @@ class Side:
         self.events = events
         events.mkdir()
         cellspec.write(spec, cell, space.settings, events)
-        worker, place = cell.configuration.worker, WorkingPlace(workspace, folder, {})
+        groups, place = cell.configuration.groups, WorkingPlace(workspace, folder, {})
         self.workers = stack.enter_context(
-            Workers.start(worker, name, place.told(cellspec.environ_for("worker", spec, environ)))
+            Workers.start(groups, name, place.told(cellspec.environ_for("worker", spec, environ)))
         )
         self.clients = stack.enter_context(
             Clients.start(1, place.told(cellspec.environ_for("client", spec, environ)))
         )
         self.server = redis.Redis.from_url(space.settings["result_backend"])
-        wait_ready(self.workers, self.clients, worker, events, 60, environ)
+        wait_ready(self.workers, self.clients, events, 60, environ)
         self.clients.ask("warmup", None, _nothing)
         self.workers.hold()
 

@@ -21,7 +21,7 @@ from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.plan.configurations import yaml_files
 from harness.scenario.plan.loader import load_configuration, load_scenario
-from harness.scenario.settings.planned import planned
+from harness.scenario.settings.planned import Planned, planned
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.registry import Workload
 
@@ -39,12 +39,18 @@ def _configs() -> list[Sequence[str]]:
         except InvalidInput:
             rows.append((name, "", "", "", _INVALID))
             continue
-        plan = planned(one)
-        least = "" if plan.least_concurrency == plan.concurrency else f"{plan.least_concurrency}.."
-        workers = f"{one.worker.count} x {one.worker.pool}-{least}{plan.concurrency}"
+        groups = planned(one)
+        workers = ", ".join(_workers(name, group, len(groups)) for name, group in groups.items())
         services = (one.broker.service, one.backend.service)
         rows.append((name, *services, workers, one.description))
     return rows
+
+
+def _workers(name: str, plan: Planned, groups: int) -> str:
+    """`2 x prefork-4`; of several groups `fast 2 x prefork-4`."""
+    least = "" if plan.least_concurrency == plan.concurrency else f"{plan.least_concurrency}.."
+    each = f"{plan.count} x {plan.pool}-{least}{plan.concurrency}"
+    return f"{name} {each}" if groups > 1 else each
 
 
 def _scenarios() -> list[Sequence[str]]:

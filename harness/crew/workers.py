@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ import psutil
 
 from harness.environments import OWN, Interpreter
 from harness.errors import WorkerError
-from harness.probe.app_variables import FIRST_START_VARIABLE, OVER_VARIABLE
+from harness.probe.app_variables import FIRST_START_VARIABLE, GROUP_VARIABLE, OVER_VARIABLE
 from harness.processes import Process
 from harness.scenario.models.configuration import Worker
-from harness.scenario.settings.planned import planned_worker
+from harness.scenario.settings.planned import Planned, planned_worker
 from harness.usage import Usage, usage
 from harness.working_place import WorkingPlace
 
@@ -27,14 +27,51 @@ _BANNER = (".>", "[queues]", ". ", "--", "- *")
 """What lines begin with that every worker writes when it starts."""
 
 
-def command_line(worker: Worker, name: str, interpreter: Interpreter = OWN) -> list[str]:
-    """The command that a user would type, but for the application's name."""
+def command_line(group: Worker, name: str, interpreter: Interpreter = OWN) -> list[str]:
+    """The command that a user would type for a worker of a group, but for the application's
+    name."""
     return [
         *(str(interpreter.python), "-m", "celery", "-A", APP, "worker"),
         *("--hostname", f"{name}@%h"),
-        *("--pool", worker.pool, "--concurrency", str(worker.concurrency)),
-        *worker.options,
+        *("--pool", group.pool, "--concurrency", str(group.concurrency)),
+        *(("--queues", ",".join(group.queues)) if group.queues else ()),
+        *group.options,
     ]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Workers that are started alike."""
+
+    name: str
+    asked: Worker
+    numbers: range
+    """Of its workers: they are counted from 1 over all groups."""
+
+    @property
+    def pool_processes(self) -> int:
+        """How many processes run tasks, at least: one per worker but in the prefork pool, which may
+        also grow."""
+        prefork = self.asked.pool == "prefork"
+        return len(self.numbers) * (self._planned.least_concurrency if prefork else 1)
+
+    @property
+    def slots(self) -> int:
+        """How many tasks can run at once, at most."""
+        return self._planned.slots
+
+    @property
+    def _planned(self) -> Planned:
+        return planned_worker(self.asked, {})
+
+
+def numbered(groups: Mapping[str, Worker]) -> tuple[Group, ...]:
+    """Groups with the numbers of their workers."""
+    found, first = [], 1
+    for name, asked in groups.items():
+        found.append(Group(name, asked, range(first, first + asked.count)))
+        first += asked.count
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -65,14 +102,13 @@ class Workers:
     """The worker processes of one block. A context manager that leaves none behind."""
 
     def __init__(
-        self, starters: Sequence[Callable[[int], Process]], worker: Worker, over: Path
+        self, starters: Sequence[Callable[[int], Process]], groups: Sequence[Group], over: Path
     ) -> None:
         """`starters`: for each worker what starts its n-th process, from 0. `over`: the file by
         which they know that they are not measured any more when they are told to end."""
+        self.groups = tuple(groups)
         self._starters = tuple(starters)
         self._over = over
-        self._worker = worker
-        self._planned = planned_worker(worker, {})
         self._held = False
         self._processes: list[Process] = []
         self._gone: list[Process] = []
@@ -84,26 +120,30 @@ class Workers:
     @classmethod
     def start(
         cls,
-        worker: Worker,
+        asked: Mapping[str, Worker],
         label: str,
         place: WorkingPlace,
     ) -> Workers:
-        """Start `worker.count` processes; they are not ready yet when this returns."""
+        """Start all workers of all groups; they are not ready yet when this returns."""
         over = place.logs / "over"
         place = place.told({OVER_VARIABLE: str(over)})
+        groups = numbered(asked)
 
-        def starter(number: int) -> Callable[[int], Process]:
-            name = f"worker{number}"
+        def starter(group: Group, number: int) -> Callable[[int], Process]:
+            name, where, host = f"worker{number}", place, label
+            if len(groups) > 1:
+                where, host = place.told({GROUP_VARIABLE: group.name}), f"{label}-{group.name}"
 
             def start_it(times: int) -> Process:
-                argv = command_line(worker, f"{label}-{name}", place.interpreter)
+                argv = command_line(group.asked, f"{host}-{name}", where.interpreter)
                 if times:
-                    return place.spawn(argv, name, log=f"{name}-{times + 1}")
-                return place.told({FIRST_START_VARIABLE: "yes"}).spawn(argv, name)
+                    return where.spawn(argv, name, log=f"{name}-{times + 1}")
+                return where.told({FIRST_START_VARIABLE: "yes"}).spawn(argv, name)
 
             return start_it
 
-        workers = cls([starter(number) for number in range(1, worker.count + 1)], worker, over)
+        starters = [starter(group, number) for group in groups for number in group.numbers]
+        workers = cls(starters, groups, over)
         with ExitStack() as undo:
             for start_it in workers._starters:
                 process = start_it(0)
@@ -123,15 +163,13 @@ class Workers:
 
     @property
     def pool_processes(self) -> int:
-        """How many processes run tasks, at least: one per worker but in the prefork pool, which
-        may also grow."""
-        per_worker = self._planned.least_concurrency if self._worker.pool == "prefork" else 1
-        return per_worker * len(self._processes)
+        """How many processes run tasks, at least, over all groups."""
+        return sum(group.pool_processes for group in self.groups)
 
     @property
     def slots(self) -> int:
-        """How many tasks can run at once, at most."""
-        return self._planned.concurrency * len(self._processes)
+        """How many tasks can run at once, at most, over all groups."""
+        return sum(group.slots for group in self.groups)
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -18,6 +18,8 @@ CLIENT_VARIABLE = "HARNESS_CLIENT"
 """Which client this is, and of how many: `0/2`. Without it, the only one."""
 FIRST_START_VARIABLE = "HARNESS_FIRST_START"
 """Set for a worker's first process in a block, before anything is measured."""
+GROUP_VARIABLE = "HARNESS_GROUP"
+"""Name of a worker's group. Without it, there is only one."""
 OVER_VARIABLE = "HARNESS_OVER"
 """Path of the file that is there as soon as a block is over and its workers are to end."""
 

@@ -95,10 +95,12 @@ class Client:
         self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
-    def probe(self, count: int, hold_s: float, timeout_s: float) -> ProbeAnswer:
-        """Publish `count` probe tasks at once and wait for them; how many came back. Where no
-        results are stored, how many were published."""
-        workload = Probe(hold_s)
+    def probe(
+        self, count: int, hold_s: float, timeout_s: float, queue: str | None = None
+    ) -> ProbeAnswer:
+        """Publish `count` probe tasks at once, to a queue or to the default one, and wait for them;
+        how many came back. Where no results are stored, how many were published."""
+        workload = Probe(hold_s, queue)
         units = UnitRunner(self._recorder, timeout_s, self.tag)
         sent = [units.publish(self._take(), workload, UnitFlag.PROBE) for _ in range(count)]
         if not self._stores_results:

@@ -159,6 +159,7 @@ def may_meet(cell: Cell) -> bool:
     foreign = isinstance(workload, OwnTaskWorkload)
     foreign = foreign or not type(workload).__module__.startswith("harness.")
     foreign = foreign or not _BRINGING_CODE.isdisjoint(configuration.settings)
-    foreign = foreign or any(one.startswith(_NAMING_FILES) for one in configuration.worker.options)
+    words = [word for group in configuration.groups.values() for word in group.options]
+    foreign = foreign or any(word.startswith(_NAMING_FILES) for word in words)
     harmed = faults_of(cell.load) or configuration.network is not None
     return not (foreign or harmed or cell.measure.results_left == "expire")

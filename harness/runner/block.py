@@ -117,7 +117,6 @@ def _wait_ready(job: BlockJob, crew: Crew) -> None:
     wait_ready(
         crew.workers,
         crew.clients,
-        job.cell.configuration.worker,
         job.events,
         job.cell.measure.startup_timeout,
         job.environ,

@@ -19,7 +19,7 @@ from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.registry import Backend, Broker
 from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from harness.scenario.workloads.registry import Workload
-from tests.scenario.project import Project
+from tests.scenario.project import CONFIGURATION, SCENARIO, Project
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "scenarios.md").read_text(encoding="utf-8")
@@ -29,13 +29,21 @@ MIXED = re.findall(
 
 
 def test_examples_load(project: Project) -> None:
-    configuration, scenario, matrix = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    configuration, groups, scenario, matrix, grouping = re.findall(
+        r"```yaml\n(.*?)```", TEXT, re.DOTALL
+    )
     assert matrix.startswith("matrix:")
     project.configuration(configuration, "example")
     project.scenario.write_text(scenario, encoding="utf-8")
     project.change("configurations: [example]")
     cells = load_plan(project.scenario).cells
     assert len(cells) == 4 * (2 + 2 + 1)
+    project.scenario.write_text(SCENARIO, encoding="utf-8")
+    project.configuration(CONFIGURATION + groups)
+    assert {cell.configuration.worker_count for cell in load_plan(project.scenario).cells} == {3}
+    project.scenario.write_text(f"{SCENARIO}{grouping}", encoding="utf-8")
+    names = [cell.name.partition("/")[0] for cell in load_plan(project.scenario).cells]
+    assert names == ["c[workers=one-pool]", "c[workers=two-groups]"]
 
 
 @pytest.mark.parametrize("example", MIXED, ids=lambda text: text.splitlines()[0])

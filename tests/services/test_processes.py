@@ -248,7 +248,7 @@ def test_no_worker_is_left_where_its_stop_is_interrupted(
     (tmp_path / "over").symlink_to("/proc/no-such-folder/over")
     with open_workspace({"TMPDIR": str(tmp_path)}) as workspace:
         place = WorkingPlace(workspace, tmp_path, os.environ, Interpreter(program))
-        workers = Workers.start(Worker(count=2), "label", place)
+        workers = Workers.start({"worker": Worker(count=2)}, "label", place)
         monkeypatch.setattr(Process, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             workers.stop()

@@ -22,7 +22,7 @@ from celery.exceptions import Ignore, TaskPredicate
 from celery.worker.consumer import Consumer
 from celery.worker.consumer.gossip import Gossip
 
-from harness.probe.app_variables import RECORDER_VARIABLE
+from harness.probe.app_variables import GROUP_VARIABLE, RECORDER_VARIABLE
 from harness.probe.recording import connections, ran_with, receptions, side_tasks, sqs_requests
 from harness.probe.recording.cpu import CpuClock
 from harness.probe.recording.events import (
@@ -53,8 +53,10 @@ def to_worker(
 ) -> None:
     """Record the life of every task of `app` into the folder `events`. `packages`: those whose
     versions are said there; `measured`: the tasks whose options are; `handlers`: of signals."""
-    recorder = Recorder(events, "worker", child_role="child", versions=versions(packages))
-    _say_what_holds(app, events, measured)
+    group = os.environ.get(GROUP_VARIABLE, "")
+    told = versions(packages)
+    recorder = Recorder(events, "worker", child_role="child", versions=told, group=group)
+    _say_what_holds(app, events, measured, group)
     _connect(recorder)
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
@@ -146,12 +148,12 @@ def _watch_chatter(recorder: Recorder) -> None:
     Gossip.on_message = heard
 
 
-def _say_what_holds(app: Celery, events: str, measured: Iterable[str]) -> None:
+def _say_what_holds(app: Celery, events: str, measured: Iterable[str], group: str) -> None:
     """Before the stamp of WORKER_READY, so that whoever waits for that finds it written."""
     names = tuple(measured)
 
     def worker_ready(sender: Any, **_: Any) -> None:
-        ran_with.write(events, app, sender, names)
+        ran_with.write(events, app, sender, names, group)
 
     signals.worker_ready.connect(worker_ready, weak=False)
 

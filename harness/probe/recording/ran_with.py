@@ -53,9 +53,13 @@ _PLAIN = (bool, int, float, type(None))
 _HIDDEN = "..."
 
 
-def write(directory: str, app: Celery, consumer: Any, measured: Iterable[str]) -> None:
-    """Leave in `directory` what the worker of `consumer` runs with. `measured`: names of tasks."""
-    text = json.dumps(described(app, consumer, measured))
+def write(
+    directory: str, app: Celery, consumer: Any, measured: Iterable[str], group: str = ""
+) -> None:
+    """Leave in `directory` what the worker of `consumer` runs with. `measured`: names of tasks;
+    `group`: the worker's, where there are several."""
+    told = described(app, consumer, measured)
+    text = json.dumps(told | {"group": group} if group else told)
     path = Path(directory) / f"{FILE_PREFIX}{os.getpid()}-{time.monotonic_ns()}.json"
     partial = path.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")

@@ -37,13 +37,15 @@ class Recorder:
         *,
         child_role: str | None = None,
         versions: Mapping[str, str] | None = None,
+        group: str = "",
     ) -> None:
         """`child_role` names the files of processes forked from this one; `versions` of the
-        packages in use stand in the header."""
+        packages in use stand in the header, as does the worker's group where there are several."""
         self._directory = Path(directory)
         self._role = role
         self._child_role = child_role or role
         self._versions = dict(versions or {})
+        self._group = {"group": group} if group else {}
         self._lock = threading.Lock()
         self._forget()
         os.register_at_fork(after_in_child=self._after_fork)
@@ -138,6 +140,7 @@ class Recorder:
             "monotonic_ns": monotonic_ns,
             "wall_ns": wall_ns,
             "versions": self._versions,
+            **self._group,
         }
         name = f"{self._role}-{os.getpid()}-{monotonic_ns}.evt"
         path, text = self._directory / name, json.dumps(identity).encode()

@@ -114,12 +114,15 @@ class OneResult:
 class Probe(OneResult):
     """Not a workload of the user's: the tasks that show that every pool process works."""
 
-    def __init__(self, hold_s: float) -> None:
+    def __init__(self, hold_s: float, queue: str | None = None) -> None:
         self._task = resolved(tasks.probe)
         self._hold_s = hold_s
+        self._options = {} if queue is None else {"queue": queue}
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        return self._task.apply_async((self._hold_s,), task_id=name(unit, 0), producer=producer)
+        return self._task.apply_async(
+            (self._hold_s,), task_id=name(unit, 0), producer=producer, **self._options
+        )
 
     def expected(self, unit: int) -> bool:  # noqa: ARG002 - every unit is alike
         return True

@@ -17,7 +17,7 @@ from harness.report.answer.sentences import Sentence
 from harness.report.view.cells import CellView, RunView
 from harness.results.costs.capacity import FULL
 from harness.results.diagnoses import DIAGNOSES
-from harness.results.events.ran_with import ran_or_planned
+from harness.results.events.ran_with import slots_of, stored_groups
 from harness.results.record.typed_work import load_kind
 from harness.units import format_duration, format_number
 
@@ -193,11 +193,9 @@ def in_use(cell: CellView, cores: int) -> InUse | None:
 
 def _slots(cell: CellView) -> int:
     reports = tuple(report for block in cell.blocks for report in block.ran_with)
-    worker = cell.record.config.get("worker")
-    if not reports and not isinstance(worker, Mapping):
+    if not reports and not isinstance(cell.record.config.get("worker"), Mapping):
         return 0
-    count = worker.get("count", 1) if isinstance(worker, Mapping) else 1
-    return ran_or_planned(reports, cell.record.config).concurrency * int(count)
+    return slots_of(stored_groups(reports, cell.record.config))
 
 
 def bound_sentences(view: RunView, names: Names) -> Iterator[Sentence]:

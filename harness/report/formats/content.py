@@ -28,7 +28,7 @@ from harness.report.words.warnings import (
     warning_sentence,
 )
 from harness.report.words.wording import server_words, trouble_words
-from harness.results.events.ran_with import RanWith, ran_or_planned
+from harness.results.events.ran_with import RanWith, stored_groups
 from harness.results.judge.emulators import WORD
 from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, Resumption
@@ -209,11 +209,18 @@ def _cell_facts(cell: CellRecord) -> str:
         servers = f"{server_words(broker)}; results there too"
     else:
         servers = f"{server_words(broker)}; results in {server_words(backend)}"
-    count = (cell.config.get("worker") or {}).get("count", 1)
-    reports = _reports(cell)
-    known = reports or "worker" in cell.config
-    pool = _pool_words(ran_or_planned(reports, cell.config)) if known else "-, concurrency -"
-    return f"{servers}; {count} {'worker' if count == 1 else 'workers'}, {pool}"
+    groups = stored_groups(_reports(cell), cell.config)
+    known = any(one.reported for one in groups.values()) or "worker" in cell.config
+    words = [
+        f"{name}: {_group_words(one)}" if len(groups) > 1 else _group_words(one)
+        for name, one in groups.items()
+    ]
+    return f"{servers}; {'; '.join(words) if known else '1 worker, -, concurrency -'}"
+
+
+def _group_words(ran: RanWith) -> str:
+    """`2 workers, prefork, concurrency 4`."""
+    return f"{ran.count} {'worker' if ran.count == 1 else 'workers'}, {_pool_words(ran)}"
 
 
 def _reports(cell: CellRecord) -> tuple[RanWith, ...]:

@@ -114,7 +114,7 @@ def _worker_chatter(evidence: Evidence) -> Data | None:
     heard = len(evidence.within(moments.get(Kind.GOSSIP, _NO_TIMES)))
     tasks = 2 * int(evidence.merged.tasks.executions.sum())
     events = sent + heard
-    several = evidence.configuration.worker.count > 1
+    several = evidence.workers > 1
     if not several or events < _FEWEST_EVENTS or events < _TIMES_THE_TASKS * tasks:
         return None
     return {
@@ -122,7 +122,7 @@ def _worker_chatter(evidence: Evidence) -> Data | None:
         "heard": heard,
         "task_messages": tasks,
         "events_per_s": events / max((end_ns - begin_ns) / 1e9, 1e-9),
-        "workers": evidence.configuration.worker.count,
+        "workers": evidence.workers,
     }
 
 

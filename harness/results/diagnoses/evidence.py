@@ -15,7 +15,7 @@ from harness.results.block.summary import Digest
 from harness.results.diagnoses.clues import Clues
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.published import Halves
-from harness.results.events.ran_with import RanWith, as_planned
+from harness.results.events.ran_with import RanWith, ran_by_group, slots_of
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.distributions import Distribution
 from harness.scenario.loads.registry import Load
@@ -65,33 +65,66 @@ class Evidence:
         return self.cell.load
 
     @property
+    def groups(self) -> Mapping[str, RanWith]:
+        """What each group of workers really ran with, by its name; `count` workers each."""
+        configuration = self.configuration
+        return ran_by_group(self.reports, configuration.groups, configuration.settings)
+
+    @property
     def ran(self) -> RanWith:
-        """What a worker really ran with: settings, options, pool, tasks. Not the configuration,
-        which options and an app's own code may have overruled."""
-        return self.reports[0] if self.reports else as_planned(self.configuration)
+        """What a worker of the first group really ran with: settings, options, pool, tasks. Not the
+        configuration, which options and an app's own code may have overruled."""
+        return next(iter(self.groups.values()))
+
+    @property
+    def workers(self) -> int:
+        """Worker processes of all groups."""
+        return self.configuration.worker_count
+
+    @property
+    def pools(self) -> frozenset[str]:
+        """Kinds of pools that the configuration asks for: groups may have different ones."""
+        return frozenset(group.pool for group in self.configuration.groups.values())
+
+    @property
+    def all_take_all(self) -> bool:
+        """Whether every worker consumes what every other does: then what waits may be had by any
+        slot that is free."""
+        consumed = {frozenset(group.queues) for group in self.configuration.groups.values()}
+        return len(consumed) == 1
 
     @property
     def slots(self) -> int:
         """Tasks that can run at the same time, at most."""
-        return self.ran.concurrency * self.configuration.worker.count
+        return slots_of(self.groups)
 
     @property
     def window(self) -> int:
-        """Messages that one worker process takes at once: its prefetch window. 0 without limit."""
-        return self.ran.prefetch_count or 0
+        """Messages that one worker process takes at once: its prefetch window; that of the group
+        whose is largest. 0 without limit."""
+        windows = [one.prefetch_count or 0 for one in self.groups.values()]
+        return max(windows) if all(windows) else 0
+
+    @property
+    def windows(self) -> int:
+        """Messages that all workers together take at once."""
+        return sum((one.prefetch_count or 0) * one.count for one in self.groups.values())
 
     @property
     def told_window(self) -> Data:
         """The prefetch window for a warning's data (`window`); empty where nobody knows it (an app
-        of the user's own, whose worker has not said it), or where there is no limit."""
-        known = self.decides("worker_prefetch_multiplier") and self.window > 0
+        of the user's own, whose worker has not said it), where there is no limit, or groups have
+        different ones."""
+        alike = len({one.prefetch_count for one in self.groups.values()}) == 1
+        known = alike and self.decides("worker_prefetch_multiplier") and self.window > 0
         return {"window": self.window} if known else {}
 
     def decides(self, name: str) -> bool:
         """Whether it is known what a setting was. An app of the user's own may have another value
         than the plan says, if its worker did not report."""
         own = isinstance(self.workload, OwnTaskWorkload)
-        return self.ran.reported or not own or name in planned(self.configuration).decided
+        plans = planned(self.configuration).values()
+        return self.ran.reported or not own or all(name in plan.decided for plan in plans)
 
     @property
     def may_acknowledge_late(self) -> bool:

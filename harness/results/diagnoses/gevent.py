@@ -19,8 +19,9 @@ _FEWEST = 10
 
 
 def _gevent(evidence: Evidence, broker: str) -> bool:
-    configuration = evidence.configuration
-    return configuration.worker.pool == "gevent" and configuration.broker.service == broker
+    """Whether all workers are such, each of which may take every message."""
+    same = evidence.pools == {"gevent"} and evidence.all_take_all
+    return same and evidence.configuration.broker.service == broker
 
 
 def _gaps_s(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -31,7 +32,7 @@ def _gaps_s(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 def _gevent_heartbeat(evidence: Evidence) -> Data | None:
     """Messages that wait, and are taken at intervals of a tenth of a second."""
-    queue, workers = evidence.figure("phases_s", "queue"), evidence.configuration.worker.count
+    queue, workers = evidence.figure("phases_s", "queue"), evidence.workers
     gaps_s = _gaps_s(evidence)
     if not _gevent(evidence, "rabbitmq") or not evidence.setting("broker_heartbeat", 120):
         return None

@@ -97,7 +97,7 @@ def _whole(evidence: Evidence, signal: str, own_s: float) -> tuple[int, float]:
     begin_ns, end_ns = evidence.span_ns
     begun = len(evidence.within(evidence.clues.began_ns))
     if signal == "task_received":  # a worker receives nothing else meanwhile
-        return begun, (end_ns - begin_ns) / 1e9 * evidence.configuration.worker.count
+        return begun, (end_ns - begin_ns) / 1e9 * evidence.workers
     return begun, own_s + _running_s(evidence)
 
 

@@ -70,7 +70,7 @@ def _blocked(
     )
     running = _level(moments, began_ns, ended_ns)
     holding = _level(moments, held.received_ns, gone_ns)
-    places = evidence.window * evidence.configuration.worker.count
+    places = evidence.windows
     full = (holding > 0) & (holding + running >= places)
     waiting = _level(moments, ready_ns, taken_ns) > 0
     blocked = waiting & (running < evidence.slots) & _until_asked(evidence, moments, full)
@@ -238,7 +238,7 @@ def _eta_hoard(evidence: Evidence) -> Data | None:
     return {
         "held": max(peaks),
         "all": len(held),
-        "workers": evidence.configuration.worker.count,
+        "workers": evidence.workers,
         "grown_bytes": grown,
         "bytes_each": grown / sum(peaks),
         **evidence.told_window,

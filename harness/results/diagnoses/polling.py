@@ -53,6 +53,8 @@ def _slept(evidence: Evidence) -> _Slept:
     known = merged.tasks.received_ns != MISSING
     if evidence.configuration.broker.service != "sqs" or not interval_ns or known.sum() < 2:
         return _Slept(0.0, 0.0)
+    if not evidence.all_take_all:  # room in one group is none for what waits for another
+        return _Slept(0.0, 0.0)
     published_ns = np.repeat(merged.units.publish_ns, merged.tasks.per_unit)[known]
     received_ns = merged.tasks.received_ns[known]
     order = np.argsort(received_ns)
@@ -72,10 +74,11 @@ def _was_full(
     """Whether workers held all that they may prefetch, at these receptions. Short tasks may be
     over before the last of their window arrives: what came just before counts, too."""
     all_ns = evidence.times("received")
-    window = evidence.window * evidence.configuration.worker.count
     received = np.searchsorted(all_ns, at_ns, side="right")
     lately = received - np.searchsorted(all_ns, at_ns - lately_ns, side="left")
-    full: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~_room(evidence, at_ns) | (lately >= window)
+    full: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~_room(evidence, at_ns) | (
+        lately >= evidence.windows
+    )
     return full
 
 
@@ -105,9 +108,7 @@ def _room(evidence: Evidence, at_ns: Times) -> np.ndarray[tuple[int], np.dtype[n
     """Whether workers held less than they may prefetch, at these moments."""
     received = np.searchsorted(evidence.times("received"), at_ns, side="right")
     finished = np.searchsorted(evidence.times("ended"), at_ns, side="right")
-    room: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
-        received - finished < evidence.window * evidence.configuration.worker.count
-    )
+    room: np.ndarray[tuple[int], np.dtype[np.bool_]] = received - finished < evidence.windows
     return room
 
 

@@ -104,7 +104,9 @@ POISON_TASK = Diagnosis(
 
 def _time_limit_ignored(evidence: Evidence) -> Data | None:
     """Runs that went on beyond the limit that their task had."""
-    pool, limited = evidence.configuration.worker.pool, evidence.clues.limited
+    if len(evidence.pools) > 1:  # no log says which of them ran a task
+        return None
+    (pool,), limited = evidence.pools, evidence.clues.limited
     soft_s = _longest_soft_s(evidence) if pool == "prefork" else 0.0
     if pool == "prefork":  # which keeps all but a hard limit that is over before the soft one
         hard = limits_in(limited["position"]) == Limit.HARD
@@ -184,7 +186,8 @@ def _children_replaced(evidence: Evidence) -> Data | None:
     for child in evidence.clues.children:
         of_worker[child.worker_pid].append(child)
     begin_ns, end_ns = evidence.span_ns
-    slots = evidence.ran.least_concurrency  # an autoscaled pool begins with these
+    # An autoscaled pool begins with its least. Which group a child is of, no log says.
+    slots = max(one.least_concurrency for one in evidence.groups.values())
     gaps = [
         (child, max(left, begin_ns), min(ready, end_ns))
         for children in of_worker.values()

@@ -13,9 +13,9 @@ _LEAST_S = 0.1
 
 def _prefetch_hoarding(evidence: Evidence) -> Data | None:
     """Time in which received tasks waited for a slot while some slots were free."""
-    alone = evidence.configuration.worker.count == 1  # its own free slots get a task at once
+    alone = evidence.workers == 1  # its own free slots get a task at once
     held = any(one.countdown for one in evidence.workload.message_options)
-    if alone or held:  # on purpose
+    if alone or held or not evidence.all_take_all:  # on purpose
         return None
     received, started = evidence.times("received"), evidence.times("started")
     finished = evidence.times("ended")
@@ -63,10 +63,10 @@ PREFETCH_HOARDING = Diagnosis(
 def _nullpool_database(evidence: Evidence) -> Data | None:
     """Stores that were made outside prefork children, each with an engine of its own."""
     store = evidence.figure("calls_s", "store_call")
-    pool = evidence.configuration.worker.pool
-    if evidence.configuration.backend.service not in DATABASES or pool == "prefork":
+    pools = sorted(evidence.pools - {"prefork"})
+    if evidence.configuration.backend.service not in DATABASES or not pools:
         return None
-    return {"pool": pool, "store_call_p50_s": store.p50} if store else None
+    return {"pool": " and ".join(pools), "store_call_p50_s": store.p50} if store else None
 
 
 NULLPOOL_DATABASE = Diagnosis(

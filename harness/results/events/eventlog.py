@@ -178,6 +178,7 @@ class Tail:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._logs: dict[Path, _Progress] = {}
+        self._groups: dict[Path, str] = {}
 
     def refresh(self) -> None:
         """Read what has been written since the last call."""
@@ -198,9 +199,18 @@ class Tail:
             counts[pid] = counts.get(pid, 0) + log.count(kind)
         return counts
 
-    def writers(self, kind: int) -> int:
-        """How many processes have written at least one event of that kind."""
-        return sum(1 for log in self._logs.values() if log.count(kind))
+    def writers(self, kind: int, group: str | None = None) -> int:
+        """How many processes have written at least one event of that kind; only those of workers of
+        a group, if one is named."""
+        paths = [path for path, log in self._logs.items() if log.count(kind)]
+        return sum(1 for path in paths if group is None or self._group(path) == group)
+
+    def _group(self, path: Path) -> str:
+        """The group that the writer of a log has said it is of. Its header is whole: events follow
+        it."""
+        if path not in self._groups:
+            self._groups[path] = str(identity_of(path).get("group", ""))
+        return self._groups[path]
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,15 @@ from typing import Any
 
 from harness.probe.recording.ran_with import FILE_PREFIX
 from harness.results.record.stored import Plain, Stored
-from harness.scenario.models.configuration import Configuration, Worker
-from harness.scenario.settings.planned import Planned, planned, planned_worker
+from harness.scenario.models.configuration import Worker, groups_of
+from harness.scenario.settings.planned import Planned, planned_worker
 
 
 class RanWith(Stored):
     """One kind of worker process of a block: all that ran with the same."""
 
+    group: str = ""
+    """Its group of workers; empty where there is only one."""
     pool: str
     """`prefork`, `threads`, `gevent`, `solo`; another one by `module:class`."""
     concurrency: int
@@ -85,22 +87,44 @@ def reports_in(events: Path) -> tuple[RanWith, ...]:
     )
 
 
-def as_planned(configuration: Configuration) -> RanWith:
-    """What can be said without the workers' own word."""
-    return _of_plan(planned(configuration), configuration.worker.count)
+def ran_by_group(
+    reports: Iterable[RanWith], groups: Mapping[str, Worker], settings: Mapping[str, Any]
+) -> dict[str, RanWith]:
+    """What each group of workers ran with, by its name: what the first of them said; where none did
+    (a block of an older version, or that has not run), the plan. `count` is that of the group.
+    `groups` and `settings` are a configuration's."""
+    said: dict[str, RanWith] = {}
+    for report in reports:
+        said.setdefault(report.group if len(groups) > 1 else next(iter(groups)), report)
+    return {
+        name: said[name].model_copy(update={"count": group.count})
+        if name in said
+        else _of_plan(planned_worker(group, settings), name if len(groups) > 1 else "")
+        for name, group in groups.items()
+    }
 
 
 def ran_or_planned(reports: Iterable[RanWith], config: Mapping[str, Any]) -> RanWith:
-    """What the first worker said; where none did (a block of an older version, or that has not
-    run), the plan. `config`: a configuration as a record holds it."""
+    """What the first worker said; where none did, the plan of the first group. `config`: a
+    configuration as a record holds it."""
     for report in reports:
         return report
-    worker = Worker.model_validate(config.get("worker") or {})
-    return _of_plan(planned_worker(worker, config.get("settings") or {}), worker.count)
+    return next(iter(stored_groups(reports, config).values()))
 
 
-def _of_plan(plan: Planned, count: int) -> RanWith:
+def stored_groups(reports: Iterable[RanWith], config: Mapping[str, Any]) -> dict[str, RanWith]:
+    """`ran_by_group` of a configuration as a record holds it."""
+    return ran_by_group(reports, groups_of(config), config.get("settings") or {})
+
+
+def slots_of(groups: Mapping[str, RanWith]) -> int:
+    """Tasks that the workers of all groups can run at once, at most."""
+    return sum(one.concurrency * one.count for one in groups.values())
+
+
+def _of_plan(plan: Planned, group: str) -> RanWith:
     return RanWith(
+        group=group,
         pool=plan.pool,
         concurrency=plan.concurrency,
         least_concurrency=plan.least_concurrency,
@@ -110,6 +134,6 @@ def _of_plan(plan: Planned, count: int) -> RanWith:
         mingle="mingle" not in plan.off,
         heartbeat="heartbeat" not in plan.off,
         settings=dict(plan.settings),
-        count=count,
+        count=plan.count,
         reported=False,
     )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.results.judge.circumstances import COMMIT, CONFIG, PACKAGE, fact_words
 from harness.results.record.run import CellRecord, RunRecord
+from harness.scenario.models.configuration import groups_of
 from harness.scenario.models.scenario import AB_AXIS
 from harness.scenario.plan.axes import parts
 from harness.scenario.settings.celery_settings import known_settings
@@ -146,8 +147,8 @@ def _packages(cell: CellRecord) -> tuple[str, ...]:
     clients = (
         one for name in services if name in BROKERS for one in VENDORS[name].clients.packages
     )
-    worker = cell.config.get("worker") or {}
-    gevent = (_GEVENT,) if worker.get("pool") == _GEVENT else ()
+    groups = groups_of(cell.config).values()
+    gevent = (_GEVENT,) if any(group.pool == _GEVENT for group in groups) else ()
     return tuple(dict.fromkeys((*_PINNED, *clients, *gevent)))
 
 

@@ -20,13 +20,14 @@ from pydantic import ValidationError
 
 from harness.errors import RecordError
 from harness.results.costs.capacity import cpu_s
-from harness.results.events.ran_with import ran_or_planned
+from harness.results.events.ran_with import stored_groups
 from harness.results.outlook.keys import CellKeys, keys_of
 from harness.results.outlook.noise import Spread, pooled, spreads_in
 from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.record.typed_work import stored_workload
 from harness.results.store.run_folders import RUN_FILE, read_run
+from harness.scenario.models.configuration import Worker, groups_of
 
 MOST_RUNS = 20
 """So many of the newest runs are asked."""
@@ -239,7 +240,6 @@ def _measured(
         backend: _mean(one.backend_peak_rss_bytes for one in blocks),
         broker: _mean(one.broker_peak_rss_bytes for one in blocks),  # of both, where they are one
     }
-    stored_worker = cell.config.get("worker") or {}
     processes = worker_processes(cell.config)
     workers = _mean(one.worker_peak_rss_bytes for one in blocks)
     held = _mean(run_s)
@@ -248,7 +248,7 @@ def _measured(
         keys=keys_of(cell),
         extent=extent_of(cell),
         services=(broker, backend),
-        pool=str(stored_worker.get("pool", "")),
+        pool=pools_of(groups_of(cell.config)),
         clients=int(cell.load.get("clients") or 1),
         faulted=any(one.faults for one in blocks),
         wall_s=_mean(walls[one.number] for one in timed),
@@ -271,9 +271,14 @@ def extent_of(cell: CellRecord) -> tuple[object, ...]:
 def worker_processes(config: Mapping[str, object]) -> int:
     """Processes of all workers of a configuration, as a record has it: main processes, and the
     children of a prefork pool."""
-    planned = ran_or_planned((), config)
-    children = planned.concurrency if planned.pool == "prefork" else 0
-    return planned.count * (1 + children)
+    groups = stored_groups((), config).values()
+    children = {one.group: one.concurrency if one.pool == "prefork" else 0 for one in groups}
+    return sum(one.count * (1 + children[one.group]) for one in groups)
+
+
+def pools_of(groups: Mapping[str, Worker]) -> str:
+    """The kinds of pools of all groups: `prefork`, `prefork+threads`."""
+    return "+".join(sorted({group.pool for group in groups.values()}))
 
 
 def _services(cell: CellRecord) -> tuple[str, str]:

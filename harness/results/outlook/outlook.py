@@ -20,6 +20,7 @@ from harness.results.outlook.last_runs import (
     LastRuns,
     MeasuredCell,
     extent_of,
+    pools_of,
     worker_processes,
 )
 from harness.results.outlook.sights import PlannedCell, Sight, looks, sights
@@ -31,7 +32,7 @@ from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
 from harness.scenario.plan.value_words import canonical
-from harness.scenario.settings.planned import planned
+from harness.scenario.settings.planned import planned_slots
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
 from harness.stats.looks import confidence_of
@@ -217,7 +218,7 @@ def outlook(
 
 def _cell(one: PlannedCell, runs: LastRuns, machine: Machine) -> CellOutlook:
     cell, keys = one.cell, keys_of(one.stored)
-    pool = cell.configuration.worker.pool
+    pool = pools_of(cell.configuration.groups)
     workers = runs.of_cell(keys, lambda it: it.worker_bytes if it.pool == pool else None)
     clients = runs.of_cell(keys, lambda it: it.client_bytes)
     return CellOutlook(
@@ -275,7 +276,7 @@ def _guessed_per_s(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine)
     run_s = run.value if run else 0.0
     limits = [machine.cores / (cpu.value * sum(steps))]
     if run_s:
-        limits.append(_slots(cell.configuration) / (run_s * sum(steps)))
+        limits.append(planned_slots(cell.configuration) / (run_s * sum(steps)))
     if isinstance(cell.load, ClosedLoad):
         limits.append(cell.load.in_flight / (len(steps) * (run_s + ROUND_TRIP_S)))
     return Known(min(limits), tuple(dict.fromkeys([*cpu.runs, *(run.runs if run else ())])))
@@ -317,7 +318,11 @@ def _asked(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Iter
     per_s = units_per_s * sum(cell.workload.steps)
     cpu, run = _cpu_s(cell, keys, runs, per_s), _run_s(cell, keys, runs)
     need = Need(
-        per_s, cpu.value, machine.cores, run.value if run else None, _slots(cell.configuration)
+        per_s,
+        cpu.value,
+        machine.cores,
+        run.value if run else None,
+        planned_slots(cell.configuration),
     )
     costs = {"cores": cpu, "slots": run or cpu}
     yield from (AskedOf(one, costs[one.what]) for one in need.sums)
@@ -333,10 +338,6 @@ def _run_s(cell: Cell, keys: CellKeys, runs: LastRuns) -> Known | None:
     said_s = cell.workload.least_run_s
     known = runs.of_cell(keys, lambda it: it.run_s)
     return known or (Known(said_s, planned=True) if said_s else None)
-
-
-def _slots(configuration: Configuration) -> int:
-    return planned(configuration).concurrency * configuration.worker.count
 
 
 def _servers(configuration: Configuration) -> Iterator[tuple[Endpoint, Provider]]:

@@ -220,11 +220,11 @@ def _words(look: _Look, answer: Mapping[str, Any]) -> str:
 
 
 def _kept(own: Mapping[str, Any], configuration: Configuration) -> CelerySettings:
-    """What of the app's own really holds: not what this configuration says otherwise, by a setting,
-    an option of its workers, or an annotation of tasks."""
-    plan = planned(configuration)
-    annotated = plan.settings.get("task_annotations")
-    gone = set(plan.decided)
+    """What of the app's own really holds in any worker: not what this configuration says otherwise,
+    by a setting, an option of its workers, or an annotation of tasks."""
+    plans = planned(configuration).values()
+    annotated = configuration.settings.get("task_annotations")
+    gone = set[str].intersection(*(set(plan.decided) for plan in plans))
     for task, options in annotated.items() if isinstance(annotated, Mapping) else ():
         gone |= {f"{option} of {task}" for option in options}
     everywhere = {one.removesuffix(" of *") for one in gone if one.endswith(" of *")}

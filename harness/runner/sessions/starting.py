@@ -16,6 +16,7 @@ from harness.runner.faults.block_network import BlockNetwork
 from harness.runner.job import BlockJob
 from harness.runner.prepare import cellspec
 from harness.scenario.loads.open_loop import OpenLoad
+from harness.scenario.models.configuration import DEFAULT_QUEUE, Worker
 from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.services.provide import BlockSpace
@@ -38,9 +39,7 @@ def start_crew(
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     files = _beat_files(job)
     specs = _write_specs(job, space.settings, network, files)
-    worker = job.cell.configuration.worker
-    if files is not None and _embeds_beat(job.cell):
-        worker = embedding(worker, files)
+    groups = _groups(job.cell, space, files)
     variables = {**job.environ, **space.environ}
 
     def place(role: cellspec.Role, spec: Path) -> WorkingPlace:
@@ -48,7 +47,7 @@ def start_crew(
         cores = job.affinity.workers if role == "worker" else job.affinity.client
         return WorkingPlace(job.workspace, logs, environ, job.interpreter, cores)
 
-    workers = Workers.start(worker, job.label, place("worker", specs["workers"]))
+    workers = Workers.start(groups, job.label, place("worker", specs["workers"]))
     stack.enter_context(workers)
     clients = Clients.start(job.cell.load.clients, place("client", specs["clients"]))
     stack.enter_context(clients)
@@ -60,6 +59,19 @@ def start_crew(
     if files is not None:
         beat = _beat(job, files, place("beat", specs["workers"]), stack)
     return Crew(workers, clients, observer, beat)
+
+
+def _groups(cell: Cell, space: BlockSpace, files: BeatFiles | None) -> dict[str, Worker]:
+    """The groups of workers, with their queues as the block's broker knows them, and where beat is
+    embedded with it in the first one, which has one worker then."""
+    groups = {}
+    for name, group in cell.configuration.groups.items():
+        real = (space.broker.queue if one == DEFAULT_QUEUE else one for one in group.queues)
+        groups[name] = group.model_copy(update={"queues": tuple(real)})
+    if files is not None and _embeds_beat(cell):
+        first = next(iter(groups))
+        groups[first] = embedding(groups[first], files)
+    return groups
 
 
 def _write_specs(

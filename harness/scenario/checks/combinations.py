@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 
 from harness.scenario.checks.faulty_loads import network_conflicts
+from harness.scenario.checks.groups import group_conflicts, missing_pools
 from harness.scenario.checks.option_conflicts import option_conflicts
 from harness.scenario.checks.results_left import results_left_conflict
 from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
@@ -19,11 +20,10 @@ from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import END_NAMES, Configuration, EndName, keeps_results
 from harness.scenario.models.measure import Measure
 from harness.scenario.plan.bounds import number_conflicts
-from harness.scenario.settings.celery_sets import celery_version, refusals
+from harness.scenario.settings.celery_sets import refusals
 from harness.scenario.settings.named_modules import missing_modules
 from harness.scenario.settings.planned import transport_options
 from harness.scenario.settings.serializers import content_conflicts, content_installation
-from harness.scenario.settings.worker_options import worker_option_problems
 from harness.scenario.vendors.base import End, Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
 from harness.scenario.workloads.registry import WORKLOADS, Workload, comes_along
@@ -42,8 +42,7 @@ def configuration_conflicts(
         *as_far_as_known(_broker_conflicts, configuration, provider),
         *as_far_as_known(_backend_conflicts, configuration, provider),
         *as_far_as_known(_pair_conflicts, configuration),
-        *as_far_as_known(_pool_conflicts, configuration),
-        *as_far_as_known(_worker_options, configuration, own_app=own_app),
+        *as_far_as_known(group_conflicts, configuration, own_app=own_app),
         *as_far_as_known(lambda: content_conflicts(configuration.settings)),
         *_isolation_conflicts(configuration, provider),
         *as_far_as_known(network_conflicts, configuration),
@@ -53,19 +52,6 @@ def configuration_conflicts(
 def _pair_conflicts(configuration: Configuration) -> Iterator[Conflict]:
     if reason := refusal(configuration.broker.service, configuration.backend.service):
         yield ("backend", "service"), reason
-
-
-def _pool_conflicts(configuration: Configuration) -> Iterator[Conflict]:
-    worker = configuration.worker
-    if worker.pool == "solo" and worker.concurrency != 1:
-        where: Location = ("worker", "concurrency")
-        yield where, 'pool solo runs one task at a time: set "concurrency: 1"'
-
-
-def _worker_options(configuration: Configuration, *, own_app: bool) -> Iterator[Conflict]:
-    options, version = configuration.worker.options, celery_version(configuration.celery)
-    for index, message in worker_option_problems(options, version, of_own_apps=own_app):
-        yield ("worker", "options", index), message
 
 
 def _isolation_conflicts(
@@ -96,7 +82,7 @@ def installation_conflicts(
         *as_far_as_known(_environment_refusals, configuration),
         *as_far_as_known(_missing_content, configuration),
         *(() if own_app else as_far_as_known(_missing_modules, configuration)),
-        *as_far_as_known(_missing_pool, configuration),
+        *as_far_as_known(missing_pools, configuration),
         *(
             one
             for role in END_NAMES
@@ -119,14 +105,6 @@ def _missing_content(configuration: Configuration) -> Iterator[Conflict]:
 def _missing_modules(configuration: Configuration) -> Iterator[Conflict]:
     if configuration.celery is None:
         yield from missing_modules(configuration.settings)
-
-
-def _missing_pool(configuration: Configuration) -> Iterator[Conflict]:
-    gevent = configuration.celery is None and configuration.worker.pool == "gevent"
-    if gevent and importlib.util.find_spec("gevent") is None:
-        message = "pool gevent needs gevent, not installed here: "
-        message += "pip install 'celery-config-bench[gevent]'"
-        yield ("worker", "pool"), message
 
 
 def _missing_clients(configuration: Configuration, role: EndName) -> list[Conflict]:

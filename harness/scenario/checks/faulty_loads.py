@@ -9,7 +9,7 @@ from harness.scenario.files.fields import Frozen
 from harness.scenario.files.unknown import as_far_as_known, entries, in_full, is_known, only, told
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
-from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
+from harness.scenario.models.configuration import END_NAMES, Configuration, EndName, group_of
 from harness.scenario.models.faults import (
     Fault,
     KillPoolChild,
@@ -126,15 +126,22 @@ def _slowness_conflicts(
 
 def _problem(configuration: Configuration, fault: Fault) -> str:
     who = f'configuration "{configuration.name}"'
-    if isinstance(fault, WorkerFault) and fault.worker > configuration.worker.count:
-        return f"there is no worker {fault.worker}: {who} has {configuration.worker.count}"
-    if isinstance(fault, KillPoolChild) and configuration.worker.pool != "prefork":
-        return f"{who} has pool {configuration.worker.pool}, and only prefork has child processes"
+    if isinstance(fault, WorkerFault):
+        return _worker_problem(configuration, fault, who)
     if isinstance(fault, NetworkFault):
         return _network_conflict(configuration, fault)
     if fault.kind.place == "backend":
         return _backend_problem(configuration)
     return _broker_problem(configuration) if fault.kind.place == "broker" else ""
+
+
+def _worker_problem(configuration: Configuration, fault: WorkerFault, who: str) -> str:
+    group = group_of(configuration, fault.worker)
+    if group is None:
+        return f"there is no worker {fault.worker}: {who} has {configuration.worker_count}"
+    if isinstance(fault, KillPoolChild) and group.pool != "prefork":
+        return f"{who} has pool {group.pool}, and only prefork has child processes"
+    return ""
 
 
 def _broker_problem(configuration: Configuration) -> str:

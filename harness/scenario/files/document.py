@@ -38,7 +38,8 @@ class Spot:
 
 
 class NoSuchPlaceError(Exception):
-    """A location leads through something that is neither a mapping nor a list that long."""
+    """A location leads through something that is neither a mapping nor a list that long, or to what
+    has to be there by now."""
 
 
 @dataclass(frozen=True)

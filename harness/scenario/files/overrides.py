@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location, Mark, NoSuchPlaceError, Spot
-from harness.scenario.files.wording import printable
+from harness.scenario.files.wording import did_you_mean, printable
 from harness.scenario.files.yaml12 import parse
+from harness.scenario.models.configuration import OTHER_FORM
 
 CONFIGURATION_PREFIX = "config"
 _EXCLUSIVE = {"units": "duration", "duration": "units"}
@@ -36,6 +37,8 @@ def changed(document: Document, changes: Sequence[Change], problems: list[Proble
         location = _indexed(document, change.location)
         mark = change.part.spots[()].key
         try:
+            if change.of_configurations:
+                find_group(document, location)
             written_out = with_entry_written_out(document, location)
             document = _without_rival(written_out, change, changes).placed(location, change.part)
         except NoSuchPlaceError as error:
@@ -94,15 +97,33 @@ def with_entry_written_out(document: Document, location: Location) -> Document:
     return document
 
 
+def find_group(configuration: Document, location: Location) -> None:
+    """NoSuchPlaceError where a location leads into a group of workers that there is not: it would
+    be a new one."""
+    field, *name = location[:2]
+    if field != OTHER_FORM["worker"] or len(location) <= _GROUP:
+        return
+    groups = configuration.get((field,)) or {}
+    if isinstance(groups, dict) and name[0] not in groups:
+        guess = did_you_mean(str(name[0]), [str(group) for group in groups])
+        raise NoSuchPlaceError(f'there is no group "{name[0]}" of workers{guess}')
+
+
+_GROUP = len(("workers", "fast"))
+
+
 def _without_rival(document: Document, change: Change, changes: Sequence[Change]) -> Document:
-    """Setting measure.units takes measure.duration away, and the other way round.
+    """Setting measure.units takes measure.duration away, and worker workers, each the other way
+    round.
 
     Unless the other one is set by hand as well: then it is an error like in a file.
     """
-    if change.location[-2:-1] != ("measure",) or change.part.data is None:
+    whole = change.of_configurations and len(change.location) == 1
+    exclusive = OTHER_FORM if whole else _EXCLUSIVE
+    rival = exclusive.get(str(change.location[-1]))
+    if not (whole or change.location[-2:-1] == ("measure",)):
         return document
-    rival = _EXCLUSIVE.get(str(change.location[-1]))
-    if rival is None:
+    if rival is None or change.part.data is None:
         return document
     place = (*_indexed(document, change.location[:-1]), rival)
     set_by_hand = any(_indexed(document, other.location) == place for other in changes)

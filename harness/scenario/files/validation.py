@@ -156,7 +156,9 @@ class _Found:
         word, mark = _WORDED.get(self.kind, _unforeseen), document.value_mark(self.location)
         if self.kind in ("extra_forbidden", "missing"):
             mark = _key_or_parent(document, self.location)
-        elif self.kind == "value_error" and isinstance(document.get(self.location), dict):
+        elif self.details["loc"][-1:] == ("[key]",) or (
+            self.kind == "value_error" and isinstance(document.get(self.location), dict)
+        ):
             mark = document.key_mark(self.location)
         elif self.kind == "union_tag_invalid":
             mark = document.value_mark((*self.location, self.details["ctx"]["discriminator"][1:-1]))

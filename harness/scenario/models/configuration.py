@@ -11,15 +11,51 @@ from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from harness.scenario.files.fields import Frozen, Items, Name
+from harness.scenario.files.wording import shown
 from harness.scenario.models.faults import Network
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import BACKENDS, Backend, Broker
 
 Pool = Literal["prefork", "threads", "gevent", "solo"]
+_GROUP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+_QUEUE_NAME = r"^[^\s,]+$"
+
+
+def _group_name(text: str) -> str:
+    if re.fullmatch(_GROUP_NAME, text) is None:
+        raise ValueError(f"the name of a group has letters, digits, - and _, not {shown(text)}")
+    return text
+
+
+def _queue_name(text: str) -> str:
+    if re.fullmatch(_QUEUE_NAME, text) is None:
+        raise ValueError(f"the name of a queue has no spaces and no commas, not {shown(text)}")
+    return text
+
+
+GroupName = Annotated[
+    str,
+    Field(max_length=32, json_schema_extra={"pattern": _GROUP_NAME}),
+    AfterValidator(_group_name),
+]
+"""Stands in dotted paths, so it has no dots: `workers.fast.concurrency`."""
+QueueName = Annotated[
+    str,
+    Field(max_length=200, json_schema_extra={"pattern": _QUEUE_NAME}),
+    AfterValidator(_queue_name),
+]
+"""As Celery knows the queue; no commas, as `--queues` has a list of them."""
+OTHER_FORM = {"worker": "workers", "workers": "worker"}
+"""The two fields of a configuration that say which workers there are: one of them is given."""
+DEFAULT_QUEUE = "celery"
+"""Celery's default queue as a configuration calls it: in a block it has a name of the block's
+own."""
+ONLY_GROUP = "worker"
+"""What the group of a configuration with `worker:` is called."""
 
 
 class Worker(Frozen):
-    """The Celery worker processes of one block."""
+    """A group of Celery worker processes that are started alike."""
 
     pool: Pool = "prefork"
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 2
@@ -28,6 +64,9 @@ class Worker(Frozen):
     """Number of worker processes, each started by Celery's own command."""
     options: Items[str] = ()
     """Further words for `celery worker`, for example `--without-gossip`."""
+    queues: Items[QueueName] = ()
+    """Queues that each worker of the group consumes (`--queues`); without, Celery's default one. Of
+    several groups each has to say them."""
 
 
 def _known_requirement(text: str) -> str:
@@ -108,10 +147,36 @@ class Configuration(Frozen):
     settings: dict[str, Any] = {}
     """Celery settings by their real (lower-case) names."""
     worker: Worker = Worker()
+    """The workers, where all are alike."""
+    workers: dict[GroupName, Worker] = {}
+    """Groups of workers by their names, instead of `worker`."""
     celery: CeleryEntry | None = None
     """Which Celery clients and workers run; without it, the one the harness is installed with."""
     network: Network | None = None
     """Slows the connections to broker or backend down; without it they are direct."""
+
+    @property
+    def groups(self) -> Mapping[str, Worker]:
+        """The groups of workers by their names, in the order of the file: workers are numbered over
+        all of them, from 1. One called `worker` where the file has `worker:`, or neither."""
+        return self.workers or {ONLY_GROUP: self.worker}
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes of all groups."""
+        return sum(group.count for group in self.groups.values())
+
+
+def group_of(configuration: Configuration, number: int) -> Worker | None:
+    """The group of a worker, whose number counts from 1 over all groups; None beyond the last."""
+    everybody = [group for group in configuration.groups.values() for _ in range(group.count)]
+    return everybody[number - 1] if 1 <= number <= len(everybody) else None
+
+
+def groups_of(config: Mapping[str, Any]) -> Mapping[str, Worker]:
+    """`Configuration.groups` of a configuration as a record holds it, of whatever version."""
+    workers = config.get("workers") or {ONLY_GROUP: config.get("worker") or {}}
+    return {name: Worker.model_validate(group) for name, group in workers.items()}
 
 
 def keeps_results(backend: str, settings: Mapping[str, Any]) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
-from harness.scenario.files.overrides import with_entry_written_out
+from harness.scenario.files.overrides import find_group, with_entry_written_out
 from harness.scenario.files.wording import shown
+from harness.scenario.models.configuration import OTHER_FORM
 from harness.scenario.plan.value_words import canonical, named_value
 
 _NOT_MEASURED = ("name", "description")
@@ -97,8 +98,11 @@ def in_configuration(scenario: Document, configuration: Document, point: Point) 
     for axis, index in point.items():
         for path in parts(axis):
             if not is_of_work(path):
-                part = _part(scenario, axis, index)
-                configuration = configuration.placed(tuple(path.split(".")), part)
+                part, place = _part(scenario, axis, index), tuple(path.split("."))
+                find_group(configuration, place)
+                other = OTHER_FORM.get(path)  # a value says which workers there are, all of them
+                configuration = configuration if other is None else configuration.without((other,))
+                configuration = configuration.placed(place, part)
     return configuration
 
 

@@ -14,6 +14,7 @@ from harness.scenario.checks.combinations import (
     installation_conflicts,
     unused_urls,
 )
+from harness.scenario.checks.groups import form_problems
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.files.overrides import Change, changed
@@ -52,6 +53,7 @@ class ConfigurationCheck:
             configuration = _known(readable)
         found += self._settings_problems(configuration, document)
         found += secret_problems(document)
+        found += form_problems(document)
         if readable is not None:
             configuration = _known(_doubted_settings(readable, found))
             self._add_conflicts(configuration, readable, found)

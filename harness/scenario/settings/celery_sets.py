@@ -208,7 +208,7 @@ def _clients(configuration: Configuration) -> tuple[str, ...]:
     # Redis' always: the known sets pin it, whatever they are used with.
     services = ("redis", configuration.broker.service, configuration.backend.service)
     needed = [one for name in services for one in VENDORS[name].clients.requirements]
-    if configuration.worker.pool == "gevent":
+    if any(group.pool == "gevent" for group in configuration.groups.values()):
         needed.append("gevent")
     needed += libraries_of(configuration.settings)
     return tuple(needed)

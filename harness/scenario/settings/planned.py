@@ -43,7 +43,7 @@ _BY_COMMAND = ("worker_pool", "worker_concurrency")
 
 @dataclass(frozen=True)
 class Planned:
-    """One worker process, before it runs."""
+    """A worker process of one group, before it runs."""
 
     pool: str
     """Kind of its pool: `prefork` ..."""
@@ -60,6 +60,8 @@ class Planned:
     optimization: str
     off: frozenset[str]
     """The ones of `gossip`, `mingle` and `heartbeat` that are switched off."""
+    count: int
+    """Worker processes that are started so."""
 
     @property
     def prefetch_count(self) -> int:
@@ -68,10 +70,21 @@ class Planned:
         each = _PREFETCH_MULTIPLIER if multiplier is None else int(multiplier)
         return self.concurrency * each
 
+    @property
+    def slots(self) -> int:
+        """Tasks that all workers of the group can run at once, at most."""
+        return self.concurrency * self.count
 
-def planned(configuration: Configuration) -> Planned:
-    """What settings and options make of a worker of this configuration."""
-    return planned_worker(configuration.worker, configuration.settings)
+
+def planned(configuration: Configuration) -> Mapping[str, Planned]:
+    """What settings and options make of a worker of each group of this configuration."""
+    groups, settings = configuration.groups, configuration.settings
+    return {name: planned_worker(group, settings) for name, group in groups.items()}
+
+
+def planned_slots(configuration: Configuration) -> int:
+    """Tasks that all workers of a configuration can run at once, at most."""
+    return sum(group.slots for group in planned(configuration).values())
 
 
 def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
@@ -105,6 +118,7 @@ def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
         decided=frozenset({*settings, *(laid.keys() - _OF_TASKS), *_BY_COMMAND}),
         optimization=optimization,
         off=frozenset(off & set(_STEPS)),
+        count=worker.count,
     )
 
 
@@ -121,9 +135,9 @@ def redelivery_time_s(configuration: Configuration) -> float | None:
     broker = BROKERS[configuration.broker.service]
     if broker.redelivery_s is None:
         return None
-    options = transport_options(planned(configuration).settings)
+    options = [transport_options(one.settings) for one in planned(configuration).values()]
     try:
-        return broker.redelivery_s(broker.with_defaults(options))
+        return max(broker.redelivery_s(broker.with_defaults(one)) for one in options)
     except (TypeError, ValueError):
         return None
 

@@ -89,17 +89,21 @@ class PeriodicWorkload(WorkloadBase):
 def _of_the_configuration(
     configuration: Configuration, workload: PeriodicWorkload
 ) -> Iterator[Conflict]:
-    worker, who = configuration.worker, f'configuration "{configuration.name}"'
+    who = f'configuration "{configuration.name}"'
     if configuration.backend.service == "rpc":
         message = f"results of fires would go to beat's own reply queue, and {who} has backend rpc"
         yield (("workload", "workload"), f"{message}: nobody could check them, use another backend")
     if workload.through != "worker":
         return
     where: Location = ("workload", "through")
-    if worker.count > 1:
-        message = f"every worker with -B fires the whole schedule, and {who} has {worker.count}"
-        yield (where, f"{message}: use worker.count 1, or through: beat")
-    if worker.pool == "gevent":
+    name, group = next(iter(configuration.groups.items()))  # see `runner.sessions.starting`
+    path = f"workers.{name}" if configuration.workers else "worker"
+    if group.count > 1:
+        message = f"every worker with -B fires the whole schedule, and {who} has {group.count}"
+        if len(configuration.groups) > 1:
+            message += f" in its first group, {name}, whose worker gets it"
+        yield (where, f"{message}: use {path}.count 1, or through: beat")
+    if group.pool == "gevent":
         message = f"Celery has no -B for pool gevent, which {who} has"
         yield (where, f"{message}: use another pool, or through: beat")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from harness.crew.workers import numbered
 from harness.probe.recording.events import NO_ID, Kind
 from harness.probe.recording.recorder import Recorder
 from harness.runner.sessions.readiness import wait_ready
@@ -41,8 +42,9 @@ class SlowToHandOut:
 
 def held_s(folder: Path, needs_s: float) -> list[float]:
     clients: Any = SlowToHandOut(folder, needs_s)
-    workers: Any = SimpleNamespace(pool_processes=2, slots=2, check=lambda: None, log_tails=str)
-    wait_ready(workers, clients, Worker(concurrency=2), folder, 60.0, {})
+    groups = numbered({"worker": Worker(concurrency=2)})
+    workers: Any = SimpleNamespace(groups=groups, pids=(1,), check=lambda: None, log_tails=str)
+    wait_ready(workers, clients, folder, 60.0, {})
     found: list[float] = clients.held_s
     return found
 

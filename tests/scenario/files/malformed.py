@@ -116,6 +116,55 @@ SYNTAX: Cases = (
 """Whole configuration files."""
 
 ADDED: Cases = (
+    (
+        "workers: {fast: {queues: [a]}, slow: {count: 2}}",
+        [
+            '4:38: group "slow" has no queues, and of several groups each says what it consumes: add "queues: [...]"'
+        ],
+    ),
+    (
+        "worker: {count: 2}\nworkers: {fast: {queues: [a]}}",
+        ['5:1: "worker" says already which workers there are: give one of the two'],
+    ),
+    (
+        "workers: {fast: {}}\nworker: {count: 2}",
+        ['5:1: "workers" says already which workers there are: give one of the two'],
+    ),
+    ("workers: {}", ['4:10: no group of workers: add one, such as "fast: {queues: [urgent]}"']),
+    ("workers: [fast]", ['4:10: expected a mapping ("key: value" lines), not a list']),
+    ("workers: {fast: 3}", ['4:17: expected a mapping ("key: value" lines), not 3']),
+    (
+        "workers: {fast.x: {}}",
+        ['4:11: the name of a group has letters, digits, - and _, not "fast.x"'],
+    ),
+    ("workers: {fast: {queue: [a]}}", ['4:18: unknown key "queue" (did you mean "queues"?)']),
+    ("workers: {fast: {queues: a}}", ['4:26: expected a list, not "a"']),
+    (
+        "workers: {fast: {queues: [a b, 'c,d', a, a]}}",
+        [
+            '4:27: the name of a queue has no spaces and no commas, not "a b"',
+            '4:32: the name of a queue has no spaces and no commas, not "c,d"',
+            '4:42: queue "a" stands here twice',
+        ],
+    ),
+    (
+        "workers: {fast: {queues: [a], pool: solo}, slow: {queues: [b], options: [-E, --without-gosip]}}",
+        [
+            '4:11: pool solo runs one task at a time: set "concurrency: 1"',
+            '4:78: celery worker has no option "--without-gosip" (did you mean "--without-gossip"?)',
+        ],
+    ),
+    (
+        "workers: {fast: {queues: [a], options: [-Q, x]}}",
+        ['4:41: the harness itself decides --queues: remove "-Q"'],
+    ),
+    (
+        "workers: {pool: {queues: [a], count: 100}, count: {queues: [b], pool: gevents}}",
+        [
+            "4:38: must be at most 64, not 100",
+            '4:71: expected one of prefork, threads, gevent, solo, not "gevents" (did you mean "gevent"?)',
+        ],
+    ),
     # serializers and compression
     (
         "settings: {task_serializer: pickle}",
