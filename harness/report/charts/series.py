@@ -58,6 +58,7 @@ def series_charts(
         _rates(index, cell, timed, about, gates),
         _latencies(index, cell, timed, about, gates),
         _under_way(index, cell, timed, about, samples),
+        _queues(index, cell, timed, about, samples),
     )
     return tuple(chart for chart in charts if chart is not None)
 
@@ -152,6 +153,30 @@ def _under_way(
     title = f"{cell_title(cell)}: units under way and messages waiting, not growing is better"
     return _chart(f"under-way-{index}", title, note + about.rpartition(" From")[0], rows, y,
                   ["under way", waiting], heads, timed)  # fmt: skip
+
+
+def _queues(
+    index: int, cell: CellView, timed: Sequence[_Timed], about: str, samples: Samples
+) -> Chart | None:
+    """Where a cell has several queues: which of them grew, and which waited for it."""
+    rows = [
+        _row(one, printable(queue), at, depth)
+        for one in timed
+        for queue, looks in samples.depths(one.block, one.series.begin_ns).items()
+        for at, depth in looks
+        if at >= 0  # the sampler begins a moment before the first unit
+    ]
+    if not rows:
+        return None
+    y = {"field": "value", "type": "quantitative", "axis": {"title": "messages waiting",
+         "tickCount": 4}}  # fmt: skip
+    heads = {"series": "queue", "block": "block", "t": f"{_TIME}, s", "value": "messages"}
+    exact = all(one.block.depth_exact for one in timed)
+    note = "Each queue is looked at once a second. " + ("" if exact else "The broker estimates. ")
+    title = f"{cell_title(cell)}: messages waiting in each queue, not growing is better"
+    labels = list(dict.fromkeys(str(row["series"]) for row in rows))
+    return _chart(f"queues-{index}", title, note + about.rpartition(" From")[0], rows, y,
+                  labels, heads, timed)  # fmt: skip
 
 
 def _rows(

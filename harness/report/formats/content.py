@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.report.answer.alternatives import answer_table
 from harness.report.answer.answer import answer_of
 from harness.report.answer.sentences import Sentence
+from harness.report.tables.by_queue import queue_tables
 from harness.report.tables.by_task import by_task_tables
 from harness.report.tables.calls import call_tables
 from harness.report.tables.costs import cost_tables
@@ -106,6 +107,7 @@ def content_of(view: RunView) -> Content:
             *call_tables(view),
             *tracking_tables(view),
             *by_task_tables(view),
+            *queue_tables(view),
             *message_option_tables(view),
             *cost_tables(view),
         ),

@@ -10,7 +10,7 @@ from harness.report.view.cells import CellView, RunView
 from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import by_task_latencies, measured_blocks
+from harness.results.samples.pooled import latencies_within, measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
@@ -38,7 +38,7 @@ def _title(cell: CellView) -> str:
 def _rows(cell: CellView, view: RunView) -> Iterator[Row]:
     measured = measured_blocks(cell.record)
     labels = dict.fromkeys(task.task for block in cell.blocks for task in block.by_task)
-    pooled = by_task_latencies(view.folder, measured) if len(measured) > 1 else None
+    pooled = latencies_within(view.folder, measured, "task") if len(measured) > 1 else None
     for label in labels:
         figures, finished = _of(label, measured), _of(label, cell.blocks)
         if len(figures) == 1:

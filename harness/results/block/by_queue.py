@@ -74,33 +74,61 @@ class QueuesOfUnits:
 
 def queues_of_units(shape: UnitShape, merged: Merged) -> QueuesOfUnits | None:
     """Where units went; None where a block has one queue."""
-    names = tuple(dict.fromkeys([*shape.routes.queues, *merged.queues]))
+    units, tasks = merged.units.unit, merged.tasks
+    first = tasks.queue.reshape(-1, tasks.per_unit)[:, 0]
+    met = [merged.queues[place - 1] for place in np.unique(first).tolist() if place]
+    names = tuple(dict.fromkeys([*shape.routes.queues, *met]))
     if len(names) < 2:
         return None
-    units, tasks = merged.units.unit, merged.tasks
-    known = np.array([-1, *map(names.index, merged.queues)], dtype=np.int64)
-    told = known[tasks.queue.reshape(-1, tasks.per_unit)[:, 0]]
+    known = [names.index(one) if one in names else -1 for one in merged.queues]
+    told = np.array([-1, *known], dtype=np.int64)[first]
     parts = np.zeros(len(units), np.int64) if shape.mix is None else shape.mix.parts(units)
     return QueuesOfUnits(names, shape.routes.of_units(names, parts, told))
 
 
 def with_depths(
-    queues: Sequence[QueueRecord], looks: Mapping[str, Looks], left: Mapping[str, int]
+    queues: Sequence[QueueRecord],
+    looks: Mapping[str, Looks],
+    left: Mapping[str, int],
+    sending_ns: tuple[int, int],
 ) -> tuple[QueueRecord, ...]:
     """The records with what was seen of each queue's length. `left`: messages that waited in each
-    in the end. A queue that is in neither has been asked for by nobody."""
+    in the end; `sending_ns`: when the first and the last measured unit was published. A queue that
+    is in neither has been asked for by nobody."""
     return tuple(
         one.model_copy(
-            update={**_depths([n for _, n in looks.get(one.name, ())]), "left": left.get(one.name)}
+            update={**_depths(looks.get(one.name, ()), sending_ns), "left": left.get(one.name)}
         )
         for one in queues
     )
 
 
-def _depths(lengths: Sequence[int]) -> dict[str, float | None]:
-    if not lengths:
+def _depths(looks: Looks, sending_ns: tuple[int, int]) -> dict[str, float | None]:
+    if not looks:
         return {}
-    return {"most_depth": max(lengths), "mean_depth": sum(lengths) / len(lengths)}
+    lengths = [length for _, length in looks]
+    mean = sum(lengths) / len(lengths)
+    return {"most_depth": max(lengths), "mean_depth": mean, "grew_per_s": _grew(looks, sending_ns)}
+
+
+_FEWEST_LOOKS = 6
+_FEWEST_MESSAGES = 50
+
+
+def _grew(looks: Looks, sending_ns: tuple[int, int]) -> float | None:
+    """The slope of a queue's length while units were sent, where it never went back: each third of
+    the looks lies above all of the one before."""
+    begin_ns, end_ns = sending_ns
+    meanwhile = [look for look in looks if begin_ns <= look[0] <= end_ns]
+    third = len(meanwhile) // 3
+    if len(meanwhile) < _FEWEST_LOOKS or meanwhile[-1][1] < _FEWEST_MESSAGES:
+        return None
+    lengths = [length for _, length in meanwhile]
+    first, second, last = lengths[:third], lengths[third:-third], lengths[-third:]
+    if max(first) >= min(second) or max(second) >= min(last):
+        return None
+    (one_ns, one), (other_ns, other) = meanwhile[0], meanwhile[-1]
+    return (other - one) / ((other_ns - one_ns) / 1e9)
 
 
 def _distribution(samples: Times) -> Distribution:

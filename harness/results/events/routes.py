@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.results.arrays import Numbers
-from harness.scenario.models.configuration import Worker
+from harness.scenario.models.configuration import DEFAULT_QUEUE, Worker, groups_of
 from harness.scenario.settings.planned import planned_worker
-
-DEFAULT_QUEUE = "celery"
-"""Celery's, where no setting names another one."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +33,28 @@ class Routes:
     """In the order of the scenario."""
     of_parts: tuple[str, ...]
     """The queue of each part of a mix; of other workloads there is one part."""
-    by_app: bool = False
-    """The user's own app decides, where a part does not: what stands above for such a part is the
-    default queue."""
+    elsewhere: bool = False
+    """The user's own app, or `task_routes`, decides where a part does not: what stands above for
+    such a part is the default queue."""
     said: tuple[bool, ...] = ()
     """Whether each part names its queue itself."""
 
     @staticmethod
     def of(config: Mapping[str, Any], asked: Sequence[str | None]) -> Routes:
         """Of a configuration as a record holds it; `asked`: the queue that each part names."""
-        default = str((config.get("settings") or {}).get("task_default_queue") or DEFAULT_QUEUE)
+        settings = config.get("settings") or {}
+        default = str(settings.get("task_default_queue") or DEFAULT_QUEUE)
         declared = dict(config.get("queues") or {})
         by_app = bool(declared.pop("from_app", False))
         of_parts = tuple(queue or default for queue in asked)
-        groups = _groups(config)
-        consumed = [queue for _, group in groups for queue in group.get("queues") or ()]
-        queues = tuple(dict.fromkeys([*declared, *consumed, *of_parts]))
+        groups = groups_of(config)
+        consumed = [queue for group in groups.values() for queue in group.queues]
+        queues = tuple(dict.fromkeys([*consumed, *declared, *of_parts]))
         return Routes(
-            tuple(_planned(name, group, config, queues) for name, group in groups),
+            tuple(_planned(name, group, settings, queues) for name, group in groups.items()),
             queues,
             of_parts,
-            by_app,
+            by_app or bool(settings.get("task_routes")),
             tuple(queue is not None for queue in asked),
         )
 
@@ -65,32 +63,25 @@ class Routes:
         return tuple(group.name for group in self.groups if queue in group.queues)
 
     def of_units(self, names: Sequence[str], parts: Numbers, told: Numbers) -> Numbers:
-        """Index in `names` of each unit's queue: the one that was told, else as planned; where the
-        app decides, that of the other units of the same part. `parts`: of each unit its part;
-        `told`: of each the index of the queue that it came from, -1 where nobody told."""
+        """Index in `names` of each unit's queue: the one that was told, else as planned; where
+        neither part nor plan decides, that of the other units of the same part. `parts`: of each
+        unit its part; `told`: of each the index of the queue that it came from, -1 where nobody
+        told."""
         planned = np.array([names.index(queue) for queue in self.of_parts], dtype=np.int64)
         for part, said in enumerate(self.said):
-            found = told[(parts == part) & (told >= 0)] if self.by_app and not said else told[:0]
+            found = told[(parts == part) & (told >= 0)] if self.elsewhere and not said else told[:0]
             if len(found):
                 planned[part] = np.bincount(found).argmax()
         queues: Numbers = np.where(told >= 0, told, planned[parts])
         return queues
 
 
-def _groups(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    several = config.get("workers")
-    return list(several.items()) if several else [("worker", config.get("worker") or {})]
-
-
 def _planned(
-    name: str, group: Mapping[str, Any], config: Mapping[str, Any], known: Sequence[str]
+    name: str, group: Worker, settings: Mapping[str, Any], known: Sequence[str]
 ) -> PlannedGroup:
     """One that names no queue consumes all that there are."""
-    fields = {key: value for key, value in group.items() if key in Worker.model_fields}
-    worker = Worker.model_validate(fields)
-    slots = planned_worker(worker, config.get("settings") or {}).concurrency * worker.count
-    queues = tuple(group.get("queues") or known)
-    return PlannedGroup(name, worker.count, slots, queues)
+    slots = planned_worker(group, settings).slots
+    return PlannedGroup(name, group.count, slots, group.queues or tuple(known))
 
 
 def of_options(options: Sequence[object]) -> Iterator[str | None]:

@@ -37,6 +37,9 @@ class QueueRecord(Stored):
     """Messages that waited in it at once, at most, of all looks at it; None where nobody looked."""
     mean_depth: float | None = None
     """The same in the mean of all looks."""
+    grew_per_s: float | None = None
+    """By how many messages a second it grew as long as units were sent, where it grew all that
+    time; None where it did not, or that is not known."""
     left: int | None = None
     """Messages that waited in it when nobody waited for results any more; None where that is not
     known."""

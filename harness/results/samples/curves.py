@@ -77,6 +77,10 @@ class UnderWay:
     units: tuple[int, ...]
 
 
+Depths = tuple[tuple[float, int], ...]
+"""Seconds after a block's begin, and messages that waited then."""
+
+
 class Samples:
     """The raw samples of a run's folder, as what is drawn of them."""
 
@@ -116,16 +120,33 @@ class Samples:
             tuple(float(at) + width_s for at in at_s[chosen]), tuple(map(int, units[chosen]))
         )
 
-    def depth(self, block: BlockRecord, begin_ns: int) -> tuple[tuple[float, int], ...]:
-        """Seconds after `begin_ns`, and messages that waited in the broker's queue."""
+    def depth(self, block: BlockRecord, begin_ns: int) -> Depths:
+        """Messages that waited in the broker's queues, all of them together."""
         columns = self._read(
-            block, "depth", "SELECT time_ns, depth FROM read_parquet($depth) ORDER BY time_ns"
+            block,
+            "depth",
+            "SELECT time_ns, sum(depth)::BIGINT AS depth FROM read_parquet($depth) "
+            "GROUP BY time_ns ORDER BY time_ns",
         )
         if columns is None:
             return ()
-        chosen = slice(None, None, math.ceil(max(1, len(columns["depth"])) / _MOST_STORED))
-        pairs = zip(columns["time_ns"][chosen], columns["depth"][chosen], strict=True)
-        return tuple(((int(at) - begin_ns) / 1e9, int(depth)) for at, depth in pairs)
+        return _depths(columns["time_ns"], columns["depth"], begin_ns)
+
+    def depths(self, block: BlockRecord, begin_ns: int) -> dict[str, Depths]:
+        """Messages that waited in each queue; empty where a block has one."""
+        columns = self._read(
+            block,
+            "depth",
+            "SELECT time_ns, depth, queue FROM read_parquet($depth) ORDER BY time_ns",
+        )
+        if columns is None:
+            return {}
+        times_ns, depths, queues = columns["time_ns"], columns["depth"], columns["queue"]
+        names = dict.fromkeys(queues.tolist())
+        return {
+            name: _depths(times_ns[queues == name], depths[queues == name], begin_ns)
+            for name in names
+        }
 
     def _read(self, block: BlockRecord, file: str, query: str) -> Columns | None:
         return self._reader.columns(query, [block], file)
@@ -153,6 +174,12 @@ def distribution_curve(ordered_ns: Numbers) -> Curve:
 def _curve(ordered_ns: Numbers, shares: Sequence[float]) -> Curve:
     values = tuple(nearest_rank(ordered_ns, share) / 1e9 for share in shares)
     return Curve(tuple(shares), values, len(ordered_ns))
+
+
+def _depths(times_ns: Numbers, depths: Numbers, begin_ns: int) -> Depths:
+    chosen = slice(None, None, math.ceil(max(1, len(depths)) / _MOST_STORED))
+    pairs = zip(times_ns[chosen], depths[chosen], strict=True)
+    return tuple(((int(at) - begin_ns) / 1e9, int(depth)) for at, depth in pairs)
 
 
 def _series(due_ns: Numbers, total_ns: Numbers, completed: npt.NDArray[np.bool_]) -> Series:

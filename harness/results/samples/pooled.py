@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -83,23 +84,32 @@ def pooled_distribution(
     return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))
 
 
-def by_task_latencies(
-    folder: Path, blocks: Sequence[BlockRecord]
+def latencies_within(
+    folder: Path, blocks: Sequence[BlockRecord], within: Literal["task", "queue"]
 ) -> dict[str, Distribution] | None:
-    """Total latency of each of the user's own tasks, over several blocks together.
+    """Total latency of the units of each part of a mix, or each queue, over several blocks
+    together.
 
     None if samples are missing, cannot be read, or are not as many as the record says.
     """
     with SampleReader(folder) as reader:
-        columns = reader.columns(_totals(blocks, "task, total_ns"), blocks, "units")
+        columns = reader.columns(_totals(blocks, f"{within}, total_ns"), blocks, "units")
     if columns is None:
         return None
-    times, names = columns["total_ns"].astype(np.int64), columns["task"]
+    times, names = columns["total_ns"].astype(np.int64), columns[within]
+    said: dict[str, int] = {}
+    for block in blocks:
+        counts = (
+            [(one.task, one.latency_s) for one in block.by_task]
+            if within == "task"
+            else [(one.name, one.latency_s) for one in block.by_queue]
+        )
+        for label, latency_s in counts:
+            said[label] = said.get(label, 0) + latency_s.count
     found = {}
-    for label in dict.fromkeys(task.task for block in blocks for task in block.by_task):
+    for label, count in said.items():
         mine = times[names == label]
-        said = [t.latency_s.count for block in blocks for t in block.by_task if t.task == label]
-        if len(mine) != sum(said):
+        if len(mine) != count:
             return None
         found[label] = Distribution.model_validate(describe(mine))
     return found

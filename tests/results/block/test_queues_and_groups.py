@@ -141,7 +141,8 @@ def test_a_group_that_names_no_queue_consumes_all() -> None:
 def test_depths_and_costs_are_laid_over(tmp_path: Path) -> None:
     fields = starved(tmp_path).fields
     looks = {"reports": [(0, 4), (1, 8), (2, 0)], "urgent": [(0, 0)]}
-    urgent, celery, reports = with_depths(fields["by_queue"], looks, {"reports": 3, "urgent": 0})
+    left = {"reports": 3, "urgent": 0}
+    urgent, celery, reports = with_depths(fields["by_queue"], looks, left, (0, 10))
     assert (reports.most_depth, reports.mean_depth, reports.left) == (8, 4, 3)
     assert (urgent.most_depth, urgent.left) == (0, 0)
     assert (celery.most_depth, celery.left) == (None, None)
@@ -151,6 +152,30 @@ def test_depths_and_costs_are_laid_over(tmp_path: Path) -> None:
     assert [one.fallen for one in groups] == [0, 1]
     assert [one.cpu_ms_per_task for one in groups] == [None, 2.0]
     assert [one.peak_rss_bytes for one in groups] == [None, 4096]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "grew"),
+    [
+        ([0, 20, 40, 60, 80, 100], 20),
+        ([0, 5, 4, 50, 48, 60, 70, 72, 90], 90 / 8),
+        ([0, 20, 40, 60, 30, 100], None),
+        ([100, 80, 60, 40, 20, 0], None),
+        ([0, 1, 2, 3, 4, 5], None),
+        ([0, 50, 100], None),
+    ],
+)
+def test_a_queue_that_grew_all_the_time(
+    tmp_path: Path, lengths: list[int], grew: float | None
+) -> None:
+    """Of looks while units were sent: it is emptied afterwards, which says nothing."""
+    fields = starved(tmp_path).fields
+    second = 10**9
+    looks = [(number * second, length) for number, length in enumerate(lengths)]
+    drained = [*looks, (len(looks) * second, 0)]
+    sending = (0, (len(looks) - 1) * second)
+    reports = with_depths(fields["by_queue"], {"reports": drained}, {}, sending)[2]
+    assert reports.grew_per_s == (None if grew is None else pytest.approx(grew))
 
 
 def test_positions_of_receptions_hold_limit_and_queue() -> None:

@@ -1,0 +1,179 @@
+"""The tables of queues and of worker groups, of cells that have several."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
+from harness.report.view.cells import CellView, RunView
+from harness.results.record.distributions import Distribution
+from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
+from harness.results.record.run import BlockRecord
+from harness.results.samples.pooled import latencies_within, measured_blocks
+from harness.scenario.files.wording import listed, printable
+from harness.units import format_bytes, format_duration, format_milliseconds, format_number
+
+_OF_QUEUES = (
+    *("consumed by", "units/s", "queue", "run", "p50", "p95", "p99", "waiting", "most", "left"),
+    OUTCOME,
+)
+_QUEUES_NOTE = (
+    "The units of a cell by the queue that a worker had them from; those that nobody received by "
+    "the one that they were sent to. queue: mean time from the publish call until a worker had it. "
+    "waiting: messages in the queue, in the mean of all looks; most: at once, at most; left: in "
+    "the end."
+)
+_OF_GROUPS = (
+    *("consumes", "slots", "tasks/s", "dispatch", "run", "busy", "CPU/task", "memory"),
+    OUTCOME,
+)
+_GROUPS_NOTE = (
+    "The executions of a cell's tasks by the group of workers that began them. slots: tasks that "
+    "the group can run at once; busy: share of the slots' time in which tasks ran. dispatch: mean "
+    "time from a worker having a message to the call of the function."
+)
+
+
+def queue_tables(view: RunView) -> tuple[Table, ...]:
+    """A table of queues and one of worker groups, each if any cell has several."""
+    queues = _sections(view, lambda cell: list(_queue_rows(cell, view)))
+    groups = _sections(view, lambda cell: list(_group_rows(cell)))
+    found = []
+    if queues:
+        found.append(Table("By queue", _OF_QUEUES, queues, _QUEUES_NOTE, of="queue"))
+    if groups:
+        found.append(Table("By worker group", _OF_GROUPS, groups, _GROUPS_NOTE, of="group"))
+    return tuple(found)
+
+
+def _sections(view: RunView, rows_of: Callable[[CellView], list[Row]]) -> tuple[Section, ...]:
+    found = ((cell, rows_of(cell)) for cell in view.cells)
+    return tuple(Section(cell.label, tuple(rows)) for cell, rows in found if rows)
+
+
+# --- queues ---------------------------------------------------------------------------------------
+
+
+def _queue_rows(cell: CellView, view: RunView) -> Iterator[Row]:
+    measured = [block for block in measured_blocks(cell.record) if block.by_queue]
+    names = dict.fromkeys(one.name for block in cell.blocks for one in block.by_queue)
+    several = len(measured) > 1
+    pooled = latencies_within(view.folder, measured, "queue") if several else None
+    for name in names:
+        figures, finished = _of_queue(name, measured), _of_queue(name, cell.blocks)
+        if len(figures) == 1:
+            yield _queue_row(name, figures, finished, figures[0].latency_s)
+            continue
+        latency = None if pooled is None else pooled.get(name, Distribution(count=0))
+        yield _queue_row(name, figures, finished, latency)
+        for block in measured if latency is None else ():
+            own = _of_queue(name, [block])
+            if own:
+                yield _queue_row(f"block {block.number}", own, own, own[0].latency_s, part=True)
+
+
+def _of_queue(name: str, blocks: Iterable[BlockRecord]) -> list[QueueRecord]:
+    return [one for block in blocks for one in block.by_queue if one.name == name]
+
+
+def _queue_row(
+    label: str,
+    figures: Sequence[QueueRecord],
+    finished: Sequence[QueueRecord],
+    latency: Distribution | None,
+    *,
+    part: bool = False,
+) -> Row:
+    """`figures` of the blocks that count, `finished` of all: failed blocks are in the ledger."""
+    shown = (latency.p50, latency.p95, latency.p99) if latency is not None else ()
+    consumers = dict.fromkeys(name for one in finished for name in one.groups)
+    left = [one.left for one in finished if one.left is not None]
+    return Row(
+        printable(label),
+        (
+            printable(listed(consumers)) or "nobody",
+            format_number(_median(one.throughput_per_s for one in figures)),
+            format_duration(mean_of([one.queue_s for one in figures])),
+            format_duration(mean_of([one.run_s for one in figures])),
+            *(map(format_duration, shown) if shown else (MISSING,) * 3),
+            format_number(_median(one.mean_depth for one in figures)),
+            _count(max((d for one in figures if (d := one.most_depth) is not None), default=None)),
+            _count(sum(left) if left else None),
+            _queue_outcome(finished),
+        ),
+        flagged=any(map(_is_unsound, finished)) or not consumers,
+        part=part,
+    )
+
+
+def _is_unsound(queue: QueueRecord) -> bool:
+    return queue.ended_as_meant != queue.outcomes.total or queue.duplicated > 0
+
+
+def _queue_outcome(queues: Sequence[QueueRecord]) -> str:
+    as_meant = sum(one.failed_as_meant for one in queues)
+    others = {
+        "failed as meant": as_meant,
+        "lost": sum(one.outcomes.lost for one in queues),
+        "dup": sum(one.duplicated for one in queues),
+        "wrong": sum(one.outcomes.wrong for one in queues),
+        "failed": sum(one.outcomes.failed for one in queues) - as_meant,
+        "timed out": sum(one.outcomes.timed_out for one in queues),
+    }
+    ok = sum(one.outcomes.ok for one in queues)
+    words = [f"{ok:,} ok"] if ok or not any(others.values()) else []
+    return ", ".join([*words, *(f"{count:,} {word}" for word, count in others.items() if count)])
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def _group_rows(cell: CellView) -> Iterator[Row]:
+    measured = measured_blocks(cell.record)
+    for name in dict.fromkeys(one.name for block in cell.blocks for one in block.by_group):
+        yield _group_row(name, _of_group(name, measured), _of_group(name, cell.blocks))
+
+
+def _of_group(name: str, blocks: Iterable[BlockRecord]) -> list[GroupRecord]:
+    return [one for block in blocks for one in block.by_group if one.name == name]
+
+
+def _group_row(name: str, figures: Sequence[GroupRecord], finished: Sequence[GroupRecord]) -> Row:
+    queues = dict.fromkeys(queue for one in finished for queue in one.queues)
+    fallen = sum(one.fallen for one in finished)
+    busy = _median(one.busy_share for one in figures)
+    tasks = f"{sum(one.tasks for one in finished):,} begun"
+    return Row(
+        printable(name),
+        (
+            printable(listed(queues)) or MISSING,
+            _count(max((one.slots for one in finished), default=None)),
+            format_number(_median(one.tasks_per_s for one in figures)),
+            format_duration(mean_of([one.dispatch_s for one in figures])),
+            format_duration(mean_of([one.run_s for one in figures])),
+            NOT_APPLICABLE if busy is None else f"{100 * busy:.0f} %",
+            format_milliseconds(_median(one.cpu_ms_per_task for one in figures)),
+            format_bytes(_median(one.peak_rss_bytes for one in figures)),
+            f"{tasks}, {fallen} fallen" if fallen else tasks,
+        ),
+        flagged=fallen > 0,
+    )
+
+
+# --- figures of several blocks --------------------------------------------------------------------
+
+
+def mean_of(spreads: Sequence[Distribution]) -> float | None:
+    """Of all samples together; None where there are none."""
+    count = sum(one.count for one in spreads)
+    return sum((one.mean or 0.0) * one.count for one in spreads) / count if count else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _count(value: int | None) -> str:
+    return MISSING if value is None else f"{value:,}"

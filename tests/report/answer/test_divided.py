@@ -1,0 +1,152 @@
+"""What an answer says of parts, queues and worker groups: when, what, and when not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.report.answer.answer import answer_of
+from harness.report.formats.content import content_of
+from harness.report.view.cells import view_of
+from harness.results.record.distributions import Outcomes
+from harness.results.record.run import RunRecord
+from tests.report.made.divided import (
+    divided_run,
+    group,
+    group_block,
+    group_cell,
+    pool_block,
+    pool_cell,
+    queue,
+)
+from tests.report.made.records import block, run
+
+
+def told(record: RunRecord, *kinds: str) -> list[str]:
+    """The answer's sentences of some kinds."""
+    found = answer_of(view_of(record, Path("nowhere"), {})).sentences
+    return [one.text for one in found if one.kind in kinds]
+
+
+def test_what_two_groups_do_to_each_part() -> None:
+    assert told(divided_run(), "parts") == [
+        "With one-pool, 99 % of fast take up to 1.90 s, as long as one task of slow runs; with "
+        "two-groups 45.0 ms, and slow pays: 4.10 s -> 5.20 s."
+    ]
+
+
+def test_a_part_that_pays_little_is_not_told() -> None:
+    record = run(pool_cell(pool_block(0, 0)), group_cell(group_block(1, 1, slow_p99_s=4.2)))
+    (sentence,) = told(record, "parts")
+    assert sentence.endswith("with two-groups 45.0 ms.")
+
+
+def test_a_wait_that_is_no_slow_tasks_is_given_no_cause() -> None:
+    """Half a second is not of the order of two."""
+    record = run(pool_cell(pool_block(0, 0, 0.5)), group_cell(group_block(1, 1)))
+    assert told(record, "parts")[0].startswith(
+        "With one-pool, 99 % of fast take up to 500 ms; with two-groups 45.0 ms"
+    )
+
+
+@pytest.mark.parametrize("second_s", [0.04, 0.08])
+def test_blocks_that_do_not_agree_say_nothing(second_s: float) -> None:
+    """One of the blocks in one pool is as fast as with two groups; or little slower."""
+    blocks = (pool_block(0, 0), pool_block(2, 0, second_s))
+    record = run(pool_cell(*blocks), group_cell(group_block(1, 1), group_block(3, 1)), planned=2)
+    assert (told(record, "parts") == []) == (second_s == 0.04)
+
+
+def test_cells_with_the_same_groups_are_not_set_against_each_other() -> None:
+    record = run(
+        pool_cell(pool_block(0, 0)), pool_cell(pool_block(1, 1), name="other/mix/rate-100")
+    )
+    assert told(record, "parts") == []
+    record = run(pool_cell(pool_block(0, 0)), group_cell(group_block(1, 1), name="two-groups/x/y"))
+    assert told(record, "parts") == []
+
+
+def one_cell(**changes: Any) -> RunRecord:
+    return run(group_cell(group_block(0, 0, **changes)))
+
+
+def test_a_queue_that_starved_beside_an_idle_group() -> None:
+    queues = (queue("urgent", 900, 0.02, 1.8), queue("reports", 100, 2.0, 0.1, groups=("slow",)))
+    groups = (group("fast", 0.99, ("urgent",)), group("slow", 0.4, ("reports",)))
+    assert told(one_cell(by_queue=queues, by_group=groups), "why") == [
+        "two-groups: 1 % of the tasks of queue urgent waited for 1.80 s and more, while group slow "
+        "had 60 % of its slots idle."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "busy", "consumes"),
+    [(0.1, 0.4, ("reports",)), (1.8, 0.7, ("reports",)), (1.8, 0.4, ("reports", "urgent"))],
+)
+def test_no_starving(wait_s: float, busy: float, consumes: tuple[str, ...]) -> None:
+    """A short wait; a group that is at work; one that consumes the queue itself."""
+    queues = (queue("urgent", 900, 0.02, wait_s), queue("reports", 100, 2.0, 0.1, groups=("slow",)))
+    groups = (group("fast", 0.99, ("urgent",)), group("slow", busy, consumes))
+    assert told(one_cell(by_queue=queues, by_group=groups), "why") == []
+
+
+def test_a_queue_that_nobody_consumed() -> None:
+    lonely = queue("exports", 40, 0.02, 0.0, groups=(), received=0, left=38, latency_s={"count": 0},
+                   queue_s={"count": 0}, outcomes=Outcomes(lost=40))  # fmt: skip
+    record = one_cell(by_queue=(queue("urgent", 900, 0.02, 0.004), lonely))
+    assert told(record, "why") == [
+        "two-groups: nobody consumed queue exports: 38 messages waited there in the end."
+    ]
+    unused = queue("exports", 0, 0.02, 0.0, groups=(), received=0, left=0)
+    assert told(one_cell(by_queue=(queue("urgent", 900, 0.02, 0.004), unused)), "why") == []
+
+
+def test_a_queue_that_grew() -> None:
+    grown = queue("reports", 100, 2.0, 3.0, groups=("slow",), grew_per_s=12.0, most_depth=840)
+    record = one_cell(by_queue=(queue("urgent", 900, 0.02, 0.004), grown))
+    assert told(record, "why") == [
+        "two-groups: queue reports grew by 12.0 messages/s as long as units were sent, to 840: "
+        "slow does not keep up."
+    ]
+
+
+def test_what_the_tables_show() -> None:
+    content = content_of(view_of(divided_run(), Path("nowhere"), {}))
+    tables = {table.title: table for table in content.tables}
+    of_queues, of_groups = tables["By queue"], tables["By worker group"]
+    ((urgent, reports),) = (section.rows for section in of_queues.sections)
+    assert urgent.label == "urgent"
+    assert dict(zip(of_queues.head, reports.cells, strict=True)) == {
+        "consumed by": "slow", "units/s": "10.0", "queue": "750 ms", "run": "2.00 s",
+        "p50": "2.40 s", "p95": "3.36 s", "p99": "5.00 s", "waiting": "9.25", "most": "31",
+        "left": "0", "outcome": "100 ok",
+    }  # fmt: skip
+    ((fast, slow),) = (section.rows for section in of_groups.sections)
+    assert (fast.label, slow.label) == ("fast", "slow")
+    assert dict(zip(of_groups.head, slow.cells, strict=True)) == {
+        "consumes": "reports", "slots": "4", "tasks/s": "90.0", "dispatch": "1.00 ms",
+        "run": "20.0 ms", "busy": "90 %", "CPU/task": "1.25 ms", "memory": "128 MiB",
+        "outcome": "900 begun",
+    }  # fmt: skip
+
+
+def test_one_queue_and_one_group_have_no_tables() -> None:
+    record = run(pool_cell(pool_block(0, 0)), pool_cell(block(1, 1), name="other/add/closed-8"))
+    titles = [table.title for table in content_of(view_of(record, Path("nowhere"), {})).tables]
+    assert not {"By queue", "By worker group"} & set(titles)
+
+
+def test_trouble_in_a_queue_and_a_group_is_marked() -> None:
+    lost = queue("urgent", 900, 0.02, 0.004, outcomes=Outcomes(ok=897, lost=3), duplicated=2)
+    fallen = group("slow", 0.4, ("reports",), fallen=1)
+    groups = (group("fast", 0.1, ("urgent",)), fallen)
+    record = one_cell(by_queue=(lost, queue("reports", 10, 2.0, 0.1)), by_group=groups)
+    tables = content_of(view_of(record, Path("nowhere"), {})).tables
+    rows = {row.label: row for table in tables for part in table.sections for row in part.rows}
+    assert rows["urgent"].flagged
+    assert rows["urgent"].cells[-1] == "897 ok, 3 lost, 2 dup"
+    assert rows["slow"].flagged
+    assert rows["slow"].cells[-1] == "900 begun, 1 fallen"
+    assert not rows["fast"].flagged
