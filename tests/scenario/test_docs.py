@@ -41,9 +41,22 @@ def test_examples_load(project: Project) -> None:
     project.scenario.write_text(SCENARIO, encoding="utf-8")
     project.configuration(CONFIGURATION + groups)
     assert {cell.configuration.worker_count for cell in load_plan(project.scenario).cells} == {3}
-    project.scenario.write_text(f"{SCENARIO}{grouping}", encoding="utf-8")
+    urgent = SCENARIO.replace("[add]", "[{workload: add, options: {queue: urgent}}]")
+    project.scenario.write_text(f"{urgent}{grouping}", encoding="utf-8")
     names = [cell.name.partition("/")[0] for cell in load_plan(project.scenario).cells]
     assert names == ["c[workers=one-pool]", "c[workers=two-groups]"]
+
+
+def test_examples_of_queues_load(project: Project) -> None:
+    text = (DOCS / "queues.md").read_text(encoding="utf-8")
+    *configurations, scenario = re.findall(r"```yaml\n(name:.*?)```", text, re.DOTALL)
+    for configuration in configurations:
+        name = re.match(r"name: (\S+)", configuration)
+        assert name is not None
+        project.configuration(configuration, name[1])
+    project.scenario.write_text(scenario, encoding="utf-8")
+    cells = load_plan(project.scenario).cells
+    assert {cell.configuration.broker.service for cell in cells} == {"redis", "rabbitmq", "sqs"}
 
 
 @pytest.mark.parametrize("example", MIXED, ids=lambda text: text.splitlines()[0])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.scenario.checks.faulty_loads import network_conflicts
 from harness.scenario.checks.groups import group_conflicts, missing_pools
 from harness.scenario.checks.option_conflicts import option_conflicts
+from harness.scenario.checks.queues import lost_conflicts, queue_conflicts
 from harness.scenario.checks.results_left import results_left_conflict
 from harness.scenario.checks.sizes import message_size_conflicts, result_size_conflicts
 from harness.scenario.files.document import Conflict, Location
@@ -43,6 +44,7 @@ def configuration_conflicts(
         *as_far_as_known(_backend_conflicts, configuration, provider),
         *as_far_as_known(_pair_conflicts, configuration),
         *as_far_as_known(group_conflicts, configuration, own_app=own_app),
+        *as_far_as_known(queue_conflicts, configuration, provider),
         *as_far_as_known(lambda: content_conflicts(configuration.settings)),
         *_isolation_conflicts(configuration, provider),
         *as_far_as_known(network_conflicts, configuration),
@@ -141,6 +143,7 @@ def cell_conflicts(
         *as_far_as_known(workload.conflicts, configuration, load, measure),
         *as_far_as_known(_plugged_in_conflicts, configuration, workload),
         *as_far_as_known(_publish_conflicts, configuration, workload, load),
+        *as_far_as_known(lost_conflicts, configuration, workload),
         *as_far_as_known(message_size_conflicts, configuration, workload),
         *as_far_as_known(_result_size_conflicts, configuration, workload),
         *as_far_as_known(number_conflicts, workload, load, measure),

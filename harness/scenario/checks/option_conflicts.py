@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 
+from harness.scenario.checks.queues import made_by
 from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions
+from harness.scenario.models.queues import default_queue, queue_options
+from harness.scenario.vendors.base import QueueOptions
 from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.registry import Workload
 
@@ -33,7 +37,10 @@ def _priority_conflicts(
     if options.priority is not None:
         broker = BROKERS[configuration.broker.service]
         who, highest = f'configuration "{configuration.name}"', max(options.priority)
-        for message in broker.priority_problems(who, highest, configuration.settings):
+        name = options.queue or default_queue(configuration)
+        its = queue_options(configuration).get(name, QueueOptions()).as_settings()
+        settings = ChainMap(its, made_by(configuration, name))
+        for message in broker.priority_problems(who, highest, settings):
             yield (*where, "priority"), message
 
 

@@ -6,11 +6,13 @@ second.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.scenario.files.unknown import NotKnownError
+from harness.scenario.files.wording import shown
 from harness.units import parse_duration_s, parse_rate_per_s
 
 Duration = Annotated[
@@ -26,6 +28,23 @@ Rate = Annotated[
 """Units per second."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 """Stands in file and folder names, so it is kept to what every file system takes."""
+
+_QUEUE_NAME = r"^[^\s,]+$"
+
+
+def _queue_name(name: str) -> str:
+    if re.match(_QUEUE_NAME, name) is None or not name.isprintable():
+        raise ValueError(f"the name of a queue has no spaces and no commas, not {shown(name)}")
+    return name
+
+
+QueueName = Annotated[
+    str,
+    Field(max_length=200, json_schema_extra={"pattern": _QUEUE_NAME}),
+    AfterValidator(_queue_name),
+]
+"""As Celery knows the queue. No commas, as `celery worker --queues` takes a list of them; what else
+a broker does not take, its vendor's room says."""
 
 T = TypeVar("T")
 Items = Annotated[tuple[T, ...], Field(strict=False)]

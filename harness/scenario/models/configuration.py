@@ -10,26 +10,19 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from harness.scenario.files.fields import Frozen, Items, Name
+from harness.scenario.files.fields import Frozen, Items, Name, QueueName
 from harness.scenario.files.wording import shown
 from harness.scenario.models.faults import Network
 from harness.scenario.vendors.base import Endpoint, Provider
-from harness.scenario.vendors.registry import BACKENDS, Backend, Broker
+from harness.scenario.vendors.registry import BACKENDS, Backend, Broker, QueueForm
 
 Pool = Literal["prefork", "threads", "gevent", "solo"]
 _GROUP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-_QUEUE_NAME = r"^[^\s,]+$"
 
 
 def _group_name(text: str) -> str:
     if re.fullmatch(_GROUP_NAME, text) is None:
         raise ValueError(f"the name of a group has letters, digits, - and _, not {shown(text)}")
-    return text
-
-
-def _queue_name(text: str) -> str:
-    if re.fullmatch(_QUEUE_NAME, text) is None:
-        raise ValueError(f"the name of a queue has no spaces and no commas, not {shown(text)}")
     return text
 
 
@@ -39,12 +32,6 @@ GroupName = Annotated[
     AfterValidator(_group_name),
 ]
 """Stands in dotted paths, so it has no dots: `workers.fast.concurrency`."""
-QueueName = Annotated[
-    str,
-    Field(max_length=200, json_schema_extra={"pattern": _QUEUE_NAME}),
-    AfterValidator(_queue_name),
-]
-"""As Celery knows the queue; no commas, as `--queues` has a list of them."""
 OTHER_FORM = {"worker": "workers", "workers": "worker"}
 """The two fields of a configuration that say which workers there are: one of them is given."""
 DEFAULT_QUEUE = "celery"
@@ -146,6 +133,9 @@ class Configuration(Frozen):
     backend: Backend
     settings: dict[str, Any] = {}
     """Celery settings by their real (lower-case) names."""
+    queues: dict[QueueName, QueueForm] = {}
+    """What queues may have, by their names, where it is more than being there; as the broker's
+    vendor has it. Or `from_app: true`, alone: queues and routes of an app of your own are kept."""
     worker: Worker = Worker()
     """The workers, where all are alike."""
     workers: dict[GroupName, Worker] = {}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration
+from harness.scenario.files.fields import Frozen, NonEmptyItems, PositiveDuration, QueueName
 from harness.scenario.files.unknown import in_full
 
 Priority = Annotated[int, Field(ge=0, le=255)]
@@ -20,6 +20,9 @@ def _as_list(value: object) -> object:
 class MessageOptions(Frozen):
     """What every unit of a workload gives to `apply_async`."""
 
+    queue: QueueName | None = None
+    """Queue that the messages go to, all of a group's or chain's; without it, where Celery's
+    settings lead them. Some group of workers has to consume it."""
     priority: (
         Annotated[
             NonEmptyItems[Priority],
@@ -60,6 +63,7 @@ class MessageOptions(Frozen):
         """The options as the name of a cell has them: `priority=0+9`, `countdown=5s`. What is said
         elsewhere (by dotted names such as `options.priority`) is left out."""
         shown = {
+            "queue": self.queue,
             "priority": self.priority and "+".join(map(str, self.priority)),
             "countdown": self.countdown and f"{self.countdown:g}s",
             "expires": self.expires and f"{self.expires:g}s",

@@ -15,6 +15,7 @@ from harness.scenario.checks.combinations import (
     unused_urls,
 )
 from harness.scenario.checks.groups import form_problems
+from harness.scenario.checks.queues import queue_problems
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.files.overrides import Change, changed
@@ -54,7 +55,10 @@ class ConfigurationCheck:
         found += self._settings_problems(configuration, document)
         found += secret_problems(document)
         found += form_problems(document)
+        of_queues = queue_problems(document)
+        found += of_queues
         if readable is not None:
+            readable = readable.doubted([("queues",)] if of_queues else ())
             configuration = _known(_doubted_settings(readable, found))
             self._add_conflicts(configuration, readable, found)
         new = without_consequences(found, faulty)

@@ -21,7 +21,7 @@ from harness.scenario.vendors.transport_options import TRANSPORT_OPTIONS
 
 _BROKER = 'the harness makes it from "broker:"'
 _BACKEND = 'the harness makes it from "backend:"'
-_QUEUE = "every block has a queue of its own, named by the harness"
+_QUEUE = "Celery's default queue has a name of the block's own, and these follow from it"
 _NAMES = "the harness names it, to find and remove it after the block"
 _WORKER = "the worker's command line decides it: set"
 
@@ -63,14 +63,12 @@ OWNED: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         (
-            "task_default_queue",
             "task_default_exchange",
             "task_default_routing_key",
-            "task_queues",
-            "task_routes",
         ),
         _QUEUE,
     ),
+    "task_queues": 'say "queues:", and "queues:" of a group of workers which of them it consumes',
     **dict.fromkeys(("control_exchange", "event_exchange", "event_queue_prefix"), _NAMES),
     **dict.fromkeys(
         ("beat_schedule", "beat_schedule_filename", "beat_scheduler"),

@@ -26,6 +26,10 @@ it is `rabbitmq` (a reply queue on Redis is a list without a TTL); Celery's `bac
 or nobody."""
 
 
+Options = Mapping[str, Any]
+"""Celery settings, or `broker_transport_options`."""
+
+
 # --- what a configuration writes ----------------------------------------------------------------
 
 
@@ -93,11 +97,26 @@ class FolderBackend(End):
     place: ClassVar[tuple[str, ...]] = ("folder",)
 
 
+class QueueOptions(Frozen):
+    """What a configuration may say of one queue; a broker whose queues are all alike adds nothing
+    to it."""
+
+    def declared_with(self) -> dict[str, Any]:
+        """What kombu declares the queue with (`queue_arguments`)."""
+        return {}
+
+    def as_settings(self) -> dict[str, Any]:
+        """Settings by which Celery would make its default queue the same."""
+        return {}
+
+    def problems(self, name: str, settings: Options) -> Iterator[tuple[str, str]]:
+        """What a queue of this name cannot have: a field, and the reason. `settings`: by which
+        Celery would make it, were nothing said of it, by their names for its default queue."""
+        del name, settings
+        yield from ()
+
+
 # --- what is known of it ------------------------------------------------------------------------
-
-
-Options = Mapping[str, Any]
-"""Celery settings, or `broker_transport_options`."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +141,18 @@ def no_priorities(who: str, highest: int, settings: Options) -> Iterator[str]:
     """No problems: nothing stands against a priority."""
     del who, highest, settings
     yield from ()
+
+
+def kept_apart(end: Endpoint, provider: Provider | None) -> str:
+    """Nothing: any number of a block's queues can be told from those of others."""
+    del end, provider
+    return ""
+
+
+def any_name(name: str) -> str | None:
+    """No problem: a queue may have any name."""
+    del name
+    return None
 
 
 def as_it_is(options: Options) -> float:
@@ -160,6 +191,14 @@ class AsBroker:
     priority_problems: Callable[[str, int, Options], Iterator[str]] = no_priorities
     """What stands against a message's priority: told who asks for it, the highest one, and the
     settings."""
+    queue: type[QueueOptions] | None = None
+    """What a configuration may say of one of several queues; None where the harness can keep only
+    one of a block's apart from others."""
+    queue_name_problem: Callable[[str], str | None] = any_name
+    """Why no queue can have a name; None where one can."""
+    one_queue_only: Callable[[Endpoint, Provider | None], str] = kept_apart
+    """Why a block cannot have several queues at an endpoint, with who runs it (None: it says so
+    itself); empty where it can."""
     message_groups: bool = False
     """Messages may belong to groups that are delivered in order."""
     sends_twice: tuple[str, str] | None = None

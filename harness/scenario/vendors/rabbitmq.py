@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from harness.scenario.vendors.base import (
     AMOUNT,
@@ -11,9 +13,11 @@ from harness.scenario.vendors.base import (
     MIB,
     AsBroker,
     ClientPackages,
+    Endpoint,
     Options,
     OwnServer,
     Provider,
+    QueueOptions,
     TlsEndpoint,
     TransportOption,
     Vendor,
@@ -34,6 +38,79 @@ class RabbitmqBroker(TlsEndpoint):
         **TlsEndpoint.read_by,
         "management_url": "external",
     }
+
+
+_NAMED = {"x-queue-type": "type", "x-max-priority": "max_priority"}
+"""Arguments that have a field of their own."""
+
+
+class RabbitmqQueue(QueueOptions):
+    """What a queue of RabbitMQ may have."""
+
+    type: Literal["classic", "quorum"] | None = None
+    """Without it as Celery's settings say: `task_default_queue_type` of the default queue,
+    `task_create_missing_queue_type` of others."""
+    max_priority: Annotated[int, Field(ge=1, le=255)] | None = None
+    """Highest priority that messages can have in it (`x-max-priority`); without it
+    `task_queue_max_priority`."""
+    arguments: dict[str, str | int | float | bool] = {}
+    """Further arguments of its declaration, for example `x-message-ttl: 60000`."""
+
+    def declared_with(self) -> dict[str, Any]:
+        """The arguments by the names that RabbitMQ gives them."""
+        said = {argument: getattr(self, field) for argument, field in _NAMED.items()}
+        return {name: value for name, value in said.items() if value is not None} | self.arguments
+
+    def as_settings(self) -> dict[str, Any]:
+        """The default queue's, whose type and highest priority are settings."""
+        said = {"task_default_queue_type": self.type, "task_queue_max_priority": self.max_priority}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def problems(self, name: str, settings: Options) -> Iterator[tuple[str, str]]:
+        """Priorities of a quorum queue, and arguments that have another name here."""
+        del name  # any will do
+        for argument in self.arguments:
+            if field := _NAMED.get(argument):
+                yield "arguments", f'{argument} has a key of its own here: say "{field}:"'
+            elif not argument.startswith("x-"):
+                yield "arguments", f"RabbitMQ's arguments begin with x-, and {argument} does not"
+        if (self.type or settings.get("task_default_queue_type")) != "quorum":
+            return
+        if self.max_priority is not None:
+            yield "max_priority", f"{_NO_PRIORITIES}: remove it, or use type: classic"
+        elif settings.get("task_queue_max_priority"):
+            message = "and Celery would give it task_queue_max_priority"
+            yield "type", f'{_NO_PRIORITIES}, {message}: say "max_priority:" of the other queues'
+
+
+_NO_PRIORITIES = (
+    "a quorum queue takes no x-max-priority (RabbitMQ 3 refuses the queue, 4 has two "
+    "priorities without it)"
+)
+_OWN_NAMES = ("amq.", "celery_delayed_", "celeryev.")
+
+
+def _queue_name_problem(name: str) -> str | None:
+    """255 bytes, as AMQP has it; and what the server and Celery keep for themselves."""
+    if name.startswith(_OWN_NAMES) or name.endswith(".pidbox"):
+        return f"{name} is a name for queues of RabbitMQ's or Celery's own: use another one"
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"longer than the {_LONGEST_NAME} bytes that AMQP has for a name"
+    return None
+
+
+_LONGEST_NAME = 255
+
+
+def _one_queue_only(end: Endpoint, provider: Provider | None) -> str:
+    """Without a vhost of its own a block has names of its own, and those are the user's."""
+    theirs = (provider or end.provider) == "external"
+    if not theirs or getattr(end, "management_url", None) is not None:
+        return ""
+    return (
+        "several queues need a vhost for each block, or they would be other people's as well: say "
+        '"management_url:" under "broker:"'
+    )
 
 
 def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[str]:
@@ -77,6 +154,9 @@ RABBITMQ = Vendor(
         },
         takes_bytes=_takes_bytes,
         priority_problems=_priority_problems,
+        queue=RabbitmqQueue,
+        one_queue_only=_one_queue_only,
+        queue_name_problem=_queue_name_problem,
         confirmed_by="confirm_publish",
         restarts=True,
     ),

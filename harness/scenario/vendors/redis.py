@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
@@ -17,6 +18,7 @@ from harness.scenario.vendors.base import (
     OwnServer,
     Persistence,
     Provider,
+    QueueOptions,
     TlsEndpoint,
     TransportOption,
     Vendor,
@@ -72,6 +74,16 @@ def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[st
         yield f"on Redis a priority lies between 0 (first) and {_HIGHEST_PRIORITY}, not {highest}"
 
 
+_KEYS_OF_KOMBU = re.compile(r"unacked(_index|_mutex)?|_kombu\..*|celery-task-meta-.*|.*\.pidbox")
+
+
+def _queue_name_problem(name: str) -> str | None:
+    """A queue is a list under its own name."""
+    if _KEYS_OF_KOMBU.fullmatch(name):
+        return f"{name} is a key of Celery's and kombu's own on Redis: give the queue another name"
+    return None
+
+
 REDIS = Vendor(
     "redis",
     "Redis",
@@ -107,6 +119,8 @@ REDIS = Vendor(
         owned_options=_OWNED,
         redelivery_s=_redelivery_s,
         priority_problems=_priority_problems,
+        queue=QueueOptions,
+        queue_name_problem=_queue_name_problem,
         sends_twice=("retry_on_timeout", "redis-py"),
         kept_by="persistence",
         refuses_when_full={"maxmemory_policy": "noeviction"},

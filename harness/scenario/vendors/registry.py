@@ -11,9 +11,9 @@ broker with every backend and compares what happens with what the rooms say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from harness.errors import PluginError
 from harness.plugins import plugins
@@ -85,6 +85,16 @@ BROKERS: Mapping[str, AsBroker] = {
 BACKENDS: Mapping[str, AsBackend] = {
     name: vendor.backend for name, vendor in VENDORS.items() if vendor.backend is not None
 }
+
+_QUEUES = tuple(row.queue for row in BROKERS.values() if row.queue is not None)
+QueueForm = Annotated[
+    Any,
+    BeforeValidator(
+        lambda value: value,
+        json_schema_input_type=Union[(*dict.fromkeys(_QUEUES), Literal[True])],
+    ),
+]
+"""What stands behind a queue's name: which of its vendors' models it is, the broker decides."""
 
 if TYPE_CHECKING:
     Broker = Endpoint

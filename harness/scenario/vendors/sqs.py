@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
+from harness.scenario.files.fields import Frozen
 from harness.scenario.vendors.base import (
     ANY,
     MIB,
@@ -14,6 +19,7 @@ from harness.scenario.vendors.base import (
     ClientPackages,
     Options,
     OwnServer,
+    QueueOptions,
     TransportOption,
     Vendor,
 )
@@ -28,6 +34,64 @@ class SqsBroker(AwsEndpoint):
     """A FIFO queue instead of a standard one: in order, and at another price."""
 
     place: ClassVar[tuple[str, ...]] = (*AwsEndpoint.place, "queue_name_prefix")
+
+
+class SqsAttributes(Frozen):
+    """Attributes that a queue is created with, by Amazon's names and within its quotas."""
+
+    DelaySeconds: Annotated[int, Field(ge=0, le=900)] | None = None
+    MaximumMessageSize: Annotated[int, Field(ge=1024, le=MIB)] | None = None
+    MessageRetentionPeriod: Annotated[int, Field(ge=60, le=1_209_600)] | None = None
+    ReceiveMessageWaitTimeSeconds: Annotated[int, Field(ge=0, le=20)] | None = None
+    VisibilityTimeout: Annotated[int, Field(ge=0, le=43_200)] | None = None
+    ContentBasedDeduplication: bool | None = None
+    DeduplicationScope: Literal["messageGroup", "queue"] | None = None
+    FifoThroughputLimit: Literal["perMessageGroupId", "perQueue"] | None = None
+
+
+_FIFO = ".fifo"
+_OF_FIFO = ("ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
+
+
+class SqsQueue(QueueOptions):
+    """What a queue of SQS may have."""
+
+    fifo: bool | None = None
+    """What its name says as well: a FIFO queue's ends with `.fifo`, and no other's."""
+    attributes: SqsAttributes = SqsAttributes()
+    """Its own, instead of what kombu gives every queue (its `visibility_timeout`, for one)."""
+
+    def attributes_told(self) -> dict[str, str]:
+        """The attributes as SQS takes them: all are texts."""
+        said = self.attributes.model_dump(exclude_none=True)
+        return {name: json.dumps(one).strip('"') for name, one in said.items()}
+
+    def problems(self, name: str, settings: Options) -> Iterator[tuple[str, str]]:
+        """A FIFO queue by another name, and attributes that only FIFO queues have."""
+        del settings  # none is about one queue
+        is_fifo = name.endswith(_FIFO)
+        if self.fifo is not None and self.fifo is not is_fifo:
+            message = "is SQS' own rule for the names of FIFO queues, and only of theirs"
+            yield "fifo", f"the ending {_FIFO} {message}: rename the queue, or remove this"
+        of_fifo = set(self.attributes.model_dump(exclude_none=True)) & set(_OF_FIFO)
+        if of_fifo and not is_fifo:
+            yield "attributes", f"only FIFO queues have {min(of_fifo)}: remove it"
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.fifo)?")
+_LONGEST_NAME = 30
+
+
+def _queue_name_problem(name: str) -> str | None:
+    """kombu would replace any other character, so that two queues might become one."""
+    if _NAME.fullmatch(name) is None:
+        return (
+            f"SQS takes letters, digits, - and _ in names, and {_FIFO} at the end of a FIFO queue's"
+        )
+    if len(name) > _LONGEST_NAME:
+        message = "80 are SQS' limit, and a prefix for the block stands before it"
+        return f"longer than {_LONGEST_NAME} characters: {message}"
+    return None
 
 
 def _growth(options: Options) -> float:
@@ -75,6 +139,8 @@ SQS = Vendor(
         },
         redelivery_s=_redelivery_s,
         priority_problems=_priority_problems,
+        queue=SqsQueue,
+        queue_name_problem=_queue_name_problem,
         message_groups=True,
         beyond_proxy="the queues' own URLs lead past a proxy on SQS",
     ),

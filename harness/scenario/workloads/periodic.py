@@ -71,8 +71,8 @@ class PeriodicWorkload(WorkloadBase):
             yield ("load", "clients"), "beat publishes, and one client checks: leave out clients"
 
     def _without_options(self) -> Iterator[Conflict]:
-        if self.options != MessageOptions():
-            message = "beat publishes these messages, without options: remove them"
+        if self.options != MessageOptions(queue=self.options.queue):
+            message = "beat publishes these messages, with no option but a queue: remove the others"
             yield ("workload", "options"), message
 
     def _too_many_fires(self, measure: Measure) -> Iterator[Conflict]:

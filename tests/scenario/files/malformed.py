@@ -288,9 +288,9 @@ ADDED: Cases = (
         ['4:12: result_backend may not be set: the harness makes it from "backend:"'],
     ),
     (
-        "settings: {task_default_queue: q}",
+        "settings: {task_default_exchange: q}",
         [
-            "4:12: task_default_queue may not be set: every block has a queue of its own, named by the harness"
+            "4:12: task_default_exchange may not be set: Celery's default queue has a name of the block's own, and these follow from it"
         ],
     ),
     (

@@ -64,7 +64,7 @@ def test_a_configuration_of_an_older_version_is_the_same_one(project: Project) -
 def test_each_group_is_planned_by_its_own_options(project: Project) -> None:
     options = "options: ['--autoscale=6,2', --prefetch-multiplier=1]"
     configuration = configured(
-        project, f"workers: {{a: {{queues: [x], {options}}}, b: {{queues: [y], count: 3}}}}"
+        project, f"workers: {{a: {{queues: [celery], {options}}}, b: {{queues: [y], count: 3}}}}"
     )
     first, second = planned(configuration).values()
     assert (first.least_concurrency, first.concurrency, first.prefetch_count) == (2, 6, 6)

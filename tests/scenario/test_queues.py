@@ -1,0 +1,327 @@
+"""`queues:` of configurations: what each broker's may have, and what nobody would ever take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.scenario.models.messages import MessageOptions
+from harness.scenario.models.queues import default_queue, known_queues, queue_options
+from harness.scenario.plan.loader import check_file, load_configuration
+from harness.scenario.vendors.rabbitmq import RabbitmqQueue
+from harness.scenario.vendors.sqs import SqsQueue
+from tests.scenario.project import Project
+
+BACKENDS = {"redis": "redis", "rabbitmq": "rpc", "sqs": "redis"}
+
+
+def configuration(broker: str, lines: str) -> str:
+    return (
+        f"name: c\nbroker: {{service: {broker}}}\nbackend: {{service: {BACKENDS[broker]}}}\n{lines}"
+    )
+
+
+def problems(project: Project, broker: str, lines: str) -> list[str]:
+    path = project.configuration(configuration(broker, lines))
+    return [f"{one.line}:{one.column}: {one.message}" for one in check_file(path)]
+
+
+QUORUM = (
+    "a quorum queue takes no x-max-priority (RabbitMQ 3 refuses the queue, 4 has two priorities "
+    "without it)"
+)
+
+
+@pytest.mark.parametrize(
+    ("broker", "lines", "expected"),
+    [
+        ("redis", "queues: {urgent: {}, reports: {}}\n", []),
+        ("rabbitmq", "queues: {urgent: {type: quorum}, low: {max_priority: 10}}\n", []),
+        ("rabbitmq", "queues: {a: {arguments: {x-message-ttl: 60000}}}\n", []),
+        ("sqs", "queues: {jobs.fifo: {}, a: {attributes: {VisibilityTimeout: 60}}}\n", []),
+        ("sqs", "queues: {jobs.fifo: {fifo: true, attributes: {DelaySeconds: 1}}}\n", []),
+        ("redis", "queues: {from_app: true}\n", []),
+        (
+            "redis",
+            "queues: {urgent: {type: quorum}}\n",
+            ["4:19: on Redis all queues are alike: write {}"],
+        ),
+        (
+            "redis",
+            "queues:\n  urgent: 5\n",
+            ["5:11: expected a mapping, {} for a queue like any other, not 5"],
+        ),
+        (
+            "redis",
+            "queues: {unacked: {}}\n",
+            [
+                "4:19: unacked is a key of Celery's and kombu's own on Redis: give the queue "
+                "another name"
+            ],
+        ),
+        (
+            "redis",
+            'queues: {"a b": {}}\n',
+            ['4:10: the name of a queue has no spaces and no commas, not "a b"'],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  urgent: {max_prority: 3}\n",
+            ['5:12: unknown key "max_prority" (did you mean "max_priority"?)'],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  urgent: {type: quorun}\n",
+            ['5:18: expected one of classic, quorum, not "quorun" (did you mean "quorum"?)'],
+        ),
+        (
+            "rabbitmq",
+            "queues: {a: {max_priority: 0}}\n",
+            ["4:28: must be at least 1, not 0"],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  a: {type: quorum, max_priority: 3}\n",
+            [f"5:35: {QUORUM}: remove it, or use type: classic"],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  a: {type: quorum}\nsettings: {task_queue_max_priority: 5}\n",
+            [
+                f"5:13: {QUORUM}, and Celery would give it task_queue_max_priority: say "
+                '"max_priority:" of the other queues'
+            ],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  a: {arguments: {x-queue-type: quorum}}\n",
+            ['5:18: x-queue-type has a key of its own here: say "type:"'],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  a: {arguments: {ttl: 5}}\n",
+            ["5:18: RabbitMQ's arguments begin with x-, and ttl does not"],
+        ),
+        (
+            "rabbitmq",
+            "queues: {amq.a: {}}\n",
+            ["4:17: amq.a is a name for queues of RabbitMQ's or Celery's own: use another one"],
+        ),
+        (
+            "sqs",
+            "queues:\n  jobs: {fifo: true}\n",
+            [
+                "5:16: the ending .fifo is SQS' own rule for the names of FIFO queues, and only of "
+                "theirs: rename the queue, or remove this"
+            ],
+        ),
+        (
+            "sqs",
+            "queues:\n  jobs: {attributes: {ContentBasedDeduplication: true}}\n",
+            ["5:22: only FIFO queues have ContentBasedDeduplication: remove it"],
+        ),
+        (
+            "sqs",
+            "queues:\n  jobs: {attributes: {VisibilityTimout: 5}}\n",
+            ['5:23: unknown key "VisibilityTimout" (did you mean "VisibilityTimeout"?)'],
+        ),
+        (
+            "sqs",
+            "queues: {jobs.high: {}}\n",
+            [
+                "4:21: SQS takes letters, digits, - and _ in names, and .fifo at the end of a FIFO "
+                "queue's"
+            ],
+        ),
+        (
+            "sqs",
+            f"queues: {{{'j' * 31}: {{}}}}\n",
+            [
+                "4:43: longer than 30 characters: 80 are SQS' limit, and a prefix for the block "
+                "stands before it"
+            ],
+        ),
+        (
+            "redis",
+            "queues: {from_app: yes}\n",
+            ['4:20: from_app is true, or not there: "yes" says nothing'],
+        ),
+        (
+            "redis",
+            "queues: {from_app: true, urgent: {}}\n",
+            ["4:10: the app says what its queues are: remove the others, or from_app"],
+        ),
+    ],
+)
+def test_what_a_queue_may_have(
+    project: Project, broker: str, lines: str, expected: list[str]
+) -> None:
+    assert problems(project, broker, lines) == expected
+
+
+def test_queues_as_their_vendor_has_them(project: Project, tmp_path: Path) -> None:
+    project.configuration(
+        configuration("rabbitmq", "queues: {urgent: {type: quorum}, low: {max_priority: 10}}\n")
+    )
+    (cell,) = project.plan().cells
+    options = queue_options(cell.configuration)
+    assert options == {
+        "urgent": RabbitmqQueue(type="quorum"),
+        "low": RabbitmqQueue(max_priority=10),
+    }
+    assert options["urgent"].declared_with() == {"x-queue-type": "quorum"}
+    assert options["low"].declared_with() == {"x-max-priority": 10}
+    assert default_queue(cell.configuration) == "celery"
+    sqs = SqsQueue.model_validate(
+        {"attributes": {"VisibilityTimeout": 60, "ContentBasedDeduplication": True}}
+    )
+    assert sqs.attributes_told() == {"VisibilityTimeout": "60", "ContentBasedDeduplication": "true"}
+
+
+GROUPS = "workers:\n  fast: {queues: [urgent]}\n  slow: {queues: [reports]}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "workload", "expected"),
+    [
+        (GROUPS, "{workload: add, options: {queue: urgent}}", []),
+        (f"{GROUPS}settings: {{task_routes: {{tasks.add: reports}}}}\n", "add", []),
+        ("queues: {urgent: {}}\n", "{workload: add, options: {queue: urgent}}", []),
+        (
+            GROUPS,
+            "{workload: add, options: {queue: urgnt}}",
+            [
+                'scenarios/s.yaml:3:46: no worker of configuration "c" consumes queue "urgnt" (did '
+                'you mean "urgent"?): name it in the queues of a group, or another one here'
+            ],
+        ),
+        (
+            GROUPS,
+            "add",
+            [
+                'scenarios/s.yaml:3:13: its tasks go to Celery\'s default queue "celery", which no '
+                'worker of configuration "c" consumes: say "options: {queue: ...}", or name it in '
+                "the queues of a group"
+            ],
+        ),
+        (
+            f"{GROUPS}queues:\n  report: {{}}\n",
+            "{workload: add, options: {queue: urgent}}",
+            [
+                'configs/c.yaml:8:11: no worker of configuration "c" consumes queue "report" (did '
+                'you mean "reports"?): name it in the queues of a group, or another one here'
+            ],
+        ),
+        (
+            f"{GROUPS}settings:\n  task_routes: {{tasks.add: nowhere}}\n",
+            "add",
+            [
+                'configs/c.yaml:8:28: no worker of configuration "c" consumes queue "nowhere": '
+                "name it in the queues of a group, or another one here"
+            ],
+        ),
+        (
+            f"{GROUPS}settings:\n  task_routes: {{tasks.add: {{queue: urgent, priority: 3}}}}\n",
+            "{workload: add, options: {queue: urgent}}",
+            [
+                'configs/c.yaml:8:28: task_routes: "tasks.add" goes to a queue, by its name or as '
+                "{queue: NAME}: what else a call has, its workload says"
+            ],
+        ),
+        (
+            "settings: {task_queues: [a]}\n",
+            "add",
+            [
+                'configs/c.yaml:4:12: task_queues may not be set: say "queues:", and "queues:" of '
+                "a group of workers which of them it consumes"
+            ],
+        ),
+        (
+            "settings: {task_default_queue: main}\nworker: {queues: [mine]}\n",
+            "{workload: periodic, every: 1s, options: {queue: mian}}",
+            [
+                'scenarios/s.yaml:3:62: no worker of configuration "c" consumes queue "mian" (did '
+                'you mean "mine"?): name it in the queues of a group, or another one here'
+            ],
+        ),
+        (
+            "queues: {from_app: true}\n",
+            "add",
+            [
+                'scenarios/s.yaml:3:13: configuration "c" keeps the queues of an app of your own, '
+                "and add has none: use workload task"
+            ],
+        ),
+        (
+            "settings: {task_default_queue: main}\nqueues: {from_app: true}\n",
+            "{workload: task, app: shop, task: shop.add}",
+            ["configs/c.yaml:4:32: queues: {from_app: true} lets the app's own hold: remove this"],
+        ),
+    ],
+)
+def test_messages_that_nobody_would_take(
+    project: Project, lines: str, workload: str, expected: list[str]
+) -> None:
+    project.configuration(configuration("redis", lines))
+    project.change(f"workloads: [{workload}]")
+    if "periodic" in workload:
+        project.change("-loads")
+        project.change("measure: {duration: 5s}")
+    assert project.problems() == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        ("queues: {a: {max_priority: 5}}\n", "{queue: a, priority: 5}", None),
+        ("queues: {a: {max_priority: 5}}\n", "{queue: a, priority: 6}", "6 is above the"),
+        ("queues: {a: {max_priority: 5}}\n", "{priority: 5}", "RabbitMQ needs task_queue_max"),
+        ("queues: {a: {type: quorum}}\n", "{queue: a, priority: 1}", "quorum queues take no"),
+        (
+            "queues: {a: {}}\nsettings: {task_create_missing_queue_type: quorum}\n",
+            "{queue: a, priority: 1}",
+            "quorum queues take no",
+        ),
+    ],
+)
+def test_a_priority_is_judged_by_its_queue(
+    project: Project, lines: str, options: str, message: str | None
+) -> None:
+    project.configuration(configuration("rabbitmq", lines))
+    project.change(f"workloads: [{{workload: add, options: {options}}}]")
+    found = project.problems()
+    expected = [] if message is None else [message]
+    assert [one for one in found if not any(word in one for word in expected)] == []
+    assert len(found) == len(expected)
+
+
+def test_several_queues_need_a_vhost(project: Project) -> None:
+    text = configuration("rabbitmq", "worker: {queues: [a]}\n").replace(
+        "{service: rabbitmq}", "{service: rabbitmq, provider: external, url: amqp://h}"
+    )
+    project.configuration(text.replace("service: rpc", "service: redis"))
+    project.change("workloads: [{workload: add, options: {queue: a}}]")
+    needed = "several queues need a vhost for each block"
+    assert [one.partition(",")[0] for one in project.problems()] == [
+        f"configs/c.yaml:4:19: {needed}",
+        f"scenarios/s.yaml:3:46: {needed}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "known"),
+    [
+        ("", MessageOptions(), ()),
+        ("queues: {a: {}}\n", MessageOptions(), ("celery", "a")),
+        ("settings: {task_default_queue: m}\n", MessageOptions(queue="m"), ("m",)),
+        (GROUPS, MessageOptions(queue="reports"), ("urgent", "reports")),
+        (GROUPS, MessageOptions(), ("celery", "urgent", "reports")),
+        ("settings: {task_routes: {a.*: b}}\n", MessageOptions(), ("celery", "b")),
+    ],
+)
+def test_all_queues_of_a_cell(
+    project: Project, lines: str, options: MessageOptions, known: tuple[str, ...]
+) -> None:
+    path = project.configuration(configuration("redis", lines))
+    assert known_queues(load_configuration(path), (options,)) == known
