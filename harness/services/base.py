@@ -7,14 +7,14 @@ one block may touch: its queues, keys and results, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.base import Endpoint, FolderBackend, Provider
+from harness.scenario.vendors.base import Endpoint, FolderBackend, Provider, QueueOptions
 from harness.services.finding import Finding
 from harness.workspace import Workspace
 
@@ -65,6 +65,18 @@ class CeleryEnd:
 
 
 @dataclass(frozen=True)
+class TaskQueue:
+    """One of a block's task queues."""
+
+    name: str
+    """On the broker, within the block's namespace."""
+    called: str
+    """In the files and reports."""
+    options: QueueOptions = field(default_factory=QueueOptions)
+    """What the configuration says of it, as its vendor has it."""
+
+
+@dataclass(frozen=True)
 class Counters:
     """What a server itself has counted since it started, for everybody but the harness' own looks.
 
@@ -108,7 +120,8 @@ class Namespace(Protocol):
     """How the block is kept apart from others, for the record: `database`, `key prefix`, `vhost`,
     `queue names`."""
     queue: str
-    """Name of the task queue that workers consume and clients publish to."""
+    """Name of the task queue that workers consume and clients publish to, where nobody says
+    anything of queues: Celery's default one."""
     exact_depth: bool
     """Whether `depth()` is a count; False where the server only estimates."""
 
@@ -122,11 +135,27 @@ class Namespace(Protocol):
         service cannot be one."""
         ...
 
+    def declare(self, queues: Sequence[TaskQueue]) -> None:
+        """The block has these task queues instead of `queue` alone. Called once, before anybody
+        publishes or consumes; what clients would not make by themselves is made now."""
+        ...
+
     def depth(self) -> int | None:
-        """Messages waiting in the task queue, by the cheapest way; None if unknowable.
+        """Messages waiting in the task queues, by the cheapest way; None if unknowable.
 
         May be called by several threads at once.
         """
+        ...
+
+    def depths(self) -> Mapping[str, int] | None:
+        """The same for each of the task queues, by what it is called; of `queue` alone where none
+        were declared."""
+        ...
+
+    def strays(self) -> Mapping[str, int]:
+        """Queues that appeared without being declared -> messages waiting in them. None of those
+        that Celery makes for itself. May look through all of the namespace: not while anything is
+        measured."""
         ...
 
     def unacknowledged(self) -> int | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.errors import HarnessError, ServiceError
 from harness.probe.spoken import CelerySettings
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.vendors.base import FolderBackend, Provider
+from harness.scenario.models.queues import default_queue, queue_options
+from harness.scenario.vendors.base import FolderBackend, Provider, QueueOptions
 from harness.scenario.vendors.registry import refusal, which_server
 from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.base import (
@@ -20,6 +21,7 @@ from harness.services.base import (
     ServerInfo,
     Service,
     Surroundings,
+    TaskQueue,
 )
 from harness.services.hosting.compose import ComposeProject
 from harness.services.redaction import redact
@@ -39,6 +41,8 @@ class BlockSpace:
     broker: Namespace
     backend: Namespace | None
     """The broker's own where both share a server, and for `rpc`; None without results."""
+    queues: tuple[TaskQueue, ...]
+    """All task queues; none where there is the default one only, of which nothing is said."""
     isolation: dict[str, str]
     """`broker` and `backend` -> how the block is kept apart, for the record."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -80,16 +84,22 @@ class Services:
         return redact(text, self.secrets)
 
     @contextlib.contextmanager
-    def open_block(self, configuration: Configuration, label: str) -> Iterator[BlockSpace]:
+    def open_block(
+        self, configuration: Configuration, label: str, queues: Sequence[str] = ()
+    ) -> Iterator[BlockSpace]:
         """A fresh namespace for one block, removed at the end whatever happens.
 
-        `label` is unique within the machine: run id and block.
+        `label` is unique within the machine: run id and block. `queues`: all that the block has,
+        as its files call them; none where there is the default one only.
         """
         broker_service, backend_service = self.of(configuration)
         own, end = configuration.settings, configuration.backend
         with contextlib.ExitStack() as spaces:
             broker = broker_service.open_namespace(label, own, configuration.broker)
             spaces.enter_context(_closing(broker))
+            declared = _declared(configuration, queues, broker.queue)
+            if declared:
+                broker.declare(declared)
             backend: Namespace | None = broker
             if backend_service is None:
                 backend = None
@@ -106,7 +116,7 @@ class Services:
             if backend is not None:
                 isolation["backend"] = backend.isolation
             environ = _variables(broker_end, backend_end)
-            yield BlockSpace(settings, broker, backend, isolation, environ)
+            yield BlockSpace(settings, broker, backend, declared, isolation, environ)
 
     def close(self) -> None:
         """Stop what was started. Idempotent."""
@@ -198,6 +208,17 @@ def _start_all(
             servers[key].info = project.describe(parts[key], servers[key].info)
         stack.callback(servers[key].close)
     return servers
+
+
+def _declared(
+    configuration: Configuration, queues: Sequence[str], default: str
+) -> tuple[TaskQueue, ...]:
+    """Celery's default queue has a name of the namespace's, all others have their own."""
+    options, called = queue_options(configuration), default_queue(configuration)
+    return tuple(
+        TaskQueue(default if name == called else name, name, options.get(name, QueueOptions()))
+        for name in queues
+    )
 
 
 def _endpoints(configuration: Configuration) -> Iterator[AnyEndpoint]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.errors import ServiceError
-from harness.services.base import CeleryEnd, StoredResults
+from harness.services.base import CeleryEnd, StoredResults, TaskQueue
 from harness.workspace import Promise, Workspace
 
 TASK_KEY = "celery-task-meta-"
@@ -42,6 +42,18 @@ class ResultsNamespace:
     def backend(self) -> CeleryEnd:
         """How Celery uses the namespace as result backend."""
         return self._end
+
+    def declare(self, queues: Sequence[TaskQueue]) -> None:
+        """ServiceError always, as `broker`."""
+        del queues
+        self.broker()
+
+    def depths(self) -> None:
+        """None: there are no queues."""
+
+    def strays(self) -> Mapping[str, int]:
+        """None: there are no queues."""
+        return {}
 
     def depth(self) -> int | None:
         """None: there is no queue."""

@@ -44,6 +44,8 @@ def block_settings(
     settings = merge(settings, added_settings(configuration.settings))
     settings = merge(settings, _expand_values(configuration.settings, environ, where))
     settings["broker_url"] = broker.url
+    if queue := broker.settings.get("task_default_queue"):  # the file only says how it is called
+        settings["task_default_queue"] = queue
     if backend is not None:
         settings["result_backend"] = backend.url
     return settings

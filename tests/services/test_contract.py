@@ -16,10 +16,14 @@ import pytest
 from celery import Celery
 from kombu.connection import Connection
 
+from harness.probe.queues import declare
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.vendors.registry import QueueForm
 from harness.scenario.vendors.without_server import RpcBackend
 from harness.services.provide import BlockSpace, Services
+from harness.services.registry import drivers
 from tests.probe.forked import Program
-from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, target_of
+from tests.services.cases import LOCAL, RABBITMQ, Case, foreign, inventory, sqs_client, target_of
 
 ROOT = Path(__file__).parent.parent.parent
 DEADLINE_S = 30.0
@@ -95,6 +99,71 @@ def test_depth_counts_what_is_published_and_consumed(case: Case, label: str) -> 
                 open_channel.basic_ack(message.delivery_tag)
         until(lambda: space.broker.unacknowledged() == 0)
         assert space.broker.depth() == 1
+
+
+QUEUES: dict[str, QueueForm] = {
+    "redis": {},
+    "rabbitmq": {"type": "quorum"},
+    "sqs": {"attributes": {"VisibilityTimeout": 77}},
+}
+
+
+def of_several(case: Case) -> Configuration:
+    service = case.configuration.broker.service
+    settings = {**case.configuration.settings, "task_default_queue": "main"}
+    queues = {"urgent": QUEUES[service], "low": {}}
+    return case.configuration.model_copy(update={"settings": settings, "queues": queues})
+
+
+def undo(space: BlockSpace, case: Case) -> None:
+    """What the next run does for one that was killed, by nothing but its promise."""
+    service = case.configuration.broker.service
+    options = space.settings.get("broker_transport_options", {})
+    target = target_of(case.services, case.configuration)
+    payload = {"url": target.url, "management_url": target.management_url, "region": target.region}
+    payload["prefix"] = options.get("global_keyprefix") or options.get("queue_name_prefix")
+    payload["vhost"] = space.settings["broker_url"].rpartition("/")[2]
+    kind = {"redis": "redis-keys", "rabbitmq": "rabbitmq-vhost", "sqs": "sqs-queues"}[service]
+    drivers()[service].undo[kind](payload)
+
+
+@pytest.mark.parametrize(
+    "case", ["redis-embedded", "redis-external", "rabbitmq-external", "sqs-external"], indirect=True
+)
+def test_several_queues_are_told_apart_and_removed(case: Case, label: str) -> None:
+    """Also one that nobody has declared; what is left is found by the block's promise alone."""
+    before, configuration = case.inventory(), of_several(case)
+    names = ("main", "urgent", "low")
+    with (
+        case.services.open_block(configuration, label, names) as space,
+        client(space) as app,
+    ):
+        arguments = [one.options.declared_with() for one in space.queues]
+        declare(
+            app,
+            [
+                {"name": one.name, "called": one.called, "arguments": its}
+                for one, its in zip(space.queues, arguments, strict=True)
+            ],
+        )
+        assert space.broker.depths() == {"main": 0, "urgent": 0, "low": 0}
+        for count, queue in enumerate((None, "urgent", "main", "stray")):
+            for number in range(count + 1):
+                app.send_task("contract.add", (number, 5), queue=queue)
+        until(lambda: space.broker.depths() == {"main": 4, "urgent": 2, "low": 0})
+        assert space.broker.depth() == 6
+        until(lambda: space.broker.strays() == {"stray": 4})
+        assert space.broker.unacknowledged() == 0
+        if case.configuration.broker.service == "sqs":
+            url = next(u for u in case.inventory() - before if u.endswith("-urgent"))
+            told = sqs_client(case.server).get_queue_attributes(
+                QueueUrl=url, AttributeNames=["VisibilityTimeout"]
+            )
+            assert told["Attributes"] == {"VisibilityTimeout": "77"}
+        if case.name != "redis-embedded":  # its database ends with it: nothing is promised
+            undo(space, case)
+            assert case.inventory() == before
+    assert case.inventory() == before
 
 
 def test_a_real_worker_leaves_nothing(case: Case, label: str, tmp_path: Path) -> None:

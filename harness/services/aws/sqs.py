@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +12,11 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.sqs import SqsBroker
+from harness.scenario.vendors.sqs import SQS, SqsBroker, SqsQueue
 from harness.services.aws.access import Access, code_of, external_url, secrets_in, server_info
 from harness.services.aws.driver import AwsDriver
 from harness.services.aws.emulators import find_emulators
-from harness.services.base import CeleryEnd, Counters, Namespace, Service, Target
+from harness.services.base import CeleryEnd, Counters, Namespace, Service, Target, TaskQueue
 from harness.services.finding import Finding
 from harness.services.hosting.local import LocalServer
 from harness.services.hosting.one_server import OneServer
@@ -86,11 +86,11 @@ class SqsService(OneServer):
         self, label: str, settings: Mapping[str, Any], endpoint: SqsBroker
     ) -> Namespace:
         """Queues for one block, under a name prefix of their own."""
-        del settings  # none of them says where messages are
         prefix = f"{self.target.queue_name_prefix}{identifier(label)}-"
         promised = self.promise(_QUEUES_PROMISE, region=self.target.region, prefix=prefix)
         queue = _FIFO_QUEUE if endpoint.fifo else _QUEUE
-        return _SqsNamespace(self._access, self._client, prefix, queue, promised)
+        options = settings.get("broker_transport_options", {})
+        return _SqsNamespace(self._access, self._client, prefix, queue, promised, options)
 
     def close(self) -> None:
         """Stop a local emulator, close connections."""
@@ -108,7 +108,12 @@ class _SqsNamespace:
         prefix: str,
         queue: str,
         promised: tuple[Workspace, Promise] | None,
+        options: Mapping[str, Any],
     ) -> None:
+        """`options` are the transport's, of the configuration."""
+        self._options = options
+        self._queues = {queue: queue}
+        """What each task queue is called -> its name behind the prefix."""
         self._access = access
         self._client = client
         self._prefix = prefix
@@ -137,13 +142,47 @@ class _SqsNamespace:
         """ServiceError always: SQS keeps no results."""
         raise ServiceError("sqs cannot keep results: name another backend, e.g. `service: redis`")
 
+    def declare(self, queues: Sequence[TaskQueue]) -> None:
+        """Create those with attributes of their own, which kombu would not give them: it takes a
+        queue that is there as it is."""
+        self._queues = {queue.called: queue.name for queue in queues}
+        for queue in queues:
+            if isinstance(queue.options, SqsQueue) and (own := queue.options.attributes_told()):
+                with self._access.translated("SQS"):
+                    self._client.create_queue(
+                        QueueName=self._prefix + queue.name,
+                        Attributes={**self._kombus_attributes(queue.name), **own},
+                    )
+
+    def _kombus_attributes(self, name: str) -> dict[str, str]:
+        """What kombu creates a queue with: SQS.Channel._create_queue."""
+        options = SQS.broker.with_defaults(self._options) if SQS.broker else self._options
+        more = self._options.get("sqs-creation-attributes") or {}
+        fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        return {"VisibilityTimeout": str(options["visibility_timeout"]), **fifo, **more}
+
     def depth(self) -> int | None:
         """Messages waiting. Exact on the emulators; on AWS approximate and up to a minute late."""
-        return self._count("ApproximateNumberOfMessages")
+        return sum(self.depths().values())
+
+    def depths(self) -> Mapping[str, int]:
+        """The same for each queue: a request or two for each."""
+        counted = "ApproximateNumberOfMessages"
+        return {called: self._count(counted, name) for called, name in self._queues.items()}
+
+    def strays(self) -> Mapping[str, int]:
+        """What else is under the block's prefix; a listing may lag behind."""
+        known = set(self._queues.values())
+        with self._access.translated("SQS"):
+            urls = _listed(self._client, self._prefix)
+        names = {url.rpartition("/")[2].removeprefix(self._prefix) for url in urls} - known
+        others = sorted(name for name in names if not name.endswith("-pidbox"))
+        return {name: self._count("ApproximateNumberOfMessages", name) for name in others}
 
     def unacknowledged(self) -> int | None:
         """Messages in flight; approximate on AWS."""
-        return self._count("ApproximateNumberOfMessagesNotVisible")
+        in_flight = "ApproximateNumberOfMessagesNotVisible"
+        return sum(self._count(in_flight, name) for name in self._queues.values())
 
     def stored(self) -> None:
         """None: SQS keeps no results."""
@@ -153,15 +192,15 @@ class _SqsNamespace:
         if self._closed:
             return
         with self._access.translated("SQS"):
-            _delete_queues(self._client, self._prefix)
+            _delete_queues(self._client, self._prefix, self._queues.values())
         if self._promised is not None:
             workspace, promise = self._promised
             workspace.fulfil(promise)
         self._closed = True
 
-    def _count(self, attribute: str) -> int:
+    def _count(self, attribute: str, name: str) -> int:
         with self._access.translated("SQS"):
-            url = _queue_url(self._client, self._prefix + self.queue)
+            url = _queue_url(self._client, self._prefix + name)
             if url is None:
                 return 0
             answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
@@ -177,12 +216,16 @@ def _queue_url(client: BaseClient, name: str) -> str | None:
         raise
 
 
-def _delete_queues(client: BaseClient, prefix: str) -> None:
+def _listed(client: BaseClient, prefix: str) -> set[str]:
+    """URLs of the queues under a prefix."""
+    pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=prefix)
+    return {url for page in pages for url in page.get("QueueUrls", [])}
+
+
+def _delete_queues(client: BaseClient, prefix: str, names: Iterable[str] = ()) -> None:
     """All queues under a prefix. Task queues by name as well: a listing may lag behind."""
-    urls: set[str] = set()
-    for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
-        urls.update(page.get("QueueUrls", []))
-    by_name = (_queue_url(client, prefix + queue) for queue in (_QUEUE, _FIFO_QUEUE))
+    urls = _listed(client, prefix)
+    by_name = (_queue_url(client, prefix + name) for name in {_QUEUE, _FIFO_QUEUE, *names})
     for url in sorted(urls | set(filter(None, by_name))):
         try:
             client.delete_queue(QueueUrl=url)

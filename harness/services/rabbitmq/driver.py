@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import amqp  # type: ignore[import-untyped]  # it has no types
@@ -23,6 +24,7 @@ from harness.services.base import (
     Service,
     Surroundings,
     Target,
+    TaskQueue,
     Undo,
 )
 from harness.services.finding import Finding
@@ -47,6 +49,10 @@ from harness.workspace import Promise, Workspace
 
 _VHOST_PROMISE = "rabbitmq-vhost"
 _NAMES_PROMISE = "rabbitmq-names"
+_OF_CELERY = re.compile(
+    r"celeryev\..*|.*\.pidbox|celery_delayed_.*|amq\..*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+"""Events, mailboxes, delays, and by a UUID a client's queue for replies."""
 
 
 class RabbitmqDriver(Driver[RabbitmqBroker]):
@@ -204,6 +210,8 @@ class _QueueNamespace:
         self._connection: amqp.Connection | None = None
         self._closed = False
         self.queue = name
+        self._queues = {name: name}
+        """What each task queue is called -> its name."""
 
     def broker(self) -> CeleryEnd:
         """The task queue as broker; what else there is to say, subclasses add."""
@@ -214,12 +222,27 @@ class _QueueNamespace:
         """The result backend `rpc`: results as messages through the same broker."""
         return CeleryEnd("rpc://")
 
+    def declare(self, queues: Sequence[TaskQueue]) -> None:
+        """Know the queues: clients and workers declare them, each with all that is said of it."""
+        self._queues = {queue.called: queue.name for queue in queues}
+
     def depth(self) -> int | None:
-        """Ready messages, by a passive declaration; a queue that does not exist has none.
+        """Ready messages, by passive declarations; a queue that does not exist has none.
 
         Messages published without confirms appear a few ms after the call returned.
         """
-        state = self._state()
+        return sum(self.depths().values())
+
+    def depths(self) -> Mapping[str, int]:
+        """The same for each queue."""
+        return {called: self._ready(name) for called, name in self._queues.items()}
+
+    def strays(self) -> Mapping[str, int]:
+        """None: on a vhost with others nobody can tell whose another queue is."""
+        return {}
+
+    def _ready(self, name: str) -> int:
+        state = self._state(name)
         return state[0] if state else 0
 
     def stored(self) -> None:
@@ -227,8 +250,8 @@ class _QueueNamespace:
 
     def unacknowledged(self) -> int | None:
         """0 where nobody consumes, for the broker puts messages back; else unknown over AMQP."""
-        state = self._state()
-        return None if state and state[1] else 0
+        states = [self._state(name) for name in self._queues.values()]
+        return None if any(state and state[1] for state in states) else 0
 
     def close(self) -> None:
         """Remove what the block left. Idempotent."""
@@ -241,18 +264,18 @@ class _QueueNamespace:
     def _remove(self) -> None:
         raise NotImplementedError
 
-    def _state(self) -> tuple[int, int] | None:
+    def _state(self, queue: str) -> tuple[int, int] | None:
         """Messages and consumers, or None without such a queue."""
         with self._looking:  # a connection of py-amqp is for one thread at a time
-            return self._ask()
+            return self._ask(queue)
 
-    def _ask(self) -> tuple[int, int] | None:
+    def _ask(self, queue: str) -> tuple[int, int] | None:
         for attempt in (1, 2):
             try:
                 if self._connection is None:
                     self._connection = self._access.connect()
                 channel = self._connection.channel()
-                answer = channel.queue_declare(self.queue, passive=True)
+                answer = channel.queue_declare(queue, passive=True)
                 channel.close()
                 return int(answer.message_count), int(answer.consumer_count)
             except amqp.exceptions.NotFound:
@@ -286,6 +309,16 @@ class _VhostNamespace(_QueueNamespace):
         self._workspace = workspace
         self._promise = promise
         management.create_vhost(name)
+
+    def strays(self) -> Mapping[str, int]:
+        """What else is in the vhost, but for queues of Celery's own."""
+        known = set(self._queues.values())
+        names = self._management.queues(self.queue)
+        return {
+            name: self._ready(name)
+            for name in sorted(names)
+            if name not in known and _OF_CELERY.fullmatch(name) is None
+        }
 
     def _remove(self) -> None:
         self._management.delete_vhost(self.queue)

@@ -50,6 +50,11 @@ class Management:
         """Remove a vhost with all that is in it. It may be gone already."""
         self._call("DELETE", f"/api/vhosts/{quote(name, safe='')}", missing_ok=True)
 
+    def queues(self, vhost: str) -> list[str]:
+        """Names of the queues that are in a vhost now."""
+        found = self._call("GET", f"/api/queues/{quote(vhost, safe='')}?columns=name")
+        return [str(queue["name"]) for queue in found]
+
     def message_counts(self, vhost: str) -> dict[str, int]:
         """What was published, delivered, acknowledged ... in a vhost since the server's start.
 

@@ -28,6 +28,7 @@ from harness.services.base import (
     StoredResults,
     Surroundings,
     Target,
+    TaskQueue,
     Undo,
 )
 from harness.services.finding import Finding
@@ -37,6 +38,7 @@ from harness.services.hosting.one_server import BreakableServer
 from harness.services.labels import identifier
 from harness.services.redaction import address_of, password_of, strip_credentials
 from harness.services.redis.counters import CounterReader, OwnTraffic
+from harness.services.redis.queues import Lists
 from harness.services.redis.server import (
     DATABASES,
     find_binary,
@@ -53,10 +55,6 @@ _READY_S = 20.0
 _CONNECT_S = 3.0
 _COMMAND_S = 10.0
 _KEYS_PROMISE = "redis-keys"
-
-# kombu/transport/redis.py, Channel: how one queue is spread over lists by priority.
-_PRIORITY_STEPS = (0, 3, 6, 9)
-_PRIORITY_SEPARATOR = "\x06\x16"
 
 
 RedisEnd = RedisBroker | RedisBackend
@@ -213,9 +211,9 @@ class _RedisNamespace:
         self._closed = False
         self.queue = f"harness-{identifier(label)}"
         options = settings.get("broker_transport_options", {})
-        steps: Sequence[int] = options.get("priority_steps", _PRIORITY_STEPS)
-        separator = options.get("sep", _PRIORITY_SEPARATOR)
-        self._lists = [f"{prefix}{self.queue}{f'{separator}{n}' if n else ''}" for n in steps]
+        self._lists = Lists(prefix, options)
+        self._queues = {self.queue: self._lists.of(self.queue)}
+        """What each task queue is called -> its lists."""
         self._unacked = f"{prefix}{options.get('unacked_key', 'unacked')}"
 
     def broker(self) -> CeleryEnd:
@@ -229,19 +227,40 @@ class _RedisNamespace:
         prefixed = {"result_backend_transport_options": {"global_keyprefix": self._prefix}}
         return CeleryEnd(self._url, prefixed if self._prefix else {})
 
+    def declare(self, queues: Sequence[TaskQueue]) -> None:
+        """Know the queues: a list is there as long as something is in it."""
+        self._queues = {queue.called: self._lists.of(queue.name) for queue in queues}
+
     def depth(self) -> int | None:
-        """LLEN of the queue's lists, one per priority, in one round trip."""
+        """LLEN of the queues' lists, one per priority, in one round trip."""
+        return sum(self.depths().values())
+
+    def depths(self) -> Mapping[str, int]:
+        """The same for each queue, still in one round trip."""
+        return self._lengths(self._queues)
+
+    def strays(self) -> Mapping[str, int]:
+        """SCAN for lists that belong to no queue that is known."""
+        known, pattern = set(self._queues.values()), f"{escaped(self._prefix)}*"
+        with self._looking, _translated(self._url):
+            keys = [*self._client.scan_iter(match=pattern, count=1000, _type="LIST")]
+        found = {name: self._lists.of(name) for name in sorted(self._lists.queues_in(keys))}
+        return self._lengths({name: its for name, its in found.items() if its not in known})
+
+    def _lengths(self, queues: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        keys = [key for lists in queues.values() for key in lists]
         with (
             self._looking,
             _translated(self._url),
             self._client.pipeline(transaction=False) as pipe,
         ):
-            for key in self._lists:
+            for key in keys:
                 pipe.llen(key)
             lengths: list[int] = pipe.execute()
-        for key, length in zip(self._lists, lengths, strict=True):
+        for key, length in zip(keys, lengths, strict=True):
             self._service.own_traffic.note_number(("LLEN", key), length)
-        return sum(lengths)
+        each = iter(lengths)
+        return {name: sum(next(each) for _ in lists) for name, lists in queues.items()}
 
     def unacknowledged(self) -> int | None:
         """HLEN of kombu's hash of delivered messages."""
