@@ -11,7 +11,7 @@ import sys
 
 from celery import Celery
 
-from harness.probe import idle_waits, tasks
+from harness.probe import idle_waits, queues, tasks
 from harness.probe.answers import keep_output_apart
 from harness.probe.app_variables import RECORDER_VARIABLE, ROLE_VARIABLE, load_spec
 from harness.probe.own_app import application as own_app
@@ -33,6 +33,7 @@ def build(spec: CellSpec) -> Celery:
     # "Current" holds for one thread only; shared tasks of other threads go to the default app.
     application.set_default()
     application.conf.update(spec["settings"])
+    queues.declare(application, spec.get("queues", ()))
     tasks.HEAVY_STEP_S = spec["heavy_step_s"]
     if spec.get("schedule") is not None:
         application.conf.beat_schedule = periodic.entries(spec["workload"])
@@ -52,4 +53,5 @@ if os.environ.get(ROLE_VARIABLE) == "worker":
     idle_waits.cut_short()
     _own = _spec["workload"].get("parts", ()) if "app" in _spec else ()
     _tasks = [part["task"] for part in _own]
-    attach.to_worker(app, _spec["events"], _spec["packages"], _tasks, handlers)
+    _queues = _spec.get("queues", ())
+    attach.to_worker(app, _spec["events"], _spec["packages"], _tasks, handlers, _queues)

@@ -39,6 +39,17 @@ class OwnTasksSpec(TypedDict):
     workload: WorkloadSpec
 
 
+class QueueSpec(TypedDict):
+    """One queue of a block that has several."""
+
+    name: str
+    """On the broker."""
+    called: str
+    """In files and reports: the default queue has a name of the block's own on the broker."""
+    arguments: Mapping[str, Any]
+    """What it is declared with beside what Celery's settings say (`queue_arguments`)."""
+
+
 class ScheduleSpec(TypedDict):
     """What beat has to know: 16 hex digits that its tasks' ids begin with, and a file."""
 
@@ -67,6 +78,8 @@ class CellSpec(TypedDict):
     stores_results: bool
     heavy_step_s: float
     app: NotRequired[OwnAppSpec]
+    queues: NotRequired[Sequence[QueueSpec]]
+    """Where the file says something of queues: all that the harness knows of."""
 
 
 class ProbeAnswer(TypedDict):

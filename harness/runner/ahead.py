@@ -22,6 +22,7 @@ from harness.runner.faults.block_network import BlockNetwork, block_network
 from harness.runner.job import BlockJob
 from harness.runner.sessions.starting import Crew, start_crew
 from harness.scenario.checks.faulty_loads import faults_of
+from harness.scenario.models.queues import known_queues
 from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.services.provide import BlockSpace, Services
@@ -90,7 +91,10 @@ class BlockStart:
 
     def _begin(self) -> Begun:
         job, configuration = self.job, self.job.cell.configuration
-        space = self.namespace.enter_context(self._services.open_block(configuration, job.label))
+        queues = known_queues(configuration, job.cell.workload.message_options)
+        space = self.namespace.enter_context(
+            self._services.open_block(configuration, job.label, queues)
+        )
         self.isolation = space.isolation
         network = self.processes.enter_context(
             block_network(job.cell, space.settings, job.environ, self.logs, job.workspace)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from celery import Celery, signals, states
@@ -35,11 +35,14 @@ from harness.probe.recording.events import (
     cpu_fields,
     id_bytes,
     name_parts,
+    reception_position,
 )
 from harness.probe.recording.handlers import Handlers
+from harness.probe.recording.receptions import Origins
 from harness.probe.recording.recorder import Recorder
 from harness.probe.recording.side_tasks import may_be_a_units
 from harness.probe.software import versions
+from harness.probe.spoken import QueueSpec
 
 _PR_SET_PDEATHSIG = 1
 
@@ -50,9 +53,11 @@ def to_worker(
     packages: Iterable[str],
     measured: Iterable[str] = (),
     handlers: Handlers | None = None,
+    queues: Sequence[QueueSpec] = (),
 ) -> None:
     """Record the life of every task of `app` into the folder `events`. `packages`: those whose
-    versions are said there; `measured`: the tasks whose options are; `handlers`: of signals."""
+    versions are said there; `measured`: the tasks whose options are; `handlers`: of signals;
+    `queues`: where there are several, of which each message came from one."""
     group = os.environ.get(GROUP_VARIABLE, "")
     told = versions(packages)
     recorder = Recorder(events, "worker", child_role="child", versions=told, group=group)
@@ -70,6 +75,17 @@ def to_worker(
     _wrap_unlock(app.tasks[UNLOCK], recorder)
     _wrap_store(app, recorder)
 
+    _watch_receptions(recorder, Origins(app, recorder, queues) if queues else None)
+    _watch_refusals(recorder)
+    connections.watch(recorder)
+    _watch_chatter(recorder)
+    if handlers is not None:
+        handlers.record_into(recorder)
+
+
+def _watch_receptions(recorder: Recorder, origins: Origins | None) -> None:
+    """Messages that arrive; with `origins`, from which queue."""
+
     def received(sender: Any, request: Any, **_: Any) -> None:
         if may_be_a_units(request.name):
             at_ns = time.monotonic_ns()
@@ -77,12 +93,16 @@ def to_worker(
             flags = receptions.flags(sender, request)
             recorder.record(Kind.RECEIVED, id_bytes(request.id), at_ns, limit_ms, which, flags)
 
-    signals.task_received.connect(received, weak=False)
-    _watch_refusals(recorder)
-    connections.watch(recorder)
-    _watch_chatter(recorder)
-    if handlers is not None:
-        handlers.record_into(recorder)
+    def received_from(sender: Any, request: Any, **_: Any) -> None:
+        assert origins is not None  # noqa: S101 - it is connected with them only
+        if may_be_a_units(request.name):
+            at_ns = time.monotonic_ns()
+            limit_ms, which = receptions.time_limit(sender, request)
+            flags = receptions.flags(sender, request)
+            position = reception_position(which, origins.number(sender, request))
+            recorder.record(Kind.RECEIVED, id_bytes(request.id), at_ns, limit_ms, position, flags)
+
+    signals.task_received.connect(received if origins is None else received_from, weak=False)
 
 
 def _watch_refusals(recorder: Recorder) -> None:

@@ -79,7 +79,9 @@ def described(app: Celery, consumer: Any, measured: Iterable[str]) -> Line:
         "least_concurrency": least,
         "prefetch_count": most if _takes_no_more(app, consumer) else _prefetch_count(consumer),
         "optimization": str(getattr(worker, "optimization", None) or "default"),
-        "queues": sorted(map(str, app.amqp.queues.consume_from)),
+        "queues": sorted(
+            str(queue.alias or name) for name, queue in app.amqp.queues.consume_from.items()
+        ),
         **_steps(consumer),
         "settings": _settings(app, worker),
         "tasks": _tasks(app, measured),

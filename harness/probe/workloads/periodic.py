@@ -14,6 +14,7 @@ from celery.schedules import ParseException, crontab
 from harness.probe import tasks
 from harness.probe.spoken import WorkloadSpec
 from harness.probe.workloads.base import Name, OneOf, OneResult, resolved
+from harness.probe.workloads.messages import Options
 
 _PREFIX = "check_cat-"
 _FIELDS = 5
@@ -24,11 +25,12 @@ CRONTAB_GRACE_NS = 1_000_000_000
 
 def entries(workload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """`beat_schedule`: so many entries of `check_cat`, all with the same schedule."""
-    every_s = workload["every"]
+    every_s, options = workload["every"], Options(workload).of(0)
     return {
         f"{_PREFIX}{number:04d}": {
             "task": tasks.check_cat.name,
             "schedule": crontab_of(workload["crontab"]) if every_s is None else every_s,
+            **({"options": options} if options else {}),
         }
         for number in range(workload["entries"])
     }
@@ -100,15 +102,17 @@ def monotonic_ns_of(moment: datetime, offset_ns: int) -> int:
 class Periodic(OneResult):
     """`check_cat()`. Beat publishes its units; the client only those that warm up."""
 
-    def __init__(self, spec: WorkloadSpec) -> None:  # noqa: ARG002 - every workload's signature
+    def __init__(self, spec: WorkloadSpec) -> None:
         self._task = resolved(tasks.check_cat)
+        self._options = Options(spec)
 
     def arguments(self, unit: int) -> tuple[()]:  # noqa: ARG002 - every unit is alike
         """What the unit's task is called with."""
         return ()
 
     def publish(self, unit: int, name: Name, producer: Any = None) -> AsyncResult:
-        return self._task.apply_async((), task_id=name(unit, 0), producer=producer)
+        options = self._options.of(unit)
+        return self._task.apply_async((), task_id=name(unit, 0), producer=producer, **options)
 
     def expected(self, unit: int) -> OneOf:  # noqa: ARG002 - every unit is alike
         return OneOf(tasks.CAT_SENTENCES)

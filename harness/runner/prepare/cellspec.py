@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.celery_sets import MEASURED
 from harness.scenario.workloads import registry as workloads
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.services.base import TaskQueue
 
 DEFAULT_HEAVY_STEP_S = 0.01
 Role = Literal["worker", "client", "observer", "beat"]
@@ -33,11 +34,12 @@ def write(
     interpreter: Interpreter = OWN,
     seed: int = 0,
     schedule: ScheduleSpec | None = None,
+    queues: Sequence[TaskQueue] = (),
 ) -> None:
     """Write the cell spec with mode 0600: the settings hold URLs with credentials.
 
     `interpreter` says where modules and an app of the user's are looked for; what units differ in
-    is drawn from `seed`; `schedule` is what beat has to know.
+    is drawn from `seed`; `schedule` is what beat has to know; `queues`: where there are several.
     """
     modules = interpreter.modules
     workload, step_s = cell.workload, cell.workload.heavy_step_s
@@ -56,6 +58,11 @@ def write(
         "stores_results": stores_results(cell.configuration),
         "heavy_step_s": DEFAULT_HEAVY_STEP_S if step_s is None else step_s,
     }
+    if queues:
+        spec["queues"] = [
+            {"name": one.name, "called": one.called, "arguments": one.options.declared_with()}
+            for one in queues
+        ]
     if isinstance(workload, OwnTaskWorkload):
         own = own_app(workload, interpreter.project or Path.cwd(), seed)
         spec["app"], spec["workload"] = own["app"], own["workload"]

@@ -16,7 +16,7 @@ from harness.runner.faults.block_network import BlockNetwork
 from harness.runner.job import BlockJob
 from harness.runner.prepare import cellspec
 from harness.scenario.loads.open_loop import OpenLoad
-from harness.scenario.models.configuration import DEFAULT_QUEUE, Worker
+from harness.scenario.models.configuration import Worker
 from harness.scenario.models.scenario import Cell
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.services.provide import BlockSpace
@@ -38,8 +38,8 @@ def start_crew(
 ) -> Crew:
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     files = _beat_files(job)
-    specs = _write_specs(job, space.settings, network, files)
-    groups = _groups(job.cell, space, files)
+    specs = _write_specs(job, space, network, files)
+    groups = _groups(job.cell, files)
     variables = {**job.environ, **space.environ}
 
     def place(role: cellspec.Role, spec: Path) -> WorkingPlace:
@@ -61,13 +61,10 @@ def start_crew(
     return Crew(workers, clients, observer, beat)
 
 
-def _groups(cell: Cell, space: BlockSpace, files: BeatFiles | None) -> dict[str, Worker]:
-    """The groups of workers, with their queues as the block's broker knows them, and where beat is
-    embedded with it in the first one, which has one worker then."""
-    groups = {}
-    for name, group in cell.configuration.groups.items():
-        real = (space.broker.queue if one == DEFAULT_QUEUE else one for one in group.queues)
-        groups[name] = group.model_copy(update={"queues": tuple(real)})
+def _groups(cell: Cell, files: BeatFiles | None) -> dict[str, Worker]:
+    """The groups of workers; where beat is embedded with it in the first one, which has one worker
+    then."""
+    groups = dict(cell.configuration.groups)
     if files is not None and _embeds_beat(cell):
         first = next(iter(groups))
         groups[first] = embedding(groups[first], files)
@@ -76,16 +73,17 @@ def _groups(cell: Cell, space: BlockSpace, files: BeatFiles | None) -> dict[str,
 
 def _write_specs(
     job: BlockJob,
-    settings: Mapping[str, Any],
+    space: BlockSpace,
     network: BlockNetwork | None,
     files: BeatFiles | None,
 ) -> dict[str, Path]:
     """The cell spec of each side. Whoever watches results is no part of a network that is asked
     for, and reaches the servers directly, by `job.spec`."""
-    told = None if files is None else files.spec()
+    told, settings = None if files is None else files.spec(), space.settings
 
     def write(path: Path, own: Mapping[str, Any]) -> Path:
-        cellspec.write(path, job.cell, own, job.events, job.interpreter, job.seed, told)
+        python, queues = job.interpreter, space.queues
+        cellspec.write(path, job.cell, own, job.events, python, job.seed, told, queues)
         return path
 
     direct = write(job.spec, settings)

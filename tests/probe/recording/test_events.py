@@ -46,6 +46,7 @@ def test_numbers_are_fixed() -> None:
         "MEASURE_BEGIN": 20,
         "MEASURE_END": 21,
         "RELEASE": 22,
+        "QUEUE": 24,
         "PROCESS_READY": 30,
         "WORKER_READY": 31,
         "REQUEST": 40,
