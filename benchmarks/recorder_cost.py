@@ -29,6 +29,7 @@ from harness.runner.sessions.readiness import wait_ready
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
+from harness.usage import together
 from harness.working_place import WorkingPlace
 from harness.workspace import Workspace, open_workspace
 
@@ -88,15 +89,18 @@ class Side:
     def turn(self, _: int) -> Turn:
         """Publish a backlog, release the workers, wait until the server holds all results."""
         self.clients.ask("measure", 300, _nothing)
-        before, keys = self.workers.usage(), self._results()
+        before, keys = self._worker_cpu_ns(), self._results()
         began = time.monotonic()
         self.workers.release()
         while self._results() < keys + self._units:
             time.sleep(0.005)
         elapsed_s = time.monotonic() - began
-        used_ns = self.workers.usage().cpu_ns - before.cpu_ns
+        used_ns = self._worker_cpu_ns() - before
         self.workers.hold()
         return Turn(elapsed_s, used_ns)
+
+    def _worker_cpu_ns(self) -> int:
+        return together(self.workers.usage().values()).cpu_ns
 
     def _results(self) -> int:
         """Results stored since the server started: each is one SETEX, and nothing else is."""

@@ -29,6 +29,21 @@ def usage(roots: Sequence[int]) -> Usage:
     return _used(_trees(roots))
 
 
+def used_since(before: Usage, after: Usage) -> Usage:
+    """What was used between two readings."""
+    grown_bytes = after.peak_rss_bytes - before.peak_rss_bytes
+    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes, grown_bytes)
+
+
+def together(used: Iterable[Usage]) -> Usage:
+    """What several sets of processes have used that have none in common."""
+    each = list(used)
+    return Usage(*(sum(getattr(one, name) for one in each) for name in _FIELDS))
+
+
+_FIELDS = ("cpu_ns", "peak_rss_bytes", "grown_bytes")
+
+
 def usage_of(pids: Sequence[int]) -> Usage:
     """Usage of just these processes; the dead count nothing."""
     return _used(_living(pids))

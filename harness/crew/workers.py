@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -90,12 +90,26 @@ class Fall:
         return redact(self.said)[:_TOLD_LENGTH]
 
     @classmethod
-    def of(cls, process: Process) -> Fall:
-        """The fall of a process that has ended."""
+    def of(cls, process: Process, group: str = "") -> Fall:
+        """The fall of a process that has ended; of a worker's `group` where there are several."""
         lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
         last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
-        how = f"{process.name} ended with {process.ending}"
+        who = f"{process.name} of group {group}" if group else process.name
+        how = f"{who} ended with {process.ending}"
         return cls(process.pid, process.name, f"{how}: {last}" if last else how)
+
+
+@dataclass(frozen=True)
+class CrewSeen:
+    """What was seen of each group of workers while a block ran."""
+
+    used: Mapping[str, Usage] = field(default_factory=dict)
+    """Group -> CPU time and memory while the load was put on; only of groups that are whole: what a
+    dead process had used nobody knows."""
+    group_of: Mapping[int, str] = field(default_factory=dict)
+    """Id of a worker's main process -> its group."""
+    fallen: tuple[str, ...] = ()
+    """Groups of which no worker is left, as each ended by itself."""
 
 
 class Workers:
@@ -115,6 +129,8 @@ class Workers:
         """Processes that were replaced by a restart."""
         self._excused: set[int] = set()
         """Processes that may end: somebody means them to, or it is noted already."""
+        self._disturbed: set[int] = set()
+        """Numbers of workers of which a process has ended, or was meant to."""
         self._fallen: list[Fall] = []
 
     @classmethod
@@ -192,9 +208,9 @@ class Workers:
             f"the end of {process.log.name}:\n{process.log_tail(15)}" for process in self._processes
         )
 
-    def usage(self) -> Usage:
-        """CPU and memory of all worker processes and their children."""
-        return usage([process.pid for process in self._processes])
+    def usage(self) -> dict[str, Usage]:
+        """CPU and memory of each group's worker processes and their children."""
+        return {group.name: usage(self._pids_of(group)) for group in self.groups}
 
     def hold(self) -> None:
         """Stop every worker process where it stands (SIGSTOP), main processes first."""
@@ -224,10 +240,11 @@ class Workers:
 
     def note_fallen(self) -> None:
         """Note every worker that has ended though nobody meant it to."""
-        for process in self._processes:
+        for number, process in enumerate(self._processes, 1):
             if not process.alive() and process.pid not in self._excused:
-                self._excused.add(process.pid)
-                self._fallen.append(Fall.of(process))
+                self.excuse(number)
+                several = len(self.groups) > 1
+                self._fallen.append(Fall.of(process, self.group_of(number).name if several else ""))
 
     @property
     def fallen(self) -> tuple[Fall, ...]:
@@ -237,10 +254,37 @@ class Workers:
     @property
     def all_fell(self) -> bool:
         """No worker is left, and each of them ended by itself."""
+        return len(self.fallen_groups) == len(self.groups)
+
+    @property
+    def fallen_groups(self) -> tuple[Group, ...]:
+        """Groups of which no worker is left, each of which ended by itself."""
         fallen = {one.pid for one in self._fallen}
-        return all(process.pid in fallen for process in self._processes)
+        return tuple(group for group in self.groups if fallen.issuperset(self._pids_of(group)))
+
+    @property
+    def _group_of_pid(self) -> dict[int, str]:
+        names = {f"worker{number}": self.group_of(number).name for number in self._numbers}
+        return {process.pid: names[process.name] for process in (*self._processes, *self._gone)}
+
+    def group_of(self, number: int) -> Group:
+        """The group of a worker."""
+        return next(group for group in self.groups if number in group.numbers)
+
+    def _pids_of(self, group: Group) -> list[int]:
+        return [self.process(number).pid for number in group.numbers]
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, len(self._processes) + 1)
 
     # --- for those who mean harm; workers are numbered from 1 --------------------------------
+
+    def number(self, group: str | None, worker: int) -> int:
+        """The number of a worker that counts within a group, or over all of them."""
+        if group is None:
+            return worker
+        return next(one for one in self.groups if one.name == group).numbers[worker - 1]
 
     def pool_of(self, number: int) -> list[int]:
         """Living processes below a worker's main process."""
@@ -253,6 +297,7 @@ class Workers:
     def excuse(self, number: int) -> None:
         """From now on it is no trouble if this worker's process ends."""
         self._excused.add(self.process(number).pid)
+        self._disturbed.add(number)
 
     def kill(self, number: int) -> None:
         """SIGKILL to a worker and its pool at once; returns when they are gone."""
@@ -271,7 +316,16 @@ class Workers:
     @property
     def undisturbed(self) -> bool:
         """Nobody was meant to end: all that they used is known."""
-        return not self._excused
+        return not self._disturbed
+
+    def seen(self, used: Mapping[str, Usage]) -> CrewSeen:
+        """What became of each group. `used`: by whatever group, in a time that is over."""
+        whole = [group.name for group in self.groups if self._disturbed.isdisjoint(group.numbers)]
+        return CrewSeen(
+            used={name: used[name] for name in whole if name in used},
+            group_of=self._group_of_pid,
+            fallen=tuple(group.name for group in self.fallen_groups),
+        )
 
     def _signal(self, number: signal.Signals) -> None:
         mains = [process.pid for process in self._processes if process.alive()]

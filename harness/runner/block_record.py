@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
+from harness.results.block.by_group import with_costs
 from harness.results.block.by_queue import queues_of_units
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PLAN_FILE
@@ -26,6 +27,7 @@ from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
 from harness.results.record.periodic import Periodic
+from harness.results.record.queues_and_groups import GroupRecord
 from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning, RunRecord
 from harness.results.samples import writing as samples
 from harness.runner.job import BlockJob
@@ -33,7 +35,7 @@ from harness.runner.measuring import costs, depth, results_left
 from harness.runner.measuring.logs import mismatches_in
 from harness.runner.sessions.session import Measured
 from harness.scenario.files.wording import listed
-from harness.scenario.models.configuration import provided
+from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 
@@ -58,7 +60,8 @@ def record_block(
     observed = _observed(measured, _executions(result))
     figures: LogFigures = {
         **result.fields,
-        "warnings": _told(measured, result, read, observed, redact),
+        "warnings": _told(job, measured, result, read, observed, redact),
+        "by_group": _by_group(measured, result),
     }
     return BlockRecord(
         number=job.number,
@@ -121,7 +124,13 @@ def _read(
     )
 
 
+def _by_group(measured: Measured, result: Digest) -> tuple[GroupRecord, ...]:
+    crew, fallen = measured.crew, [one.pid for one in measured.fallen]
+    return with_costs(result.fields["by_group"], crew.used, fallen, crew.group_of)
+
+
 def _told(
+    job: BlockJob,
     measured: Measured,
     result: Digest,
     read: _Read,
@@ -133,6 +142,7 @@ def _told(
         *result.fields["warnings"],
         *read.diagnoses,
         *_warnings(measured, read.left_running, redact),
+        *_of_groups(job.cell.configuration, measured.crew.fallen),
         *_of_unfinished(measured, read.unfinished),
         *costs.warnings(measured.costs),
         *results_left.warnings(measured.left, redact),
@@ -298,6 +308,19 @@ def _warnings(
             )
         )
     return warnings
+
+
+def _of_groups(configuration: Configuration, fallen: Sequence[str]) -> Iterator[RecordedWarning]:
+    """Each of several groups of which nobody is left, with the queues that nobody consumes then."""
+    groups = configuration.groups
+    if len(groups) < 2:
+        return
+    living = {
+        queue for name, group in groups.items() if name not in fallen for queue in group.queues
+    }
+    for name in fallen:
+        alone = [queue for queue in groups[name].queues if queue not in living]
+        yield RecordedWarning(code="group_fell", data={"group": name, "queues": alone})
 
 
 def with_block(record: RunRecord, block: BlockRecord) -> RunRecord:

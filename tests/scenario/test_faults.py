@@ -120,6 +120,39 @@ def test_pools_without_processes(project: Project) -> None:
     assert "only prefork has child processes" in problem
 
 
+GROUPS = (
+    "workers: {fast: {queues: [a], pool: threads, count: 2}, slow: {queues: [b], concurrency: 2}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("kill_worker, worker: 3", ""),
+        ("kill_worker, worker: 4", 'there is no worker 4: configuration "c" has 3'),
+        ("kill_worker, group: fast, worker: 2", ""),
+        ("stop_worker, group: slow, duration: 1s, worker: 2", "no worker 2 in group slow: "),
+        ("shutdown_worker, group: slwo", 'has no group "slwo" (did you mean "slow"?)'),
+        ("shutdown_worker, group: x", 'configuration "c" has no group "x": it has fast, slow'),
+        ("kill_pool_child, worker: 1", "has pool threads, and only prefork has child processes"),
+        ("kill_pool_child, group: fast", "has pool threads, and only prefork has child processes"),
+        ("kill_pool_child, worker: 3", ""),
+        ("kill_pool_child, group: slow", ""),
+    ],
+)
+def test_workers_are_named_over_all_groups_or_within_one(
+    project: Project, fault: str, words: str
+) -> None:
+    project.configuration(REDIS % ("", "redis") + GROUPS)
+    found = with_faults(project, f"{{fault: {fault}, at: 2s}}")
+    assert [words in one for one in found] == ([True] if words else [])
+
+
+def test_a_group_is_named_only_where_there_are_groups(project: Project) -> None:
+    (problem,) = with_faults(project, "{fault: kill_worker, group: worker, at: 2s}")
+    assert 'there is no group "worker": configuration "c" has no groups of workers' in problem
+
+
 def test_queues_of_sqs_are_not_led_through_a_network(project: Project) -> None:
     project.configuration(
         "name: c\nbroker: {service: sqs}\nbackend: {service: redis}\nnetwork: {rtt: 5ms}\n"

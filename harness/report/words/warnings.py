@@ -244,6 +244,14 @@ WARNINGS: Mapping[str, Warned] = {
         "What it had begun, and no broker delivers again, is lost; see its log.",
         lambda data: printable(str(data["text"])),
     ),
+    "group_fell": Warned(
+        "No worker of a group was left, as each ended by itself: what only that group consumes "
+        "waits in its queues.",
+        lambda data: (
+            f"group {printable(str(data['group']))}"
+            + (f", queues {', '.join(map(printable, data['queues']))}" if data["queues"] else "")
+        ),
+    ),
     "beat_fell": Warned(
         "Beat ended by itself: from then on nothing of its schedule was published.",
         lambda data: printable(str(data["text"])),

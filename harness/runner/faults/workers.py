@@ -34,7 +34,7 @@ class WorkerKill:
 
     def __init__(self, fault: KillWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
-        self._number = fault.worker
+        self._number = targets.workers.number(fault.group, fault.worker)
         self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
@@ -56,7 +56,7 @@ class WorkerShutdown:
 
     def __init__(self, fault: ShutdownWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
-        self._number = fault.worker
+        self._number = targets.workers.number(fault.group, fault.worker)
         self._workers = targets.workers
 
     def strike(self, deed: Deed) -> None:
@@ -84,7 +84,7 @@ class WorkerStop:
 
     def __init__(self, fault: StopWorker, targets: Targets) -> None:
         self.lasts_s: float | None = fault.duration
-        self._number = fault.worker
+        self._number = targets.workers.number(fault.group, fault.worker)
         self._workers = targets.workers
         self._stopped: list[int] = []
 
@@ -114,7 +114,7 @@ class PoolChildKill:
     lasts_s: float | None = None
 
     def __init__(self, fault: KillPoolChild, targets: Targets) -> None:
-        self._number = fault.worker
+        self._number = targets.workers.number(fault.group, fault.worker)
         self._workers = targets.workers
         self._tail = Tail(targets.events)
         self._chance = random.Random(f"child {targets.seed}")  # noqa: S311 - not a secret
@@ -156,7 +156,9 @@ def _name(deed: Deed, workers: Workers, number: int) -> None:
     process = workers.process(number)
     if not process.alive():
         raise NothingToBreakError(f"worker {number} does not run, an earlier fault ended it")
-    deed.target, deed.mains = process.name, (process.pid,)
+    several = len(workers.groups) > 1
+    deed.target = f"{process.name} ({workers.group_of(number).name})" if several else process.name
+    deed.mains = (process.pid,)
 
 
 def _restart(deed: Deed, main: MainThread, workers: Workers, number: int) -> None:

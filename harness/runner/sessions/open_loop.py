@@ -94,7 +94,7 @@ class OpenSession(Session):
             time.sleep(LOOK_S)
         self.come_to_rest_after_faults(expected_tasks, self.unit_limit_s)
 
-    def loaded(self, usage: Usage, saturation: Saturation | None = None) -> Loaded:
+    def loaded(self, usage: Mapping[str, Usage], saturation: Saturation | None = None) -> Loaded:
         """What is left of it all."""
         unseen = self._unseen()
         return Loaded(

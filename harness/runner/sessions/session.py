@@ -11,7 +11,7 @@ from typing import Any
 from harness.conversation import Client
 from harness.crew.beat import BeatSeat
 from harness.crew.clients import Clients
-from harness.crew.workers import Fall, Workers
+from harness.crew.workers import CrewSeen, Fall, Workers
 from harness.errors import ClientError, HarnessError
 from harness.results.block.load_phases import PlannedPhase
 from harness.results.events.unit_shape import UnitShape
@@ -29,7 +29,7 @@ from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import CHECK_S, block_bound_s
 from harness.scenario.settings.planned import redelivery_time_s
 from harness.services.base import Namespace
-from harness.usage import Usage
+from harness.usage import Usage, together, used_since
 
 _ANSWERS_S = 30.0
 """How long clients may take to stop when a block's time is up."""
@@ -70,6 +70,7 @@ class Measured:
     worker_peak_rss_bytes: int | None = None
     worker_grown_bytes: int | None = None
     """Bytes by which the workers' peak memory grew while it was measured."""
+    crew: CrewSeen = field(default_factory=CrewSeen)
     client_peak_rss_bytes: int | None = None
     publish_errors: Mapping[str, int] | None = None
     plan: tuple[PlannedPhase, ...] = ()
@@ -123,8 +124,8 @@ class MeasuredBlock:
 class Loaded:
     """What a load leaves: answers of the clients put together, and what the workers used."""
 
-    usage: Usage
-    """Processor time and memory of the workers while it was put on."""
+    usage: Mapping[str, Usage]
+    """Processor time and memory of the workers of each group while it was put on."""
     client_cpu_ns: int
     """Of all clients together, while it was put on."""
     publish_errors: Mapping[str, int]
@@ -210,7 +211,8 @@ class Session:
         # What a dead worker and its pool had used is known to nobody any more. And when the user
         # ends a load that nobody watches, workers still run tasks that no reading covers.
         whole = self.workers.undisturbed
-        known = whole and (self.room.shape.watched or not cut_short)
+        covered = self.room.shape.watched or not cut_short
+        used = together(loaded.usage.values())
         return Measured(
             trouble=self._trouble,
             cut_short=cut_short,
@@ -226,10 +228,11 @@ class Session:
             fallen=self.workers.fallen,
             beat_fell=self._beat_fell,
             publish_reasons=loaded.publish_reasons,
-            worker_cpu_ns=loaded.usage.cpu_ns if known else None,
+            worker_cpu_ns=used.cpu_ns if whole and covered else None,
             client_cpu_ns=loaded.client_cpu_ns,
-            worker_peak_rss_bytes=loaded.usage.peak_rss_bytes if whole else None,
-            worker_grown_bytes=loaded.usage.grown_bytes if whole else None,
+            worker_peak_rss_bytes=used.peak_rss_bytes if whole else None,
+            worker_grown_bytes=used.grown_bytes if whole else None,
+            crew=self.workers.seen(loaded.usage if covered else {}),
             client_peak_rss_bytes=self.clients.usage().peak_rss_bytes,
             publish_errors=loaded.publish_errors,
             plan=loaded.plan,
@@ -340,10 +343,9 @@ def quiet_s(cell: Cell, shape: UnitShape) -> float:
     return max(QUIET_S, 2 * float(interval_s) + 1.0)
 
 
-def since(before: Usage, after: Usage) -> Usage:
-    """What was used between two readings."""
-    grown_bytes = after.peak_rss_bytes - before.peak_rss_bytes
-    return Usage(after.cpu_ns - before.cpu_ns, after.peak_rss_bytes, grown_bytes)
+def since(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, Usage]:
+    """What each group of workers used between two readings."""
+    return {name: used_since(before[name], one) for name, one in after.items()}
 
 
 def added_up(answers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -360,7 +362,7 @@ def out_of_numbers(answers: Sequence[Mapping[str, Any]]) -> bool:
     return any(answer["out_of_numbers"] for answer in answers)
 
 
-def put_together(answers: Sequence[Mapping[str, Any]], usage: Usage) -> Loaded:
+def put_together(answers: Sequence[Mapping[str, Any]], usage: Mapping[str, Usage]) -> Loaded:
     """What all clients together say that they did, and what the workers used meanwhile."""
     return Loaded(
         usage=usage,

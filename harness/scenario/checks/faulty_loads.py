@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Frozen
 from harness.scenario.files.unknown import as_far_as_known, entries, in_full, is_known, only, told
+from harness.scenario.files.wording import did_you_mean, listed, shown
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import END_NAMES, Configuration, EndName, group_of
@@ -136,9 +137,19 @@ def _problem(configuration: Configuration, fault: Fault) -> str:
 
 
 def _worker_problem(configuration: Configuration, fault: WorkerFault, who: str) -> str:
-    group = group_of(configuration, fault.worker)
+    groups = configuration.groups
+    if fault.group is None:
+        group, count, where = group_of(configuration, fault.worker), configuration.worker_count, ""
+    elif not configuration.workers:
+        return f"there is no group {shown(fault.group)}: {who} has no groups of workers"
+    elif fault.group not in groups:
+        guess = did_you_mean(fault.group, list(groups))
+        return f"{who} has no group {shown(fault.group)}{guess or f': it has {listed(groups)}'}"
+    else:
+        count, where = groups[fault.group].count, f" in group {fault.group}"
+        group = groups[fault.group] if fault.worker <= count else None
     if group is None:
-        return f"there is no worker {fault.worker}: {who} has {configuration.worker_count}"
+        return f"there is no worker {fault.worker}{where}: {who} has {count}"
     if isinstance(fault, KillPoolChild) and group.pool != "prefork":
         return f"{who} has pool {group.pool}, and only prefork has child processes"
     return ""

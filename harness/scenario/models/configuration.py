@@ -166,7 +166,12 @@ def group_of(configuration: Configuration, number: int) -> Worker | None:
 def groups_of(config: Mapping[str, Any]) -> Mapping[str, Worker]:
     """`Configuration.groups` of a configuration as a record holds it, of whatever version."""
     workers = config.get("workers") or {ONLY_GROUP: config.get("worker") or {}}
-    return {name: Worker.model_validate(group) for name, group in workers.items()}
+    return {name: Worker.model_validate(_known(group)) for name, group in workers.items()}
+
+
+def _known(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fields of a later version."""
+    return {field: value for field, value in group.items() if field in Worker.model_fields}
 
 
 def keeps_results(backend: str, settings: Mapping[str, Any]) -> bool:

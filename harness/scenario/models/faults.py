@@ -115,7 +115,9 @@ class WorkerFault(FaultBase):
     """About one worker of those that the configuration starts."""
 
     worker: Annotated[int, Field(ge=1, le=64)] = 1
-    """Which one, from 1 to `worker.count`."""
+    """Which one, from 1 on: within the group, or over all groups in their order."""
+    group: str | None = None
+    """Name of a group of the configuration's `workers`."""
 
 
 class KillWorker(WorkerFault):
