@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.stats.looks import confidence_of
 from harness.stats.paired import (
@@ -21,6 +22,7 @@ from harness.stats.paired import (
     false_discovery,
     geometric_mean,
     visible_effect,
+    wilcoxon_p,
 )
 
 Logs = npt.NDArray[np.float64]
@@ -226,6 +228,29 @@ def test_false_discovery_keeps_chance_findings_out() -> None:
     q_values = false_discovery([0.001, 0.04, 0.5, 0.9])
     assert q_values == pytest.approx([0.004, 0.08, 2 / 3, 0.9])
     assert false_discovery([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_false_discovery_is_scipys(p_values: list[float]) -> None:
+    expected = stats.false_discovery_control(p_values)
+    assert false_discovery(p_values) == pytest.approx(expected.tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 6, 10, 13, 14, 30, 50, 51, 80])
+@pytest.mark.parametrize("digits", [0, 1, 15])
+def test_the_second_opinion_is_scipys(pairs: int, digits: int) -> None:
+    """Whatever is alike: with no digit behind the point nearly all distances are, or nothing."""
+    generator = np.random.default_rng(7)
+    for _ in range(3):
+        values = generator.normal(0.3, 1, pairs).round(digits)
+        values[0] = 1.0  # of pairs without any difference SciPy has no answer
+        expected = float(stats.wilcoxon(values).pvalue)
+        assert wilcoxon_p(values.tolist()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_second_opinion_where_there_is_none() -> None:
+    assert wilcoxon_p([0.1]) is None
+    assert wilcoxon_p([0.0, 0.0, 0.0]) == 1.0
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=20))
