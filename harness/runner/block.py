@@ -129,11 +129,12 @@ def _with_left_over(
     measured: Measured, job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts
 ) -> Measured:
     """What broker and result backend hold when the workers are gone: nothing more is stored."""
-    waiting = space.broker.depth() or 0
+    depths = space.broker.depths() or {}
     return replace(
         measured,
         left=_results_left(job, space, logs, interrupts),
-        waiting=max(waiting, measured.waiting),
+        waiting=max(sum(depths.values()), measured.waiting),
+        left_in_queues=depths,
         left_unacknowledged=space.broker.unacknowledged() or 0,
     )
 

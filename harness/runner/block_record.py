@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
 from harness.results.block.by_group import with_costs
-from harness.results.block.by_queue import queues_of_units
-from harness.results.block.children import Ended, children_record
+from harness.results.block.by_queue import queues_of_units, with_depths
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PLAN_FILE
 from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
@@ -23,13 +22,12 @@ from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.events.eventlog import versions_in
 from harness.results.events.merge import merge
-from harness.results.events.merged import MISSING, Merged
+from harness.results.events.merged import Merged
 from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
-from harness.results.record.children import ChildrenRecord
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
 from harness.results.record.periodic import Periodic
-from harness.results.record.queues_and_groups import GroupRecord
+from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning, RunRecord
 from harness.results.samples import writing as samples
 from harness.runner.job import BlockJob
@@ -64,6 +62,7 @@ def record_block(
         **result.fields,
         "warnings": _told(job, measured, result, read, observed, redact),
         "by_group": _by_group(measured, result),
+        "by_queue": _by_queue(measured, result),
     }
     return BlockRecord(
         number=job.number,
@@ -80,7 +79,6 @@ def record_block(
         beat_fell=measured.beat_fell is not None,
         ran_with=reports,
         periodic=read.periodic,
-        children=read.children,
         mismatches=mismatches_in(job.path / "logs"),
         files=dict(read.files),
         **results_left.fields(measured.left),
@@ -99,7 +97,6 @@ class _Read:
     files: Mapping[str, str]
     costs: CostFigures
     diagnoses: Sequence[RecordedWarning]
-    children: ChildrenRecord | None
     left_running: Mapping[int, Sequence[str]]
     """By the pid of a worker that ended by itself, the tasks that it had begun and not ended."""
 
@@ -117,8 +114,6 @@ def _read(
     idle = _idle(job, measured, result.merged)
     clues = clues_in(job.events, redact)
     evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
-    children = _children(job, measured, evidence)
-    evidence = replace(evidence, children=children)
     executions = _executions(result)
     return _Read(
         unfinished={} if measured.at_rest else unfinished(job.events, measured.over_ns),
@@ -126,7 +121,6 @@ def _read(
         files=_write(job, measured, result, fires),
         costs=costs.fields(measured.costs, executions, job.events, job.prices, idle),
         diagnoses=tuple(diagnosed(evidence)),
-        children=children,
         left_running={one.pid: left_running(job.events, one.pid) for one in measured.fallen},
     )
 
@@ -136,16 +130,11 @@ def _by_group(measured: Measured, result: Digest) -> tuple[GroupRecord, ...]:
     return with_costs(result.fields["by_group"], crew.used, fallen, crew.group_of)
 
 
-def _children(job: BlockJob, measured: Measured, evidence: Evidence) -> ChildrenRecord | None:
-    """What became of pool processes, told apart by who ended them."""
-    died = {pid: note for note in measured.faults for pid in note.died}
-    workers = {one.pid: MISSING for one in measured.fallen}
-    mains = {pid: note for pid, note in died.items() if pid in note.mains}
-    workers |= {pid: note.struck_ns or MISSING for pid, note in mains.items()}
-    single = [pid for pid, note in died.items() if note.kind.one_process]
-    ended = Ended(evidence.span_ns, workers, single)
-    known = evidence.clues.children
-    return children_record(known, evidence.merged, job.shape, measured.slots, ended)
+def _by_queue(measured: Measured, result: Digest) -> tuple[QueueRecord, ...]:
+    published_ns = result.merged.units.publish_ns
+    sending_ns = (int(published_ns.min()), int(published_ns.max())) if len(published_ns) else (0, 0)
+    looks = {} if measured.costs is None else measured.costs.depth_by_queue
+    return with_depths(result.fields["by_queue"], looks, measured.left_in_queues, sending_ns)
 
 
 def _told(
@@ -244,7 +233,7 @@ def _write(
         samples.write_fires(job.path, fires)
         names["fires"] = samples.FIRES_FILE
     if measured.costs is not None and measured.costs.depth:
-        depth.write(job.path, measured.costs.depth)
+        depth.write(job.path, measured.costs.depth, measured.costs.depth_by_queue)
         names["depth"] = depth.DEPTH_FILE
     return {name: f"blocks/{job.path.name}/{file}" for name, file in names.items()}
 

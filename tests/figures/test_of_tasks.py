@@ -21,7 +21,7 @@ from harness.results.store.views import BY_TASK, task_rows
 from tests.history.stores import asked as over_time
 from tests.history.stores import plain_run
 from tests.report.made.records import block, cell, run, spread_around, write_units
-from tests.scenario.project import Project, make_project
+from tests.scenario.project import CONFIGURATION, Project, make_project
 
 ADD, MAIL = "shop.tasks.add", "mail"
 NAME = "redis/mix-add+mail/closed-8"
@@ -169,6 +169,45 @@ def test_a_task_where_there_are_none(project: Project) -> None:
     assert project.problems() == [
         'scenarios/s.yaml:6:20: gate "lost(task=add) == 0": no workload here runs a task "add", or '
         "any of your own: a gate on lost is one on the whole"
+    ]
+
+
+GROUPS = (
+    "workers: {fast: {queues: [urgent, celery]}, slow: {queues: [reports]}}",
+    "workloads: [{workload: add, options: {queue: urgent}}]",
+)
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        ("lost(queue=urgent) == 0", ""),
+        ("busy_share(group=slow) < 0.9", ""),
+        (
+            "lost(queue=urgnet) == 0",
+            'no cell here has a queue "urgnet" (did you mean "urgent"?); there are urgent, celery, '
+            "reports",
+        ),
+        (
+            "busy_share(group=quick) < 0.9",
+            'no configuration here has a group of workers "quick"; there are fast, slow',
+        ),
+    ],
+)
+def test_a_queue_and_a_group_that_nobody_has(project: Project, gate: str, told: str) -> None:
+    workers, workloads = GROUPS
+    project.configuration(f"{CONFIGURATION}{workers}\n")
+    project.change(workloads)
+    project.change(f"gates: ['{gate}']")
+    found = project.problems()
+    assert [one.partition(": gate ")[2].partition(": ")[2] for one in found] == [told] * bool(told)
+
+
+def test_one_queue_is_no_queue_of_a_gate(project: Project) -> None:
+    project.change("gates: ['lost(queue=celery) == 0']")
+    assert project.problems() == [
+        'scenarios/s.yaml:6:21: gate "lost(queue=celery) == 0": no cell here has a queue "celery", '
+        "or several queues: a gate on lost is one on the whole"
     ]
 
 

@@ -120,7 +120,9 @@ def test_pools_without_processes(project: Project) -> None:
     assert "only prefork has child processes" in problem
 
 
-GROUPS = "workers: {fast: {queues: [celery], pool: threads, count: 2}, slow: {queues: [b]}}\n"
+GROUPS = (
+    "workers: {fast: {queues: [a], pool: threads, count: 2}, slow: {queues: [b], concurrency: 2}}\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def by_group(
     if len(names) < 2:
         return ()
     executions = merged.executions()
-    groups = _group_of(executions, merged)
+    groups = group_of_executions(executions, merged)
     of_figures = counted[executions.task // merged.tasks.per_unit]
     found = []
     for name in names:
@@ -61,7 +61,7 @@ def _figures(mine: Executions, slots: int, window_ns: int | None) -> GroupRecord
     )
 
 
-def _group_of(executions: Executions, merged: Merged) -> Numbers:
+def group_of_executions(executions: Executions, merged: Merged) -> Numbers:
     """The place in `Merged.groups`, from 1, of the group that ran each execution: of tasks that ran
     once by the task, of others by the process."""
     groups = merged.tasks.group[executions.task].astype(np.int64)

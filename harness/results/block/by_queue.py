@@ -45,7 +45,7 @@ def by_queue(
         found.append(
             QueueRecord(
                 name=name,
-                groups=shape.routes.consumers(name),
+                groups=shape.routes.consumers(name) or _takers(shape, merged, mine),
                 published=int(mine.sum()),
                 received=int((mine & received).sum()),
                 completed=int(completed.sum()),
@@ -60,6 +60,18 @@ def by_queue(
             )
         )
     return tuple(found)
+
+
+def _takers(shape: UnitShape, merged: Merged, mine: Truths) -> tuple[str, ...]:
+    """Who began tasks of a queue that no group is said to consume, as an app's own may be."""
+    tasks = merged.tasks
+    its = np.repeat(mine, tasks.per_unit)
+    if not merged.groups:
+        began = bool((its & (tasks.executions > 0)).any())
+        return tuple(group.name for group in shape.routes.groups) if began else ()
+    return tuple(
+        merged.groups[place - 1] for place in np.unique(tasks.group[its]).tolist() if place
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.recording.events import Reception
-from harness.results.arrays import Times
+from harness.results.arrays import Times, level_at
 from harness.results.diagnoses.clues import Held
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merged import MISSING
@@ -42,14 +42,6 @@ class _Blocked:
         }
 
 
-def _level(moments: Times, rising: Times, falling: Times) -> npt.NDArray[np.int64]:
-    """How many are in between at each moment."""
-    up = np.searchsorted(np.sort(rising), moments, side="right")
-    down = np.searchsorted(np.sort(falling), moments, side="right")
-    level: npt.NDArray[np.int64] = up.astype(np.int64) - down
-    return level
-
-
 def _blocked(
     evidence: Evidence, held: Held, concerned: npt.NDArray[np.bool_], ready_ns: Times
 ) -> _Blocked | None:
@@ -68,11 +60,11 @@ def _blocked(
     moments = np.unique(
         np.concatenate([ready_ns, taken_ns, held.received_ns, gone_ns, began_ns, ended_ns])
     )
-    running = _level(moments, began_ns, ended_ns)
-    holding = _level(moments, held.received_ns, gone_ns)
+    running = level_at(moments, began_ns, ended_ns)
+    holding = level_at(moments, held.received_ns, gone_ns)
     places = evidence.windows
     full = (holding > 0) & (holding + running >= places)
-    waiting = _level(moments, ready_ns, taken_ns) > 0
+    waiting = level_at(moments, ready_ns, taken_ns) > 0
     blocked = waiting & (running < evidence.slots) & _until_asked(evidence, moments, full)
     lengths_ns = np.diff(moments) * blocked[:-1]
     until_ns = np.concatenate([[0], np.cumsum(lengths_ns)])
@@ -222,7 +214,7 @@ def _peak(evidence: Evidence, held: Held) -> int:
     """How many of them were held at once, at most."""
     _, end_ns = evidence.span_ns
     gone_ns = np.where(held.started_ns == MISSING, end_ns, held.started_ns)
-    return int(_level(held.received_ns, held.received_ns, gone_ns).max(initial=0))
+    return int(level_at(held.received_ns, held.received_ns, gone_ns).max(initial=0))
 
 
 def _eta_hoard(evidence: Evidence) -> Data | None:

@@ -58,6 +58,8 @@ class Costs:
     """Why counters could not be read, if so."""
     depth: tuple[tuple[int, int], ...] = ()
     """Looks at the queue's length: (CLOCK_MONOTONIC ns, messages)."""
+    depth_by_queue: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """The same of each queue, where there are several."""
     depth_failed: int = 0
     """Looks without an answer."""
     depth_exact: bool = True
@@ -164,6 +166,7 @@ class CostMeter:
             shared=any(_is_shared(server) for server in self._servers),
             unread=self._unread,
             depth=tuple(sampler.samples),
+            depth_by_queue=dict(sampler.by_queue),
             depth_failed=sampler.failed,
             depth_exact=self._namespace.exact_depth,
             fifo=self._namespace.queue.endswith(".fifo"),

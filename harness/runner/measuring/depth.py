@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -39,7 +40,9 @@ class DepthSampler:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="depth", daemon=True)
         self.samples: list[tuple[int, int]] = []
-        """(CLOCK_MONOTONIC ns, messages waiting), in order of time."""
+        """(CLOCK_MONOTONIC ns, messages waiting), in order of time: of all queues together."""
+        self.by_queue: dict[str, list[tuple[int, int]]] = {}
+        """The same of each queue, by what it is called, where there are several."""
         self.failed = 0
         """Looks without an answer."""
 
@@ -82,26 +85,37 @@ class DepthSampler:
     def _look(self) -> None:
         before_ns = monotonic_ns()
         try:
-            depth = self._broker.depth()
+            depths = self._broker.depths()
         except Exception:  # the thread would end, and the curve with it  # noqa: BLE001
-            depth = None
-        if depth is None:
+            depths = None
+        if depths is None:
             self.failed += 1
-        else:
-            self.samples.append(((before_ns + monotonic_ns()) // 2, depth))
+            return
+        at_ns = (before_ns + monotonic_ns()) // 2
+        self.samples.append((at_ns, sum(depths.values())))
+        for queue, depth in depths.items() if len(depths) > 1 else ():
+            self.by_queue.setdefault(queue, []).append((at_ns, depth))
 
 
-def write(folder: Path, samples: Sequence[tuple[int, int]]) -> None:
-    """`depth.parquet` with columns `time_ns`, `depth`; whole or not at all. OSError (disk full)."""
+def write(
+    folder: Path,
+    samples: Sequence[tuple[int, int]],
+    by_queue: Mapping[str, Sequence[tuple[int, int]]] = MappingProxyType({}),
+) -> None:
+    """`depth.parquet` with columns `time_ns`, `depth`, and where there are several queues a row for
+    each with its `queue`; whole or not at all. OSError (disk full)."""
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 
     partial = (folder / DEPTH_FILE).with_suffix(".partial")
+    looks = [(queue, *look) for queue, its in by_queue.items() for look in its]
+    rows = looks or [("", *look) for look in samples]
     columns = {
-        "time_ns": np.array([time_ns for time_ns, _ in samples], dtype=np.int64),
-        "depth": np.array([depth for _, depth in samples], dtype=np.int64),
+        "queue": np.array([queue for queue, _, _ in rows]),
+        "time_ns": np.array([time_ns for _, time_ns, _ in rows], dtype=np.int64),
+        "depth": np.array([depth for _, _, depth in rows], dtype=np.int64),
     }
     target = str(partial).replace("'", "''")
-    query = "SELECT time_ns, depth FROM columns"
+    query = f"SELECT time_ns, depth{', queue' if looks else ''} FROM columns"  # noqa: S608 - two words
     with duckdb.connect() as database:
         database.register("columns", columns)
         database.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet)")

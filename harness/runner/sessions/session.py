@@ -63,6 +63,8 @@ class Measured:
     """Tasks that the workers can run at a time."""
     waiting: int = 0
     """Messages in the queue when nobody waited any more."""
+    left_in_queues: Mapping[str, int] = field(default_factory=dict)
+    """Messages in each queue after the workers had stopped."""
     left_unacknowledged: int = 0
     """Messages without acknowledgement after the workers had stopped."""
     worker_cpu_ns: int | None = None

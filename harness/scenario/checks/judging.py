@@ -11,6 +11,7 @@ from harness.figures.figure import Within
 from harness.scenario.files.document import Document, Mark
 from harness.scenario.files.wording import closest, listed, shown
 from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
+from harness.scenario.models.queues import keeps_queues_of_app, known_queues
 from harness.scenario.models.scenario import Cell, Scenario
 from harness.scenario.plan.identity import work_key
 from harness.scenario.plan.pairing import Place, UnknownBaseError, default_base, paired_cells
@@ -39,23 +40,44 @@ def gate_problems(document: Document, path: Path) -> list[Problem]:
 
 
 def gated_name_problems(
-    document: Document, path: Path, gates: Sequence[str], workloads: Iterable[WorkloadBase]
+    document: Document,
+    path: Path,
+    gates: Sequence[str],
+    workloads: Iterable[WorkloadBase],
+    cells: Sequence[Cell],
 ) -> list[Problem]:
-    """Gates on parts of a mix that no workload runs; what is no gate is `gate_problems`' matter.
-    Known are the parts that the file names."""
+    """Gates on parts of a mix, queues and groups of workers that no cell has; what is no gate is
+    `gate_problems`' matter. Known is what the files name: an app of the user's own may have other
+    queues, so that any name is taken where one decides."""
     parts = tuple(dict.fromkeys(name for one in workloads for name in one.task_names))
-    known: Mapping[Within, Sequence[str]] = {"task": parts, "part": parts}
+    known: dict[Within, Sequence[str]] = {"task": parts, "part": parts, "group": _groups(cells)}
+    known["queue"] = _queues(cells)
+    by_app = any(keeps_queues_of_app(cell.configuration) for cell in cells)
     problems = []
     for index, text in enumerate(gates):
         try:
             measure = parse_gate(text).measure
         except GateSyntaxError:
             continue
-        if measure.within and measure.one not in (names := known.get(measure.within, ())):
+        if not measure.within or (by_app and measure.within == "queue"):
+            continue
+        if measure.one not in (names := known[measure.within]):
             mark = document.value_mark(("gates", index))
             place = _inside(mark, text, measure.one_column, path)
             problems.append(place.problem(f"gate {shown(text)}: {_unknown(measure, names)}"))
     return problems
+
+
+def _groups(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Of configurations that have several."""
+    groups = (cell.configuration.groups for cell in cells)
+    return tuple(dict.fromkeys(name for its in groups if len(its) > 1 for name in its))
+
+
+def _queues(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Of cells that have several."""
+    queues = (known_queues(one.configuration, one.workload.message_options) for one in cells)
+    return tuple(dict.fromkeys(name for its in queues if len(its) > 1 for name in its))
 
 
 def _unknown(measure: GatedFigure, known: Sequence[str]) -> str:

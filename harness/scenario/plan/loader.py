@@ -92,7 +92,7 @@ def _plan(
         scenario = scenario.model_copy(update={"compare": None})
     cells = _cells(scenario, readable, configurations, check, problems)
     workloads = [*scenario.workloads, *(cell.workload for cell in cells)]
-    problems += gated_name_problems(document, path, scenario.gates, workloads)
+    problems += gated_name_problems(document, path, scenario.gates, workloads, cells)
     problems[:] = without_consequences(problems, faulty)
     return Plan(scenario=scenario, source=str(path), cells=cells), readable
 

@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
     },
     "settings": {},
 }
-MIX = Mix(labels=("add", "report"), unchecked=(False, False), slots=(0, 1))
+MIX = Mix(labels=("add", "report"), unchecked=(False, False), slots=(0, 1), countdowns_s=(0.0, 0.0))
 """Units take turns: the even ones run `add`, the odd ones `report`."""
 SHAPE = UnitShape(
     sequential=False,

@@ -91,6 +91,7 @@ def test_where_the_app_decides_units_go_where_others_of_their_part_came_from(
     found = block.read(tmp_path, shape).fields["by_queue"]
     published = {one.name: one.published for one in found}
     assert (published["urgent"], published["exports"], published["celery"]) == (2, 2, 0)
+    assert {one.name: one.groups for one in found}["exports"] == ("slow",)
 
 
 def test_a_task_that_ran_in_two_groups_counts_in_each(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from harness.probe.recording.events import Outcome, UnitFlag
 from harness.probe.recording.ids import WHOLE
-from harness.results.block.children import Ended, children_record
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
 from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
@@ -98,10 +97,7 @@ def told(
         measure=Measure(units=1),
     )
     digested = digest(merged, shape, BlockEnd())
-    evidence = Evidence(cell, digested, shape, clues, grown_bytes)
-    ended = Ended(evidence.span_ns)
-    children = children_record(clues.children, merged, shape, evidence.slots, ended)
-    found = diagnosed(replace(evidence, children=children))
+    found = diagnosed(Evidence(cell, digested, shape, clues, grown_bytes))
     return {warning.code: warning.data for warning in found}
 
 

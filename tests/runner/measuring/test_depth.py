@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
@@ -54,13 +57,13 @@ class Broken:
         self.looks = 0
         self.enough = threading.Event()
 
-    def depth(self) -> int | None:
+    def depths(self) -> Mapping[str, int] | None:
         self.looks += 1
         if self.looks >= 6:
             self.enough.set()
         if self.looks % 2 == 0:
             raise ServiceError("gone") if self.looks % 4 else ValueError("a driver's bug")
-        return self.looks
+        return {"celery": self.looks}
 
 
 def test_a_failing_look_is_counted_and_the_next_one_tried() -> None:
@@ -71,6 +74,7 @@ def test_a_failing_look_is_counted_and_the_next_one_tried() -> None:
     assert [found for _, found in sampler.samples[:3]] == [1, 3, 5]
     assert sampler.failed == broken.looks // 2
     assert len(sampler.samples) + sampler.failed == broken.looks
+    assert sampler.by_queue == {}
     assert not [thread for thread in threading.enumerate() if thread.name == "depth"]
 
 
@@ -105,3 +109,30 @@ def test_the_file_holds_the_samples(tmp_path: Path) -> None:
             "depth": "BIGINT",
         }
         assert found.fetchall() == samples
+
+
+def test_several_queues_have_a_row_each(tmp_path: Path) -> None:
+    by_queue = {"urgent": [(1, 5), (2, 6)], "reports": [(1, 0), (2, 9)]}
+    depth.write(tmp_path, [(1, 5), (2, 15)], by_queue)
+    with duckdb.connect() as database:
+        found = database.read_parquet(str(tmp_path / "depth.parquet"))
+        assert found.columns == ["time_ns", "depth", "queue"]
+        assert sorted(found.fetchall()) == [
+            *((1, 0, "reports"), (1, 5, "urgent")),
+            *((2, 6, "urgent"), (2, 9, "reports")),
+        ]
+
+
+def test_a_look_at_several_queues() -> None:
+    looked = threading.Event()
+
+    def depths() -> Mapping[str, int]:
+        looked.set()
+        return {"urgent": 2, "reports": 5}
+
+    namespace: Any = SimpleNamespace(depths=depths)
+    with DepthSampler(namespace) as sampler:
+        assert looked.wait(20)
+    ((at_ns, total),) = sampler.samples
+    assert total == 7
+    assert sampler.by_queue == {"urgent": [(at_ns, 2)], "reports": [(at_ns, 5)]}
