@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from harness.figures.figure import STATISTICS, Figure
-from harness.figures.table import FIGURES
+from harness.figures.figure import STATISTICS, Figure, Within
+from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
 from harness.results.judge.emulators import labelled
 from harness.results.record.distributions import Distribution
-from harness.results.record.figures import distribution_of, value_of
+from harness.results.record.figures import distribution_of, names_in, value_of
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
@@ -95,7 +95,8 @@ def _figures(view: RunView) -> Iterator[Gauge]:
 def _by_figure(view: RunView) -> Iterator[Gauge]:
     """Every figure of the table, a family for each base unit."""
     for ending, what in _FAMILIES.items():
-        rows = [row for row in FIGURES if not row.many and _ending(row) == ending]
+        every = (*FIGURES, *OF_ONE_ONLY)
+        rows = [row for row in every if not row.many and _ending(row) == ending]
         blocks = _all_blocks if ending == "count" else _measured_blocks
         yield Gauge(
             "_".join(filter(None, ("harness_figure", ending))),
@@ -135,11 +136,23 @@ def _ending(figure: Figure) -> str:
 
 
 def _of_figures(figures: Sequence[Figure], block: BlockRecord) -> Iterator[Sample]:
-    return chain.from_iterable(_samples_of(block, figure) for figure in figures)
+    """Of the whole block, and behind it those of its queues and groups of workers."""
+    whole = (one for one in figures if one not in OF_ONE_ONLY)
+    yield from chain.from_iterable(_samples_of(block, one) for one in whole)
+    for within in _DIVIDED:
+        names = names_in(block, within)
+        mine = [one for one in figures if names and one.path_within(within)]
+        for name in names:
+            yield from chain.from_iterable(_samples_of(block, one.of(name, within)) for one in mine)
+
+
+_DIVIDED: tuple[Within, ...] = ("queue", "group")
+"""What has a label of its own."""
 
 
 def _samples_of(block: BlockRecord, figure: Figure) -> Iterator[Sample]:
-    labels = {"figure": figure.name}
+    which: dict[str, str] = {figure.within: figure.one} if figure.within else {}
+    labels = {"figure": figure.name, **which}
     if not figure.distribution:
         value = value_of(block, figure)
         yield from _known(labels, None if value is None else figure.in_base_units(value))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from harness.figures.figure import Figure
-from harness.figures.table import FIGURES
+from harness.figures.figure import Figure, Within
+from harness.figures.names import word_of
+from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.report.view.cells import RunView
 from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
 from harness.report.words.wording import server_words
 from harness.results.record.distributions import Distribution
-from harness.results.record.figures import distribution_of, value_of
+from harness.results.record.figures import distribution_of, names_in, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.scenario.files.wording import printable
 
@@ -23,12 +25,32 @@ Value = str | float | None
 def as_csv(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
     """Header and rows, in the order in which the blocks ran. Nothing is an empty field."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    divided = {block.number: dict(_divided(block)) for block in view.record.blocks}
+    further = dict.fromkeys(name for columns in divided.values() for name in columns)
+    writer = csv.DictWriter(file, [*COLUMNS, *further], lineterminator="\n", restval="")
     writer.writeheader()
     for block in view.record.blocks:
         cell = view.record.cells[block.cell]
-        writer.writerow({name: _field(value) for name, value in _row(view.record, cell, block)})
+        row = [*_row(view.record, cell, block), *divided[block.number].items()]
+        writer.writerow({name: _field(value) for name, value in row})
     return file.getvalue()
+
+
+def _divided(block: BlockRecord) -> Iterator[tuple[str, Value]]:
+    """Columns of single queues and groups of workers, behind all others: those that the run has,
+    called as the figure's own with `(queue=NAME)`."""
+    for within in _WITHIN:
+        for one in names_in(block, within):
+            which = f"({within}={word_of(printable(one))})"
+            for row in (*FIGURES, *OF_ONE_ONLY):
+                if row.path_within(within):
+                    figure = row.of(one, within)
+                    stem = row.column or row.path_within(within)
+                    columns = _columns_of(block, replace(figure, column=stem))
+                    yield from ((f"{name}{which}", value) for name, value in columns.items())
+
+
+_WITHIN: tuple[Within, ...] = ("queue", "group")
 
 
 def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[str, Value]]:

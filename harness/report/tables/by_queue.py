@@ -161,6 +161,26 @@ def _group_row(name: str, figures: Sequence[GroupRecord], finished: Sequence[Gro
     )
 
 
+# --- in a line each, for exports without tables ---------------------------------------------------
+
+
+def divided_words(cell: CellView) -> Iterator[str]:
+    """`queue urgent: 897 ok, 90 units/s, waiting 2.5 (most 40)`, and the same of groups."""
+    measured = measured_blocks(cell.record)
+    for name in dict.fromkeys(one.name for block in cell.blocks for one in block.by_queue):
+        finished, figures = _of_queue(name, cell.blocks), _of_queue(name, measured)
+        rate = format_number(_median(one.throughput_per_s for one in figures))
+        wait = format_duration(mean_of([one.queue_s for one in figures]))
+        words = f"{_queue_outcome(finished)}, {rate} units/s, queue {wait} (mean)"
+        most = max((one.most_depth or 0 for one in figures), default=0)
+        yield f"queue {name}: {words}, at most {most:,} waiting"
+    for name in dict.fromkeys(one.name for block in cell.blocks for one in block.by_group):
+        row = _group_row(name, _of_group(name, measured), _of_group(name, cell.blocks))
+        told = dict(zip(_OF_GROUPS, row.cells, strict=True))
+        busy = f", busy {told['busy']}" if told["busy"] else ""
+        yield f"group {name}: {told[OUTCOME]}, {told['tasks/s']} tasks/s{busy}"
+
+
 # --- figures of several blocks --------------------------------------------------------------------
 
 
