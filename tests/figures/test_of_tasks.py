@@ -238,6 +238,12 @@ def test_a_history_of_one_task(tmp_path: Path) -> None:
     assert series.values == pytest.approx([0.004, 0.005, 0.006])
 
 
+def test_a_history_of_a_queue_that_no_run_has(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        over_time(tmp_path, [nightly(0, 0.004)], metric="lost(queue=urgent)")
+    assert str(caught.value) == 'no run of nightly has a queue "urgent", or several queues'
+
+
 def test_a_history_of_a_task_that_no_run_has(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         over_time(tmp_path, [nightly(0, 0.004)], metric="lost(task=shop.tasks.ad)")

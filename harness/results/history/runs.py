@@ -19,6 +19,7 @@ from harness.results.judge.compare import comparison_plan
 from harness.results.judge.identity import places_of, series_key
 from harness.results.judge.metrics import Metric
 from harness.results.judge.pairs import is_interleaved
+from harness.results.record.figures import names_in
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.catalog import Catalog, StoredRun
 from harness.results.store.liveness import is_being_written
@@ -103,7 +104,7 @@ def history(catalog: Catalog, question: Question, *, nominate: bool = True) -> H
     for run in runs:
         _collect(run, collection)
     if not collection.points:
-        raise UsageError(_no_task(question, runs) or _no_value(collection))
+        raise UsageError(_no_such(question, runs) or _no_value(collection))
     series = _in_order_of(runs[-1].record, collection, nominate=nominate)
     return History(
         question=question,
@@ -122,14 +123,20 @@ def _refuse_reference(question: Question) -> None:
         )
 
 
-def _no_task(question: Question, runs: Sequence[StoredRun]) -> str:
-    """That no run has the task whose figure is asked for; empty if one has."""
-    task = question.metric.asked.figure.task
-    known = {one.task for run in runs for block in run.record.blocks for one in block.by_task}
-    if not task or task in known:
+def _no_such(question: Question, runs: Sequence[StoredRun]) -> str:
+    """That no run has the task, queue or group whose figure is asked for; empty if one has."""
+    figure = question.metric.asked.figure
+    within, one = figure.within, figure.one
+    if not within:
         return ""
-    words = f"no run of {question.scenario} has a task {shown(task)}{did_you_mean(task, known)}"
-    return f"{words}; there are {listed(sorted(known))}" if known else f"{words}, or any mix"
+    known = {
+        name for run in runs for block in run.record.blocks for name in names_in(block, within)
+    }
+    if one in known:
+        return ""
+    words = f"no run of {question.scenario} has a {within} {shown(one)}{did_you_mean(one, known)}"
+    others = "any mix" if figure.task else f"several {within}s"
+    return f"{words}; there are {listed(sorted(known))}" if known else f"{words}, or {others}"
 
 
 def _no_value(collection: _Collection) -> str:

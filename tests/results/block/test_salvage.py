@@ -12,6 +12,8 @@ from harness.results.block.salvage import salvaged
 from harness.results.faults.notes import write_notes
 from harness.results.record.run import BlockRecord
 from tests.report.made import records
+from tests.results.block.divided_blocks import CONFIG as DIVIDED
+from tests.results.block.divided_blocks import FAST_CHILD, Divided
 from tests.results.faults.made_blocks import CONFIG, MadeBlock, note
 
 
@@ -33,6 +35,25 @@ def read(folder: Path, **written_later: Any) -> BlockRecord:
     killed = records.run(cell, planned=1, status="running")
     (found,) = salvaged(folder, killed).blocks
     return found
+
+
+def test_a_killed_run_tells_its_queues_and_groups(tmp_path: Path) -> None:
+    events = tmp_path / "blocks" / "000" / "events"
+    events.mkdir(parents=True)
+    block = Divided()
+    for number in range(4):
+        block.done(number, number + 0.01, number + 0.02, number + 0.03, "urgent", FAST_CHILD)
+    block.unit(4)
+    block.write(events)
+    cell = records.cell("redis/add/rate-10")
+    workload = {"workload": "add", "options": {"queue": "urgent"}}
+    cell = cell.model_copy(
+        update={"config": {**CONFIG, **DIVIDED, "name": "redis"}, "workload": workload}
+    )
+    (found,) = salvaged(tmp_path, records.run(cell, planned=1, status="running")).blocks
+    urgent = {one.name: one for one in found.by_queue}["urgent"]
+    assert (urgent.published, urgent.received, urgent.outcomes.timed_out) == (5, 4, 1)
+    assert {one.name: one.tasks for one in found.by_group} == {"fast": 4, "slow": 0}
 
 
 def test_a_fault_of_a_kind_that_is_gone_is_named(tmp_path: Path) -> None:
