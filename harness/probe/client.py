@@ -5,8 +5,8 @@ on standard output, `{"done": NAME, ...}` or `{"error": TEXT, ...}`; first of al
 `{"done": "start", "unknown_settings": [...], "tag": HEX}`, once its app is built:
 
 - `probe`: publish `count` tasks that each hold a pool process for `hold_s`, and see them back;
-- `warmup`: run the cell's warm-up units, always as closed load, and check them; call each of the
-  user's own tasks that was in none of them once;
+- `warmup`: run the cell's warm-up units, always as closed load, and check them; call each part
+  of a mix once of which there was none;
 - `measure`: run the measured units of a closed load or a backlog;
 - `send`: run the phases of an open loop, from the moment `at_ns` on;
 - `schedule`: stand by while beat publishes, until `end_ns`;
@@ -58,7 +58,7 @@ from harness.probe.spoken import (
 from harness.probe.watching import afterwards
 from harness.probe.workloads import periodic
 from harness.probe.workloads.base import Probe
-from harness.probe.workloads.own_tasks import OwnTasks
+from harness.probe.workloads.mix import Mixed
 from harness.probe.workloads.registry import units_of
 from harness.probe.workloads.units import Published, UnitRunner
 
@@ -127,19 +127,19 @@ class Client:
             )
             self._next_unit += count
         called = 0
-        if isinstance(self._workload, OwnTasks) and self._number == 0:
+        if isinstance(self._workload, Mixed) and self._number == 0:
             called = self._call_the_others(self._workload, range(first, self._next_unit))
         failures = {str(unit): words for unit, words in self._units.failures.items()}
         return {"gave_up": self._callers.gave_up, "failures": failures, "called": called}
 
-    def _call_the_others(self, workload: OwnTasks, called: range) -> int:
-        """Call each task that none of the units `called` runs: no first call is a measured one. How
-        many were published."""
+    def _call_the_others(self, workload: Mixed, called: range) -> int:
+        """Call each part of which none of the units `called` is: no first call is a measured one.
+        How many were published."""
         if self._callers.gave_up or self._stop.is_set():
             return 0
         sent = []
         for unit in workload.first_units(called):
-            sent.append(self._units.publish(unit, workload, UnitFlag.WARMUP))
+            sent.append(self._units.publish(unit, self._workload, UnitFlag.WARMUP))
             self._next_unit = unit + 1
         on_their_way = [published for published in sent if published is not None]
         for published in on_their_way if self._stores_results else ():

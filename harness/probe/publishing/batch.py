@@ -12,6 +12,7 @@ from harness.probe.publishing.reaching import Reach
 from harness.probe.publishing.stamps import Stamps
 from harness.probe.recording.events import UnitFlag
 from harness.probe.workloads.base import Workload
+from harness.probe.workloads.mix import Mix
 from harness.probe.workloads.units import Published, UnitRunner
 
 _MOST_UNITS = 500
@@ -33,10 +34,8 @@ class Batch:
         self._workload = workload
         self._reach: Reach | None = None
         self._published: list[Published] = []
-        about = 1000 * workload.tasks_per_unit + len(str(workload.expected(0)))
-        self.most_at_once = max(
-            1, min(_MOST_UNITS // workload.tasks_per_unit, _MOST_BYTES // about)
-        )
+        most = min(_MOST_UNITS // workload.tasks_per_unit, _MOST_BYTES // _about_bytes(workload))
+        self.most_at_once = max(1, most)
 
     def prepare(self) -> None:
         """Connect. ValueError where kombu would publish one by one without a word."""
@@ -116,3 +115,12 @@ class Batch:
         if self._reach is not None:
             self._reach.close()
             self._reach = None
+
+
+def _about_bytes(workload: Workload) -> int:
+    """Of the messages of a unit; of a mix those of the largest part. What comes back is about what
+    was sent, unless the workload can say what it sends."""
+    if isinstance(workload, Mix):
+        return max(map(_about_bytes, workload.parts))
+    sent = getattr(workload, "arguments", workload.expected)(0)
+    return 1000 * workload.tasks_per_unit + max(len(str(sent)), len(str(workload.expected(0))))

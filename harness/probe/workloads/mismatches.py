@@ -15,7 +15,7 @@ from celery.utils.saferepr import saferepr
 from harness.probe.answers import WRONG_RESULT, cut, printable
 from harness.probe.workloads.base import OneOf, Workload
 from harness.probe.workloads.drawing import Failure
-from harness.probe.workloads.own_tasks import OwnTasks
+from harness.probe.workloads.mix import Mixed
 
 _LONGEST = 200
 """Characters of one value."""
@@ -47,13 +47,13 @@ class Mismatches:
     def _first(self, workload: Workload, unit: int) -> str | None:
         """The task's name, if nothing was said of it so far. Two parts of a mix may run the same
         task with other arguments: each is told of."""
-        part = workload.part(unit) if isinstance(workload, OwnTasks) else 0
+        part = workload.part(unit) if isinstance(workload, Mixed) else 0
         if part in self._told:
             return None
         self._told.add(part)
         name = type(workload).__name__.lower()
-        if isinstance(workload, OwnTasks):
-            name = workload.task_name(part)
+        if isinstance(workload, Mixed):
+            name = workload.label(part)
         return f"{printable(name)[:_LONGEST_NAME]} (unit {unit})"
 
 

@@ -10,17 +10,15 @@ from celery import Celery, current_app
 from celery.result import AsyncResult
 
 from harness.probe.spoken import WorkloadSpec
-from harness.probe.workloads.drawing import Arguments, table
+from harness.probe.workloads.drawing import Arguments
 from harness.probe.workloads.messages import Options
+from harness.probe.workloads.mix import Mixed
 
 _MOST_NAMED = 20
 
 
-class OwnTasks:
+class OwnTasks(Mixed):
     """Units of one task each. Which one, and its arguments, the unit's number decides."""
-
-    tasks_per_unit = 1
-    joins = False
 
     def __init__(self, spec: WorkloadSpec) -> None:
         """`parts`, each with its options, and `seed` of the cell spec. LookupError for a task that
@@ -28,29 +26,8 @@ class OwnTasks:
         self._tasks = [task_of(current_app, part["task"]) for part in spec["parts"]]
         self._arguments = [Arguments(part, spec["seed"]) for part in spec["parts"]]
         self._options = [Options(part) for part in spec["parts"]]
-        self._table = table([part["weight"] for part in spec["parts"]], spec["seed"])
-        self.round_units = len(self._table)
-
-    def part(self, unit: int) -> int:
-        """Index of the part of the mix that the unit runs."""
-        return self._table[unit % len(self._table)]
-
-    def first_units(self, after: range) -> list[int]:
-        """The first unit behind `after` of each part of the mix that none of the units `after`
-        runs."""
-        called = set(map(self.part, after[: self.round_units]))
-        found: list[int] = []
-        unit = after.stop
-        while len(called) < len(self._tasks):
-            if self.part(unit) not in called:
-                called.add(self.part(unit))
-                found.append(unit)
-            unit += 1
-        return found
-
-    def task_name(self, part: int) -> str:
-        """Name of the task that a part of the mix runs."""
-        return str(self._tasks[part].name)
+        names = [str(task.name) for task in self._tasks]
+        super().__init__(names, [part["weight"] for part in spec["parts"]], spec["seed"])
 
     def publish(self, unit: int, name: Any, producer: Any = None) -> AsyncResult:
         """Publish a unit as the user would: by the task's own `apply_async`, with drawn
@@ -60,14 +37,6 @@ class OwnTasks:
         task = self._tasks[part]
         options = self._options[part].of(unit)
         return task.apply_async(args, kwargs, task_id=name(unit, 0), producer=producer, **options)
-
-    def result(self, unit: int, name: Any) -> AsyncResult:
-        """The AsyncResult of a unit that was published."""
-        return AsyncResult(name(unit, 0))
-
-    def wait(self, result: AsyncResult, timeout_s: float) -> Any:
-        """The unit's result. Raises what `get` raises."""
-        return result.get(timeout=timeout_s)
 
     def expected(self, unit: int) -> Any:
         """The value, the Failure, or UNCHECKED."""

@@ -17,5 +17,7 @@ def units_of(workload: WorkloadSpec) -> Workload:
 
 
 def import_tasks(workload: WorkloadSpec) -> None:
-    """Import the module of its units, which may define tasks of its own, for a worker."""
-    import_module(workload["units"].partition(":")[0])
+    """Import the module of its units, which may define tasks of its own, for a worker; and those of
+    the parts of a mix."""
+    for one in (workload, *workload.get("parts", ())):
+        import_module(one["units"].partition(":")[0])

@@ -1,4 +1,4 @@
-"""The figures of each of the user's own tasks in a mix."""
+"""The figures of each part of a mix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def by_task(
     surplus: npt.NDArray[np.int32],
     window_ns: int | None,
 ) -> tuple[PartRecord, ...]:
-    """The figures of each task of a mix. `counted`: units that are in the block's figures;
+    """The figures of each part of a mix. `counted`: units that are in the block's figures;
     `surplus`: executions that count as duplicates, of each task."""
     mix = shape.mix
     if mix is None:

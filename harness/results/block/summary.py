@@ -239,7 +239,7 @@ def _warnings(
     completed = int(ledger.completed.sum())
     if 0 < completed < FEW_SAMPLES:  # of none there is no p99
         yield RecordedWarning(code="few_samples", data={"units": completed})
-    if merged.foreign_tasks and shape.mix is None:
+    if merged.foreign_tasks and not shape.own_tasks:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
     if merged.refusals:
         yield RecordedWarning(code="refused_messages", data=dict(merged.refusals))
@@ -255,8 +255,7 @@ def _warnings(
     if not shape.stores_results:
         yield RecordedWarning(code="results_unchecked", data={"units": completed})
     yield from _of_retries(merged, ledger)
-    if shape.mix is not None:
-        yield from _of_own_tasks(merged, fields["by_task"], shape)
+    yield from _of_parts(merged, fields["by_task"], shape)
     if fields["negative_phases"]:
         yield RecordedWarning(code="negative_phases", data=dict(fields["negative_phases"]))
     if shape.countdown_s:
@@ -272,11 +271,11 @@ def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:
         yield RecordedWarning(code="retried_too_long", data={"units": int(late.sum())})
 
 
-def _of_own_tasks(
-    merged: Merged, tasks: Sequence[PartRecord], shape: UnitShape
+def _of_parts(
+    merged: Merged, parts: Sequence[PartRecord], shape: UnitShape
 ) -> Iterator[RecordedWarning]:
-    if merged.foreign_tasks:
+    if merged.foreign_tasks and shape.own_tasks:
         yield RecordedWarning(code="side_tasks", data={"tasks": merged.foreign_tasks})
-    units = {task.task: task.units for task in tasks if task.unchecked and task.units}
+    units = {part.task: part.units for part in parts if part.unchecked and part.units}
     if units and shape.stores_results:
         yield RecordedWarning(code="values_unchecked", data=units)

@@ -1,4 +1,4 @@
-"""Which of the user's own tasks each unit of a cell ran."""
+"""Which part of a mix each unit of a cell was of: own tasks, or the harness' workloads."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.probe.workloads.drawing import table
-from harness.scenario.workloads.own_tasks import OwnTaskWorkload
+from harness.scenario.workloads.base import WorkloadBase
 
 
 @dataclass(frozen=True)
 class Mix:
-    """The tasks of a cell's mix; a single task is a mix of one."""
+    """The parts of a cell's mix; a single task of the user's own is a mix of one."""
 
     labels: tuple[str, ...]
     unchecked: tuple[bool, ...]
-    """Whether the results of each task of the mix were compared with nothing."""
+    """Whether the results of each part were compared with nothing."""
     slots: tuple[int, ...]
-    """Index of a task of the mix, drawn for one unit after the other and repeated: made by
+    """Index of a part, drawn for one unit after the other and repeated: made by
     `probe.workloads.drawing.table`, which is what the client goes by."""
     countdowns_s: tuple[float, ...] = ()
-    """Seconds that each task of the mix was asked to wait before it runs; 0 for those that were
-    not."""
+    """Seconds that each part was asked to wait before it runs; 0 for those that were not."""
 
     @staticmethod
-    def of(workload: OwnTaskWorkload, seed: int) -> Mix:
-        """The mix of a cell's workload; `seed` is the run's, and decides the slots alone."""
-        parts = workload.parts
+    def of(workload: WorkloadBase, seed: int) -> Mix | None:
+        """The mix of a cell's workload, None where that has one kind of unit; `seed` is the run's,
+        and decides the slots alone."""
+        kinds = workload.mixed
+        if not kinds:
+            return None
         return Mix(
-            labels=tuple(part.label for part in parts),
-            unchecked=tuple(part.unchecked for part in parts),
-            slots=tuple(table([part.weight for part in parts], seed)),
-            countdowns_s=tuple(one.countdown or 0.0 for one in workload.message_options),
+            labels=tuple(kind.label for kind in kinds),
+            unchecked=tuple(kind.unchecked for kind in kinds),
+            slots=tuple(table([kind.weight for kind in kinds], seed)),
+            countdowns_s=tuple(kind.options.countdown or 0.0 for kind in kinds),
         )
 
     def parts(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Index in the mix of the task that each unit ran, by the units' numbers."""
+        """Index in the mix of the part that each unit was of, by the units' numbers."""
         slots = np.array(self.slots, dtype=np.int64)
         return slots[units % len(slots)]
 

@@ -42,7 +42,9 @@ class UnitShape:
     calls_per_task: float = 1.0
     """Calls of functions that a message carries, in the mean."""
     mix: Mix | None = None
-    """Which unit ran which of the user's own tasks; None of any other workload."""
+    """Which unit was of which part; None where all are of one kind."""
+    own_tasks: bool = False
+    """The tasks are the user's: they may publish others, and fail whenever they are called."""
     priorities: tuple[int, ...] = ()
     """Units bear these in turn, by their number; empty where all are alike."""
     countdown_s: float = 0.0
@@ -78,7 +80,8 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
         steps=steps if len(steps) > 1 and not sequential else (),
         counted_down=steps[0],
         calls_per_task=workload.calls / sum(steps),
-        mix=Mix.of(workload, seed) if isinstance(workload, OwnTaskWorkload) else None,
+        mix=Mix.of(workload, seed),
+        own_tasks=isinstance(workload, OwnTaskWorkload),
         timeout_s=float(cell.measure.get("timeout", math.inf)),
         priorities=options.priority or () if options.in_turn else (),
         countdown_s=max(one.countdown or 0.0 for one in workload.message_options),

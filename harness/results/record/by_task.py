@@ -1,4 +1,4 @@
-"""What a record says of each of the user's own tasks."""
+"""What a record says of each part of a mix."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from harness.results.record.stored import Stored
 
 
 class PartRecord(Stored):
-    """One of the user's own tasks in a block: the units that ran it."""
+    """One part of a mix in a block: the units that were of it. A single task of the user's own is a
+    mix of one."""
 
     task: str
-    """Name of the task, or the one that the scenario gives it."""
+    """How reports call it: the name that the scenario gives it, or else that of the user's task, or
+    of the harness' workload."""
     units: int
     completed: int = 0
     """Units that ended as they were meant to, of those that are in the block's figures."""
     throughput_per_s: float | None = None
-    """Completed units of the task per second of the block's window."""
+    """Completed units of the part per second of the block's window."""
     latency_s: Distribution = Distribution(count=0)
     run_s: Distribution = Distribution(count=0)
     """The phase `run`: the function's call that gave the result. Records of older versions have the
@@ -34,7 +36,7 @@ class PartRecord(Stored):
     retried: int = 0
     replaced: int = 0
     unchecked: bool = False
-    """Whether nothing was expected of the task's result but that it came."""
+    """Whether nothing was expected of the result but that it came."""
 
     @property
     def ended_as_meant(self) -> int:

@@ -14,6 +14,7 @@ from harness.crew.clients import Clients
 from harness.crew.workers import CrewSeen, Fall, Workers
 from harness.errors import ClientError, HarnessError
 from harness.results.block.load_phases import PlannedPhase
+from harness.results.events.mix import Mix
 from harness.results.events.unit_shape import UnitShape
 from harness.results.faults.notes import FaultNote
 from harness.results.record.loads import Saturation
@@ -174,7 +175,7 @@ class Session:
         self.clients = clients
         self.interrupts = interrupts
         self._disk = DiskGuard(room.path)
-        own = room.shape.mix is not None
+        own = room.shape.own_tasks
         # Own tasks may publish further ones, and not all of these keep a result.
         self.drain = Drain(
             room.events,
@@ -251,13 +252,18 @@ class Session:
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
             self.come_to_rest(done_before + count + sum(one["called"] for one in answers))
-            if self.room.shape.mix is not None and self._may_go_on():
-                refuse_raising(self.room.events, self.room.shape.mix, self.room.cell)
-        elif self.room.shape.mix is not None:  # their side tasks are no measured ones'
+            if (mix := self._own_mix) is not None and self._may_go_on():
+                refuse_raising(self.room.events, mix, self.room.cell)
+        elif (mix := self._own_mix) is not None:  # their side tasks are no measured ones'
             self.come_to_rest(0)
             if self._may_go_on():
                 told = {unit: words for one in answers for unit, words in one["failures"].items()}
-                refuse_failing(self.room.events, self.room.shape.mix, told)
+                refuse_failing(self.room.events, mix, told)
+
+    @property
+    def _own_mix(self) -> Mix | None:
+        """Of the user's own tasks; None of any other workload."""
+        return self.room.shape.mix if self.room.shape.own_tasks else None
 
     def watch(self) -> None:
         """Called all the time: a full disk, the user's Ctrl-C or the end of the last worker ends
@@ -329,7 +335,7 @@ class Session:
         """Let what is under way come to rest, then have the missing results looked for."""
         if self.room.shape.watched and loaded.unresolved and self.room.faults is None:
             self.come_to_rest(None)
-        elif self.room.shape.mix is not None:
+        elif self.room.shape.own_tasks:
             self.come_to_rest(0)  # what the tasks have published themselves
         units = loaded.unseen or [()] * len(self.clients)
         arguments = [{"limit_s": CHECK_S, "units": list(own)} for own in units]

@@ -49,7 +49,7 @@ def gated_name_problems(
     """Gates on parts of a mix, queues and groups of workers that no cell has; what is no gate is
     `gate_problems`' matter. Known is what the files name: an app of the user's own may have other
     queues, so that any name is taken where one decides."""
-    parts = tuple(dict.fromkeys(name for one in workloads for name in one.task_names))
+    parts = tuple(dict.fromkeys(kind.label for one in workloads for kind in one.mixed))
     known: dict[Within, Sequence[str]] = {"task": parts, "part": parts, "group": _groups(cells)}
     known["queue"] = _queues(cells)
     by_app = any(keeps_queues_of_app(cell.configuration) for cell in cells)

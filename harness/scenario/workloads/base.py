@@ -25,6 +25,20 @@ Steps = tuple[int, ...]
 the step before have finished: a chord of n has the steps (n, 1)."""
 
 
+@dataclass(frozen=True)
+class KindOfUnit:
+    """One of several kinds of unit that a workload mixes, for whoever reads what came of them."""
+
+    label: str
+    """How reports call it."""
+    weight: int
+    """How many of the units are of it, in proportion to the others' weights."""
+    options: MessageOptions
+    """Of its messages."""
+    unchecked: bool = False
+    """Whether any result will do."""
+
+
 class WorkloadBase(Frozen):
     """What every workload may override, and what a unit of it is made of.
 
@@ -65,6 +79,8 @@ class WorkloadBase(Frozen):
     """Celery publishes a unit past any batch."""
     fired_by_beat: ClassVar[bool] = False
     """Beat publishes its units, at the moments of its schedule."""
+    part_of_mixes: ClassVar[bool] = True
+    """Its units may be some of a mix, where each is one task: see `mix.may_be_a_part`."""
 
     loads: NonEmptyItems[LoadEntry] | None = None
     """How units of this workload arrive, instead of by the scenario's loads."""
@@ -73,15 +89,15 @@ class WorkloadBase(Frozen):
     """Priority, countdown and expiry of each message."""
 
     @property
-    def message_options(self) -> tuple[MessageOptions, ...]:
-        """Options of the messages of each kind of unit; only a mix has several."""
-        return (self.options,)
+    def mixed(self) -> tuple[KindOfUnit, ...]:
+        """The kinds of unit that there are figures of each by itself; empty where there is one,
+        whose figures are the cell's own."""
+        return ()
 
     @property
-    def task_names(self) -> tuple[str, ...]:
-        """What figures of single tasks call the tasks that units may run; empty where there is
-        one kind of unit, whose figures are the cell's own."""
-        return ()
+    def message_options(self) -> tuple[MessageOptions, ...]:
+        """Options of the messages of each kind of unit; only a mix has several."""
+        return tuple(kind.options for kind in self.mixed) or (self.options,)
 
     @property
     def steps(self) -> Steps:
@@ -90,8 +106,8 @@ class WorkloadBase(Frozen):
         return (1,)
 
     @property
-    def calls(self) -> int:
-        """Calls of functions in one unit: a message may carry several."""
+    def calls(self) -> float:
+        """Calls of functions in one unit, in the mean: a message may carry several."""
         return sum(self.steps)
 
     @property

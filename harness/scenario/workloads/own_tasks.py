@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from harness.probe.spoken import WorkloadSpec
-from harness.scenario.files.document import Location
+from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
-from harness.scenario.files.wording import shown
+from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
+from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions, PartOptions
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import KindOfUnit, WorkloadBase
+from harness.scenario.workloads.mix import (
+    Weight,
+    check_labels,
+    check_options,
+    first_calls,
+    short_name,
+    unmet_weights,
+)
 from harness.scenario.workloads.own_task_expressions import Argument, Expectation, SchemaOnly
 
 _APP = r"^[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?$"
@@ -56,7 +64,7 @@ class Part(Frozen):
     kwargs: dict[str, Argument] = {}
     expect: Expectation = {"unchecked": True}
     """What its result has to be, type and all; without it, only that it succeeds."""
-    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    weight: Weight = 1
     """How many of the mix's units run it, in proportion to the others' weights."""
     options: PartOptions = PartOptions()
     """Options of this task's messages; what stands here wins over the options of the whole mix."""
@@ -88,6 +96,8 @@ class OwnTaskWorkload(WorkloadBase):
         "your own tasks are published by their own apply_async: use publish: api"
     )
 
+    part_of_mixes: ClassVar[bool] = False
+
     workload: Literal["task"]
     app: AppName
     project: str | None = None
@@ -107,11 +117,8 @@ class OwnTaskWorkload(WorkloadBase):
         given = {"args", "kwargs", "expect"} & self.model_fields_set
         if self.mix is not None and any(getattr(self, name) != _default(name) for name in given):
             raise ValueError("in a mix, args, kwargs and expect belong to its entries")
-        _check_options(self.options, self.mix or ())
-        labels = [part.label for part in self.parts]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f'{shown(twice[0])} stands here twice: give each a "name:"')
+        check_options(self.options, [(part.label, part.options) for part in self.mix or ()])
+        check_labels([part.label for part in self.parts])
         return self
 
     @property
@@ -127,15 +134,13 @@ class OwnTaskWorkload(WorkloadBase):
         """Nobody can say: it is your code."""
 
     @property
-    def message_options(self) -> tuple[MessageOptions, ...]:
-        """Options of the messages of each part: the mix's own, and above them what the part
-        says."""
-        return tuple(part.options.above(self.options) for part in self.parts)
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """As reports call the parts."""
-        return tuple(part.label for part in self.parts)
+    def mixed(self) -> tuple[KindOfUnit, ...]:
+        """The tasks, with the options that hold for each: the mix's own, and above them what the
+        part says."""
+        return tuple(
+            KindOfUnit(part.label, part.weight, part.options.above(self.options), part.unchecked)
+            for part in self.parts
+        )
 
     def options_said(self) -> Iterator[tuple[Location, MessageOptions]]:
         """Options of the whole, and of each entry of the mix, with the place of each."""
@@ -166,14 +171,22 @@ class OwnTaskWorkload(WorkloadBase):
         """Seconds at most for its side tasks, and for each task that warm-up may leave out, which
         is called once then."""
         weights = [part.weight for part in self.parts]
-        own = math.ceil(measure.warmup / load.clients)
-        left = sum(weights) // math.gcd(*weights) - own
-        others = max(0, min(len(weights) - (own > 0), left))
-        return (2 + others) * measure.timeout
+        return (2 + first_calls(weights, load, measure)) * measure.timeout
+
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """Weights that no block can meet."""
+        yield from as_far_as_known(super().conflicts, configuration, load, measure)
+        yield from as_far_as_known(self._unmet, load, measure)
+
+    def _unmet(self, load: LoadBase, measure: Measure) -> Iterator[Conflict]:
+        weights = [part.weight for part in self.parts]
+        yield from unmet_weights(weights, ("workload", "mix"), load, measure)
 
     def for_clients(self) -> WorkloadSpec:
         """The tasks of the mix, each with the options that hold for it."""
-        options = [each.model_dump() for each in self.message_options]
+        options = [kind.options.model_dump() for kind in self.mixed]
         parts = [part.model_dump() for part in self.parts]
         return {
             "workload": self.workload,
@@ -184,40 +197,9 @@ class OwnTaskWorkload(WorkloadBase):
     @property
     def word(self) -> CellWord:
         """`task-resize`, `mix-resize+thumb`, and nothing but the options behind it."""
-        return CellWord(kind=self._short_name, also=type(self).model_fields)
-
-    @property
-    def _short_name(self) -> str:
-        """The last words of the tasks' names, as far as there is room."""
         words = [part.name or part.task.rpartition(".")[2] for part in self.parts]
-        kind = "task" if self.mix is None else "mix"
-        shown = len(words)
-        while shown > 1 and len(_label(kind, words, shown)) > _MOST_LABEL:
-            shown -= 1
-        return _label(kind, words, shown)[:_MOST_LABEL]
-
-
-def _check_options(options: MessageOptions, parts: Iterable[Part]) -> None:
-    """ValueError where those of a part and of the whole mix do not go together."""
-    for part in parts:
-        if options.in_turn and part.options.priority is not None:
-            raise ValueError(
-                f"{shown(part.label)} has a priority, and the mix has several in turn: give each "
-                "entry its own"
-            )
-        if part.options.above(options).expire_first:
-            raise ValueError(
-                f"{shown(part.label)} would expire before its countdown is over: one of the two "
-                "is the mix's"
-            )
-
-
-_MOST_LABEL = 40
-
-
-def _label(kind: str, words: list[str], shown: int) -> str:
-    more = [str(len(words) - shown)] if shown < len(words) else []
-    return f"{kind}-{'+'.join([*words[:shown], *more])}"
+        kind = short_name("task" if self.mix is None else "mix", words)
+        return CellWord(kind=kind, also=type(self).model_fields)
 
 
 def _default(name: str) -> Any:

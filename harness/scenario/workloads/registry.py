@@ -39,6 +39,7 @@ from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, StarmapWorkload
+from harness.scenario.workloads.mix import MixWorkload, mix_of
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
@@ -79,7 +80,8 @@ def _plugged_in() -> Iterator[WorkloadRow]:
         yield row
 
 
-ROWS = (*_OWN, *_plugged_in())
+_SINGLE = (*_OWN, *_plugged_in())
+ROWS = (*_SINGLE, WorkloadRow(mix_of(_SINGLE), f"{_OF}.mix:Mix"))
 WORKLOADS: Mapping[str, type[WorkloadBase]] = {
     name_of(row.model, "workload"): row.model for row in ROWS
 }
@@ -101,7 +103,8 @@ form of an own task by then."""
 def comes_along(workload: Workload) -> bool:
     """Whether its units are the harness' own: those of another package are not where a Celery of
     another version has an environment of its own."""
-    return _UNITS[type(workload)].startswith(_OF)
+    of_parts = [part.units for part in workload.parts] if isinstance(workload, MixWorkload) else []
+    return all(units.startswith(_OF) for units in (_UNITS[type(workload)], *of_parts))
 
 
 def spec_of(workload: Workload) -> WorkloadSpec:

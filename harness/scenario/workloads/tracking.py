@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,8 @@ DEFAULT_INTERVAL_S = 0.1
 
 class TrackingWorkload(WorkloadBase):
     """`heavy_task(n)`, and a caller that asks for its state; a string must fail."""
+
+    part_of_mixes: ClassVar[bool] = False  # it is about who waits, and how
 
     workload: Literal["tracking"]
     n: Annotated[int, Field(ge=0, le=1500)] | str = 20

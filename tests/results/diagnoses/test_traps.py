@@ -113,12 +113,13 @@ def test_reserved_beyond_the_visibility_timeout(case: dict[str, Any], told_so: b
 MIX = OwnTaskWorkload(
     workload="task", app="shop", mix=(Part(task="shop.slow"), Part(task="shop.quick"))
 )
+PARTS = next(mix.parts(np.arange(64)) for mix in [Mix.of(MIX, 0)] if mix is not None)
 
 
 def held_and_waiting(flags: Reception, held: int = 4, until_ms: int = 2000) -> dict[str, Any]:
     """Units of `shop.slow` that a worker holds for two seconds; one of `shop.quick` waits for as
     long in the queue. Records of the event log."""
-    parts = Mix.of(MIX, 0).parts(np.arange(64))
+    parts = PARTS
     slow, quick = np.flatnonzero(parts == 0)[:held], int(np.flatnonzero(parts == 1)[0])
     units = [unit(number, 1, 2, until_ms, until_ms + 1) for number in slow.tolist()]
     units.append(unit(quick, 10, until_ms + 1, until_ms + 2, until_ms + 3))
@@ -158,7 +159,7 @@ def test_rate_limits_that_starve_others(
 def test_a_worker_that_sleeps_behind_a_window_full_of_limits(broker: Any, told_so: bool) -> None:
     """Every second one of four places is free, and 0.9 s later the next message is taken: on SQS
     the worker slept because it had found no room."""
-    parts = Mix.of(MIX, 0).parts(np.arange(64))
+    parts = PARTS
     slow, quick = np.flatnonzero(parts == 0)[:7].tolist(), int(np.flatnonzero(parts == 1)[0])
     taken = [900, 900, 900, 900, 1900, 2900, 3900]
     units = [

@@ -5,11 +5,13 @@
 from typing import get_args
 
 from harness.scenario.files.kinds import kinds
-from harness.scenario.workloads.registry import Workload
+from harness.scenario.workloads.mix import may_be_a_part
+from harness.scenario.workloads.registry import WORKLOADS, Workload
 
 KNOWN = ", ".join(
     get_args(model.model_fields["workload"].annotation)[0] for model in kinds(Workload)
 )
+PARTS = ", ".join(name for name, model in WORKLOADS.items() if may_be_a_part(model))
 Cases = tuple[tuple[str, list[str]], ...]
 
 SYNTAX: Cases = (
@@ -657,6 +659,108 @@ SCENARIOS: Cases = (
         "workloads: [{workload: work, sleep: {lognormal: {median: 20ms, p99: 40s}}}]",
         [
             "3:37: some units take 40 s, and the timeout is 30 s: raise measure.timeout, or lower sleep"
+        ],
+    ),
+    ("workloads: [mix]", ['3:13: missing key "parts"']),
+    ("workloads: [{workload: mix, parts: []}]", ["3:36: needs at least one entry"]),
+    (
+        "workloads: [{workload: mix, parts: [add, group]}]",
+        [f"3:42: group cannot be a part of a mix; what can is {PARTS}"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: chord, size: 3}]}]",
+        [f"3:42: chord cannot be a part of a mix; what can is {PARTS}"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: periodic, every: 1s}]}]",
+        [f"3:42: periodic cannot be a part of a mix; what can is {PARTS}"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: task, task: a.b, app: c}]}]",
+        [
+            f"3:37: task cannot be a part of a mix: your own tasks have a mix of theirs; what can is {PARTS}"
+        ],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [ad]}]",
+        [f'3:37: unknown workload "ad" (did you mean "add"?); known: {PARTS}'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{weight: 2}]}]",
+        [f'3:37: missing key "workload": one of {PARTS}'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, wieght: 2}]}]",
+        ['3:53: unknown key "wieght" (did you mean "weight"?)'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, weight: 0}]}]",
+        ["3:61: must be at least 1, not 0"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: add, weight: 2}]}]",
+        ['3:13: "add" stands here twice: give each a "name:"'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, loads: [closed]}]}]",
+        ["3:60: loads and measure are the whole mix's: write it there"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: work, measure: {units: 3}}]}]",
+        ["3:59: loads and measure are the whole mix's: write it there"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, options: {priority: [1, 2]}}]}]",
+        ["3:53: an entry of a mix has one priority: make an entry for each"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, expect: 3}]}]",
+        ['3:61: expected a mapping ("key: value" lines), not 3'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, expect: {message: no}}]}]",
+        ["3:53: give {raises: NAME}, or {unchecked: true}"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: work, sleep: {uniform: {to: 1s}}}]}]",
+        ['3:62: missing key "from"'],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: heavy_task, sleep: 1ms}, {workload: heavy_task, name: b}]}]",
+        [
+            "3:13: parts have different sleeps of heavy_task, which takes its from the worker: give them the same, or use workload work"
+        ],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: work, sleep: 40s}]}]",
+        ["3:66: a unit takes 40 s, and the timeout is 30 s: raise measure.timeout, or lower sleep"],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, weight: 99}, work], measure: {units: 50}}]",
+        [
+            "3:36: a round of these weights has 100 units, and a block 50: measure more, or give weights of a smaller sum"
+        ],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [{workload: add, weight: 9}, work], loads: [{load: closed, clients: 2}], measure: {units: 19}}]",
+        [
+            "3:36: a round of these weights has 10 units for each of 2 clients, and a block 19: measure more, or give weights of a smaller sum"
+        ],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, work], loads: [{load: backlog, publish: prebuilt}], measure: {units: 50}}]",
+        [
+            "3:82: publish: prebuilt writes what all messages share, and the parts of a mix share nothing: use publish: api"
+        ],
+    ),
+    (
+        "workloads: [{workload: mix, parts: [add, {workload: work, options: {priority: 12}}]}]",
+        ["3:79: on Redis a priority lies between 0 (first) and 9, not 12"],
+    ),
+    (
+        'workloads: [{workload: mix, parts: [add, work]}]\ngates: ["p99(latency.total, part=wrk) < 1s"]',
+        [
+            '4:34: gate "p99(latency.total, part=wrk) < 1s": no workload here has a part "wrk" (did you mean "work"?); there are add, work'
         ],
     ),
     (
