@@ -62,6 +62,21 @@ def test_options_of_a_part_win_over_those_of_the_whole() -> None:
     )
 
 
+def test_the_queue_of_a_part_is_short_for_that_of_its_options(project: Project) -> None:
+    part = {"workload": "work", "queue": "reports", "options": {"countdown": "2s"}}
+    long = {"workload": "work", "options": {"queue": "reports", "countdown": "2s"}}
+    assert mix("add", part).message_options == mix("add", long).message_options
+    project.configuration(
+        "name: c\nbroker: {service: redis}\nbackend: {service: redis}\n"
+        "workers: {a: {queues: [celery]}, b: {queues: [reports]}}\n"
+    )
+    project.change("workloads: [{workload: mix, parts: [add, {workload: work, queue: reprots}]}]")
+    assert project.problems() == [
+        'scenarios/s.yaml:3:42: no worker of configuration "c" consumes queue "reprots" (did you '
+        'mean "reports"?): name it in the queues of a group, or another one here'
+    ]
+
+
 def test_a_name_says_the_parts_as_far_as_there_is_room() -> None:
     assert nine_to_one().word.kind == "mix-add+slow"
     assert short_name("mix", ["a" * 20, "b" * 20, "c"]) == f"mix-{'a' * 20}+2"

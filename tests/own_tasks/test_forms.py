@@ -59,7 +59,7 @@ def test_a_mix(project: Project) -> None:
 def test_names_of_cells_are_short_and_safe(project: Project) -> None:
     entries = ", ".join(f"{{task: 'shop.{'x' * 30}/{n}'}}" for n in range(9))
     project.change(f"workloads: [{{workload: task, app: a, mix: [{entries}]}}]")
-    (cell,) = project.plan().cells
+    (cell,) = project.plan("measure.units=9").cells
     assert cell.name.startswith("c/mix-xxx")
     assert cell.name.count("/") == 2
     assert len(cell.name) <= len("c//closed-8") + 40
@@ -68,7 +68,7 @@ def test_names_of_cells_are_short_and_safe(project: Project) -> None:
 def test_a_long_mix_says_how_many_more_it_has(project: Project) -> None:
     entries = ", ".join(f"{{task: shop.tasks.number_{n}}}" for n in range(9))
     project.change(f"workloads: [{{workload: task, app: a, mix: [{entries}]}}]")
-    (cell,) = project.plan().cells
+    (cell,) = project.plan("measure.units=9").cells
     assert cell.name == "c/mix-number_0+number_1+number_2+6/closed-8"
 
 
@@ -121,7 +121,7 @@ def test_editors_mark_mistakes(project: Project, line: str) -> None:
 
 ARGUMENT_KEYS = "value, choice, range, text, unit, list, mapping"
 EXPECT_KEYS = "value, unit, list, mapping, argument, sum, product, concat, raises, unchecked"
-PART_KEYS = "task, name, args, kwargs, expect, weight, options"
+PART_KEYS = "name, weight, queue, options, task, args, kwargs, expect"
 INSTEAD = "A mapping that is itself the value: {value: {...}}"
 RANGE = "range needs two whole numbers from -2^62 to 2^62, the smaller one first: {range: [1, 100]}"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, cast
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Conflict, Location
-from harness.scenario.files.fields import Frozen, Name, NonEmptyItems
+from harness.scenario.files.fields import Frozen, Name, NonEmptyItems, QueueName
 from harness.scenario.files.kinds import CellWord, name_of, or_bare_name
 from harness.scenario.files.unknown import as_far_as_known, entries
 from harness.scenario.files.wording import listed, shown
@@ -22,29 +22,57 @@ from harness.scenario.models.messages import MessageOptions, PartOptions
 from harness.scenario.workloads.base import KindOfUnit, WorkloadBase, WorkloadRow
 
 _MOST_LABEL = 40
-Weight = Annotated[int, Field(ge=1, le=1000)]
 
 
 # --- what all mixes have in common --------------------------------------------------------------
 
 
-def check_options(whole: MessageOptions, parts: Iterable[tuple[str, PartOptions]]) -> None:
-    """ValueError where those of a part (with its label) and of the whole mix do not go together."""
-    for label, options in parts:
-        if whole.in_turn and options.priority is not None:
-            raise ValueError(
-                f"{shown(label)} has a priority, and the mix has several in turn: give each entry "
-                "its own"
-            )
-        if options.above(whole).expire_first:
-            raise ValueError(
-                f"{shown(label)} would expire before its countdown is over: one of the two is the "
-                "mix's"
-            )
+class PartOfAMix(Frozen):
+    """What the mix has to know of each of its parts."""
+
+    name: Name | None = None
+    """How reports call it, where a mix has the same twice."""
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many of the mix's units are of it, in proportion to the others' weights."""
+    queue: QueueName | None = None
+    """Short for `options: {queue: ...}`."""
+    options: PartOptions = PartOptions()
+    """Of its messages; what stands here wins over the options of the whole mix."""
+
+    @model_validator(mode="after")
+    def _one_queue(self) -> Self:
+        if self.queue is not None and self.options.queue is not None:
+            raise ValueError("queue stands here and in options: write it once")
+        return self
+
+    @property
+    def label(self) -> str:
+        """How reports call it."""
+        raise NotImplementedError
+
+    @property
+    def asked(self) -> PartOptions:
+        """Its options, with its queue."""
+        if self.queue is None:
+            return self.options
+        return self.options.model_copy(update={"queue": self.queue})
 
 
-def check_labels(labels: Sequence[str]) -> None:
-    """ValueError where two parts would be called the same."""
+def check_parts(whole: MessageOptions, parts: Sequence[PartOfAMix]) -> None:
+    """ValueError where options of a part and of the whole mix do not go together, or two parts
+    would be called the same."""
+    for part in parts:
+        if whole.in_turn and part.options.priority is not None:
+            raise ValueError(
+                f"{shown(part.label)} has a priority, and the mix has several in turn: give each "
+                "entry its own"
+            )
+        if part.asked.above(whole).expire_first:
+            raise ValueError(
+                f"{shown(part.label)} would expire before its countdown is over: one of the two is "
+                "the mix's"
+            )
+    labels = [part.label for part in parts]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise ValueError(f'{shown(twice[0])} stands here twice: give each a "name:"')
@@ -114,20 +142,14 @@ def _of_the_whole(value: Any) -> Any:
     return value
 
 
-class MixPart(WorkloadBase):
+class MixPart(PartOfAMix, WorkloadBase):
     """A part of a mix: a workload, with what the mix has to know of it."""
 
     units: ClassVar[str] = ""
     """As of its row."""
 
-    weight: Weight = 1
-    """How many of the mix's units are of it, in proportion to the others' weights."""
-    name: Name | None = None
-    """How reports call it, where a mix has the same workload twice."""
     expect: Expected | None = None
     """What it has to end with; without it, with what its workload says."""
-    options: PartOptions = PartOptions()
-    """Of its messages; what stands here wins over the options of the whole mix."""
     loads: Annotated[None, BeforeValidator(_of_the_whole)] = Field(default=None, exclude=True)
     """The whole mix's."""
     measure: Annotated[MeasureOverride, BeforeValidator(_of_the_whole)] = Field(
@@ -166,8 +188,7 @@ class MixWorkload(WorkloadBase):
 
     @model_validator(mode="after")
     def _go_together(self) -> MixWorkload:
-        check_labels([part.label for part in self.parts])
-        check_options(self.options, [(part.label, part.options) for part in self.parts])
+        check_parts(self.options, self.parts)
         if len({part.heavy_step_s for part in self.parts} - {None}) > 1:
             raise ValueError(
                 "parts have different sleeps of heavy_task, which takes its from the worker: give "
@@ -183,7 +204,7 @@ class MixWorkload(WorkloadBase):
             KindOfUnit(
                 part.label,
                 part.weight,
-                part.options.above(self.options),
+                part.asked.above(self.options),
                 part.expect is not None and part.expect.unchecked is not None,
             )
             for part in self.parts
@@ -242,7 +263,7 @@ class MixWorkload(WorkloadBase):
         """Options of the whole and of each part, with the place of each."""
         yield ("workload", "options"), self.options
         for place, part in self._placed():
-            yield (*place, "options"), part.options
+            yield (*place, "options"), part.asked
 
     def _placed(self) -> Iterator[tuple[Location, MixPart]]:
         for index, part in enumerate(self.parts):

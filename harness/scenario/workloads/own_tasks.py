@@ -10,18 +10,17 @@ from pydantic import AfterValidator, Field, model_validator
 
 from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Conflict, Location
-from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
+from harness.scenario.files.fields import Items, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.models.messages import MessageOptions, PartOptions
+from harness.scenario.models.messages import MessageOptions
 from harness.scenario.workloads.base import KindOfUnit, WorkloadBase
 from harness.scenario.workloads.mix import (
-    Weight,
-    check_labels,
-    check_options,
+    PartOfAMix,
+    check_parts,
     first_calls,
     short_name,
     unmet_weights,
@@ -53,21 +52,15 @@ AppName = Annotated[
 # --- the workload -------------------------------------------------------------------------------
 
 
-class Part(Frozen):
+class Part(PartOfAMix):
     """One task of a mix. Loads and measure are the whole mix's."""
 
     task: TaskName
     """Name under which the app knows the task."""
-    name: Name | None = None
-    """How reports call it, where a mix has the same task twice."""
     args: Items[Argument] = ()
     kwargs: dict[str, Argument] = {}
     expect: Expectation = {"unchecked": True}
     """What its result has to be, type and all; without it, only that it succeeds."""
-    weight: Weight = 1
-    """How many of the mix's units run it, in proportion to the others' weights."""
-    options: PartOptions = PartOptions()
-    """Options of this task's messages; what stands here wins over the options of the whole mix."""
 
     @property
     def label(self) -> str:
@@ -117,8 +110,7 @@ class OwnTaskWorkload(WorkloadBase):
         given = {"args", "kwargs", "expect"} & self.model_fields_set
         if self.mix is not None and any(getattr(self, name) != _default(name) for name in given):
             raise ValueError("in a mix, args, kwargs and expect belong to its entries")
-        check_options(self.options, [(part.label, part.options) for part in self.mix or ()])
-        check_labels([part.label for part in self.parts])
+        check_parts(self.options, self.parts)
         return self
 
     @property
@@ -138,7 +130,7 @@ class OwnTaskWorkload(WorkloadBase):
         """The tasks, with the options that hold for each: the mix's own, and above them what the
         part says."""
         return tuple(
-            KindOfUnit(part.label, part.weight, part.options.above(self.options), part.unchecked)
+            KindOfUnit(part.label, part.weight, part.asked.above(self.options), part.unchecked)
             for part in self.parts
         )
 
@@ -146,7 +138,7 @@ class OwnTaskWorkload(WorkloadBase):
         """Options of the whole, and of each entry of the mix, with the place of each."""
         yield ("workload", "options"), self.options
         for index, part in enumerate(self.mix or ()):
-            yield ("workload", "mix", index, "options"), part.options
+            yield ("workload", "mix", index, "options"), part.asked
 
     def payloads(self) -> Iterator[tuple[Location, int]]:
         """Places of texts whose length the file says, and their bytes."""

@@ -764,6 +764,14 @@ SCENARIOS: Cases = (
         ],
     ),
     (
+        "workloads: [{workload: mix, parts: [{workload: add, queue: a, options: {queue: b}}]}]",
+        ["3:37: queue stands here and in options: write it once"],
+    ),
+    (
+        "workloads: [{workload: task, app: a, mix: [{task: b.c, queue: a, options: {queue: b}}]}]",
+        ["3:44: queue stands here and in options: write it once"],
+    ),
+    (
         "workloads: [{workload: tracking, interval: 1s}]",
         ["3:13: wait: busy has no interval: say wait: interval, or leave it"],
     ),
