@@ -135,6 +135,7 @@ def _with_left_over(
         left=_results_left(job, space, logs, interrupts),
         waiting=max(sum(depths.values()), measured.waiting),
         left_in_queues=depths,
+        strays=space.broker.strays() if len(space.queues) > 1 else {},
         left_unacknowledged=space.broker.unacknowledged() or 0,
     )
 

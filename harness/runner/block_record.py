@@ -29,6 +29,7 @@ from harness.results.record.parts import CostFigures, LogFigures, ObservedFigure
 from harness.results.record.periodic import Periodic
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord, BlockStatus, RecordedWarning, RunRecord
+from harness.results.record.stored import Plain
 from harness.results.samples import writing as samples
 from harness.runner.job import BlockJob
 from harness.runner.measuring import costs, depth, results_left
@@ -295,6 +296,9 @@ def _warnings(
         warnings.append(RecordedWarning(code="out_of_numbers", data=data))
     if measured.waiting:
         warnings.append(RecordedWarning(code="left_in_queue", data={"messages": measured.waiting}))
+    if measured.strays:
+        strays: Plain = {"queues": dict(measured.strays)}
+        warnings.append(RecordedWarning(code="stray_queues", data=strays))
     if measured.left_unacknowledged:
         data = {"messages": measured.left_unacknowledged}
         warnings.append(RecordedWarning(code="left_unacknowledged", data=data))

@@ -52,6 +52,12 @@ def _by_name(data: Data) -> str:
     return ", ".join(f"{count} x {printable(str(name))}" for name, count in data.items())
 
 
+def _strays(data: Data) -> str:
+    """`shop-mail (12 messages), audit (0 messages)`."""
+    queues = data["queues"].items()
+    return ", ".join(f"{printable(str(name))} ({counted(n, 'message')})" for name, n in queues)
+
+
 def _overruled(data: Data) -> str:
     """Values of a text stand as dots in the record: they might be secrets."""
     kept = [
@@ -186,6 +192,12 @@ WARNINGS: Mapping[str, Warned] = {
     "observer_trouble": Warned(
         "The process that watches for results had trouble: it may have seen some of them late.",
         lambda data: printable(str(data["text"])),
+    ),
+    "stray_queues": Warned(
+        "A queue that nobody had named appeared while the block ran, and no worker consumes it: "
+        "what was sent there is never run. Name it in the queues of a group of workers, or look "
+        "for who publishes to it.",
+        _strays,
     ),
     "gave_up": Warned(
         "Nothing came back any more, or nobody was left to work or to publish, so the load was "

@@ -66,6 +66,8 @@ class Measured:
     """Messages in the queue when nobody waited any more."""
     left_in_queues: Mapping[str, int] = field(default_factory=dict)
     """Messages in each queue after the workers had stopped."""
+    strays: Mapping[str, int] = field(default_factory=dict)
+    """Queues that appeared without being declared -> messages in them then."""
     left_unacknowledged: int = 0
     """Messages without acknowledgement after the workers had stopped."""
     worker_cpu_ns: int | None = None

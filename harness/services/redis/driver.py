@@ -241,11 +241,12 @@ class _RedisNamespace:
 
     def strays(self) -> Mapping[str, int]:
         """SCAN for lists that belong to no queue that is known."""
-        known, pattern = set(self._queues.values()), f"{escaped(self._prefix)}*"
+        known = {key.encode() for lists in self._queues.values() for key in lists}
+        pattern = f"{escaped(self._prefix)}*"
         with self._looking, _translated(self._url):
-            keys = [*self._client.scan_iter(match=pattern, count=1000, _type="LIST")]
-        found = {name: self._lists.of(name) for name in sorted(self._lists.queues_in(keys))}
-        return self._lengths({name: its for name, its in found.items() if its not in known})
+            keys = {*self._client.scan_iter(match=pattern, count=1000, _type="LIST")}
+        strays = sorted(self._lists.queues_in(keys - known))
+        return self._lengths({name: self._lists.of(name) for name in strays})
 
     def _lengths(self, queues: Mapping[str, Sequence[str]]) -> dict[str, int]:
         keys = [key for lists in queues.values() for key in lists]
