@@ -19,10 +19,14 @@ from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from harness.results.judge.compare import compare_run, pair_ratios
 from harness.results.judge.own_figures import UNDECIDED
+from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport, EqualRateRecord
-from harness.results.record.run import RunRecord
+from harness.results.record.run import BlockRecord, RunRecord
+from harness.runner.order import interleaved
 from tests.compare.mixes import ADD, BASE, TASKS, Function, mixed_run
 from tests.compare.runs import ratio_run
+from tests.report.made.divided import group_block, part, pool_block
+from tests.report.made.records import cell, run, spread_around
 
 SLOW = {**TASKS, "shop.add": replace(ADD, run_s=0.0104)}
 """One of ten tasks sleeps 10 ms."""
@@ -41,6 +45,49 @@ def named(report: ComparisonReport, metric: str) -> Comparison:
 
 def of_tasks(report: ComparisonReport) -> list[Comparison]:
     return [one for one in report.comparisons if one.own]
+
+
+# --- sides with other groups of workers -----------------------------------------------------------
+
+
+def _divided(pairs: int = 6, *, groups: bool = True) -> ComparisonReport:
+    """Fast tasks take 0.9 s in one pool and 25 ms in two groups, slow ones 2.4 s and 3.6 s."""
+    order = interleaved([pairs, pairs], seed=7)
+    blocks: tuple[list[BlockRecord], list[BlockRecord]] = ([], [])
+    for number, index in enumerate(order):
+        noise = 1 + 0.01 * (number % 5)
+        times = ((0.9, 2.4), (0.025, 3.6))[index]
+        parts = tuple(
+            part(name, 100, run_s, took_s, latency_s=spread_around(took_s * noise, 100))
+            for name, run_s, took_s in zip(("fast", "slow"), (0.02, 2.0), times, strict=True)
+        )
+        made = group_block if index and groups else pool_block
+        block = made(number, index).model_copy(
+            update={"by_task": parts, "repetition": len(blocks[index])}
+        )
+        blocks[index].append(block)
+    axes = ({"workers": "one"}, {"workers": "two"})
+    cells = [
+        cell(f"redis[workers={word}]/mix/closed-8", *found, axes=own_axes)
+        for word, found, own_axes in zip(("one", "two"), blocks, axes, strict=True)
+    ]
+    return compare_run(run(*cells, order=tuple(order)), base="workers=one")
+
+
+def test_latency_is_judged_part_by_part_where_groups_differ() -> None:
+    report = _divided()
+    fast, slow = (named(report, f"p50(latency.total, task={one})") for one in ("fast", "slow"))
+    assert (fast.verdict, slow.verdict) == ("faster", "slower")
+    assert (fast.judged, fast.own, fast.pairs) == (True, True, 6)
+    assert fast.ratio == pytest.approx(36, rel=0.05)
+    tail = named(report, "p99(latency.total, task=fast)")
+    assert (tail.judged, tail.reason) == (False, SHOWN_ONLY)
+    assert tail.ratio == pytest.approx(36, rel=0.05)
+
+
+def test_without_other_groups_latency_is_that_of_the_whole() -> None:
+    found = [one.metric for one in _divided(groups=False).comparisons]
+    assert not [name for name in found if name.startswith(("p50(latency", "p99(latency"))]
 
 
 # --- one task that changed ------------------------------------------------------------------------

@@ -36,10 +36,12 @@ UNDECIDED = "neither a change nor its absence is shown"
 
 def own_metrics(pairs: Sequence[Pair]) -> tuple[Metric, ...]:
     """Time and CPU time of the function: of each task where blocks of these pairs run several, else
-    of the whole. Those that no block has are left out, as CPU times of greenlets."""
+    of the whole. Those that no block has are left out, as CPU times of greenlets. Where the sides
+    have other groups of workers, the latency of each task, too: dividing them is about that."""
     labels = dict.fromkeys(one.task for pair in pairs for block in pair for one in block.by_task)
     tasks = tuple(labels) if len(labels) > 1 else ("",)
-    every = [_metric(name, statistic, task) for task in tasks for name, statistic in _OWN]
+    asked = (*_OWN, *(_OF_DIVIDED if len(labels) > 1 and _divided(pairs) else ()))
+    every = [_metric(name, statistic, task) for task in tasks for name, statistic in asked]
     blocks = [block for pair in pairs for block in pair]
     return tuple(one for one in every if any(one.figure(block) for block in blocks))
 
@@ -51,10 +53,23 @@ no stall is in, and which adds up. Dispatch is shown, not judged: it is the wait
 is the doing of all the other tasks."""
 
 
+_OF_DIVIDED = (("latency.total", "p50"), ("latency.total", "p99"))
+"""As of a whole: the tail of one block is a handful of samples, and shown only."""
+_SHOWN = (_OWN[-1], _OF_DIVIDED[-1])
+
+
+def _divided(pairs: Sequence[Pair]) -> bool:
+    """Whether the two sides have different groups of workers."""
+    return any(
+        len({tuple(one.name for one in block.by_group) for block in pair}) > 1 for pair in pairs
+    )
+
+
 def _metric(name: str, statistic: str, task: str) -> Metric:
     figure = figure_named(name)
     assert figure is not None  # noqa: S101 - a row of the table
-    return Metric(Asked(figure.of(task), statistic), judged=name != _DISPATCH, own=True)
+    judged = (name, statistic) not in _SHOWN
+    return Metric(Asked(figure.of(task), statistic), judged=judged, own=True)
 
 
 def sound_for(metric: Metric, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], dict[str, int]]:
