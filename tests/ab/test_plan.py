@@ -25,7 +25,7 @@ from harness.scenario.models.configuration import CelerySet
 from harness.scenario.models.scenario import Plan
 from tests.ab.repository import make_repository
 from tests.report.made.records import cell, run
-from tests.scenario.project import Project, make_project
+from tests.scenario.project import CONFIGURATION, Project, make_project
 
 ENVIRON = dict(os.environ)
 
@@ -179,3 +179,25 @@ def test_a_matrix_that_would_undo_a_side(project: Project) -> None:
         plan(project, side("pins:celery==5.3.1"), side("pins:celery==5.4.0"))
     with pytest.raises(UsageError, match=r"varies worker\.concurrency itself"):
         plan(project, side("set:worker={count: 2}"), side("set:worker.count=2"))
+
+
+def test_groups_of_workers_are_sides(project: Project) -> None:
+    """A side says how they are grouped, or changes a field of a group that there is."""
+    groups = "{fast: {queues: [celery]}, slow: {queues: [reports]}}"
+    found = plan(project, side("set:worker={concurrency: 4}"), side(f"set:workers={groups}"))
+    assert [list(cell.configuration.groups) for cell in found.cells] == [
+        ["worker"],
+        ["fast", "slow"],
+    ]
+    project.configuration(f"{CONFIGURATION}workers: {groups}\n")
+    found = plan(project, side("set:workers.fast.count=1"), side("set:workers.fast.count=2"))
+    assert [cell.configuration.worker_count for cell in found.cells] == [2, 3]
+    with pytest.raises(InvalidInput) as refused:
+        plan(project, side("set:workers.fsat.count=1"), side("set:workers.fast.count=2"))
+    (problem,) = refused.value.problems
+    assert str(problem).startswith("--base workers.fsat.count:1:")
+    assert 'no group "fsat" of workers (did you mean "fast"?)' in str(problem)
+    project.configuration(CONFIGURATION)
+    project.change(f"matrix: {{workers: [{groups}]}}")
+    with pytest.raises(UsageError, match="varies workers itself"):
+        plan(project, side("set:worker.concurrency=1"), side("set:worker.concurrency=2"))

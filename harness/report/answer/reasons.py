@@ -19,6 +19,7 @@ from harness.results.costs.capacity import FULL
 from harness.results.diagnoses import DIAGNOSES
 from harness.results.events.ran_with import slots_of, stored_groups
 from harness.results.record.typed_work import load_kind
+from harness.scenario.models.configuration import says_groups
 from harness.units import format_duration, format_number
 
 MOST_OF_IT = 0.5
@@ -193,7 +194,7 @@ def in_use(cell: CellView, cores: int) -> InUse | None:
 
 def _slots(cell: CellView) -> int:
     reports = tuple(report for block in cell.blocks for report in block.ran_with)
-    if not reports and not isinstance(cell.record.config.get("worker"), Mapping):
+    if not reports and not says_groups(cell.record.config):
         return 0
     return slots_of(stored_groups(reports, cell.record.config))
 

@@ -35,6 +35,7 @@ from harness.results.record.environment import Environment
 from harness.results.record.run import BlockRecord, CellRecord, RecordedWarning, Resumption
 from harness.results.store.continuing import split_rounds
 from harness.scenario.files.wording import printable
+from harness.scenario.models.configuration import says_groups
 from harness.units import format_bytes
 
 _ERROR_LINES = 30
@@ -212,7 +213,7 @@ def _cell_facts(cell: CellRecord) -> str:
     else:
         servers = f"{server_words(broker)}; results in {server_words(backend)}"
     groups = stored_groups(_reports(cell), cell.config)
-    known = any(one.reported for one in groups.values()) or "worker" in cell.config
+    known = any(one.reported for one in groups.values()) or says_groups(cell.config)
     words = [
         f"{name}: {_group_words(one)}" if len(groups) > 1 else _group_words(one)
         for name, one in groups.items()

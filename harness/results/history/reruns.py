@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from harness.results.judge.circumstances import COMMIT, CONFIG, PACKAGE, fact_words
 from harness.results.record.run import CellRecord, RunRecord
-from harness.scenario.models.configuration import groups_of
+from harness.scenario.models.configuration import OTHER_FORM, groups_of
 from harness.scenario.models.scenario import AB_AXIS
-from harness.scenario.plan.axes import parts
+from harness.scenario.plan.axes import lies_in, parts
 from harness.scenario.settings.celery_settings import known_settings
 from harness.scenario.vendors.registry import BROKERS, VENDORS
 
@@ -23,7 +23,7 @@ Different = Mapping[str, tuple[str, str]]
 _PINNED = ("celery", "kombu", "billiard", "vine", "amqp", "redis")
 _GEVENT = "gevent"
 _CELERY = f"{CONFIG}celery"
-_VARIABLE = (f"{CONFIG}settings.", f"{CONFIG}worker.")
+_VARIABLE = tuple(f"{CONFIG}{field}." for field in ("settings", *OTHER_FORM))
 
 
 class CellOfRun(NamedTuple):
@@ -201,11 +201,8 @@ def _by_commit(before: CellOfRun, after: CellOfRun, different: Different) -> _Si
 def _is_axis(cell: CellRecord, path: str) -> bool:
     """Whether the scenario's own matrix varies it: `harness ab` then refuses to."""
     axes = (axis for axis in cell.axes if axis != AB_AXIS)
-    return any(_overlap(varied, path) for axis in axes for varied in parts(axis))
-
-
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    varied = [one for axis in axes for one in parts(axis)]
+    return any(lies_in(one, path) or lies_in(path, one) for one in varied)
 
 
 def not_varied(different: Different, found: Sequence[Rerun]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from harness.runner.prepare.interpreters import IMPORTING
 from harness.runner.prepare.revisions import find_revision
 from harness.scenario.models.compare import Compare, PairBudget
 from harness.scenario.models.scenario import AB_AXIS, Cell, Plan, Scenario
-from harness.scenario.plan.axes import parts
+from harness.scenario.plan.axes import lies_in, parts
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.base import Provider
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
@@ -173,7 +173,7 @@ def _plan(frame: Frame, side: Variant, name: str) -> Plan:
 def _check_axes(scenario: Scenario, paths: Sequence[str]) -> None:
     for axis in (part for joined in scenario.matrix for part in parts(joined)):
         for path in paths:
-            if f"{axis}.".startswith(f"{path}.") or f"{path}.".startswith(f"{axis}."):
+            if lies_in(axis, path) or lies_in(path, axis):
                 raise UsageError(
                     f"the matrix of scenario {scenario.name} varies {axis} itself, and would undo "
                     f"{path}: compare within it by `harness compare`, or use a "

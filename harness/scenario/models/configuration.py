@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from harness.scenario.files.fields import Frozen, Items, Name, QueueName
 from harness.scenario.files.wording import shown
@@ -54,6 +61,12 @@ class Worker(Frozen):
     queues: Items[QueueName] = ()
     """Queues that each worker of the group consumes (`--queues`); without, Celery's default one. Of
     several groups each has to say them."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """No word of queues where nothing was said of them: as it was before there were any."""
+        fields: dict[str, Any] = serialize(self)
+        return {name: one for name, one in fields.items() if name != "queues" or one}
 
 
 def _known_requirement(text: str) -> str:
@@ -145,6 +158,16 @@ class Configuration(Frozen):
     network: Network | None = None
     """Slows the connections to broker or backend down; without it they are direct."""
 
+    @model_serializer(mode="wrap")
+    def _one_form(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Of the two forms only the one that was given is kept, and no word of queues where nothing
+        was said of them."""
+        fields: dict[str, Any] = serialize(self)
+        unused = {"worker" if fields.get("workers") else "workers"}
+        if not fields.get("queues"):
+            unused.add("queues")
+        return {name: one for name, one in fields.items() if name not in unused}
+
     @property
     def groups(self) -> Mapping[str, Worker]:
         """The groups of workers by their names, in the order of the file: workers are numbered over
@@ -164,9 +187,15 @@ def group_of(configuration: Configuration, number: int) -> Worker | None:
 
 
 def groups_of(config: Mapping[str, Any]) -> Mapping[str, Worker]:
-    """`Configuration.groups` of a configuration as a record holds it, of whatever version."""
+    """`Configuration.groups` of a configuration as a record holds it, of whatever version. Where it
+    says nothing of workers, one group by default: see `says_groups`."""
     workers = config.get("workers") or {ONLY_GROUP: config.get("worker") or {}}
     return {name: Worker.model_validate(_known(group)) for name, group in workers.items()}
+
+
+def says_groups(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration as a record holds it says anything of its workers."""
+    return any(form in config for form in OTHER_FORM)
 
 
 def _known(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,12 +55,19 @@ def _wrong_with(axis: str, matrix: Collection[str]) -> str | None:
         for other in matrix
         for mine in parts(axis)
         for theirs in parts(other)
-        if mine.startswith(f"{theirs}.") or (other != axis and mine == theirs)
+        if (lies_in(mine, theirs) and mine != theirs) or (other != axis and mine == theirs)
     ]
     if around:
         return f"overlaps with {shown(around[0][1])}"
     repeated = len(set(parts(axis))) < len(parts(axis))
     return f"{shown(axis)} names a path twice" if repeated else None
+
+
+def lies_in(path: str, other: str) -> bool:
+    """Whether a value at the path `other` decides what is at `path`, too: it is that place, one
+    around it, or says which workers there are, in whichever of the two forms."""
+    head = path.partition(".")[0]
+    return f"{path}.".startswith(f"{other}.") or OTHER_FORM.get(head) == other
 
 
 def short_names(axes: Sequence[str]) -> dict[str, str]:

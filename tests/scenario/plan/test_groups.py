@@ -54,11 +54,33 @@ def test_records_of_either_form_are_read(project: Project) -> None:
     assert groups_of({}) == {"worker": Worker()}
 
 
-def test_a_configuration_of_an_older_version_is_the_same_one(project: Project) -> None:
-    now = configured(project, "worker: {count: 2}").model_dump(mode="json")
-    then = {name: one for name, one in now.items() if name != "workers"}
-    then["worker"] = {name: one for name, one in then["worker"].items() if name != "queues"}
-    assert configuration_key(now) == configuration_key(then)
+def test_a_record_has_the_form_that_was_given(project: Project) -> None:
+    """Nothing that older versions did not know, where nothing of it was said: no comparison with
+    their runs finds a difference."""
+    alike = configured(project, "worker: {count: 2}").model_dump(mode="json")
+    assert alike["worker"] == {"pool": "prefork", "concurrency": 2, "count": 2, "options": []}
+    assert alike.keys().isdisjoint({"workers", "queues"})
+    grouped = configured(project, GROUPS)
+    stored = grouped.model_dump(mode="json")
+    assert ("worker" in stored, list(stored["workers"])) == (False, ["fast", "slow"])
+    assert Configuration.model_validate_json(grouped.model_dump_json()) == grouped
+
+
+@pytest.mark.parametrize(
+    ("axes", "place"),
+    [
+        ("workers: [{a: {}}], worker.count: [1]", '6:30: overlaps with "workers"'),
+        ("worker: [{}], workers.fast.count: [1]", '6:24: overlaps with "worker"'),
+        ("worker: [{}], workers: [{a: {}}]", "overlaps with"),
+        ("workers.fast: [{}], workers.fast.count: [1]", '6:30: overlaps with "workers.fast"'),
+    ],
+)
+def test_axes_that_would_undo_each_other_are_refused(
+    project: Project, axes: str, place: str
+) -> None:
+    project.configuration(CONFIGURATION + GROUPS)
+    project.change(f"matrix: {{{axes}}}")
+    assert place in " ".join(project.problems())
 
 
 def test_each_group_is_planned_by_its_own_options(project: Project) -> None:
