@@ -22,7 +22,7 @@ comparisons and JSON, and the columns in which `harness sql` (table `blocks`) an
 
 - Of a figure marked *times* say which statistic: `latency.total.p99`, or in gates also
   `p99(latency.total)`. There are {statistics}.
-- A figure *of a task*, too, is known of each task of a mix of your own:
+- A figure *of a task*, too, is known of each part of a mix, and of each of your own tasks:
   `p99(phase.run, task=shop.tasks.add)`, `lost(task=shop.tasks.add)`, by the name that reports give
   the task; `part=` is another word for it. So it stands in gates, in `--metric`, and in
   comparisons. A name with brackets, commas or spaces is put in quotes. SQL has them in table

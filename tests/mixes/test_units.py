@@ -24,7 +24,7 @@ PARTS = [
 
 def spec(*parts: dict[str, Any], seed: int = 1) -> dict[str, Any]:
     told = WORKLOADS["mix"].model_validate({"workload": "mix", "parts": list(parts)})
-    return {**spec_of(told), "seed": seed}
+    return dict(spec_of(told, seed))
 
 
 def made(*parts: dict[str, Any]) -> Mix:

@@ -65,7 +65,7 @@ def _alone(cell: CellView, names: Names) -> Sentence:
 
 
 def running_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
-    """Of the user's own tasks in a mix the one whose function takes at least half of the time that
+    """Of the parts of a mix the one whose function takes at least half of the time that
     all of them ran; nothing where none does."""
     for cell in cells:
         ran_s: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The table of the user's own tasks: what each of a mix was like."""
+"""The table of the parts of a mix: what each was like."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTE = (
 
 
 def by_task_tables(view: RunView) -> tuple[Table, ...]:
-    """One table of all cells that run the user's own tasks."""
+    """One table of all cells whose units are of several kinds, or tasks of the user's own."""
     cells = [cell for cell in view.cells if any(block.by_task for block in cell.blocks)]
     if not cells:
         return ()

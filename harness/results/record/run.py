@@ -143,7 +143,7 @@ class BlockRecord(Stored):
     the result. Empty where the pool does not let it be told (greenlets), and in records of older
     versions."""
     by_task: tuple[PartRecord, ...] = ()
-    """The figures of each of the user's own tasks."""
+    """The figures of each part of a mix; a task of the user's own is a mix of one."""
     by_queue: tuple[QueueRecord, ...] = ()
     """The figures of each queue, where there are several."""
     by_group: tuple[GroupRecord, ...] = ()

@@ -39,7 +39,7 @@ def pooled_lateness(
     shape = unit_shape(cell)
     if not shape.countdown_s:
         return None
-    # Only files of the user's own tasks say which task a unit ran.
+    # Only files of mixes say which part a unit was of.
     which = "1" if shape.mix is None else "list_position($labels, unit.task)"
     countdowns_s = (shape.countdown_s,) if shape.mix is None else shape.mix.countdowns_s
     query = (

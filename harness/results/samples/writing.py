@@ -41,7 +41,7 @@ def write(
     queues: QueuesOfUnits | None = None,
 ) -> None:
     """Write both files, each whole or not at all. OSError on a full disk. `plan`: the phases of
-    an open-loop load; `mix`: which of the user's own tasks each unit ran; `queues`: where each
+    an open-loop load; `mix`: which part each unit was of; `queues`: where each
     unit went, where there are several."""
     import duckdb  # noqa: PLC0415 - 100 ms that `harness --help` must not pay
 

@@ -129,7 +129,7 @@ def _column(figure: Figure, within: Within) -> str:
 
 _TEXTS = "VARCHAR[]"
 BY_TASK = _columns_within(
-    "task", Column("task", "VARCHAR", "one of a mix of the user's own, as reports call it")
+    "task", Column("task", "VARCHAR", "one part of a mix, as reports call it")
 )
 BY_QUEUE = _columns_within(
     "queue",
@@ -162,7 +162,7 @@ UNITS = (
     Column("total_ns", "BIGINT", "sum of the phases"),
     Column("load_phase", "INTEGER", "of an open loop, from 0"),
     Column("counted", "BOOLEAN", "it is in the block's figures"),
-    Column("task", "VARCHAR", "the user's own task that it ran"),
+    Column("task", "VARCHAR", "the part of a mix that it was of"),
     Column("queue", "VARCHAR", "where it went, if there are several"),
 )
 TASKS = (

@@ -48,7 +48,7 @@ def write(
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
         "packages": MEASURED,
-        "workload": {**workloads.spec_of(workload), "seed": seed},
+        "workload": workloads.spec_of(workload, seed),
         "load": loads.spec_of(cell.load),
         "warmup": cell.measure.warmup,
         "units": cell.measure.units,
@@ -75,7 +75,7 @@ def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> OwnTasksSpec
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
     return {
         "app": {"name": workload.app, "project": str(project.absolute())},
-        "workload": {**workloads.spec_of(workload), "seed": seed},
+        "workload": workloads.spec_of(workload, seed),
     }
 
 

@@ -107,6 +107,7 @@ def comes_along(workload: Workload) -> bool:
     return all(units.startswith(_OF) for units in (_UNITS[type(workload)], *of_parts))
 
 
-def spec_of(workload: Workload) -> WorkloadSpec:
-    """What clients and workers are told of a workload: `workload` of their cell spec."""
-    return {**workload.for_clients(), "units": _UNITS[type(workload)]}
+def spec_of(workload: Workload, seed: int = 0) -> WorkloadSpec:
+    """What clients and workers are told of a workload: `workload` of their cell spec. What units
+    differ in is drawn from the run's `seed`."""
+    return {**workload.for_clients(), "units": _UNITS[type(workload)], "seed": seed}

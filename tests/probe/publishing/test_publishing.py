@@ -30,6 +30,7 @@ UNITS = 23
 """Units of one digit and of two, and more than SQS takes at once."""
 FIRST_DUE_NS = 1000
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}
+WORK = {"workload": "work", "payload_bytes": {"uniform": {"from": 10, "to": 900}}}
 HEAVY = {"workload": "heavy_task", "n": "100% 'Ошибка' \\ \"%s\"", "sleep": 0.0}
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -135,6 +136,7 @@ REDIS_CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "at the limit of what is shown": ({}, ADD | {"payload_bytes": 1013}, "celery"),
     "fixed arguments": ({}, ADD | {"x": 4, "y": 5}, "celery"),
     "text to escape": ({}, HEAVY, "celery"),
+    "amounts that are drawn": ({}, WORK, "celery"),
     "pickle": ({"task_serializer": "pickle"}, ADD, "celery"),
     "yaml": ({"task_serializer": "yaml"}, ADD, "celery"),
     "gzip": ({"task_compression": "gzip"}, ADD, "celery"),
