@@ -110,7 +110,10 @@ def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
         return None
     pair = names.pair(base.name, head.name)
     slow = _slow_neighbour(best, before)
-    because = "" if slow is None else f", as long as one task of {printable(slow)} runs"
+    because = ""
+    if slow is not None:
+        long = format_duration(before[slow].run_s)
+        because = f", behind tasks of {printable(slow)} that run for {long}"
     text = (
         f"With {pair.base}{pair.where}, 99 % of {printable(best)} take up to "
         f"{format_duration(before[best].typical_s)}{because}; with {pair.head} "

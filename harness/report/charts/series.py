@@ -166,8 +166,8 @@ def _queues(
         for at, depth in looks
         if at >= 0  # the sampler begins a moment before the first unit
     ]
-    if not rows:
-        return None
+    if not any(row["value"] for row in rows):
+        return None  # the table says that none ever waited
     y = {"field": "value", "type": "quantitative", "axis": {"title": "messages waiting",
          "tickCount": 4}}  # fmt: skip
     heads = {"series": "queue", "block": "block", "t": f"{_TIME}, s", "value": "messages"}

@@ -15,14 +15,14 @@ from harness.scenario.files.wording import listed, printable
 from harness.units import format_bytes, format_duration, format_milliseconds, format_number
 
 _OF_QUEUES = (
-    *("consumed by", "units/s", "queue", "run", "p50", "p95", "p99", "waiting", "most", "left"),
+    *("taken by", "units/s", "queue", "p50", "p99", "waiting", "most", "left"),
     OUTCOME,
 )
 _QUEUES_NOTE = (
     "The units of a cell by the queue that a worker had them from; those that nobody received by "
-    "the one that they were sent to. queue: mean time from the publish call until a worker had it. "
-    "waiting: messages in the queue, in the mean of all looks; most: at once, at most; left: in "
-    "the end."
+    "the one that they were sent to. taken by: groups of workers that consume it. queue: mean time "
+    "from the publish call until a worker had it. waiting: messages in the queue, in the mean of "
+    "all looks; most: at once, at most; left: in the end."
 )
 _OF_GROUPS = (
     *("consumes", "slots", "tasks/s", "dispatch", "run", "busy", "CPU/task", "memory"),
@@ -86,7 +86,7 @@ def _queue_row(
     part: bool = False,
 ) -> Row:
     """`figures` of the blocks that count, `finished` of all: failed blocks are in the ledger."""
-    shown = (latency.p50, latency.p95, latency.p99) if latency is not None else ()
+    shown = (latency.p50, latency.p99) if latency is not None else ()
     consumers = dict.fromkeys(name for one in finished for name in one.groups)
     left = [one.left for one in finished if one.left is not None]
     return Row(
@@ -95,8 +95,7 @@ def _queue_row(
             printable(listed(consumers)) or "nobody",
             format_number(_median(one.throughput_per_s for one in figures)),
             format_duration(mean_of([one.queue_s for one in figures])),
-            format_duration(mean_of([one.run_s for one in figures])),
-            *(map(format_duration, shown) if shown else (MISSING,) * 3),
+            *(map(format_duration, shown) if shown else (MISSING,) * 2),
             format_number(_median(one.mean_depth for one in figures)),
             _count(max((d for one in figures if (d := one.most_depth) is not None), default=None)),
             _count(sum(left) if left else None),

@@ -32,8 +32,8 @@ def told(record: RunRecord, *kinds: str) -> list[str]:
 
 def test_what_two_groups_do_to_each_part() -> None:
     assert told(divided_run(), "parts") == [
-        "With one-pool, 99 % of fast take up to 1.90 s, as long as one task of slow runs; with "
-        "two-groups 45.0 ms, and slow pays: 4.10 s -> 5.20 s."
+        "With one-pool, 99 % of fast take up to 1.90 s, behind tasks of slow that run for 2.00 s; "
+        "with two-groups 45.0 ms, and slow pays: 4.10 s -> 5.20 s."
     ]
 
 
@@ -119,9 +119,8 @@ def test_what_the_tables_show() -> None:
     ((urgent, reports),) = (section.rows for section in of_queues.sections)
     assert urgent.label == "urgent"
     assert dict(zip(of_queues.head, reports.cells, strict=True)) == {
-        "consumed by": "slow", "units/s": "10.0", "queue": "750 ms", "run": "2.00 s",
-        "p50": "2.40 s", "p95": "3.36 s", "p99": "5.00 s", "waiting": "9.25", "most": "31",
-        "left": "0", "outcome": "100 ok",
+        "taken by": "slow", "units/s": "10.0", "queue": "750 ms", "p50": "2.40 s", "p99": "5.00 s",
+        "waiting": "9.25", "most": "31", "left": "0", "outcome": "100 ok",
     }  # fmt: skip
     ((fast, slow),) = (section.rows for section in of_groups.sections)
     assert (fast.label, slow.label) == ("fast", "slow")
