@@ -12,7 +12,7 @@ Unit = Literal[
     "units/s", "tasks/s", "calls/s", "s", "ms/task", "ms/call", "ms/fire", "us/result",
     "bytes", "bytes/task", "bytes/call", "bytes/result", "$/million tasks",
     "per task", "per call", "per unit", "share",
-    "units", "tasks", "executions", "fires", "results", "workers",
+    "units", "tasks", "executions", "fires", "results", "workers", "processes",
 ]  # fmt: skip
 """In which a record has the value."""
 _KINDS: Mapping[Unit, Kind] = {

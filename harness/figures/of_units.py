@@ -313,3 +313,30 @@ BESIDE = (
         "observer.resolution_s", "observer_resolution_s",
     ),
 )  # fmt: skip
+OF_CHILDREN = (
+    Figure(
+        "children", "processes that a prefork pool had, all that were replaced among them",
+        "processes", "less", "children.lived", "children", "processes",
+    ),
+    Figure(
+        "replaced_children", "pool processes in whose place another one was started", "processes",
+        "less", "children.replaced", "replaced_children", "replaced",
+    ),
+    _spread(
+        "replacement_gap",
+        "last task of a pool process to the first of its successor, while tasks waited",
+        "children.gap_s", "replacement_gap", heading="gap", csv=_LATE,
+    ),
+    Figure(
+        "replacement_share", "share of the slots' time that replacing pool processes took", "share",
+        "less", "children.lost_share", "replacement_share", "time lost",
+    ),
+    _spread(
+        "child_start", "a worker begins to start a pool process to its being initialised",
+        "children.start_s", "child_start", heading="start",
+    ),
+    Figure(
+        "child_memory", "the most memory of pool processes that ended in good order", "bytes",
+        "less", "children.peak_rss_bytes", "child_peak_rss_bytes", "memory at the end",
+    ),
+)  # fmt: skip

@@ -10,6 +10,7 @@ from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
 from harness.results.block.by_group import with_costs
 from harness.results.block.by_queue import queues_of_units, with_depths
+from harness.results.block.children import Ended, children_record
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PLAN_FILE
 from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
@@ -22,9 +23,10 @@ from harness.results.diagnoses import Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.events.eventlog import versions_in
 from harness.results.events.merge import merge
-from harness.results.events.merged import Merged
+from harness.results.events.merged import MISSING, Merged
 from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
+from harness.results.record.children import ChildrenRecord
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
 from harness.results.record.periodic import Periodic
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
@@ -80,6 +82,7 @@ def record_block(
         beat_fell=measured.beat_fell is not None,
         ran_with=reports,
         periodic=read.periodic,
+        children=read.children,
         mismatches=mismatches_in(job.path / "logs"),
         files=dict(read.files),
         **results_left.fields(measured.left),
@@ -98,6 +101,7 @@ class _Read:
     files: Mapping[str, str]
     costs: CostFigures
     diagnoses: Sequence[RecordedWarning]
+    children: ChildrenRecord | None
     left_running: Mapping[int, Sequence[str]]
     """By the pid of a worker that ended by itself, the tasks that it had begun and not ended."""
 
@@ -115,6 +119,8 @@ def _read(
     idle = _idle(job, measured, result.merged)
     clues = clues_in(job.events, redact)
     evidence = Evidence(job.cell, result, job.shape, clues, measured.worker_grown_bytes, reports)
+    children = _children(job, measured, evidence)
+    evidence = replace(evidence, children=children)
     executions = _executions(result)
     return _Read(
         unfinished={} if measured.at_rest else unfinished(job.events, measured.over_ns),
@@ -122,6 +128,7 @@ def _read(
         files=_write(job, measured, result, fires),
         costs=costs.fields(measured.costs, executions, job.events, job.prices, idle),
         diagnoses=tuple(diagnosed(evidence)),
+        children=children,
         left_running={one.pid: left_running(job.events, one.pid) for one in measured.fallen},
     )
 
@@ -136,6 +143,18 @@ def _by_queue(measured: Measured, result: Digest) -> tuple[QueueRecord, ...]:
     sending_ns = (int(published_ns.min()), int(published_ns.max())) if len(published_ns) else (0, 0)
     looks = {} if measured.costs is None else measured.costs.depth_by_queue
     return with_depths(result.fields["by_queue"], looks, measured.left_in_queues, sending_ns)
+
+
+def _children(job: BlockJob, measured: Measured, evidence: Evidence) -> ChildrenRecord | None:
+    """What became of pool processes, told apart by who ended them."""
+    died = {pid: note for note in measured.faults for pid in note.died}
+    workers = {one.pid: MISSING for one in measured.fallen}
+    mains = {pid: note for pid, note in died.items() if pid in note.mains}
+    workers |= {pid: note.struck_ns or MISSING for pid, note in mains.items()}
+    single = [pid for pid, note in died.items() if note.kind.one_process]
+    ended = Ended(evidence.span_ns, workers, single)
+    known = evidence.clues.children
+    return children_record(known, evidence.merged, job.shape, measured.slots, ended)
 
 
 def _told(

@@ -23,7 +23,14 @@ from celery.worker.consumer import Consumer
 from celery.worker.consumer.gossip import Gossip
 
 from harness.probe.app_variables import GROUP_VARIABLE, RECORDER_VARIABLE
-from harness.probe.recording import connections, ran_with, receptions, side_tasks, sqs_requests
+from harness.probe.recording import (
+    children,
+    connections,
+    ran_with,
+    receptions,
+    side_tasks,
+    sqs_requests,
+)
 from harness.probe.recording.cpu import CpuClock
 from harness.probe.recording.events import (
     NO_ID,
@@ -63,6 +70,7 @@ def to_worker(
     recorder = Recorder(events, "worker", child_role="child", versions=told, group=group)
     _say_what_holds(app, events, measured, group)
     _connect(recorder)
+    children.watch(recorder)
     sqs_requests.count(recorder, app.conf.broker_url or "")
     if os.environ.get(RECORDER_VARIABLE) == "off":
         return

@@ -97,6 +97,15 @@ class Kind(IntEnum):
     """Worker: a pool process is initialised."""
     WORKER_READY = 31
     """Worker: the main process consumes."""
+    CHILD_FORKED = 32
+    """Worker's main process: it starts a process of its pool. The time is that before; `unit` is
+    the process' id, `position` its slot, from 0."""
+    CHILD_GONE = 33
+    """Worker's main process: a process of its pool has ended, and the pool has found out. `unit` is
+    its id, `position` its slot, `flags` a ChildEnd."""
+    CHILD_LEAVES = 34
+    """Worker's pool: this process ends in good order. `unit` is the most memory that it has had, in
+    KiB, `position` its exit code, `flags` a ChildEnd."""
     REQUEST = 40
     """Client and worker: a request to SQS goes out, a repeated attempt too. `position` is its
     number in SQS_REQUESTS, `unit` the bytes of its body."""
@@ -222,6 +231,27 @@ class FaultStep(IntEnum):
     """The fault is undone: the process runs, the server answers."""
     FAILED = 5
     """The fault could not be done, or not be undone."""
+
+
+class ChildEnd(IntEnum):
+    """Why a process of a prefork pool ended, as it says itself or as its pool has it, in the flags
+    of CHILD_LEAVES and CHILD_GONE."""
+
+    NOT_TOLD = 0
+    """The pool has done nothing to it: a signal ended it, or it left by itself, see
+    CHILD_LEAVES."""
+    CLOSED = 1
+    """It was told to end, as the pool is when its worker stops; or a task has ended its process."""
+    MOST_TASKS = 2
+    """It had run all that `worker_max_tasks_per_child` lets it."""
+    MOST_MEMORY = 3
+    """It had more memory than `worker_max_memory_per_child`."""
+    TIME_LIMIT = 4
+    """Its task had run up to the hard limit."""
+    TERMINATED = 5
+    """Its task was terminated: revoked, or cancelled by a cold shutdown."""
+    SHRUNK = 6
+    """`--autoscale` had no use for it."""
 
 
 SQS_REQUESTS = (

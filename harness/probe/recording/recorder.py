@@ -91,12 +91,14 @@ class Recorder:
         if self._capacity == 0:
             self._grow(0)
 
-    def close(self) -> None:
-        """Give the unused tail of the file back. Nothing may be recorded afterwards."""
+    def close(self, *, flush: bool = True) -> None:
+        """Give the unused tail of the file back. Nothing may be recorded afterwards. `flush`: wait
+        until the disk has what was written; the system has it anyway."""
         with self._lock:
             if self._map is not None and self._file is not None:
                 used = next(self._slots)
-                self._map.flush()
+                if flush:
+                    self._map.flush()
                 os.ftruncate(self._file, HEADER_BYTES + min(used, self._capacity) * RECORD_BYTES)
                 os.close(self._file)
                 self._forget()

@@ -11,6 +11,7 @@ from harness.report.answer.sentences import Sentence
 from harness.report.tables.by_queue import queue_tables
 from harness.report.tables.by_task import by_task_tables
 from harness.report.tables.calls import call_tables
+from harness.report.tables.children import children_tables
 from harness.report.tables.costs import cost_tables
 from harness.report.tables.effects import effect_tables
 from harness.report.tables.faults import fault_tables
@@ -107,6 +108,7 @@ def content_of(view: RunView) -> Content:
             *tables(view),
             *call_tables(view),
             *tracking_tables(view),
+            *children_tables(view),
             *by_task_tables(view),
             *queue_tables(view),
             *message_option_tables(view),

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import RAISED, TIMED_SIGNALS, Kind, Reception, name_of
 from harness.results.arrays import Times
+from harness.results.events.children import Child, Children, Life
 from harness.results.events.eventlog import (
     EVENT,
     Events,
-    Identity,
     chunks,
     ident_of,
     identity_of,
@@ -68,22 +68,6 @@ class Held:
     def halves(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """First and second half of each message's task id, as `Merged.task_ids` has them."""
         return self.events["hi"].astype(np.uint64), self.events["lo"].astype(np.uint64)
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process of a prefork pool."""
-
-    pid: int
-    worker_pid: int
-    ready_ns: int
-    """When it was initialised; MISSING if it never was."""
-    tasks: int
-    """Functions that it called."""
-    last_ns: int
-    """Time of the last event that the process recorded."""
-    cut: bytes
-    """Id of the task that it began and did not end; empty if it ended what it began."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +130,6 @@ class Clues:
 
 
 _KINDS = 256
-_IS_OF_TASKS = np.zeros(_KINDS, dtype=np.bool_)
-_IS_OF_TASKS[[Kind.STARTED, Kind.FINISHED, Kind.RETRIED]] = True
 _MOMENTS = (Kind.CONNECTED, Kind.HEARTBEAT, Kind.GOSSIP)
 _OF_CHORDS = (Kind.RECEIVED, Kind.STARTED, Kind.FINISHED, Kind.STORED)
 
@@ -167,7 +149,7 @@ def clues_in(folder: Path, redact: Callable[[str], str] = str) -> Clues:
         ended_ns=executions.ended_ns,
         limited=_joined(reading.limited),
         redelivered=_joined(reading.redelivered),
-        children=tuple(reading.children),
+        children=reading.children.all(),
         moments={kind: _times(parts) for kind, parts in reading.moments.items()},
         client_moments={kind: _times(parts) for kind, parts in reading.client_moments.items()},
         pool_waits=_joined(reading.pool_waits),
@@ -186,7 +168,7 @@ class _Reading:
         self._held: list[tuple[int, Events]] = []
         self.limited: list[Events] = []
         self.redelivered: list[Events] = []
-        self.children: list[Child] = []
+        self.children = Children()
         self.moments: dict[int, list[Events]] = defaultdict(list)
         self.client_moments: dict[int, list[Events]] = defaultdict(list)
         self.pool_waits: list[Events] = []
@@ -197,7 +179,7 @@ class _Reading:
     def read(self, number: int, path: Path) -> None:
         identity = identity_of(path)
         role = identity.get("role", "")
-        life = _Life(identity)
+        life = Life(identity)
         for chunk in chunks(path):
             counts = np.bincount(chunk["kind"], minlength=_KINDS)
             if counts[Kind.RECEIVED]:
@@ -213,10 +195,8 @@ class _Reading:
                 self._note_looks(chunk)
             if counts[Kind.HANDLER] or counts[Kind.HANDLED]:
                 self.handlers.note(number, chunk, publishes=role == "client")
-            if role == "child":
-                life.note(chunk, int(counts[Kind.STARTED]))
-        if role == "child":
-            self.children.append(life.over())
+            self.children.note(identity, life, chunk)
+        self.children.add(life)
 
     def _note_received(self, number: int, chunk: Events) -> None:
         received = chunk["kind"] == Kind.RECEIVED
@@ -288,32 +268,6 @@ class _Handlers:
             said = Raised(signal, handler, error, redact(message)) if known is None else known
             found[signal, handler, error] = replace(said, times=said.times + times)
         return tuple(sorted(found.values(), key=lambda one: (-one.times, one.handler, one.signal)))
-
-
-class _Life:
-    """One pool process, chunk by chunk."""
-
-    def __init__(self, identity: Identity) -> None:
-        self._pid, self._worker_pid = int(identity.get("pid", 0)), int(identity.get("ppid", 0))
-        self._ready_ns, self._last_ns, self._tasks = MISSING, 0, 0
-        self._cut = b""
-
-    def note(self, chunk: Events, starts: int) -> None:
-        kinds = chunk["kind"]
-        self._tasks += starts
-        self._last_ns = max(self._last_ns, int(chunk["time_ns"].max(initial=0)))
-        ready = np.flatnonzero(kinds == Kind.PROCESS_READY)
-        if len(ready) and self._ready_ns == MISSING:
-            self._ready_ns = int(chunk["time_ns"][ready[0]])
-        of_tasks = np.flatnonzero(_IS_OF_TASKS[kinds])
-        if len(of_tasks):
-            last = chunk[of_tasks[-1]]
-            self._cut = ident_of(last) if last["kind"] == Kind.STARTED else b""
-
-    def over(self) -> Child:
-        return Child(
-            self._pid, self._worker_pid, self._ready_ns, self._tasks, self._last_ns, self._cut
-        )
 
 
 @dataclass(frozen=True)

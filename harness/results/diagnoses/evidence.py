@@ -17,6 +17,7 @@ from harness.results.events.merged import MISSING, Merged
 from harness.results.events.published import Halves
 from harness.results.events.ran_with import RanWith, ran_by_group, slots_of
 from harness.results.events.unit_shape import UnitShape
+from harness.results.record.children import ChildrenRecord
 from harness.results.record.distributions import Distribution
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
@@ -48,6 +49,8 @@ class Evidence:
     """Bytes by which the peak memory of the workers grew while it was measured; None if unknown."""
     reports: tuple[RanWith, ...] = ()
     """What its workers said that they ran with; without it the plan is believed."""
+    children: ChildrenRecord | None = None
+    """What became of its pool processes, where it has any."""
 
     @property
     def configuration(self) -> Configuration:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from harness.probe.recording.events import Limit, limits_in
-from harness.results.arrays import Times
-from harness.results.diagnoses.clues import Child
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
-from harness.results.events.merged import MISSING
 from harness.units import format_duration
 
 _LEAST_LATE_S = 0.1
@@ -171,56 +168,27 @@ TIME_LIMIT_IGNORED = Diagnosis(
 # --- processes that are replaced ----------------------------------------------------------------
 
 
-def _gaps(children: Sequence[Child], slots: int) -> Iterator[tuple[Child, int, int]]:
-    """Of one worker: each process that made room, from its last record to when the next one was
-    ready."""
-    ready = sorted(child.ready_ns for child in children if child.ready_ns != MISSING)
-    gone = sorted(children, key=lambda child: child.last_ns)
-    for child, ready_ns in zip(gone, ready[slots:], strict=False):
-        yield child, child.last_ns, max(ready_ns, child.last_ns)
-
-
 def _children_replaced(evidence: Evidence) -> Data | None:
-    """Time that slots lacked a process while tasks waited."""
-    of_worker: dict[int, list[Child]] = defaultdict(list)
-    for child in evidence.clues.children:
-        of_worker[child.worker_pid].append(child)
-    begin_ns, end_ns = evidence.span_ns
-    # An autoscaled pool begins with its least. Which group a child is of, no log says.
-    slots = max(one.least_concurrency for one in evidence.groups.values())
-    gaps = [
-        (child, max(left, begin_ns), min(ready, end_ns))
-        for children in of_worker.values()
-        for child, left, ready in _gaps(children, slots)
-        if ready > begin_ns and left < end_ns and not child.cut
-    ]
-    if len(gaps) < _FEWEST_REPLACED:
+    """Time that slots lacked a process, because one had had its tasks or too much memory, while
+    tasks waited."""
+    found = evidence.children
+    if found is None or found.tasks_each is None:
         return None
-    lacked_ns = sum(right - left for _, left, right in gaps if _waiting(evidence, left, right))
-    share = lacked_ns / max((end_ns - begin_ns) * evidence.slots, 1)
-    if share < _LEAST_SHARE:
+    meant = sum(found.ended.get(why, 0) for why in ("max_tasks", "max_memory"))
+    if meant < _FEWEST_REPLACED or found.lost_share < _LEAST_SHARE:
         return None
     return {
-        "replaced": len(gaps),
-        "tasks_each": float(np.median([child.tasks for child, _, _ in gaps])),
-        "gap_s": float(np.median([right - left for _, left, right in gaps])) / 1e9,
-        "share": share,
+        "replaced": found.replaced,
+        "tasks_each": found.tasks_each,
+        "gap_s": found.gap_s.p50,
+        "share": found.lost_share,
     }
-
-
-def _waiting(evidence: Evidence, left_ns: int, right_ns: int) -> bool:
-    """Whether a unit that was ready waited for its start in the middle of this time."""
-    middle = np.array([(left_ns + right_ns) // 2])
-    ready: Times = np.sort(evidence.ready_ns)
-    begun = np.searchsorted(evidence.times("started"), middle, side="right")
-    all_tasks = np.searchsorted(ready, middle, side="right") * evidence.merged.tasks.per_unit
-    return bool((all_tasks > begun).all())
 
 
 CHILDREN_REPLACED = Diagnosis(
     code="children_replaced",
-    looks_at="prefork: time in which slots had no process, because one had ended in good order "
-    "and the next was not ready, while tasks waited",
+    looks_at="prefork: time in which slots ran nothing, from the last task of a process that had "
+    "had its tasks or too much memory to the first of its successor, while tasks waited",
     sentence="Much of the time went into replacing pool processes.",
     cause=(
         "With worker_max_tasks_per_child or worker_max_memory_per_child a process ends after so "

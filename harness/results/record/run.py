@@ -11,6 +11,7 @@ from typing import Literal
 from harness.results.block.unfinished import Unfinished
 from harness.results.events.ran_with import RanWith
 from harness.results.record.by_task import PartRecord
+from harness.results.record.children import ChildrenRecord
 from harness.results.record.comparison import (
     ComparisonReport,
     EqualRateRecord,
@@ -195,6 +196,9 @@ class BlockRecord(Stored):
     """What was usual before the first fault."""
     unattributed: Trouble | None = None
     """Trouble of the block that no fault is to blame for; None without faults."""
+    children: ChildrenRecord | None = None
+    """What became of the processes of prefork pools; None of other pools, and in records of older
+    versions."""
     silent_workers: int = 0
     """Workers, in a block with faults, that lived and received nothing any more when nothing was
     broken any more, although messages waited."""

@@ -15,6 +15,7 @@ import pytest
 
 from harness.probe.recording.events import Outcome, UnitFlag
 from harness.probe.recording.ids import WHOLE
+from harness.results.block.children import Ended, children_record
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
 from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
@@ -97,7 +98,10 @@ def told(
         measure=Measure(units=1),
     )
     digested = digest(merged, shape, BlockEnd())
-    found = diagnosed(Evidence(cell, digested, shape, clues, grown_bytes))
+    evidence = Evidence(cell, digested, shape, clues, grown_bytes)
+    ended = Ended(evidence.span_ns)
+    children = children_record(clues.children, merged, shape, evidence.slots, ended)
+    found = diagnosed(replace(evidence, children=children))
     return {warning.code: warning.data for warning in found}
 
 

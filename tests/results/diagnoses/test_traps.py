@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.probe.recording.events import (
     NO_ID,
     RAISED,
     TIMED_SIGNALS,
+    ChildEnd,
     Kind,
     Limit,
     Outcome,
@@ -21,7 +23,8 @@ from harness.probe.recording.events import (
 from harness.probe.recording.recorder import Recorder
 from harness.report.words.warnings import warning_detail
 from harness.results.arrays import Times
-from harness.results.diagnoses.clues import Child, Held, Raised, Unlocked, clues_in
+from harness.results.diagnoses.clues import Held, Raised, Unlocked, clues_in
+from harness.results.events.children import Child
 from harness.results.events.eventlog import EVENT, Events
 from harness.results.events.merged import MISSING
 from harness.results.events.mix import Mix
@@ -284,6 +287,15 @@ def child(pid: int, ready_ms: int, last_ms: int, tasks: int = 1, cut: bytes = b"
     return Child(pid, 1, ready_ms * MS, tasks, last_ms * MS, cut)
 
 
+def recycled(pid: int, begin_ms: int, end_ms: int, cut: bytes) -> Child:
+    """The only process of a pool, which had run its one task, or was killed in it."""
+    one = replace(child(pid, begin_ms - 1, end_ms, cut=cut), first_ns=begin_ms * MS, slot=0)
+    one = replace(one, forked_ns=(begin_ms - 2) * MS, gone_ns=(end_ms + 1) * MS)
+    if cut:
+        return one
+    return replace(one, leaves_ns=end_ms * MS, leaving=ChildEnd.MOST_TASKS)
+
+
 @pytest.mark.parametrize(
     ("cuts", "told_so"),
     [((0, 0, 0), True), ((0, 0, 1, 1), True), ((0, 1, 2, 3), False), ((0, 0), False), ((), False)],
@@ -401,13 +413,13 @@ def test_processes_that_are_replaced(
         unit(place, 1 if sent_at_once else begin - 2, begin - 1, begin, begin + 400)
         for place, begin in enumerate(starts)
     ]
-    children = tuple(child(place, at - 1, at + 400, cut=cut) for place, at in enumerate(starts))
+    children = tuple(recycled(place, at, at + 400, cut) for place, at in enumerate(starts))
     found = told(units, ADD, ONE_SLOT, "redis", known={"children": children})
     assert ("children_replaced" in found) is told_so
     if told_so:
         data = found["children_replaced"]
         assert (data["replaced"], data["tasks_each"]) == (4, 1)
-        assert data["gap_s"] == pytest.approx(0.299)
+        assert data["gap_s"] == pytest.approx(0.3)
 
 
 # --- connections --------------------------------------------------------------------------------
