@@ -127,6 +127,8 @@ def test_pool_children_and_the_network(site: Site) -> None:
     assert (child.back_by_itself, child.trouble.lost) == (1, 0)
     assert child.trouble.failed == 1  # it was killed in a task
     assert child.errors == block.failures == {"WorkerLostError": 1}
+    assert block.children is not None
+    assert (block.children.ended, block.children.replaced) == ({"fault": 1}, 1)
     assert slow.facts["rtt_s"] >= 0.02
     assert slow.trouble.unsound == 0
     assert slow.target == "clients to broker, workers to broker"

@@ -218,6 +218,13 @@ def test_pools(site: Site) -> None:
     told = where(ended, "children_replaced")  # of two tasks on one, too, if starting took long
     assert {configuration for configuration, _ in told} == {"children"}
     assert told["children", "add"]["tasks_each"] == 1
+    lives = [block.children for cell in ended.record.cells for block in cell.blocks]
+    (of_adds,) = (one for one in lives if one is not None and one.lived > 8)
+    assert of_adds.ended.keys() == {"max_tasks"}
+    assert of_adds.replaced >= 10, "all but the last two, which nothing may follow"
+    assert of_adds.gap_s.count == of_adds.replaced
+    assert of_adds.start_s.count >= 10
+    assert sum(one is None for one in lives) == 2, "threads have none"
     ((cell, opened),) = where(ended, "connection_per_publish").items()
     assert cell == ("threads", "add")
     assert opened["connections"] == 12
