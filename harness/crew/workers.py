@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -47,6 +47,8 @@ class Group:
     asked: Worker
     numbers: range
     """Of its workers: they are counted from 1 over all groups."""
+    size: int | None = None
+    """Tasks that each worker can run at once, as it said itself, where it was to decide."""
 
     @property
     def pool_processes(self) -> int:
@@ -62,7 +64,10 @@ class Group:
 
     @property
     def _planned(self) -> Planned:
-        return planned_worker(self.asked, {})
+        asked = self.asked
+        if self.size is not None:
+            asked = asked.model_copy(update={"concurrency": self.size})
+        return planned_worker(asked, {})
 
 
 def numbered(groups: Mapping[str, Worker]) -> tuple[Group, ...]:
@@ -186,6 +191,15 @@ class Workers:
     def slots(self) -> int:
         """How many tasks can run at once, at most, over all groups."""
         return sum(group.slots for group in self.groups)
+
+    def sized(self, sizes: Mapping[str, int]) -> None:
+        """Take over what workers said of their pools, by the names of their groups (an only one has
+        none): of those with `concurrency: auto` nobody knew for certain."""
+        names = [group.name if len(self.groups) > 1 else "" for group in self.groups]
+        self.groups = tuple(
+            replace(group, size=sizes.get(name)) if group.asked.concurrency == "auto" else group
+            for name, group in zip(names, self.groups, strict=True)
+        )
 
     @property
     def pids(self) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from harness.probe.recording import (
     ran_with,
     receptions,
     side_tasks,
+    spawned,
     sqs_requests,
 )
 from harness.probe.recording.cpu import CpuClock
@@ -67,7 +68,8 @@ def to_worker(
     `queues`: where there are several, of which each message came from one."""
     group = os.environ.get(GROUP_VARIABLE, "")
     told = versions(packages)
-    recorder = Recorder(events, "worker", child_role="child", versions=told, group=group)
+    role = "child" if spawned.is_spawned() else "worker"
+    recorder = Recorder(events, role, child_role="child", versions=told, group=group)
     _say_what_holds(app, events, measured, group)
     _connect(recorder)
     children.watch(recorder)
@@ -188,7 +190,7 @@ def _say_what_holds(app: Celery, events: str, measured: Iterable[str], group: st
 
 def _connect(recorder: Recorder) -> None:
     """Stamps of the worker's own life. They stay on when the recorder is switched off."""
-    worker_pid = os.getpid()
+    worker_pid = spawned.worker_pid()
 
     def process_ready(**_: Any) -> None:
         _die_with(worker_pid)

@@ -16,6 +16,7 @@ from typing import Any
 
 from celery import concurrency, signals
 
+from harness.probe.recording import spawned
 from harness.probe.recording.events import NO_ID, ChildEnd, Kind
 from harness.probe.recording.recorder import Recorder
 
@@ -34,6 +35,7 @@ def watch(recorder: Recorder) -> None:
         prefork = sys.modules.get(_POOL)
         if prefork is not None and issubclass(pool, prefork.TaskPool):
             _watch_pool(prefork.BlockingPool, recorder)
+            spawned.prepare(sender)
 
     def process_ends(exitcode: int | None = None, **_: Any) -> None:
         code = exitcode or 0

@@ -15,6 +15,8 @@ from typing import Any
 
 from celery import signals
 
+from harness.probe.recording import spawned
+
 
 def _nothing_is_told() -> int:
     return 0
@@ -29,7 +31,7 @@ class CpuClock:
 
     def choose(self) -> None:
         """Find out the pool when there is one: the signals of Celery say so."""
-        worker_pid = os.getpid()
+        worker_pid = spawned.worker_pid()
 
         def process_ready(**_: Any) -> None:  # solo sends it as well, from the worker itself
             child = os.getpid() != worker_pid

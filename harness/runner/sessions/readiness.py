@@ -21,6 +21,7 @@ from harness.errors import ClientError, WorkerError
 from harness.probe.app_variables import RECORDER_VARIABLE
 from harness.probe.recording.events import Kind
 from harness.results.events.eventlog import Tail
+from harness.results.events.ran_with import reports_in
 
 _LOOK_S = 0.02
 _HOLD_S = 0.02
@@ -51,6 +52,7 @@ def wait_ready(
     wait = partial(_wait, workers, tail, deadline, limit_s)
     _check_settings(clients.started(limit_s, workers.check)[0])
     wait(lambda: tail.count(Kind.WORKER_READY) >= len(workers.pids))
+    workers.sized({one.group: one.concurrency for one in reports_in(events)})
     preforks = [group for group in workers.groups if group.asked.pool == "prefork"]
     wait(lambda: all(_has(tail, Kind.PROCESS_READY, group, workers) for group in preforks))
     probing = _Probing(workers, clients, tail, deadline)

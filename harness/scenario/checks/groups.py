@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from harness.scenario.files.unknown import as_far_as_known, entries
 from harness.scenario.files.wording import shown
 from harness.scenario.models.configuration import OTHER_FORM, Configuration, Worker
 from harness.scenario.settings.celery_sets import celery_version
+from harness.scenario.settings.celery_since import minor_of
 from harness.scenario.settings.worker_options import worker_option_problems
 
 
@@ -43,7 +45,7 @@ def group_conflicts(configuration: Configuration, *, own_app: bool) -> Iterator[
     may add options to those of `celery worker`."""
     for place, name, group in group_places(configuration):
         for where, message in (
-            *as_far_as_known(_pool_conflicts, group),
+            *as_far_as_known(_pool_conflicts, configuration, group),
             *as_far_as_known(_option_conflicts, configuration, group, own_app=own_app),
             *as_far_as_known(_queue_conflicts, configuration, name, group),
         ):
@@ -66,8 +68,14 @@ def _gevent(group: Worker) -> Iterator[Location]:
         yield ("pool",)
 
 
-def _pool_conflicts(group: Worker) -> Iterator[Conflict]:
-    if group.pool == "solo" and group.concurrency != 1:
+def _pool_conflicts(configuration: Configuration, group: Worker) -> Iterator[Conflict]:
+    version = celery_version(configuration.celery)
+    if configuration.celery is None:
+        version = importlib.metadata.version("celery")
+    if group.concurrency == "auto" and version and minor_of(version) < _SIZES_ITSELF:
+        message = f"celery {version} knows no concurrency auto, which came with 5.7: give a number"
+        yield ("concurrency",), message
+    elif group.pool == "solo" and group.concurrency != 1:
         yield ("concurrency",), 'pool solo runs one task at a time: set "concurrency: 1"'
 
 
@@ -77,6 +85,21 @@ def _option_conflicts(
     version = celery_version(configuration.celery)
     for index, message in worker_option_problems(group.options, version, of_own_apps=own_app):
         yield ("options", index), message
+    if group.pool != "prefork":
+        for index, word in enumerate(entries(group.options)):
+            if (option := word.partition("=")[0]) in _OF_PREFORK:
+                message = (
+                    f"{option} is about the processes of a prefork pool, and pool {group.pool} "
+                    "takes no notice of it: remove it"
+                )
+                yield ("options", index), message
+            elif option == "--autoscale" and group.pool != "gevent":
+                message = f"pool {group.pool} cannot grow: remove --autoscale"
+                yield ("options", index), message
+
+
+_OF_PREFORK = ("--max-tasks-per-child", "--max-memory-per-child", "--pool-start-method")
+_SIZES_ITSELF = (5, 7)
 
 
 def _queue_conflicts(configuration: Configuration, name: str, group: Worker) -> Iterator[Conflict]:

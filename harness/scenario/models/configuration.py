@@ -52,8 +52,9 @@ class Worker(Frozen):
     """A group of Celery worker processes that are started alike."""
 
     pool: Pool = "prefork"
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 2
-    """Pool size of each worker process (`--concurrency`)."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = 2
+    """Pool size of each worker process (`--concurrency`). `auto` (Celery 5.7): as many as there are
+    cores to run on, of a prefork pool no more than the container's CPU quota lets it use."""
     count: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of worker processes, each started by Celery's own command."""
     options: Items[str] = ()

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.affinity import usable_cores
 from harness.probe.spoken import CelerySettings
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.settings.celery_settings import known_settings
@@ -91,7 +92,8 @@ def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
     """What settings and options make of one worker. What an option's value cannot mean is left out:
     Celery's own command line refuses it."""
     laid: CelerySettings = {}
-    least = most = worker.concurrency
+    most = _auto(worker.pool) if worker.concurrency == "auto" else worker.concurrency
+    least = most
     optimization, off = "default", set()
     for flag, value in _options(worker.options):
         if flag == "--autoscale":
@@ -120,6 +122,16 @@ def planned_worker(worker: Worker, settings: Mapping[str, Any]) -> Planned:
         off=frozenset(off & set(_STEPS)),
         count=worker.count,
     )
+
+
+def _auto(pool: str) -> int:
+    """What `--concurrency=auto` comes to in a worker that may use the cores that this process may.
+    One that is kept to others says it itself when it is ready."""
+    try:
+        from celery.utils.sysinfo import cpu_budget  # noqa: PLC0415 - not in Celery before 5.7
+    except ImportError:
+        return usable_cores()
+    return int(cpu_budget(use_cgroup_quota=pool == "prefork").count)
 
 
 def transport_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
