@@ -52,7 +52,8 @@ def wait_ready(
     wait = partial(_wait, workers, tail, deadline, limit_s)
     _check_settings(clients.started(limit_s, workers.check)[0])
     wait(lambda: tail.count(Kind.WORKER_READY) >= len(workers.pids))
-    workers.sized({one.group: one.concurrency for one in reports_in(events)})
+    if any(group.asked.concurrency == "auto" for group in workers.groups):
+        workers.sized({one.group: one.concurrency for one in reports_in(events)})
     preforks = [group for group in workers.groups if group.asked.pool == "prefork"]
     wait(lambda: all(_has(tail, Kind.PROCESS_READY, group, workers) for group in preforks))
     probing = _Probing(workers, clients, tail, deadline)

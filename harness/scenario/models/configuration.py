@@ -48,11 +48,22 @@ ONLY_GROUP = "worker"
 """What the group of a configuration with `worker:` is called."""
 
 
+def _number_or_auto(value: object) -> object:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError(f"expected a whole number, or auto, not {shown(value)}")
+    return value
+
+
+Concurrency = Annotated[
+    Annotated[int, Field(ge=1, le=1024)] | Literal["auto"], BeforeValidator(_number_or_auto)
+]
+
+
 class Worker(Frozen):
     """A group of Celery worker processes that are started alike."""
 
     pool: Pool = "prefork"
-    concurrency: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = 2
+    concurrency: Concurrency = 2
     """Pool size of each worker process (`--concurrency`). `auto` (Celery 5.7): as many as there are
     cores to run on, of a prefork pool no more than the container's CPU quota lets it use."""
     count: Annotated[int, Field(ge=1, le=64)] = 1

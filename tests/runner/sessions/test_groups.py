@@ -120,3 +120,17 @@ def test_where_there_is_one_group_nobody_is_told_of_it(
         workers.note_fallen()
         (fall,) = workers.fallen
         assert fall.said == "worker1 ended with exit code -9 (SIGKILL)"
+
+
+def test_a_pool_that_sizes_itself_is_as_large_as_its_worker_says() -> None:
+    """Which a worker kept to other cores alone knows; where a number was given, that holds."""
+    asked = {
+        "wide": Worker(concurrency="auto", count=2, queues=("a",)),
+        "two": Worker(concurrency=2, queues=("b",)),
+    }
+    workers = Workers([], numbered(asked), Path("over"))
+    workers.sized({"wide": 7, "two": 9})
+    assert [(one.slots, one.pool_processes) for one in workers.groups] == [(14, 14), (2, 2)]
+    only = Workers([], numbered({"worker": Worker(concurrency="auto")}), Path("over"))
+    only.sized({"": 5})
+    assert only.slots == 5

@@ -76,7 +76,7 @@ class Groups:
                 if group.asked.pool == "prefork":
                     pool = [
                         Recorder(str(folder), "child", group=group.name)
-                        for _ in range(group.asked.concurrency)
+                        for _ in range(group.slots // len(group.numbers))
                     ]
                     for child in pool:
                         child.record(Kind.PROCESS_READY, NO_ID, 2)

@@ -229,9 +229,9 @@ ADDED: Cases = (
         ],
     ),
     ("worker: {concurrency: 0}", ["4:23: must be at least 1, not 0"]),
-    ("worker: {concurrency: 2.0}", ["4:23: expected a whole number, not 2.0"]),
-    ("worker: {concurrency: '2'}", ['4:23: expected a whole number, not "2"']),
-    ("worker: {concurrency: 1_000}", ['4:23: expected a whole number, not "1_000"']),
+    ("worker: {concurrency: 2.0}", ["4:23: expected a whole number, or auto, not 2.0"]),
+    ("worker: {concurrency: '2'}", ['4:23: expected a whole number, or auto, not "2"']),
+    ("worker: {concurrency: 1_000}", ['4:23: expected a whole number, or auto, not "1_000"']),
     ("worker: {count: 65}", ["4:17: must be at most 64, not 65"]),
     ("worker: {count: true}", ["4:17: expected a whole number, not true"]),
     ("worker: {options: --without-gossip}", ['4:19: expected a list, not "--without-gossip"']),
@@ -241,6 +241,24 @@ ADDED: Cases = (
             '4:20: the harness itself decides --concurrency: remove "-c 4"',
             '4:26: the harness itself decides --pool: remove "--pool"',
         ],
+    ),
+    (
+        "worker: {pool: threads, options: [--max-tasks-per-child=3]}",
+        [
+            "4:35: --max-tasks-per-child is about the processes of a prefork pool, and pool threads takes no notice of it: remove it"
+        ],
+    ),
+    (
+        "worker: {pool: threads, options: [--autoscale=4]}",
+        ["4:35: pool threads cannot grow: remove --autoscale"],
+    ),
+    (
+        'celery: "5.6.3"\nworker: {concurrency: auto}',
+        ["5:23: celery 5.6.3 knows no concurrency auto, which came with 5.7: give a number"],
+    ),
+    (
+        "worker: {pool: solo, concurrency: auto}",
+        ['4:35: pool solo runs one task at a time: set "concurrency: 1"'],
     ),
     ("worker: {pool: solo}", ['4:1: pool solo runs one task at a time: set "concurrency: 1"']),
     ("worker: {concurency: 2}", ['4:10: unknown key "concurency" (did you mean "concurrency"?)']),
@@ -957,7 +975,10 @@ SCENARIOS: Cases = (
         ['6:10: unknown key "concurency" (did you mean "concurrency"?)'],
     ),
     ("matrix: {wrker.concurrency: [2]}", ['6:10: unknown key "wrker" (did you mean "worker"?)']),
-    ("matrix: {worker.concurrency: [2, many]}", ['6:34: expected a whole number, not "many"']),
+    (
+        "matrix: {worker.concurrency: [2, many]}",
+        ['6:34: expected a whole number, or auto, not "many"'],
+    ),
     (
         "matrix: {settings.task_ack_late: [true]}",
         ['6:10: Celery has no setting "task_ack_late" (did you mean "task_acks_late"?)'],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from celery.utils.sysinfo import cpu_budget
 
 from harness.scenario.models.configuration import Worker
 from harness.scenario.settings.planned import planned_worker
@@ -62,6 +63,13 @@ def test_autoscale_beats_concurrency(options: tuple[str, ...]) -> None:
     """The pool begins with the least, and Celery prefetches for the most."""
     plan = of(*options, concurrency=1)
     assert (plan.least_concurrency, plan.concurrency, plan.prefetch_count) == (3, 10, 40)
+
+
+def test_concurrency_auto_is_what_celery_makes_of_the_cores() -> None:
+    for pool in ("prefork", "threads"):
+        budget = cpu_budget(use_cgroup_quota=pool == "prefork")
+        plan = of(pool=pool, concurrency="auto")
+        assert (plan.least_concurrency, plan.concurrency) == (budget.count, budget.count)
 
 
 def test_the_rest() -> None:
