@@ -8,7 +8,12 @@ from harness.report.charts.chart import Chart, Gallery
 from harness.report.charts.dollars import dollar_charts
 from harness.report.charts.gate_lines import GateLines
 from harness.report.charts.gated import gated_charts
-from harness.report.charts.latency import curves_of, distribution_charts, percentile_charts
+from harness.report.charts.latency import (
+    curves_of,
+    distribution_charts,
+    divided_charts,
+    percentile_charts,
+)
 from harness.report.charts.rates import rate_charts
 from harness.report.charts.ratios import ratio_charts
 from harness.report.charts.series import blocks_drawn, cell_title, series_charts
@@ -79,6 +84,7 @@ def _latency(view: RunView, samples: Samples, gates: GateLines) -> Gallery:
     charts = (
         *percentile_charts(view.cells, percentiles, gates),
         *distribution_charts(view.cells, distributions, gates),
+        *divided_charts(view.cells),
     )
     return _gallery("latency", charts, _missing(without))
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 
-from harness.report.charts.chart import Chart, Columns, DataRow, Spec
+from harness.report.charts.chart import (
+    FAINT_IF_EMULATED,
+    Chart,
+    Columns,
+    DataRow,
+    Spec,
+    told,
+    wrapped,
+)
 from harness.report.charts.gate_lines import (
     NO_GATES,
     GateLines,
@@ -15,8 +24,10 @@ from harness.report.charts.gate_lines import (
     with_lines,
 )
 from harness.report.charts.groups import Group, Member, groups
+from harness.report.charts.labelled_rows import Bands, row_labels, rows_axis
 from harness.report.charts.lines import lines_and_points, log_axis
 from harness.report.view.cells import CellView
+from harness.results.record.distributions import Distribution
 from harness.results.samples.curves import (
     NINES,
     Curve,
@@ -25,6 +36,8 @@ from harness.results.samples.curves import (
     percentile_curve,
 )
 from harness.results.samples.pooled import measured_blocks
+from harness.scenario.files.wording import printable
+from harness.units import format_duration
 
 _NAMED = {0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %"}
 _UNWATCHED = "publish call (or the moment a unit was due) to the end of its last task"
@@ -171,3 +184,103 @@ def _percentile_spec(y: Spec, labels: Sequence[str], heads: Mapping[str, str]) -
     }  # fmt: skip
     layer = lines_and_points("percentiles", labels, x, y, heads, seen="datum.named")
     return {"height": 280, "layer": layer}
+
+
+# --- parts, queues --------------------------------------------------------------------------------
+
+
+def divided_charts(cells: Sequence[CellView]) -> Iterator[Chart]:
+    """Of runs in which any cell has several queues or groups of workers: the latency of each part
+    of a mix, or without one of each queue, cell beside cell."""
+    blocks = [block for cell in cells for block in cell.blocks]
+    if not any(block.by_queue or block.by_group for block in blocks):
+        return
+    most = max((len(_of_parts(cell)) for cell in cells), default=0)
+    if not most:
+        return
+    for group in groups(cells, most=max(1, _MOST_ROWS // most), wanted=_has_parts):
+        yield _divided_chart(group)
+
+
+_MOST_ROWS = 40
+
+
+def _has_parts(cell: CellView) -> bool:
+    return not cell.backlog and len(_of_parts(cell)) > 1
+
+
+def _of_parts(cell: CellView) -> dict[str, tuple[float, float]]:
+    """Median and p99 in seconds of each part, or queue, in the median of the blocks."""
+    found: dict[str, list[Distribution]] = {}
+    for block in measured_blocks(cell.record):
+        mixed = [(one.task, one.latency_s) for one in block.by_task]
+        queued = [(f"queue {one.name}", one.latency_s) for one in block.by_queue]
+        for name, latency_s in mixed if len(mixed) > 1 else queued:
+            if latency_s.p50 is not None and latency_s.p99 is not None:
+                found.setdefault(name, []).append(latency_s)
+    return {
+        name: (median(one.p50 or 0.0 for one in ones), median(one.p99 or 0.0 for one in ones))
+        for name, ones in found.items()
+    }
+
+
+def _divided_chart(group: Group) -> Chart:
+    parts = list(dict.fromkeys(part for one in group.members for part in _of_parts(one.cell)))
+    rows: list[DataRow] = []
+    for part in parts:
+        for member in group.members:
+            p50_s, p99_s = _of_parts(member.cell).get(part, (None, None))
+            if p50_s is None or p99_s is None:
+                continue
+            words = f"p50 {format_duration(p50_s)}, p99 {format_duration(p99_s)}"
+            label = f"{printable(part)}, {member.label}: {words}"
+            flagged = member.cell.flagged
+            rows.append({"row": len(rows), "label": label, "lines": wrapped(label, bold=flagged),
+                         "flagged": flagged, "p50": p50_s * 1e3, "p99": p99_s * 1e3,
+                         "emulated": member.cell.record.emulated})  # fmt: skip
+    room = Bands.of(rows)
+    heads = {"label": "part and cell", "p50": "p50, ms", "p99": "p99, ms"}
+    return Chart(
+        key=f"divided-{group.key}",
+        title=f"{group.title}: latency of each part, from p50 to p99, further left is better",
+        note="The figures of each block by itself, in their median.",
+        spec=_divided_spec(room, rows, heads),
+        data={"parts": Columns.of(rows)},
+        shown="parts",
+        heads=heads,
+    )
+
+
+def _divided_spec(room: Bands, rows: Sequence[DataRow], heads: Mapping[str, str]) -> Spec:
+    x = log_axis("p50", "latency", [row[name] for row in rows for name in ("p50", "p99")])
+    y = rows_axis(room.count)
+    to_p99 = {"field": "p99", "type": "quantitative"}
+    common: Spec = {"y": y, "opacity": FAINT_IF_EMULATED, **told(heads)}
+    tick = {"type": "tick", "yOffset": room.marks_at, "size": 16}
+    data = {"name": "parts"}
+    return {
+        "height": room.height,
+        "layer": [
+            *row_labels("parts", room),
+            {
+                "data": data,
+                "mark": {
+                    "type": "rule",
+                    "style": "ink",
+                    "yOffset": room.marks_at,
+                    "strokeWidth": 3,
+                },
+                "encoding": {"x": x, "x2": {"field": "p99"}, **common},
+            },
+            {
+                "data": data,
+                "mark": {**tick, "thickness": 2},
+                "encoding": {"x": x, **common},
+            },
+            {
+                "data": data,
+                "mark": {**tick, "thickness": 5},
+                "encoding": {"x": {**to_p99, "scale": x["scale"]}, **common},
+            },
+        ],
+    }

@@ -19,12 +19,14 @@ from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import GateResult
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
+from harness.runner.measuring.depth import write as write_depth
 from harness.scenario.models.gates import parse_gate
 from tests.cli.project import ROOT
 from tests.compare.runs import ratio_run
 from tests.report.made import records
+from tests.report.made.divided import divided_run, pool_block, pool_cell
 from tests.report.made.records import block, cell, run
-from tests.report.made.stored import sampled_run
+from tests.report.made.stored import BEGIN_NS, MS, sampled_run
 
 
 def _view(record: RunRecord, folder: Path = Path("nowhere")) -> RunView:
@@ -347,6 +349,38 @@ def test_a_cell_over_time(tmp_path: Path) -> None:
     assert {(row["t"], row["value"]) for row in depth if "queue" in row["series"]} == {(1.0, 3)}
 
 
+def test_each_queue_over_time(tmp_path: Path) -> None:
+    """One that grows, and one in which hardly anything waits; nothing where nothing ever waited."""
+    record = sampled_run(tmp_path, variants=1, works=1, blocks=1)
+    target = tmp_path / "blocks" / "000"
+    looks = {"urgent": [(BEGIN_NS, 1)], "reports": [(BEGIN_NS, 5), (BEGIN_NS + 1000 * MS, 90)]}
+    write_depth(target, [(BEGIN_NS, 6), (BEGIN_NS + 1000 * MS, 90)], looks)
+    rows = _rows(_chart(record, "queues-0", tmp_path), "series")
+    found = [(row["series"], row["t"], row["value"]) for row in rows]
+    assert sorted(found) == [("reports", 0.0, 5), ("reports", 1.0, 90), ("urgent", 0.0, 1)]
+    under_way = _rows(_chart(record, "under-way-0", tmp_path), "series")
+    waiting = {(row["t"], row["value"]) for row in under_way if "queue" in row["series"]}
+    assert waiting == {(0.0, 6), (1.0, 90)}
+    write_depth(target, [(BEGIN_NS, 0)], {"urgent": [(BEGIN_NS, 0)], "reports": [(BEGIN_NS, 0)]})
+    assert not [one for one in _charts(record, tmp_path) if one.key.startswith("queues")]
+
+
+def test_parts_stand_cell_beside_cell() -> None:
+    rows = _rows(_chart(divided_run(), "divided"), "parts")
+    assert [row["label"] for row in rows] == [
+        "fast, one-pool: p50 24.0 ms, p99 1.90 s",
+        "fast, two-groups: p50 24.0 ms, p99 45.0 ms",
+        "slow, one-pool: p50 2.40 s, p99 4.10 s",
+        "slow, two-groups: p50 2.40 s, p99 5.20 s",
+    ]
+    assert [row["p99"] for row in rows] == pytest.approx([1900, 45, 4100, 5200])
+
+
+def test_a_mix_in_one_queue_and_one_group_has_no_such_chart() -> None:
+    record = run(pool_cell(pool_block(0, 0)))
+    assert not [chart for chart in _charts(record) if chart.key.startswith("divided")]
+
+
 @pytest.mark.parametrize(
     ("values", "domain", "ticks"),
     [
@@ -480,6 +514,7 @@ ALL: dict[str, Callable[[], RunRecord]] = {
     "old": records.old_run,
     "hostile": records.hostile_run,
     "compared": lambda: compared_run(1.2),
+    "divided": divided_run,
 }
 
 
@@ -513,13 +548,14 @@ def test_specifications_are_valid(tmp_path: Path) -> None:
     gates = (*of_loads, "worker_cpu < 1s", "dollars_per_million < 9")
     sampled = gated(sampled_run(tmp_path, variants=2, works=1, blocks=3), *gates)
     made = [*_charts(sampled, tmp_path)]
+    made += [*_charts(divided_run())]
     plain = ("costs", "open-loop", "compared")
     made += [c for name in plain for c in _charts(gated(ALL[name](), *gates))]
     for chart in made:
         kinds.setdefault(chart.key.partition("-")[0], chart)
     assert set(kinds) == {
         "throughput", "percentiles", "distribution", "phases", "cpu", "dollars", "rate", "latency",
-        "under", "rates", "ratios",
+        "under", "rates", "ratios", "divided",
     }  # fmt: skip
     for chart in kinds.values():
         altair.LayerChart.from_dict(vega_lite(chart, 600))
