@@ -340,3 +340,21 @@ OF_CHILDREN = (
         "less", "children.peak_rss_bytes", "child_peak_rss_bytes", "memory at the end",
     ),
 )  # fmt: skip
+STOPS = (
+    Figure(
+        "expired", "units that were thrown away because they had expired", "units", "less",
+        "expired", "expired", summed=True, of_task="expired",
+    ),
+    Figure(
+        "revoked", "units that were revoked before their end", "units", "less", "revoked",
+        "revoked", summed=True, of_task="revoked",
+    ),
+    Figure(
+        "time_limited", "units that ran into a time limit", "units", "less", "time_limited",
+        "time_limited", summed=True, of_task="time_limited",
+    ),
+    Figure(
+        "process_lost", "executions whose pool process ended under them", "executions", "less",
+        "process_lost", "process_lost", summed=True, of_task="process_lost",
+    ),
+)  # fmt: skip

@@ -31,6 +31,7 @@ from harness.probe.recording import (
     side_tasks,
     spawned,
     sqs_requests,
+    stops,
 )
 from harness.probe.recording.cpu import CpuClock
 from harness.probe.recording.events import (
@@ -87,6 +88,7 @@ def to_worker(
 
     _watch_receptions(recorder, Origins(app, recorder, queues) if queues else None)
     _watch_refusals(recorder)
+    stops.watch(recorder)
     connections.watch(recorder)
     _watch_chatter(recorder)
     if handlers is not None:
@@ -102,6 +104,7 @@ def _watch_receptions(recorder: Recorder, origins: Origins | None) -> None:
             limit_ms, which = receptions.time_limit(sender, request)
             flags = receptions.flags(sender, request)
             recorder.record(Kind.RECEIVED, id_bytes(request.id), at_ns, limit_ms, which, flags)
+            setattr(request, stops.RECEIVED, True)
 
     def received_from(sender: Any, request: Any, **_: Any) -> None:
         assert origins is not None  # noqa: S101 - it is connected with them only
@@ -111,6 +114,7 @@ def _watch_receptions(recorder: Recorder, origins: Origins | None) -> None:
             flags = receptions.flags(sender, request)
             position = reception_position(which, origins.number(sender, request))
             recorder.record(Kind.RECEIVED, id_bytes(request.id), at_ns, limit_ms, position, flags)
+            setattr(request, stops.RECEIVED, True)
 
     signals.task_received.connect(received if origins is None else received_from, weak=False)
 

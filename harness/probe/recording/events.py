@@ -160,6 +160,27 @@ class Kind(IntEnum):
     the flag RAISED: one of them raised. `unit` is the number of what it raised, see HANDLER; 0 for
     what has none."""
 
+    STOPPED = 90
+    """Worker's main process: Celery did not let a task run, run on, or end. `position` is a Stop;
+    `flags` is 1 where the message had been RECEIVED before."""
+
+
+class Stop(IntEnum):
+    """What Celery did to a task, in the position of STOPPED."""
+
+    EXPIRED = 1
+    """It was thrown away: it would have run later than its `expires`."""
+    REVOKED = 2
+    """It was thrown away: somebody had revoked it."""
+    TERMINATED = 3
+    """It ran, and was ended because somebody had revoked it."""
+    SOFT_LIMIT = 4
+    """It ran into its soft time limit: SoftTimeLimitExceeded was raised in it."""
+    HARD_LIMIT = 5
+    """It ran into its hard time limit, and was killed."""
+    LOST = 6
+    """Its process ended under it."""
+
 
 class Reception(IntFlag):
     """Why a message that arrived may have to wait in the worker, in the flags of RECEIVED."""

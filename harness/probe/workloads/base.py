@@ -97,6 +97,12 @@ def own_value(payload: str, number: int) -> Any:
     return f"{payload}{number}" if payload else number
 
 
+def one_of(every: int, unit: int) -> bool:
+    """Whether a unit is the last of `every` units, of which one does something else than the
+    others."""
+    return unit % every == every - 1
+
+
 class OneResult:
     """What workloads have in common whose result is a single AsyncResult."""
 

@@ -20,7 +20,8 @@ _HEAD = ("units", "ok", "failed as meant", "failed", "wrong", "lost", "timed out
 _NOTE = (
     "Every unit that was published counts once, of all blocks, failed ones included. dup: "
     "executions of a task beyond its first, beside the units. An empty field is none. all as "
-    "meant: and each once."
+    "meant: and each once. Behind it: tries that were retried, and units that expired, were "
+    "revoked or ran into a time limit, each of which has its outcome all the same."
 )
 
 
@@ -60,5 +61,6 @@ def _words(counts: Counts) -> str:
     if counts.client_limited:
         words.append("client-limited")
     if not words and not counts.sound:
-        return "see what went wrong" if counts.completed else "no unit completed"
-    return ", ".join(words) or "all as meant"
+        words.append("see what went wrong" if counts.completed else "no unit completed")
+    beside = [f"{count:,} {word}" for word, count in counts.beside.items()]
+    return ", ".join([*(words or ["all as meant"]), *beside])

@@ -73,6 +73,9 @@ class Counts:
     """Stage -> how many of the lost ones got that far; only stages that occur."""
     failures: Mapping[str, int]
     """Type of an exception -> how many of the failed ones' results held it."""
+    beside: Mapping[str, int]
+    """What else became of them, in a word -> how many; only what occurs. Each unit has its outcome
+    all the same."""
 
     @property
     def sound(self) -> bool:
@@ -322,4 +325,19 @@ def counts_of(blocks: Sequence[BlockRecord]) -> Counts:
         client_limited=sum(block.client_limited for block in blocks),
         loss={stage: count for stage, count in stages.items() if count},
         failures=sum((Counter(block.failures) for block in blocks), Counter()),
+        beside={word: count for name, word in _BESIDE if (count := _added_up(blocks, name))},
     )
+
+
+_BESIDE = (
+    ("retried", "retried"),
+    ("expired", "expired"),
+    ("revoked", "revoked"),
+    ("time_limited", "time-limited"),
+    ("process_lost", "lost their process"),
+)
+"""Field of a block -> its word."""
+
+
+def _added_up(blocks: Sequence[BlockRecord], name: str) -> int:
+    return sum(int(getattr(block, name)) for block in blocks)

@@ -77,8 +77,8 @@ STAGES = {
 
 
 def outcome_words(counts: Counts) -> str:
-    """The ledger in one cell of a table: `2,402 ok, 1 lost, 2 dup`, and whether the client was too
-    slow for the load."""
+    """The ledger in one cell of a table: `2,402 ok, 1 lost, 2 dup, 12 retried`, and whether the
+    client was too slow for the load."""
     if not counts.blocks:
         return "not run"
     words = [f"{counts.completed - counts.failed_as_meant:,} ok"]
@@ -91,6 +91,7 @@ def outcome_words(counts: Counts) -> str:
         "timed out": counts.timed_out,
     }
     words += [f"{count:,} {word}" for word, count in others.items() if count]
+    words += [f"{count:,} {word}" for word, count in counts.beside.items()]
     return ", ".join([*words, *(["client-limited"] if counts.client_limited else [])])
 
 
@@ -104,6 +105,7 @@ def trouble_words(counts: Counts) -> str:
     }
     words = [counted(count, noun) for noun, count in trouble.items() if count]
     words += [f"{count:,} x {printable(name)}" for name, count in counts.failures.items()]
+    words += [f"{counts.beside['expired']:,} expired"] if "expired" in counts.beside else []
     if counts.lost:
         stages = ", ".join(f"{count} {STAGES[stage]}" for stage, count in counts.loss.items())
         words.insert(0, f"{counts.lost:,} lost" + (f" ({stages})" if stages else ""))

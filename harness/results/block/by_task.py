@@ -9,6 +9,7 @@ from harness.results.arrays import Times, Truths
 from harness.results.block.ledger import Ledger
 from harness.results.block.messages import lateness_ns
 from harness.results.block.phases import Phases
+from harness.results.block.stops import stop_figures
 from harness.results.events.merged import Merged
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.by_task import PartRecord
@@ -52,6 +53,7 @@ def by_task(
                 duplicated=int(surplus[mine].sum()),
                 retried=int((merged.tasks.retries - merged.tasks.replaced)[mine].sum()),
                 replaced=int(merged.tasks.replaced[mine].sum()),
+                **stop_figures(merged, ledger, mine),
                 unchecked=mix.unchecked[index],
             )
         )

@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from harness.probe.recording.events import Outcome
+from harness.probe.recording.events import Outcome, Stop
 from harness.results.arrays import Times
 from harness.results.block.phases import task_origins
 from harness.results.events.merged import MISSING, Merged
@@ -54,6 +54,17 @@ class BlockEnd:
 
 
 @dataclass(frozen=True)
+class AskedTimes:
+    """What units' messages ask for, in ns; the arrays follow `Units`."""
+
+    countdowns_ns: Times
+    """How long after its publish call each unit may run; 0 where it may at once."""
+    dropped_after_ns: Times | None = None
+    """How long after its publish call the broker drops each unit's messages; 0 of those that it
+    keeps. None where it drops none."""
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Outcomes of the measured units; the arrays follow `Units`."""
 
@@ -65,6 +76,8 @@ class Ledger:
     others."""
     origin_ns: npt.NDArray[np.int64]
     """When each task could be received at the earliest, see `phases.task_origins`."""
+    expired: npt.NDArray[np.bool_]
+    """Units of which a task was thrown away, by a worker or by the broker, as it had expired."""
 
     @property
     def completed(self) -> npt.NDArray[np.bool_]:
@@ -102,6 +115,7 @@ def settle(
     steps: Steps = (),
     timeout_s: float = math.inf,
     watched: bool = True,
+    asked: AskedTimes | None = None,
 ) -> Ledger:
     """Judge every measured unit. `sequential` and `steps`: see `phases.phases`.
 
@@ -110,11 +124,13 @@ def settle(
     holds it (the queue, a live worker) or when its result was only late, and `lost` otherwise.
 
     Late is what took more than `timeout_s`: from the moment it was due, or from the release of a
-    backlog, until its result was seen or, where nobody `watched`, its last task had finished.
+    backlog, and not before its ETA, until its result was seen or, where nobody `watched`, its last
+    task had finished. What the broker dropped because it had expired has failed.
     """
     final, as_meant = _told(merged, stores_results=stores_results)
     ended_well = (final == Final.OK) | (final == Final.FAILED)
-    final[ended_well & _late(merged, timeout_s, watched=watched)] = Final.TIMED_OUT
+    began_ns = _begins(merged, 0 if asked is None else asked.countdowns_ns)
+    final[ended_well & _late(merged, timeout_s, began_ns, watched=watched)] = Final.TIMED_OUT
     silent = np.flatnonzero(final == Final.LOST)
     origin_ns = task_origins(merged, sequential=sequential, steps=steps)
     open_ = _Open.of(merged, silent, origin_ns)
@@ -125,14 +141,40 @@ def settle(
     )
     stage = np.full(len(final), Stage.STORED_NOT_SEEN, dtype=np.int8)
     stage[silent] = open_.furthest(task_stage)
-    return Ledger(final, as_meant & (final == Final.FAILED), stage, origin_ns)
+    expired = merged.units_stopped(Stop.EXPIRED)
+    if asked is not None and asked.dropped_after_ns is not None and end.orphans is None:
+        gone = _out_of_the_broker(merged, stage, asked.dropped_after_ns)
+        dropped = (final == Final.LOST) & gone
+        final[dropped], expired = Final.FAILED, expired | dropped
+    return Ledger(final, as_meant & (final == Final.FAILED), stage, origin_ns, expired)
 
 
-def _late(merged: Merged, timeout_s: float, *, watched: bool) -> npt.NDArray[np.bool_]:
+def _out_of_the_broker(
+    merged: Merged, stage: npt.NDArray[np.int8], dropped_after_ns: Times
+) -> npt.NDArray[np.bool_]:
+    """Units that nobody received, and that had expired when their results were looked for: the
+    broker dropped them, as it was asked to."""
+    units = merged.units
+    over = (dropped_after_ns > 0) & (units.publish_ns + dropped_after_ns < units.checked_ns)
+    dropped: npt.NDArray[np.bool_] = over & (stage == Stage.NEVER_RECEIVED)
+    return dropped
+
+
+def _begins(merged: Merged, countdowns_ns: Times | int) -> Times:
+    """From when on each unit may take `timeout_s`."""
+    units = merged.units
+    if merged.release_ns == MISSING:
+        return units.due_ns + countdowns_ns
+    released: Times = np.maximum(merged.release_ns, units.publish_ns + countdowns_ns)
+    return released
+
+
+def _late(
+    merged: Merged, timeout_s: float, began_ns: Times, *, watched: bool
+) -> npt.NDArray[np.bool_]:
     units, tasks = merged.units, merged.tasks
     finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit).max(axis=1, initial=MISSING)
     over_ns = units.seen_ns if watched else finished_ns
-    began_ns = units.due_ns if merged.release_ns == MISSING else merged.release_ns
     late: npt.NDArray[np.bool_] = (over_ns != MISSING) & (over_ns - began_ns > timeout_s * 1e9)
     return late
 
@@ -163,8 +205,13 @@ def _told(
         ended = tasks.every(tasks.finished_ns != MISSING)
         final[(final == Final.LOST) & ended & tasks.some(tasks.raised)] = Final.FAILED
         final[(final == Final.LOST) & ended] = Final.OK
+        final[(final == Final.LOST) & merged.units_stopped(*_FOR_GOOD)] = Final.FAILED
     final[units.publish_failed] = Final.FAILED
     return final, said == Outcome.FAILED_AS_MEANT
+
+
+_FOR_GOOD = (Stop.EXPIRED, Stop.REVOKED, Stop.TERMINATED, Stop.HARD_LIMIT)
+"""After these a task is not run again."""
 
 
 @dataclass(frozen=True)

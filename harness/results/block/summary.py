@@ -13,7 +13,7 @@ from harness.results.block.by_group import by_group
 from harness.results.block.by_queue import by_queue
 from harness.results.block.by_task import by_task, cpu_times_ns
 from harness.results.block.canvas import canvas
-from harness.results.block.ledger import BlockEnd, Final, Ledger, settle
+from harness.results.block.ledger import AskedTimes, BlockEnd, Final, Ledger, settle
 from harness.results.block.load_phases import (
     SentPhases,
     counted_units,
@@ -24,6 +24,7 @@ from harness.results.block.load_phases import (
 )
 from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.phases import Phases, phases
+from harness.results.block.stops import stop_figures
 from harness.results.block.tracking import tracking
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
@@ -65,6 +66,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
         stores_results=shape.stores_results,
         timeout_s=shape.timeout_s,
         watched=shape.watched,
+        asked=_asked(merged, shape),
     )
     timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
     counted = counted_units(merged, plan)
@@ -90,6 +92,14 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     return Digest(merged, ledger, timing, fields)
 
 
+def _asked(merged: Merged, shape: UnitShape) -> AskedTimes | None:
+    """None where messages ask for nothing, as mostly: that costs no memory."""
+    if not (shape.countdown_s or shape.expires_s):
+        return None
+    units = merged.units.unit
+    return AskedTimes(shape.countdowns_ns(units), shape.dropped_after_ns(units))
+
+
 def _ends(merged: Merged, ledger: Ledger, surplus: npt.NDArray[np.int32]) -> LedgerFigures:
     return {
         "outcomes": ledger.outcomes(),
@@ -98,6 +108,7 @@ def _ends(merged: Merged, ledger: Ledger, surplus: npt.NDArray[np.int32]) -> Led
         "duplicated": int(surplus.sum()),
         "retried": int(merged.tasks.retries.sum() - merged.tasks.replaced.sum()),
         "replaced": int(merged.tasks.replaced.sum()),
+        **stop_figures(merged, ledger, np.ones(len(merged.units.unit), dtype=bool)),
         "loss": ledger.losses(),
     }
 

@@ -96,6 +96,7 @@ class _Block:
         self._looks: npt.NDArray[np.int64] | None = None
         self._failures: dict[int, list[bytes]] = {}
         self._refused: dict[str, NotedIds] = {}
+        self._stopped: dict[int, list[Places]] = {}
 
     def note(self, kind: int, events: Events) -> None:
         """Take the events of one kind from one chunk. Kinds of no meaning here are left out."""
@@ -115,6 +116,14 @@ class _Block:
             self._unlock_looks += int((self._places(events) >= 0).sum())
         elif kind == Kind.FAILURE:
             self._note_failures(events)
+        elif kind == Kind.STOPPED:
+            self._note_stops(events)
+
+    def _note_stops(self, events: Events) -> None:
+        places = self._places(events)
+        for stop in np.unique(events["position"]).tolist():
+            mine = (places >= 0) & (events["position"] == stop)
+            self._stopped.setdefault(stop, []).append(places[mine])
 
     def _note_looks(self, events: Events) -> None:
         rows = self._published.rows(events["unit"].astype(np.uint32))
@@ -222,6 +231,7 @@ class _Block:
             tracked=self._tracked(),
             repeats=repeats,
             unlock_looks=self._unlock_looks or None,
+            stopped={stop: np.concatenate(parts) for stop, parts in self._stopped.items()},
             refusals={why: ids.messages() for why, ids in self._refused.items()},
             failures={row: name_of(parts) for row, parts in self._failures.items() if parts},
             queues=self._writers.queues,

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.arrays import Flags, Times, Truths
+from harness.probe.recording.events import Stop
+from harness.results.arrays import Flags, Numbers, Times, Truths
 from harness.results.events.earliest import NO_STAMP
 from harness.results.events.executions import Executions
 from harness.results.events.published import VARIANT, Halves
 
 MISSING = NO_STAMP
 NOT_TOLD = -1
+_NO_TASKS: Numbers = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ class Merged:
     """Row of a unit -> type of the exception that its result held, of those that were not meant to
     fail, as far as somebody saw it."""
 
+    stopped: Mapping[int, Numbers] = field(default_factory=dict)
+    """A `probe.recording.events.Stop` -> indices in `tasks`, one for each time that it happened."""
     repeats: Executions = field(default_factory=Executions.none)
     """Every execution of the tasks that were begun or received more than once, or asked to be. Of
     the others the stamps in `tasks` are all; `executions` has both together."""
@@ -158,6 +162,13 @@ class Merged:
 
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Why workers refused messages, whoever published them and for whatever -> how many."""
+
+    def units_stopped(self, *by: Stop) -> Truths:
+        """Units with a task that one of these happened to. Computed at each call."""
+        units = np.zeros(len(self.units.unit), dtype=bool)
+        for stop in by:
+            units[self.stopped.get(stop, _NO_TASKS) // self.tasks.per_unit] = True
+        return units
 
     def executions(self) -> Executions:
         """Every execution of every task. Computed at each call; processes are known of `repeats`

@@ -23,6 +23,8 @@ class Mix:
     `probe.workloads.drawing.table`, which is what the client goes by."""
     countdowns_s: tuple[float, ...] = ()
     """Seconds that each part was asked to wait before it runs; 0 for those that were not."""
+    expires_s: tuple[float, ...] = ()
+    """Seconds after which each part expires; 0 for those that do not."""
 
     @staticmethod
     def of(workload: WorkloadBase, seed: int) -> Mix | None:
@@ -36,6 +38,7 @@ class Mix:
             unchecked=tuple(kind.unchecked for kind in kinds),
             slots=tuple(table([kind.weight for kind in kinds], seed)),
             countdowns_s=tuple(kind.options.countdown or 0.0 for kind in kinds),
+            expires_s=tuple(kind.options.expires or 0.0 for kind in kinds),
         )
 
     def parts(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -45,5 +48,14 @@ class Mix:
 
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How long each unit was asked to wait, in ns, by the units' numbers."""
-        by_part = np.array([int(one * 1e9) for one in self.countdowns_s], dtype=np.int64)
+        return self._times_ns(self.countdowns_s, units)
+
+    def expire_after_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How long after its publish call each unit expires, in ns, by the units' numbers."""
+        return self._times_ns(self.expires_s, units)
+
+    def _times_ns(
+        self, times_s: tuple[float, ...], units: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        by_part = np.array([int(one * 1e9) for one in times_s], dtype=np.int64)
         return by_part[self.parts(units)]

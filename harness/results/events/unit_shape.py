@@ -13,6 +13,7 @@ from harness.results.events.routes import Routes, of_options
 from harness.results.record.run import CellRecord
 from harness.results.record.typed_work import stored_load, stored_workload
 from harness.scenario.models.configuration import keeps_results
+from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.workloads.base import Steps
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
@@ -41,6 +42,8 @@ class UnitShape:
     chain its first link, of a group all, of a chord its header. The rest wait for those."""
     calls_per_task: float = 1.0
     """Calls of functions that a message carries, in the mean."""
+    comes_again: bool = False
+    """Tasks may ask to be run again, later."""
     mix: Mix | None = None
     """Which unit was of which part; None where all are of one kind."""
     own_tasks: bool = False
@@ -59,6 +62,21 @@ class UnitShape:
             return self.mix.countdowns_ns(units)
         return np.full(len(units), int(self.countdown_s * 1e9), dtype=np.int64)
 
+    expires_s: float = 0.0
+    """How long after it was published a unit's message expires; 0 where it does not. In a mix the
+    longest."""
+    dropped_by_broker: bool = False
+    """Whether the broker itself drops messages that have expired."""
+
+    def dropped_after_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """How long after its publish call the broker drops each unit, in ns, by the units' numbers;
+        0 of those that it keeps. None where it drops none."""
+        if not (self.dropped_by_broker and self.expires_s):
+            return None
+        if self.mix is not None:
+            return self.mix.expire_after_ns(units)
+        return np.full(len(units), int(self.expires_s * 1e9), dtype=np.int64)
+
     timeout_s: float = math.inf
     """Seconds that a unit may take before it counts as timed out, as `ledger.settle` judges it."""
 
@@ -67,6 +85,7 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
     """How to read the events of a cell's blocks; `seed` is the run's."""
     workload, load = stored_workload(cell.workload), stored_load(cell.load)
     steps, options = workload.steps, workload.options
+    broker = BROKERS.get(cell.config.get("broker", {}).get("service", ""))
     sequential = len(steps) > 1 and max(steps) == 1
     return UnitShape(
         sequential=sequential,
@@ -80,10 +99,13 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
         steps=steps if len(steps) > 1 and not sequential else (),
         counted_down=steps[0],
         calls_per_task=workload.calls / sum(steps),
+        comes_again=workload.comes_again,
         mix=Mix.of(workload, seed),
         own_tasks=isinstance(workload, OwnTaskWorkload),
         timeout_s=float(cell.measure.get("timeout", math.inf)),
         priorities=options.priority or () if options.in_turn else (),
-        countdown_s=max(one.countdown or 0.0 for one in workload.message_options),
+        expires_s=max(one.expires or 0.0 for one in workload.message_options),
+        dropped_by_broker=broker is not None and broker.drops_expired,
+        countdown_s=workload.longest_countdown_s,
         routes=Routes.of(cell.config, [*of_options(workload.message_options)]),
     )

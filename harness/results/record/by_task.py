@@ -35,6 +35,11 @@ class PartRecord(Stored):
     duplicated: int = 0
     retried: int = 0
     replaced: int = 0
+    expired: int = 0
+    revoked: int = 0
+    time_limited: int = 0
+    process_lost: int = 0
+    """These four as in `BlockRecord`; records of older versions have none."""
     unchecked: bool = False
     """Whether nothing was expected of the result but that it came."""
 

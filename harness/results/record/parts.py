@@ -61,7 +61,16 @@ class OpenLoopFigures(TypedDict):
     client_limited: bool
 
 
-class LedgerFigures(TypedDict):
+class StopFigures(TypedDict):
+    """What Celery did to units beside their outcomes."""
+
+    expired: int
+    revoked: int
+    time_limited: int
+    process_lost: int
+
+
+class LedgerFigures(StopFigures):
     """How units ended, and how often tasks ran."""
 
     outcomes: Outcomes

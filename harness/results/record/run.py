@@ -137,6 +137,16 @@ class BlockRecord(Stored):
     replaced: int = 0
     """Executions that ended in `self.replace`: another task ran under the same id. Older records
     count them in `retried`."""
+    expired: int = 0
+    """Units of which a task was thrown away because it had expired: by a worker, which stores that,
+    or by RabbitMQ, which stores nothing. They are `failed`. This count and the next three stand
+    beside the outcomes; records of older versions have none of them."""
+    revoked: int = 0
+    """Units of which a task was revoked before its end, and therefore thrown away or ended."""
+    time_limited: int = 0
+    """Units of which a task ran into a soft or hard time limit."""
+    process_lost: int = 0
+    """Executions whose pool process ended under them (WorkerLostError)."""
     loss: LossReasons = LossReasons()
     negative_phases: dict[str, int] = {}
     task_cpu_s: Distribution = Distribution(count=0)

@@ -53,7 +53,7 @@ def write(
         "warmup": cell.measure.warmup,
         "units": cell.measure.units,
         "duration_s": cell.measure.duration,
-        "timeout_s": cell.measure.timeout,
+        "timeout_s": cell.unit_limit_s,
         "schedule": schedule,
         "stores_results": stores_results(cell.configuration),
         "heavy_step_s": DEFAULT_HEAVY_STEP_S if step_s is None else step_s,

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.probe.recording.events import Kind
 from harness.processes import pid_lives
 from harness.results.events.eventlog import Tail, all_of_kind
+from harness.results.events.stops import NO_STOPS, Stops, stops_in
 from harness.services.base import Namespace
 
 LOOK_S = 0.05
@@ -49,6 +50,8 @@ class Drain:
         self._spawns = spawns
         self._events = events
         self._later_before = self._due_ns = 0
+        self._stops_before: tuple[int, ...] = ()
+        self._stops = NO_STOPS
 
     def finished(self) -> int:
         """Task functions that have ended so far, warm-up included."""
@@ -59,7 +62,8 @@ class Drain:
         """Wait until `expected` tasks have finished and all is idle, or all has been idle for
         `quiet_s`: whether it came to that within `limit_s`, before `watch` said no.
 
-        Idle: every task received was started, finished and stored, the queue is empty, no task
+        Idle: every task received was started, finished and stored, or thrown away by Celery, the
+        queue is empty, no task
         that a task published, itself among them, has still to come due, and none of their chords is
         looked after.
         """
@@ -130,6 +134,13 @@ class Drain:
             self._due_ns = max(int(some.max(initial=0)) for some in times)
         return self._due_ns
 
+    def _stopped(self, counts: tuple[int, ...]) -> Stops:
+        """What Celery threw away or cut short so far, of which no further stamp will come."""
+        stopped = (*counts, self._tail.count(Kind.STOPPED))
+        if stopped[-1] and stopped != self._stops_before:
+            self._stops_before, self._stops = stopped, stops_in(self._events)
+        return self._stops
+
     def _unlocks(self) -> bool:
         """Whether Celery still looks for the header of a chord that a task has published: its body
         may come."""
@@ -138,9 +149,11 @@ class Drain:
 
     def _running(self) -> bool:
         """Whether a living process is inside a task's function."""
-        started, finished = map(self._tail.count_by_pid, (Kind.STARTED, Kind.FINISHED))
+        kinds = (Kind.STARTED, Kind.FINISHED, Kind.RETRIED)
+        started, finished, retried = map(self._tail.count_by_pid, kinds)
         return any(
-            count > finished.get(pid, 0) and pid_lives(pid) for pid, count in started.items()
+            count > finished.get(pid, 0) + retried.get(pid, 0) and pid_lives(pid)
+            for pid, count in started.items()
         )
 
     def _held(self, *, unacknowledged: bool) -> bool:
@@ -153,7 +166,8 @@ class Drain:
 
     def _idle(self, counts: tuple[int, ...]) -> bool:
         received, started, finished, stored, retried = counts
-        if not received <= started == finished + retried:
+        stops = self._stopped(counts)
+        if not received - stops.not_started <= started == finished + retried + stops.without_end:
             return False
         if self._stores_results and stored < finished:
             return False

@@ -185,7 +185,7 @@ class Session:
             stores_results=room.shape.stores_results and not own,
             quiet_s=quiet_s(room.cell, room.shape),
             settle_s=_SETTLE_S if own else 0.0,
-            spawns=own,
+            spawns=own or room.shape.comes_again,
             countdown_s=room.shape.countdown_s,
         )
         self._bound_s = block_bound_s(room.cell)
@@ -302,9 +302,9 @@ class Session:
 
     @property
     def unit_limit_s(self) -> float:
-        """Seconds that a unit may take (`measure.timeout`): so long is one waited for, or tried
-        to be sent. What came later is judged by `results.block.ledger`."""
-        return self.room.cell.measure.timeout
+        """Seconds that a unit may take (`measure.timeout`, from its ETA on): so long is one waited
+        for, or tried to be sent. What came later is judged by `results.block.ledger`."""
+        return self.room.cell.unit_limit_s
 
     def going_on(self) -> bool:
         """`watch`, and whether there is a reason to go on."""

@@ -147,7 +147,7 @@ def cell_conflicts(
         *as_far_as_known(message_size_conflicts, configuration, workload),
         *as_far_as_known(_result_size_conflicts, configuration, workload),
         *as_far_as_known(number_conflicts, workload, load, measure),
-        *as_far_as_known(option_conflicts, configuration, workload, load, measure),
+        *as_far_as_known(option_conflicts, configuration, workload, load),
     ]
 
 

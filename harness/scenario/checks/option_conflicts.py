@@ -10,7 +10,6 @@ from harness.scenario.files.document import Conflict, Location
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.measure import Measure
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.models.queues import default_queue, queue_options
 from harness.scenario.vendors.base import QueueOptions
@@ -19,7 +18,7 @@ from harness.scenario.workloads.registry import Workload
 
 
 def option_conflicts(
-    configuration: Configuration, workload: Workload, load: Load, measure: Measure
+    configuration: Configuration, workload: Workload, load: Load
 ) -> Iterator[Conflict]:
     """What cannot work in one cell: locations begin with `workload` or `load`."""
     if workload.fired_by_beat:
@@ -27,7 +26,7 @@ def option_conflicts(
     for where, options in workload.options_said():
         of_options = (configuration, where, options)
         yield from as_far_as_known(_priority_conflicts, *of_options)
-        yield from as_far_as_known(_time_conflicts, where, options, measure)
+        yield from as_far_as_known(_countdown_conflicts, *of_options)
         yield from as_far_as_known(_publish_conflicts, *of_options, load)
 
 
@@ -44,15 +43,13 @@ def _priority_conflicts(
             yield (*where, "priority"), message
 
 
-def _time_conflicts(
-    where: Location, options: MessageOptions, measure: Measure
+def _countdown_conflicts(
+    configuration: Configuration, where: Location, options: MessageOptions
 ) -> Iterator[Conflict]:
-    if options.countdown is not None and options.countdown >= measure.timeout:
-        message = (
-            f"a unit waits {options.countdown:g} s before it runs, and the timeout is "
-            f"{measure.timeout:g} s: raise measure.timeout"
-        )
-        yield (*where, "countdown"), message
+    if options.countdown is not None:
+        broker = BROKERS[configuration.broker.service]
+        for message in broker.countdown_problems(options.countdown, configuration.settings):
+            yield (*where, "countdown"), message
 
 
 def _publish_conflicts(

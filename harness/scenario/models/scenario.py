@@ -107,6 +107,12 @@ class Cell(Frozen):
     equal_rate: EqualRate | None = None
     """Of cells of `harness ab`: which of two loads speed and costs are told of."""
 
+    @property
+    def unit_limit_s(self) -> float:
+        """Seconds after which a unit is not waited for any more: `measure.timeout`, which counts
+        from its ETA."""
+        return self.measure.timeout + self.workload.longest_countdown_s
+
 
 class Plan(Frozen):
     """A checked scenario, ready to run."""

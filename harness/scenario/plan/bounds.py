@@ -1,7 +1,8 @@
 """How much a block may take at most: known before it starts, printed, and kept by the runner.
 
-`measure.timeout` is how long one unit may take. A load is over when its last unit was due and so
-much time has passed; what its tasks have set going beside it has as long again.
+`measure.timeout` is how long one unit may take, from its ETA where it has one. A load is over when
+its last unit was due and so much time has passed; what its tasks have set going beside it has as
+long again.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def at_most(cells: Sequence[Cell], blocks: Sequence[int]) -> AtMost:
 
 def block_bound_s(cell: Cell) -> float:
     """Seconds from ready workers to the end of the last look for results, at most."""
-    workload, load, measure = cell.workload, cell.load, cell.measure
+    workload, load = cell.workload, cell.load
+    measure = cell.measure.model_copy(update={"timeout": cell.unit_limit_s})
     bound_s = in_turn_s(measure.warmup, load.warmup_callers, measure) + load.lasts_s(measure)
     bound_s += 2 * measure.timeout + CHECK_S + workload.beyond_s(load, measure)
     # What is started again has to boot, and what it holds up comes to rest after it.

@@ -155,6 +155,12 @@ def any_name(name: str) -> str | None:
     return None
 
 
+def any_countdown(countdown_s: float, settings: Options) -> Iterator[str]:
+    """No problems: a message may be asked to wait for however long."""
+    del countdown_s, settings
+    yield from ()
+
+
 def as_it_is(options: Options) -> float:
     """1.0: a message takes its own size."""
     del options
@@ -199,6 +205,10 @@ class AsBroker:
     one_queue_only: Callable[[Endpoint, Provider | None], str] = kept_apart
     """Why a block cannot have several queues at an endpoint, with who runs it (None: it says so
     itself); empty where it can."""
+    countdown_problems: Callable[[float, Options], Iterator[str]] = any_countdown
+    """What stands against a message's countdown, in seconds, under the settings."""
+    drops_expired: bool = False
+    """The broker itself drops a message once its `expires` is over, and nobody stores that."""
     message_groups: bool = False
     """Messages may belong to groups that are delivered in order."""
     sends_twice: tuple[str, str] | None = None

@@ -126,6 +126,19 @@ def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[st
         yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"
 
 
+def _countdown_problems(countdown_s: float, settings: Options) -> Iterator[str]:
+    """Native delayed delivery: Celery cuts a countdown to whole seconds (celery/app/base.py,
+    send_task), and kombu refuses 0 (kombu/transport/native_delayed_delivery.py)."""
+    quorum = settings.get("task_default_queue_type") == "quorum"
+    delays = quorum and settings.get("task_default_exchange_type", "direct") != "direct"
+    if delays and countdown_s < 1:
+        yield (
+            "on quorum queues with a topic exchange RabbitMQ delays messages by whole seconds, and "
+            "Celery fails to publish one with a countdown below 1s: wait longer, or use a direct "
+            "exchange"
+        )
+
+
 def _takes_bytes(version: str) -> int | None:
     """`max_message_size` of a node's defaults: deps/rabbit/Makefile, and the release notes of 4.0;
     asked of 3.10.8 itself."""
@@ -157,6 +170,8 @@ RABBITMQ = Vendor(
         queue=RabbitmqQueue,
         one_queue_only=_one_queue_only,
         queue_name_problem=_queue_name_problem,
+        countdown_problems=_countdown_problems,
+        drops_expired=True,
         confirmed_by="confirm_publish",
         restarts=True,
     ),

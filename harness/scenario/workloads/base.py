@@ -95,6 +95,16 @@ class WorkloadBase(Frozen):
         return ()
 
     @property
+    def comes_again(self) -> bool:
+        """Whether its tasks may ask to be run again, later: a block waits for that."""
+        return False
+
+    @property
+    def longest_countdown_s(self) -> float:
+        """Seconds that its units are asked to wait before they run, at most."""
+        return max(one.countdown or 0.0 for one in self.message_options)
+
+    @property
     def message_options(self) -> tuple[MessageOptions, ...]:
         """Options of the messages of each kind of unit; only a mix has several."""
         return tuple(kind.options for kind in self.mixed) or (self.options,)

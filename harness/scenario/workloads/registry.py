@@ -42,6 +42,8 @@ from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, S
 from harness.scenario.workloads.mix import MixWorkload, mix_of
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
+from harness.scenario.workloads.retry import RetryWorkload
+from harness.scenario.workloads.time_limit import TimeLimitWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 from harness.scenario.workloads.work import WorkWorkload
 
@@ -58,6 +60,8 @@ _OWN = (
     WorkloadRow(StarmapWorkload, f"{_OF}.many_calls:Starmap"),
     WorkloadRow(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
     WorkloadRow(TrackingWorkload, f"{_OF}.tracking:Tracking"),
+    WorkloadRow(RetryWorkload, f"{_OF}.retry:Retry"),
+    WorkloadRow(TimeLimitWorkload, f"{_OF}.time_limit:TimeLimit"),
     WorkloadRow(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
     WorkloadRow(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),
 )

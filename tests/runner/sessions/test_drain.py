@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.recording.events import Kind, id_bytes, name_parts
+from harness.probe.recording.events import Kind, Stop, id_bytes, name_parts
 from harness.probe.recording.recorder import Recorder
 from harness.results.block.unfinished import Unfinished, left_running, unfinished
 from harness.results.events.unit_shape import unit_shape
@@ -149,3 +149,17 @@ def test_units_that_the_broker_holds_back_are_waited_for(
     assert Drain(tmp_path, broker, stores_results=False, countdown_s=1e9).wait(
         0, 60.0, lambda: True
     )
+
+
+def test_what_celery_threw_away_or_killed_is_waited_for_no_more(tmp_path: Path) -> None:
+    """One message was received and had expired, one task was killed at its time limit."""
+    recorder = Recorder(str(tmp_path), "worker")
+    for name, why in (("late", Stop.EXPIRED), ("long", Stop.HARD_LIMIT)):
+        recorder.record(Kind.RECEIVED, id_bytes(name), 1)
+        if why is Stop.HARD_LIMIT:
+            recorder.record(Kind.STARTED, id_bytes(name), 2)
+        recorder.record(Kind.STORED, id_bytes(name), 3)
+        recorder.record(Kind.STOPPED, id_bytes(name), 3, 0, why, 1)
+    broker: Any = Empty()
+    drain = Drain(tmp_path, broker, stores_results=True, quiet_s=0.1)
+    assert drain.wait(2, 60.0, lambda: True)

@@ -1020,10 +1020,14 @@ SCENARIOS: Cases = (
         ["3:29: tasks would expire before their countdown is over"],
     ),
     (
-        "workloads: [{workload: add, options: {countdown: 30s}}]",
+        "workloads: [{workload: retry, failures: 3, countdown: 10s}]",
         [
-            "3:50: a unit waits 30 s before it runs, and the timeout is 30 s: raise measure.timeout",
+            "3:55: the 3 retries of a unit may wait 30 s together, and the timeout is 30 s: raise measure.timeout, or wait less",
         ],
+    ),
+    (
+        "workloads: [{workload: retry, retry_backoff: 1500ms}]",
+        ["3:46: Celery counts a backoff in whole seconds: 1s, 2s ..."],
     ),
     (
         "workloads: [{workload: add, options: {priority: 10}}]",

@@ -1,0 +1,146 @@
+"""Plans of tasks that do what tasks in production do: names, and what cannot work, at its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.scenario.plan.bounds import block_bound_s
+from harness.scenario.workloads.retry import RetryWorkload
+from tests.scenario.project import CONFIGURATION, Project
+
+PAGE = Path(__file__).parents[3] / "docs" / "what-tasks-do.md"
+DELAYED = (
+    "name: c\nbroker: {service: rabbitmq}\nbackend: {service: redis}\n"
+    "settings: {task_default_queue_type: quorum, task_default_exchange_type: topic}\n"
+)
+"""Quorum queues whose messages RabbitMQ itself delays."""
+
+
+@pytest.mark.parametrize(
+    ("workload", "label"),
+    [
+        ("retry", "retry-2"),
+        ("{workload: retry, failures: 5, countdown: 1s}", "retry-5,countdown=1.0"),
+        ("{workload: time_limit, soft_time_limit: 1s}", "time_limit-soft-1s"),
+        (
+            "{workload: time_limit, time_limit: 1s, every: 9}",
+            "time_limit-hard-1s,every=9",
+        ),
+    ],
+)
+def test_names_of_cells(project: Project, workload: str, label: str) -> None:
+    project.change(f"workloads: [{workload}]")
+    (cell,) = project.plan().cells
+    assert cell.name == f"c/{label}/closed-8"
+
+
+@pytest.mark.parametrize(
+    ("workload", "problem"),
+    [
+        (
+            "{workload: retry, countdown: 1s, retry_backoff: 1s}",
+            "give countdown or retry_backoff, not both",
+        ),
+        (
+            "{workload: retry, retry_jitter: false}",
+            "retry_jitter belongs to retry_backoff: give that, too",
+        ),
+        (
+            "{workload: retry, retry_backoff: 1500ms}",
+            "Celery counts a backoff in whole seconds: 1s, 2s ...",
+        ),
+        (
+            "{workload: retry, failures: 3, countdown: 10s}",
+            "the 3 retries of a unit may wait 30 s together, and the timeout is 30 s: raise "
+            "measure.timeout, or wait less",
+        ),
+        (
+            "{workload: retry, failures: 9, max_retries: 5, retry_backoff: 1s}",
+            "the 5 retries of a unit may wait 31 s together, and the timeout is 30 s: raise "
+            "measure.timeout, or wait less",
+        ),
+        ("{workload: time_limit}", "give a soft_time_limit, a time_limit, or both"),
+        (
+            "{workload: time_limit, soft_time_limit: 2s, time_limit: 1s}",
+            "time_limit has to be above soft_time_limit: Celery looks at it only after that",
+        ),
+        (
+            "{workload: time_limit, time_limit: 1s, every: 2, sleep: 1s}",
+            "sleep has to be below the limit: else every unit runs into it",
+        ),
+        (
+            "{workload: time_limit, time_limit: 30s}",
+            "a task runs for 30 s before it is ended, and the timeout is 30 s: raise "
+            "measure.timeout, or lower the limit",
+        ),
+    ],
+)
+def test_what_cannot_work_is_told(project: Project, workload: str, problem: str) -> None:
+    project.change(f"workloads: [{workload}]")
+    (found,) = project.problems()
+    assert found.endswith(problem)
+
+
+@pytest.mark.parametrize(
+    "workload",
+    ["{workload: retry, countdown: 500ms}", "{workload: add, options: {countdown: 500ms}}"],
+)
+def test_rabbitmq_delays_by_whole_seconds(project: Project, workload: str) -> None:
+    project.configuration(DELAYED)
+    project.change(f"workloads: [{workload}]")
+    (problem,) = project.problems()
+    assert "a countdown below 1s" in problem
+    project.change(f"workloads: [{workload.replace('500ms', '1s')}]")
+    assert not project.problems()
+
+
+@pytest.mark.parametrize(
+    ("pool", "knows"),
+    [
+        ("threads", "keeps no time limits"),
+        ("solo, concurrency: 1", "keeps no time limits"),
+        ("gevent", "knows only a time_limit"),
+    ],
+)
+def test_pools_without_time_limits(project: Project, pool: str, knows: str) -> None:
+    """Each limit that is not kept, at its line."""
+    project.configuration(f"{CONFIGURATION}worker: {{pool: {pool}}}\n")
+    project.change("workloads: [{workload: time_limit, soft_time_limit: 1s, time_limit: 2s}]")
+    name = pool.partition(",")[0]
+    expected = ["3:53", "3:69"] if name != "gevent" else ["3:53"]
+    assert project.problems() == [
+        f"scenarios/s.yaml:{place}: pool {name} {knows}: use pool prefork" for place in expected
+    ]
+
+
+def test_the_time_of_a_unit_counts_from_its_eta(project: Project) -> None:
+    """A countdown beyond the timeout is no problem: clients wait longer, and so may the block."""
+    project.change("workloads: [{workload: add, options: {countdown: 40s}}]")
+    (cell,) = project.plan().cells
+    assert cell.unit_limit_s == 70.0
+    project.change("workloads: [add]")
+    (plain,) = project.plan().cells
+    assert plain.unit_limit_s == 30.0
+    # Warm-up and load in turn, three and one wave of 8 callers, and twice a unit's time.
+    assert block_bound_s(cell) - block_bound_s(plain) == (3 + 1 + 2) * 40.0
+
+
+def test_waits_of_a_backoff() -> None:
+    """1 + 2 + 4 + 5 + 5 s: each is twice the one before, and none is above the most."""
+    workload = RetryWorkload(
+        workload="retry", failures=5, max_retries=9, retry_backoff=1.0, retry_backoff_max=5.0
+    )
+    assert workload.longest_waits_s == 17.0
+
+
+def test_the_example_of_the_page(project: Project) -> None:
+    """docs/what-tasks-do.md: it loads, for both brokers."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    project.configuration(CONFIGURATION.replace("name: c", "name: redis"), "redis")
+    rabbitmq = "name: rabbitmq\nbroker: {service: rabbitmq}\nbackend: {service: redis}\n"
+    project.configuration(rabbitmq, "rabbitmq")
+    project.scenario.write_text(example, encoding="utf-8")
+    assert len(project.plan().cells) == 2 * 6
