@@ -12,6 +12,7 @@ from harness.report.registry import RENDERERS
 from harness.report.view.cells import view_of
 from harness.report.words.look import Look
 from tests.exports.exported import exported
+from tests.figures.test_of_tasks import mixed, own
 from tests.report.made.divided import divided_run
 from tests.report.made.records import block, cell, run
 
@@ -64,3 +65,22 @@ def test_one_queue_and_one_group_add_nothing() -> None:
         text = exported(record, form)
         assert "queue=" not in text
         assert "group=" not in text
+
+
+MIXED = run(cell("redis/mix-shop.tasks.add+mail/closed-8", mixed(0, 0)))
+
+
+def test_every_export_has_the_parts_of_a_mix() -> None:
+    metrics = exported(MIXED, "openmetrics")
+    assert re.search(r'harness_figure_per_second\{.*figure="throughput",part="mail"\} 250', metrics)
+    assert "part mail: 500 ok, 250 units/s, run 50.0 ms (mean)" in exported(MIXED, "junit")
+    text = RENDERERS["csv"](view_of(MIXED, Path("x"), {}), Look())
+    [row] = csv.DictReader(io.StringIO(text))
+    assert row["throughput_per_s(part=mail)"] == "250.0"
+    assert row["latency_p50_s(part=shop.tasks.add)"] == "0.006"
+
+
+def test_one_task_of_the_users_own_is_the_whole() -> None:
+    record = run(cell("redis/task-add/closed-8", block(0, 0, by_task=(own("add", 0.004),))))
+    for form in ("openmetrics", "junit"):
+        assert "part" not in exported(record, form).replace("parts", "")

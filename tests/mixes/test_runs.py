@@ -104,7 +104,9 @@ def test_cells_and_reports_name_the_parts(mixed: tuple[Site, Ended]) -> None:
     [
         ("json", '"fails"'),
         ("md", "| `fails` |"),
-        ("junit", "lost(part=work)"),
+        ("junit", "part work: 20 ok, "),
+        ("openmetrics", 'figure="lost",part="work"'),
+        ("csv", "latency_p99_s(part=fails)"),
     ],
 )
 def test_formats_have_the_parts(mixed: tuple[Site, Ended], name: str, words: str) -> None:
@@ -120,3 +122,12 @@ def test_sql_has_a_row_for_each_part(mixed: tuple[Site, Ended]) -> None:
     told = site.harness("sql", query, "--format", "json")
     rows: list[dict[str, Any]] = json.loads(told.stdout)
     assert {row["task"]: row["units"] for row in rows} == {n: 3 * u for n, u in EACH.items()}
+
+
+def test_a_history_is_asked_for_a_part(mixed: tuple[Site, Ended]) -> None:
+    site, _ = mixed
+    told = site.harness("history", "s", "--metric", "p50(phase.run, part=work)")
+    assert told.code == 0, told.stderr
+    assert "mix-add+work+fails/closed-2" in told.stdout
+    unknown = site.harness("history", "s", "--metric", "p50(phase.run, part=wrok)")
+    assert 'did you mean "work"?' in unknown.stderr

@@ -22,6 +22,7 @@ from harness.report.exports.rounds import (
     warning_codes_of,
 )
 from harness.report.tables.by_queue import divided_words
+from harness.report.tables.by_task import part_words
 from harness.report.tables.verdicts import (
     gate_failure,
     gate_words,
@@ -133,6 +134,7 @@ def _cell_body(cell: CellView) -> Iterator[str]:
             for name in ("p50", "p95", "p99")
         )
         yield f"{what} {', '.join(percentiles)}"
+    yield from part_words(cell)
     yield from divided_words(cell)
     for role, server in sorted(cell.record.servers.items()):
         yield f"{role}: {server_words(server)}"

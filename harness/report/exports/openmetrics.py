@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from harness.figures.figure import STATISTICS, Figure, Within
+from harness.figures.figure import STATISTICS, Figure
 from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.report.exports.rounds import exported_name, healthy
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
 from harness.results.judge.emulators import labelled
 from harness.results.record.distributions import Distribution
-from harness.results.record.figures import distribution_of, names_in, value_of
+from harness.results.record.figures import distribution_of, divided_into, value_of
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
@@ -136,18 +136,13 @@ def _ending(figure: Figure) -> str:
 
 
 def _of_figures(figures: Sequence[Figure], block: BlockRecord) -> Iterator[Sample]:
-    """Of the whole block, and behind it those of its queues and groups of workers."""
+    """Of the whole block, and behind it those of its parts, queues and groups of workers."""
     whole = (one for one in figures if one not in OF_ONE_ONLY)
     yield from chain.from_iterable(_samples_of(block, one) for one in whole)
-    for within in _DIVIDED:
-        names = names_in(block, within)
-        mine = [one for one in figures if names and one.path_within(within)]
+    for within, names in divided_into(block):
+        mine = [one for one in figures if one.path_within(within)]
         for name in names:
             yield from chain.from_iterable(_samples_of(block, one.of(name, within)) for one in mine)
-
-
-_DIVIDED: tuple[Within, ...] = ("queue", "group")
-"""What has a label of its own."""
 
 
 def _samples_of(block: BlockRecord, figure: Figure) -> Iterator[Sample]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from harness.figures.figure import Figure, Within
+from harness.figures.figure import Figure
 from harness.figures.names import word_of
 from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.report.view.cells import RunView
@@ -15,7 +15,7 @@ from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
 from harness.report.words.wording import server_words
 from harness.results.record.distributions import Distribution
-from harness.results.record.figures import distribution_of, names_in, value_of
+from harness.results.record.figures import distribution_of, divided_into, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.scenario.files.wording import printable
 
@@ -37,10 +37,10 @@ def as_csv(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's
 
 
 def _divided(block: BlockRecord) -> Iterator[tuple[str, Value]]:
-    """Columns of single queues and groups of workers, behind all others: those that the run has,
-    called as the figure's own with `(queue=NAME)`."""
-    for within in _WITHIN:
-        for one in names_in(block, within):
+    """Columns of single parts of a mix, queues and groups of workers, behind all others: those that
+    the run has, called as the figure's own with `(queue=NAME)`."""
+    for within, names in divided_into(block):
+        for one in names:
             which = f"({within}={word_of(printable(one))})"
             for row in (*FIGURES, *OF_ONE_ONLY):
                 if row.path_within(within):
@@ -48,9 +48,6 @@ def _divided(block: BlockRecord) -> Iterator[tuple[str, Value]]:
                     stem = row.column or row.path_within(within)
                     columns = _columns_of(block, replace(figure, column=stem))
                     yield from ((f"{name}{which}", value) for name, value in columns.items())
-
-
-_WITHIN: tuple[Within, ...] = ("queue", "group")
 
 
 def _row(record: RunRecord, cell: CellRecord, block: BlockRecord) -> list[tuple[str, Value]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.figures.figure import Figure, Within
@@ -53,6 +53,15 @@ def names_in(block: BlockRecord, within: Within) -> Mapping[str, Stored]:
     if within == "group":
         return {one.name: one for one in block.by_group}
     return {one.task: one for one in block.by_task}
+
+
+def divided_into(block: BlockRecord) -> Iterator[tuple[Within, tuple[str, ...]]]:
+    """Of what a block has several, with their names: parts of a mix, queues, worker groups."""
+    kinds: tuple[Within, ...] = ("part", "queue", "group")
+    for within in kinds:
+        names = tuple(names_in(block, within))
+        if len(names) > 1:
+            yield within, names
 
 
 def _of_one(block: BlockRecord, figure: Figure) -> Any:
