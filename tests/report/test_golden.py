@@ -21,6 +21,7 @@ from harness.report.words.look import Look
 from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
 from tests.report.made import canvas_records, records
+from tests.report.made.divided import divided_run
 from tests.report.made.faulted import faulty_run
 from tests.report.made.matrix_records import long_matrix_run, matrix_pooled, matrix_run
 from tests.report.made.schedule_records import schedule_run
@@ -44,6 +45,7 @@ RUNS: dict[str, Callable[[], RunRecord]] = {
     "faults": faulty_run,
     "matrix": matrix_run,
     "long-matrix": long_matrix_run,
+    "divided": divided_run,
 }
 POOLED = {
     index: PooledCell((0, 5), records.spread_around(mean, 2000))

@@ -11,7 +11,7 @@ from harness.results.record.distributions import Distribution
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import latencies_within, measured_blocks
-from harness.scenario.files.wording import listed, printable
+from harness.scenario.files.wording import printable
 from harness.units import format_bytes, format_duration, format_milliseconds, format_number
 
 _OF_QUEUES = (
@@ -25,13 +25,12 @@ _QUEUES_NOTE = (
     "all looks; most: at once, at most; left: in the end."
 )
 _OF_GROUPS = (
-    *("consumes", "slots", "tasks/s", "dispatch", "run", "busy", "CPU/task", "memory"),
+    *("consumes", "slots", "tasks/s", "run", "busy", "CPU/task", "memory"),
     OUTCOME,
 )
 _GROUPS_NOTE = (
     "The executions of a cell's tasks by the group of workers that began them. slots: tasks that "
-    "the group can run at once; busy: share of the slots' time in which tasks ran. dispatch: mean "
-    "time from a worker having a message to the call of the function."
+    "the group can run at once; busy: share of the slots' time in which tasks ran."
 )
 
 
@@ -92,7 +91,7 @@ def _queue_row(
     return Row(
         printable(label),
         (
-            printable(listed(consumers)) or "nobody",
+            _few(consumers) or "nobody",
             format_number(_median(one.throughput_per_s for one in figures)),
             format_duration(mean_of([one.queue_s for one in figures])),
             *(map(format_duration, shown) if shown else (MISSING,) * 2),
@@ -146,10 +145,9 @@ def _group_row(name: str, figures: Sequence[GroupRecord], finished: Sequence[Gro
     return Row(
         printable(name),
         (
-            printable(listed(queues)) or MISSING,
+            _few(queues) or MISSING,
             _count(max((one.slots for one in finished), default=None)),
             format_number(_median(one.tasks_per_s for one in figures)),
-            format_duration(mean_of([one.dispatch_s for one in figures])),
             format_duration(mean_of([one.run_s for one in figures])),
             NOT_APPLICABLE if busy is None else f"{100 * busy:.0f} %",
             format_milliseconds(_median(one.cpu_ms_per_task for one in figures)),
@@ -187,6 +185,22 @@ def mean_of(spreads: Sequence[Distribution]) -> float | None:
     """Of all samples together; None where there are none."""
     count = sum(one.count for one in spreads)
     return sum((one.mean or 0.0) * one.count for one in spreads) / count if count else None
+
+
+def _few(names: Iterable[str]) -> str:
+    """As many as fit into a column, and how many more there are."""
+    words = [printable(name) for name in names]
+    words = [word if len(word) <= _ROOM else f"{word[: _ROOM - 3]}..." for word in words]
+    kept = words[:1]
+    for word in words[1:]:
+        if len(", ".join([*kept, word])) > _ROOM:
+            break
+        kept.append(word)
+    left = len(words) - len(kept)
+    return ", ".join(kept) + (f" and {left} more" if left else "")
+
+
+_ROOM = 20
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -125,10 +125,23 @@ def test_what_the_tables_show() -> None:
     ((fast, slow),) = (section.rows for section in of_groups.sections)
     assert (fast.label, slow.label) == ("fast", "slow")
     assert dict(zip(of_groups.head, slow.cells, strict=True)) == {
-        "consumes": "reports", "slots": "4", "tasks/s": "90.0", "dispatch": "1.00 ms",
+        "consumes": "reports", "slots": "4", "tasks/s": "90.0",
         "run": "20.0 ms", "busy": "90 %", "CPU/task": "1.25 ms", "memory": "128 MiB",
         "outcome": "900 begun",
     }  # fmt: skip
+
+
+def test_many_queues_of_long_names_do_not_widen_the_table() -> None:
+    its = ("exports-of-the-whole-company", "b", "c", "d")
+    names = {("urgent", "celery", "mail", "sms", "push"): "urgent, celery, mail and 2 more",
+             its: "exports-of-the-wh... and 3 more"}  # fmt: skip
+    for queues, told_as in names.items():
+        record = one_cell(by_group=(group("fast", 0.1, queues), group("slow", 0.9, ("a\nb",))))
+        (table,) = (one for one in content_of(view_of(record, Path("nowhere"), {})).tables
+                    if one.title == "By worker group")  # fmt: skip
+        fast, slow = table.sections[0].rows
+        assert fast.cells[0] == told_as
+        assert slow.cells[0] == "a\\nb"
 
 
 def test_one_queue_and_one_group_have_no_tables() -> None:
