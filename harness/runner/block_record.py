@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from harness.affinity import usable_cores
 from harness.probe.recording.ids import UNITS_PER_CLIENT
 from harness.results.block.by_group import with_costs
-from harness.results.block.by_queue import queues_of_units, with_depths
+from harness.results.block.by_queue import queues_of_units, takers, with_depths
 from harness.results.block.children import Ended, children_record
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PLAN_FILE
@@ -222,9 +222,9 @@ def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath |
     load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
     reasons = measured.publish_reasons
     fallen = tuple(one.pid for one in measured.fallen)
-    return aftermath(
-        job.events, merged, measured.faults, reasons, load_end_ns, fallen, measured.over_ns
-    )
+    notes, end_ns = measured.faults, measured.over_ns
+    who = takers(job.shape, merged)
+    return aftermath(job.events, merged, notes, reasons, load_end_ns, fallen, end_ns, who)
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +96,39 @@ def queues_of_units(shape: UnitShape, merged: Merged) -> QueuesOfUnits | None:
     told = np.array([-1, *known], dtype=np.int64)[first]
     parts = np.zeros(len(units), np.int64) if shape.mix is None else shape.mix.parts(units)
     return QueuesOfUnits(names, shape.routes.of_units(names, parts, told))
+
+
+@dataclass(frozen=True)
+class Takers:
+    """Which units may come to which worker."""
+
+    units: Mapping[int, Truths] = field(default_factory=dict)
+    """Id of a worker's process -> the units in queues that its group consumes. One that does not
+    stand here may have them all."""
+
+    def may_take(self, pids: Sequence[int], count: int) -> Truths:
+        """Of `count` units those that may come to one of these processes."""
+        every = np.ones(count, dtype=bool)
+        masks = [self.units.get(pid, every) for pid in pids]
+        found: Truths = np.logical_or.reduce(masks) if masks else every
+        return found
+
+
+EVERYBODY = Takers()
+"""All may take all."""
+
+
+def takers(shape: UnitShape, merged: Merged) -> Takers:
+    """Who may take what, where a block has several queues and groups."""
+    queues = queues_of_units(shape, merged)
+    if queues is None or not merged.groups:
+        return EVERYBODY
+    consumed = {group.name: group.queues for group in shape.routes.groups}
+    mine = [
+        np.isin(queues.of_units, [queues.names.index(one) for one in consumed.get(name, ())])
+        for name in merged.groups
+    ]
+    return Takers({pid: mine[place - 1] for pid, place in merged.group_of.items()})
 
 
 def with_depths(

@@ -28,6 +28,7 @@ import numpy as np
 
 from harness.probe.recording.events import Kind
 from harness.results.arrays import Numbers, Truths
+from harness.results.block.by_queue import EVERYBODY, Takers
 from harness.results.block.ledger import Final, Ledger, Stage
 from harness.results.events.handlings import Handlings
 from harness.results.events.merged import MISSING, Merged
@@ -62,6 +63,7 @@ class FaultyBlock:
     """The faults that were begun, in the order of their begins."""
     blame_until_ns: Sequence[int]
     """When all was as usual again after each fault of `notes`, or the next one began."""
+    takers: Takers = EVERYBODY
 
 
 @dataclass(frozen=True)
@@ -304,6 +306,7 @@ def _vanished(faulty: FaultyBlock, note: FaultNote) -> Truths:
     tasks = faulty.merged.tasks
     never = tasks.some((tasks.received_ns == MISSING) & (tasks.refused_ns == MISSING))
     vanished: Truths = never & (faulty.merged.units.publish_ns <= (note.struck_ns or FOREVER))
+    vanished &= faulty.takers.may_take(note.mains, len(vanished))
     return vanished & (faulty.ledger.final == Final.LOST) if note.died else np.zeros_like(vanished)
 
 

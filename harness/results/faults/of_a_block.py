@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.probe.recording.events import Kind
 from harness.probe.recording.ids import first_unit
+from harness.results.block.by_queue import EVERYBODY, Takers
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import behind
 from harness.results.block.summary import Digest
@@ -46,6 +47,7 @@ class Aftermath:
     """Main processes of workers that ended by themselves once something was broken."""
     over_ns: int = 0
     """When nobody waited for results any more."""
+    takers: Takers = EVERYBODY
 
 
 def aftermath(
@@ -56,6 +58,7 @@ def aftermath(
     load_end_ns: int,
     fallen: tuple[int, ...] = (),
     over_ns: int = 0,
+    takers: Takers = EVERYBODY,
 ) -> Aftermath:
     """Read the logs. `reasons`: what publishing raised in each client, in the order in which the
     events number it. RecordError if the logs contradict themselves."""
@@ -72,7 +75,8 @@ def aftermath(
         own = reasons[client] if client < len(reasons) else ()
         if 1 <= number <= len(own):
             reason[row] = own[number - 1].partition(":")[0]
-    return Aftermath(notes, handlings, Refused(at_ns, reason), load_end_ns, fallen, over_ns)
+    refused = Refused(at_ns, reason)
+    return Aftermath(notes, handlings, refused, load_end_ns, fallen, over_ns, takers)
 
 
 def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged: int) -> BlockEnd:
@@ -144,7 +148,8 @@ def _fault_figures(
         for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
     ]
     seen = found.handlings, found.refused
-    faulty = FaultyBlock(result.merged, result.ledger, *seen, level, notes, blame_until)
+    block = result.merged, result.ledger, *seen
+    faulty = FaultyBlock(*block, level, notes, blame_until, found.takers)
     judged = blame(faulty)
     consequences = (
         _Consequences(
@@ -238,13 +243,14 @@ def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
         return _CameBack(len(note.mains))
     later = received.chosen(received.time_ns > over_ns)
     alive = set(later.pid.tolist())
+    theirs = found.takers.may_take(note.mains, len(merged.units.unit))
     if note.kind.one_process:
         alive = _with_new_child(note, found) & alive
     return _CameBack(
         workers=len(note.mains),
         by_itself=sum(pid in alive for pid in note.mains),
         restarted=sum(pid in alive for pid in note.started),
-        known=bool(alive) or bool((merged.units.published_ns > over_ns).any()),
+        known=bool(alive) or bool((theirs & (merged.units.published_ns > over_ns)).any()),
     )
 
 
@@ -274,17 +280,16 @@ def silent_workers(found: Aftermath, merged: Merged) -> tuple[RecordedWarning, .
     never = merged.tasks.some(
         (merged.tasks.received_ns == MISSING) & (merged.tasks.refused_ns == MISSING)
     )
-    waiting = never & (published_ns > back_ns)
-    if not waiting.any():
-        return ()
-    waited_s = (found.over_ns - int(published_ns[waiting].min())) / 1e9
-    if waited_s < SILENT_S:
-        return ()
-    data = {"silent_s": (found.over_ns - back_ns) / 1e9, "units": int(waiting.sum())}
-    return tuple(
-        RecordedWarning(code="silent_worker", data={"pid": pid, **data})
-        for pid in _silent(found, begun, back_ns)
-    )
+    warnings = []
+    for pid in _silent(found, begun, back_ns):
+        waiting = never & (published_ns > back_ns) & found.takers.may_take([pid], len(never))
+        if not waiting.any():
+            continue
+        if (found.over_ns - int(published_ns[waiting].min())) / 1e9 >= SILENT_S:
+            silent_s = (found.over_ns - back_ns) / 1e9
+            data = {"pid": pid, "silent_s": silent_s, "units": int(waiting.sum())}
+            warnings.append(RecordedWarning(code="silent_worker", data=data))
+    return tuple(warnings)
 
 
 def _silent(found: Aftermath, notes: Sequence[FaultNote], back_ns: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from harness.probe.recording.events import (
     Outcome,
     cpu_fields,
 )
+from harness.results.block.by_queue import EVERYBODY, Takers
 from harness.results.block.ledger import BlockEnd, Final
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
@@ -77,6 +78,8 @@ class MadeBlock:
 
     logs: dict[int, list[bytes]] = field(default_factory=dict)
     units: int = 0
+    takers: Callable[[int], Takers] = lambda _: EVERYBODY
+    """Who may take what, of so many units."""
     parents: dict[int, int] = field(default_factory=lambda: {CHILD: MAIN, OTHER_CHILD: OTHER_MAIN})
     """Pool process -> its worker's main process."""
     tasks: int = 1
@@ -148,7 +151,8 @@ class MadeBlock:
         """Write the logs and have them judged."""
         self.write(folder)
         merged = merge(folder, self.tasks, grouped=False)
-        after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen, ns(over_s))
+        who = self.takers(len(merged.units.unit))
+        after = aftermath(folder, merged, notes, reasons, ns(load_s), fallen, ns(over_s), who)
         end = with_orphans(end or BlockEnd(), merged, after, unacknowledged)
         result = digest(merged, dataclasses.replace(SHAPE, tasks_per_unit=self.tasks), end)
         config = {**CONFIG, "settings": settings or {}}

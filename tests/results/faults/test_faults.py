@@ -11,6 +11,7 @@ import pytest
 
 from harness.probe.recording.events import Kind
 from harness.report.words.warnings import warning_detail
+from harness.results.block.by_queue import Takers
 from harness.results.block.ledger import BlockEnd
 from harness.results.events.merged import MISSING
 from harness.results.faults.notes import FaultNote
@@ -279,6 +280,38 @@ def test_only_the_silent_one_of_two_workers_is_told(tmp_path: Path) -> None:
     block.done(4.5, other=True)
     told = block.read(tmp_path, RESTART).fields["warnings"]
     assert [one.data["pid"] for one in told if one.code == "silent_worker"] == [MAIN]
+
+
+def test_a_worker_whose_queues_are_empty_is_not_silent(tmp_path: Path) -> None:
+    """What waits is in a queue of another group; of its own it would have had to take some."""
+    block = MadeBlock()
+    _cut_off(block)
+
+    def silent(name: str, may: bool) -> list[int]:
+        (folder := tmp_path / name).mkdir()
+        block.takers = lambda count: Takers({MAIN: np.full(count, may)})
+        told = block.read(folder, RESTART).fields["warnings"]
+        return [one.data["units"] for one in told if one.code == "silent_worker"]
+
+    assert silent("its own", may=True) == [20]
+    assert silent("another's", may=False) == []
+
+
+def test_a_dead_worker_is_not_to_blame_for_another_group(tmp_path: Path) -> None:
+    """Messages that vanish while it dies were on their way to it, if it could have had them."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    for number in range(3):
+        block.unit(2.99 + number / 1000)
+
+    def lost(name: str, may: bool) -> tuple[int, int]:
+        (folder := tmp_path / name).mkdir()
+        block.takers = lambda count: Takers({MAIN: np.full(count, may)})
+        read = block.read(folder, note("kill_worker", 3.0, **KILL))
+        return read.fault.trouble.lost, read.unattributed.lost
+
+    assert lost("its own", may=True) == (3, 0)
+    assert lost("another's", may=False) == (0, 3)
 
 
 def test_no_worker_is_called_silent_without_cause(tmp_path: Path) -> None:
