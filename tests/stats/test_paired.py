@@ -236,16 +236,27 @@ def test_false_discovery_is_scipys(p_values: list[float]) -> None:
     assert false_discovery(p_values) == pytest.approx(expected.tolist(), rel=1e-12)
 
 
-@pytest.mark.parametrize("pairs", [2, 3, 6, 10, 13, 14, 30, 50, 51, 80])
+@pytest.mark.parametrize("pairs", [2, 3, 6, 9, 14, 30, 50, 51, 80])
 @pytest.mark.parametrize("digits", [0, 1, 15])
 def test_the_second_opinion_is_scipys(pairs: int, digits: int) -> None:
     """Whatever is alike: with no digit behind the point nearly all distances are, or nothing."""
-    generator = np.random.default_rng(7)
-    for _ in range(3):
-        values = generator.normal(0.3, 1, pairs).round(digits)
-        values[0] = 1.0  # of pairs without any difference SciPy has no answer
-        expected = float(stats.wilcoxon(values).pvalue)
-        assert wilcoxon_p(values.tolist()) == pytest.approx(expected, rel=1e-9)
+    values = np.random.default_rng(7).normal(0.3, 1, pairs).round(digits)
+    values[0] = 1.0  # of pairs without any difference SciPy has no answer
+    expected = float(stats.wilcoxon(values).pvalue)
+    assert wilcoxon_p(values.tolist()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_of_thirteen_pairs_each_way_to_sign_them_counts() -> None:
+    """SciPy tries each of them in Python, which takes seconds."""
+    distances = np.array([1, 1, 2, 3, 3, 3, 4, 5, 5, 6, 7, 8, 8])
+    ranks = stats.rankdata(distances)
+    signs = (np.arange(2**13)[:, None] >> np.arange(13)) & 1
+    sums = signs @ ranks
+    for number in (0, 5, 77, 4711):
+        found = sums[number]
+        expected = 2 * min((sums <= found).mean(), (sums >= found).mean())
+        signed = np.where(signs[number] == 1, distances, -distances)
+        assert wilcoxon_p(signed.tolist()) == pytest.approx(min(1.0, expected))
 
 
 def test_the_second_opinion_where_there_is_none() -> None:
