@@ -35,10 +35,11 @@ _LONG = (
 """Half a minute each and more: first, so that no process is left alone with one at the end."""
 
 
-HOSTS = 2
+HOSTS = 3
 """So many processes hold the session's servers, of which a RabbitMQ node boots for seven seconds of
-processor time; tests that need them go there as long as there are others for the rest."""
-_NEEDS_SERVERS = re.compile(r"\b(Services|OwnedRedis|OwnedRabbitmq|Case)\b")
+processor time and keeps whoever waits for it for half a minute; tests that need them go there, and
+nowhere else."""
+_NEEDS_SERVERS = re.compile(r"\b(Services|Owned\w*|Case)\b")
 _SIGNATURE = re.compile(r"^def (\w+)\((.*?)\) ->", re.MULTILINE | re.DOTALL)
 
 
@@ -56,11 +57,23 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """The next unit in turn that suits a process goes to it."""
-        is_host = self.nodes.index(node) < HOSTS
-        suits = (unit for unit in self.workqueue if needs_servers(unit) == is_host)
-        if (unit := next(suits, None)) is not None:
+        if (unit := self._next_for(node)) is not None:
             self.workqueue.move_to_end(unit, last=False)
         super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Nothing is left but what needs servers: who has none is not needed any more."""
+        if self.workqueue and not node.shutting_down and self._next_for(node) is None:
+            node.shutdown()
+        else:
+            super()._reschedule(node)
+
+    def _next_for(self, node: WorkerController) -> str | None:
+        """Those that hold servers take what needs them first, and then what is left."""
+        working = [one for one in self.nodes if not one.shutting_down]
+        is_host = node in working[:HOSTS]
+        suits = (unit for unit in self.workqueue if needs_servers(unit) == is_host)
+        return next(suits, next(iter(self.workqueue), None) if is_host else None)
 
     def _split_scope(self, nodeid: str) -> str:
         return _unit_of(nodeid)
@@ -72,6 +85,7 @@ def _unit_of(nodeid: str) -> str:
     return module if _shares_fixtures(module) else nodeid
 
 
+@cache  # asked of each unit that waits, each time a process is free
 def needs_servers(unit: str) -> bool:
     """Whether a test, or one of a module's, or a fixture of its module, takes the session's
     servers."""
@@ -81,7 +95,7 @@ def needs_servers(unit: str) -> bool:
     return fixtures or (test.partition("[")[0] in taking if test else bool(taking))
 
 
-@cache  # asked of each test that waits, each time a process is free
+@cache
 def _that_take_servers(module: str) -> frozenset[str]:
     """Functions of a module."""
     signatures = _SIGNATURE.finditer(_text_of(module))

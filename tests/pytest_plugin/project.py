@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tests.runner.running import UNNEEDED
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -89,7 +91,7 @@ class Project:
         kept = {name: text for name, text in os.environ.items() if not name.startswith(outer)}
         return kept | {
             "TMPDIR": str(temporary),
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(self.folder))),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, UNNEEDED, self.folder))),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

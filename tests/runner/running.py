@@ -25,6 +25,8 @@ from harness.workspace import MARK
 from tests.runner.forked import Command
 
 ROOT = Path(__file__).parents[2]
+UNNEEDED = Path(__file__).parent / "unneeded"
+"""On the import path of every process: stand-ins for what no test uses and all would load."""
 PATIENCE_S = 150.0
 LONG_PATIENCE_S = 270.0
 """For a run of many blocks, or of long ones; pytest's own ends after 300."""
@@ -237,7 +239,7 @@ class Site:
         kept = {name: v for name, v in os.environ.items() if not name.startswith("HARNESS_")}
         own = {
             "TMPDIR": str(self.temporary),
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(self.modules))),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, UNNEEDED, self.modules))),
             "PYTHONDONTWRITEBYTECODE": "1",
             # A second of processor time a run; test_quickstart and test_record look at them.
             "HARNESS_FILES": "0",
