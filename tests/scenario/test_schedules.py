@@ -127,6 +127,12 @@ def test_no_other_workload_takes_the_load(project: Project) -> None:
             'Celery has no -B for pool gevent, which configuration "c" has: use another pool, or '
             "through: beat",
         ),
+        (
+            f"{CONFIGURATION}workers: {{a: {{queues: [celery], count: 2}}, b: {{queues: [x]}}}}\n",
+            "3:54",
+            'every worker with -B fires the whole schedule, and configuration "c" has 2 in its '
+            "first group, a, whose worker gets it: use workers.a.count 1, or through: beat",
+        ),
     ],
 )
 def test_configurations_that_cannot_have_it(

@@ -39,7 +39,7 @@ def start_crew(
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     files = _beat_files(job)
     specs = _write_specs(job, space, network, files)
-    groups = _groups(job.cell, files)
+    groups = groups_with_beat(job.cell, files)
     variables = {**job.environ, **space.environ}
 
     def place(role: cellspec.Role, spec: Path) -> WorkingPlace:
@@ -61,9 +61,9 @@ def start_crew(
     return Crew(workers, clients, observer, beat)
 
 
-def _groups(cell: Cell, files: BeatFiles | None) -> dict[str, Worker]:
-    """The groups of workers; where beat is embedded with it in the first one, which has one worker
-    then."""
+def groups_with_beat(cell: Cell, files: BeatFiles | None) -> dict[str, Worker]:
+    """The groups of a cell's workers; where beat is embedded, with it in the first one, which has
+    one worker then."""
     groups = dict(cell.configuration.groups)
     if files is not None and _embeds_beat(cell):
         first = next(iter(groups))

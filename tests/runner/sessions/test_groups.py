@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.crew.beat import BeatFiles
 from harness.crew.workers import Group, Workers, command_line, numbered
 from harness.processes import Process, spawn
+from harness.runner.sessions.starting import groups_with_beat
 from harness.scenario.models.configuration import Worker
 from harness.usage import Usage
+from tests.scenario.project import CONFIGURATION, make_project
 
 GROUPS = {
     "fast": Worker(queues=("urgent", "celery"), pool="threads", concurrency=8, count=2),
@@ -134,3 +137,19 @@ def test_a_pool_that_sizes_itself_is_as_large_as_its_worker_says() -> None:
     only = Workers([], numbered({"worker": Worker(concurrency="auto")}), Path("over"))
     only.sized({"": 5})
     assert only.slots == 5
+
+
+def test_beat_goes_into_the_worker_of_the_first_group(tmp_path: Path) -> None:
+    """Every worker with -B would fire the whole schedule."""
+    project = make_project(tmp_path)
+    two = "workers: {a: {queues: [celery]}, b: {queues: [celery], count: 2, options: [-E]}}\n"
+    project.configuration(CONFIGURATION + two)
+    project.change("workloads: [{workload: periodic, every: 1s, through: worker}]")
+    project.change("loads: [schedule]")
+    project.change("measure: {duration: 9s}")
+    (cell,) = project.plan().cells
+    files = BeatFiles.in_folder(tmp_path, 0)
+    first, second = groups_with_beat(cell, files).values()
+    assert first.options == ("--beat", *files.options())
+    assert second == cell.configuration.groups["b"]
+    assert groups_with_beat(cell, None) == cell.configuration.groups
