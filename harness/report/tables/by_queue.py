@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView, RunView
-from harness.results.record.distributions import Distribution
+from harness.report.words.wording import ended_words
+from harness.results.record.distributions import Distribution, mean_of
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import latencies_within, measured_blocks
@@ -98,30 +99,11 @@ def _queue_row(
             format_number(_median(one.mean_depth for one in figures)),
             _count(max((d for one in figures if (d := one.most_depth) is not None), default=None)),
             _count(sum(left) if left else None),
-            _queue_outcome(finished),
+            ended_words(finished),
         ),
-        flagged=any(map(_is_unsound, finished)) or not consumers,
+        flagged=not all(one.sound for one in finished) or not consumers,
         part=part,
     )
-
-
-def _is_unsound(queue: QueueRecord) -> bool:
-    return queue.ended_as_meant != queue.outcomes.total or queue.duplicated > 0
-
-
-def _queue_outcome(queues: Sequence[QueueRecord]) -> str:
-    as_meant = sum(one.failed_as_meant for one in queues)
-    others = {
-        "failed as meant": as_meant,
-        "lost": sum(one.outcomes.lost for one in queues),
-        "dup": sum(one.duplicated for one in queues),
-        "wrong": sum(one.outcomes.wrong for one in queues),
-        "failed": sum(one.outcomes.failed for one in queues) - as_meant,
-        "timed out": sum(one.outcomes.timed_out for one in queues),
-    }
-    ok = sum(one.outcomes.ok for one in queues)
-    words = [f"{ok:,} ok"] if ok or not any(others.values()) else []
-    return ", ".join([*words, *(f"{count:,} {word}" for word, count in others.items() if count)])
 
 
 # --- groups ---------------------------------------------------------------------------------------
@@ -168,7 +150,7 @@ def divided_words(cell: CellView) -> Iterator[str]:
         finished, figures = _of_queue(name, cell.blocks), _of_queue(name, measured)
         rate = format_number(_median(one.throughput_per_s for one in figures))
         wait = format_duration(mean_of([one.queue_s for one in figures]))
-        words = f"{_queue_outcome(finished)}, {rate} units/s, queue {wait} (mean)"
+        words = f"{ended_words(finished)}, {rate} units/s, queue {wait} (mean)"
         most = max((one.most_depth or 0 for one in figures), default=0)
         yield f"queue {name}: {words}, at most {most:,} waiting"
     for name in dict.fromkeys(one.name for block in cell.blocks for one in block.by_group):
@@ -179,12 +161,6 @@ def divided_words(cell: CellView) -> Iterator[str]:
 
 
 # --- figures of several blocks --------------------------------------------------------------------
-
-
-def mean_of(spreads: Sequence[Distribution]) -> float | None:
-    """Of all samples together; None where there are none."""
-    count = sum(one.count for one in spreads)
-    return sum((one.mean or 0.0) * one.count for one in spreads) / count if count else None
 
 
 def _few(names: Iterable[str]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView, RunView
+from harness.report.words.wording import ended_words
 from harness.results.record.by_task import PartRecord
-from harness.results.record.distributions import Distribution
+from harness.results.record.distributions import Distribution, mean_of
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import latencies_within, measured_blocks
 from harness.scenario.files.wording import printable
@@ -76,43 +77,18 @@ def _row(
 ) -> Row:
     """`figures` of the blocks that count, `finished` of all: failed blocks are in the ledger."""
     rates = [task.throughput_per_s for task in figures if task.throughput_per_s is not None]
-    counted = sum(task.run_s.count for task in figures)
-    runs = sum((task.run_s.mean or 0.0) * task.run_s.count for task in figures)
-    timed = sum(task.cpu_s.count for task in figures)
-    cpu_s = sum((task.cpu_s.mean or 0.0) * task.cpu_s.count for task in figures)
     retried = sum(task.retried for task in finished)
     shown = (latency.p50, latency.p95, latency.p99) if latency is not None else ()
     return Row(
         printable(label),
         (
             format_number(statistics.median(rates) if rates else None),
-            format_duration(runs / counted if counted else None),
-            format_duration(cpu_s / timed if timed else None),
+            format_duration(mean_of([task.run_s for task in figures])),
+            format_duration(mean_of([task.cpu_s for task in figures])),
             *(map(format_duration, shown) if shown else (MISSING,) * 3),
             f"{retried:,}" if retried else NOT_APPLICABLE,
-            _outcome(finished),
+            ended_words(finished) + (", unchecked" if any(t.unchecked for t in finished) else ""),
         ),
-        flagged=any(map(_is_unsound, finished)),
+        flagged=not all(task.sound for task in finished),
         part=part,
     )
-
-
-def _is_unsound(task: PartRecord) -> bool:
-    ended = task.outcomes.ok + task.failed_as_meant
-    return ended != task.outcomes.total or task.duplicated > 0
-
-
-def _outcome(tasks: Sequence[PartRecord]) -> str:
-    as_meant = sum(task.failed_as_meant for task in tasks)
-    others = {
-        "failed as meant": as_meant,
-        "lost": sum(task.outcomes.lost for task in tasks),
-        "dup": sum(task.duplicated for task in tasks),
-        "wrong": sum(task.outcomes.wrong for task in tasks),
-        "failed": sum(task.outcomes.failed for task in tasks) - as_meant,
-        "timed out": sum(task.outcomes.timed_out for task in tasks),
-    }
-    ok = sum(task.outcomes.ok for task in tasks)
-    words = [f"{ok:,} ok"] if ok or not any(others.values()) else []
-    words += [f"{count:,} {word}" for word, count in others.items() if count]
-    return ", ".join([*words, *(["unchecked"] if any(t.unchecked for t in tasks) else [])])

@@ -5,10 +5,13 @@ A record stores what is so; what it means, and why, is said here, and of warning
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.figures.figure import Figure
 from harness.report.view.cells import Counts, RunView
 from harness.report.words.warnings import capacity_words, counted, warning_detail
 from harness.results.costs.capacity import SaturationRange
+from harness.results.record.distributions import EndedUnits
 from harness.results.record.environment import Server
 from harness.results.record.loads import Saturation
 from harness.results.record.run import RunRecord
@@ -93,6 +96,22 @@ def outcome_words(counts: Counts) -> str:
     words += [f"{count:,} {word}" for word, count in others.items() if count]
     words += [f"{count:,} {word}" for word, count in counts.beside.items()]
     return ", ".join([*words, *(["client-limited"] if counts.client_limited else [])])
+
+
+def ended_words(ended: Sequence[EndedUnits]) -> str:
+    """The same of a part of a mix, or a queue, over several blocks: `897 ok, 3 lost, 2 dup`."""
+    as_meant = sum(one.failed_as_meant for one in ended)
+    others = {
+        "failed as meant": as_meant,
+        "lost": sum(one.outcomes.lost for one in ended),
+        "dup": sum(one.duplicated for one in ended),
+        "wrong": sum(one.outcomes.wrong for one in ended),
+        "failed": sum(one.outcomes.failed for one in ended) - as_meant,
+        "timed out": sum(one.outcomes.timed_out for one in ended),
+    }
+    ok = sum(one.outcomes.ok for one in ended)
+    words = [f"{ok:,} ok"] if ok or not any(others.values()) else []
+    return ", ".join([*words, *(f"{count:,} {word}" for word, count in others.items() if count)])
 
 
 def trouble_words(counts: Counts) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from harness.results.record.distributions import Distribution, Outcomes
-from harness.results.record.stored import Stored
+from harness.results.record.distributions import Distribution, EndedUnits
 
 
-class PartRecord(Stored):
+class PartRecord(EndedUnits):
     """One part of a mix in a block: the units that were of it. A single task of the user's own is a
     mix of one."""
 
@@ -30,9 +29,6 @@ class PartRecord(Stored):
     in records of older versions."""
     lateness_s: Distribution = Distribution(count=0)
     """Start less ETA, where it was asked to run later."""
-    outcomes: Outcomes = Outcomes()
-    failed_as_meant: int = 0
-    duplicated: int = 0
     retried: int = 0
     replaced: int = 0
     expired: int = 0
@@ -42,14 +38,3 @@ class PartRecord(Stored):
     """These four as in `BlockRecord`; records of older versions have none."""
     unchecked: bool = False
     """Whether nothing was expected of the result but that it came."""
-
-    @property
-    def ended_as_meant(self) -> int:
-        """Units that ended as they were meant to, whether they are in the block's figures or
-        not."""
-        return self.outcomes.ok + self.failed_as_meant
-
-    @property
-    def failed_unmeant(self) -> int:
-        """Units that failed though they were not meant to."""
-        return self.outcomes.failed - self.failed_as_meant

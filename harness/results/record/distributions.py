@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.results.record.stored import Stored
 
 
@@ -42,6 +44,30 @@ class Outcomes(Stored):
         return self.ok + self.failed + self.wrong + self.lost + self.timed_out
 
 
+class EndedUnits(Stored):
+    """How some of a block's units ended: those of a part of a mix, or of a queue."""
+
+    outcomes: Outcomes = Outcomes()
+    failed_as_meant: int = 0
+    duplicated: int = 0
+
+    @property
+    def ended_as_meant(self) -> int:
+        """Units that ended as they were meant to, whether they are in the block's figures or
+        not."""
+        return self.outcomes.ok + self.failed_as_meant
+
+    @property
+    def failed_unmeant(self) -> int:
+        """Units that failed though they were not meant to."""
+        return self.outcomes.failed - self.failed_as_meant
+
+    @property
+    def sound(self) -> bool:
+        """Whether every unit ended as it was meant to, once."""
+        return self.ended_as_meant == self.outcomes.total and self.duplicated == 0
+
+
 class LossReasons(Stored):
     """How far the lost units got; adds up to `Outcomes.lost`."""
 
@@ -56,3 +82,9 @@ class LossReasons(Stored):
     """It returned or raised, and no result was stored."""
     stored_not_seen: int = 0
     """Its result was stored, and nobody got it."""
+
+
+def mean_of(spreads: Sequence[Distribution]) -> float | None:
+    """Of all samples of several distributions together; None where there are none."""
+    count = sum(one.count for one in spreads)
+    return sum((one.mean or 0.0) * one.count for one in spreads) / count if count else None

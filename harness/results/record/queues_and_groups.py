@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.results.record.distributions import Distribution, Outcomes
+from harness.results.record.distributions import Distribution, EndedUnits
 from harness.results.record.stored import Stored
 
 
-class QueueRecord(Stored):
+class QueueRecord(EndedUnits):
     """One queue in a block: the units that went there, and how they fared.
 
     A unit belongs to the queue that a worker received it from; one that nobody received to that
@@ -30,9 +30,6 @@ class QueueRecord(Stored):
     """The phase `queue`: publish call to received by a worker."""
     dispatch_s: Distribution = Distribution(count=0)
     run_s: Distribution = Distribution(count=0)
-    outcomes: Outcomes = Outcomes()
-    failed_as_meant: int = 0
-    duplicated: int = 0
     most_depth: int | None = None
     """Messages that waited in it at once, at most, of all looks at it; None where nobody looked."""
     mean_depth: float | None = None
@@ -43,17 +40,6 @@ class QueueRecord(Stored):
     left: int | None = None
     """Messages that waited in it when nobody waited for results any more; None where that is not
     known."""
-
-    @property
-    def ended_as_meant(self) -> int:
-        """Units that ended as they were meant to, whether they are in the block's figures or
-        not."""
-        return self.outcomes.ok + self.failed_as_meant
-
-    @property
-    def failed_unmeant(self) -> int:
-        """Units that failed though they were not meant to."""
-        return self.outcomes.failed - self.failed_as_meant
 
 
 class GroupRecord(Stored):
