@@ -25,6 +25,7 @@ BY_NAME = {
     "beat_fell",
     "versions",
     "ran_with",
+    "children",
     "files",
 }
 """What `record_block` gives by itself."""
