@@ -28,13 +28,14 @@ from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.compare import Compare
-from harness.scenario.models.configuration import Configuration, provided
+from harness.scenario.models.configuration import DEFAULT_QUEUE, Configuration, provided
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
 from harness.scenario.plan.value_words import canonical
-from harness.scenario.settings.planned import planned_slots
+from harness.scenario.settings.planned import planned, planned_slots
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
+from harness.scenario.workloads.mix import MixWorkload
 from harness.stats.looks import confidence_of
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
@@ -72,6 +73,8 @@ class AskedOf:
     sum: Sum
     cost: Known
     """Where the cost of a task is from."""
+    group: str = ""
+    """Whose slots these are, where they are those of one group of workers."""
 
 
 @dataclass(frozen=True)
@@ -326,6 +329,30 @@ def _asked(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Iter
     )
     costs = {"cores": cpu, "slots": run or cpu}
     yield from (AskedOf(one, costs[one.what]) for one in need.sums)
+    yield from _of_groups(cell, units_per_s)
+
+
+def _of_groups(cell: Cell, units_per_s: float) -> Iterator[AskedOf]:
+    """What the parts of a mix ask of a group of workers that alone consumes their queues, where
+    they say themselves how long they run: it may lack slots while another one's are free."""
+    workload, configuration = cell.workload, cell.configuration
+    groups, settings = configuration.groups, configuration.settings
+    if not isinstance(workload, MixWorkload) or len(groups) < 2 or settings.get("task_routes"):
+        return
+    default = settings.get("task_default_queue") or DEFAULT_QUEUE
+    parts = [
+        (one.options.queue or default, one.weight, part.least_run_s)
+        for one, part in zip(workload.mixed, workload.parts, strict=True)
+    ]
+    every = sum(weight for _, weight, _ in parts)
+    for name, plan in planned(configuration).items():
+        others = {queue for other in groups if other != name for queue in groups[other].queues}
+        mine = [(weight, run_s or 0.0) for queue, weight, run_s in parts if queue not in others]
+        weights = sum(weight for weight, _ in mine)
+        each_s = sum(weight * run_s for weight, run_s in mine) / max(weights, 1)
+        if each_s:
+            asked = Sum("slots", units_per_s * weights / every, each_s, plan.slots)
+            yield AskedOf(asked, Known(each_s, planned=True), name)
 
 
 def _cpu_s(cell: Cell, keys: CellKeys, runs: LastRuns, asked_per_s: float | None) -> Known:

@@ -12,10 +12,11 @@ from harness.results.outlook.outlook import Machine, Outlook
 from harness.results.record.faults import FaultRecord
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.compare import Compare
-from harness.scenario.models.configuration import CelerySet
+from harness.scenario.models.configuration import CelerySet, Worker
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.registry import VENDORS
+from harness.scenario.workloads.registry import WORKLOADS
 from harness.stats.looks import confidence_of
 from harness.stats.paired import visible_effect
 from tests.compare.runs import ratio_run
@@ -114,6 +115,29 @@ def test_a_sleep_needs_slots_and_no_cores() -> None:
     [slots, cores] = _asked(ahead(heavy(50, 10)))
     assert slots == ("redis/heavy_task-50/rate-10", "slots", 4.8, True)
     assert cores == ("redis/heavy_task-50/rate-10", "cores", 10 * assumed.TASK_CPU_S, False)
+
+
+def test_a_group_lacks_slots_while_those_of_another_are_free() -> None:
+    """A tenth of 10/s sleeps for 2.5 s in the two slots of a group of its own; in the mean of all
+    units that would be 2.5 of ten slots."""
+    fast, slow = {"workload": "add", "weight": 9}, {"workload": "work", "sleep": "2500ms"}
+    both = {
+        "fast": Worker(queues=("celery",), concurrency=8),
+        "slow": Worker(queues=("reports",)),
+    }
+    cell = heavy(2, 10)
+    told = cell.configuration.model_copy(update={"workers": both})
+
+    def asked(queue: str) -> dict[str, tuple[float, int]]:
+        mix = {"workload": "mix", "parts": [fast, {**slow, "queue": queue}]}
+        work = WORKLOADS["mix"].model_validate(mix)
+        found = ahead(cell.model_copy(update={"configuration": told, "workload": work}))
+        slots = [one for _, one in found.asked if one.sum.what == "slots"]
+        return {one.group: (round(one.sum.needed, 3), one.sum.there) for one in slots}
+
+    assert asked("reports") == {"slow": (2.5, 2), "": (2.5, 10)}
+    assert list(asked("reports")) == ["slow", ""]
+    assert asked("celery") == {"fast": (2.5, 8), "": (2.5, 10)}
 
 
 def test_costs_of_the_last_run_count_and_the_largest_share_comes_first() -> None:
