@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from harness.results.events.mix import Mix
 from harness.results.record.typed_work import stored_workload
@@ -89,6 +91,34 @@ def test_a_record_gives_the_same_mix_back() -> None:
     assert stored_workload(stored) == made
     assert "loads" not in stored["parts"][0]
     assert Mix.of(stored_workload(stored), 7) == Mix.of(made, 7)
+
+
+def test_a_record_gives_every_part_back_that_needs_no_fields() -> None:
+    """A record names all fields, those that nobody has said too."""
+    for name, model in WORKLOADS.items():
+        if not may_be_a_part(model):
+            continue
+        with suppress(ValidationError):  # of one that needs more than its name
+            made = mix(name)
+            assert stored_workload(made.model_dump(mode="json")) == made
+
+
+def test_a_record_of_parts_that_are_not_known_here_is_read() -> None:
+    """Of a plug-in that is gone, or with a number that is refused today."""
+    stored = mix("add", {"workload": "heavy_task", "weight": 3}).model_dump(mode="json")
+    stored["parts"][1]["n"] = 10**6
+    stored["parts"].append({"workload": "pair", "by": 3, "weight": 2, "options": {"countdown": 1}})
+    read = stored_workload(stored)
+    assert [(kind.label, kind.weight) for kind in read.mixed] == [
+        ("add", 1),
+        ("heavy_task", 3),
+        ("pair", 2),
+    ]
+    assert read.message_options[2].countdown == 1
+    assert (read.steps, read.calls) == ((1,), 1)
+    found = Mix.of(read, 1)
+    assert found is not None
+    assert found.labels == ("add", "heavy_task", "pair")
 
 
 def test_clients_are_told_each_part_as_its_workload_tells_it() -> None:

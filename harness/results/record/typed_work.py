@@ -15,9 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.results.record.stored import Plain
 from harness.scenario.files.fields import Frozen
+from harness.scenario.files.unknown import told
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.loads.registry import LOADS
 from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.mix import MixPart, MixWorkload
 from harness.scenario.workloads.registry import WORKLOADS
 
 T = TypeVar("T", bound=Frozen)
@@ -25,9 +27,20 @@ T = TypeVar("T", bound=Frozen)
 
 def stored_workload(fields: Mapping[str, Any]) -> WorkloadBase:
     """`CellRecord.workload`, typed. One of a kind that is not known here has units of one task."""
-    return _typed(
-        WORKLOADS.get(str(fields.get("workload", "")), WorkloadBase), without_unset(fields)
-    )
+    kind = WORKLOADS.get(str(fields.get("workload", "")), WorkloadBase)
+    typed = _typed(kind, without_unset(fields))
+    if isinstance(typed, MixWorkload) and "parts" not in told(typed):
+        parts = tuple(_stored_part(typed, one) for one in fields.get("parts", ()))
+        return typed.model_copy(update={"parts": parts})
+    return typed
+
+
+def _stored_part(mix: MixWorkload, fields: Mapping[str, Any]) -> MixPart:
+    """Of a kind that is not known here only what the mix says of it, with the name of its kind."""
+    known = mix.kinds_of_parts.get(str(fields.get("workload", "")))
+    if known is not None:
+        return _typed(known, fields)
+    return _typed(MixPart, {**fields, "name": fields.get("name") or fields.get("workload")})
 
 
 def without_unset(workload: Mapping[str, Any]) -> Plain:

@@ -4,7 +4,7 @@ have in common, those of users' own tasks too."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, cast
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
@@ -181,6 +181,8 @@ class MixWorkload(WorkloadBase):
         "use publish: api"
     )
     part_of_mixes: ClassVar[bool] = False
+    kinds_of_parts: ClassVar[Mapping[str, type[MixPart]]] = {}
+    """`workload:` of a part -> its model."""
 
     workload: Literal["mix"]
     if TYPE_CHECKING:
@@ -338,10 +340,12 @@ def mix_of(rows: Sequence[WorkloadRow]) -> type[MixWorkload]:
     union: Any = Annotated[Union[tuple(parts)], Field(discriminator="workload")]  # noqa: UP007
     entry: Any = Annotated[union, or_bare_name("workload", union), BeforeValidator(refused)]
     several: Any = NonEmptyItems
+    known: Any = (ClassVar[Mapping[str, type[MixPart]]], dict(zip(names, parts, strict=True)))
     return create_model(
         "MixWorkload",
         __base__=MixWorkload,
         __doc__=MixWorkload.__doc__,
         __cls_kwargs__={"use_attribute_docstrings": False},
+        kinds_of_parts=known,
         parts=(several[entry], ...),
     )

@@ -51,9 +51,11 @@ class RetryWorkload(WorkloadBase):
     def _one_wait(self) -> RetryWorkload:
         if self.countdown is not None and self.retry_backoff is not None:
             raise ValueError("give countdown or retry_backoff, not both")
-        of_backoff = {"retry_backoff_max", "retry_jitter"} & self.model_fields_set
+        fields = type(self).model_fields  # a record names all of them, whoever has said them
+        names = ("retry_backoff_max", "retry_jitter")
+        of_backoff = [name for name in names if getattr(self, name) != fields[name].default]
         if of_backoff and self.retry_backoff is None:
-            raise ValueError(f"{min(of_backoff)} belongs to retry_backoff: give that, too")
+            raise ValueError(f"{of_backoff[0]} belongs to retry_backoff: give that, too")
         return self
 
     @property
