@@ -50,6 +50,10 @@ class Interpreter:
     """Folder in which modules that the user's settings import are looked for, after all else."""
     project: Path | None = None
     """Folder from which the user's own application is imported, if it is what runs."""
+    queues: tuple[str, ...] = ()
+    """The queues of that application, where they are kept."""
+    consumed: tuple[str, ...] = ()
+    """Those of them that its workers consume if nobody says otherwise."""
     commit: str | None = None
     """Commit of the user's project, if it is a revision that was installed and not the folder as it
     is."""

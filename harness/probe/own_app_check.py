@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import celery
@@ -22,6 +22,7 @@ from celery import Celery
 from harness.probe.answers import answer, keep_output_apart
 from harness.probe.app_variables import load_spec
 from harness.probe.own_app import application as own_app
+from harness.probe.own_app import own_queues
 from harness.probe.own_app.inherited import options_of_its_own
 from harness.probe.spoken import CellSpec, Line, OwnAppSpec, WorkloadSpec
 from harness.probe.workloads.drawing import Arguments
@@ -58,8 +59,33 @@ def _found(app: Celery, spec: CellSpec) -> Line:
     ]
     if complaints:
         return {"complaints": complaints}
-    measured = {part["task"] for part in parts}
-    return {"overruled": [*own_app.overruled(app, measured)], "kept": _kept(app, measured)}
+    measured, keeps = {part["task"] for part in parts}, spec["app"].get("keeps_queues", False)
+    found: Line = {
+        "overruled": [*own_app.overruled(app, measured, keeps_queues=keeps)],
+        "kept": _kept(app, measured, keeps),
+    }
+    if not keeps:
+        return found
+    groups = spec["app"].get("groups", ())
+    try:
+        queues = own_queues.described(app, parts, groups)
+    except Exception as error:  # a route of theirs may raise anything  # noqa: BLE001
+        return {"complaints": [(0, "task", f"where its tasks go cannot be told: {_words(error)}")]}
+    consumed = {name for group in groups for name in group or queues["consumed"]}
+    if complaints := [*_consumed_by_nobody(parts, queues, consumed)]:
+        return {"complaints": complaints}
+    unconsumed = [name for name in queues["declared"] if name not in consumed]
+    return {**found, "queues": {**queues, "unconsumed": unconsumed}}
+
+
+def _consumed_by_nobody(
+    parts: Sequence[WorkloadSpec], queues: Line, consumed: set[str]
+) -> Iterator[tuple[int, str, str]]:
+    for number, (part, name) in enumerate(zip(parts, queues["measured"], strict=True)):
+        if name is not None and name not in consumed:
+            others = ", ".join(sorted(consumed))
+            message = f"{part['task']} goes to the queue {name}, which no worker consumes"
+            yield number, "task", f"{message}; they consume {others}"
 
 
 def _complaints(app: Celery, part: WorkloadSpec, seed: int) -> Iterator[tuple[str, str]]:
@@ -90,11 +116,12 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _kept(app: Celery, measured: set[str]) -> Line:
+def _kept(app: Celery, measured: set[str], keeps_queues: bool) -> Line:
     """Settings of the app's own that hold unless the cell says otherwise, and options of measured
     tasks that hold whatever it says. Only plain values: what a text says might be a secret."""
     own = own_app.own_settings(app)
-    found = {name: value for name, value in own.items() if not own_app.has_no_say(name)}
+    kept = own_app.OF_QUEUES if keeps_queues else ()
+    found = {n: value for n, value in own.items() if n in kept or not own_app.has_no_say(n)}
     for name in sorted(measured):
         found |= {f"{o} of {name}": value for o, value in options_of_its_own(app.tasks[name])}
     return {

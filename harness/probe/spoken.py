@@ -30,6 +30,11 @@ class OwnAppSpec(TypedDict):
 
     name: str
     project: str
+    keeps_queues: NotRequired[bool]
+    """Its own queues and routes hold."""
+    groups: NotRequired[Sequence[Sequence[str]]]
+    """Where they do, the queues that each group of workers is asked to consume; empty: the app's
+    own."""
 
 
 class OwnTasksSpec(TypedDict):

@@ -91,7 +91,9 @@ class BlockStart:
 
     def _begin(self) -> Begun:
         job, configuration = self.job, self.job.cell.configuration
-        queues = known_queues(configuration, job.cell.workload.message_options)
+        queues = job.interpreter.queues or known_queues(
+            configuration, job.cell.workload.message_options
+        )
         space = self.namespace.enter_context(
             self._services.open_block(configuration, job.label, queues)
         )

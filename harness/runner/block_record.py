@@ -313,11 +313,7 @@ def _warnings(
     if measured.out_of_numbers:
         data = {"units": UNITS_PER_CLIENT}
         warnings.append(RecordedWarning(code="out_of_numbers", data=data))
-    if measured.waiting:
-        warnings.append(RecordedWarning(code="left_in_queue", data={"messages": measured.waiting}))
-    if measured.strays:
-        strays: Plain = {"queues": dict(measured.strays)}
-        warnings.append(RecordedWarning(code="stray_queues", data=strays))
+    warnings += _of_queues(measured)
     if measured.left_unacknowledged:
         data = {"messages": measured.left_unacknowledged}
         warnings.append(RecordedWarning(code="left_unacknowledged", data=data))
@@ -352,6 +348,17 @@ def _of_groups(configuration: Configuration, fallen: Sequence[str]) -> Iterator[
     for name in fallen:
         alone = [queue for queue in groups[name].queues if queue not in living]
         yield RecordedWarning(code="group_fell", data={"group": name, "queues": alone})
+
+
+def _of_queues(measured: Measured) -> Iterator[RecordedWarning]:
+    """Messages that nobody took, and queues that nobody had named."""
+    if measured.waiting:
+        left: Plain = {"messages": measured.waiting}
+        if len(measured.left_in_queues) > 1:
+            left["queues"] = {name: n for name, n in measured.left_in_queues.items() if n}
+        yield RecordedWarning(code="left_in_queue", data=left)
+    if measured.strays:
+        yield RecordedWarning(code="stray_queues", data={"queues": dict(measured.strays)})
 
 
 def with_block(record: RunRecord, block: BlockRecord) -> RunRecord:

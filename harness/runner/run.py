@@ -131,8 +131,8 @@ def _run(
             pythons = _pythons(plan, options, workspace, courier)
             record = planned(plan, options) if begun is None else begun[1]
             record = _with_commits(record, pythons, options, begun=begun is not None)
-            found = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
-            new = (one for one in found if one not in record.warnings)  # a resumed run has some
+            told, pythons = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
+            new = (one for one in told if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
             record, folder = _opened(record, options, workspace, begun and begun[0])
             with closing(folder):

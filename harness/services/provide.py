@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError, ServiceError
 from harness.probe.spoken import CelerySettings
 from harness.scenario.models.configuration import Configuration
-from harness.scenario.models.queues import default_queue, queue_options
+from harness.scenario.models.queues import default_queue, keeps_queues_of_app, queue_options
 from harness.scenario.vendors.base import FolderBackend, Provider, QueueOptions
 from harness.scenario.vendors.registry import refusal, which_server
 from harness.scenario.vendors.without_server import RpcBackend
@@ -215,6 +215,8 @@ def _declared(
 ) -> tuple[TaskQueue, ...]:
     """Celery's default queue has a name of the namespace's, all others have their own."""
     options, called = queue_options(configuration), default_queue(configuration)
+    if keeps_queues_of_app(configuration):
+        return tuple(TaskQueue(name, name) for name in queues)
     return tuple(
         TaskQueue(default if name == called else name, name, options.get(name, QueueOptions()))
         for name in queues

@@ -15,7 +15,7 @@ from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration, Worker
 from harness.scenario.models.measure import Measure
 from harness.scenario.models.scenario import Scenario
-from harness.scenario.plan.loader import load_plan
+from harness.scenario.plan.loader import load_configuration, load_plan
 from harness.scenario.vendors.registry import Backend, Broker
 from harness.scenario.vendors.transport_options import OWNED_OPTIONS
 from harness.scenario.workloads.registry import Workload
@@ -49,11 +49,12 @@ def test_examples_load(project: Project) -> None:
 
 def test_examples_of_queues_load(project: Project) -> None:
     text = (DOCS / "queues.md").read_text(encoding="utf-8")
-    *configurations, scenario = re.findall(r"```yaml\n(name:.*?)```", text, re.DOTALL)
-    for configuration in configurations:
-        name = re.match(r"name: (\S+)", configuration)
-        assert name is not None
-        project.configuration(configuration, name[1])
+    examples = re.findall(r"```yaml\n(name: (\S+).*?)```", text, re.DOTALL)
+    (scenario,) = (example for example, _ in examples if "workloads:" in example)
+    for configuration, name in examples:
+        if configuration != scenario:
+            path = project.configuration(configuration, name)
+            assert load_configuration(path).name == name
     project.scenario.write_text(scenario, encoding="utf-8")
     cells = load_plan(project.scenario).cells
     assert {cell.configuration.broker.service for cell in cells} == {"redis", "rabbitmq", "sqs"}

@@ -1,7 +1,8 @@
 """The user's own application, run with the cell's broker, backend and settings.
 
 Its code is not touched: what the cell decides is laid above its own configuration, and whatever
-would lead a message elsewhere (routes, queues, variables of the environment) is overruled.
+would lead a message elsewhere (variables of the environment; routes and queues, unless the cell
+keeps them) is overruled.
 """
 
 from __future__ import annotations
@@ -11,23 +12,30 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from celery import Celery, Task, signals
 from celery.app.defaults import NAMESPACES, flatten
+from celery.app.routes import Router
 
+from harness.probe import queues
 from harness.probe.app_variables import SHELL_VARIABLE
 from harness.probe.own_app.inherited import pass_on, watch_binding
 from harness.probe.recording.side_tasks import IN_PLACE
-from harness.probe.spoken import CelerySettings, MessageOptions, OwnAppSpec
+from harness.probe.spoken import CelerySettings, MessageOptions, OwnAppSpec, QueueSpec
 
 _BROKER_VARIABLES = (
     *("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"),
     "BROKER_URL",
 )
 _BACKEND_VARIABLES = ("CELERY_RESULT_BACKEND", "RESULT_BACKEND")
+OF_QUEUES = (
+    *("task_routes", "task_queues", "task_default_queue", "task_default_exchange"),
+    *("task_default_exchange_type", "task_default_routing_key", "task_create_missing_queues"),
+)
+"""Settings that say which queue a message goes to: the app's own hold where its queues are kept."""
 RESET = (
     # Where servers are, and how they are reached.
     *("broker_url", "broker_read_url", "broker_write_url", "broker_transport"),
@@ -37,8 +45,7 @@ RESET = (
     *("redis_backend_use_ssl", "redis_host", "redis_port", "redis_db", "redis_username"),
     *("redis_password", "result_exchange", "result_exchange_type"),
     # Which queue a message goes to.
-    *("task_routes", "task_queues", "task_default_queue", "task_default_exchange"),
-    *("task_default_exchange_type", "task_default_routing_key", "task_create_missing_queues"),
+    *OF_QUEUES,
     *("worker_direct", "control_exchange", "event_exchange", "event_queue_prefix"),
     # Whether there is anything to measure.
     *("task_always_eager", "task_ignore_result"),
@@ -63,9 +70,16 @@ def build(spec: Mapping[str, Any]) -> Celery:
     settings = {**settings, **accepting(app, settings)}
     measured = {part["task"] for part in spec["workload"]["parts"]}
     stores_results: bool = spec["stores_results"]
+    keeps_queues = spec["app"].get("keeps_queues", False)
+    told: Sequence[QueueSpec] = () if keeps_queues else spec.get("queues", ())
+    if keeps_queues:  # the default one among them
+        settings = {name: value for name, value in settings.items() if name not in OF_QUEUES}
 
     def rule(**_: Any) -> None:
-        overrule(app, settings, stores_results=stores_results)
+        overrule(app, settings, stores_results=stores_results, keeps_queues=keeps_queues)
+        queues.declare(app, told)
+        if not keeps_queues:
+            app.amqp.Router = lambda *_, **__: OwnQueues(app, told)
 
     rule()
     pass_on(app, settings)
@@ -162,11 +176,13 @@ def accepting(app: Celery, settings: Mapping[str, Any]) -> dict[str, list[str]]:
 _SERIALIZERS = ("task_serializer", "result_serializer", "event_serializer")
 
 
-def overrule(app: Celery, settings: Mapping[str, Any], *, stores_results: bool) -> None:
-    """Lay the cell's settings above the app's own, and send every message to the block's queue."""
+def overrule(
+    app: Celery, settings: Mapping[str, Any], *, stores_results: bool, keeps_queues: bool = False
+) -> None:
+    """Lay the cell's settings above the app's own; `keeps_queues`: but for those of queues."""
     defaults = flat_defaults()
     for name in RESET:
-        if name in defaults:
+        if name in defaults and not (keeps_queues and name in OF_QUEUES):
             app.conf[name] = defaults[name]
     app.conf["task_ignore_result"] = not stores_results
     for name, value in settings.items():
@@ -177,23 +193,33 @@ def overrule(app: Celery, settings: Mapping[str, Any], *, stores_results: bool) 
     app._pool = None
     app._backend_cache = None
     vars(app._local).pop("backend", None)
-    app.amqp.Router = lambda *_, **__: OneQueue(app)
     told = (app.conf.broker_read_url, app.conf.broker_write_url)
     if told != (settings["broker_url"],) * 2:
         raise NoAppError("its configuration does not let the broker be overruled")
 
 
-class OneQueue:
-    """A router that sends all to the block's queue, whatever routes, tasks and calls say."""
+class OwnQueues:
+    """A router into the block's queues and no others, whatever routes, tasks and calls of the app
+    say: where a call names one of them there, else where the cell's `task_routes` lead, else into
+    the default queue."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, told: Sequence[QueueSpec]) -> None:
         self._app = app
+        self._known = {name for one in told for name in (one["name"], one["called"])}
+        self._routes = Router(app.amqp.routes, app=app)
 
-    def route(self, options: Mapping[str, Any], *_: Any, **__: Any) -> MessageOptions:
-        """The options of a call, with another destination."""
-        kept = {name: value for name, value in options.items() if name not in _DESTINATION}
-        queues = self._app.amqp.queues
-        return {**kept, "queue": queues[self._app.conf.task_default_queue]}
+    def route(
+        self, options: Mapping[str, Any], name: str = "", *_: Any, **__: Any
+    ) -> MessageOptions:
+        """The options of a call, with one of these queues as its destination."""
+        kept = {option: value for option, value in options.items() if option not in _DESTINATION}
+        return {**kept, "queue": self._app.amqp.queues[self._queue(options.get("queue"), name)]}
+
+    def _queue(self, asked: Any, name: str) -> str:
+        wanted = getattr(asked, "name", asked)
+        if self._known and wanted not in self._known:
+            wanted = (self._routes.lookup_route(name) or {}).get("queue")
+        return str(wanted if wanted in self._known else self._app.conf.task_default_queue)
 
 
 _DESTINATION = (*_ROUTING, "exchange_type")
@@ -240,12 +266,13 @@ def has_no_say(name: str) -> bool:
     return name in RESET or name.startswith("beat_")
 
 
-def overruled(app: Celery, measured: set[str]) -> Iterator[str]:
+def overruled(app: Celery, measured: set[str], *, keeps_queues: bool) -> Iterator[str]:
     """What of the app's own does not hold: settings, and options of measured tasks."""
-    yield from sorted(name for name in own_settings(app) if has_no_say(name))
+    own = sorted(name for name in own_settings(app) if has_no_say(name))
+    yield from (name for name in own if not (keeps_queues and name in OF_QUEUES))
     for name in sorted(measured):
         task = app.tasks[name]
-        for option in _ROUTING:
+        for option in () if keeps_queues else _ROUTING:
             if getattr(task, option, None):
                 yield f"{option} of {name}"
         if has_backend(task):

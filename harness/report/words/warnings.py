@@ -52,6 +52,23 @@ def _by_name(data: Data) -> str:
     return ", ".join(f"{count} x {printable(str(name))}" for name, count in data.items())
 
 
+def _left(data: Data) -> str:
+    """`5 messages`; where there are several queues `5 messages: mail (3 messages), ...`."""
+    words = counted(data["messages"], "message")
+    return f"{words}: {_strays(data)}" if data.get("queues") else words
+
+
+def _queues_of_app(data: Data) -> str:
+    """`shop; queues urgent (task_queues, queue of shop.pay), mail (task_routes, no worker consumes
+    it)`."""
+    queues = []
+    for name, who in data["declared"].items():
+        words = [printable(str(one)) for one in who]
+        words += ["no worker consumes it"] if name in data["unconsumed"] else []
+        queues.append(f"{printable(str(name))} ({', '.join(words)})")
+    return f"{_overruled(data)}; queues {', '.join(queues)}"
+
+
 def _strays(data: Data) -> str:
     """`shop-mail (12 messages), audit (0 messages)`."""
     queues = data["queues"].items()
@@ -89,7 +106,8 @@ def _plain(value: float) -> str:
 
 REMARKS = frozenset(
     {
-        *("few_samples", "side_tasks", "values_unchecked", "app_overruled", "results_unchecked"),
+        *("few_samples", "side_tasks", "values_unchecked", "results_unchecked"),
+        *("app_overruled", "app_queues"),
         *("countdown_in_latency", "shared_counters", "counters_unread", "depth_looks_failed"),
         *("other_runs", "results_uncounted"),
     }
@@ -124,6 +142,12 @@ WARNINGS: Mapping[str, Warned] = {
         lambda data: ", ".join(
             f"{printable(str(name))}: {counted(count, 'unit')}" for name, count in data.items()
         ),
+    ),
+    "app_queues": Warned(
+        "Your app ran with the configuration's broker, backend and settings, and with queues and "
+        "routes of its own: the same names, in a place of the block's own. What it says itself "
+        "about broker and backend does not hold.",
+        _queues_of_app,
     ),
     "app_overruled": Warned(
         "Your app ran with the configuration's broker, backend and settings, and every message "
@@ -223,7 +247,7 @@ WARNINGS: Mapping[str, Warned] = {
     "left_in_queue": Warned(
         "Messages still waited in the queue when the block ended. They were removed with it, and "
         "units behind them count as timed out.",
-        _number("messages", "message"),
+        _left,
     ),
     "left_unacknowledged": Warned(
         "Messages had been delivered but not acknowledged when the workers had stopped: in "

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
-from harness.probe.spoken import CellSpec, OwnTasksSpec, ScheduleSpec
+from harness.probe.spoken import CellSpec, OwnAppSpec, OwnTasksSpec, ScheduleSpec
 from harness.scenario.checks.combinations import stores_results
 from harness.scenario.loads import registry as loads
+from harness.scenario.models.configuration import Configuration
+from harness.scenario.models.queues import keeps_queues_of_app
 from harness.scenario.models.scenario import Cell
 from harness.scenario.settings.celery_sets import MEASURED
 from harness.scenario.workloads import registry as workloads
@@ -64,19 +66,33 @@ def write(
             for one in queues
         ]
     if isinstance(workload, OwnTaskWorkload):
-        own = own_app(workload, interpreter.project or Path.cwd(), seed)
+        project = interpreter.project or Path.cwd()
+        own = own_app(workload, project, seed, kept_queues(cell.configuration))
         spec["app"], spec["workload"] = own["app"], own["workload"]
         if "accept_content" not in cell.configuration.settings:  # it was only added to: see own_app
             spec["settings"] = {k: v for k, v in settings.items() if k != "accept_content"}
     write_private(path, spec)
 
 
-def own_app(workload: OwnTaskWorkload, project: Path, seed: int) -> OwnTasksSpec:
+KeptQueues = tuple[tuple[str, ...], ...]
+"""Where queues of an app are kept, those that each group of workers is asked to consume."""
+
+
+def kept_queues(configuration: Configuration) -> KeptQueues | None:
+    """None where the app's queues are not kept."""
+    if not keeps_queues_of_app(configuration):
+        return None
+    return tuple(group.queues for group in configuration.groups.values())
+
+
+def own_app(
+    workload: OwnTaskWorkload, project: Path, seed: int, kept: KeptQueues | None = None
+) -> OwnTasksSpec:
     """What is said of an app of the user's and its tasks: `app` and `workload`."""
-    return {
-        "app": {"name": workload.app, "project": str(project.absolute())},
-        "workload": workloads.spec_of(workload, seed),
-    }
+    app: OwnAppSpec = {"name": workload.app, "project": str(project.absolute())}
+    if kept is not None:
+        app |= {"keeps_queues": True, "groups": kept}
+    return {"app": app, "workload": workloads.spec_of(workload, seed)}
 
 
 def write_private(path: Path, spec: Mapping[str, object]) -> None:

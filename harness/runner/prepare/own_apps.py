@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from harness.environments import OWN, Interpreter, source_folder
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
 from harness.results.record.run import RecordedWarning
-from harness.results.record.stored import Plain
 from harness.runner.prepare import cellspec
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.models.configuration import Configuration
@@ -27,6 +26,7 @@ from harness.scenario.plan.axes import fields_of
 from harness.scenario.plan.loader import names_a_scenario, readable_plan
 from harness.scenario.settings.celery_sets import title
 from harness.scenario.settings.planned import planned
+from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.registry import Workload
 from harness.workspace import Workspace, open_workspace
@@ -93,9 +93,10 @@ def refusals(file: Path) -> list[Problem]:
 
 
 def _own_tasks(plan: Plan) -> dict[str, Cell]:
-    """One cell for each workload of own tasks that this Python can import."""
+    """One cell for each workload of own tasks that this Python can import, and each way to consume
+    the queues of its app."""
     return {
-        _key(cell.workload): cell
+        f"{_key(cell.workload)} {cellspec.kept_queues(cell.configuration)}": cell
         for cell in plan.cells
         if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
     }
@@ -132,7 +133,8 @@ def _refused(
     except UsageError as error:
         yield _Refusal(str(error), "project")
         return
-    look = _Look(replace(OWN, project=project), cell.workload, "")
+    kept = cellspec.kept_queues(cell.configuration)
+    look = _Look(replace(OWN, project=project), cell.workload, "", kept)
     try:
         answer = _imported(look, folder, workspace, environ, seed=0)
     except UsageError as error:
@@ -174,11 +176,17 @@ class _Look:
     workload: OwnTaskWorkload
     under: str
     """Which Celery, in words; empty for the harness' own."""
+    kept_queues: cellspec.KeptQueues | None
+    """Where the app's queues are kept, see there."""
 
     @property
-    def key(self) -> tuple[Interpreter, str]:
+    def key(self) -> _Key:
         """Cells that differ in nothing of it share an import."""
-        return self.interpreter, self.workload.model_dump_json(exclude={"loads", "measure"})
+        work = self.workload.model_dump_json(exclude={"loads", "measure"})
+        return self.interpreter, work, self.kept_queues
+
+
+_Key = tuple[Interpreter, str, cellspec.KeptQueues | None]
 
 
 def check_apps(
@@ -187,28 +195,45 @@ def check_apps(
     workspace: Workspace,
     environ: Mapping[str, str],
     seed: int,
-) -> tuple[RecordedWarning, ...]:
-    """Import each app once in a process of its own, and say what of its own will not hold.
+) -> tuple[tuple[RecordedWarning, ...], tuple[Interpreter, ...]]:
+    """Import each app once in a process of its own, and say what of its own will not hold; with the
+    cells' interpreters, which know the queues of an app that keeps them.
 
     UsageError with the reason, fit to be shown as it is: the traceback of the user's own code,
-    a task that is not there, arguments that do not fit.
+    a task that is not there, arguments that do not fit, a queue that nobody consumes.
     """
     warnings: dict[str, RecordedWarning] = {}
-    looks: dict[tuple[Interpreter, str], _Look] = {}
-    configurations: dict[tuple[Interpreter, str], list[Configuration]] = {}
-    for cell, look in _looks(cells, pythons):
-        looks.setdefault(look.key, look)
-        configurations.setdefault(look.key, []).append(cell.configuration)
-    for number, (key, look) in enumerate(looks.items()):
-        answer = _imported(look, workspace.folder(f"import-{number:03d}"), workspace, environ, seed)
-        if refused := _words(look, answer):
-            hint = f"\n(under {look.under})" if look.under else ""
-            raise UsageError(f"{refused}{hint}")
-        for configuration in configurations[key]:
-            kept = _kept(answer["kept"], configuration)
-            data = {"app": look.workload.app, "overruled": answer["overruled"], "kept": kept}
-            warnings.setdefault(json.dumps(data, sort_keys=True), _warning(data))
-    return tuple(warnings.values())
+    answers: dict[_Key, Line] = {}
+    found = list(pythons)
+    for index, cell, look in _looks(cells, pythons):
+        if look.key not in answers:
+            folder = workspace.folder(f"import-{len(answers):03d}")
+            answers[look.key] = _imported(look, folder, workspace, environ, seed)
+            if refused := _words(look, answers[look.key]):
+                hint = f"\n(under {look.under})" if look.under else ""
+                raise UsageError(f"{refused}{hint}")
+        answer = answers[look.key]
+        kept = _kept(answer["kept"], cell.configuration)
+        data = {"app": look.workload.app, "overruled": answer["overruled"], "kept": kept}
+        one = RecordedWarning(code="app_overruled", data=data)
+        if queues := answer.get("queues"):
+            _check_names(look, queues["declared"], cell.configuration)
+            names, consumed = tuple(queues["declared"]), tuple(queues["consumed"])
+            found[index] = replace(found[index], queues=names, consumed=consumed)
+            one = RecordedWarning(code="app_queues", data={**data, **queues})
+        warnings.setdefault(one.model_dump_json(), one)
+    return tuple(warnings.values()), tuple(found)
+
+
+def _check_names(look: _Look, names: Iterable[str], configuration: Configuration) -> None:
+    """UsageError for a queue that the broker would call otherwise, or not have."""
+    broker = BROKERS[configuration.broker.service]
+    for name in names:
+        if reason := broker.queue_name_problem(name):
+            who = f'configuration "{configuration.name}"'
+            raise UsageError(
+                f"the app {look.workload.app} has the queue {name}, and {who}: {reason}"
+            )
 
 
 def _words(look: _Look, answer: Mapping[str, Any]) -> str:
@@ -235,16 +260,16 @@ def _kept(own: Mapping[str, Any], configuration: Configuration) -> CelerySetting
     }
 
 
-def _warning(data: Plain) -> RecordedWarning:
-    return RecordedWarning(code="app_overruled", data=data)
-
-
-def _looks(cells: Sequence[Cell], pythons: Sequence[Interpreter]) -> Iterator[tuple[Cell, _Look]]:
-    for cell, python in zip(cells, pythons, strict=True):
+def _looks(
+    cells: Sequence[Cell], pythons: Sequence[Interpreter]
+) -> Iterator[tuple[int, Cell, _Look]]:
+    """The cells with an app, by their number."""
+    for index, (cell, python) in enumerate(zip(cells, pythons, strict=True)):
         if isinstance(cell.workload, OwnTaskWorkload):
             celery = cell.configuration.celery
             under = "" if celery is None else title(celery)
-            yield cell, _Look(python, cell.workload, under)
+            kept = cellspec.kept_queues(cell.configuration)
+            yield index, cell, _Look(python, cell.workload, under, kept)
 
 
 def _imported(
@@ -253,7 +278,8 @@ def _imported(
     spec = folder / "spec.json"
     interpreter, name = look.interpreter, look.workload.app
     project = interpreter.project or Path.cwd()
-    cellspec.write_private(spec, cellspec.own_app(look.workload, project, seed))
+    said = cellspec.own_app(look.workload, project, seed, look.kept_queues)
+    cellspec.write_private(spec, said)
     process = workspace.spawn(
         [interpreter.python, "-m", _CHECK],
         name="import",

@@ -39,7 +39,7 @@ def start_crew(
     """Start everybody; `stack` ends them. They are not ready yet when this returns."""
     files = _beat_files(job)
     specs = _write_specs(job, space, network, files)
-    groups = groups_with_beat(job.cell, files)
+    groups = groups_with_beat(job.cell, files, job.interpreter.consumed)
     variables = {**job.environ, **space.environ}
 
     def place(role: cellspec.Role, spec: Path) -> WorkingPlace:
@@ -61,10 +61,16 @@ def start_crew(
     return Crew(workers, clients, observer, beat)
 
 
-def groups_with_beat(cell: Cell, files: BeatFiles | None) -> dict[str, Worker]:
+def groups_with_beat(
+    cell: Cell, files: BeatFiles | None, consumed: tuple[str, ...] = ()
+) -> dict[str, Worker]:
     """The groups of a cell's workers; where beat is embedded, with it in the first one, which has
-    one worker then."""
+    one worker then. What workers of an app consume by themselves (`consumed`) they are told, so
+    that it is known by which way each group is reached."""
     groups = dict(cell.configuration.groups)
+    for name, group in groups.items():
+        if consumed and not group.queues:
+            groups[name] = group.model_copy(update={"queues": consumed})
     if files is not None and _embeds_beat(cell):
         first = next(iter(groups))
         groups[first] = embedding(groups[first], files)
