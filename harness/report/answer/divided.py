@@ -153,6 +153,7 @@ def _price(common: Sequence[str], before: Mapping[str, _Part], after: Mapping[st
 def queue_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
     """What went wrong with single queues."""
     yield from (one for cell in cells for one in _unconsumed(cell, names))
+    yield from (one for cell in cells for one in _strayed(cell, names))
     yield from (one for cell in cells for one in _grown(cell, names))
     yield from (one for cell in cells for one in _starved(cell, names))
 
@@ -174,6 +175,22 @@ def _unconsumed(cell: CellView, names: Names) -> Iterator[Sentence]:
         text = f"{names.of(cell.name)}: nobody consumed queue {printable(name)}"
         text += f": {count:,} messages waited there in the end." if count else "."
         yield Sentence("why", text, (cell.name,), ("depth.left",), flagged=True)
+
+
+def _strayed(cell: CellView, names: Names) -> Iterator[Sentence]:
+    """Queues that nobody had named, with what waited there in the block with most of it."""
+    waited: dict[str, int] = {}
+    for block in cell.blocks:
+        for warning in block.warnings:
+            if warning.code == "stray_queues":
+                for name, count in warning.data["queues"].items():
+                    waited[name] = max(int(count), waited.get(name, 0))
+    for name, count in waited.items():
+        text = (
+            f"{names.of(cell.name)}: nobody consumed queue {printable(name)}, which appeared while "
+            f"it ran: {count:,} messages waited there in the end."
+        )
+        yield Sentence("why", text, (cell.name,), flagged=True)
 
 
 def _grown(cell: CellView, names: Names) -> Iterator[Sentence]:

@@ -21,7 +21,7 @@ from tests.report.made.divided import (
     pool_cell,
     queue,
 )
-from tests.report.made.records import block, run
+from tests.report.made.records import block, run, warning
 
 
 def told(record: RunRecord, *kinds: str) -> list[str]:
@@ -101,6 +101,14 @@ def test_a_queue_that_nobody_consumed() -> None:
     ]
     unused = queue("exports", 0, 0.02, 0.0, groups=(), received=0, left=0)
     assert told(one_cell(by_queue=(queue("urgent", 900, 0.02, 0.004), unused)), "why") == []
+
+
+def test_a_queue_that_appeared_while_it_ran() -> None:
+    record = one_cell(warnings=(warning("stray_queues", queues={"shop-mail": 1200}),))
+    assert told(record, "why") == [
+        "two-groups: nobody consumed queue shop-mail, which appeared while it ran: 1,200 messages "
+        "waited there in the end."
+    ]
 
 
 def test_a_queue_that_grew() -> None:
