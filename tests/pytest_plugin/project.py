@@ -14,9 +14,11 @@ from typing import Any
 
 import yaml
 
+from tests.probe.forked import Program
 from tests.runner.running import UNNEEDED
 
 ROOT = Path(__file__).parents[2]
+_PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,27 @@ class Project:
 
     def pytest(self, *arguments: str, plugins: Sequence[str] = ()) -> Ended:
         """`pytest ARGUMENTS` in the project, to its end."""
-        with_plugins = [word for name in plugins for word in ("-p", name)]
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", *with_plugins, *arguments],
-            cwd=self.folder,
-            env=self._environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return Ended(ended.returncode, ended.stdout)
+        words = [word for name in plugins for word in ("-p", name)] + list(arguments)
+        said = self.folder / f"pytest-{len(list(self.folder.glob('pytest-*')))}"
+        if "--harness" in arguments:  # it imports all that the forking process has imported
+            program = Program("pytest", words, self._environ(), said, folder=self.folder)
+            try:
+                code = program.wait(_PATIENCE_S)
+            finally:
+                program.kill()
+        else:
+            with said.open("wb") as log:
+                command = [sys.executable, "-m", "pytest", *words]
+                code = subprocess.run(
+                    command,
+                    cwd=self.folder,
+                    env=self._environ(),
+                    stdout=log,
+                    stderr=log,
+                    check=False,
+                    timeout=_PATIENCE_S,
+                ).returncode
+        return Ended(code, said.read_text(encoding="utf-8"))
 
     def saved(self, name: str) -> Any:
         """What `--benchmark-save NAME` wrote."""
@@ -100,7 +111,9 @@ def make_project(folder: Path) -> Project:
     """An empty project with one configuration and one scenario."""
     project = Project(folder)
     # Of its own: without one pytest looks for the settings of whoever runs these tests.
-    project.module("pytest.ini", "[pytest]\naddopts = -p no:valkey --strict-markers\n")
+    project.module(
+        "pytest.ini", "[pytest]\naddopts = -p no:valkey -p no:hypothesispytest --strict-markers\n"
+    )
     project.configuration()
     project.scenario()
     return project
