@@ -1,94 +1,139 @@
-"""Tasks that retry, expire and run into limits, on each broker: one run, read by many tests."""
+"""Tasks that retry, run into limits, are revoked, expire or kill their process, on each broker: two
+blocks at most, read by all tests."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from harness.errors import ExitCode
-from harness.figures.of_units import PHASES
+from harness.results.record.by_task import PartRecord
 from harness.results.record.run import BlockRecord
 from tests.runner.running import LONG_PATIENCE_S, make_site, outcomes_of
 
-AWAKE = {"broker_transport_options": {"polling_interval": 0, "wait_time_seconds": 0}}
+BROKERS = ("redis", "rabbitmq", "sqs")
 QUORUM = {"task_default_queue_type": "quorum", "task_default_exchange_type": "topic"}
 """RabbitMQ delays what has an ETA, in queues of its own."""
-UNITS = 6
-RETRIES = {"workload": "retry", "failures": 2, "countdown": "1s"}
-TOO_FEW = {"workload": "retry", "failures": 2, "max_retries": 1}
-SOFT = {"workload": "time_limit", "soft_time_limit": "200ms", "every": 2}
-HARD = {"workload": "time_limit", "time_limit": "200ms", "every": 2}
-EXPIRES = {
+AWAKE = {"broker_transport_options": {"polling_interval": 0, "wait_time_seconds": 0}}
+SETTINGS: dict[str, dict[str, Any]] = {"rabbitmq": QUORUM, "sqs": AWAKE}
+RUN_AGAIN = {"task_acks_late": True, "task_reject_on_worker_lost": True}
+ROUNDS = 2
+PARTS: list[dict[str, Any]] = [
+    {"workload": "add"},
+    {"workload": "retry", "failures": 2, "countdown": "1s"},
+    {"workload": "retry", "name": "too-few", "failures": 2, "max_retries": 1},
+    {"workload": "time_limit", "name": "soft", "soft_time_limit": "200ms"},
+    {"workload": "time_limit", "name": "hard", "time_limit": "200ms"},
+    {"workload": "kill_child", "every": 1},
+]
+REVOKED: dict[str, Any] = {
+    "workload": "revoke",
+    "every": 1,
+    "after": "100ms",
+    "terminate": True,
+    "sleep": "60s",
+}
+EXPIRES: dict[str, Any] = {
     "workload": "heavy_task",
     "n": 3,
     "sleep": "2s",
     "options": {"expires": "1s"},
     "loads": ["backlog"],
+    "measure": {"units": 6},
 }
 """Two of them run at a time, and all others have expired when these are done."""
+Blocks = dict[str, list[BlockRecord]]
 
 
 @pytest.fixture(scope="module")
-def by_broker(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[BlockRecord]]:
-    """Broker -> blocks of RETRIES, EXPIRES and, on Redis, TOO_FEW, SOFT and HARD: what else depends
-    on the worker alone."""
-    found = {}
-    for broker, settings in (("redis", {}), ("rabbitmq", QUORUM), ("sqs", AWAKE)):
+def by_broker(tmp_path_factory: pytest.TempPathFactory) -> Blocks:
+    """Broker -> blocks of a mix of PARTS and REVOKED, and of EXPIRES; SQS can have no revocation,
+    and what has expired it leaves to workers, as Redis does."""
+    found: Blocks = {}
+    for broker in BROKERS:
         site = make_site(tmp_path_factory.mktemp(broker))
         site.configuration(
             broker={"service": broker},
             worker={"pool": "prefork", "concurrency": 2},
-            settings={"worker_prefetch_multiplier": 1, **settings},
+            settings={"worker_prefetch_multiplier": 1, **RUN_AGAIN, **SETTINGS.get(broker, {})},
         )
-        further = [TOO_FEW, SOFT, HARD] if broker == "redis" else []
-        measure = {"units": UNITS, "warmup": 0}
-        site.scenario(workloads=[RETRIES, EXPIRES, *further], measure=measure)
+        sqs = broker == "sqs"
+        mix = {"workload": "mix", "parts": PARTS if sqs else [*PARTS, REVOKED]}
+        units = ROUNDS * len(mix["parts"])
+        site.scenario(
+            workloads=[mix] if sqs else [mix, EXPIRES],
+            measure={"units": units, "warmup": 0, "timeout": "45s"},
+        )
         ended = site.run(patience_s=LONG_PATIENCE_S)
-        assert ended.code == ExitCode.REGRESSION, ended.stderr  # for what has expired
+        expected = ExitCode.PASS if sqs else ExitCode.REGRESSION  # for what has expired
+        assert ended.code == expected, ended.stderr + ended.stdout
         found[broker] = [cell.blocks[0] for cell in ended.record.cells]
     return found
 
 
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
-def test_retries_wait_apart_from_the_run(
-    by_broker: dict[str, list[BlockRecord]], broker: str
-) -> None:
-    """Each result says by itself how often its task was retried."""
+def part(block: BlockRecord, name: str) -> PartRecord:
+    """What the block says of one part of the mix."""
+    return next(one for one in block.by_task if one.task == name)
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_every_unit_ends_as_it_is_meant_to(by_broker: Blocks, broker: str) -> None:
     block = by_broker[broker][0]
-    assert outcomes_of(block) == {"ok": UNITS}
-    assert block.retried == 2 * UNITS
-    retry_s, run_s = (block.phases_s[name].min for name in ("retry", "run"))
-    assert retry_s is not None
-    assert run_s is not None
-    assert retry_s > 1.9  # two countdowns, which Celery takes from its clock
-    assert run_s < 1
-    means = [block.phases_s[name].mean or 0.0 for name in PHASES]
-    assert sum(means) == pytest.approx(block.latency_s.mean)
+    assert block.sound, outcomes_of(block)
+    assert block.completed == block.units == ROUNDS * len(block.by_task)
+    assert not block.unfinished
+    plain = part(block, "add")
+    assert plain.outcomes.ok == ROUNDS
+    assert plain.retried == plain.time_limited == plain.process_lost == plain.revoked == 0
 
 
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq", "sqs"])
-def test_expired_units_are_told_by_name(
-    by_broker: dict[str, list[BlockRecord]], broker: str
-) -> None:
+@pytest.mark.parametrize("broker", BROKERS)
+def test_retries_wait_apart_from_the_run(by_broker: Blocks, broker: str) -> None:
+    """Each result says by itself how often its task was retried. More failures than retries fail
+    with the last exception, and not before."""
+    block = by_broker[broker][0]
+    again, too_few = part(block, "retry"), part(block, "too-few")
+    assert (again.outcomes.ok, again.retried) == (ROUNDS, 2 * ROUNDS)
+    assert (too_few.failed_as_meant, too_few.retried) == (ROUNDS, ROUNDS)
+    assert block.retried == 3 * ROUNDS
+    # Two countdowns, which Celery takes from its own clock; of these the run phase holds nothing.
+    assert again.latency_s.min is not None
+    assert again.latency_s.min > 1.9
+    assert again.run_s.max is not None
+    assert again.run_s.max < 1
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_limits_end_what_runs_into_them(by_broker: Blocks, broker: str) -> None:
+    block = by_broker[broker][0]
+    for name in ("soft", "hard"):
+        limited = part(block, name)
+        assert (limited.failed_as_meant, limited.time_limited) == (ROUNDS, ROUNDS)
+        assert limited.process_lost == 0
+    assert block.time_limited == 2 * ROUNDS
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_what_lost_its_process_is_run_again(by_broker: Blocks, broker: str) -> None:
+    """By `task_reject_on_worker_lost`: a second execution that was asked for, no duplicate."""
+    block = by_broker[broker][0]
+    killed = part(block, "kill_child")
+    assert (killed.outcomes.ok, killed.process_lost, killed.duplicated) == (ROUNDS, ROUNDS, 0)
+    assert block.process_lost == ROUNDS
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_what_is_revoked_ends(by_broker: Blocks, broker: str) -> None:
+    """They would sleep for longer than they are waited for."""
+    revoked = part(by_broker[broker][0], "revoke")
+    assert (revoked.failed_as_meant, revoked.revoked, revoked.process_lost) == (ROUNDS, ROUNDS, 0)
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_expired_units_are_told_by_name(by_broker: Blocks, broker: str) -> None:
     """Workers throw them away and say so. RabbitMQ drops them itself, and nobody says anything."""
     block = by_broker[broker][1]
-    assert block.expired >= UNITS - 3  # SQS hands out more than there are slots
-    assert outcomes_of(block) == {"ok": UNITS - block.expired, "failed": block.expired}
+    assert block.expired >= 3
+    assert outcomes_of(block) == {"ok": 6 - block.expired, "failed": block.expired}
     assert "expired_tasks" in {one.code for one in block.warnings}
-
-
-def test_more_failures_than_retries(by_broker: dict[str, list[BlockRecord]]) -> None:
-    """Each fails with its last exception, and not before."""
-    block = by_broker["redis"][2]
-    assert outcomes_of(block) == {"failed": UNITS}
-    assert (block.failed_as_meant, block.retried) == (UNITS, UNITS)
-
-
-@pytest.mark.parametrize("place", [3, 4], ids=["soft", "hard"])
-def test_limits_end_what_runs_into_them(
-    by_broker: dict[str, list[BlockRecord]], place: int
-) -> None:
-    block = by_broker["redis"][place]
-    over = UNITS // 2
-    assert outcomes_of(block) == {"ok": UNITS - over, "failed": over}
-    assert (block.failed_as_meant, block.time_limited) == (over, over)
-    assert block.duplicated == block.process_lost == 0

@@ -31,7 +31,7 @@ Name = Callable[[int, int], str]
 
 @dataclass(frozen=True)
 class OneOf:
-    """The values of which a unit's result may be any."""
+    """The values, or Failures, of which a unit's result may be any."""
 
     values: tuple[Any, ...]
 

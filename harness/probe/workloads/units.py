@@ -175,11 +175,13 @@ def _same(expected: Any, value: Any) -> bool:
 
 
 def judge_failure(expected: Any, error: BaseException) -> Outcome:
-    """FAILED_AS_MEANT if a Failure was expected, and this is the one."""
-    meant = (
-        isinstance(expected, Failure)
-        and type(error).__name__ == expected.type_name
-        and expected.message in (None, str(error))
+    """FAILED_AS_MEANT if a Failure was expected, or was among what may be, and this is the one."""
+    expectations = expected.values if isinstance(expected, OneOf) else (expected,)
+    meant = any(
+        isinstance(one, Failure)
+        and type(error).__name__ == one.type_name
+        and one.message in (None, str(error))
+        for one in expectations
     )
     return Outcome.FAILED_AS_MEANT if meant else Outcome.FAILED
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.arrays import Times
+from harness.results.arrays import Numbers, Times
 from harness.results.block.by_group import by_group
 from harness.results.block.by_queue import by_queue
 from harness.results.block.by_task import by_task, cpu_times_ns
@@ -24,7 +24,7 @@ from harness.results.block.load_phases import (
 )
 from harness.results.block.messages import latencies_by_priority, lateness_ns
 from harness.results.block.phases import Phases, phases
-from harness.results.block.stops import stop_figures
+from harness.results.block.stops import asked_again, stop_figures
 from harness.results.block.tracking import tracking
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
@@ -73,7 +73,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     completed = ledger.completed & counted
     usable = timing.known & completed
     window = _window_ns(merged, timing, usable, plan, shape)
-    surplus = duplicates(merged)
+    surplus = duplicates(merged, asked_again(merged) if shape.loses_processes else None)
     fields: LogFigures = {
         **_rates(merged, int(completed.sum()), window, shape),
         **_times(merged, timing, usable, shape),
@@ -113,10 +113,12 @@ def _ends(merged: Merged, ledger: Ledger, surplus: npt.NDArray[np.int32]) -> Led
     }
 
 
-def duplicates(merged: Merged) -> npt.NDArray[np.int32]:
-    """Per task, the executions beyond its first that it had not asked for itself."""
+def duplicates(merged: Merged, asked: Numbers | None = None) -> npt.NDArray[np.int32]:
+    """Per task, the executions beyond its first that it had not asked for itself. `asked`: how many
+    further ones somebody else had asked for."""
     tasks = merged.tasks
-    surplus: npt.NDArray[np.int32] = np.maximum(tasks.executions - 1 - tasks.retries, 0)
+    further = tasks.executions - 1 - tasks.retries - (0 if asked is None else asked)
+    surplus: npt.NDArray[np.int32] = np.maximum(further, 0).astype(np.int32)
     return surplus
 
 

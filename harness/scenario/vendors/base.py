@@ -207,6 +207,8 @@ class AsBroker:
     itself); empty where it can."""
     countdown_problems: Callable[[float, Options], Iterator[str]] = any_countdown
     """What stands against a message's countdown, in seconds, under the settings."""
+    remote_control: bool = True
+    """Workers hear what is broadcast to them: revocations, pings."""
     drops_expired: bool = False
     """The broker itself drops a message once its `expires` is over, and nobody stores that."""
     message_groups: bool = False

@@ -142,6 +142,7 @@ SQS = Vendor(
         queue=SqsQueue,
         queue_name_problem=_queue_name_problem,
         message_groups=True,
+        remote_control=False,
         beyond_proxy="the queues' own URLs lead past a proxy on SQS",
     ),
     clients=ClientPackages(

@@ -100,6 +100,12 @@ class WorkloadBase(Frozen):
         return False
 
     @property
+    def loses_processes(self) -> bool:
+        """Whether its tasks kill their pool processes on purpose: where such a task is run again,
+        that was asked for."""
+        return False
+
+    @property
     def longest_countdown_s(self) -> float:
         """Seconds that its units are asked to wait before they run, at most."""
         return max(one.countdown or 0.0 for one in self.message_options)

@@ -204,6 +204,11 @@ class MixWorkload(WorkloadBase):
         return any(part.comes_again for part in self.parts)
 
     @property
+    def loses_processes(self) -> bool:
+        """Whether the tasks of any part do."""
+        return any(part.loses_processes for part in self.parts)
+
+    @property
     def mixed(self) -> tuple[KindOfUnit, ...]:
         """The parts, with the options that hold for each: the mix's own, and above them what the
         part says."""

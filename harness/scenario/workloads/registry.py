@@ -38,11 +38,13 @@ from harness.scenario.workloads.chain import ChainWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
+from harness.scenario.workloads.kill_child import KillChildWorkload
 from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, StarmapWorkload
 from harness.scenario.workloads.mix import MixWorkload, mix_of
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.scenario.workloads.retry import RetryWorkload
+from harness.scenario.workloads.revoke import RevokeWorkload
 from harness.scenario.workloads.time_limit import TimeLimitWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 from harness.scenario.workloads.work import WorkWorkload
@@ -61,6 +63,8 @@ _OWN = (
     WorkloadRow(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
     WorkloadRow(TrackingWorkload, f"{_OF}.tracking:Tracking"),
     WorkloadRow(RetryWorkload, f"{_OF}.retry:Retry"),
+    WorkloadRow(RevokeWorkload, f"{_OF}.revoke:Revoke"),
+    WorkloadRow(KillChildWorkload, f"{_OF}.kill_child:KillChild"),
     WorkloadRow(TimeLimitWorkload, f"{_OF}.time_limit:TimeLimit"),
     WorkloadRow(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
     WorkloadRow(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),

@@ -58,6 +58,21 @@ def test_each_unit_has_its_outcome_and_is_counted_beside_it(tmp_path: Path) -> N
     assert (fields["outcomes"].failed, fields["outcomes"].ok) == (4, 1)
 
 
+@pytest.mark.parametrize(("planned", "duplicated"), [(True, 1), (False, 3)])
+def test_what_killed_its_process_on_purpose_is_no_duplicate(
+    tmp_path: Path, planned: bool, duplicated: int
+) -> None:
+    """It lost its process twice and was run four times: one of these nobody had asked for."""
+    told = Stopping()
+    unit = told.unit(outcome=Outcome.OK)
+    for at_ns in (11, 12, 13, 14):
+        told.worker(Kind.STARTED, unit, at_ns)
+    for _ in range(2):
+        told.stopped(unit, Stop.LOST, received=False)
+    shape = replace(SHAPE, loses_processes=planned)
+    assert digest(told.merged(tmp_path), shape, BlockEnd()).fields["duplicated"] == duplicated
+
+
 def test_a_block_without_any_has_zeros(tmp_path: Path) -> None:
     told = Stopping()
     told.unit(outcome=Outcome.OK)

@@ -25,6 +25,8 @@ DELAYED = (
         ("retry", "retry-2"),
         ("{workload: retry, failures: 5, countdown: 1s}", "retry-5,countdown=1.0"),
         ("{workload: time_limit, soft_time_limit: 1s}", "time_limit-soft-1s"),
+        ("{workload: kill_child, every: 4, kills: 2}", "kill_child-4,kills=2"),
+        ("{workload: revoke, terminate: true}", "revoke-10,terminate=true"),
         (
             "{workload: time_limit, time_limit: 1s, every: 9}",
             "time_limit-hard-1s,every=9",
@@ -116,6 +118,34 @@ def test_pools_without_time_limits(project: Project, pool: str, knows: str) -> N
     ]
 
 
+@pytest.mark.parametrize("pool", ["threads", "gevent", "solo, concurrency: 1"])
+def test_only_prefork_has_children_to_kill(project: Project, pool: str) -> None:
+    project.configuration(f"{CONFIGURATION}worker: {{pool: {pool}}}\n")
+    project.change("workloads: [kill_child]")
+    (problem,) = project.problems()
+    assert problem.endswith(
+        f"3:13: pool {pool.partition(',')[0]} runs tasks in the worker itself, which would be "
+        "killed: use pool prefork"
+    )
+
+
+def test_who_cannot_be_told_of_a_revocation(project: Project) -> None:
+    """SQS has no broadcast, a worker may be deaf, and a thread cannot be ended."""
+    project.change("workloads: [{workload: revoke, terminate: true}]")
+    assert not project.problems()
+    project.configuration("name: c\nbroker: {service: sqs}\nbackend: {service: redis}\n")
+    (problem,) = project.problems()
+    assert "workers on sqs take no remote control" in problem
+    project.configuration(f"{CONFIGURATION}settings: {{worker_enable_remote_control: false}}\n")
+    (problem,) = project.problems()
+    assert problem.endswith(
+        "worker_enable_remote_control is off, and revoke needs it: leave it out"
+    )
+    project.configuration(f"{CONFIGURATION}worker: {{pool: threads}}\n")
+    (problem,) = project.problems()
+    assert "3:43: pool threads cannot end a task that runs" in problem
+
+
 def test_the_time_of_a_unit_counts_from_its_eta(project: Project) -> None:
     """A countdown beyond the timeout is no problem: clients wait longer, and so may the block."""
     project.change("workloads: [{workload: add, options: {countdown: 40s}}]")
@@ -143,4 +173,4 @@ def test_the_example_of_the_page(project: Project) -> None:
     rabbitmq = "name: rabbitmq\nbroker: {service: rabbitmq}\nbackend: {service: redis}\n"
     project.configuration(rabbitmq, "rabbitmq")
     project.scenario.write_text(example, encoding="utf-8")
-    assert len(project.plan().cells) == 2 * 6
+    assert len(project.plan().cells) == 2 * 8
