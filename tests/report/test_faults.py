@@ -15,7 +15,7 @@ from harness.report.view.cells import view_of
 from harness.report.words.faults import kind_words, promise_words
 from harness.report.words.look import Look
 from harness.results.block.unfinished import Unfinished
-from harness.results.faults.promises import promise_for
+from harness.results.faults.promises import SUBJECTS, promise_for
 from harness.results.record.faults import Trouble
 from harness.results.record.run import RecordedWarning, RunRecord
 from harness.scenario.models.faults import FAULT_KINDS
@@ -128,7 +128,10 @@ def test_what_counts_do_not_show_is_said_last(
 def test_every_kind_and_every_promise_has_words() -> None:
     assert kind_words("of_tomorrow\x1b") == "of_tomorrow\\x1b"
     assert all(kind_words(name) not in (name, "") for name in FAULT_KINDS)
-    for about in dict.fromkeys(kind.about for kind in FAULT_KINDS.values()):
+    ways = [kind_words(name, how) for name, kind in FAULT_KINDS.items() for how in kind.ways]
+    assert len(set(ways)) == len(ways) == 8
+    assert kind_words("shutdown_worker", "of_tomorrow") == kind_words("shutdown_worker")
+    for about in SUBJECTS:
         for late in (False, True):
             promise = promise_for(CONFIG | {"settings": {"task_acks_late": late}}, about)
             assert promise.code not in promise_words(about, promise.code)

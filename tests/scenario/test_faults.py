@@ -121,7 +121,7 @@ def test_pools_without_processes(project: Project) -> None:
 
 
 GROUPS = (
-    "workers: {fast: {queues: [a], pool: threads, count: 2}, slow: {queues: [b], concurrency: 2}}\n"
+    "workers: {fast: {queues: [a], pool: threads, count: 2}, slow: {queues: [celery], concurrency: 2}}\n"
 )
 
 
@@ -138,6 +138,10 @@ GROUPS = (
         ("kill_pool_child, group: fast", "has pool threads, and only prefork has child processes"),
         ("kill_pool_child, worker: 3", ""),
         ("kill_pool_child, group: slow", ""),
+        ("rolling_restart, group: fast", ""),
+        ("rolling_restart, group: x", 'configuration "c" has no group "x": it has fast, slow'),
+        ("shutdown_worker, how: cold", ""),
+        ("rolling_restart, how: soft", "has no worker_soft_shutdown_timeout, so SIGQUIT is a cold"),
     ],
 )
 def test_workers_are_named_over_all_groups_or_within_one(

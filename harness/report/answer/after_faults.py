@@ -36,7 +36,9 @@ def fault_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentenc
         blocks = sum(bool(block.faults) for block in cell.blocks)
         of = f" (worst of {blocks} blocks)" if blocks > 1 else ""
         for fault in worst:
-            yield _of_a_cell(cell, fault, f"{who}{kind_words(fault.fault)}{of}")
+            yield _of_a_cell(
+                cell, fault, f"{who}{kind_words(fault.fault, fault.parameters.get('how'))}{of}"
+            )
 
 
 def _worst(cell: CellView) -> tuple[FaultRecord, ...]:

@@ -84,8 +84,8 @@ def _rows(block: BlockRecord) -> Iterator[Row]:
 
 
 def _fault_label(fault: FaultRecord) -> str:
-    words = kind_words(fault.fault)
     parameters = fault.parameters
+    words = kind_words(fault.fault, parameters.get("how"))
     details = [printable(fault.target)] if fault.target else []
     details += ["by netem"] if parameters.get("by") == "netem" else []
     details += [
@@ -95,8 +95,11 @@ def _fault_label(fault: FaultRecord) -> str:
     ]
     if parameters.get("loss"):
         details.append(f"{float(parameters['loss']) * 100:.4g}% lost")
-    if "rtt_s" in fault.facts:
-        details.append(f"measured {format_duration(fault.facts['rtt_s'])}")
+    for name, told in (("rtt_s", "measured"), ("shutdown_s", "ended in"), ("ready_s", "back in")):
+        if name in fault.facts:
+            details.append(f"{told} {format_duration(fault.facts[name])}")
+    if fault.facts.get("killed"):
+        details.append(f"{fault.facts['killed']:g} killed")
     return f"{words} ({', '.join(details)})" if details else words
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.results.faults.promises import SUBJECTS
 from harness.scenario.files.wording import printable
-from harness.scenario.models.faults import FAULT_KINDS
+from harness.scenario.models.faults import FAULT_KINDS, kind_of
 
 _PROMISES = {
     "by_task": "some tasks at least once, others at most once",
@@ -25,9 +25,10 @@ _PROMISES = {
 KEPT = {"kept": "kept", "broken": "BROKEN", "open": "open", "untested": "untested"}
 
 
-def kind_words(fault: str) -> str:
-    """`worker killed`; of a kind that this version does not know, its name."""
-    return FAULT_KINDS[fault].words if fault in FAULT_KINDS else printable(fault)
+def kind_words(fault: str, how: str | None = None) -> str:
+    """`worker killed`; of a kind that this version does not know, its name. `how` a fault did it,
+    where it says so."""
+    return kind_of(fault, how).words if fault in FAULT_KINDS else printable(fault)
 
 
 def promise_words(about: str, code: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.scenario.models.faults import FAULT_KINDS, FaultKind
+from harness.scenario.models.faults import FaultKind, kind_of
 
 _FILE = "faults.json"
 """Beside a block's event logs while it is measured; its content then stands in the record."""
@@ -57,7 +57,7 @@ class FaultNote:
     @property
     def kind(self) -> FaultKind:
         """The row of the fault's kind: its words, place and attribution."""
-        return FAULT_KINDS[self.fault]
+        return kind_of(self.fault, self.model.get("how"))
 
     @property
     def over_ns(self) -> int | None:

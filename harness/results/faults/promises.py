@@ -134,6 +134,12 @@ def _of_worker(one: _Configuration) -> Iterator[PromiseRule]:
     yield PromiseRule("at_most_once", ("duplicated", "wrong"), one.acks)
 
 
+def _of_cold_stop(one: _Configuration) -> Iterator[PromiseRule]:
+    """Celery cancels what runs (celery/apps/worker.py, on_cold_shutdown): a message that was not
+    acknowledged is the broker's again, one that was is gone with its task."""
+    yield from _of_worker(one)
+
+
 def _of_pool(one: _Configuration) -> Iterator[PromiseRule]:
     said = one.acks | {"task_reject_on_worker_lost": _said(one.rejects)}
     if len(one.late) > 1 or (True in one.late and len(one.rejects) > 1):
@@ -205,6 +211,7 @@ SUBJECTS: Mapping[Subject, Promised] = {
     "pool": Promised("a killed pool process", _of_pool),
     "pause": Promised("a worker that stands still", _only_delays),
     "shutdown": Promised("a warm shutdown", _only_delays),
+    "cold": Promised("a shutdown that does not wait for every task", _of_cold_stop),
     "broker": Promised("a broker that restarts", _of_broker),
     "backend": Promised("a backend that restarts", _of_backend),
     "memory": Promised("a full broker", _of_memory),

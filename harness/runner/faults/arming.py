@@ -39,4 +39,4 @@ def arm(cell: Cell, targets: Targets) -> FaultEngine | None:
     if not faults:
         return None
     armed = [Armed(one, BREAKERS[type(one.fault)](one.fault, targets)) for one in faults]
-    return FaultEngine(armed, targets.events)
+    return FaultEngine(armed, targets.events, targets.main)

@@ -78,9 +78,22 @@ class Breaker(Protocol):
 class MainThread:
     """Work that only the main thread may do, put in line for it."""
 
-    def __init__(self, over: threading.Event) -> None:
+    def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
-        self._over = over
+        self._over = threading.Event()
+
+    def end(self) -> None:
+        """The block is over: nothing is begun any more."""
+        self._over.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the block is over."""
+        return self._over.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, but no longer than the block; whether it is not over."""
+        return not self._over.wait(max(0.0, seconds))
 
     def do(self, job: Callable[[], Any]) -> Any:
         """Have it done and wait for it. FaultError if the block ends before."""
@@ -119,10 +132,12 @@ class Armed:
 class FaultEngine:
     """The faults of a block, as a context manager. `begin` starts the clock."""
 
-    def __init__(self, faults: Sequence[Armed], events: Path) -> None:
+    def __init__(
+        self, faults: Sequence[Armed], events: Path, main: MainThread | None = None
+    ) -> None:
+        """`main`: the one that the faults' breakers know, where they do."""
         self._faults = tuple(faults)
-        self._over = threading.Event()
-        self._main = MainThread(self._over)
+        self._main = main or MainThread()
         self._recorder = Recorder(str(events), "harness")
         self._recorder.open()
         self._events = events
@@ -135,7 +150,7 @@ class FaultEngine:
 
     def __exit__(self, _: object, exc: BaseException | None, *__: object) -> None:
         if isinstance(exc, KeyboardInterrupt):  # at once: all that is broken ends with the run
-            self._over.set()
+            self._main.end()
             return
         self.close()
 
@@ -143,9 +158,7 @@ class FaultEngine:
         """The first unit is due at this moment: times count from it. Only the first call counts."""
         if self._runs:
             return
-        self._runs = [
-            _Run(armed, begin_ns, self._over, self._main, self._step) for armed in self._faults
-        ]
+        self._runs = [_Run(armed, begin_ns, self._main, self._step) for armed in self._faults]
         for run in self._runs:
             thread = threading.Thread(target=run.run, name="fault", daemon=True)
             self._threads.append(thread)
@@ -177,7 +190,7 @@ class FaultEngine:
 
     def close(self) -> None:
         """Begin nothing more, undo what is not undone. Idempotent."""
-        self._over.set()
+        self._main.end()
         for thread in self._threads:
             thread.join(_JOIN_S)
         with ExitStack() as left:  # whatever one of them raises, the others are undone
@@ -193,14 +206,12 @@ class _Run:
         self,
         armed: Armed,
         begin_ns: int,
-        over: threading.Event,
         main: MainThread,
         keep: Callable[[int, FaultStep, int], None],
     ) -> None:
         self.armed = armed
         self.trouble = ""
         self._begin_ns = begin_ns
-        self._over = over
         self._main = main
         self._keep = keep
         self._deed = Deed()
@@ -228,7 +239,7 @@ class _Run:
             self._not_done = str(error)
         except (HarnessError, OSError, CancelledError) as error:
             self._stamp(FaultStep.FAILED)
-            if not self._over.is_set():
+            if not self._main.is_over:
                 self.trouble = f"fault {self.armed.planned.fault.fault}: {error}"
         except Exception as error:  # the thread would end, and the fault look over  # noqa: BLE001
             self._stamp(FaultStep.FAILED)
@@ -259,7 +270,7 @@ class _Run:
 
     def _wait_until(self, at_ns: int) -> bool:
         """False if the block is over before."""
-        return not self._over.wait(max(0.0, (at_ns - monotonic_ns()) / 1e9))
+        return self._main.wait((at_ns - monotonic_ns()) / 1e9)
 
     def _stamp(self, step: FaultStep) -> int:
         now_ns = monotonic_ns()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.crew.workers import Workers
 from harness.runner.faults.block_network import BlockNetwork
-from harness.runner.faults.engine import Breaker
+from harness.runner.faults.engine import Breaker, MainThread
 from harness.services.base import Service
 
 
@@ -26,6 +26,8 @@ class Targets:
     """Folder of the event logs, from which it follows which process runs what."""
     seed: int
     """Seed of the choice among pool processes."""
+    main: MainThread = field(default_factory=MainThread)
+    """The thread that processes are started in."""
 
 
 MakesBreaker = Callable[[Any, Targets], Breaker]

@@ -21,12 +21,16 @@ from harness.scenario.models.faults import (
     FaultBase,
     KillPoolChild,
     KillWorker,
+    RollingRestart,
     ShutdownWorker,
+    Stop,
     StopWorker,
 )
 
 _SHUTDOWN_S = 60.0
 _GONE_S = 5.0
+_BACK_S = 60.0
+_LOOK_S = 0.05
 
 
 class WorkerKill:
@@ -52,10 +56,11 @@ class WorkerKill:
 
 
 class WorkerShutdown:
-    """SIGTERM to the main process: Celery's warm shutdown."""
+    """A worker is told to end, in one of the ways of `How`."""
 
     def __init__(self, fault: ShutdownWorker, targets: Targets) -> None:
         self.lasts_s = fault.restart
+        self._how = fault
         self._number = targets.workers.number(fault.group, fault.worker)
         self._workers = targets.workers
 
@@ -63,17 +68,59 @@ class WorkerShutdown:
         """Shut the worker down; returns when it has ended: what it had begun it has brought to an
         end. FaultError if it takes too long."""
         _name(deed, self._workers, self._number)
-        deed.died = (*deed.mains, *self._workers.pool_of(self._number))
-        self._workers.excuse(self._number)
-        os.kill(deed.mains[0], signal.SIGTERM)
-        began_s = time.monotonic()
-        if not self._workers.process(self._number).wait(_SHUTDOWN_S):
-            raise FaultError(f"worker {self._number} was still shutting down {_SHUTDOWN_S:g} s on")
-        deed.facts["shutdown_s"] = time.monotonic() - began_s
+        _shut_down(deed, self._workers, self._number, self._how)
 
     def mend(self, deed: Deed, main: MainThread) -> None:
         """Start the worker again, as a supervisor would."""
         _restart(deed, main, self._workers, self._number)
+
+    def give_up(self) -> None:
+        """Do nothing: workers are ended with the block."""
+
+
+class WorkersInTurn:
+    """One worker after the other is told to end, started again, and back before the next one."""
+
+    lasts_s: float | None = None
+
+    def __init__(self, fault: RollingRestart, targets: Targets) -> None:
+        self._fault = fault
+        self._workers = targets.workers
+        self._main = targets.main
+        self._tail = Tail(targets.events)
+
+    def strike(self, deed: Deed) -> None:
+        """Restart them all; returns when the last one consumes. FaultError if one takes too
+        long to end, or to be back, or the block is over before."""
+        groups = [one for one in self._workers.groups if self._fault.group in (None, one.name)]
+        for number in (number for group in groups for number in group.numbers):
+            before = deed.target, deed.mains
+            if before[1] and not self._main.wait(self._fault.pause):
+                raise FaultError("the block ended before every worker was restarted")
+            _name(deed, self._workers, number)
+            deed.target = ", ".join(filter(None, (before[0], deed.target)))
+            _shut_down(deed, self._workers, number, self._fault)
+            deed.mains = (*before[1], *deed.mains)
+            self._start(deed, number)
+
+    def _start(self, deed: Deed, number: int) -> None:
+        began_s = time.monotonic()
+        started = self._main.do(lambda: self._workers.restart(number))
+        deed.started = (*deed.started, started.pid)
+        while not self._consumes(started.pid):
+            took_s = time.monotonic() - began_s
+            if took_s > _BACK_S or not started.alive():
+                raise FaultError(f"worker {number} was not back {took_s:.0f} s after its restart")
+            if not self._main.wait(_LOOK_S):
+                raise FaultError("the block ended before every worker was restarted")
+        deed.facts["ready_s"] = max(deed.facts.get("ready_s", 0.0), time.monotonic() - began_s)
+
+    def _consumes(self, pid: int) -> bool:
+        self._tail.refresh()
+        return bool(self._tail.count_by_pid(Kind.WORKER_READY).get(pid))
+
+    def mend(self, deed: Deed, main: MainThread) -> None:
+        """Do nothing: every worker runs again."""
 
     def give_up(self) -> None:
         """Do nothing: workers are ended with the block."""
@@ -152,6 +199,22 @@ class PoolChildKill:
         return [pid for pid in children if started.get(pid, 0) > finished.get(pid, 0)]
 
 
+def _shut_down(deed: Deed, workers: Workers, number: int, stop: Stop) -> None:
+    """Tell a worker to end and wait until it has. FaultError if it takes too long."""
+    process = workers.process(number)
+    deed.died = (*deed.died, process.pid, *workers.pool_of(number))
+    workers.excuse(number)
+    began_s = time.monotonic()
+    os.kill(process.pid, signal.SIGQUIT if stop.how in ("soft", "cold") else signal.SIGTERM)
+    if not process.wait(stop.grace or _SHUTDOWN_S):
+        if stop.grace is None:
+            raise FaultError(f"worker {number} was still shutting down {_SHUTDOWN_S:g} s on")
+        workers.kill(number)
+        deed.facts["killed"] = deed.facts.get("killed", 0.0) + 1
+    took_s = time.monotonic() - began_s
+    deed.facts["shutdown_s"] = max(deed.facts.get("shutdown_s", 0.0), took_s)
+
+
 def _name(deed: Deed, workers: Workers, number: int) -> None:
     process = workers.process(number)
     if not process.alive():
@@ -171,4 +234,5 @@ BREAKERS: Mapping[type[FaultBase], MakesBreaker] = {
     KillPoolChild: PoolChildKill,
     StopWorker: WorkerStop,
     ShutdownWorker: WorkerShutdown,
+    RollingRestart: WorkersInTurn,
 }

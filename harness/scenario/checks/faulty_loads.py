@@ -17,8 +17,10 @@ from harness.scenario.models.faults import (
     Means,
     Network,
     NetworkFault,
+    RollingRestart,
     Slowness,
     SlowNetwork,
+    Stop,
     WorkerFault,
 )
 from harness.scenario.vendors.base import Endpoint
@@ -48,8 +50,13 @@ def faults_of(load: Load) -> tuple[Fault, ...]:
 def fault_words(load: Load) -> str:
     """The faults of a load for a cell's name: `faults=kill_worker+stop_worker`; empty without
     any."""
-    names = dict.fromkeys(fault.fault for fault in faults_of(load))
+    names = dict.fromkeys(map(_fault_word, faults_of(load)))
     return f"faults={'+'.join(names)}"[:80] if names else ""
+
+
+def _fault_word(fault: Fault) -> str:
+    how = fault.how if isinstance(fault, Stop) else "warm"
+    return fault.fault if how == "warm" else f"{fault.fault}-{how}"
 
 
 def uses_network(configuration: Configuration, load: Load) -> bool:
@@ -127,8 +134,12 @@ def _slowness_conflicts(
 
 def _problem(configuration: Configuration, fault: Fault) -> str:
     who = f'configuration "{configuration.name}"'
+    if isinstance(fault, Stop) and (problem := _stop_problem(configuration, fault, who)):
+        return problem
     if isinstance(fault, WorkerFault):
         return _worker_problem(configuration, fault, who)
+    if isinstance(fault, RollingRestart):
+        return _group_problem(configuration, fault.group, who) if fault.group else ""
     if isinstance(fault, NetworkFault):
         return _network_conflict(configuration, fault)
     if fault.kind.place == "backend":
@@ -140,11 +151,8 @@ def _worker_problem(configuration: Configuration, fault: WorkerFault, who: str) 
     groups = configuration.groups
     if fault.group is None:
         group, count, where = group_of(configuration, fault.worker), configuration.worker_count, ""
-    elif not configuration.workers:
-        return f"there is no group {shown(fault.group)}: {who} has no groups of workers"
-    elif fault.group not in groups:
-        guess = did_you_mean(fault.group, list(groups))
-        return f"{who} has no group {shown(fault.group)}{guess or f': it has {listed(groups)}'}"
+    elif problem := _group_problem(configuration, fault.group, who):
+        return problem
     else:
         count, where = groups[fault.group].count, f" in group {fault.group}"
         group = groups[fault.group] if fault.worker <= count else None
@@ -152,6 +160,28 @@ def _worker_problem(configuration: Configuration, fault: WorkerFault, who: str) 
         return f"there is no worker {fault.worker}{where}: {who} has {count}"
     if isinstance(fault, KillPoolChild) and group.pool != "prefork":
         return f"{who} has pool {group.pool}, and only prefork has child processes"
+    return ""
+
+
+def _group_problem(configuration: Configuration, group: str, who: str) -> str:
+    if not configuration.workers:
+        return f"there is no group {shown(group)}: {who} has no groups of workers"
+    if group not in configuration.groups:
+        guess = did_you_mean(group, list(configuration.groups))
+        other = guess or f": it has {listed(configuration.groups)}"
+        return f"{who} has no group {shown(group)}{other}"
+    return ""
+
+
+def _stop_problem(configuration: Configuration, fault: Stop, who: str) -> str:
+    """One signal is two kinds of shutdown: a setting decides which."""
+    timeout_s = configuration.settings.get("worker_soft_shutdown_timeout")
+    if fault.how == "soft" and not timeout_s:
+        return f"{who} has no worker_soft_shutdown_timeout, so SIGQUIT is a cold shutdown: set it"
+    if fault.how == "cold" and timeout_s:
+        return (
+            f"{who} has worker_soft_shutdown_timeout, so SIGQUIT is a soft shutdown: say how: soft"
+        )
     return ""
 
 

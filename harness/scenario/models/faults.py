@@ -9,7 +9,7 @@ of what came of it, promises and reports know it, and a `Breaker` in `runner/fau
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -25,7 +25,16 @@ Means = Literal["proxy", "netem"]
 """Who makes connections slow: a TCP proxy of the harness, or Linux' netem, packet by packet."""
 Place = Literal["worker", "broker", "backend", "network"]
 Subject = Literal[
-    "worker", "pool", "pause", "shutdown", "broker", "backend", "memory", "slowness", "network"
+    "worker",
+    "pool",
+    "pause",
+    "shutdown",
+    "cold",
+    "broker",
+    "backend",
+    "memory",
+    "slowness",
+    "network",
 ]
 MOST_FAULTS = 100
 _MOST_LOSS = 0.2
@@ -80,6 +89,8 @@ class FaultKind:
     """Whether workers may lose their connection to the broker by the fault, and connect anew."""
     cuts_off: bool = False
     """Whether every worker that the fault is about has connected anew afterwards, for certain."""
+    ways: Mapping[str, FaultKind] = field(default_factory=dict)
+    """Where the fault's field `how` decides what happens: its values, and the row of each."""
 
 
 class FaultBase(Frozen):
@@ -154,13 +165,65 @@ class StopWorker(WorkerFault):
     duration: PositiveDuration
 
 
-class ShutdownWorker(WorkerFault):
-    """SIGTERM: Celery's warm shutdown, as in a deployment."""
+How = Literal["warm", "soft", "cold", "grace"]
+"""How workers are stopped. `warm`: SIGTERM, until every task is over; `soft`: SIGQUIT, with
+`worker_soft_shutdown_timeout` for tasks to end; `cold`: SIGQUIT, tasks are cancelled; `grace`:
+SIGTERM, and SIGKILL to what is left after a while, as Kubernetes, systemd and Docker do."""
+_STOPS: Mapping[str, FaultKind] = {
+    "warm": FaultKind("warm shutdown", place="worker", about="shutdown", lets_finish=True),
+    "soft": FaultKind("soft shutdown", place="worker", about="cold", kills=True),
+    "cold": FaultKind("cold shutdown", place="worker", about="cold", kills=True),
+    "grace": FaultKind("shutdown, then kill", place="worker", about="cold", kills=True),
+}
+
+
+class Stop(FaultBase):
+    """How a fault stops workers."""
+
+    how: How = "warm"
+    """Which kind of shutdown, see `How`."""
+    grace: PositiveDuration | None = None
+    """With `how: grace`: so long after SIGTERM what is left is killed."""
+
+    @model_validator(mode="after")
+    def _grace_of_its_own(self) -> Stop:
+        if self.how == "grace" and self.grace is None:
+            raise ValueError("how long may it take before it is killed? give grace, such as 10s")
+        if self.how != "grace" and self.grace is not None:
+            raise ValueError(f"how: {self.how} kills nobody: leave grace out, or say how: grace")
+        return self
+
+
+class ShutdownWorker(WorkerFault, Stop):
+    """A worker is told to end: SIGTERM, Celery's warm shutdown, or as `how` says."""
 
     fault: Literal["shutdown_worker"]
-    kind = FaultKind("warm shutdown", place="worker", about="shutdown", lets_finish=True)
+    kind = replace(_STOPS["warm"], ways=_STOPS)
     restart: PositiveDuration | None = None
     """So long after it has ended it is started again; without: never."""
+
+
+class RollingRestart(Stop):
+    """A deployment: each worker is told to end and started again, one after the other. The next one
+    has its turn when the one before it consumes again."""
+
+    fault: Literal["rolling_restart"]
+    kind = FaultKind(
+        "rolling restart",
+        place="worker",
+        about="shutdown",
+        lets_finish=True,
+        ways={
+            how: replace(
+                row, words=f"rolling restart, {how}" if how != "warm" else "rolling restart"
+            )
+            for how, row in _STOPS.items()
+        },
+    )
+    group: str | None = None
+    """Only the workers of this group of the configuration's `workers`."""
+    pause: Duration = 0.0
+    """Between a worker's being back and the next one's turn."""
 
 
 class ServerFault(FaultBase):
@@ -272,6 +335,7 @@ Fault = Annotated[
     | KillPoolChild
     | StopWorker
     | ShutdownWorker
+    | RollingRestart
     | RestartBroker
     | KillBroker
     | RestartBackend
@@ -287,6 +351,14 @@ FAULT_KINDS: Mapping[str, FaultKind] = {
     for model in get_args(get_args(Fault)[0])
 }
 """Name of a kind of fault in scenarios and records -> its row."""
+
+
+def kind_of(fault: str, how: str | None = None) -> FaultKind:
+    """The row of a fault by its name and, where it has one, its `how`. KeyError: no such fault."""
+    row = FAULT_KINDS[fault]
+    return row.ways.get(how or "", row)
+
+
 Faults = Annotated[Items[Fault], Field(max_length=MOST_FAULTS)]
 
 

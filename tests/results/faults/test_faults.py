@@ -505,6 +505,8 @@ def test_the_level_needs_units() -> None:
         ("network", {"broker": {"service": "rabbitmq"}}, "may_lose_unconfirmed"),
         ("network", {}, "at_most_once"),
         ("shutdown", {}, "only_delays"),
+        ("cold", {}, "at_most_once"),
+        ("cold", {"settings": {"task_acks_late": True}}, "at_least_once"),
         ("slowness", {}, "only_delays"),
     ],
 )
@@ -558,12 +560,13 @@ def test_every_fault_is_about_something_of_which_there_are_rules() -> None:
     names = {get_args(model.model_fields["fault"].annotation)[0] for model in kinds(Fault)}
     assert names == set(FAULT_KINDS)
     assert set(BREAKERS) == set(kinds(Fault)), "every kind has somebody who does it"
-    assert {kind.about for kind in FAULT_KINDS.values()} == set(SUBJECTS) == set(get_args(Subject))
+    rows = [row for kind in FAULT_KINDS.values() for row in (kind, *kind.ways.values())]
+    assert {row.about for row in rows} == set(SUBJECTS) == set(get_args(Subject))
 
 
 def test_a_row_contradicts_neither_itself_nor_its_model() -> None:
     """Rules ask for a row's traits one by one: some of them go together."""
-    for kind in FAULT_KINDS.values():
+    for kind in (row for one in FAULT_KINDS.values() for row in (one, *one.ways.values())):
         assert not (kind.cuts_off and not kind.disconnects), kind
         assert not (kind.only_waits and not kind.delays), kind
         assert not (kind.place != "worker" and (kind.kills or kind.one_process)), kind

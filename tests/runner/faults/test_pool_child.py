@@ -36,7 +36,12 @@ def test_a_pool_process_that_is_gone_is_no_bug(
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     main = SimpleNamespace(alive=lambda: True, name="worker1", pid=1)
-    workers: Any = SimpleNamespace(process=lambda _: main, pool_of=lambda _: [ended.pid])
+    workers: Any = SimpleNamespace(
+        process=lambda _: main,
+        pool_of=lambda _: [ended.pid],
+        number=lambda _, worker: worker,
+        groups=(None,),
+    )
     monkeypatch.setattr(Tail, "refresh", lambda _: None)
     monkeypatch.setattr(Tail, "count_by_pid", lambda *_: {ended.pid: 1})
     nothing: Any = None
