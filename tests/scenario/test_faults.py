@@ -121,7 +121,8 @@ def test_pools_without_processes(project: Project) -> None:
 
 
 GROUPS = (
-    "workers: {fast: {queues: [a], pool: threads, count: 2}, slow: {queues: [celery], concurrency: 2}}\n"
+    "workers: {fast: {queues: [a], pool: threads, count: 2}, "
+    "slow: {queues: [celery], concurrency: 2}}\n"
 )
 
 
