@@ -128,7 +128,7 @@ class Workers:
         self.groups = tuple(groups)
         self._starters = tuple(starters)
         self._over = over
-        self._held = False
+        self._held = self._told_to_end = False
         self._processes: list[Process] = []
         self._gone: list[Process] = []
         """Processes that were replaced by a restart."""
@@ -237,15 +237,23 @@ class Workers:
             self._signal(signal.SIGCONT)
             self._held = False
 
-    def stop(self) -> None:
-        """Warm shutdown; what has not ended within STOP_GRACE_S is killed. Idempotent."""
+    def tell_to_end(self) -> None:
+        """Begin a warm shutdown, and do not wait for its end. Idempotent: told twice, a worker
+        would leave its tasks."""
+        if self._told_to_end:
+            return
+        self._told_to_end = True
         self.release()
         with suppress(OSError):  # a full disk: then they take the time that Celery takes
             self._over.touch()
+        for process in self._processes:
+            if process.alive():
+                os.kill(process.pid, signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Warm shutdown; what has not ended within STOP_GRACE_S is killed. Idempotent."""
         try:
-            for process in self._processes:
-                if process.alive():
-                    os.kill(process.pid, signal.SIGTERM)
+            self.tell_to_end()
             for process in self._processes:
                 process.wait(STOP_GRACE_S)
         finally:  # an interrupt, too, leaves none behind

@@ -7,7 +7,7 @@ on standard output, `{"done": NAME, ...}` or `{"error": TEXT, ...}`; first of al
 - `probe`: publish `count` tasks that each hold a pool process for `hold_s`, and see them back;
 - `warmup`: run the cell's warm-up units, always as closed load, and check them; call each part
   of a mix once of which there was none;
-- `measure`: run the measured units of a closed load or a backlog;
+- `measure`: run the measured units of a closed load or a backlog, or a slice of them;
 - `send`: run the phases of an open loop, from the moment `at_ns` on;
 - `schedule`: stand by while beat publishes, until `end_ns`;
 - `check`: fetch and check what nobody saw yet, within `limit_s`;
@@ -91,7 +91,7 @@ class Client:
         self._stores_results: bool = spec.get("stores_results", True)
         self._open_loop: OpenLoop | None = None
         self._sent = False
-        """Phases of an open loop have been sent: further ones go on where they ended."""
+        """Phases of an open loop, or a slice of a load: further ones go on where they ended."""
         self._next_unit = first_unit(number)
         self._unresolved: list[Published] = []
 
@@ -153,13 +153,17 @@ class Client:
             self._open_loop = OpenLoop(self._stop, count)
         return self._open_loop
 
-    def measure(self) -> MeasureAnswer:
+    def measure(self, duration_s: float | None = None) -> MeasureAnswer:
         """Publish the measured units as the load says; returns when they are over, or nobody goes
-        on."""
+        on. `duration_s`: of a slice of the load, after which further ones may follow."""
         units = self._spec["units"]
-        extent = Extent(None if units is None else self._part(units), self._duration_s)
+        extent = Extent(
+            None if units is None else self._part(units), duration_s or self._spec["duration_s"]
+        )
         record = self._recorder.record
-        self._begin_round()
+        if not self._sent:  # a further slice goes on where the last one ended
+            self._begin_round()
+            self._sent = True
         cpu_ns = time.process_time_ns()
         record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
         left = self._load.run(self._workload, self._numbers_left, extent, UnitFlag.MEASURED)
@@ -239,11 +243,6 @@ class Client:
     def close(self) -> None:
         """Give the event log's unused space back."""
         self._recorder.close()
-
-    @property
-    def _duration_s(self) -> float | None:
-        duration_s: float | None = self._spec["duration_s"]
-        return duration_s
 
     def _part(self, whole: int) -> int:
         """This client's part of a number that all share."""

@@ -12,21 +12,8 @@ from harness.errors import UsageError
 from harness.results.judge.compare import compare_run
 from harness.results.record.run import RunRecord
 from harness.runner.order import continued
-from harness.scenario.checks.judging import place_of
+from harness.scenario.checks.twins import compared_cells, possible_twins
 from harness.scenario.models.scenario import Plan
-from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
-
-
-def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
-    """Base and head of every comparison, by their index: those that the scenario asks for, else
-    those that `harness compare` makes of its run by default. Empty where nothing stands beside
-    another one."""
-    base = plan.scenario.compare.base if plan.scenario.compare is not None else None
-    places = [place_of(cell) for cell in plan.cells]
-    try:
-        return paired_cells(places, base or default_base(places))
-    except UnknownBaseError:  # checked before: only where `harness ab` brings the other side
-        return ()
 
 
 def check_sides(plan: Plan) -> None:
@@ -47,6 +34,7 @@ class Budget:
         self._compare = plan.scenario.compare
         grows = self._compare is not None and self._compare.budget is not None
         self._pairs = compared_cells(plan) if grows else ()
+        self._twins = possible_twins(plan)
 
     def blocks(self) -> list[int]:
         """Number of blocks of each cell: the first look's pairs if it is compared, else the
@@ -80,7 +68,7 @@ class Budget:
         looks = [size for size in self._looks() if size > done]
         if not looks:
             return ()
-        added = continued(record.order, undecided, looks[0] - done, record.seed)
+        added = continued(record.order, undecided, looks[0] - done, record.seed, self._twins)
         needed_s = elapsed_s * (1 + len(added) / len(record.order))
         in_time = compare.minutes is None or needed_s <= compare.minutes * 60
         return added if in_time else ()

@@ -9,7 +9,7 @@ record is kept.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +21,13 @@ from harness.errors import HarnessError, RecordError
 from harness.runner.faults.block_network import BlockNetwork, block_network
 from harness.runner.job import BlockJob
 from harness.runner.sessions.starting import Crew, start_crew
-from harness.scenario.checks.faulty_loads import faults_of
+from harness.scenario.checks.twins import why_alone
 from harness.scenario.models.queues import known_queues
 from harness.scenario.models.scenario import Cell
-from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.services.provide import BlockSpace, Services
 
-_NAMING_FILES = ("--pidfile", "--statedb", "-S", "--include", "-I")
-"""Options of a worker by which two of them may meet in one file, or in code of the user's."""
-_BRINGING_CODE = {"worker_state_db", "imports", "include"}
-"""Settings that do so."""
 _ROOM = 2
-"""Times the memory of the last block's workers that has to be free."""
+"""Times the memory of the last blocks' workers that has to be free."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +111,15 @@ class BlockStart:
             shutil.rmtree(self.job.path, ignore_errors=True)
 
 
-class NextBlock:
-    """The one block that may be begun before its turn. A context manager that leaves none begun."""
+class NextBlocks:
+    """The blocks that may be begun before their turn: one, or twins. A context manager that leaves
+    none begun."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._next: BlockStart | None = None
+        self._next: list[BlockStart] = []
 
-    def __enter__(self) -> NextBlock:
+    def __enter__(self) -> NextBlocks:
         return self
 
     def __exit__(
@@ -134,38 +130,31 @@ class NextBlock:
     ) -> None:
         self._drop(exc)
 
-    def begin(self, after: Cell, job: BlockJob, used_bytes: int | None) -> None:
-        """Begin a block now, if that is harmless while the processes of a block of the cell `after`
-        end. `used_bytes`: the memory of its workers, None where nobody knows it."""
-        if not (may_meet(after) and may_meet(job.cell)) or used_bytes is None:
+    def begin(
+        self, after: Sequence[Cell], jobs: Sequence[BlockJob], used_bytes: int | None
+    ) -> None:
+        """Begin blocks now, if that is harmless while the processes of blocks of the cells `after`
+        end. `used_bytes`: the memory of their workers, None where nobody knows it."""
+        if used_bytes is None or not all(map(may_meet, (*after, *(job.cell for job in jobs)))):
             return
         if psutil.virtual_memory().available >= _ROOM * used_bytes:
-            self._next = BlockStart(job, self._services)
-            self._next.ahead()
+            for job in jobs:
+                self._next.append(BlockStart(job, self._services))
+                self._next[-1].ahead()
 
-    def take(self, job: BlockJob) -> BlockStart:
-        """The start of the block whose turn it is: the one that was begun, if it was this one."""
-        if self._next is None or self._next.job.number != job.number:
+    def take(self, jobs: Sequence[BlockJob]) -> list[BlockStart]:
+        """The starts of the blocks whose turn it is: those that were begun, if these were them."""
+        if [one.job.number for one in self._next] != [job.number for job in jobs]:
             self._drop(None)
-            return BlockStart(job, self._services)
-        taken, self._next = self._next, None
+            return [BlockStart(job, self._services) for job in jobs]
+        taken, self._next = self._next, []
         return taken
 
     def _drop(self, error: BaseException | None) -> None:
-        dropped, self._next = self._next, None
-        if dropped is not None:
-            dropped.drop(error)
+        while self._next:
+            self._next.pop().drop(error)
 
 
 def may_meet(cell: Cell) -> bool:
-    """Whether processes of its block may live beside those of another one: each keeps to its own
-    namespace, nothing is broken or slowed on purpose, nobody waits for results to expire, and no
-    code runs but Celery's and the harness' own, as a user's may hold a port or a file."""
-    configuration, workload = cell.configuration, cell.workload
-    foreign = isinstance(workload, OwnTaskWorkload)
-    foreign = foreign or not type(workload).__module__.startswith("harness.")
-    foreign = foreign or not _BRINGING_CODE.isdisjoint(configuration.settings)
-    words = [word for group in configuration.groups.values() for word in group.options]
-    foreign = foreign or any(word.startswith(_NAMING_FILES) for word in words)
-    harmed = faults_of(cell.load) or configuration.network is not None
-    return not (foreign or harmed or cell.measure.results_left == "expire")
+    """Whether processes of its block may live beside those of another one."""
+    return not why_alone(cell)

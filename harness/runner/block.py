@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -45,21 +45,38 @@ def run_block(
     reason; what it had measured by then is in it. OSError and RecordError (disk full ...) are not
     caught.
     """
-    job, started_at = start.job, utc_now().isoformat(timespec="milliseconds")
+    job, started_at = start.job, started_now()
     start.make_folder()
     job.courier.follow(job.events, job.shape)
     job.courier.stage("starting")
     try:
         with start.namespace:
             measured = _measure(start, services, interrupts, over)
-            measured = _with_left_over(measured, job, start.begun().space, start.logs, interrupts)
-    except FailingTaskError as error:
-        measured = Measured(trouble=str(error), failing=error.labels)
+            measured = with_left_over(measured, start, interrupts)
     except HarnessError as error:
-        measured = Measured(trouble=str(error), workers_alive=False)
+        measured = not_measured(error)
     job.courier.stage("recording")
-    keep_logs(start.logs, job.path / "logs", services.redact)
-    return record_block(job, measured, started_at, start.isolation, services.redact)
+    return recorded(start, measured, started_at, services)
+
+
+def started_now() -> str:
+    """The time as a block's record has it."""
+    return utc_now().isoformat(timespec="milliseconds")
+
+
+def not_measured(error: HarnessError) -> Measured:
+    """What is seen of a block that cannot be run."""
+    if isinstance(error, FailingTaskError):
+        return Measured(trouble=str(error), failing=error.labels)
+    return Measured(trouble=str(error), workers_alive=False)
+
+
+def recorded(
+    start: BlockStart, measured: Measured, started_at: str, services: Services
+) -> BlockRecord:
+    """The record of a block that is over; its samples and logs are written."""
+    keep_logs(start.logs, start.job.path / "logs", services.redact)
+    return record_block(start.job, measured, started_at, start.isolation, services.redact)
 
 
 def _measure(
@@ -68,33 +85,11 @@ def _measure(
     interrupts: Interrupts,
     over: Callable[[Measured], None],
 ) -> Measured:
-    job, cell = start.job, start.job.cell
-    broker, backend = services.of(cell.configuration)
+    job = start.job
     with start.processes as stack:
-        begun = start.begun()
-        space, network, crew = begun.space, begun.network, begun.crew
-        meter = stack.enter_context(closing(CostMeter(broker, backend, space.broker)))
-        _wait_ready(job, crew)
-        asked = cell.configuration.network
+        session = ready_session(start, services, interrupts, stack)
+        network, asked = start.begun().network, job.cell.configuration.network
         network_facts = network.measured(asked) if network is not None else {}
-        faults = arm(cell, Targets(crew.workers, broker, backend, network, job.events, job.seed))
-        if faults is not None:
-            stack.enter_context(faults)
-        room = MeasuredBlock(
-            cell=cell,
-            shape=job.shape,
-            events=job.events,
-            path=job.path,
-            seed=job.seed,
-            broker=space.broker,
-            observer=crew.observer,
-            meter=meter,
-            server_pids=_server_pids(broker, backend),
-            beat=crew.beat,
-            courier=job.courier,
-            faults=faults,
-        )
-        session = _session_of(cell)(room, crew.workers, crew.clients, interrupts)
         with interrupts.deferred():
             measured = session.run()
             job.courier.stage("stopping")
@@ -103,6 +98,44 @@ def _measure(
         if network is not None:
             network_facts |= network.packets()
     return replace(measured, network=network_facts)
+
+
+def ready_session(
+    start: BlockStart,
+    services: Services,
+    interrupts: Interrupts,
+    stack: ExitStack,
+    *,
+    by_turns: bool = False,
+) -> Session:
+    """The session of a block whose processes are ready. `stack` ends what looks on; `by_turns`: its
+    load is put on in turn with another block's."""
+    job, cell = start.job, start.job.cell
+    broker, backend = services.of(cell.configuration)
+    begun = start.begun()
+    space, network, crew = begun.space, begun.network, begun.crew
+    meter = CostMeter(broker, backend, space.broker, by_turns=by_turns)
+    stack.enter_context(closing(meter))
+    _wait_ready(job, crew)
+    faults = arm(cell, Targets(crew.workers, broker, backend, network, job.events, job.seed))
+    if faults is not None:
+        stack.enter_context(faults)
+    room = MeasuredBlock(
+        cell=cell,
+        shape=job.shape,
+        events=job.events,
+        path=job.path,
+        seed=job.seed,
+        broker=space.broker,
+        observer=crew.observer,
+        meter=meter,
+        server_pids=_server_pids(broker, backend),
+        beat=crew.beat,
+        courier=job.courier,
+        faults=faults,
+        by_turns=by_turns,
+    )
+    return _session_of(cell)(room, crew.workers, crew.clients, interrupts)
 
 
 def _session_of(cell: Cell) -> type[Session]:
@@ -125,14 +158,13 @@ def _wait_ready(job: BlockJob, crew: Crew) -> None:
     )
 
 
-def _with_left_over(
-    measured: Measured, job: BlockJob, space: BlockSpace, logs: Path, interrupts: Interrupts
-) -> Measured:
+def with_left_over(measured: Measured, start: BlockStart, interrupts: Interrupts) -> Measured:
     """What broker and result backend hold when the workers are gone: nothing more is stored."""
+    job, space = start.job, start.begun().space
     depths = space.broker.depths() or {}
     return replace(
         measured,
-        left=_results_left(job, space, logs, interrupts),
+        left=_results_left(job, space, start.logs, interrupts),
         waiting=max(sum(depths.values()), measured.waiting),
         left_in_queues=depths,
         strays=space.broker.strays() if len(space.queues) > 1 else {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,38 +16,30 @@ from harness.results.block.salvage import salvaged
 from harness.results.diagnoses import plugged_in
 from harness.results.events.unit_shape import unit_shape
 from harness.results.judge.gates import MeasuredRun
-from harness.results.judge.run_differences import (
-    environment_differences,
-    project_differences,
-    server_differences,
-)
+from harness.results.judge.run_differences import environment_differences, server_differences
 from harness.results.judge.target import target_of
 from harness.results.judge.whole_run import judged
 from harness.results.outlook.last_runs import last_runs
 from harness.results.outlook.outlook import Outlook
+from harness.results.record.comparison import DesignRecord
 from harness.results.record.environment import Server
 from harness.results.record.run import RunRecord, RunStatus
-from harness.results.store.continuing import check_resumable, refuse_unlike, remaining, taken_up
+from harness.results.store.continuing import check_resumable, refuse_unlike, remaining
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget, check_sides
-from harness.runner.ahead import NextBlock
-from harness.runner.block import run_block
+from harness.runner.ahead import NextBlocks
 from harness.runner.block_record import with_block
 from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
 from harness.runner.job import BlockJob
 from harness.runner.measuring.logs import keep_logs
-from harness.runner.order import interleaved, next_left
+from harness.runner.order import at_once, interleaved, next_left
+from harness.runner.prepare.beginning import opened, pythons_of, with_commits
 from harness.runner.prepare.disk import check_room
-from harness.runner.prepare.environment import (
-    fingerprint,
-    with_missing_commits,
-    with_projects_commits,
-)
+from harness.runner.prepare.environment import fingerprint
 from harness.runner.prepare.first_calls import calling_alike
-from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.outlook import outlook_of
-from harness.runner.prepare.own_apps import check_apps, with_projects
+from harness.runner.prepare.own_apps import check_apps
 from harness.runner.prepare.preflight import check_descriptors, check_networks, neighbours
 from harness.runner.prepare.stored_plan import plan_of, stored_cell
 from harness.runner.sessions.session import Measured
@@ -55,7 +47,6 @@ from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
-    EnvironmentBuilds,
     Listener,
     RunEnded,
     RunPlanned,
@@ -64,7 +55,9 @@ from harness.runner.telling.events import (
     TargetTold,
 )
 from harness.runner.telling.interrupts import Interrupts
+from harness.runner.twins import run_at_once
 from harness.scenario.checks.sizes import check_message_sizes
+from harness.scenario.checks.twins import possible_twins
 from harness.scenario.models.scenario import Cell, Plan
 from harness.scenario.plan.bounds import AtMost, at_most
 from harness.scenario.vendors.base import Provider
@@ -128,13 +121,14 @@ def _run(
         if removed := tuple(sweep(options.environ)):
             courier.tell(Swept(removed))
         with open_workspace(options.environ) as workspace:
-            pythons = _pythons(plan, options, workspace, courier)
+            pythons = pythons_of(plan, options.project, options.environ, workspace, courier)
             record = planned(plan, options) if begun is None else begun[1]
-            record = _with_commits(record, pythons, options, begun=begun is not None)
+            record = with_commits(record, pythons, begun=begun is not None, force=options.force)
             told, pythons = check_apps(plan.cells, pythons, workspace, options.environ, record.seed)
             new = (one for one in told if one not in record.warnings)  # a resumed run has some
             record = record.model_copy(update={"warnings": (*record.warnings, *new)})
-            record, folder = _opened(record, options, workspace, begun and begun[0])
+            results = options.results if options.kept else workspace.folder("results")
+            record, folder = opened(record, results, begun and begun[0])
             with closing(folder):
                 execution = _Execution(
                     plan, options, courier, record, folder, workspace, interrupts, pythons
@@ -194,8 +188,8 @@ class _Execution:
             try:
                 self._name_servers(services)
                 self._notice_neighbours()
-                with NextBlock(services) as next_block:
-                    self._run_blocks(services, next_block)
+                with NextBlocks(services) as next_blocks:
+                    self._run_blocks(services, next_blocks)
             finally:
                 keep_logs(logs, self._folder.logs, services.redact)
         failed = any(block.status == "failed" for block in self.record.blocks)
@@ -212,36 +206,57 @@ class _Execution:
         self._keep(self.record.model_copy(update={"status": status, "ended_at": ended_at}))
         self._courier.tell(RunEnded(self.record, self._folder.path))
 
-    def _run_blocks(self, services: Services, next_block: NextBlock) -> None:
+    def _run_blocks(self, services: Services, next_blocks: NextBlocks) -> None:
         given_up: set[int] = set()
         done = {block.number for block in self.record.blocks}
-        for number, index in self._order():
-            if self._interrupts.requested:
-                break
-            if number in done:  # before the run was resumed
-                continue
-            if index in given_up:  # what failed once fails again; the others still count
-                continue
-            cell = self._plan.cells[index]
-            check_room(self._folder.path)
+        for number in self._order():
+            # Again where one of twins could not be measured; what failed once fails again, and is
+            # given up, but the others still count.
+            while not self._interrupts.requested and (
+                numbers := self._at_once(number, done, given_up)
+            ):
+                self._run_at_once(numbers, services, next_blocks, done, given_up)
+
+    def _at_once(self, number: int, done: Set[int], given_up: Set[int]) -> tuple[int, ...]:
+        """Numbers of the blocks to be measured when it is the turn of this one."""
+        twins = self.record.design.twins if self.record.design else ()
+        return at_once(self.record.order, twins, number, done, given_up)
+
+    def _run_at_once(
+        self,
+        numbers: Sequence[int],
+        services: Services,
+        next_blocks: NextBlocks,
+        done: set[int],
+        given_up: set[int],
+    ) -> None:
+        check_room(self._folder.path)
+        for number in numbers:
             self._courier.tell(self._block_starts(number, given_up))
-            began_ns = monotonic_ns()
-            start = next_block.take(self._job(number, index))
-            following = next_left(self.record.order, number, done, given_up)
-            over = partial(self._begin, next_block, cell, following)
-            block = run_block(start, services, self._interrupts, over)
-            self._keep(with_block(self.record, block))
-            self._notice_neighbours()
-            self._forecast.note(index, (monotonic_ns() - began_ns) / 1e9)
+        began_ns = monotonic_ns()
+        starts = next_blocks.take(self._jobs(numbers))
+        following = next_left(self.record.order, numbers[-1], done, given_up)
+        coming = () if following is None else self._at_once(following, done, given_up)
+        over = partial(self._begin, next_blocks, [start.job.cell for start in starts], coming)
+        blocks = run_at_once(starts, services, self._interrupts, over)
+        for block in blocks:
+            self.record = with_block(self.record, block)
+        self._keep(self.record)  # of twins both, or none: one alone would be half a pair
+        self._notice_neighbours()
+        for block in blocks:
+            done.add(block.number)
+            self._forecast.note(block.cell, (monotonic_ns() - began_ns) / 1e9 / len(blocks))
+            cell = self._plan.cells[block.cell]
             self._courier.tell(BlockEnded(block, cell))
             if block.status == "failed":
-                given_up |= {index, *calling_alike(self._plan.cells, cell, block.failing)}
+                given_up |= {block.cell, *calling_alike(self._plan.cells, cell, block.failing)}
 
-    def _begin(self, block: NextBlock, after: Cell, number: int | None, measured: Measured) -> None:
-        """Begin block `number`, if there is one, while one of the cell `after` ends."""
-        if number is not None and not self._interrupts.requested:
-            job = self._job(number, self.record.order[number])
-            block.begin(after, job, measured.worker_peak_rss_bytes)
+    def _begin(
+        self, blocks: NextBlocks, after: Sequence[Cell], numbers: Sequence[int], measured: Measured
+    ) -> None:
+        """Begin blocks, if there are any, while those of the cells `after` end."""
+        if numbers and not self._interrupts.requested:
+            blocks.begin(after, self._jobs(numbers), measured.worker_peak_rss_bytes)
 
     def _notice_neighbours(self) -> None:
         """Once is enough: whoever measures beside us makes all figures doubtful."""
@@ -262,13 +277,13 @@ class _Execution:
             remaining_s=self._forecast.remaining_s(left),
         )
 
-    def _order(self) -> Iterator[tuple[int, int]]:
-        """Number and cell of every block; grows while comparisons are inconclusive."""
+    def _order(self) -> Iterator[int]:
+        """Number of every block; grows while comparisons are inconclusive."""
         started_ns = monotonic_ns()
         before_s = sum(one.measured_s for one in self.record.resumptions[-1:])
         number = 0
         while number < len(self.record.order):
-            yield number, self.record.order[number]
+            yield number
             number += 1
             if number == len(self.record.order) and not self._interrupts.requested:
                 elapsed_s = before_s + (monotonic_ns() - started_ns) / 1e9
@@ -285,6 +300,9 @@ class _Execution:
         if self.record.target is None and (target := target_of(self.record, elapsed_s)):
             self._keep(self.record.model_copy(update={"target": target}))
             self._courier.tell(TargetTold(target))
+
+    def _jobs(self, numbers: Sequence[int]) -> list[BlockJob]:
+        return [self._job(number, self.record.order[number]) for number in numbers]
 
     def _job(self, number: int, index: int) -> BlockJob:
         short_id = self.record.run_id.rpartition("-")[2]
@@ -342,50 +360,12 @@ def _ahead(plan: Plan, record: RunRecord, options: RunOptions) -> Outlook:
     return outlook_of(plan, runs, here, provider=options.provider, left=left)
 
 
-def _pythons(
-    plan: Plan, options: RunOptions, workspace: Workspace, courier: Courier
-) -> Sequence[Interpreter]:
-    """Of each cell: which Python runs its clients and workers, and where the user's app is."""
-    pythons = interpreters(
-        [cell.configuration for cell in plan.cells],
-        project=options.project,
-        workspace=workspace,
-        environ=options.environ,
-        building=lambda title: courier.tell(EnvironmentBuilds(title)),
-    )
-    return with_projects(plan, pythons, options.project)
-
-
-def _with_commits(
-    record: RunRecord, pythons: Sequence[Interpreter], options: RunOptions, *, begun: bool
-) -> RunRecord:
-    """The record with what each cell runs of the user's project. RecordError where a run that is
-    taken up again began with other commits (unless `options.force`)."""
-    now = with_projects_commits(record, pythons)
-    if not begun:
-        return now
-    refuse_unlike(project_differences(record, now), force=options.force)
-    return with_missing_commits(record, now)
-
-
-def _opened(
-    record: RunRecord, options: RunOptions, workspace: Workspace, begun: Path | None
-) -> tuple[RunRecord, RunFolder]:
-    """The run's folder: a new one, or that of a run that was broken off, which goes on."""
-    if begun is None:
-        results = options.results if options.kept else workspace.folder("results")
-        return record, RunFolder.create(results, record.run_id)
-    folder = RunFolder.reopen(begun)
-    record = taken_up(record, folder, utc_now().isoformat(timespec="milliseconds"))
-    folder.write(record)
-    return record, folder
-
-
 def planned(plan: Plan, options: RunOptions) -> RunRecord:
     """The record of a run that has measured nothing yet."""
     check_sides(plan)
     now = utc_now()
     seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
+    compare, twins = plan.scenario.compare, possible_twins(plan)
     return RunRecord(
         run_id=new_run_id(plan.scenario.name, now, secrets.token_hex(3)),
         status="running",
@@ -395,6 +375,7 @@ def planned(plan: Plan, options: RunOptions) -> RunRecord:
         scenario=plan.scenario.model_dump(mode="json"),
         environment=fingerprint(options.project, options.affinity),
         provider=options.provider,
-        order=interleaved(Budget(plan).blocks(), seed),
+        order=interleaved(Budget(plan).blocks(), seed, twins),
+        design=DesignRecord(asked=compare.design, twins=twins) if compare and twins else None,
         cells=tuple(map(stored_cell, plan.cells)),
     )

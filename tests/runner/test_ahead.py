@@ -1,13 +1,16 @@
-"""A block that is begun while the one before it ends: on a real server, and when it may be so."""
+"""Blocks beside each other, on a real server: one that is begun while the one before it ends, and
+twins; and when it may be so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 import redis
@@ -15,23 +18,30 @@ import redis
 from harness.clock import monotonic_ns
 from harness.environments import OWN, Interpreter
 from harness.processes import create_time, is_alive
+from harness.results.events.merge import slice_begins
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.run import BlockRecord
 from harness.results.store.run_folders import RunFolder
-from harness.runner.ahead import NextBlock, may_meet
+from harness.runner.ahead import NextBlocks, may_meet
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.order import next_left
+from harness.runner.sessions.closed import ClosedSession
 from harness.runner.sessions.session import Measured
 from harness.runner.telling.interrupts import Interrupts
+from harness.runner.twins import SLICE_S, run_at_once
+from harness.scenario.checks.twins import possible_twins
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
 from harness.services.provide import Services, provide
 from harness.workspace import Workspace, open_workspace
 from tests.runner.running import ROOT
+from tests.scenario.project import make_project
 
 UNITS = 10
+SLICES = 4
+"""Of each of twins."""
 SHAPE = UnitShape(
     tasks_per_unit=1,
     sequential=False,
@@ -115,21 +125,21 @@ def test_a_block_is_begun_while_the_last_one_ends_and_measured_when_that_is_gone
 
         def over(measured: Measured) -> None:
             own = alive()
-            next_block.begin(this.cell, following, measured.worker_peak_rss_bytes)
+            next_blocks.begin([this.cell], [following], measured.worker_peak_rss_bytes)
             seen.append(Handover(measured, monotonic_ns(), own, alive() - own))
 
-        return run_block(next_block.take(this), services, interrupts, over), seen[0]
+        return run_block(next_blocks.take([this])[0], services, interrupts, over), seen[0]
 
     servers = marked(place)
     with closing(RunFolder.create(tmp_path, "run")) as folder:
-        with NextBlock(services) as next_block:
+        with NextBlocks(services) as next_blocks:
             first, to_second = measure(job(0), job(1))
             left = alive()
             second, to_third = measure(job(1), job(2, nowhere))
-            third = run_block(next_block.take(job(2, nowhere)), services, interrupts)
-            next_block.begin(add(), job(3), None)
+            third = run_block(next_blocks.take([job(2, nowhere)])[0], services, interrupts)
+            next_blocks.begin([add()], [job(3)], None)
             assert alive() == set()  # nobody knows what room it needs
-            next_block.begin(add(), job(3), 1)
+            next_blocks.begin([add()], [job(3)], 1)
             assert len(alive()) >= 2
         assert alive() == set()
         assert not folder.block(3).exists()
@@ -143,6 +153,95 @@ def test_a_block_is_begun_while_the_last_one_ends_and_measured_when_that_is_gone
     assert to_third.own >= to_second.started
     assert to_third.started == set()
     assert to_second.measured.over_ns < to_second.at_ns < to_third.measured.over_ns
+    with redis.Redis.from_url(broker.target.url) as client:
+        assert client.info("keyspace") == {}
+
+
+def spans(folder: RunFolder, block: BlockRecord) -> list[tuple[int, int]]:
+    """When each of a block's units was published, and when its result was seen."""
+    path = folder.path / block.files["units"]
+    query = "SELECT publish_ns, seen_ns FROM read_parquet(?) ORDER BY publish_ns"
+    return duckdb.execute(query, [str(path)]).fetchall()
+
+
+def turns(ours: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]) -> str:
+    """Whose units follow whose: `ABBA`, a letter for each change of sides."""
+    every = sorted([(*one, "A") for one in ours] + [(*one, "B") for one in theirs])
+    for (_, seen_ns, side), (published_ns, _, other) in pairwise(every):
+        assert side == other or seen_ns <= published_ns, "units of both were under way"
+    return every[0][2] + "".join(
+        after for (*_, before), (*_, after) in pairwise(every) if before != after
+    )
+
+
+def test_twins_are_measured_in_turns_and_leave_nothing_behind(
+    place: Workspace,
+    services: Services,
+    session_environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both at once; then two that are interrupted, and two of which one cannot be measured."""
+    interrupts, servers = Interrupts(), marked(place)
+    sets = (f"measure.duration={SLICES * SLICE_S}s", "measure.warmup=5")
+    timed = cell_of("scenarios/speed-gate.yaml", *sets)
+    broker, _ = services.of(timed.configuration)
+    over: list[Measured] = []
+
+    def jobs(number: int, head: Interpreter = OWN) -> list[BlockJob]:
+        def job(n: int, interpreter: Interpreter) -> BlockJob:
+            names = (n % 2, timed, SHAPE, f"twin-{n}", folder, place, session_environ)
+            return BlockJob(n, 0, *names, interpreter)
+
+        return [job(number, OWN), job(number + 1, head)]
+
+    def measure(these: list[BlockJob], following: list[BlockJob]) -> list[BlockRecord]:
+        def end(measured: Measured) -> None:
+            over.append(measured)
+            cells = [job.cell for job in these]
+            next_blocks.begin(cells, following, measured.worker_peak_rss_bytes)
+
+        return run_at_once(next_blocks.take(these), services, interrupts, end)
+
+    with closing(RunFolder.create(tmp_path, "run")) as folder:
+        with NextBlocks(services) as next_blocks:
+            whole = measure(jobs(0), jobs(2))
+            assert len(marked(place) - servers) >= 4, "the next two are begun"
+            with monkeypatch.context() as patched:
+                done: list[ClosedSession] = []
+                put_on = ClosedSession.slice
+
+                def interrupted(session: ClosedSession, lasts_s: float) -> None:
+                    put_on(session, lasts_s)
+                    done.append(session)
+                    interrupts.requested = len(done) == 3
+
+                patched.setattr(ClosedSession, "slice", interrupted)
+                partial = measure(jobs(2), [])
+            interrupts.requested = False
+            nowhere = Interpreter(tmp_path / "no-python")
+            failed = measure(jobs(4, nowhere), [])
+            assert marked(place) == servers
+        first, second = (spans(folder, block) for block in whole)
+        assert len(turns(first, second)) == whole[0].slices + 1  # AB BA AB: neighbours are one
+        assert not folder.block(4).exists()
+        assert folder.block(5).exists()
+    assert [one.status for one in (*whole, *partial, *failed)] == [
+        *("complete", "complete", "partial", "partial", "failed")
+    ]
+    assert whole[0].slices == whole[1].slices >= 2, "fewer where the machine stood still"
+    assert [one.slices for one in partial] == [0, 2], "one turn is no slices"
+    assert len(over) == 1, "what was interrupted, or failed, is no time to begin others"
+    for block, units in zip(whole, (first, second), strict=True):
+        assert block.outcomes.ok == len(units) == block.units > 0
+        assert block.window_s is not None
+        assert block.window_s < (units[-1][1] - units[0][0]) / 1e9, "without the other's turns"
+        assert block.worker_cpu_ms_per_task is not None
+        assert block.broker_cpu_ms_per_task is not None
+        assert (block.traffic, block.broker_peak_rss_bytes) == ({}, None)
+    [alone] = failed
+    assert (alone.number, alone.repetition) == (5, 0)
+    assert "cannot start" in alone.error
     with redis.Redis.from_url(broker.target.url) as client:
         assert client.info("keyspace") == {}
 
@@ -195,3 +294,56 @@ def test_the_next_block_is_the_first_that_is_left() -> None:
     assert next_left(order, 0, {3}, {1}) == 4
     assert next_left(order, 3, {4, 5}, set()) is None
     assert next_left(order, 5, set(), set()) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "twins"),
+    [
+        ((), [(0, 1)]),
+        (("compare: {}",), []),  # of alternatives a broker's memory and commands are asked for
+        (("compare: {design: twins}",), [(0, 1)]),
+        (("compare: {kind: change, design: blocks}",), []),
+        (("loads: [{load: rate, rate: 50}]",), []),
+        (("loads: [closed, {load: rate, rate: 50}]",), [(0, 2)]),
+        (("measure: {units: 50}",), []),
+        (("matrix: {worker.concurrency: [1, 2, 3]}",), []),  # one base of two heads
+        (("matrix: {settings.imports: [[json], [math]]}",), []),
+    ],
+)
+def test_which_sides_are_twins(
+    tmp_path: Path, lines: tuple[str, ...], twins: list[tuple[int, int]]
+) -> None:
+    project = make_project(tmp_path)
+    two_sides = ("matrix: {worker.concurrency: [1, 2]}", "compare: {kind: change}")
+    for line in ("measure: {duration: 1s}", *two_sides, *lines):
+        project.change(line)
+    assert list(possible_twins(project.plan())) == twins
+
+
+def test_twins_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    for line in ("measure: {duration: 1s}", "compare: {design: twins}"):
+        project.change(line)
+    project.change("matrix: {worker.concurrency: [1, 2, 3]}")
+    [several] = project.problems()
+    assert several.endswith("twins are two, and one cell here is compared with several others")
+    project.change("matrix: {worker.concurrency: [1, 2]}")
+    project.change("loads: [backlog]")
+    project.change("measure: {units: 50}")
+    [backlog] = project.problems()
+    assert "cannot be measured as twins: load backlog cannot be put on in slices" in backlog
+    project.change("loads: [closed]")
+    project.change("measure: {duration: 1s}")
+    project.change("matrix: {settings.imports: [[json], [math]]}")
+    own = project.problems()
+    assert own
+    assert all("may hold a port or a file that two cannot share" in one for one in own)
+
+
+def test_slices_begin_where_nothing_was_under_way() -> None:
+    """Of two clients; one that was broken off has no end."""
+    assert slice_begins([10, 12, 30, 31], [20, 21, 40, 41]) == (10, 30)
+    assert slice_begins([10], []) == (10,)
+    assert slice_begins([10, 30], [20]) == (10, 30)
+    assert slice_begins([10, 12], [20]) == (10,)
+    assert slice_begins([], []) == ()

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.runner.order import continued, interleaved
+from harness.runner.order import at_once, continued, interleaved
 
 REPETITIONS = st.lists(st.integers(0, 8), max_size=8)
 SEEDS = st.integers(0, 2**31)
@@ -92,3 +92,34 @@ def test_more_rounds_go_on_where_the_order_ended(
     assert all(sorted(cells_of_round) == chosen for cells_of_round in cut)
     for there, back in zip(cut[::2], cut[1::2], strict=False):
         assert back == there[::-1]
+
+
+@given(st.integers(0, 4), st.integers(0, 3), st.integers(0, 6), SEEDS)
+def test_twins_are_neighbours_in_mirrored_rounds(
+    pairs: int, others: int, blocks: int, seed: int
+) -> None:
+    """With further rounds, too."""
+    twins = [(2 * pair, 2 * pair + 1) for pair in range(pairs)]
+    cells = 2 * pairs + others
+    order = interleaved([blocks] * cells, seed, twins)
+    order += continued(order, range(cells), 3, seed, twins)
+    cut = rounds([blocks + 3] * cells, order)
+    for there, back in zip(cut[::2], cut[1::2], strict=False):
+        assert there == back[::-1]
+    for one in cut:
+        assert sorted(one) == list(range(cells))
+        assert all(abs(one.index(base) - one.index(head)) == 1 for base, head in twins)
+
+
+def test_twins_are_measured_at_once_where_both_are_left() -> None:
+    order, twins = (0, 1, 2, 2, 1, 0), [(0, 1)]
+    assert at_once(order, twins, 0, set(), set()) == (0, 1)
+    assert at_once(order, twins, 1, {0}, set()) == (1,), "measured before the run was resumed"
+    assert at_once(order, twins, 0, set(), {1}) == (0,), "the other one failed"
+    assert at_once(order, twins, 0, {0, 1}, set()) == ()
+    assert at_once(order, twins, 0, set(), {0}) == ()
+    assert at_once(order, twins, 2, set(), set()) == (2,)
+    assert at_once(order, twins, 4, set(), set()) == (4, 5)
+    assert at_once(order, (), 4, set(), set()) == (4,)
+    assert at_once((0, 1, 1, 0), twins, 1, set(), set()) == (1,), "neighbours of two rounds"
+    assert at_once((0,), twins, 0, set(), set()) == (0,)

@@ -15,7 +15,7 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
-from harness.report.words.first_looks import target_words
+from harness.report.words.first_looks import design_words, target_words
 from harness.results.judge.emulators import emulated_cells, labelled
 from harness.runner.telling.events import (
     BlockEnded,
@@ -67,7 +67,8 @@ class Lines:
                 for line in _of_the_run(event, run_s):
                     self._say(line)
             case BlockStarts():
-                self._block_began_ns, self._place = at_ns, place_of(event)
+                self._block_began_ns, self._blocks = at_ns, event.total
+                self._place = place_of(event.number, event.total)
                 if not self._brief:
                     self._say(f"{self._place} {self._label(event.cell.name)} ...")
             case Tick() if not self._brief and at_ns - self._said_ns >= SILENCE_S * 1e9:
@@ -76,7 +77,8 @@ class Lines:
                 block_s = (at_ns - self._block_began_ns) / 1e9
                 times = f"block {format_duration(block_s)}, run {format_duration(run_s)}"
                 name = self._label(cell.name)
-                self._say(f"{self._place} {name}: {result_of(block)} ({times})")
+                place = place_of(block.number, self._blocks)
+                self._say(f"{place} {name}: {result_of(block)} ({times})")
 
     def _label(self, name: str) -> str:
         return labelled(name, emulated=name in self._emulated)
@@ -108,6 +110,8 @@ def _of_the_run(
             yield target_words(target)
         case ServersReady(record):
             yield f"ready after {format_duration(run_s)}: {servers_of(record)}"
+            if record.design is not None:
+                yield design_words(record.design)
 
 
 def _on_standard_error(line: str) -> None:

@@ -81,7 +81,7 @@ def picture(so_far: RunSoFar, encoding: str = "utf-8") -> RenderableType:
     times = Text(f"run {format_roughly(so_far.run_s)}{left}", "dim", no_wrap=True)
     where = so_far.scenario
     if so_far.block is not None:
-        where = f"{place_of(so_far.block)} {so_far.block.cell.name}"
+        where = f"{place_of(so_far.block.number, so_far.block.total)} {so_far.block.cell.name}"
     head = Table.grid(expand=True, padding=(0, 1, 0, 0))
     head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     head.add_column(justify="right", no_wrap=True)

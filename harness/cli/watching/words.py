@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.report.view.cells import counts_of
 from harness.report.words.wording import outcome_words, server_words
 from harness.results.record.run import BlockRecord, RunRecord
-from harness.runner.telling.events import BlockStarts, Tick
+from harness.runner.telling.events import Tick
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
@@ -20,9 +20,9 @@ def servers_of(record: RunRecord) -> str:
     return ", ".join(dict.fromkeys(map(server_words, every)))
 
 
-def place_of(block: BlockStarts) -> str:
-    """Where in the run a block stands: `[ 3/10]`."""
-    return f"[{block.number + 1:{len(str(block.total))}}/{block.total}]"
+def place_of(number: int, total: int) -> str:
+    """Where in the run block `number` (from 0) stands: `[ 3/10]`."""
+    return f"[{number + 1:{len(str(total))}}/{total}]"
 
 
 def result_of(block: BlockRecord) -> str:

@@ -9,7 +9,7 @@ from harness.figures.figure import Kind
 from harness.report.tables.layers import layers_table
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.names import ShownName, shown_names
-from harness.report.words.first_looks import equal_rate_words, target_words
+from harness.report.words.first_looks import design_words, equal_rate_words, target_words
 from harness.results.judge.emulators import NOT_JUDGED, labelled
 from harness.results.judge.gates import failed_gates
 from harness.results.judge.own_figures import UNDECIDED, changed
@@ -236,6 +236,7 @@ def _comparison_note(report: ComparisonReport) -> str:
         f"control of the false discovery rate. p99 is shown, not judged: a gate may judge it.{own}"
         + "".join(f" {equal_rate_words(one)}" for one in report.equal_rates)
         + (f" {target_words(report.target)}" if report.target else "")
+        + (f" {design_words(report.design)}" if report.design else "")
     )
 
 

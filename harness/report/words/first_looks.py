@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from harness.results.judge.phrases import percent_words
-from harness.results.record.comparison import EqualRateRecord, TargetFigure, TargetRecord
+from harness.results.record.comparison import (
+    DesignRecord,
+    EqualRateRecord,
+    TargetFigure,
+    TargetRecord,
+)
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number, format_roughly
 
@@ -54,6 +59,15 @@ def _noisiest(one: TargetRecord) -> list[TargetFigure]:
 def _names(figures: list[TargetFigure]) -> str:
     *first, last = dict.fromkeys(figure.metric for figure in figures)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def design_words(one: DesignRecord) -> str:
+    """How sides of pairs are measured where some of them are twins."""
+    cells = "two cells" if len(one.twins) == 1 else f"{len(one.twins)} times two cells"
+    return (
+        f"Twins: {cells} are up at once, and their load is put on in turns, so that what disturbs "
+        "the machine hits both."
+    )
 
 
 def equal_rate_words(one: EqualRateRecord) -> str:

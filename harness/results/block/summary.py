@@ -75,7 +75,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     window = _window_ns(merged, timing, usable, plan, shape)
     surplus = duplicates(merged, asked_again(merged) if shape.loses_processes else None)
     fields: LogFigures = {
-        **_rates(merged, int(completed.sum()), window, shape),
+        **_rates(merged, int(completed.sum()), window, shape, 0 if plan else len(merged.slices_ns)),
         **_times(merged, timing, usable, shape),
         **tracking(merged, usable),
         **_ends(merged, ledger, surplus),
@@ -140,7 +140,7 @@ def _window_ns(
     """From the first unit due (a closed load's are due when they are published), or from the
     release of a backlog, to the last completed one seen, or finished, and to the end of what the
     tasks had set going at once: that work is theirs. Of a search what was tried between the tries
-    of the rate that it found is left out."""
+    of the rate that it found is left out, and so are the slices of its twin of one of twins."""
     if not usable.any():
         return None
     due_ns = merged.units.due_ns
@@ -149,6 +149,10 @@ def _window_ns(
     if of_phase.max(initial=0) > 0:
         stretch = of_phase[phase_of_unit(merged, plan)]
         return time_of_stretches(stretch, due_ns, ended_ns, usable) or None
+    if len(merged.slices_ns) > 1 and not plan:
+        begins = np.array(merged.slices_ns, dtype=np.int64)
+        slice_ = np.maximum(np.searchsorted(begins, due_ns, side="right") - 1, 0)
+        return time_of_stretches(slice_, due_ns, ended_ns, usable) or None
     begin = merged.release_ns if shape.held else due_ns[counted_units(merged, plan)].min()
     end = max(ended_ns[usable].max(), merged.side_end_ns)
     return None if begin == MISSING or end <= begin else int(end - begin)
@@ -180,8 +184,11 @@ def _rate(count: int, window_ns: int | None) -> float | None:
     return None if not window_ns else count / (window_ns / 1e9)
 
 
-def _rates(merged: Merged, completed: int, window_ns: int | None, shape: UnitShape) -> RateFigures:
+def _rates(
+    merged: Merged, completed: int, window_ns: int | None, shape: UnitShape, slices: int
+) -> RateFigures:
     return {
+        "slices": slices if slices > 1 else 0,
         "units": len(merged.units.unit),
         "tasks": len(merged.tasks),
         "window_s": None if window_ns is None else window_ns / 1e9,

@@ -9,6 +9,7 @@ Times are CLOCK_MONOTONIC ns of one host; MISSING stands for "did not happen".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,7 @@ class _Block:
             measure_begin_ns=min(begin, default=MISSING),
             measure_end_ns=max(end, default=MISSING),
             release_ns=min(release, default=MISSING),
+            slices_ns=slice_begins(begin, end),
             side_end_ns=self._side.end_ns(self._first_ns),
             tracked=self._tracked(),
             repeats=repeats,
@@ -304,3 +306,15 @@ class _Block:
             queue=kinds[Kind.RECEIVED].marks(),
             group=kinds[Kind.STARTED].marks(),
         )
+
+
+def slice_begins(begins_ns: Sequence[int], ends_ns: Sequence[int]) -> tuple[int, ...]:
+    """When a load began of which nothing was under way before, in any client. What was broken off
+    has no end in the log of its client."""
+    marks = sorted([(at, 1) for at in begins_ns] + [(at, -1) for at in ends_ns])
+    found, running = list[int](), 0
+    for at, step in marks:
+        if step > 0 and running <= 0:
+            found.append(at)
+        running += step
+    return tuple(found)

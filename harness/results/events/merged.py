@@ -135,6 +135,8 @@ class Merged:
     measure_begin_ns: int
     measure_end_ns: int
     release_ns: int
+    slices_ns: tuple[int, ...] = ()
+    """When each slice of a load began, on whichever client was first: several of one of twins."""
     side_end_ns: int = MISSING
     """When the last of the foreign tasks ended, but for those that were to run later (with an
     ETA)."""

@@ -68,6 +68,7 @@ def compare_run(
         looks=max(1, len(looks)),
         equal_rates=tuple(_equal_rates(record, indices)),
         target=record.target,
+        design=record.design,
     )
     report = judged(frame, cells, confidence, second_opinion=second_opinion)
     layers = layer_paths(

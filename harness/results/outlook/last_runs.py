@@ -197,17 +197,20 @@ def _machine(environment: Environment) -> tuple[object, ...]:
 
 def walls_s(record: RunRecord) -> dict[int, float]:
     """Number of a block -> seconds from its start to that of the next one, or to the run's end: all
-    that it takes, whatever of it is measured."""
+    that it takes, whatever of it is measured. Of twins, each half of what both take."""
     pauses = [one.at for one in record.resumptions]
-    blocks = sorted((one for one in record.blocks if one.started_at), key=lambda b: b.started_at)
-    starts = [one.started_at for one in blocks]
+    begun: dict[str, list[int]] = {}
+    for one in record.blocks:
+        if one.started_at:
+            begun.setdefault(one.started_at, []).append(one.number)  # twins begin at once
+    starts = sorted(begun)
     ends = [*starts[1:], record.ended_at] if starts else []
-    found = {}
-    for one, end in zip(blocks, ends, strict=True):
-        if end is None or any(one.started_at < pause <= end for pause in pauses):
+    found: dict[int, float] = {}
+    for start, end in zip(starts, ends, strict=True):
+        if end is None or any(start < pause <= end for pause in pauses):
             continue
-        if (wall_s := _between_s(one.started_at, end)) > 0:
-            found[one.number] = wall_s
+        if (wall_s := _between_s(start, end) / len(begun[start])) > 0:
+            found |= dict.fromkeys(begun[start], wall_s)
     return found
 
 

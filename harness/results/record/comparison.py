@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from harness.results.record.stored import Stored
-from harness.scenario.models.compare import ComparisonKind
+from harness.scenario.models.compare import CompareDesign, ComparisonKind
 from harness.scenario.models.scenario import EqualRate
 
 Verdict = Literal[
@@ -157,6 +157,16 @@ class LayerPath(Stored):
     whole: LayerStep
 
 
+class DesignRecord(Stored):
+    """How the two sides of a pair were measured: one after the other, or as twins, both up at once
+    with their load put on in turns."""
+
+    asked: CompareDesign
+    """What the scenario says."""
+    twins: tuple[tuple[int, int], ...]
+    """Base and head of those that are twins, as indices of cells."""
+
+
 class TargetFigure(Stored):
     """What one figure of a comparison can find in time, by the noise of the first look."""
 
@@ -233,6 +243,8 @@ class ComparisonReport(Stored):
     other."""
     target: TargetRecord | None = None
     """Where the scenario says which slowdown is to be found within which time."""
+    design: DesignRecord | None = None
+    """Where sides were measured as twins; None where none were."""
     unmatched: tuple[str, ...] = ()
     """Cells that only one of the two runs has: not compared."""
 

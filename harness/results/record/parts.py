@@ -21,6 +21,7 @@ from harness.results.record.run import RecordedWarning
 class RateFigures(TypedDict):
     """How much there was, and how fast it was done."""
 
+    slices: int
     units: int
     tasks: int
     window_s: float | None

@@ -14,6 +14,7 @@ from harness.results.record.by_task import PartRecord
 from harness.results.record.children import ChildrenRecord
 from harness.results.record.comparison import (
     ComparisonReport,
+    DesignRecord,
     EqualRateRecord,
     GateResult,
     TargetRecord,
@@ -62,10 +63,14 @@ class BlockRecord(Stored):
     None in records of older versions."""
     unfinished: dict[str, Unfinished] = {}
     """Tasks that were still under way when nobody waited any more; see `Unfinished`."""
+    slices: int = 0
+    """In how many slices the load was put on, in turn with that of its twin; 0: of a block that has
+    none."""
     window_s: float | None = None
     """Closed: first publish to last result seen. Backlog: release to last task finished. Open
     loop: first unit due to last result seen, of the counted phases. Of your own tasks at least to
-    the end of the last one that they had published without an ETA."""
+    the end of the last one that they had published without an ETA. Of one of twins: its slices,
+    put together."""
     units: int = 0
     """Measured units that were published, or were tried to be."""
     tasks: int = 0
@@ -352,6 +357,8 @@ class RunRecord(Stored):
     target: TargetRecord | None = None
     """What the first look said of the slowdown that is to be found in time, where the scenario
     names one."""
+    design: DesignRecord | None = None
+    """Which sides of pairs are measured as twins; None where none are."""
     gates: tuple[GateResult, ...] = ()
     """The scenario's gates, evaluated when the run ended."""
     comparison: ComparisonReport | None = None

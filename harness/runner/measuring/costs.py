@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -86,6 +86,8 @@ class _Server:
     pause_ns: int = 0
     due_ns: int = 0
     """When its counters are to be read again meanwhile."""
+    in_turns_ns: int = 0
+    """CPU time that it used in the block's own turns."""
 
     @property
     def is_the_same(self) -> bool:
@@ -125,8 +127,18 @@ class _Server:
 class CostMeter:
     """Reads all that costs before and after the measured part of a block."""
 
-    def __init__(self, broker: Service, backend: Service | None, namespace: Namespace) -> None:
-        """`backend` is the broker's service again where both share a server."""
+    def __init__(
+        self,
+        broker: Service,
+        backend: Service | None,
+        namespace: Namespace,
+        *,
+        by_turns: bool = False,
+    ) -> None:
+        """`backend` is the broker's service again where both share a server. `by_turns`: another
+        block is measured in turn with this one. Then the servers' CPU time is that of each `turn`,
+        and nobody can tell whose their memory and their counters are."""
+        self._by_turns = by_turns
         self._servers = [_Server(broker.info.service, broker)]
         if backend is not None and backend is not broker:
             same_kind = backend.info.service == broker.info.service
@@ -144,18 +156,26 @@ class CostMeter:
         for server in self._servers:
             server.before = self._figures(server)
             server.starts = starts_of(server.service)
-            server.peak_known = forget_peaks(server.pids)
+            server.peak_known = not self._by_turns and forget_peaks(server.pids)
         self._begin_ns = monotonic_ns()
         for server in self._servers:  # last of all: reading counters is the servers' work, too
             server.used = usage_of(server.pids)
         # Not before: a look that is answered but not yet noted would be somebody else's.
         self._sampler = DepthSampler(self._namespace, meanwhile=self._look).__enter__()
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The load of this block is put on, and no other one's."""
+        before = [usage_of(server.pids).cpu_ns for server in self._servers]
+        yield
+        for server, used_ns in zip(self._servers, before, strict=True):
+            server.in_turns_ns += usage_of(server.pids).cpu_ns - used_ns
+
     def end(self) -> Costs:
         """What was spent, when the load is over. Raises nothing; may wait up to a second for the
         last acks."""
         end_ns = monotonic_ns()
-        parts = [_since(server) for server in self._servers]
+        parts = [self._since(server) for server in self._servers]
         sampler = self._stopped_sampler()
         return Costs(
             begin_ns=self._begin_ns,
@@ -203,6 +223,8 @@ class CostMeter:
         return min((server.look() for server in looking), default=_LONGEST_PAUSE_NS / 1e9)
 
     def _figures(self, server: _Server) -> Mapping[str, int] | None:
+        if self._by_turns:
+            return None
         try:
             counters = server.service.counters()
         except ServiceError as error:
@@ -222,6 +244,16 @@ class CostMeter:
                     found[f"{server.name}.{name}"] = difference
         return found
 
+    def _since(self, server: _Server) -> ServerCost:
+        pids = server.pids
+        if not pids or not server.is_the_same:
+            return ServerCost()
+        now = usage_of(pids)
+        # A server that died may have taken its CPU time along, and has taken its memory.
+        cpu_ns = server.in_turns_ns if self._by_turns else now.cpu_ns - server.used.cpu_ns
+        peak = now.peak_rss_bytes if server.peak_known and now.peak_rss_bytes else None
+        return ServerCost(cpu_ns if cpu_ns >= 0 else None, peak)
+
     def _settled(self, server: _Server) -> Mapping[str, int] | None:
         """The counters once nothing moves: a client has its result before the last ack arrives."""
         deadline = time.monotonic() + _SETTLE_S
@@ -236,17 +268,6 @@ class CostMeter:
 
 def _messages(figures: Mapping[str, int] | None) -> dict[str, int]:
     return {name: n for name, n in (figures or {}).items() if not name.startswith("bytes")}
-
-
-def _since(server: _Server) -> ServerCost:
-    pids = server.pids
-    if not pids or not server.is_the_same:
-        return ServerCost()
-    now = usage_of(pids)
-    # A server that died may have taken its CPU time along, and has taken its memory.
-    cpu_ns = now.cpu_ns - server.used.cpu_ns
-    peak = now.peak_rss_bytes if server.peak_known and now.peak_rss_bytes else None
-    return ServerCost(cpu_ns if cpu_ns >= 0 else None, peak)
 
 
 def _is_shared(server: _Server) -> bool:

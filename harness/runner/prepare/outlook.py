@@ -12,8 +12,9 @@ from harness.results.outlook.last_runs import LastRuns
 from harness.results.outlook.outlook import Machine, Outlook, outlook
 from harness.results.outlook.sights import PlannedCell
 from harness.results.record.environment import Environment
-from harness.runner.adaptive import Budget, compared_cells
+from harness.runner.adaptive import Budget
 from harness.runner.prepare.stored_plan import stored_cell
+from harness.scenario.checks.twins import compared_cells
 from harness.scenario.models.compare import Compare
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.bounds import at_most

@@ -28,4 +28,4 @@ class BacklogSession(Session):
         recorder.close()
         self.room.courier.stage("consuming", goal)
         self.come_to_rest(done_before + sum(answer["unresolved_tasks"] for answer in answers))
-        return put_together(answers, since(before, self.workers.usage()))
+        return put_together(answers, len(self.clients), since(before, self.workers.usage()))

@@ -123,6 +123,8 @@ class MeasuredBlock:
     courier: Courier = field(default_factory=silent)
     faults: FaultEngine | None = None
     """What breaks meanwhile."""
+    by_turns: bool = False
+    """It is one of twins: the load is put on in turn with another block's."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class Session:
             spawns=own or room.shape.comes_again,
             countdown_s=room.shape.countdown_s,
         )
-        self._bound_s = block_bound_s(room.cell)
+        self._bound_s = block_bound_s(room.cell) * (2 if room.by_turns else 1)
         self._ends_at = time.monotonic() + self._bound_s
         self._out_of_time = False
         self._at_rest = True
@@ -202,11 +204,18 @@ class Session:
 
     def run(self) -> Measured:
         """The story of a measurement."""
+        self.begin()
+        return self.end(self.load())
+
+    def begin(self) -> None:
+        """Warm up, and begin to read what all costs."""
         self.room.courier.stage("warming up")
         self._warm_up()
         self.room.meter.begin()
         self.room.courier.depth_from(self.room.meter.latest_depth)
-        loaded = self.load()
+
+    def end(self, loaded: Loaded) -> Measured:
+        """Check what a load has left, and tell what was seen of the block."""
         spent = self.room.meter.end()
         self.room.courier.stage("checking")
         self._check(loaded)
@@ -254,11 +263,11 @@ class Session:
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
             self.come_to_rest(done_before + count + sum(one["called"] for one in answers))
-            if (mix := self._own_mix) is not None and self._may_go_on():
+            if (mix := self._own_mix) is not None and self.may_go_on():
                 refuse_raising(self.room.events, mix, self.room.cell)
         elif (mix := self._own_mix) is not None:  # their side tasks are no measured ones'
             self.come_to_rest(0)
-            if self._may_go_on():
+            if self.may_go_on():
                 told = {unit: words for one in answers for unit, words in one["failures"].items()}
                 refuse_failing(self.room.events, mix, told)
 
@@ -282,7 +291,7 @@ class Session:
         self._out_of_time = self._out_of_time or over_s > 0
         if over_s > _ANSWERS_S + CHECK_S:
             raise ClientError(f"clients did not stop within {_ANSWERS_S:g} s of the block's end")
-        if not self._may_go_on():
+        if not self.may_go_on():
             self._stop_clients()
 
     def _stop_clients(self) -> None:
@@ -290,7 +299,8 @@ class Session:
             self._told_to_stop = True
             self.clients.tell("stop")
 
-    def _may_go_on(self) -> bool:
+    def may_go_on(self) -> bool:
+        """Whether there is a reason to go on, as far as that was looked for by now."""
         over = self._trouble or self.interrupts.requested or self._out_of_time
         return not (over or self.hopeless)
 
@@ -309,7 +319,7 @@ class Session:
     def going_on(self) -> bool:
         """`watch`, and whether there is a reason to go on."""
         self.watch()
-        return self._may_go_on()
+        return self.may_go_on()
 
     def come_to_rest(self, expected_tasks: int | None) -> None:
         """Wait until nothing is under way any more, for as long as a unit may take."""
@@ -372,12 +382,15 @@ def out_of_numbers(answers: Sequence[Mapping[str, Any]]) -> bool:
     return any(answer["out_of_numbers"] for answer in answers)
 
 
-def put_together(answers: Sequence[Mapping[str, Any]], usage: Mapping[str, Usage]) -> Loaded:
-    """What all clients together say that they did, and what the workers used meanwhile."""
+def put_together(
+    answers: Sequence[Mapping[str, Any]], clients: int, usage: Mapping[str, Usage]
+) -> Loaded:
+    """What so many clients say that they did, one answer of each after every slice of the load, and
+    what the workers used meanwhile."""
     return Loaded(
         usage=usage,
         client_cpu_ns=sum(answer["client_cpu_ns"] for answer in answers),
-        publish_errors=added_up(answers),
+        publish_errors=added_up(answers[-clients:]),  # of all so far
         unresolved=sum(answer["unresolved"] for answer in answers),
         gave_up=any(answer["gave_up"] for answer in answers),
         out_of_numbers=out_of_numbers(answers),

@@ -12,6 +12,9 @@ from harness.units import parse_share
 ComparisonKind = Literal["alternatives", "change"]
 """What two cells are to each other. `alternatives`: two that one may choose from, none of which is
 right. `change`: the same thing before and after; only there slower is a regression."""
+CompareDesign = Literal["auto", "blocks", "twins"]
+"""How the two sides of a pair are measured. `blocks`: one after the other. `twins`: both are up at
+once, and their load is put on in turns of a quarter of a second."""
 _MOST_IN_TIME = 40
 """Where the time is what limits them. More looks make every interval wider."""
 
@@ -39,6 +42,10 @@ class Compare(Frozen):
     kind: ComparisonKind = "alternatives"
     """Two that one may choose from, or a `change` against its base, where slower is a regression
     and makes exit code 1; `harness ab` always compares a change."""
+    design: CompareDesign = "auto"
+    """`blocks`: the sides of a pair are measured one after the other. `twins`: both are up at once,
+    with closed loads put on in turns, so that what disturbs the machine hits both. `auto`: twins
+    where a change is compared and they can be."""
     margin: Annotated[float, BeforeValidator(parse_share, json_schema_input_type=float | str)] = (
         0.05
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import InvalidInput, Problem
 from harness.scenario.checks.judging import base_problems, gate_problems, gated_name_problems
+from harness.scenario.checks.twins import twin_problems
 from harness.scenario.files.document import Document, Location, Mark, Spot
 from harness.scenario.files.overrides import changed, parse_changes
 from harness.scenario.files.validation import mended, validate, without_consequences
@@ -113,6 +114,7 @@ def _cells(
     )
     if cells and all_there:  # else the base may be one of those that are not
         problems += base_problems(document, scenario, cells)
+        problems += twin_problems(document, scenario, cells)
     return cells
 
 
