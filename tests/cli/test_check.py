@@ -62,7 +62,8 @@ def test_every_problem_is_printed_once(folder: Path) -> None:
     (folder / "configs" / "c.yaml").write_text(GOOD + "x: 1\ny: 2\n", encoding="utf-8")
     result = harness("check", "configs", "scenarios", "gone.yaml", folder=folder)
     assert result.returncode == ExitCode.USAGE
-    known = "known here: name, description, broker, backend, settings, worker, celery, network"
+    known = "known here: name, description, broker, backend, settings, queues, worker, workers, "
+    known += "celery, network"
     assert result.stdout.splitlines() == [
         f'configs/c.yaml:4:1: unknown key "x"; {known}',
         f'configs/c.yaml:5:1: unknown key "y"; {known}',
