@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from harness.probe.own_app.application import OwnQueues
+from harness.probe.own_app.application import OwnQueues, choosing_on, overrule
 from harness.probe.own_app.own_queues import described, led_to
 from harness.probe.queues import declare
 from harness.probe.spoken import QueueSpec
@@ -103,3 +103,18 @@ def test_without_its_own_queues_an_app_keeps_to_the_blocks(
     found = router.route(options, "shop.mail", (), {})
     assert found.pop("queue").name == queue
     assert found == {"priority": 3}
+
+
+def test_what_a_worker_was_told_to_consume_outlives_the_last_rule() -> None:
+    """Celery chooses the queues of `--queues` before `worker_init`, when the rule is laid above the
+    app once more."""
+    settings = {"broker_url": "memory://", "result_backend": None}
+    app = made()
+    for name in (None, "urgent", "celery"):
+        if name is not None:
+            app.amqp.queues.select([name])
+        with choosing_on(app):
+            overrule(app, settings, stores_results=True)
+            declare(app, SEVERAL)
+        consumed = {"urgent": ["urgent"], "celery": ["harness-1"]}.get(name or "")
+        assert sorted(app.amqp.queues.consume_from) == (consumed or ["harness-1", "urgent"])

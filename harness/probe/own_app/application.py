@@ -7,6 +7,7 @@ keeps them) is overruled.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -76,8 +77,9 @@ def build(spec: Mapping[str, Any]) -> Celery:
         settings = {name: value for name, value in settings.items() if name not in OF_QUEUES}
 
     def rule(**_: Any) -> None:
-        overrule(app, settings, stores_results=stores_results, keeps_queues=keeps_queues)
-        queues.declare(app, told)
+        with choosing_on(app):
+            overrule(app, settings, stores_results=stores_results, keeps_queues=keeps_queues)
+            queues.declare(app, told)
         if not keeps_queues:
             app.amqp.Router = lambda *_, **__: OwnQueues(app, told)
 
@@ -89,6 +91,18 @@ def build(spec: Mapping[str, Any]) -> Celery:
     signals.celeryd_init.connect(rule, weak=False)
     signals.worker_init.connect(rule, weak=False)
     return app
+
+
+@contextlib.contextmanager
+def choosing_on(app: Celery) -> Iterator[None]:
+    """What `celery worker --queues` has chosen stays so: it is forgotten with the app's `amqp`, and
+    the worker would consume all queues that there are."""
+    amqp = vars(app).get("amqp")
+    known = None if amqp is None else vars(amqp).get("queues")
+    chosen = None if known is None else known._consume_from
+    yield
+    if chosen is not None:
+        app.amqp.queues.select(list(chosen))
 
 
 def give_back() -> None:
