@@ -83,10 +83,11 @@ def _pooled(faults: Mapping[str, Sequence[FaultRecord]], names: Names) -> Iterat
     by_fault: dict[tuple[int, str], dict[str, FaultRecord]] = {}
     for cell, of_cell in faults.items():
         for fault in of_cell:
-            by_fault.setdefault((fault.number, fault.fault), {})[cell] = fault
+            words = kind_words(fault.fault, fault.parameters.get("how"))
+            by_fault.setdefault((fault.number, words), {})[cell] = fault
     kinds = [kind for _, kind in by_fault]
     for (_, kind), struck in by_fault.items():
-        words = kind_words(kind)
+        words = kind
         if kinds.count(kind) > 1:
             moment_s = next(iter(struck.values())).planned_at_s
             words += f" at {format_duration(moment_s)}"

@@ -99,3 +99,16 @@ def test_few_cells_are_told_one_by_one() -> None:
         "redis[task_acks_late=true, payload_bytes=64], worker killed",
         "redis[task_acks_late=true, payload_bytes=16384], worker killed",
     ]
+
+
+def test_ways_to_end_a_worker_are_told_apart() -> None:
+    def did(broker: str, late: bool, size: int) -> tuple[FaultRecord, ...]:
+        how = "soft" if late else "warm"
+        trouble = Trouble(lost=2 if late else 0)
+        return (fault(0, "rolling_restart", trouble=trouble, parameters={"how": how}),)
+
+    texts = [one.text for one in said(did)]
+    assert [text.partition(";")[0] for text in texts] == [
+        "rolling restart: nothing lost in each of 4 cells",
+        "rolling restart, soft: 2 lost in each of 4 cells",
+    ]
