@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from harness.environments import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
-from harness.probe.spoken import CellSpec, OwnAppSpec, OwnTasksSpec, ScheduleSpec
+from harness.probe.spoken import CelerySettings, CellSpec, OwnAppSpec, OwnTasksSpec, ScheduleSpec
 from harness.scenario.checks.combinations import stores_results
 from harness.scenario.loads import registry as loads
 from harness.scenario.models.configuration import Configuration
@@ -46,7 +46,7 @@ def write(
     modules = interpreter.modules
     workload, step_s = cell.workload, cell.workload.heavy_step_s
     spec: CellSpec = {
-        "settings": dict(settings),
+        "settings": with_rate_limits(settings, workload.rate_limits),
         "modules": None if modules is None else str(modules),
         "events": str(events.absolute()),  # its readers may run in another folder
         "packages": MEASURED,
@@ -83,6 +83,21 @@ def kept_queues(configuration: Configuration) -> KeptQueues | None:
     if not keeps_queues_of_app(configuration):
         return None
     return tuple(group.queues for group in configuration.groups.values())
+
+
+def with_rate_limits(settings: Mapping[str, Any], limits: Mapping[str, str]) -> CelerySettings:
+    """The settings, and by `task_annotations` the rate limits of tasks. Celery takes the first
+    annotation of a task, so what the configuration says of it is taken along."""
+    if not limits:
+        return dict(settings)
+    said = settings.get("task_annotations") or []
+    said = list(said) if isinstance(said, list | tuple) else [said]
+
+    def of(task: str) -> dict[str, Any]:
+        return next((dict(one[task]) for one in said if isinstance(one, dict) and task in one), {})
+
+    own = {task: of(task) | {"rate_limit": rate} for task, rate in limits.items()}
+    return {**settings, "task_annotations": [own, *said]}
 
 
 def own_app(

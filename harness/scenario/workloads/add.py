@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from harness.scenario.workloads.base import Payload, WorkloadBase
+from harness.scenario.workloads.base import OneTask, Payload
 
 
-class AddWorkload(WorkloadBase):
+class AddWorkload(OneTask):
     """`add(x, y)`; without x and y, every unit adds numbers of its own."""
 
     prebuilt: ClassVar[bool] = True
+    task: ClassVar[str] = "harness.probe.tasks.add"
 
     workload: Literal["add"]
     x: int | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Conflict, Location
@@ -106,6 +107,11 @@ class WorkloadBase(Frozen):
         return False
 
     @property
+    def rate_limits(self) -> Mapping[str, str]:
+        """Name of a task -> the rate that workers have to keep to, as Celery reads it."""
+        return {}
+
+    @property
     def longest_countdown_s(self) -> float:
         """Seconds that its units are asked to wait before they run, at most."""
         return max(one.countdown or 0.0 for one in self.message_options)
@@ -185,6 +191,46 @@ class WorkloadBase(Frozen):
     def for_clients(self) -> WorkloadSpec:
         """What clients and workers are told of it: `workload` of their cell spec."""
         return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}
+
+
+def _task_rate(text: str) -> str:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(/[smh])?", text)
+    if match is None or not float(match[1]):
+        raise ValueError("expected a rate as Celery reads it: 10/s, 30/m or 100/h")
+    return text
+
+
+TaskRate = Annotated[str, AfterValidator(_task_rate)]
+"""As Celery reads rate limits: `10/s`, `30/m`, `100/h` (celery/utils/time.py, rate)."""
+
+
+class OneTask(WorkloadBase):
+    """A kind of which every unit is one call of one task."""
+
+    task: ClassVar[str]
+    """Name of the task."""
+
+    rate_limit: TaskRate | None = None
+    """As of Celery's tasks: how many of it each worker begins in a time, at most."""
+
+    @property
+    def rate_limits(self) -> Mapping[str, str]:
+        """Its own."""
+        return {} if self.rate_limit is None else {self.task: self.rate_limit}
+
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """Workers that keep no rate limits."""
+        yield from super().conflicts(configuration, load, measure)
+        if self.rate_limit and configuration.settings.get("worker_disable_rate_limits") is True:
+            message = "worker_disable_rate_limits is on, and workers keep no rate limit: remove one"
+            yield ("workload", "rate_limit"), f"{message} of the two"
+        annotations = configuration.settings.get("task_annotations")
+        everywhere = annotations.get("*") if isinstance(annotations, Mapping) else None
+        if self.rate_limit and isinstance(everywhere, Mapping) and "rate_limit" in everywhere:
+            message = 'task_annotations has a rate_limit for "*", which Celery lays above this one'
+            yield ("workload", "rate_limit"), f"{message}: remove one of the two"
 
 
 class FanOut(WorkloadBase):

@@ -15,13 +15,14 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import OneTask
 
 
-class HeavyTaskWorkload(WorkloadBase):
+class HeavyTaskWorkload(OneTask):
     """`heavy_task(n)`: the product of 2..n-1 with a sleep per step; a string must fail."""
 
     prebuilt: ClassVar[bool] = True
+    task: ClassVar[str] = "harness.probe.tasks.heavy_task"
 
     workload: Literal["heavy_task"]
     n: Annotated[int, Field(ge=0, le=1500)] | str = 50

@@ -196,12 +196,25 @@ class MixWorkload(WorkloadBase):
                 "parts have different sleeps of heavy_task, which takes its from the worker: give "
                 "them the same, or use workload work"
             )
+        for task in self.rate_limits:
+            alike = [part for part in self.parts if getattr(part, "task", None) == task]
+            if len({getattr(part, "rate_limit", None) for part in alike}) > 1:
+                names = " and ".join(shown(part.label) for part in alike)
+                raise ValueError(
+                    f"{names} run one task, whose rate_limit holds for all of them: give each the "
+                    "same"
+                )
         return self
 
     @property
     def comes_again(self) -> bool:
         """Whether the tasks of any part do."""
         return any(part.comes_again for part in self.parts)
+
+    @property
+    def rate_limits(self) -> Mapping[str, str]:
+        """Those of all parts."""
+        return {task: rate for part in self.parts for task, rate in part.rate_limits.items()}
 
     @property
     def loses_processes(self) -> bool:

@@ -11,14 +11,15 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.amounts import Amount, BytesAmount, DurationAmount
-from harness.scenario.workloads.base import MOST_BYTES, WorkloadBase
+from harness.scenario.workloads.base import MOST_BYTES, OneTask
 
 
-class WorkWorkload(WorkloadBase):
+class WorkWorkload(OneTask):
     """`work(unit, ...)`: computes, sleeps, holds memory and gives back a text of the unit's own.
     Each amount is the same for all units, or drawn for each of them."""
 
     prebuilt: ClassVar[bool] = True
+    task: ClassVar[str] = "harness.probe.workloads.work.work"
 
     workload: Literal["work"]
     cpu: DurationAmount | None = None

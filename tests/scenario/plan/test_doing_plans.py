@@ -6,8 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from celery import current_app
 
+from harness.probe.workloads.registry import import_tasks
+from harness.runner.prepare.cellspec import with_rate_limits
+from harness.scenario.files.kinds import name_of
 from harness.scenario.plan.bounds import block_bound_s
+from harness.scenario.workloads.base import OneTask
+from harness.scenario.workloads.registry import ROWS
 from harness.scenario.workloads.retry import RetryWorkload
 from tests.scenario.project import CONFIGURATION, Project
 
@@ -146,6 +152,60 @@ def test_who_cannot_be_told_of_a_revocation(project: Project) -> None:
     assert "3:43: pool threads cannot end a task that runs" in problem
 
 
+@pytest.mark.parametrize("rate", ["10/q", "fast", "0/s", "1/s/m"])
+def test_rate_limits_are_as_celery_reads_them(project: Project, rate: str) -> None:
+    project.change(f"workloads: [{{workload: add, rate_limit: {rate}}}]")
+    (problem,) = project.problems()
+    assert problem.startswith("scenarios/s.yaml:3:41: ")
+    project.change("workloads: [{workload: add, rate_limit: 10/s}]")
+    (cell,) = project.plan().cells
+    assert cell.workload.rate_limits == {"harness.probe.tasks.add": "10/s"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("worker_disable_rate_limits: true", "worker_disable_rate_limits is on"),
+        ("task_annotations: {'*': {rate_limit: 1/s}}", 'task_annotations has a rate_limit for "*"'),
+    ],
+)
+def test_rate_limits_that_nobody_keeps(project: Project, setting: str, why: str) -> None:
+    project.configuration(f"{CONFIGURATION}settings: {{{setting}}}\n")
+    project.change("workloads: [{workload: add, rate_limit: 10/s}]")
+    (problem,) = project.problems()
+    assert f"3:41: {why}" in problem
+
+
+def test_parts_of_one_task_share_a_rate_limit(project: Project) -> None:
+    parts = "{workload: add, rate_limit: 1/s}, {workload: add, name: b%s}, {workload: work}"
+    project.change(f"workloads: [{{workload: mix, parts: [{parts % ''}]}}]")
+    (problem,) = project.problems()
+    assert '"add" and "b" run one task' in problem
+    project.change(f"workloads: [{{workload: mix, parts: [{parts % ', rate_limit: 1/s'}]}}]")
+    (cell,) = project.plan().cells
+    assert cell.workload.rate_limits == {"harness.probe.tasks.add": "1/s"}
+
+
+def test_a_tasks_own_annotations_stay() -> None:
+    """Celery takes the first annotation of a task, and looks no further."""
+    said = {"t": {"acks_late": True}, "other": {"rate_limit": "3/s"}}
+    found = with_rate_limits({"task_annotations": said, "timezone": "UTC"}, {"t": "1/s"})
+    assert found == {
+        "task_annotations": [{"t": {"acks_late": True, "rate_limit": "1/s"}}, said],
+        "timezone": "UTC",
+    }
+    assert with_rate_limits({"task_annotations": said}, {}) == {"task_annotations": said}
+
+
+@pytest.mark.parametrize("workload", ["add", "heavy_task", "work"])
+def test_limited_tasks_have_their_names(workload: str) -> None:
+    """The model says as text what the module of its units defines."""
+    (row,) = (one for one in ROWS if name_of(one.model, "workload") == workload)
+    import_tasks({"units": row.units})
+    assert issubclass(row.model, OneTask)
+    assert row.model.task in current_app.tasks
+
+
 def test_the_time_of_a_unit_counts_from_its_eta(project: Project) -> None:
     """A countdown beyond the timeout is no problem: clients wait longer, and so may the block."""
     project.change("workloads: [{workload: add, options: {countdown: 40s}}]")
@@ -166,11 +226,14 @@ def test_waits_of_a_backoff() -> None:
     assert workload.longest_waits_s == 17.0
 
 
-def test_the_example_of_the_page(project: Project) -> None:
-    """docs/what-tasks-do.md: it loads, for both brokers."""
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_examples_of_the_page(project: Project) -> None:
+    """docs/what-tasks-do.md: they load."""
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     project.configuration(CONFIGURATION.replace("name: c", "name: redis"), "redis")
     rabbitmq = "name: rabbitmq\nbroker: {service: rabbitmq}\nbackend: {service: redis}\n"
     project.configuration(rabbitmq, "rabbitmq")
-    project.scenario.write_text(example, encoding="utf-8")
-    assert len(project.plan().cells) == 2 * 8
+    numbers = []
+    for example in examples:
+        project.scenario.write_text(example, encoding="utf-8")
+        numbers.append(len(project.plan().cells))
+    assert numbers == [2 * 8, 1]
