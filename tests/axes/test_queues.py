@@ -133,3 +133,45 @@ def test_depth_counts_every_step_of_priority_of_every_queue(local: Services) -> 
         app.send_task("axes.none", queue="b:5")
         assert space.broker.depths() == {"celery": 0, "a": 10, "b:5": 1}
         assert space.broker.strays() == {"stray": 10}
+
+
+def consumed(app: Celery, queues: Sequence[str], count: int) -> list[tuple[str, int]]:
+    """Queue and priority of each message, as a worker with room for one at a time gets them."""
+    found: list[tuple[str, int]] = []
+
+    def take(_: Any, message: Any) -> None:
+        found.append((message.delivery_info["routing_key"], message.properties["priority"]))
+        message.ack()
+
+    with app.connection_for_read() as connection:
+        channel = connection.channel()
+        channel.basic_qos(0, 1, False)
+        consumer = app.amqp.TaskConsumer(channel, [app.amqp.queues[name] for name in queues])
+        consumer.callbacks, consumer.on_message = [take], None
+        with consumer:
+            while len(found) < count:
+                connection.drain_events(timeout=20)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [("sorted", "aaabbb"), ("priority", "bbbaaa"), ("round_robin", "bababa")],
+)
+def test_orders_of_several_queues_are_settings(
+    local: Services, strategy: str, expected: str
+) -> None:
+    """`b` is consumed first; kombu's own orders, and steps of priority before any of them."""
+    settings = {"broker_transport_options": {"queue_order_strategy": strategy}}
+    with several(local, REDIS, ("b", "a"), settings=settings) as (space, app):
+        for queue in ("a", "b") * 3:
+            app.send_task("axes.none", queue=queue)
+        assert "".join(queue for queue, _ in consumed(app, ("b", "a"), 6)) == expected
+        app.send_task("axes.none", queue="a", priority=9)
+        app.send_task("axes.none", queue="b", priority=9)
+        app.send_task("axes.none", queue="a", priority=3)
+        app.send_task("axes.none", queue="b", priority=3)
+        steps = consumed(app, ("b", "a"), 4)
+        assert {*steps[:2]} == {("a", 3), ("b", 3)}
+        assert {*steps[2:]} == {("a", 9), ("b", 9)}
+        assert space.broker.depth() == 0
