@@ -74,8 +74,8 @@ def test_the_queue_of_a_part_is_short_for_that_of_its_options(project: Project) 
     )
     project.change("workloads: [{workload: mix, parts: [add, {workload: work, queue: reprots}]}]")
     assert project.problems() == [
-        'scenarios/s.yaml:3:42: no worker of configuration "c" consumes queue "reprots" (did you '
-        'mean "reports"?): name it in the queues of a group, or another one here'
+        'scenarios/s.yaml:3:66: no worker of configuration "c" consumes queue "reprots" (did you '
+        'mean "reports"?); they consume celery, reports'
     ]
 
 

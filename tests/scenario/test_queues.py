@@ -193,16 +193,28 @@ GROUPS = "workers:\n  fast: {queues: [urgent]}\n  slow: {queues: [reports]}\n"
             "{workload: add, options: {queue: urgnt}}",
             [
                 'scenarios/s.yaml:3:46: no worker of configuration "c" consumes queue "urgnt" (did '
-                'you mean "urgent"?): name it in the queues of a group, or another one here'
+                'you mean "urgent"?); they consume urgent, reports'
             ],
         ),
         (
             GROUPS,
             "add",
             [
-                'scenarios/s.yaml:3:13: its tasks go to Celery\'s default queue "celery", which no '
-                'worker of configuration "c" consumes: say "options: {queue: ...}", or name it in '
-                "the queues of a group"
+                "scenarios/s.yaml:3:13: its tasks go to Celery's default queue: no worker of "
+                'configuration "c" consumes queue "celery"; they consume urgent, reports; say '
+                '"options: {queue: ...}" here, or name it in the queues of a group'
+            ],
+        ),
+        (
+            GROUPS,
+            "{workload: mix, parts: [{workload: add, queue: urgnt}, {workload: add, name: b, "
+            "options: {queue: reports}}, {workload: add, name: c}]}",
+            [
+                'scenarios/s.yaml:3:60: no worker of configuration "c" consumes queue "urgnt" (did '
+                'you mean "urgent"?); they consume urgent, reports',
+                "scenarios/s.yaml:3:121: its tasks go to Celery's default queue: no worker of "
+                'configuration "c" consumes queue "celery"; they consume urgent, reports; say '
+                '"options: {queue: ...}" here, or name it in the queues of a group',
             ],
         ),
         (
@@ -210,15 +222,15 @@ GROUPS = "workers:\n  fast: {queues: [urgent]}\n  slow: {queues: [reports]}\n"
             "{workload: add, options: {queue: urgent}}",
             [
                 'configs/c.yaml:8:11: no worker of configuration "c" consumes queue "report" (did '
-                'you mean "reports"?): name it in the queues of a group, or another one here'
+                'you mean "reports"?); they consume urgent, reports'
             ],
         ),
         (
             f"{GROUPS}settings:\n  task_routes: {{tasks.add: nowhere}}\n",
             "add",
             [
-                'configs/c.yaml:8:28: no worker of configuration "c" consumes queue "nowhere": '
-                "name it in the queues of a group, or another one here"
+                'configs/c.yaml:8:28: no worker of configuration "c" consumes queue "nowhere"; '
+                "they consume urgent, reports"
             ],
         ),
         (
@@ -242,7 +254,7 @@ GROUPS = "workers:\n  fast: {queues: [urgent]}\n  slow: {queues: [reports]}\n"
             "{workload: periodic, every: 1s, options: {queue: mian}}",
             [
                 'scenarios/s.yaml:3:62: no worker of configuration "c" consumes queue "mian" (did '
-                'you mean "mine"?): name it in the queues of a group, or another one here'
+                'you mean "mine"?); they consume mine'
             ],
         ),
         (

@@ -11,7 +11,7 @@ from harness.scenario.checks.groups import group_places
 from harness.scenario.files.document import Conflict, Document, Location
 from harness.scenario.files.unknown import as_far_as_known, entries
 from harness.scenario.files.validation import validate
-from harness.scenario.files.wording import did_you_mean, shown
+from harness.scenario.files.wording import did_you_mean, listed, shown
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.queues import (
     FROM_APP,
@@ -146,7 +146,7 @@ def _idle_conflicts(configuration: Configuration) -> Iterator[Conflict]:
 def _nobody_consumes(name: str, consumed: Collection[str], configuration: Configuration) -> str:
     message = f'no worker of configuration "{configuration.name}" consumes queue {shown(name)}'
     guess = did_you_mean(name, consumed)
-    return f"{message}{guess}: name it in the queues of a group, or another one here"
+    return f"{message}{guess}; they consume {listed(consumed)}"
 
 
 def _shared_conflicts(
@@ -170,23 +170,32 @@ def lost_conflicts(configuration: Configuration, workload: Workload) -> Iterator
             message = f"{who} keeps the queues of an app of your own, and {workload.workload} has"
             yield ("workload", "workload"), f"{message} none: use workload task"
         return
-    consumed, service = consumed_queues(configuration), configuration.broker.service
-    for where, options in workload.options_said():
-        name, place = options.queue, (*where, "queue")
-        if name is None or name == default_queue(configuration):
-            continue
-        if named := _broker_knows_one(service) or BROKERS[service].queue_name_problem(name):
-            yield place, named
-        elif consumed is not None and name not in consumed:
-            yield place, _nobody_consumes(name, consumed, configuration)
-        elif shared := BROKERS[service].one_queue_only(configuration.broker, None):
-            yield place, shared
-    default, routed = default_queue(configuration), [*routes(configuration)]
-    without = [one for one in workload.message_options if (one.queue or default) == default]
-    if without and not routed and consumed is not None and default not in consumed:
-        message = f"its tasks go to Celery's default queue {shown(default)}, which no worker of"
-        instead = 'say "options: {queue: ...}", or name it in the queues of a group'
-        yield ("workload", "workload"), f"{message} {who} consumes: {instead}"
+    consumed, routed = consumed_queues(configuration), [*routes(configuration)]
+    for place, name in dict.fromkeys(workload.queues_said()):
+        if reason := _no_way(configuration, name or default_queue(configuration), consumed):
+            if name is not None:
+                yield place, reason
+            elif not routed:  # else nobody can say which tasks go there
+                instead = 'say "options: {queue: ...}" here, or name it in the queues of a group'
+                yield place, f"its tasks go to Celery's default queue: {reason}; {instead}"
+
+
+def _no_way(
+    configuration: Configuration, name: str, consumed: Collection[str] | None
+) -> str | None:
+    """Why messages cannot go to a queue; None if they can."""
+    broker = configuration.broker
+    row = BROKERS[broker.service]
+    if consumed is not None and name not in consumed:
+        return _nobody_consumes(name, consumed, configuration)
+    if name == default_queue(configuration):
+        return None
+    return (
+        _broker_knows_one(broker.service)
+        or row.queue_name_problem(name)
+        or row.one_queue_only(broker, None)
+        or None
+    )
 
 
 def made_by(configuration: Configuration, name: str) -> MutableMapping[str, Any]:

@@ -173,6 +173,12 @@ class WorkloadBase(Frozen):
         """Each kind of message, and where its options stand."""
         yield ("workload", "options"), self.options
 
+    def queues_said(self) -> Iterator[tuple[Location, str | None]]:
+        """Of each kind of unit the place that says which queue its messages go to, and the queue;
+        the kind's own place, and None, where nothing does."""
+        place: Location = ("workload", "options", "queue")
+        yield place if self.options.queue else ("workload", "workload"), self.options.queue
+
     def conflicts(
         self,
         configuration: Configuration,  # noqa: ARG002 - for those who ask for it

@@ -57,6 +57,14 @@ class PartOfAMix(Frozen):
             return self.options
         return self.options.model_copy(update={"queue": self.queue})
 
+    def queue_said(self, place: Location, whole: MessageOptions) -> tuple[Location, str | None]:
+        """As `WorkloadBase.queues_said`, of this part at its place; `whole`: of the mix."""
+        if self.queue is not None:
+            return (*place, "queue"), self.queue
+        if self.options.queue is not None:
+            return (*place, "options", "queue"), self.options.queue
+        return place if whole.queue is None else ("workload", "options", "queue"), whole.queue
+
 
 def check_parts(whole: MessageOptions, parts: Sequence[PartOfAMix]) -> None:
     """ValueError where options of a part and of the whole mix do not go together, or two parts
@@ -289,6 +297,11 @@ class MixWorkload(WorkloadBase):
         yield ("workload", "options"), self.options
         for place, part in self._placed():
             yield (*place, "options"), part.asked
+
+    def queues_said(self) -> Iterator[tuple[Location, str | None]]:
+        """Of each part."""
+        for place, part in self._placed():
+            yield part.queue_said(place, self.options)
 
     def _placed(self) -> Iterator[tuple[Location, MixPart]]:
         for index, part in enumerate(self.parts):

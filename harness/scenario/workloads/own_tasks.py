@@ -140,6 +140,14 @@ class OwnTaskWorkload(WorkloadBase):
         for index, part in enumerate(self.mix or ()):
             yield ("workload", "mix", index, "options"), part.asked
 
+    def queues_said(self) -> Iterator[tuple[Location, str | None]]:
+        """Of each task."""
+        for place, part in self._placed_parts():
+            if self.mix is None:
+                yield from super().queues_said()
+            else:
+                yield part.queue_said(place, self.options)
+
     def payloads(self) -> Iterator[tuple[Location, int]]:
         """Places of texts whose length the file says, and their bytes."""
         for within, part in self._placed_parts():
