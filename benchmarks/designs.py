@@ -1,4 +1,5 @@
-"""When to look at pairs, and by which interval: designs of a comparison, tried on known noise.
+"""When to look at pairs, and by which interval: designs of a comparison, tried on known noise; and
+what twins gain over blocks, in the noise that both were measured in.
 
 No server is needed: pairs are drawn, and each design says what it would have found, and when. The
 figures that count: how often identical code is a regression, ends as "no change" at a margin of
@@ -29,6 +30,16 @@ MEASURED = (
     -0.018, -0.67, -0.404, -0.191, 0.111, 0.402, -0.515, 0.548,
 )  # fmt: skip
 """Log ratios of identical code: `add` on Redis, blocks of 8 s, two cores beside seven others."""
+BLOCKS_S, BLOCKS = 10.5, (
+    -0.443, -0.165, -0.576, 0.124, -0.333, 0.542, -0.257, 0.171, 0.112, 0.141,
+    -0.333, 0.665, -0.209, 1.337, 0.015, 0.892, -0.262, -0.265, -0.09, -0.325,
+)  # fmt: skip
+"""Seconds of a pair and log ratios of throughput: the same beside seven others, blocks of 2 s."""
+TWINS_S, TWINS = 9.2, (
+    0.029, 0.468, 0.28, 0.091, -0.174, -0.007, 0.063, -0.254, 0.246, -0.012,
+    -0.199, 0.028, -0.24, -0.169, -0.056, 0.263, -0.273, -0.007, 0.11, -0.063,
+)  # fmt: skip
+"""Of twins, measured between those blocks, in eight slices of 0.25 s a side."""
 
 
 # --- noise --------------------------------------------------------------------------------------
@@ -52,22 +63,28 @@ def _spikes(random: np.random.Generator, pairs: int) -> Pairs:
     return random.normal(0, 0.05, (RUNS, pairs)) + hit * random.uniform(-0.7, 0.7, (RUNS, pairs))
 
 
-def _measured(random: np.random.Generator, pairs: int) -> Pairs:
-    sign = random.choice((-1.0, 1.0), (RUNS, pairs))
-    drawn: Pairs = sign * random.choice(np.array(MEASURED), (RUNS, pairs))
+def _of(ratios: Sequence[float]) -> Callable[[np.random.Generator, int], Pairs]:
+    def drawn(random: np.random.Generator, pairs: int) -> Pairs:
+        sign = random.choice((-1.0, 1.0), (RUNS, pairs))
+        found: Pairs = sign * random.choice(np.array(ratios), (RUNS, pairs))
+        return found
+
     return drawn
 
 
 NOISE: dict[str, Callable[[np.random.Generator, int], Pairs]] = {
     "quiet machine, spread 3 %": _normal(0.03),
-    "spread 5 % (twins beside other work)": _normal(0.05),
-    "spread 8 % (blocks beside other work)": _normal(0.08),
+    "spread 5 %": _normal(0.05),
+    "spread 8 %": _normal(0.08),
     "spread 12 %": _normal(0.12),
     "spread 19 %": _normal(0.19),
     "heavy tails (t3), spread 5 %": _heavy,
     "spikes on spread 5 %": _spikes,
-    "measured beside seven others": _measured,
+    "measured beside seven others": _of(MEASURED),
 }
+BY_BLOCKS, BY_TWINS = f"blocks, pairs of {BLOCKS_S} s", f"twins, pairs of {TWINS_S} s"
+SAME_NOISE = {BY_BLOCKS: (BLOCKS_S, _of(BLOCKS)), BY_TWINS: (TWINS_S, _of(TWINS))}
+"""Two ways to measure pairs in the same noise, each with the seconds of a pair."""
 
 
 # --- designs ------------------------------------------------------------------------------------
@@ -159,23 +176,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Which design needs the least time?")
     parser.add_argument("--budget", type=float, default=300, help="seconds of a comparison")
     parser.add_argument("--pair", type=float, default=8, help="seconds of a pair of blocks")
+    parser.add_argument("--long", type=float, default=3600, help="seconds for blocks and twins")
     arguments = parser.parse_args()
     most = int(arguments.budget / arguments.pair) // 2 * 2
-    chosen = list(designs(most, np.random.default_rng(1)))
     print(f"at most {most} pairs of {arguments.pair:g} s; shares in %, times in s (median)")
     head = f"{'':45}{'false':>7}{'no change':>11}{'in':>6}{'finds 10 %':>12}{'in':>6}{'at edge':>9}"
+    chosen = list(designs(most, np.random.default_rng(1)))
     for noise, drawn in NOISE.items():
         print(f"\n{noise}\n{head}")
-        pairs = drawn(np.random.default_rng(2), most)
         for name, design in chosen:
-            false, passed, at = ended(pairs, design)
-            found, _, sooner = ended(pairs + math.log(1 - EFFECT), design)
-            edge, _, _ = ended(pairs + math.log(1 - MARGIN), design)
-            took, took_it = (np.median(one) * arguments.pair for one in (at, sooner))
-            print(
-                f"{name:45}{100 * false:7.2f}{100 * passed:11.1f}{took:6.0f}"
-                f"{100 * found:12.1f}{took_it:6.0f}{100 * edge:9.2f}"
-            )
+            print(f"{name:45}{_row(drawn(np.random.default_rng(2), most), design, arguments.pair)}")
+    print(f"\nevery two pairs, one confidence, in {arguments.long:g} s beside seven others\n{head}")
+    for name, (pair_s, drawn) in SAME_NOISE.items():
+        pairs = int(arguments.long / pair_s) // 2 * 2
+        looks = Compare(pairs=PairBudget(min=6, max=pairs)).look_sizes
+        design = _constant(looks, confidence_of(looks))
+        print(f"{name:45}{_row(drawn(np.random.default_rng(2), pairs), design, pair_s)}")
+
+
+def _row(pairs: Pairs, design: Design, pair_s: float) -> str:
+    false, passed, at = ended(pairs, design)
+    found, _, sooner = ended(pairs + math.log(1 - EFFECT), design)
+    edge, _, _ = ended(pairs + math.log(1 - MARGIN), design)
+    took, took_it = (np.median(one) * pair_s for one in (at, sooner))
+    return (
+        f"{100 * false:7.2f}{100 * passed:11.1f}{took:6.0f}"
+        f"{100 * found:12.1f}{took_it:6.0f}{100 * edge:9.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ class Noise:
     log_ratios: tuple[float, ...]
 
 
-def measured(runs: int) -> Iterator[Noise]:
-    """Run the gate on two configurations that are the same."""
+def measured(runs: int, design: str) -> Iterator[Noise]:
+    """Run the gate on two configurations that are the same, by this `compare.design`."""
     scenario = yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))
     plan = {key: scenario[key] for key in ("workloads", "loads", "measure", "gates")}
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +58,9 @@ def measured(runs: int) -> Iterator[Noise]:
         for number in range(1, runs + 1):
             began_s = time.monotonic()
             record, _ = project.measure(
-                {"base": {}, "head": {}}, **plan, compare={**scenario["compare"], "base": "base"}
+                {"base": {}, "head": {}},
+                **plan,
+                compare={**scenario["compare"], "base": "base", "design": design},
             )
             took_s = time.monotonic() - began_s
             pairs = record.order.count(0)
@@ -128,10 +130,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Does the speed gate keep its word?")
     runs = int(os.environ.get("BENCH_RUNS", "4"))
     parser.add_argument("--runs", type=int, default=runs, help="of identical code, 5 min at most")
+    parser.add_argument("--design", choices=("auto", "blocks", "twins"), default="auto")
     parser.add_argument("--noise", type=Path, help="file of pairs, added to and drawn from")
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a terminal, file or pipe
-    noise = kept(arguments.noise, list(measured(arguments.runs)))
+    noise = kept(arguments.noise, list(measured(arguments.runs, arguments.design)))
     if not noise:
         sys.exit("nothing was measured: --runs, or a --noise file of earlier runs")
     holds = judged(noise)

@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from harness.errors import UsageError
-from harness.report.words.first_looks import target_words
+from harness.report.tables.verdicts import comparison_table
+from harness.report.words.first_looks import design_words, target_words
 from harness.results.judge.compare import compare_run
 from harness.results.judge.target import target_of
-from harness.results.record.comparison import TargetFigure, TargetRecord
+from harness.results.record.comparison import DesignRecord, TargetFigure, TargetRecord
 from harness.results.record.run import RunRecord
 from harness.runner.adaptive import Budget
 from harness.runner.order import interleaved
@@ -179,3 +180,14 @@ def test_a_figure_that_one_cell_is_too_noisy_for_is_not_said_to_be_seen() -> Non
         "100 % of throughput, not 10 %: for that it needs about 1 h 40 min. (First look after "
         "6 pairs of 15.0 s: the spread of a pair is throughput 120 %, worker_cpu 2 %.)"
     )
+
+
+def test_a_comparison_by_twins_says_so() -> None:
+    record = _first_look(0.03)
+    assert compare_run(record).design is None
+    design = DesignRecord(asked="auto", twins=((0, 1),))
+    report = compare_run(record.model_copy(update={"design": design}))
+    assert report.design == design
+    words = design_words(design)
+    assert words.startswith("Twins: two cells are up at once, and their load is put on in turns")
+    assert words in comparison_table(report).note
