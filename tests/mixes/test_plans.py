@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from harness.results.events.mix import Mix
 from harness.results.record.typed_work import stored_workload
+from harness.scenario.checks.judging import place_of
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.workloads.base import WorkloadBase
 from harness.scenario.workloads.mix import first_calls, may_be_a_part, short_name
@@ -135,6 +136,25 @@ def test_warm_up_calls_the_parts_that_it_leaves_out(project: Project) -> None:
     for warmup, called in ((0, 2), (9, 1), (10, 0)):
         measure = cell.measure.model_copy(update={"warmup": warmup})
         assert first_calls([9, 1], cell.load, measure) == called
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "words"),
+    [
+        ("workload.parts.1.weight", "[1, 3]", ["weight=1", "weight=3"]),
+        ("workload.parts.0.payload_bytes", "[10, 20]", ["payload_bytes=10", "payload_bytes=20"]),
+        ("workload.parts.1.queue", "[a, b]", ["queue=a", "queue=b"]),
+    ],
+)
+def test_a_field_of_a_part_is_an_axis(
+    project: Project, axis: str, values: str, words: list[str]
+) -> None:
+    """What is measured at its points is the same work, which may be compared."""
+    project.change("workloads: [{workload: mix, parts: [add, work]}]")
+    project.change(f"matrix: {{{axis}: {values}}}")
+    cells = project.plan("measure.units=50").cells
+    assert [cell.name for cell in cells] == [f"c[{word}]/mix-add+work/closed-8" for word in words]
+    assert len({place_of(cell).work for cell in cells}) == 1
 
 
 def test_two_mixes_of_other_weights_have_names_of_their_own(project: Project) -> None:

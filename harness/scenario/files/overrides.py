@@ -13,7 +13,7 @@ from harness.scenario.models.configuration import OTHER_FORM
 
 CONFIGURATION_PREFIX = "config"
 _EXCLUSIVE = {"units": "duration", "duration": "units"}
-_NAMED_BY = {"workloads": "workload", "loads": "load"}
+_NAMED_BY = {"workloads": "workload", "loads": "load", "parts": "workload"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def parse_changes(sets: Iterable[str], problems: list[Problem]) -> tuple[Change,
 def changed(document: Document, changes: Sequence[Change], problems: list[Problem]) -> Document:
     """A new document with the changes applied, the last of equal ones winning."""
     for change in changes:
-        location = _indexed(document, change.location)
+        location = indexed(document, change.location)
         mark = change.part.spots[()].key
         try:
             if change.of_configurations:
@@ -75,7 +75,7 @@ def _location(path: str) -> Location:
     return tuple(rest.split(".") if head == CONFIGURATION_PREFIX and rest else path.split("."))
 
 
-def _indexed(document: Document, location: Location) -> Location:
+def indexed(document: Document, location: Location) -> Location:
     """The same location, with numbers where the document has lists."""
     result: Location = ()
     for element in location:
@@ -125,6 +125,6 @@ def _without_rival(document: Document, change: Change, changes: Sequence[Change]
         return document
     if rival is None or change.part.data is None:
         return document
-    place = (*_indexed(document, change.location[:-1]), rival)
-    set_by_hand = any(_indexed(document, other.location) == place for other in changes)
+    place = (*indexed(document, change.location[:-1]), rival)
+    set_by_hand = any(indexed(document, other.location) == place for other in changes)
     return document if set_by_hand else document.without(place)

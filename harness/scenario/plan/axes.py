@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.files.document import Document, Location
-from harness.scenario.files.overrides import find_group, with_entry_written_out
+from harness.scenario.files.overrides import find_group, indexed, with_entry_written_out
 from harness.scenario.files.wording import shown
 from harness.scenario.models.configuration import OTHER_FORM
 from harness.scenario.plan.value_words import canonical, named_value
@@ -122,7 +122,7 @@ def in_work(scenario: Document, point: Point) -> Document:
                 kind, *field = path.split(".")
                 part = _part(scenario, axis, index)
                 for entry in _entries(at_point, kind):
-                    place = (*entry, *field)
+                    place = indexed(at_point, (*entry, *field))
                     at_point = with_entry_written_out(at_point, place).placed(place, part)
     return at_point
 

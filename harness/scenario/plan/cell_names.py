@@ -15,6 +15,7 @@ from harness.scenario.checks.faulty_loads import fault_words
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
+from harness.scenario.plan.identity import without
 from harness.scenario.plan.value_words import canonical, told_by_digest, value_word, words_of
 from harness.scenario.workloads.amounts import Amount
 from harness.scenario.workloads.registry import Workload
@@ -110,7 +111,8 @@ def fields_said(entry: Mapping[str, Any], left_out: Collection[str]) -> dict[str
     """Fields of a workload, load or plan by dotted names, without those that are said elsewhere.
     Whole numbers are written as such: `5`, not `5.0`."""
     found: dict[str, Any] = {}
-    for name, value in entry.items():
+    of_entries = [name for name in left_out if isinstance(entry.get(name.partition(".")[0]), list)]
+    for name, value in without(entry, of_entries).items():
         inner = value if name == "options" and isinstance(value, Mapping) else None
         for field, one in (inner or {}).items():
             found[f"{name}.{field}"] = one

@@ -7,7 +7,7 @@ values, two mappings with the same entries in another order are one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -97,8 +97,21 @@ def without(fields: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any
         inside = kept.get(head)
         if rest and isinstance(inside, Mapping):
             kept[head] = without(inside, [rest])
+        elif rest and isinstance(inside, list | tuple):
+            kept[head] = _without_in_list(inside, rest)
         elif not rest:
             kept.pop(head, None)
+    return kept
+
+
+def _without_in_list(entries: Sequence[Any], left_out: str) -> list[Any]:
+    """`1.weight`: without a field of one entry; `1`: with nothing in its place."""
+    number, _, field = left_out.partition(".")
+    kept = list(entries)
+    if number.isdecimal() and int(number) < len(kept):
+        inside = kept[int(number)]
+        known = field and isinstance(inside, Mapping)
+        kept[int(number)] = without(inside, [field]) if known else None
     return kept
 
 
