@@ -68,6 +68,7 @@ def test_a_pool_that_grows_has_replaced_nothing(ended: Ended) -> None:
     block, children = block_of(ended, "growing")
     (ran,) = block.ran_with
     assert (ran.least_concurrency, ran.concurrency, ran.autoscales) == (1, 3, True)
-    assert 1 <= children.most <= children.lived <= 3
-    assert (children.ended, children.replaced, children.gap_s.count) == ({}, 0, 0)
+    assert 1 <= children.most <= 3
+    assert (children.replaced, children.gap_s.count) == (0, 0)
+    assert children.ended.keys() <= {"shrunk"}, "only after half a minute without need"
     assert "Pool processes" in ended.stdout

@@ -22,7 +22,10 @@ from harness.runner.faults.targets import Targets
 from harness.runner.faults.workers import BREAKERS
 from harness.scenario.models.configuration import Worker
 from harness.scenario.models.faults import RollingRestart, ShutdownWorker
+from harness.services.provide import Services
+from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import LONG_PATIENCE_S, Ended, Site, make_site, wait_for
+from tests.services.cases import RABBITMQ, target_of
 
 CODE = """
 import pathlib, signal, sys, time
@@ -150,15 +153,17 @@ def test_a_rolling_restart_ends_with_the_block(tmp_path: Path) -> None:
 
 # --- on real workers ----------------------------------------------------------------------------
 
-SOON = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
-
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """Tasks of half a second; workers that are restarted in turn, and one that has no time."""
+def deployed(tmp_path_factory: pytest.TempPathFactory, local: Services) -> Ended:
+    """Tasks of half a second; workers that are restarted in turn, and one that has no time. On
+    RabbitMQ: Redis may double what arrives in the moment of a shutdown (docs/faults.md)."""
     site: Site = make_site(tmp_path_factory.mktemp("stops"))
+    target = target_of(local, RABBITMQ)
+    assert target.management_url is not None
     site.configuration(
-        settings={"broker_transport_options": SOON, "task_acks_late": True},
+        broker=OwnedRabbitmq(target.url, target.management_url).broker(site),
+        settings={"task_acks_late": True},
         worker={"count": 2, "concurrency": 2},
     )
     one_by_one = {"fault": "rolling_restart", "at": "1.2s"}
@@ -191,7 +196,7 @@ def test_a_rolling_restart_only_delays(deployed: Ended) -> None:
     assert promise.kept in ("kept", "untested")
     assert block.sound
     assert block.children is not None
-    assert block.children.ended == {"worker": 4}
+    assert block.children.ended.keys() <= {"worker"}, "what ended after the last unit is left out"
     assert block.children.replaced == 0, "another worker's processes are no successors"
 
 
