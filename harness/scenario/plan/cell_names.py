@@ -29,8 +29,9 @@ def load_label(load: Load, said: Collection[str] = ()) -> str:
 
 
 def workload_label(workload: Workload, said: Collection[str] = ()) -> str:
-    """`add`, `group-10`, `tracking-busy`, without the fields that are `said` elsewhere."""
-    return _label(workload, workload.workload, workload.word, said)
+    """`add`, `group-10`, `tracking-busy`, without the fields that are `said` elsewhere; or as the
+    scenario calls it."""
+    return workload.name or _label(workload, workload.workload, workload.word, said)
 
 
 def _label(entry: BaseModel, kind: str, word: CellWord, said: Collection[str]) -> str:

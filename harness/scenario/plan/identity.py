@@ -24,8 +24,9 @@ EXTENT = ("units", "duration", "warmup")
 _CONFIGURATION: TypeAdapter[Any] = TypeAdapter(Configuration)
 _WORKLOAD: TypeAdapter[Any] = TypeAdapter(Workload)
 _LOAD: TypeAdapter[Any] = TypeAdapter(Load)
-_OWN_NAME = ("celery", "name")
-"""A set of packages may be renamed without becoming another one."""
+_OF_PACKAGES = "celery.name"
+_OF_WORK = "name"
+"""A set of packages, and a workload, may be renamed without becoming another one."""
 
 
 def work_key(
@@ -43,7 +44,7 @@ def work_key(
         planned += ["measure.units", "measure.duration"]  # one takes the other away
     return canonical(
         [
-            without(workload, of_workload),
+            without(workload, [_OF_WORK, *of_workload]),
             without(load, of_load),
             without(plan, [field.removeprefix("measure.") for field in planned]),
         ]
@@ -64,9 +65,8 @@ def cell_key(
         axis: [_resolved(plain, path, value) for path in parts(axis) if not is_of_work(path)]
         for axis, value in axes.items()
     }
-    return canonical(
-        [config.get("name"), resolved, _plain(_WORKLOAD, workload), _plain(_LOAD, load)]
-    )
+    work = without(_plain(_WORKLOAD, workload), [_OF_WORK])
+    return canonical([config.get("name"), resolved, work, _plain(_LOAD, load)])
 
 
 def axes_key(config: Mapping[str, Any], axes: Mapping[str, Any]) -> str:
@@ -123,7 +123,7 @@ def _plain(adapter: TypeAdapter[Any], stored: Mapping[str, Any]) -> dict[str, An
     except (ValidationError, TypeError):
         return dict(stored)
     plain: dict[str, Any] = model.model_dump(mode="json", exclude_defaults=True)
-    return without(plain, [".".join(_OWN_NAME)])
+    return without(plain, [_OF_PACKAGES])
 
 
 def _resolved(config: Mapping[str, Any], path: str, value: Any) -> Any:

@@ -147,7 +147,8 @@ def _pairs(scenario: Scenario, document: Document, problems: list[Problem]) -> I
             complete = _plain(with_faults(load, told(scenario).get("faults")))
             content = (_plain(workload), complete, _measure(scenario, workload, load))
             if is_known(content):
-                identity = "".join(part.model_dump_json() for part in content)
+                unnamed = (content[0].model_copy(update={"name": None}), *content[1:])
+                identity = "".join(part.model_dump_json() for part in unnamed)
                 if identity in seen:
                     repeated = place if seen[identity] == number else where
                     message = "the same workload, load and measure stand here twice"

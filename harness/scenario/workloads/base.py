@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.document import Conflict, Location
-from harness.scenario.files.fields import Frozen, NonEmptyItems
+from harness.scenario.files.fields import Frozen, Name, NonEmptyItems
 from harness.scenario.files.kinds import CellWord
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.loads.registry import LoadEntry
@@ -83,6 +83,8 @@ class WorkloadBase(Frozen):
     part_of_mixes: ClassVar[bool] = True
     """Its units may be some of a mix, where each is one task: see `mix.may_be_a_part`."""
 
+    name: Name | None = None
+    """How names of cells and reports call it, instead of by its kind and fields."""
     loads: NonEmptyItems[LoadEntry] | None = None
     """How units of this workload arrive, instead of by the scenario's loads."""
     measure: MeasureOverride = MeasureOverride()
@@ -196,7 +198,7 @@ class WorkloadBase(Frozen):
 
     def for_clients(self) -> WorkloadSpec:
         """What clients and workers are told of it: `workload` of their cell spec."""
-        return self.model_dump(exclude={"measure", "loads"}) | {"steps": self.steps}
+        return self.model_dump(exclude={"name", "measure", "loads"}) | {"steps": self.steps}
 
 
 def _task_rate(text: str) -> str:

@@ -605,7 +605,7 @@ SCENARIOS: Cases = (
     (
         "workloads: [{workload: group, length: 3}]",
         [
-            '3:31: unknown key "length"; known here: loads, measure, options, workload, size, volume, count, collect, payload_bytes'
+            '3:31: unknown key "length"; known here: name, loads, measure, options, workload, size, volume, count, collect, payload_bytes'
         ],
     ),
     ("workloads: [{workload: group, size: 0}]", ["3:37: must be at least 1, not 0"]),
@@ -1053,7 +1053,7 @@ SCENARIOS: Cases = (
     (
         "matrix: {workload.size: [4]}",
         [
-            '6:10: unknown key "size"; known here: loads, measure, options, workload, x, y,'
+            '6:10: unknown key "size"; known here: name, loads, measure, options, workload, x, y,'
             " payload_bytes"
         ],
     ),

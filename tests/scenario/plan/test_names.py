@@ -100,6 +100,16 @@ def test_defaults_and_the_way_of_writing_are_no_part_of_a_cell() -> None:
     assert len(keys) == 1
 
 
+def test_a_workload_may_be_renamed_without_becoming_another_one() -> None:
+    named = [{"workload": "add", "name": name, "x": 1} for name in ("a", "b")] + [
+        {"workload": "add", "x": 1}
+    ]
+    config, load = {"name": "c"}, {"load": "closed"}
+    assert len({cell_key(config, {}, workload, load) for workload in named}) == 1
+    assert len({work_key(workload, load, {}, []) for workload in named}) == 1
+    assert cell_key(config, {}, named[0] | {"x": 2}, load) != cell_key(config, {}, named[0], load)
+
+
 def test_work_is_the_same_at_every_value_of_its_axis() -> None:
     keys = {
         work_key({"workload": "add", "options": {"priority": n}}, {"load": "closed"}, {}, axes)
@@ -178,6 +188,18 @@ def test_what_would_be_one_cell_twice_is_refused(
     problems = project.problems()
     assert len(problems) == 1
     assert message in problems[0]
+
+
+def test_a_workload_is_called_as_the_scenario_says(project: Project) -> None:
+    project.change("workloads: [{workload: add, name: small}, {workload: add, payload_bytes: 9}]")
+    names = [cell.name.split("/")[1] for cell in project.plan().cells]
+    assert names == ["small", "add,payload_bytes=9"]
+
+
+def test_two_names_make_no_two_workloads(project: Project) -> None:
+    project.change("workloads: [{workload: add, name: a}, {workload: add, name: b}]")
+    (problem,) = project.problems()
+    assert "twice" in problem
 
 
 def test_a_word_that_could_be_several_values_is_no_base(project: Project) -> None:
