@@ -13,6 +13,9 @@ import pytest
 from harness.cli.verdict import comparison_exit_code, exit_code, regressions
 from harness.errors import ExitCode
 from harness.report.answer.answer import answer_of
+from harness.report.answer.findings import findings
+from harness.report.answer.naming import names_of
+from harness.report.answer.verdicts import task_sentences
 from harness.report.formats.comparing import Format, render
 from harness.report.registry import render as report_of
 from harness.report.view.cells import view_of
@@ -244,3 +247,19 @@ def test_a_task_is_judged_at_both_loads_of_an_ab_run() -> None:
     assert not named(report, "worker_cpu").judged
     assert report.comparisons[0].task == "shop.add"
     assert report.comparisons[0].verdict == "regression"
+
+
+def test_a_task_that_changed_at_two_loads_is_told_once() -> None:
+    record = mixed_run(TASKS, SLOW)
+    view = view_of(record, Path("nowhere"), {})
+    names = names_of(view)
+    [closed] = findings(view, compare_run(record, base="ab=base"), names)
+    at_rate = replace(closed, names=replace(closed.names, where=" in mix/rate-60"))
+    closed = replace(closed, names=replace(closed.names, where=" in mix/closed-8"))
+    [alone] = task_sentences([closed])
+    [told] = task_sentences([closed, at_rate])
+    assert alone.text.startswith("REGRESSION: shop.add: run ")
+    assert alone.text.endswith(" in mix/closed-8.")
+    assert told.text == f"{alone.text.removesuffix('.')} and in mix/rate-60."
+    other = replace(at_rate, names=replace(at_rate.names, head="another"))
+    assert len(list(task_sentences([closed, other]))) == 2

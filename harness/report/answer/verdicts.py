@@ -155,21 +155,30 @@ def _sentence(text: str, ones: Sequence[Finding], kind: Kind) -> Sentence:
 
 
 def task_sentences(found: Sequence[Finding]) -> Iterator[Sentence]:
-    """Of a change: the tasks whose functions became slower or faster, what each was and is."""
+    """Of a change: the tasks whose functions became slower or faster, what each was and is. One
+    that changed at several loads is told once, as it was at the first."""
+    by_figure: dict[tuple[str, str, str, str, bool], list[tuple[Finding, Comparison]]] = {}
     for finding in found:
-        own = [one for one in finding.others if changed(one)]
-        for worse in (True, False):
-            ones = [one for one in own if one.behind == worse]
-            if not ones:
-                continue
-            begin = "REGRESSION: " if worse else "Faster: "
-            yield Sentence(
-                "change" if worse else "ahead",
-                f"{begin}{clauses(map(figure_words, ones), LONGEST)}{finding.names.where}.",
-                finding.cells,
-                tuple(one.metric for one in ones),
-                flagged=worse,
-            )
+        for one in filter(changed, finding.others):
+            sides = (finding.names.base, finding.names.head)
+            key = (*sides, one.metric, one.task, one.behind)
+            by_figure.setdefault(key, []).append((finding, one))
+    together: dict[tuple[object, ...], list[list[tuple[Finding, Comparison]]]] = {}
+    for (base, head, *_, worse), ones in by_figure.items():
+        cells = tuple(finding.cells for finding, _ in ones)
+        together.setdefault((not worse, base, head, cells), []).append(ones)
+    for (fine, *_), figures in sorted(together.items(), key=lambda each: bool(each[0][0])):
+        leading = [ones[0][1] for ones in figures]
+        findings = [finding for finding, _ in figures[0]]
+        where = " and".join(finding.names.where for finding in findings)
+        begin = "Faster: " if fine else "REGRESSION: "
+        yield Sentence(
+            "ahead" if fine else "change",
+            f"{begin}{clauses(map(figure_words, leading), LONGEST)}{where}.",
+            tuple(dict.fromkeys(name for finding in findings for name in finding.cells)),
+            tuple(one.metric for one in leading),
+            flagged=not fine,
+        )
 
 
 # --- beside the leading figure --------------------------------------------------------------------

@@ -25,6 +25,15 @@ def test_a_block_lasts_until_the_next_one_starts_and_the_last_one_until_the_run_
     assert walls_s(one_run(closed())) == {0: 5.0, 1: 5.0, 2: 5.0}
 
 
+def test_twins_begin_at_once_and_each_takes_half() -> None:
+    found = one_run(closed())
+    [measured] = found.cells
+    first, second, third = measured.blocks
+    twin = second.model_copy(update={"started_at": first.started_at})
+    cell = measured.model_copy(update={"blocks": (first, twin, third)})
+    assert walls_s(found.model_copy(update={"cells": (cell,)})) == {0: 5.0, 1: 5.0, 2: 5.0}
+
+
 def test_a_pause_between_two_sittings_is_no_block() -> None:
     pause = Resumption(at="2026-11-23T22:54:10.000+00:00", after="killed", first_block=2)
     found = one_run(closed()).model_copy(update={"resumptions": (pause,)})
