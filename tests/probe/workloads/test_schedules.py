@@ -82,6 +82,13 @@ def test_entries_have_numbers_and_the_tutorials_task() -> None:
         ("harness.probe.tasks.check_cat", 0.5)
     }
     assert periodic.entry_number("celery.backend_cleanup") is None
+    assert not [entry for entry in made.values() if "options" in entry]
+
+
+def test_entries_may_have_a_queue() -> None:
+    spec = {"every": 0.5, "crontab": None, "entries": 2, "options": {"queue": "reports"}}
+    made = periodic.entries(spec)
+    assert [entry["options"] for entry in made.values()] == 2 * [{"queue": "reports"}]
 
 
 def test_the_cat_says_one_of_two_things() -> None:
