@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from harness.stats.looks import confidence_of
 from harness.stats.paired import (
@@ -232,6 +231,8 @@ def test_false_discovery_keeps_chance_findings_out() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_false_discovery_is_scipys(p_values: list[float]) -> None:
+    from scipy import stats  # noqa: PLC0415 - half a second in each process that collects
+
     expected = stats.false_discovery_control(p_values)
     assert false_discovery(p_values) == pytest.approx(expected.tolist(), rel=1e-12)
 
@@ -240,6 +241,8 @@ def test_false_discovery_is_scipys(p_values: list[float]) -> None:
 @pytest.mark.parametrize("digits", [0, 1, 15])
 def test_the_second_opinion_is_scipys(pairs: int, digits: int) -> None:
     """Whatever is alike: with no digit behind the point nearly all distances are, or nothing."""
+    from scipy import stats  # noqa: PLC0415 - half a second in each process that collects
+
     values = np.random.default_rng(7).normal(0.3, 1, pairs).round(digits)
     values[0] = 1.0  # of pairs without any difference SciPy has no answer
     expected = float(stats.wilcoxon(values).pvalue)
@@ -248,6 +251,8 @@ def test_the_second_opinion_is_scipys(pairs: int, digits: int) -> None:
 
 def test_of_thirteen_pairs_each_way_to_sign_them_counts() -> None:
     """SciPy tries each of them in Python, which takes seconds."""
+    from scipy import stats  # noqa: PLC0415 - half a second in each process that collects
+
     distances = np.array([1, 1, 2, 3, 3, 3, 4, 5, 5, 6, 7, 8, 8])
     ranks = stats.rankdata(distances)
     signs = (np.arange(2**13)[:, None] >> np.arange(13)) & 1
