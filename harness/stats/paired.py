@@ -155,9 +155,15 @@ def _of_all_signs(doubled: npt.NDArray[np.int64], found: int) -> float:
 
 def outliers(values: npt.NDArray[np.float64]) -> int:
     """How many lie beyond 3.5 scaled median absolute deviations (Iglewicz & Hoaglin 1993)."""
-    distance = np.abs(values - np.median(values))
-    limit = OUTLIER_LIMIT * _MAD_TO_SIGMA * float(np.median(distance))
+    distance = np.abs(values - _median(values))
+    limit = OUTLIER_LIMIT * _MAD_TO_SIGMA * _median(distance)
     return int((distance > limit).sum()) if limit > 0 else 0
+
+
+def _median(values: npt.NDArray[np.float64]) -> float:
+    """NumPy's takes ten times as long for so few."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def direction(found: Estimate, *, margin: float) -> Direction:
