@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
-from harness.report.view.cells import CellView, RunView
+from harness.report.view.cells import STOP_WORDS, CellView, RunView
 from harness.report.words.wording import ended_words
 from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution, mean_of
@@ -67,6 +67,15 @@ def _of(label: str, blocks: Sequence[BlockRecord]) -> list[PartRecord]:
     return [task for block in blocks for task in block.by_task if task.task == label]
 
 
+def _beside(tasks: Sequence[PartRecord]) -> Iterator[str]:
+    """What became of them beside how they ended."""
+    for name, word in STOP_WORDS:
+        if count := sum(int(getattr(task, name)) for task in tasks):
+            yield f"{count:,} {word}"
+    if any(task.unchecked for task in tasks):
+        yield "unchecked"
+
+
 def _row(
     label: str,
     figures: Sequence[PartRecord],
@@ -87,7 +96,7 @@ def _row(
             format_duration(mean_of([task.cpu_s for task in figures])),
             *(map(format_duration, shown) if shown else (MISSING,) * 3),
             f"{retried:,}" if retried else NOT_APPLICABLE,
-            ended_words(finished) + (", unchecked" if any(t.unchecked for t in finished) else ""),
+            ", ".join([ended_words(finished), *_beside(finished)]),
         ),
         flagged=not all(task.sound for task in finished),
         part=part,

@@ -329,14 +329,14 @@ def counts_of(blocks: Sequence[BlockRecord]) -> Counts:
     )
 
 
-_BESIDE = (
-    ("retried", "retried"),
+STOP_WORDS = (
     ("expired", "expired"),
     ("revoked", "revoked"),
     ("time_limited", "time-limited"),
     ("process_lost", "lost their process"),
 )
-"""Field of a block -> its word."""
+"""Field of a block, or of a part, that says what Celery did to units -> its word."""
+_BESIDE = (("retried", "retried"), *STOP_WORDS)
 
 
 def _added_up(blocks: Sequence[BlockRecord], name: str) -> int:

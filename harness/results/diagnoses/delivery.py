@@ -227,7 +227,8 @@ EXPIRED_TASKS = Diagnosis(
     sentence="Tasks expired before a worker could run them, and count as failed.",
     cause=(
         "A worker that receives a task later than its expires throws it away and stores REVOKED "
-        "(celery/worker/request.py, Request.maybe_expire)."
+        "(celery/worker/request.py, Request.maybe_expire). RabbitMQ drops the message itself, and "
+        "no result is ever stored (celery/app/base.py, send_task: expiration)."
     ),
     advice="The queue was longer than that: add workers, or give tasks more time.",
     find=_expired_tasks,

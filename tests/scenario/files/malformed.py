@@ -1053,7 +1053,7 @@ SCENARIOS: Cases = (
     (
         "matrix: {workload.size: [4]}",
         [
-            '6:10: unknown key "size"; known here: name, loads, measure, options, workload, x, y,'
+            '6:10: unknown key "size"; known here: name, loads, measure, options, rate_limit, workload, x, y,'
             " payload_bytes"
         ],
     ),
