@@ -165,8 +165,6 @@ RANGE = "range needs two whole numbers from -2^62 to 2^62, the smaller one first
         (
             "mix: [{task: v, options: {countdown: 40s, message_groups: 2, priority: 12}}]",
             [
-                "3:84: a unit waits 40 s before it runs, and the timeout is 30 s: raise "
-                "measure.timeout",
                 "3:105: message groups are of SQS: remove them",
                 "3:118: on Redis a priority lies between 0 (first) and 9, not 12",
             ],
