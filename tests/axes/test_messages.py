@@ -20,6 +20,7 @@ from harness.probe.recording.ids import namer, new_tag
 from harness.probe.workloads.add import Add
 from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
+from tests.axes.as_default import everybodys
 from tests.services.cases import (
     RABBITMQ,
     REDIS,
@@ -41,18 +42,14 @@ def published(
     """A block's space into which three units were published, as clients do it."""
     configuration = base.model_copy(update={"settings": {**base.settings, **settings}})
     with local.open_block(configuration, f"axes-{uuid.uuid4().hex[:8]}") as space:
-        app = Celery("tasks")
+        app = Celery("tasks", set_as_current=False)
         app.conf.update(space.settings)
-        app.set_default()
-        app.finalize()
-        try:
+        with everybodys(app):
             spec = {"workload": "add", "x": None, "y": None, "payload_bytes": 0, **workload}
             add, name = Add(spec), namer(new_tag())
             for unit in range(3):
                 add.publish(unit, name)
             yield space, app
-        finally:
-            app.close()
 
 
 def redis_messages(space: BlockSpace) -> list[tuple[str, dict[str, Any]]]:

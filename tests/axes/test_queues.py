@@ -23,6 +23,7 @@ from harness.probe.workloads.group import Group
 from harness.probe.workloads.units import UnitRunner
 from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
+from tests.axes.as_default import everybodys
 from tests.services.cases import RABBITMQ, REDIS, SQS, management_get, target_of
 
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}
@@ -36,7 +37,7 @@ def several(
     settings = {**base.settings, **fields.pop("settings", {})}
     configuration = base.model_copy(update={"settings": settings, **fields})
     with local.open_block(configuration, f"axes-{uuid.uuid4().hex[:8]}", names) as space:
-        app = Celery("tasks")
+        app = Celery("tasks", set_as_current=False)
         app.conf.update(space.settings)
         queues.declare(
             app,
@@ -45,12 +46,8 @@ def several(
                 for one in space.queues
             ],
         )
-        app.set_default()
-        app.finalize()
-        try:
+        with everybodys(app):
             yield space, app
-        finally:
-            app.close()
 
 
 def publish(app: Celery, folder: Path, path: str, spec: dict[str, Any], units: range) -> None:
