@@ -10,6 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.figures.names import asked
 from harness.figures.table import FIGURES
+from harness.report.view.cells import Spread, view_of
 from harness.results.judge.gates import MeasuredRun, evaluate
 from harness.results.judge.metrics import metric_named
 from harness.results.record.by_task import PartRecord
@@ -120,6 +121,16 @@ def test_percentiles_of_a_task_are_of_its_own_samples(tmp_path: Path) -> None:
     found = _gate("p99(phase.run, task=shop.tasks.add) < 50ms", record, tmp_path)
     assert (found.value, found.passed) == (0.0495, True)
     assert _gate("p99(phase.run, task=mail) < 50ms", record, tmp_path).value == 5.0
+
+
+def test_a_test_asks_for_them_by_the_same_names(tmp_path: Path) -> None:
+    """As `cell.figures[...]`, within pytest."""
+    figures = view_of(run(cell(NAME, mixed(0, 0))), tmp_path, {}).cells[0].figures
+    found = figures["p50(phase.run, part=mail)"]
+    assert isinstance(found, Spread)
+    assert found.median == pytest.approx(0.05)
+    assert figures["lost(task=mail)"] is not None
+    assert figures["lost(part=nobody)"] is None
 
 
 def test_a_table_of_sql_has_them(tmp_path: Path) -> None:
