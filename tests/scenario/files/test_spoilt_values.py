@@ -376,4 +376,5 @@ def test_nothing_follows_from_a_bad_value(
 def renamings(place: Location) -> list[tuple[str]]:
     """A slip of the pen, and a word that nobody could guess."""
     key = place[-1]
-    return [] if isinstance(key, int) else [(f"{key}s",), ("qzx",)]
+    misspelt = "wroker" if key == "worker" else f"{key}s"  # `workers` is a key, too
+    return [] if isinstance(key, int) else [(misspelt,), ("qzx",)]
