@@ -59,8 +59,7 @@ def run_at_once(
     if len(starts) == 1:
         return [run_block(starts[0], services, interrupts, over)]
     started_at = started_now()
-    for start in starts:
-        start.make_folder()
+    _make_folders(starts)
     courier = starts[0].job.courier
     courier.follow(starts[-1].job.events, starts[-1].job.shape)
     courier.stage("starting")
@@ -85,6 +84,17 @@ def run_at_once(
         recorded(start, one, started_at, services)
         for start, one in zip(starts, measured, strict=True)
     ]
+
+
+def _make_folders(starts: Sequence[BlockStart]) -> None:
+    """RecordError, OSError (disk full ...); then none of them is begun any more."""
+    try:
+        for start in starts:
+            start.make_folder()
+    except (HarnessError, OSError) as error:
+        for start in starts:
+            start.drop(error)
+        raise
 
 
 def _measure(

@@ -17,6 +17,7 @@ import redis
 
 from harness.clock import monotonic_ns
 from harness.environments import OWN, Interpreter
+from harness.errors import RecordError
 from harness.processes import create_time, is_alive
 from harness.results.events.merge import slice_begins
 from harness.results.events.unit_shape import UnitShape
@@ -174,6 +175,18 @@ def turns(ours: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]) ->
     )
 
 
+def check_twins(whole: Sequence[BlockRecord], units: Sequence[Sequence[tuple[int, int]]]) -> None:
+    """That the figures of both are those of their own turns."""
+    assert whole[0].slices == whole[1].slices >= 2, "fewer where the machine stood still"
+    for block, own in zip(whole, units, strict=True):
+        assert block.outcomes.ok == len(own) == block.units > 0
+        assert block.window_s is not None
+        assert block.window_s < (own[-1][1] - own[0][0]) / 1e9, "without the other's turns"
+        assert block.worker_cpu_ms_per_task is not None
+        assert block.broker_cpu_ms_per_task is not None
+        assert (block.traffic, block.broker_peak_rss_bytes) == ({}, None)
+
+
 def test_twins_are_measured_in_turns_and_leave_nothing_behind(
     place: Workspace,
     services: Services,
@@ -222,6 +235,13 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
             nowhere = Interpreter(tmp_path / "no-python")
             failed = measure(jobs(4, nowhere), [])
             assert marked(place) == servers
+            folder.block(7).write_text("no room for a folder", encoding="utf-8")
+            next_blocks.begin([timed], jobs(6), 1)
+            assert len(marked(place) - servers) >= 2, "one of the two is begun"
+            with pytest.raises(RecordError):
+                measure(jobs(6), [])
+            assert marked(place) == servers
+            assert not folder.block(6).exists()
         first, second = (spans(folder, block) for block in whole)
         assert len(turns(first, second)) == whole[0].slices + 1  # AB BA AB: neighbours are one
         assert not folder.block(4).exists()
@@ -229,19 +249,11 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
     assert [one.status for one in (*whole, *partial, *failed)] == [
         *("complete", "complete", "partial", "partial", "failed")
     ]
-    assert whole[0].slices == whole[1].slices >= 2, "fewer where the machine stood still"
     assert [one.slices for one in partial] == [0, 2], "one turn is no slices"
     assert len(over) == 1, "what was interrupted, or failed, is no time to begin others"
-    for block, units in zip(whole, (first, second), strict=True):
-        assert block.outcomes.ok == len(units) == block.units > 0
-        assert block.window_s is not None
-        assert block.window_s < (units[-1][1] - units[0][0]) / 1e9, "without the other's turns"
-        assert block.worker_cpu_ms_per_task is not None
-        assert block.broker_cpu_ms_per_task is not None
-        assert (block.traffic, block.broker_peak_rss_bytes) == ({}, None)
-    [alone] = failed
-    assert (alone.number, alone.repetition) == (5, 0)
-    assert "cannot start" in alone.error
+    check_twins(whole, (first, second))
+    assert [one.number for one in failed] == [5]
+    assert "cannot start" in failed[0].error
     with redis.Redis.from_url(broker.target.url) as client:
         assert client.info("keyspace") == {}
 
