@@ -337,3 +337,24 @@ def test_all_queues_of_a_cell(
 ) -> None:
     path = project.configuration(configuration("redis", lines))
     assert known_queues(load_configuration(path), (options,)) == known
+
+
+@pytest.mark.parametrize(
+    ("broker", "expected"),
+    [
+        ("rabitmq", ['unknown service "rabitmq" (did you mean "rabbitmq"?)']),
+        ("redis", ["on Redis all queues are alike: write {}"]),
+    ],
+)
+def test_queues_of_a_broker_that_is_not_known_are_not_judged(
+    project: Project, broker: str, expected: list[str]
+) -> None:
+    """Nor does a gate on a queue, or a workload's, bring problems of its own."""
+    text = configuration("redis", "queues: {a: {max_priority: 9}}\n")
+    project.configuration(
+        text.replace("broker: {service: redis}", f"broker: {{service: {broker}}}")
+    )
+    project.change("workloads: [{workload: add, options: {queue: a}}]")
+    project.change("gates: ['p99(latency.total, queue=a) < 9s']")
+    found = project.problems()
+    assert [one.partition(": ")[2].partition("; known")[0] for one in found] == expected

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import Problem
 from harness.figures.figure import Within
 from harness.scenario.files.document import Document, Mark
+from harness.scenario.files.unknown import NotKnownError
 from harness.scenario.files.wording import closest, listed, shown
 from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
 from harness.scenario.models.queues import keeps_queues_of_app, known_queues
@@ -51,15 +52,18 @@ def gated_name_problems(
     queues, so that any name is taken where one decides."""
     parts = tuple(dict.fromkeys(kind.label for one in workloads for kind in one.mixed))
     known: dict[Within, Sequence[str]] = {"task": parts, "part": parts, "group": _groups(cells)}
-    known["queue"] = _queues(cells)
-    by_app = any(keeps_queues_of_app(cell.configuration) for cell in cells)
+    try:
+        known["queue"] = _queues(cells)
+        any_queue = any(keeps_queues_of_app(cell.configuration) for cell in cells)
+    except NotKnownError:  # of a faulty file
+        any_queue = True
     problems = []
     for index, text in enumerate(gates):
         try:
             measure = parse_gate(text).measure
         except GateSyntaxError:
             continue
-        if not measure.within or (by_app and measure.within == "queue"):
+        if not measure.within or (any_queue and measure.within == "queue"):
             continue
         if measure.one not in (names := known[measure.within]):
             mark = document.value_mark(("gates", index))

@@ -34,7 +34,8 @@ def queue_problems(document: Document) -> list[Problem]:
     """What is wrong with `queues:` of a configuration's document, each queue by the model that its
     broker's vendor has of it."""
     queues, service = document.get(("queues",)), document.get(("broker", "service"))
-    if not isinstance(queues, dict) or service not in BROKERS:
+    doubted = any(place[:1] == ("broker",) for place in document.unknown)
+    if not isinstance(queues, dict) or service not in BROKERS or doubted:
         return []
     problems: list[Problem] = []
     for name, said in queues.items():

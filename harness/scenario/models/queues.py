@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pydantic import ValidationError
+
 from harness.scenario.files.document import Location
+from harness.scenario.files.unknown import NotKnownError
 from harness.scenario.models.configuration import DEFAULT_QUEUE, Configuration
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.vendors.base import QueueOptions
@@ -27,11 +30,15 @@ def keeps_queues_of_app(configuration: Configuration) -> bool:
 
 def queue_options(configuration: Configuration) -> Mapping[str, QueueOptions]:
     """The queues of which the configuration says something, by their names: as the broker's vendor
-    has it."""
+    has it. NotKnownError where they are no such queues, as of a faulty file whose broker was
+    mended."""
     model = BROKERS[configuration.broker.service].queue
     if model is None or keeps_queues_of_app(configuration):
         return {}
-    return {name: model.model_validate(said) for name, said in configuration.queues.items()}
+    try:
+        return {name: model.model_validate(said) for name, said in configuration.queues.items()}
+    except ValidationError:
+        raise NotKnownError from None
 
 
 def routes(configuration: Configuration) -> Iterator[tuple[Location, str]]:

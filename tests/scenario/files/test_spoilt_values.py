@@ -40,6 +40,7 @@ CONFIGURATIONS = {
         backend: {service: rpc}
         worker: {concurrency: 4, count: 2}
         settings: {task_queue_max_priority: 10, task_default_queue_type: classic}
+        queues: {celery: {type: classic, max_priority: 10, arguments: {x-max-length: 9}}}
         celery: "5.6.3"
     """,
     "sqs": """
