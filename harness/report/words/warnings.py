@@ -150,9 +150,9 @@ WARNINGS: Mapping[str, Warned] = {
         _queues_of_app,
     ),
     "app_overruled": Warned(
-        "Your app ran with the configuration's broker, backend and settings, and every message "
-        "went to the block's queue. What it says itself about these does not hold; its other "
-        "settings do, unless the configuration has them, too.",
+        "Your app ran with the configuration's broker, backend, settings and queues. What it says "
+        "itself about these does not hold, but for a queue that a task or a call names and the "
+        "configuration has; its other settings do, unless the configuration has them, too.",
         _overruled,
     ),
     "results_unchecked": Warned(
