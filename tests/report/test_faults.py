@@ -16,10 +16,10 @@ from harness.report.words.faults import kind_words, promise_words
 from harness.report.words.look import Look
 from harness.results.block.unfinished import Unfinished
 from harness.results.faults.promises import SUBJECTS, promise_for
-from harness.results.record.faults import Trouble
+from harness.results.record.faults import FaultRecord, Trouble
 from harness.results.record.run import RecordedWarning, RunRecord
 from harness.scenario.models.faults import FAULT_KINDS
-from tests.report.made.faulted import CONFIRMED, EARLY, SLOW, faulty_block, faulty_run
+from tests.report.made.faulted import CONFIRMED, EARLY, KILLED, SLOW, faulty_block, faulty_run
 from tests.report.made.records import block, cell, run
 from tests.results.faults.made_blocks import CONFIG
 
@@ -51,6 +51,38 @@ def test_lost_packets_are_told() -> None:
     networks = words(faulty_run()).partition("Networks")[2]
     assert "redis[rtt=20ms] proxy 20.0 ms 21.3 ms 100 us 16.0 ms 0.00" in networks
     assert "redis[loss=1%] netem 20.0 ms, 1% 21.3 ms 100 us 1.06% 16.0 ms" in networks
+
+
+def test_how_workers_ended_has_a_table_and_leaves_the_faults_theirs() -> None:
+    """In 100 columns each fault stays a line. Records without `how` had one way, and no table."""
+    took = {"shutdown_s": 2.88, "ready_s": 1.25}
+    turn = KILLED.model_copy(
+        update={
+            "fault": "rolling_restart",
+            "target": ", ".join(f"worker{n} (mainly-reports)" for n in range(1, 5)),
+            "parameters": {"at": 3.0, "how": "grace", "grace": 10.0, "pause": 0.0},
+            "facts": took | {"killed": 1.0},
+            "workers": 4,
+            "back_restarted": 4,
+        }
+    )
+    soft = {"fault": "shutdown_worker", "parameters": {"at": 3.0, "worker": 1, "how": "soft"}}
+    cold = KILLED.model_copy(update=soft | {"facts": {"shutdown_s": 0.5}})
+    old = cold.model_copy(update={"parameters": {"at": 3.0, "worker": 1}})
+
+    def shown(*faults: FaultRecord) -> str:
+        record = run(cell("redis/add/rate-25", faulty_block(0, 0, faults=faults)))
+        return as_text(view_of(record, Path("results/example"), {}, being_written=False), Look())
+
+    text = shown(turn, cold)
+    faults, _, ended = text.partition("\nFaults\n")[2].partition("\nHow workers ended\n")
+    (line,) = (one for one in faults.splitlines() if "rolling restart, grace (4 workers)" in one)
+    assert line.split()[-6:] == ["2.10", "s", "4/4", "new", "2", "lost"]
+    assert " ".join(ended.split()).startswith(
+        "ended back in grace killed in redis/add/rate-25 rolling restart, grace (4 workers) "
+        "2.88 s 10.0 s 1 1.25 s soft shutdown (worker1) 500 ms ended in: "
+    )
+    assert "How workers ended" not in shown(old)
 
 
 @pytest.mark.parametrize(

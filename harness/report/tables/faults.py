@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.report.tables.main import MISSING, OUTCOME, Row, Section, Table
+from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView
 from harness.report.words.faults import KEPT, because_words, kind_words, promise_words
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.run import BlockRecord
 from harness.scenario.files.wording import printable
+from harness.scenario.models.faults import FAULT_KINDS
 from harness.units import format_duration
 
 _HEAD = ("at", "broken for", "late", "first back", "p99 back", "workers back", OUTCOME)
@@ -22,6 +23,12 @@ _NOTE = (
     "concerned received tasks again by themselves; new: a process that the harness started did. "
     "outcome: units that this fault is to blame for. refused: those whose publish call raised, and "
     "what."
+)
+_STOP_HEAD = ("ended in", "grace", "killed", "back in")
+_STOP_NOTE = (
+    "ended in: from the signal until the slowest of the workers was gone. killed: how many still "
+    "ran when their grace was over. back in: from its start until the slowest one consumed; "
+    "of a rolling restart, which waits for it."
 )
 _PROMISE_HEAD = ("kept", OUTCOME)
 _PROMISE_NOTE = (
@@ -49,6 +56,8 @@ def fault_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
         if any(block.promises for block in cell.blocks)
     )
     found = [Table("Faults", _HEAD, tuple(sections), _NOTE)]
+    if stops := _stop_sections(broken):
+        found.append(Table("How workers ended", _STOP_HEAD, stops, _STOP_NOTE))
     if promised:
         title = "What this configuration promises and what it kept"
         found.append(Table(title, _PROMISE_HEAD, promised, _PROMISE_NOTE))
@@ -56,10 +65,12 @@ def fault_tables(cells: Sequence[CellView]) -> tuple[Table, ...]:
 
 
 def _title(cell: CellView, block: BlockRecord) -> str:
-    several = f", block {block.number}" if len(cell.blocks) > 1 else ""
     level = block.fault_level or FaultLevel()
-    usual = f", p99 before: {format_duration(level.p99_s)}"
-    return f"{cell.label}{several}{usual}"
+    return f"{_place(cell, block)}, p99 before: {format_duration(level.p99_s)}"
+
+
+def _place(cell: CellView, block: BlockRecord) -> str:
+    return cell.label + (f", block {block.number}" if len(cell.blocks) > 1 else "")
 
 
 def _rows(block: BlockRecord) -> Iterator[Row]:
@@ -86,7 +97,7 @@ def _rows(block: BlockRecord) -> Iterator[Row]:
 def _fault_label(fault: FaultRecord) -> str:
     parameters = fault.parameters
     words = kind_words(fault.fault, parameters.get("how"))
-    details = [printable(fault.target)] if fault.target else []
+    details = [_target(fault)] if fault.target else []
     details += ["by netem"] if parameters.get("by") == "netem" else []
     details += [
         f"{name} {format_duration(float(parameters[name]))}"
@@ -95,12 +106,16 @@ def _fault_label(fault: FaultRecord) -> str:
     ]
     if parameters.get("loss"):
         details.append(f"{float(parameters['loss']) * 100:.4g}% lost")
-    for name, told in (("rtt_s", "measured"), ("shutdown_s", "ended in"), ("ready_s", "back in")):
-        if name in fault.facts:
-            details.append(f"{told} {format_duration(fault.facts[name])}")
-    if fault.facts.get("killed"):
-        details.append(f"{fault.facts['killed']:g} killed")
+    if "rtt_s" in fault.facts:
+        details.append(f"measured {format_duration(fault.facts['rtt_s'])}")
     return f"{words} ({', '.join(details)})" if details else words
+
+
+def _target(fault: FaultRecord) -> str:
+    """Of several workers, how many: their names would leave the figures no room."""
+    kind = FAULT_KINDS.get(fault.fault)
+    several = kind is not None and kind.place == "worker" and fault.workers > 1
+    return f"{fault.workers} workers" if several else printable(fault.target)
 
 
 def _broken_for(fault: FaultRecord) -> str:
@@ -150,6 +165,36 @@ def trouble_words(trouble: Trouble) -> str:
     if trouble.refused:
         words.append(f"{trouble.refused:,} refused")
     return ", ".join(words)
+
+
+# --- workers that were told to end ----------------------------------------------------------------
+
+
+def _stop_sections(broken: Sequence[CellView]) -> tuple[Section, ...]:
+    """Of records that say how workers were told to end: older ones had one way, and keep their
+    reports."""
+    found = [
+        Section(
+            _place(cell, block),
+            tuple(_stop_row(one) for one in block.faults if _says_how_it_ended(one)),
+        )
+        for cell in broken
+        for block in cell.blocks
+    ]
+    return tuple(section for section in found if section.rows)
+
+
+def _says_how_it_ended(fault: FaultRecord) -> bool:
+    return "how" in fault.parameters and "shutdown_s" in fault.facts
+
+
+def _stop_row(fault: FaultRecord) -> Row:
+    grace, back_s = fault.parameters.get("grace"), fault.facts.get("ready_s")
+    kill = (NOT_APPLICABLE,) * 2
+    if grace is not None:
+        kill = (format_duration(float(grace)), f"{fault.facts.get('killed', 0):g}")
+    back = NOT_APPLICABLE if back_s is None else format_duration(back_s)
+    return Row(_fault_label(fault), (format_duration(fault.facts["shutdown_s"]), *kill, back))
 
 
 # --- promises -----------------------------------------------------------------------------------
