@@ -1,5 +1,5 @@
-"""Tasks that retry, run into limits, are revoked, expire or kill their process, on each broker: two
-blocks at most, read by all tests."""
+"""Tasks that retry, run into limits, are revoked, expire, kill their process or have errbacks, on
+each broker: three blocks at most, read by all tests."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ REVOKED: dict[str, Any] = {
     "terminate": True,
     "sleep": "60s",
 }
+LINKED: dict[str, Any] = {"workload": "link_error", "every": 2, "measure": {"units": 2 * ROUNDS}}
 EXPIRES: dict[str, Any] = {
     "workload": "heavy_task",
     "n": 3,
@@ -48,8 +49,8 @@ Blocks = dict[str, list[BlockRecord]]
 
 @pytest.fixture(scope="module")
 def by_broker(tmp_path_factory: pytest.TempPathFactory) -> Blocks:
-    """Broker -> blocks of a mix of PARTS and REVOKED, and of EXPIRES; SQS can have no revocation,
-    and what has expired it leaves to workers, as Redis does."""
+    """Broker -> blocks of a mix of PARTS and REVOKED, of LINKED, and of EXPIRES; SQS can have no
+    revocation, and what has expired it leaves to workers, as Redis does."""
     found: Blocks = {}
     for broker in BROKERS:
         site = make_site(tmp_path_factory.mktemp(broker))
@@ -62,7 +63,7 @@ def by_broker(tmp_path_factory: pytest.TempPathFactory) -> Blocks:
         mix = {"workload": "mix", "parts": PARTS if sqs else [*PARTS, REVOKED]}
         units = ROUNDS * len(mix["parts"])
         site.scenario(
-            workloads=[mix] if sqs else [mix, EXPIRES],
+            workloads=[mix, LINKED] if sqs else [mix, LINKED, EXPIRES],
             measure={"units": units, "warmup": 0, "timeout": "45s"},
         )
         ended = site.run(patience_s=LONG_PATIENCE_S)
@@ -130,10 +131,24 @@ def test_what_is_revoked_ends(by_broker: Blocks, broker: str) -> None:
     assert (revoked.failed_as_meant, revoked.revoked, revoked.process_lost) == (ROUNDS, ROUNDS, 0)
 
 
+@pytest.mark.parametrize("broker", BROKERS)
+def test_every_failure_has_its_errback(by_broker: Blocks, broker: str) -> None:
+    """Half of the units fail. Each errback tells the failure of its own task; that of a task which
+    did not fail would be a second run of its callback's id."""
+    block = by_broker[broker][1]
+    assert block.sound, outcomes_of(block)
+    assert outcomes_of(block) == {"ok": 2 * ROUNDS}
+    assert (block.units, block.tasks, block.duplicated) == (2 * ROUNDS, 4 * ROUNDS, 0)
+    # All stamps are there, of errbacks, too: the second task began when the first one had ended.
+    assert block.latency_s.count == block.canvas_s["hop"].count == 2 * ROUNDS
+    assert not block.negative_phases
+    assert block.failed_as_meant == 0  # of the unit: its errback did what it had to
+
+
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_expired_units_are_told_by_name(by_broker: Blocks, broker: str) -> None:
     """Workers throw them away and say so. RabbitMQ drops them itself, and nobody says anything."""
-    block = by_broker[broker][1]
+    block = by_broker[broker][2]
     assert block.expired >= 3
     assert outcomes_of(block) == {"ok": 6 - block.expired, "failed": block.expired}
     assert "expired_tasks" in {one.code for one in block.warnings}

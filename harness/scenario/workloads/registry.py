@@ -39,6 +39,7 @@ from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.heavy_task import HeavyTaskWorkload
 from harness.scenario.workloads.kill_child import KillChildWorkload
+from harness.scenario.workloads.link_error import LinkErrorWorkload
 from harness.scenario.workloads.many_calls import ChunksWorkload, MapWorkload, StarmapWorkload
 from harness.scenario.workloads.mix import MixWorkload, mix_of
 from harness.scenario.workloads.own_tasks import NestedOwnTask, OwnTaskWorkload
@@ -65,6 +66,7 @@ _OWN = (
     WorkloadRow(RetryWorkload, f"{_OF}.retry:Retry"),
     WorkloadRow(RevokeWorkload, f"{_OF}.revoke:Revoke"),
     WorkloadRow(KillChildWorkload, f"{_OF}.kill_child:KillChild"),
+    WorkloadRow(LinkErrorWorkload, f"{_OF}.link_error:LinkError"),
     WorkloadRow(TimeLimitWorkload, f"{_OF}.time_limit:TimeLimit"),
     WorkloadRow(PeriodicWorkload, f"{_OF}.periodic:Periodic"),
     WorkloadRow(OwnTaskWorkload, f"{_OF}.own_tasks:OwnTasks"),

@@ -1,14 +1,17 @@
-"""What has to come of units that retry, run into limits, are revoked or kill their process."""
+"""What has to come of units that retry, run into limits, are revoked, kill their process or have an
+errback."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from celery import Celery
+from celery.result import AsyncResult
 
 from harness.probe.recording.events import Outcome
-from harness.probe.workloads import kill_child
+from harness.probe.workloads import kill_child, link_error
 from harness.probe.workloads.base import OneOf, one_of
 from harness.probe.workloads.drawing import Failure
 from harness.probe.workloads.retry import Retry
@@ -80,3 +83,35 @@ def test_a_unit_is_revoked_or_was_over() -> None:
     assert judge_failure(REVOKED, ValueError()) is Outcome.FAILED
     assert judge_value(REVOKED, 5) is Outcome.OK
     assert judge_value(REVOKED, 6) is Outcome.WRONG
+
+
+@pytest.fixture
+def failed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has a task fail with an exception, as the errback is to find it."""
+    backend = Celery(backend="cache+memory://", set_as_current=False).backend
+    monkeypatch.setattr(link_error, "AsyncResult", partial(AsyncResult, backend=backend))
+    return lambda error: backend.mark_as_failure("it", error)
+
+
+def test_an_errback_tells_of_its_own_unit(failed: Any) -> None:
+    units = link_error.LinkError({"every": 2, "options": {}})
+    failed(RuntimeError(link_error.words_of(1)))
+    told = link_error.tell_failure("it")
+    assert judge_value(units.expected(1), told) is Outcome.OK
+    assert judge_value(units.expected(3), told) is Outcome.WRONG  # of another unit's failure
+    assert judge_value(units.expected(0), told) is Outcome.WRONG  # where none should be
+    assert judge_value(units.expected(0), link_error.tell_success(0)) is Outcome.OK
+    assert judge_value(units.expected(1), link_error.tell_success(1)) is Outcome.WRONG
+
+
+@pytest.mark.parametrize("error", [ValueError("1 failed"), RecursionError("1 failed")])
+def test_a_failure_that_was_not_meant_is_the_units(failed: Any, error: Exception) -> None:
+    failed(error)
+    with pytest.raises(type(error), match="1 failed"):
+        link_error.tell_failure("it")
+
+
+def test_which_tasks_fail() -> None:
+    with pytest.raises(RuntimeError, match="7 failed"):
+        link_error.may_fail(7, True)
+    assert link_error.may_fail(7, False) == 7

@@ -33,6 +33,7 @@ DELAYED = (
         ("{workload: time_limit, soft_time_limit: 1s}", "time_limit-soft-1s"),
         ("{workload: kill_child, every: 4, kills: 2}", "kill_child-4,kills=2"),
         ("{workload: revoke, terminate: true}", "revoke-10,terminate=true"),
+        ("{workload: link_error, every: 4}", "link_error-4"),
         (
             "{workload: time_limit, time_limit: 1s, every: 9}",
             "time_limit-hard-1s,every=9",
@@ -152,6 +153,38 @@ def test_who_cannot_be_told_of_a_revocation(project: Project) -> None:
     assert "3:43: pool threads cannot end a task that runs" in problem
 
 
+@pytest.mark.parametrize(
+    ("configuration", "why"),
+    [
+        (
+            "name: c\nbroker: {service: rabbitmq}\nbackend: {service: rpc}\n",
+            "results on rpc reach the client alone: use another backend",
+        ),
+        (
+            "name: c\nbroker: {service: redis}\nbackend: {service: none}\n",
+            "no results are stored: leave this workload out",
+        ),
+        (
+            f"{CONFIGURATION}settings: {{task_ignore_result: true}}\n",
+            "no results are stored: leave this workload out",
+        ),
+    ],
+)
+def test_what_errbacks_cannot_read(project: Project, configuration: str, why: str) -> None:
+    project.configuration(configuration)
+    project.change("workloads: [link_error]")
+    project.change("loads: [backlog]")
+    (problem,) = project.problems()
+    assert problem.endswith(f"3:13: an errback reads what its task failed with, and {why}")
+
+
+def test_units_with_errbacks_are_two_tasks(project: Project) -> None:
+    """So no part of a mix."""
+    project.change("workloads: [{workload: mix, parts: [add, link_error]}]")
+    (problem,) = project.problems()
+    assert "link_error" in problem
+
+
 @pytest.mark.parametrize("rate", ["10/q", "fast", "0/s", "1/s/m"])
 def test_rate_limits_are_as_celery_reads_them(project: Project, rate: str) -> None:
     project.change(f"workloads: [{{workload: add, rate_limit: {rate}}}]")
@@ -236,4 +269,4 @@ def test_the_examples_of_the_page(project: Project) -> None:
     for example in examples:
         project.scenario.write_text(example, encoding="utf-8")
         numbers.append(len(project.plan().cells))
-    assert numbers == [2 * 8, 1]
+    assert numbers == [2 * 9, 1]
