@@ -154,11 +154,12 @@ def test_columns_are_the_documented_ones(block: Path) -> None:
     """Units first, then tasks, in the order in which they stand in the files."""
     assert columns(block / "units.parquet") == UNIT_COLUMNS
     assert columns(block / "tasks.parquet") == TASK_COLUMNS
-    named = [UNIT_COLUMNS, TASK_COLUMNS, TIMELINE_COLUMNS]
+    # Only where a block has several queues: tests/results/block/test_queues_and_groups.py.
+    named = [UNIT_COLUMNS, {"queue": "VARCHAR"}, TASK_COLUMNS, TIMELINE_COLUMNS]
     fires = list(FIRE_COLUMNS.items())
     # These are held against files in test_tracking and test_depth.
     tracking = [(name, "BIGINT") for name in TRACKING_COLUMNS]
-    depth = [("time_ns", "BIGINT"), ("depth", "BIGINT")]
+    depth = [("time_ns", "BIGINT"), ("depth", "BIGINT"), ("queue", "VARCHAR")]
     assert documented() == [
         *(one for some in named for one in some.items()),
         *tracking,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.arrays import Truths
+from harness.results.arrays import Times, Truths
 from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases
 from harness.results.events.merged import MISSING, Merged
@@ -144,6 +144,8 @@ class _Block:
     timing: Phases
     ended_ns: npt.NDArray[np.int64]
     """When each unit was over: seen, or finished where nobody watched."""
+    could_end_ns: npt.NDArray[np.int64]
+    """When each unit would have been over at the earliest, had it not waited for a worker."""
     owner: npt.NDArray[np.int64]
     """For each unit the phase of the plan in which it was due."""
     sent_in_time: Truths
@@ -158,11 +160,13 @@ def summaries(
     timing: Phases,
     plan: SentPhases,
     describe: Callable[[npt.NDArray[np.int64]], Distribution],
+    own_ns: Times,
     *,
     whole: bool,
 ) -> tuple[LoadPhaseRecord, ...]:
-    """Each phase by itself. `whole`: nobody broke the load off. Where somebody did, that units
-    were not sent is not the client's fault."""
+    """Each phase by itself. `own_ns`: how long each unit takes that waits for no worker. `whole`:
+    nobody broke the load off. Where somebody did, that units were not sent is not the client's
+    fault."""
     if not plan:
         return ()
     block = _Block(
@@ -170,6 +174,7 @@ def summaries(
         ledger,
         timing,
         merged.units.due_ns + timing.total_ns,
+        merged.units.due_ns + own_ns,
         phase_of_unit(merged, plan),
         on_time(merged, plan),
         whole,
@@ -186,7 +191,7 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
     planned = int(mine.sum()) + phase.unsent
     in_time = int((mine & block.sent_in_time).sum())
     ended = block.timing.known & block.ledger.completed
-    within = ended & (block.ended_ns >= phase.begin_ns) & (block.ended_ns < phase.end_ns)
+    within = ended & _during(phase, block.ended_ns)
     return LoadPhaseRecord(
         phase=phase.name,
         counted=phase.counted,
@@ -201,6 +206,7 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
         client_limited=block.whole and behind(planned, in_time),
         completed=int(completed.sum()),
         completed_per_s=float(within.sum() / phase.duration_s),
+        could_complete=phase.unsent + int(_during(phase, block.could_end_ns).sum()),
         in_flight_at_end=_in_flight(block, phase.end_ns),
         latency_s=block.describe(block.timing.total_ns[usable]),
         phases_s={name: block.describe(times[usable]) for name, times in block.timing.by_name()}
@@ -208,6 +214,11 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
         else {},
         outcomes=block.ledger.outcomes_of(mine),
     )
+
+
+def _during(phase: PlannedPhase, at_ns: Times) -> Truths:
+    found: Truths = (at_ns >= phase.begin_ns) & (at_ns < phase.end_ns)
+    return found
 
 
 def _in_flight(block: _Block, at_ns: int) -> int:

@@ -79,7 +79,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
         **_times(merged, timing, usable, shape),
         **tracking(merged, usable),
         **_ends(merged, ledger, surplus),
-        **_open_loop(merged, ledger, timing, plan, whole=_is_whole(end)),
+        **_open_loop(merged, ledger, timing, plan, shape, whole=_is_whole(end)),
         **NO_FAULTS,
         "calls_per_task": shape.calls_per_task,
         "unlock_looks_per_unit": _per_unit(merged.unlock_looks, merged),
@@ -159,9 +159,16 @@ def _window_ns(
 
 
 def _open_loop(
-    merged: Merged, ledger: Ledger, timing: Phases, plan: SentPhases, *, whole: bool
+    merged: Merged,
+    ledger: Ledger,
+    timing: Phases,
+    plan: SentPhases,
+    shape: UnitShape,
+    *,
+    whole: bool,
 ) -> OpenLoopFigures:
-    found = summaries(merged, ledger, timing, plan, _distribution, whole=whole)
+    own_ns = _own_times_ns(merged, timing, shape)
+    found = summaries(merged, ledger, timing, plan, _distribution, own_ns, whole=whole)
     counted = [phase for phase in found if phase.counted]
     duration_s = sum(phase.duration_s for phase in counted)
     planned = sum(phase.planned for phase in counted)
@@ -173,6 +180,19 @@ def _open_loop(
         "sent_per_s": sent / duration_s if counted else None,
         "client_limited": any(phase.client_limited for phase in counted),
     }
+
+
+def _own_times_ns(merged: Merged, timing: Phases, shape: UnitShape) -> Times:
+    """How long each unit takes that waits for no worker: its countdown, its run, and the shortest
+    wait of its kind for being run again. What of one is not known is taken as nothing."""
+    units = merged.units.unit
+    own: Times = shape.countdowns_ns(units) + timing.run_ns
+    parts = np.zeros_like(units) if shape.mix is None else shape.mix.parts(units)
+    retry_ns = timing.retry_ns
+    for part in np.unique(parts[timing.known]):
+        mine = parts == part
+        own[mine] += retry_ns[mine & timing.known].min()
+    return own
 
 
 def _is_whole(end: BlockEnd) -> bool:

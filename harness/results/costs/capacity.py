@@ -20,7 +20,8 @@ from harness.results.record.loads import LoadPhaseRecord
 from harness.results.record.run import BlockRecord, RecordedWarning
 
 KEPT_UP = 0.95
-"""Share of a phase's rate that was completed during it: then nothing was short."""
+"""Share of the units that could have been completed during a phase which were: then nothing was
+short. A task of two seconds, or one with a countdown, is under way at its end in any case."""
 FULL = 0.85
 """Share of the cores, or of the slots, from which on a load that did not keep up lacks them:
 processes that wait for each other leave some idle."""
@@ -121,9 +122,13 @@ def overloaded(phases: Sequence[LoadPhaseRecord]) -> LoadPhaseRecord | None:
         for phase in phases
         if phase.counted
         and phase.planned
-        and phase.completed_per_s * phase.duration_s < KEPT_UP * phase.planned
+        and phase.completed_per_s * phase.duration_s < KEPT_UP * _could_complete(phase)
     ]
     return max(behind, key=_rate, default=None)
+
+
+def _could_complete(phase: LoadPhaseRecord) -> int:
+    return phase.planned if phase.could_complete is None else phase.could_complete
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from harness.results.costs.capacity import overloaded
 from harness.results.judge.metrics import Metric
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.units import format_number
@@ -52,8 +53,11 @@ def unfit_pair(one: BlockRecord, other: BlockRecord, lasts_s: float | None = Non
 
 
 def rate_not_held(block: BlockRecord, lasts_s: float) -> bool:
-    """Whether units at a given rate came faster than they were done: when the last one was due,
-    the rest took more than a fifth of the load's time, and much longer than a unit needs."""
+    """Whether units at a given rate came faster than they were done: some phase was not kept up
+    with, and when the last unit was due, the rest took more than a fifth of the load's time, and
+    much longer than a unit needs. A burst that is done a moment later is held."""
+    if block.load_phases and overloaded(block.load_phases) is None:
+        return False
     late_s = (block.window_s or 0.0) - lasts_s
     return late_s > STILL_HELD * lasts_s and late_s > MUCH_LONGER * (block.latency_s.min or 0.0)
 

@@ -33,6 +33,10 @@ class LoadPhaseRecord(Stored):
     completed: int = 0
     completed_per_s: float = 0.0
     """Units, of whatever phase, that were completed during this one, per second."""
+    could_complete: int | None = None
+    """Units, of whatever phase, that would have been completed during this one if none had waited
+    for a worker: due, and then as long as they were asked to wait and as their tasks ran. None in
+    records of older versions."""
     in_flight_at_end: int = 0
     """Units that were published and not over when the phase ended."""
     latency_s: Distribution = Distribution(count=0)

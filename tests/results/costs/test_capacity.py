@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,17 @@ import pytest
 from harness.report.view.cells import view_of
 from harness.report.words.warnings import capacity_words
 from harness.report.words.wording import overload_sentence, range_words, stopped_words
-from harness.results.costs.capacity import Need, cpu_s, saturation_range, with_capacity
+from harness.results.block.ledger import BlockEnd
+from harness.results.block.load_phases import PlannedPhase
+from harness.results.block.summary import digest
+from harness.results.costs.capacity import Need, cpu_s, overloaded, saturation_range, with_capacity
+from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Tasks
+from harness.results.events.mix import Mix
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import RecordedWarning
 from tests.report.made.records import block, cell, run
+from tests.results.block.divided_blocks import BEGIN_NS, FAST_CHILD, SHAPE, Divided
 
 
 @pytest.mark.parametrize(
@@ -63,6 +70,8 @@ def _tasks(run_s: float, count: int = 100) -> Tasks:
         "executions": np.ones(count, np.int32),
         "retries": np.zeros(count, np.int32),
         "replaced": np.zeros(count, np.int32),
+        "queue": np.zeros(count, np.uint8),
+        "group": np.zeros(count, np.uint8),
     }
     return Tasks(**fields)
 
@@ -122,3 +131,32 @@ def test_a_search_says_the_same_and_a_range() -> None:
     torn = saturation_range([block(0, 0, saturation=found.model_copy(update={"steps": steps}))])
     assert torn is not None
     assert (torn.low_per_s, torn.high_per_s) == (400, 1000), "single tries disagreed so far"
+
+
+LONG = 2.0
+"""Seconds that every other unit's task runs, of one due each half second."""
+
+
+@pytest.mark.parametrize(("waited_s", "kept"), [(0.0, True), (4.0, False)])
+@pytest.mark.parametrize(("countdown_s", "could"), [(0.0, 18), (3.0, 15)])
+def test_what_runs_long_or_later_is_no_sign_of_an_overload(
+    tmp_path: Path, waited_s: float, kept: bool, countdown_s: float, could: int
+) -> None:
+    """Under way at the end of a phase are tasks that run long, or that were asked to wait. Only
+    what waited for a worker says that the load was too much for it."""
+    made = Divided(groups={})
+    for number in range(20):
+        at_s = number / 2
+        run_s, wait_s = (LONG, countdown_s) if number % 2 else (0.01, 0.0)
+        begun_s = at_s + wait_s + (waited_s if number > 4 else 0)
+        made.done(at_s, at_s + 0.001, begun_s + 0.002, begun_s + run_s, "", FAST_CHILD)
+    made.write(tmp_path)
+    mix = Mix(("fast", "long"), (False, False), (0, 1), countdowns_s=(0.0, countdown_s))
+    shape = replace(SHAPE, mix=mix, countdown_s=countdown_s)
+    plan = (PlannedPhase("steady", BEGIN_NS, 10.0, 2.0, 2.0),)
+    found = digest(merge(tmp_path, 1, grouped=False), shape, BlockEnd(), plan)
+    (phase,) = found.fields["load_phases"]
+    assert (phase.planned, phase.could_complete) == (20, could)
+    assert (overloaded([phase]) is None) is kept
+    older = phase.model_copy(update={"could_complete": None})
+    assert overloaded([older]) is not None
