@@ -69,13 +69,15 @@ def _gevent(group: Worker) -> Iterator[Location]:
 
 
 def _pool_conflicts(configuration: Configuration, group: Worker) -> Iterator[Conflict]:
-    version = celery_version(configuration.celery)
-    if configuration.celery is None:
-        version = importlib.metadata.version("celery")
-    if group.concurrency == "auto" and version and minor_of(version) < _SIZES_ITSELF:
-        message = f"celery {version} knows no concurrency auto, which came with 5.7: give a number"
-        yield ("concurrency",), message
-    elif group.pool == "solo" and group.concurrency != 1:
+    if group.concurrency == "auto":
+        version = celery_version(configuration.celery)
+        if configuration.celery is None:
+            version = importlib.metadata.version("celery")
+        if version and minor_of(version) < _SIZES_ITSELF:
+            message = f"celery {version} knows no concurrency auto, which came with 5.7: "
+            yield ("concurrency",), message + "give a number"
+            return
+    if group.pool == "solo" and group.concurrency != 1:
         yield ("concurrency",), 'pool solo runs one task at a time: set "concurrency: 1"'
 
 

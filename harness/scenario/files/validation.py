@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -184,7 +185,7 @@ def _placed(root: type[BaseModel], details: ErrorDetails, document: Document) ->
             below = chosen
         elif len(below) == 1 and element in below[0].model_fields:
             owners, location, of_field = below, (*location, element), True
-            below = _models_in(owners[0].model_fields[str(element)].annotation)
+            below = _models_of(owners[0], str(element))
         elif _holds(document.get(location), element):
             owners, location, of_field = below or owners, (*location, element), False
     if details["type"] in _TAG_KINDS:
@@ -196,9 +197,16 @@ def _branch(models: Iterable[type[BaseModel]], tag: object) -> tuple[type[BaseMo
     return tuple(model for model in models if tag in _tags(model))
 
 
+@cache
 def _tags(model: type[BaseModel]) -> tuple[str, ...]:
     """The fixed words by which a union knows this model: `redis`, `add`, `closed` ..."""
     return tuple(word for tag in _TAGS for word in _words_of(model, tag))
+
+
+@cache  # a file with errors asks hundreds of times
+def _models_of(model: type[BaseModel], field: str) -> tuple[type[BaseModel], ...]:
+    """The models that a field may hold."""
+    return _models_in(model.model_fields[field].annotation)
 
 
 def _models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
