@@ -308,6 +308,42 @@ def test_a_priority_is_judged_by_its_queue(
     assert len(found) == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("broker", "lines", "expected"),
+    [
+        ("redis", "queues: {a: {type: quorum}}", ["4:14: on Redis all queues are alike: write {}"]),
+        (
+            "redis",
+            "queues: {a: }",
+            ["4:12: expected a mapping, {} for a queue like any other, not nothing"],
+        ),
+        (
+            "sqs",
+            "queues: {a: {type: x}}",
+            ['4:14: unknown key "type"; known here: fifo, attributes'],
+        ),
+        (
+            "rabbitmq",
+            "queues: {a: {max_priority: 300}, b: {tipe: x}, c: {type: quorum, max_priority: 5}}",
+            [
+                "4:28: must be at most 255, not 300",
+                '4:38: unknown key "tipe" (did you mean "type"?)',
+                f"4:80: {QUORUM}: remove it, or use type: classic",
+            ],
+        ),
+    ],
+)
+def test_a_scenario_is_judged_beside_queues_that_make_no_sense(
+    project: Project, broker: str, lines: str, expected: list[str]
+) -> None:
+    project.configuration(configuration(broker, lines + "\n"))
+    project.change(
+        "workloads: [{workload: add, options: {queue: a}}]\n"
+        'gates: ["p99(latency.total, queue=a) < 1s"]'
+    )
+    assert project.problems() == [f"configs/c.yaml:{one}" for one in expected]
+
+
 def test_several_queues_need_a_vhost(project: Project) -> None:
     text = configuration("rabbitmq", "worker: {queues: [a]}\n").replace(
         "{service: rabbitmq}", "{service: rabbitmq, provider: external, url: amqp://h}"

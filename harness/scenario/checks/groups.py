@@ -28,7 +28,8 @@ def form_problems(document: Document) -> Iterator[Problem]:
                 "there is one of the two"
             )
         yield document.key_mark((key,)).problem(message)
-    if data.get("workers") == {}:
+    doubted = any(place[:1] == ("workers",) for place in document.unknown | document.partial)
+    if data.get("workers") == {} and not doubted:  # else there were some, which cannot be read
         message = 'no group of workers: add one, such as "fast: {queues: [urgent]}"'
         yield document.value_mark(("workers",)).problem(message)
 

@@ -11,8 +11,7 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.models.queues import default_queue, queue_options
-from harness.scenario.vendors.base import QueueOptions
+from harness.scenario.models.queues import default_queue, options_of
 from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.registry import Workload
 
@@ -37,7 +36,7 @@ def _priority_conflicts(
         broker = BROKERS[configuration.broker.service]
         who, highest = f'configuration "{configuration.name}"', max(options.priority)
         name = options.queue or default_queue(configuration)
-        its = queue_options(configuration).get(name, QueueOptions()).as_settings()
+        its = options_of(configuration, name).as_settings()
         settings = ChainMap(its, made_by(configuration, name))
         for message in broker.priority_problems(who, highest, settings):
             yield (*where, "priority"), message

@@ -17,8 +17,9 @@ from harness.scenario.models.queues import (
     FROM_APP,
     consumed_queues,
     default_queue,
+    described_queues,
     keeps_queues_of_app,
-    queue_options,
+    options_of,
     routes,
 )
 from harness.scenario.vendors.base import Provider, QueueOptions
@@ -89,7 +90,7 @@ def queue_conflicts(configuration: Configuration, provider: Provider | None) -> 
 
 def _places(configuration: Configuration) -> Iterator[tuple[Location, str]]:
     """Each place of the configuration that names a queue, but for routes."""
-    for name in queue_options(configuration):
+    for name in described_queues(configuration):
         yield ("queues", name), name
     for place, _, worker in group_places(configuration):
         for index, name in enumerate(entries(worker.queues)):
@@ -107,9 +108,14 @@ def _name_conflicts(configuration: Configuration) -> Iterator[Conflict]:
 
 
 def _field_conflicts(configuration: Configuration) -> Iterator[Conflict]:
-    for name, options in queue_options(configuration).items():
-        for field, message in options.problems(name, made_by(configuration, name)):
-            yield ("queues", name, field), message
+    for name in described_queues(configuration):
+        yield from as_far_as_known(_conflicts_of_queue, configuration, name)
+
+
+def _conflicts_of_queue(configuration: Configuration, name: str) -> Iterator[Conflict]:
+    options = options_of(configuration, name)
+    for field, message in options.problems(name, made_by(configuration, name)):
+        yield ("queues", name, field), message
 
 
 def _route_conflicts(configuration: Configuration) -> Iterator[Conflict]:
@@ -139,7 +145,7 @@ def _route_conflicts(configuration: Configuration) -> Iterator[Conflict]:
 def _idle_conflicts(configuration: Configuration) -> Iterator[Conflict]:
     """Queues that are described, and that no group consumes: most likely by another name."""
     consumed = consumed_queues(configuration)
-    for name in queue_options(configuration) if consumed is not None else ():
+    for name in described_queues(configuration) if consumed is not None else ():
         if consumed is not None and name not in consumed:
             yield ("queues", name), _nobody_consumes(name, consumed, configuration)
 

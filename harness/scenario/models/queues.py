@@ -30,15 +30,26 @@ def keeps_queues_of_app(configuration: Configuration) -> bool:
 
 def queue_options(configuration: Configuration) -> Mapping[str, QueueOptions]:
     """The queues of which the configuration says something, by their names: as the broker's vendor
-    has it. NotKnownError where they are no such queues, as of a faulty file whose broker was
-    mended."""
-    model = BROKERS[configuration.broker.service].queue
-    if model is None or keeps_queues_of_app(configuration):
-        return {}
+    has it."""
+    names = described_queues(configuration)
+    return {name: options_of(configuration, name) for name in names}
+
+
+def options_of(configuration: Configuration, name: str) -> QueueOptions:
+    """One of them; without any options where nothing is said of it. NotKnownError where it is no
+    such queue, as of a faulty file whose broker was mended."""
+    model = BROKERS[configuration.broker.service].queue or QueueOptions
+    said = name in described_queues(configuration)
     try:
-        return {name: model.model_validate(said) for name, said in configuration.queues.items()}
+        return model.model_validate(configuration.queues[name] if said else {})
     except ValidationError:
         raise NotKnownError from None
+
+
+def described_queues(configuration: Configuration) -> tuple[str, ...]:
+    """Their names alone: known, too, where what is said of them makes no sense."""
+    one_only = BROKERS[configuration.broker.service].queue is None
+    return () if one_only or keeps_queues_of_app(configuration) else tuple(configuration.queues)
 
 
 def routes(configuration: Configuration) -> Iterator[tuple[Location, str]]:
@@ -65,7 +76,7 @@ def known_queues(
     """All queues of a cell, in the order of the file; nothing where nobody says anything of queues,
     so that there is the default one only. `messages`: options of each kind of message."""
     said = [name for group in configuration.groups.values() for name in group.queues]
-    said += queue_options(configuration)
+    said += described_queues(configuration)
     said += [name for _, name in routes(configuration)]
     sent = [one.queue for one in messages]
     said += [name for name in sent if name is not None]

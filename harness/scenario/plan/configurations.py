@@ -58,7 +58,7 @@ class ConfigurationCheck:
         of_queues = queue_problems(document)
         found += of_queues
         if readable is not None:
-            readable = readable.doubted([("queues",)] if of_queues else ())
+            readable = readable.doubted(_bad_queues(document, of_queues))
             configuration = _known(_doubted_settings(readable, found))
             self._add_conflicts(configuration, readable, found)
         new = without_consequences(found, faulty)
@@ -95,6 +95,14 @@ def _unused(
         return tuple(unused_urls(configuration, role, provider))
     except NotKnownError:
         return ((role,),)
+
+
+def _bad_queues(document: Document, problems: list[Problem]) -> list[Location]:
+    """Places of the queues that something is wrong with, or may be."""
+    marks = {Mark(one.file, one.line, one.column) for one in problems}
+    of_queues = {at: spot for at, spot in document.spots.items() if at[:1] == ("queues",)}
+    bad = [at[:2] for at, spot in of_queues.items() if {spot.key, spot.value} & marks]
+    return [*dict.fromkeys(at if len(at) > 1 else ("queues",) for at in bad)]
 
 
 def _known(document: Document) -> Configuration:

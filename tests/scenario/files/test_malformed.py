@@ -26,6 +26,16 @@ def test_configuration_with_a_bad_line(project: Project, line: str, expected: li
     assert complaints(project.configuration(f"{CONFIGURATION}{line}\n")) == expected
 
 
+@pytest.mark.parametrize(("line", "expected"), malformed.ADDED)
+def test_a_scenario_says_the_same_of_its_configuration(
+    project: Project, line: str, expected: list[str]
+) -> None:
+    """And may find that the two do not go together, in its own file."""
+    project.configuration(f"{CONFIGURATION}{line}\n")
+    of_configuration = [one for one in project.problems() if one.startswith("configs/")]
+    assert of_configuration == [f"configs/c.yaml:{one}" for one in expected]
+
+
 @pytest.mark.parametrize(("line", "expected"), malformed.SCENARIOS)
 def test_scenario(
     project: Project, line: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
