@@ -27,6 +27,8 @@ from harness.scenario.workloads.registry import Workload
 
 _MOST_WIDE = 46
 _INVALID = "(invalid: see harness check)"
+_OF_EVERY_KIND = ("name", "loads", "measure")
+"""Fields that every workload may have, and whose values say nothing of its units."""
 
 
 def _configs() -> list[Sequence[str]]:
@@ -175,7 +177,7 @@ def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:
         shown = [
             _default(field, info)
             for field, info in fields.items()
-            if field not in (key, "loads", "measure")
+            if field not in (key, *_OF_EVERY_KIND)
         ]
         sentence = " ".join((model.__doc__ or "").split())
         yield name, " ".join(shown), sentence.replace("`", "")
