@@ -24,7 +24,7 @@ from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT
 from tests.report.charts.test_charts import compared_run
-from tests.report.html.test_page_in_browser import DESKTOP, opened
+from tests.report.html.test_page_in_browser import DESKTOP, opened, tab
 from tests.report.made import records
 from tests.report.made.matrix_records import long_matrix_run, matrix_run
 
@@ -149,7 +149,6 @@ def test_pictures_of_unlike_pages_are_apart(browser: Browser) -> None:
 
 
 def _apart(browser: Browser, one: bytes, other: bytes) -> tuple[float, float]:
-    page = browser.new_page()
-    found: Any = page.evaluate(_COMPARED, [base64.b64encode(p).decode() for p in (one, other)])
-    page.close()
+    pictures = [base64.b64encode(picture).decode() for picture in (one, other)]
+    found: Any = tab(browser, 1).evaluate(_COMPARED, pictures)
     return found[0], found[1]
