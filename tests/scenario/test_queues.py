@@ -105,6 +105,19 @@ QUORUM = (
         ),
         (
             "rabbitmq",
+            "queues:\n  a: {arguments: {x-message-ttl: 10s}}\n",
+            [
+                '5:18: x-message-ttl is a whole number from 0 on, not "10s": RabbitMQ refuses the '
+                "queue"
+            ],
+        ),
+        (
+            "rabbitmq",
+            "queues:\n  a: {arguments: {x-max-length: -1}}\n",
+            ["5:18: x-max-length is a whole number from 0 on, not -1: RabbitMQ refuses the queue"],
+        ),
+        (
+            "rabbitmq",
             "queues: {amq.a: {}}\n",
             ["4:17: amq.a is a name for queues of RabbitMQ's or Celery's own: use another one"],
         ),

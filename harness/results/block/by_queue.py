@@ -139,12 +139,15 @@ def with_depths(
 ) -> tuple[QueueRecord, ...]:
     """The records with what was seen of each queue's length. `left`: messages that waited in each
     in the end; `sending_ns`: when the first and the last measured unit was published. A queue that
-    is in neither has been asked for by nobody."""
+    is in neither has been asked for by nobody: where others are, and nobody consumes it or was sent
+    there, it is none, such as `celery` beside the queues of an app whose default is another one."""
+    asked = {*looks, *left}
     return tuple(
         one.model_copy(
             update={**_depths(looks.get(one.name, ()), sending_ns), "left": left.get(one.name)}
         )
         for one in queues
+        if not asked or one.name in asked or one.groups or one.published
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.scenario.files.wording import shown
 from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
@@ -42,6 +43,12 @@ class RabbitmqBroker(TlsEndpoint):
 
 _NAMED = {"x-queue-type": "type", "x-max-priority": "max_priority"}
 """Arguments that have a field of their own."""
+_NUMBERS = ("x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes")
+"""Arguments that are whole numbers, see rabbit_amqqueue:declare_args/0."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class RabbitmqQueue(QueueOptions):
@@ -69,11 +76,14 @@ class RabbitmqQueue(QueueOptions):
     def problems(self, name: str, settings: Options) -> Iterator[tuple[str, str]]:
         """Priorities of a quorum queue, and arguments that have another name here."""
         del name  # any will do
-        for argument in self.arguments:
+        for argument, value in self.arguments.items():
             if field := _NAMED.get(argument):
                 yield "arguments", f'{argument} has a key of its own here: say "{field}:"'
             elif not argument.startswith("x-"):
                 yield "arguments", f"RabbitMQ's arguments begin with x-, and {argument} does not"
+            elif argument in _NUMBERS and not _is_number(value):
+                message = f"{argument} is a whole number from 0 on, not {shown(value)}"
+                yield "arguments", f"{message}: RabbitMQ refuses the queue"
         if (self.type or settings.get("task_default_queue_type")) != "quorum":
             return
         if self.max_priority is not None:
@@ -119,11 +129,15 @@ def _priority_problems(who: str, highest: int, settings: Options) -> Iterator[st
         yield f"quorum queues take no x-max-priority, and {who} has them: use a classic queue"
     elif not isinstance(most, int):
         yield (
-            f"RabbitMQ needs task_queue_max_priority, which {who} does not set: say "
+            'RabbitMQ needs task_queue_max_priority, or "max_priority:" of the queue under '
+            f'"queues:", and {who} sets neither: say '
             f'"task_queue_max_priority: {max(highest, 1)}" under "settings:"'
         )
     elif highest > most:
-        yield f"{highest} is above the task_queue_max_priority of {who}, which is {most}"
+        yield (
+            f"{highest} is above the highest priority of the queue, which is {most} in {who} "
+            "(max_priority, else task_queue_max_priority)"
+        )
 
 
 def _countdown_problems(countdown_s: float, settings: Options) -> Iterator[str]:

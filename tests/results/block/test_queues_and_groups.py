@@ -155,6 +155,16 @@ def test_depths_and_costs_are_laid_over(tmp_path: Path) -> None:
     assert [one.peak_rss_bytes for one in groups] == [None, 4096]
 
 
+def test_a_queue_that_nobody_has_is_none(tmp_path: Path) -> None:
+    """`celery` beside the queues of an app whose default queue is another one."""
+    urgent, celery, _ = starved(tmp_path).fields["by_queue"]
+    ghost = celery.model_copy(update={"groups": (), "published": 0})
+    kept = [urgent, ghost]
+    assert with_depths(kept, {}, {"urgent": 0}, (0, 10)) == (urgent.model_copy(update={"left": 0}),)
+    assert len(with_depths(kept, {}, {"urgent": 0, "celery": 4}, (0, 10))) == len(kept)
+    assert len(with_depths(kept, {}, {}, (0, 10))) == len(kept)  # nobody looked
+
+
 @pytest.mark.parametrize(
     ("lengths", "grew"),
     [
