@@ -200,11 +200,14 @@ def _grown(cell: CellView, names: Names) -> Iterator[Sentence]:
         if len(growing) < len(rates) or not growing or not all(one.groups for one in ones):
             continue
         who = listed(dict.fromkeys(group for one in ones for group in one.groups))
+        # Nobody keeps up whom a fault has ended: what it did is told by itself.
+        faulty = any(block.faults for block in measured_blocks(cell.record))
+        why = "in blocks with faults" if faulty else f"{printable(who)} does not keep up"
         text = (
             f"{names.of(cell.name)}: queue {printable(name)} grew by "
             f"{format_number(statistics.median(growing))} messages/s as long as units were sent, "
             f"to {max(one.most_depth or 0 for one in ones):,}: "
-            f"{printable(who)} does not keep up."
+            f"{why}."
         )
         yield Sentence("why", text, (cell.name,), ("depth.max",), flagged=True)
 

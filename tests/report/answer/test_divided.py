@@ -21,6 +21,7 @@ from tests.report.made.divided import (
     pool_cell,
     queue,
 )
+from tests.report.made.faulted import KILLED
 from tests.report.made.records import block, run, warning
 
 
@@ -117,6 +118,10 @@ def test_a_queue_that_grew() -> None:
     assert told(record, "why") == [
         "two-groups: queue reports grew by 12.0 messages/s as long as units were sent, to 840: "
         "slow does not keep up."
+    ]
+    faulty = one_cell(by_queue=record.blocks[0].by_queue, faults=(KILLED,))
+    assert [one.rpartition(": ")[2] for one in told(faulty, "why") if "grew" in one] == [
+        "in blocks with faults."
     ]
 
 
