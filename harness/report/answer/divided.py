@@ -232,7 +232,10 @@ def _starved(cell: CellView, names: Names) -> Iterator[Sentence]:
 
 
 def _starving(block: BlockRecord) -> tuple[str, str, float, float] | None:
-    """Queue, group beside it, what 1 % of the queue's units waited at least, idle share."""
+    """Queue, group beside it, what 1 % of the queue's units waited at least, idle share. Nothing
+    where tasks were asked to wait: queue and dispatch hold their countdown, which no slot ends."""
+    if block.lateness_s.count:
+        return None
     waited = {one.name: wait for one in block.by_queue if (wait := _long_wait(one)) is not None}
     queue = max(waited, key=lambda name: waited[name], default=None)
     if queue is None:

@@ -23,7 +23,7 @@ from harness.results.record.faults import PromiseRecord
 from harness.results.record.loads import LoadPhaseRecord, Saturation
 from harness.results.record.run import BlockRecord
 from harness.results.samples.pooled import measured_blocks
-from harness.scenario.files.wording import printable
+from harness.scenario.files.wording import listed, printable
 from harness.units import format_duration, format_number
 
 _NAMED = 2
@@ -52,7 +52,8 @@ def broken_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
     for cell in troubled[:2]:
         counts = cell.figures.counts
         units = sum(block.units for block in cell.blocks)
-        text = f"{names.of(cell.name)}: {_trouble(counts)} of {counted(units, 'unit')}."
+        text = f"{names.of(cell.name)}: {_trouble(counts)} of {counted(units, 'unit')}"
+        text += f"{_troubled_parts(cell)}."
         yield Sentence("broken", text, (cell.name,), ("lost", "duplicated", "wrong"), flagged=True)
     if rest := troubled[2:]:
         text = f"Units went wrong in {counted(len(rest), 'more cell')}, see the table."
@@ -70,6 +71,16 @@ def _trouble(counts: Counts) -> str:
     }
     words = [f"{count:,} {word}" for word, count in troubles.items() if count]
     return ", ".join(words) or "none completed"
+
+
+def _troubled_parts(cell: CellView) -> str:
+    """Of a mix the parts that the trouble is of, where others are sound."""
+    ones = [one for block in cell.blocks for one in block.by_task]
+    parts = list(dict.fromkeys(one.task for one in ones))
+    troubled = list(dict.fromkeys(one.task for one in ones if not one.sound))
+    if not 0 < len(troubled) < len(parts):
+        return ""
+    return f", all of {listed(map(printable, troubled))}"
 
 
 def _is_troubled(cell: CellView) -> bool:

@@ -17,12 +17,13 @@ from tests.report.made.divided import (
     group,
     group_block,
     group_cell,
+    part,
     pool_block,
     pool_cell,
     queue,
 )
 from tests.report.made.faulted import KILLED
-from tests.report.made.records import block, run, warning
+from tests.report.made.records import block, run, spread_around, warning
 
 
 def told(record: RunRecord, *kinds: str) -> list[str]:
@@ -91,6 +92,26 @@ def test_no_starving(wait_s: float, busy: float, consumes: tuple[str, ...]) -> N
     queues = (queue("urgent", 900, 0.02, wait_s), queue("reports", 100, 2.0, 0.1, groups=("slow",)))
     groups = (group("fast", 0.99, ("urgent",)), group("slow", busy, consumes))
     assert told(one_cell(by_queue=queues, by_group=groups), "why") == []
+
+
+def test_tasks_that_were_asked_to_wait_did_not_starve() -> None:
+    """The waits of a countdown are in queue and dispatch, whoever had slots to spare."""
+    queues = (queue("urgent", 900, 0.02, 1.8), queue("reports", 100, 2.0, 0.1, groups=("slow",)))
+    groups = (group("fast", 0.0, ("urgent",)), group("slow", 0.4, ("reports",)))
+    late = spread_around(0.002, 900)
+    assert told(one_cell(by_queue=queues, by_group=groups, lateness_s=late), "why") == []
+
+
+def test_units_that_went_wrong_are_told_with_their_parts() -> None:
+    bad = part("slow", 100, 2.0, 5.2, outcomes=Outcomes(ok=60, failed=40), completed=60)
+    outcomes = Outcomes(ok=960, failed=40)
+    parts = (part("fast", 900, 0.02, 0.045), bad)
+    assert told(one_cell(by_task=parts, outcomes=outcomes), "broken") == [
+        "two-groups: 40 failed of 1,000 units, all of slow."
+    ]
+    assert told(one_cell(by_task=(bad,), outcomes=outcomes), "broken") == [
+        "two-groups: 40 failed of 1,000 units."
+    ]
 
 
 def test_a_queue_that_nobody_consumed() -> None:
