@@ -79,7 +79,7 @@ def test_a_beat(server: str, tmp_path: Path) -> None:
     assert set(fires.entry.tolist()) == {0, 1}
     within = (fires.point_ns >= begin_ns) & (fires.point_ns < end_ns)
     assert fires.measured.tolist() == within.tolist()
-    assert fires.tick_ns.max() < end_ns + EVERY_S * 1e9 / 2
+    assert fires.tick_ns.max() < end_ns + 4 * EVERY_S * 1e9, "it went on, by more than a stall"
     assert (fires.due_ns <= fires.tick_ns + 2000).all()
     assert (fires.tick_ns <= fires.publish_ns).all()
     merged = merge(site.events, 1, grouped=False)

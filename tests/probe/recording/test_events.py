@@ -49,6 +49,9 @@ def test_numbers_are_fixed() -> None:
         "QUEUE": 24,
         "PROCESS_READY": 30,
         "WORKER_READY": 31,
+        "CHILD_FORKED": 32,
+        "CHILD_GONE": 33,
+        "CHILD_LEAVES": 34,
         "REQUEST": 40,
         "ANSWER": 41,
         "SCHEDULED": 50,
@@ -69,6 +72,7 @@ def test_numbers_are_fixed() -> None:
         "HEARTBEAT": 82,
         "GOSSIP": 83,
         "HANDLED": 84,
+        "STOPPED": 90,
     }
     assert [outcome.name for outcome in Outcome] == [
         *("NONE", "OK", "FAILED_AS_MEANT", "FAILED", "WRONG", "TIMED_OUT")
