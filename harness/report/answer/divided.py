@@ -2,8 +2,8 @@
 
 What dividing the workers did is told part by part, between two cells that differ in their groups;
 what went wrong in one cell is told of a queue: nobody consumed it, it grew, or its tasks waited
-while another group stood idle. Percentiles of several blocks are the median of the blocks' own, as
-an answer rests on the record alone.
+while another group stood idle. Percentiles of a part are those of the table *By task*, of all
+samples together; those of a queue the median of the blocks' own.
 """
 
 from __future__ import annotations
@@ -72,12 +72,11 @@ class _Part:
     """One part of a mix in one cell, over its blocks."""
 
     p99_s: tuple[float, ...]
+    """Of each block."""
     run_s: float
-
-    @property
-    def typical_s(self) -> float:
-        """The p99 of its latency, in the median of the blocks."""
-        return statistics.median(self.p99_s)
+    typical_s: float
+    """The p99 of its latency, of all blocks together; where samples are missing the median of the
+    blocks' own."""
 
 
 def _parts(cell: CellView) -> Mapping[str, _Part]:
@@ -89,8 +88,9 @@ def _parts(cell: CellView) -> Mapping[str, _Part]:
             found.setdefault(one.task, []).append(one)
     return {
         name: _Part(
-            tuple(one.latency_s.p99 or 0.0 for one in ones),
+            p99_s := tuple(one.latency_s.p99 or 0.0 for one in ones),
             statistics.median(one.run_s.mean or 0.0 for one in ones),
+            _p99(cell.parts_s.get(name, Distribution(count=0))) or statistics.median(p99_s),
         )
         for name, ones in found.items()
         if len(ones) == len(blocks) and all(one.latency_s.count for one in ones)

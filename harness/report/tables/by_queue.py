@@ -11,7 +11,7 @@ from harness.report.words.wording import ended_words
 from harness.results.record.distributions import Distribution, mean_of
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import latencies_within, measured_blocks
+from harness.results.samples.pooled import measured_blocks, queue_latencies
 from harness.scenario.files.wording import printable
 from harness.units import format_bytes, format_duration, format_milliseconds, format_number
 
@@ -59,7 +59,7 @@ def _queue_rows(cell: CellView, view: RunView) -> Iterator[Row]:
     measured = [block for block in measured_blocks(cell.record) if block.by_queue]
     names = dict.fromkeys(one.name for block in cell.blocks for one in block.by_queue)
     several = len(measured) > 1
-    pooled = latencies_within(view.folder, measured, "queue") if several else None
+    pooled = queue_latencies(view.folder, measured) if several else None
     for name in names:
         figures, finished = _of_queue(name, measured), _of_queue(name, cell.blocks)
         if len(figures) == 1:

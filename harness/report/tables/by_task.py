@@ -11,7 +11,7 @@ from harness.report.words.wording import ended_words
 from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution, mean_of
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import latencies_within, measured_blocks
+from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
@@ -28,7 +28,7 @@ def by_task_tables(view: RunView) -> tuple[Table, ...]:
     cells = [cell for cell in view.cells if any(block.by_task for block in cell.blocks)]
     if not cells:
         return ()
-    sections = tuple(Section(_title(cell), tuple(_rows(cell, view))) for cell in cells)
+    sections = tuple(Section(_title(cell), tuple(_rows(cell))) for cell in cells)
     return (Table("By task", _HEAD, sections, _NOTE),)
 
 
@@ -47,16 +47,15 @@ def _title(cell: CellView) -> str:
     return cell.label
 
 
-def _rows(cell: CellView, view: RunView) -> Iterator[Row]:
+def _rows(cell: CellView) -> Iterator[Row]:
     measured = measured_blocks(cell.record)
     labels = dict.fromkeys(task.task for block in cell.blocks for task in block.by_task)
-    pooled = latencies_within(view.folder, measured, "task") if len(measured) > 1 else None
     for label in labels:
         figures, finished = _of(label, measured), _of(label, cell.blocks)
         if len(figures) == 1:
             yield _row(label, figures, finished, figures[0].latency_s)
             continue
-        latency = pooled.get(label, Distribution(count=0)) if pooled is not None else None
+        latency = cell.parts_s.get(label, Distribution(count=0)) if cell.parts_s else None
         yield _row(label, figures, finished, latency)
         for block in measured if latency is None else ():
             own = _of(label, [block])

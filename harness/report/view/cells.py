@@ -140,6 +140,9 @@ class CellView:
     figures: Figures
     by_block: tuple[tuple[int, Figures], ...]
     """Number of a block and its own figures; filled where the cell's latencies are not known."""
+    parts_s: Mapping[str, Distribution]
+    """Part of a mix -> total latency of its units, of all blocks together; empty where there is no
+    mix, or the samples of several blocks cannot be read."""
 
     @property
     def label(self) -> str:
@@ -257,7 +260,16 @@ def _cell(
         by_block=tuple((b.number, _figures([b], b.latency_s, [b])) for b in measured)
         if apart
         else (),
+        parts_s=_parts_s(measured, pooled),
     )
+
+
+def _parts_s(
+    measured: Sequence[BlockRecord], pooled: PooledCell | None
+) -> Mapping[str, Distribution]:
+    if pooled is not None:
+        return pooled.parts_s
+    return {one.task: one.latency_s for one in measured[0].by_task} if len(measured) == 1 else {}
 
 
 def _figures(

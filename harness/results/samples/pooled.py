@@ -33,6 +33,8 @@ class PooledCell:
     """Priority -> total latency of its units, where units bear several priorities."""
     lateness_s: Distribution | None = None
     """Start less ETA of tasks with a countdown; None where there are none."""
+    parts_s: Mapping[str, Distribution] = field(default_factory=dict)
+    """Part of a mix -> total latency of its units; empty where there is no mix."""
 
 
 def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
@@ -84,16 +86,19 @@ def pooled_distribution(
     return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))
 
 
-def latencies_within(
-    folder: Path, blocks: Sequence[BlockRecord], within: Literal["task", "queue"]
-) -> dict[str, Distribution] | None:
-    """Total latency of the units of each part of a mix, or each queue, over several blocks
-    together.
+def queue_latencies(folder: Path, blocks: Sequence[BlockRecord]) -> dict[str, Distribution] | None:
+    """Total latency of the units of each queue, over several blocks together.
 
     None if samples are missing, cannot be read, or are not as many as the record says.
     """
     with SampleReader(folder) as reader:
-        columns = reader.columns(_totals(blocks, f"{within}, total_ns"), blocks, "units")
+        return _within(reader, blocks, "queue")
+
+
+def _within(
+    reader: SampleReader, blocks: Sequence[BlockRecord], within: Literal["task", "queue"]
+) -> dict[str, Distribution] | None:
+    columns = reader.columns(_totals(blocks, f"{within}, total_ns"), blocks, "units")
     if columns is None:
         return None
     times, names = columns["total_ns"].astype(np.int64), columns[within]
@@ -147,6 +152,7 @@ def _pool(
         Distribution.model_validate(describe(totals)),
         pooled_priorities(reader, cell, blocks),
         pooled_lateness(reader, cell, blocks),
+        (_within(reader, blocks, "task") or {}) if any(one.by_task for one in blocks) else {},
     )
 
 
