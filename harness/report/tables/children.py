@@ -85,5 +85,6 @@ _NOTE = (
     "Of prefork pools, while a block was measured; of several blocks the median. tasks each: that "
     "a replaced process had run. gap: from its last task to the first of its successor, only while "
     "tasks waited; time lost: the gaps' share of what all slots could have run. start: of those "
-    "that were started meanwhile, until they are initialised."
+    "that were started meanwhile, until they are initialised. why they ended: of all blocks "
+    "together."
 )

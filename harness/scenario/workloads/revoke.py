@@ -48,13 +48,25 @@ class RevokeWorkload(WorkloadBase):
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
-        """Workers that nobody can tell anything, and pools that cannot end a task."""
+        """Workers that nobody can tell anything, pools that cannot end a task, and times that no
+        unit sees."""
         yield from as_far_as_known(super().conflicts, configuration, load, measure)
         yield from as_far_as_known(self._unheard, configuration)
         for pool in dict.fromkeys(group.pool for group in configuration.groups.values()):
             if self.terminate and pool not in _TERMINATE:
                 message = f"pool {pool} cannot end a task that runs: use pool prefork, or leave"
                 yield ("workload", "terminate"), f"{message} terminate out"
+
+        yield from as_far_as_known(self._too_long, measure)
+
+    def _too_long(self, measure: Measure) -> Iterator[Conflict]:
+        until_s = measure.timeout + self.longest_countdown_s
+        if self.after >= until_s:
+            message = f"a unit has {until_s:g} s, and none is left to be revoked then"
+            yield ("workload", "after"), f"{message}: raise measure.timeout, or lower after"
+        if self.sleep >= measure.timeout:
+            message = f"a task takes {self.sleep:g} s, and the timeout is {measure.timeout:g} s"
+            yield ("workload", "sleep"), f"{message}: raise measure.timeout, or lower sleep"
 
     def _unheard(self, configuration: Configuration) -> Iterator[Conflict]:
         where = ("workload", "workload")

@@ -85,6 +85,21 @@ def test_names_of_cells(project: Project, workload: str, label: str) -> None:
             "a task runs for 30 s before it is ended, and the timeout is 30 s: raise "
             "measure.timeout, or lower the limit",
         ),
+        (
+            "{workload: revoke, after: 30s}",
+            "3:39: a unit has 30 s, and none is left to be revoked then: raise measure.timeout, "
+            "or lower after",
+        ),
+        (
+            "{workload: revoke, after: 35s, options: {countdown: 5s}}",
+            "3:39: a unit has 35 s, and none is left to be revoked then: raise measure.timeout, "
+            "or lower after",
+        ),
+        (
+            "{workload: revoke, sleep: 30s}",
+            "3:39: a task takes 30 s, and the timeout is 30 s: raise measure.timeout, or lower "
+            "sleep",
+        ),
     ],
 )
 def test_what_cannot_work_is_told(project: Project, workload: str, problem: str) -> None:
