@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.report.answer.after_faults import fault_sentences
 from harness.report.answer.alternatives import Alternative, alternatives
 from harness.report.answer.axes import effect_sentences
-from harness.report.answer.divided import dividing_sentences, queue_sentences
+from harness.report.answer.divided import dividing_sentences, part_sentences, queue_sentences
 from harness.report.answer.findings import compared, findings
 from harness.report.answer.held import (
     broken_sentences,
@@ -75,7 +75,12 @@ def _sentences(view: RunView, names: Names) -> Iterator[Sentence]:
     yield from broken_sentences(view, names)
     yield from limit_sentences(view, names)
     yield from promise_sentences(cells, names)
-    yield from dividing_sentences(cells, names)
+    divided = list(dividing_sentences(cells, names))
+    yield from divided
+    report = compared(view)
+    if report is None or report.kind != "change":  # that tells what became of each part
+        told = {name for one in divided for name in one.cells}
+        yield from part_sentences(cells, names, told)
     yield from queue_sentences(cells, names)
     yield from fault_sentences(cells, names)
     yield from rate_sentences(cells, names)

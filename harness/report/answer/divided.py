@@ -9,11 +9,11 @@ samples together; those of a queue the median of the blocks' own.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.report.answer.naming import Names
-from harness.report.answer.sentences import Sentence
+from harness.report.answer.sentences import LONGEST, Sentence, clauses
 from harness.report.view.cells import CellView
 from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
@@ -26,6 +26,8 @@ from harness.units import format_duration, format_number
 
 _GAIN = 2.0
 """By how many times the p99 of a part has to be lower in every block to be told."""
+_UNLIKE = 5.0
+"""By how many times the p99 of one part has to be that of another for both to be told."""
 _PAID = 1.2
 """From how many times on a part's p99 being higher is a price."""
 _SLOWER = 5.0
@@ -45,6 +47,38 @@ def dividing_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sent
         sentence = _gain(base, head, names)
         if sentence is not None:
             yield sentence
+
+
+def part_sentences(
+    cells: Sequence[CellView], names: Names, told: Collection[str]
+) -> Iterator[Sentence]:
+    """How long the parts of each mix take, of cells of which nothing is `told` yet; where in any of
+    them one part takes much longer than another."""
+    known = {cell.name: _p99_of_parts(cell) for cell in cells}
+    if not any(_unlike(parts) for parts in known.values()):
+        return
+    for cell in cells:
+        if known[cell.name] and cell.name not in told:
+            text = _parts_in_words(known[cell.name], backlog=cell.backlog)
+            text = f"{names.of(cell.name)}: 99 % of {text}."
+            yield Sentence("parts", text, (cell.name,), ("latency.total",))
+
+
+def _p99_of_parts(cell: CellView) -> Mapping[str, float]:
+    return {name: part.typical_s for name, part in _parts(cell).items() if part.typical_s}
+
+
+def _unlike(p99_s: Mapping[str, float]) -> bool:
+    return bool(p99_s) and max(p99_s.values()) >= _UNLIKE * min(p99_s.values())
+
+
+def _parts_in_words(p99_s: Mapping[str, float], *, backlog: bool) -> str:
+    """`fast take up to 45.0 ms, of slow 5.20 s`."""
+    does = "are done within" if backlog else "take up to"
+    (first, first_s), *others = p99_s.items()
+    words = [f"{printable(first)} {does} {format_duration(first_s)}"]
+    words += [f"of {printable(name)} {format_duration(its_s)}" for name, its_s in others]
+    return clauses(words, LONGEST)
 
 
 def _divided_pairs(cells: Sequence[CellView], names: Names) -> Iterator[tuple[CellView, CellView]]:

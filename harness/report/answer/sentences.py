@@ -31,8 +31,8 @@ Kind = Literal[
 """In the order of their worth. `missing`: what was not measured. `disturbed`: another run used the
 same cores. `overload`: the load asked for more than there is. `broken`: units that went wrong.
 `change`: a regression against a base. `limit`, `promise`: a gate, or a promise of a configuration,
-that does not hold. `parts`: what dividing the workers did to each part of a mix. `capacity`: what
-rate is held. `ahead`: faster or slower. `alike`: no difference
+that does not hold. `parts`: how long the parts of a mix take, and what dividing the workers did to
+each. `capacity`: what rate is held. `ahead`: faster or slower. `alike`: no difference
 found. `open`: cannot be told apart. `fault`: what a fault did. `schedule`: how beat kept
 to it. `measured`: figures that nothing is compared with. `why`: what makes a difference, or takes
 the time. `takes`: what it would take to tell apart. `bound`: slots or cores that were all in use.
