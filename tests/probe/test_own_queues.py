@@ -13,6 +13,9 @@ from harness.probe.own_app.own_queues import described, led_to
 from harness.probe.queues import declare
 from harness.probe.spoken import QueueSpec
 
+# Celery would rather have routes than queues of tasks; apps have both.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*'queue' task attribute is deprecated")
+
 
 def made(**settings: Any) -> Celery:
     app = Celery("shop", set_as_current=False)
