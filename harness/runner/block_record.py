@@ -61,12 +61,8 @@ def record_block(
     shutil.rmtree(job.events)  # every stamp of it is in the samples now
     (job.path / PLAN_FILE).unlink(missing_ok=True)
     observed = _observed(measured, _executions(result))
-    figures: LogFigures = {
-        **result.fields,
-        "warnings": _told(job, measured, result, read, observed, redact),
-        "by_group": _by_group(measured, result),
-        "by_queue": _by_queue(measured, result),
-    }
+    told = _told(job, measured, result, read, observed, redact)
+    figures = _figures(measured, result, told)
     return BlockRecord(
         number=job.number,
         cell=job.cell_index,
@@ -90,6 +86,18 @@ def record_block(
         **observed,
         **read.costs,
     )
+
+
+def _figures(
+    measured: Measured, result: Digest, warnings: tuple[RecordedWarning, ...]
+) -> LogFigures:
+    """What the logs tell, with what was seen of queues and groups meanwhile."""
+    return {
+        **result.fields,
+        "warnings": warnings,
+        "by_group": _by_group(measured, result),
+        "by_queue": _by_queue(measured, result),
+    }
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.faults import FaultRecord
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import RunRecord
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from tests.report.made.records import (
     ENVIRONMENT,
     backlog_block,

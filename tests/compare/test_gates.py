@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.figures.table import FIGURES
+from harness.scenario.models.gate_tokens import GateSyntaxError
 from harness.scenario.models.gate_words import COMPARATORS, FUNCTIONS, UNITS
-from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
+from harness.scenario.models.gates import GatedFigure, parse_gate
 from tests.scenario.project import Project, make_project
 
 

@@ -17,7 +17,8 @@ from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
 from harness.results.store.catalog import StoredRun
 from harness.results.store.views import BY_GROUP, BY_QUEUE, group_rows, queue_rows
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from tests.report.made.records import block, cell, run, spread_around, write_units
 
 MS = 1_000_000

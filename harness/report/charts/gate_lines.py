@@ -11,7 +11,8 @@ from harness.report.charts.groups import Member
 from harness.report.tables.verdicts import in_units_of
 from harness.results.record.comparison import GateResult
 from harness.scenario.files.wording import listed, printable
-from harness.scenario.models.gates import Gate, GatedFigure, GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import Gate, GatedFigure, parse_gate
 
 DATA = "gates"
 """Name of the dataset in a chart."""

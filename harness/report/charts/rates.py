@@ -22,7 +22,8 @@ from harness.report.words.wording import stopped_words
 from harness.results.record.loads import Saturation
 from harness.results.record.run import BlockRecord
 from harness.scenario.files.wording import printable
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from harness.units import format_number
 
 _QUANTILES = ("p50", "p99")

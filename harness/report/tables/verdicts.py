@@ -29,7 +29,8 @@ from harness.results.judge.phrases import (
 from harness.results.record.comparison import Comparison, ComparisonReport, GateResult, GroupMean
 from harness.scenario.files.wording import printable
 from harness.scenario.models.compare import ComparisonKind
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from harness.units import format_bytes, format_duration, format_number
 
 _HEAD = ("difference", "interval", "pairs", "q", "visible from", OUTCOME)

@@ -45,9 +45,8 @@ def compare_run(
 ) -> ComparisonReport:
     """The configurations, axis values or revisions of one run, each against `base`.
 
-    `base`, `margin` and `kind` default to the scenario's own `compare`. Blocks of the same
-    repetition are pairs. Without `second_opinion` there is no Wilcoxon's p, which takes most of
-    the time and decides nothing. Raises UsageError if there is no such base, or nothing to compare.
+    `base`, `margin` and `kind` default to the scenario's own `compare`. Without `second_opinion`
+    there is no Wilcoxon's p. Raises UsageError if there is no such base, or nothing to compare.
     """
     plan = comparison_plan(record)
     places = places_of(record.cells)

@@ -11,7 +11,8 @@ from harness.figures.figure import Within
 from harness.scenario.files.document import Document, Mark
 from harness.scenario.files.unknown import NotKnownError
 from harness.scenario.files.wording import closest, listed, shown
-from harness.scenario.models.gates import GatedFigure, GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import GatedFigure, parse_gate
 from harness.scenario.models.queues import keeps_queues_of_app, known_queues
 from harness.scenario.models.scenario import Cell, Scenario
 from harness.scenario.plan.identity import work_key

@@ -15,7 +15,8 @@ from harness.scenario.files.document import Conflict, Document
 from harness.scenario.files.unknown import as_far_as_known, entries_of
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from harness.scenario.models.scenario import Scenario
 from harness.scenario.vendors.base import Endpoint
 from harness.scenario.workloads.registry import Workload

@@ -13,7 +13,8 @@ from harness.scenario.files.fields import NonEmptyItems, PositiveDuration, Rate
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.files.wording import listed, shown
 from harness.scenario.loads.open_loop import OpenLoad
-from harness.scenario.models.gates import GateSyntaxError, parse_gate
+from harness.scenario.models.gate_tokens import GateSyntaxError
+from harness.scenario.models.gates import parse_gate
 from harness.scenario.models.measure import Measure
 from harness.units import parse_share
 

@@ -19,14 +19,12 @@ baseline run. Parsed by recursive descent; the result is frozen, and every node 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
 from harness.figures.figure import WITHIN, Figure, Kind, Within
 from harness.figures.names import (
-    ONE_WORD,
     asked,
     distribution_names,
     figure_named,
@@ -37,15 +35,8 @@ from harness.figures.names import (
     renamed,
 )
 from harness.scenario.files.wording import did_you_mean, listed, shown
+from harness.scenario.models.gate_tokens import GateSyntaxError, Reader, Token
 from harness.scenario.models.gate_words import ARITHMETIC, COMPARATORS, FUNCTIONS, UNITS
-
-
-class GateSyntaxError(Exception):
-    """What is wrong with a gate, at `column` (from 0) of its text."""
-
-    def __init__(self, message: str, column: int) -> None:
-        super().__init__(message)
-        self.column = column
 
 
 @dataclass(frozen=True)
@@ -134,7 +125,7 @@ def parse_gate(text: str) -> Gate:
     """Read one gate. Raises GateSyntaxError with a message fit for a user."""
     if len(text) > _LONGEST:
         raise GateSyntaxError(f"longer than {_LONGEST} characters", _LONGEST)
-    reader = _Reader(text)
+    reader = Reader(text)
     measure = _measure(reader)
     comparator = reader.take("comparator")
     if comparator is None:
@@ -161,66 +152,6 @@ def _check_number(gate: Gate) -> None:
         raise GateSyntaxError("the limit divides by zero", column) from error
 
 
-# --- tokens -------------------------------------------------------------------------------------
-
-_TOKENS = re.compile(
-    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-    rf"|(?P<within>{'|'.join(WITHIN)})\s*=(?!=)\s*(?P<one>{ONE_WORD})"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_.]*|%)"
-    r"|(?P<comparator><=|>=|==|!=|<|>)"
-    r"|(?P<symbol>[-+*/(),]))"
-)
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    column: int
-    within: Within | Literal[""] = ""
-    """Of a name: what it is behind, `task=` or `queue=`."""
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    place = 0
-    while place < len(text.rstrip()):
-        match = _TOKENS.match(text, place)
-        if match is None:
-            column = place + len(text[place:]) - len(text[place:].lstrip())
-            hint = ": write == to ask whether two values are equal" if text[column] == "=" else ""
-            raise GateSyntaxError(f"{shown(text[column])} has no meaning here{hint}", column)
-        kind = str(match.lastgroup)
-        within = cast("Within", match["within"]) if kind == "one" else ""
-        yield _Token(kind, match[kind], match.start(kind), within)
-        place = match.end()
-    yield _Token("end", "", len(text.rstrip()))
-
-
-class _Reader:
-    """The tokens of a gate and the place of the next one."""
-
-    def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
-        self._next = 0
-        self.depth = 0
-
-    @property
-    def token(self) -> _Token:
-        return self._tokens[self._next]
-
-    def take(self, kind: str, *texts: str) -> _Token | None:
-        """The next token, if it is of that kind (and one of these texts), read past."""
-        token = self.token
-        if token.kind != kind or (texts and token.text not in texts):
-            return None
-        self._next += 1
-        return token
-
-    def expected(self, what: str) -> GateSyntaxError:
-        found = shown(self.token.text) if self.token.text else "the end"
-        return GateSyntaxError(f"expected {what}, not {found}", self.token.column)
-
-
 # --- grammar ------------------------------------------------------------------------------------
 
 _DEEPEST = 50
@@ -228,7 +159,7 @@ _LONGEST = 500
 """Nobody nests brackets deeper or writes longer sums: Python's stack must not decide."""
 
 
-def _measure(reader: _Reader) -> GatedFigure:
+def _measure(reader: Reader) -> GatedFigure:
     first = reader.take("word")
     if first is None:
         raise reader.expected("a metric such as throughput or p99(latency.total)")
@@ -264,7 +195,7 @@ def _of_whole(measure: GatedFigure) -> GatedFigure:
     return measure
 
 
-def _of_one(reader: _Reader, measure: GatedFigure) -> GatedFigure:
+def _of_one(reader: Reader, measure: GatedFigure) -> GatedFigure:
     """The figure of one part of a mix, queue or group, whose name is what comes next."""
     word = reader.take("one")
     if word is None or not word.within:
@@ -281,7 +212,7 @@ def _of_one(reader: _Reader, measure: GatedFigure) -> GatedFigure:
     return replace(measure, one=one, one_column=word.column, within=word.within)
 
 
-def _bare(name: _Token, more: str = "") -> GatedFigure:
+def _bare(name: Token, more: str = "") -> GatedFigure:
     """`more`: what follows the metric in its brackets, for the message."""
     if name.text in FUNCTIONS:
         raise GateSyntaxError(
@@ -297,7 +228,7 @@ def _bare(name: _Token, more: str = "") -> GatedFigure:
     return GatedFigure(name.text, None, name.column)
 
 
-def _known(name: _Token) -> Figure:
+def _known(name: Token) -> Figure:
     figure = figure_named(name.text)
     if figure is not None:
         return figure
@@ -308,21 +239,21 @@ def _known(name: _Token) -> Figure:
     raise GateSyntaxError(f"unknown metric {shown(name.text)}{guess}", name.column)
 
 
-def _sum(reader: _Reader) -> Operand:
+def _sum(reader: Reader) -> Operand:
     left = _product(reader)
     while (symbol := reader.take("symbol", "+", "-")) is not None:
         left = Operation(symbol.text, left, _product(reader), symbol.column)
     return left
 
 
-def _product(reader: _Reader) -> Operand:
+def _product(reader: Reader) -> Operand:
     left = _operand(reader)
     while (symbol := reader.take("symbol", "*", "/")) is not None:
         left = Operation(symbol.text, left, _operand(reader), symbol.column)
     return left
 
 
-def _operand(reader: _Reader) -> Operand:
+def _operand(reader: Reader) -> Operand:
     reader.depth += 1
     if reader.depth > _DEEPEST:
         raise GateSyntaxError("nested too deeply", reader.token.column)
@@ -332,7 +263,7 @@ def _operand(reader: _Reader) -> Operand:
         reader.depth -= 1
 
 
-def _atom(reader: _Reader) -> Operand:
+def _atom(reader: Reader) -> Operand:
     if (minus := reader.take("symbol", "-")) is not None:
         minus_one = Quantity(-1.0, "number", minus.column)
         return Operation("*", minus_one, _operand(reader), minus.column)
@@ -350,7 +281,7 @@ def _atom(reader: _Reader) -> Operand:
     raise GateSyntaxError(f"{reader.expected('a number or baseline')}{guess}", word.column)
 
 
-def _quantity(reader: _Reader, number: _Token) -> Quantity:
+def _quantity(reader: Reader, number: Token) -> Quantity:
     if not math.isfinite(float(number.text)):
         raise GateSyntaxError(f"{shown(number.text)} is too large a number", number.column)
     unit = reader.take("word")
