@@ -147,8 +147,7 @@ def _fault_figures(
         _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
         for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
     ]
-    seen = found.handlings, found.refused
-    block = result.merged, result.ledger, *seen
+    block = result.merged, result.ledger, found.handlings, found.refused
     faulty = FaultyBlock(*block, level, notes, blame_until, found.takers)
     judged = blame(faulty)
     consequences = (
