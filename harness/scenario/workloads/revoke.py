@@ -64,7 +64,8 @@ class RevokeWorkload(WorkloadBase):
         if self.after >= until_s:
             message = f"a unit has {until_s:g} s, and none is left to be revoked then"
             yield ("workload", "after"), f"{message}: raise measure.timeout, or lower after"
-        if self.sleep >= measure.timeout:
+        ended = self.terminate and self.every == 1
+        if self.sleep >= measure.timeout and not ended:
             message = f"a task takes {self.sleep:g} s, and the timeout is {measure.timeout:g} s"
             yield ("workload", "sleep"), f"{message}: raise measure.timeout, or lower sleep"
 

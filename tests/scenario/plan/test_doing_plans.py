@@ -151,6 +151,11 @@ def test_only_prefork_has_children_to_kill(project: Project, pool: str) -> None:
     )
 
 
+def test_a_task_that_is_ended_may_be_as_long_as_it_likes(project: Project) -> None:
+    project.change("workloads: [{workload: revoke, sleep: 1min, every: 1, terminate: true}]")
+    assert not project.problems()
+
+
 def test_who_cannot_be_told_of_a_revocation(project: Project) -> None:
     """SQS has no broadcast, a worker may be deaf, and a thread cannot be ended."""
     project.change("workloads: [{workload: revoke, terminate: true}]")
