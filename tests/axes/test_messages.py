@@ -20,7 +20,7 @@ from harness.probe.recording.ids import namer, new_tag
 from harness.probe.workloads.add import Add
 from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
-from tests.axes.as_default import everybodys
+from tests.as_default import everybodys
 from tests.services.cases import (
     RABBITMQ,
     REDIS,

@@ -23,7 +23,7 @@ from harness.probe.workloads.group import Group
 from harness.probe.workloads.units import UnitRunner
 from harness.scenario.models.configuration import Configuration
 from harness.services.provide import BlockSpace, Services
-from tests.axes.as_default import everybodys
+from tests.as_default import everybodys
 from tests.services.cases import RABBITMQ, REDIS, SQS, management_get, target_of
 
 ADD = {"workload": "add", "x": None, "y": None, "payload_bytes": 0}

@@ -26,6 +26,7 @@ from harness.scenario.vendors.registry import BACKENDS, BROKERS, refusal
 from harness.scenario.vendors.without_server import NoBackend, RpcBackend
 from harness.services.provide import Services
 from harness.services.settings import block_settings
+from tests.as_default import everybodys
 from tests.backends.kinds import CONFIGURATIONS
 from tests.probe.live import CeleryProcess, Site, start_celery, wait_for
 from tests.services.cases import RABBITMQ, REDIS, SQS
@@ -130,20 +131,6 @@ def started(site: Site, environ: dict[str, str]) -> Iterator[CeleryProcess]:
         process.wait()
 
 
-@contextlib.contextmanager
-def application(settings: dict[str, Any]) -> Iterator[Celery]:
-    """The user's side."""
-    app = Celery("client", set_as_current=False)
-    app.conf.update(settings)
-    app.set_default()
-    app.set_current()
-    app.finalize()
-    try:
-        yield app
-    finally:
-        app.close()
-
-
 def value_of(result: Any) -> Any:
     """As a user gets it, but for the half second between two looks of backends that are polled."""
     return result.get(timeout=PATIENCE_S, interval=0.02)
@@ -221,7 +208,9 @@ def test_every_backend_does_what_the_table_says(
             wait_for(one.ready, f"the worker of {one.backend}")
             for name, value in one.environ.items():
                 monkeypatch.setenv(name, value)
-            with application(dict(one.site.settings)) as app:
+            user = Celery("client", set_as_current=False)
+            user.conf.update(one.site.settings)
+            with everybodys(user) as app:
                 check: Callable[[Pair, Celery], None] = tutorial
                 if refusal(broker, one.backend) is not None:
                     check = refused

@@ -87,7 +87,7 @@ class Evidence:
     @property
     def pools(self) -> frozenset[str]:
         """Kinds of pools that the configuration asks for: groups may have different ones."""
-        return frozenset(group.pool for group in self.configuration.groups.values())
+        return frozenset(self.configuration.pools)
 
     @property
     def all_take_all(self) -> bool:

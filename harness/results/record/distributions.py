@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.results.record.stored import Stored
 
@@ -44,12 +45,13 @@ class Outcomes(Stored):
         return self.ok + self.failed + self.wrong + self.lost + self.timed_out
 
 
-class EndedUnits(Stored):
-    """How some of a block's units ended: those of a part of a mix, or of a queue."""
+class HowUnitsEnded:
+    """What follows from the counts of units by their ends: of a whole block, or of some of it."""
 
-    outcomes: Outcomes = Outcomes()
-    failed_as_meant: int = 0
-    duplicated: int = 0
+    if TYPE_CHECKING:
+        outcomes: Outcomes
+        failed_as_meant: int
+        duplicated: int
 
     @property
     def ended_as_meant(self) -> int:
@@ -66,6 +68,14 @@ class EndedUnits(Stored):
     def sound(self) -> bool:
         """Whether every unit ended as it was meant to, once."""
         return self.ended_as_meant == self.outcomes.total and self.duplicated == 0
+
+
+class EndedUnits(HowUnitsEnded, Stored):
+    """How some of a block's units ended: those of a part of a mix, or of a queue."""
+
+    outcomes: Outcomes = Outcomes()
+    failed_as_meant: int = 0
+    duplicated: int = 0
 
 
 class LossReasons(Stored):

@@ -19,7 +19,7 @@ from harness.results.record.comparison import (
     GateResult,
     TargetRecord,
 )
-from harness.results.record.distributions import Distribution, LossReasons, Outcomes
+from harness.results.record.distributions import Distribution, HowUnitsEnded, LossReasons, Outcomes
 from harness.results.record.environment import Environment, Server
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.loads import LoadPhaseRecord, Saturation
@@ -41,7 +41,7 @@ class RecordedWarning(Stored):
     data: Plain = {}
 
 
-class BlockRecord(Stored):
+class BlockRecord(HowUnitsEnded, Stored):
     """One measured repetition of one cell."""
 
     number: int
@@ -246,17 +246,7 @@ class BlockRecord(Stored):
     @property
     def completed(self) -> int:
         """Units that ended as they were meant to."""
-        return self.outcomes.ok + self.failed_as_meant
-
-    @property
-    def failed_unmeant(self) -> int:
-        """Units that failed though they were not meant to."""
-        return self.outcomes.failed - self.failed_as_meant
-
-    @property
-    def sound(self) -> bool:
-        """Whether every unit ended as it was meant to, once."""
-        return self.completed == self.outcomes.total and self.duplicated == 0
+        return self.ended_as_meant
 
     @property
     def as_expected(self) -> bool:

@@ -187,6 +187,11 @@ class Configuration(Frozen):
         return self.workers or {ONLY_GROUP: self.worker}
 
     @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The kinds of pool of its groups, each once, in the order of the file."""
+        return tuple(dict.fromkeys(group.pool for group in self.groups.values()))
+
+    @property
     def worker_count(self) -> int:
         """Worker processes of all groups."""
         return sum(group.count for group in self.groups.values())

@@ -241,6 +241,24 @@ class OneTask(WorkloadBase):
             yield ("workload", "rate_limit"), f"{message}: remove one of the two"
 
 
+class OneOfSeveral(WorkloadBase):
+    """One of `every` units is unlike the others: it is revoked, fails, or loses its process."""
+
+    every: Annotated[int, Field(ge=1)] = 10
+    """One of so many units is the one."""
+
+    @property
+    def word(self) -> CellWord:
+        """How names of cells call it: `revoke-10`."""
+        return CellWord("every", str(self.every))
+
+
+def beyond_timeout(what: str, measure: Measure, lower: str) -> str:
+    """That something takes longer than a unit may, in words: what it is, and what to lower."""
+    limit = f"the timeout is {measure.timeout:g} s"
+    return f"{what}, and {limit}: raise measure.timeout, or {lower}"
+
+
 class FanOut(WorkloadBase):
     """Several calls in one unit, `size` of them, whose values come together in one message."""
 

@@ -15,7 +15,7 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import OneTask
+from harness.scenario.workloads.base import OneTask, beyond_timeout
 
 
 class HeavyTaskWorkload(OneTask):
@@ -57,11 +57,8 @@ def too_slow(n: int | str, sleep_s: float, measure: Measure) -> Iterator[Conflic
     """Whether `heavy_task(n)` sleeps at least as long as one unit may take."""
     takes_s = least_s(n, sleep_s)
     if takes_s >= measure.timeout:
-        message = (
-            f"one unit takes at least {takes_s:g} s, and the timeout is {measure.timeout:g} s:"
-            " raise measure.timeout, or lower n or sleep"
-        )
-        yield ("workload", "n"), message
+        what = f"one unit takes at least {takes_s:g} s"
+        yield ("workload", "n"), beyond_timeout(what, measure, "lower n or sleep")
 
 
 def least_s(n: int | str, sleep_s: float) -> float:

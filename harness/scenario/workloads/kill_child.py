@@ -9,21 +9,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.scenario.files.document import Conflict
-from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import OneOfSeveral
 
 
-class KillChildWorkload(WorkloadBase):
+class KillChildWorkload(OneOfSeveral):
     """A task of which one of `every` units kills its pool process (SIGKILL). What has to come of
     that follows from the settings: a failure (WorkerLostError), or that it is run again."""
 
     workload: Literal["kill_child"]
-    every: Annotated[int, Field(ge=1)] = 10
-    """One of so many units kills its process."""
     kills: Annotated[int, Field(ge=1, le=1000)] = 1
     """How often it does so before it runs to its end, where it is run again."""
 
@@ -37,17 +34,12 @@ class KillChildWorkload(WorkloadBase):
         """Always, on purpose."""
         return True
 
-    @property
-    def word(self) -> CellWord:
-        """How names of cells call it: `kill_child-10`."""
-        return CellWord("every", str(self.every))
-
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
         """Pools whose tasks have no process of their own."""
         yield from as_far_as_known(super().conflicts, configuration, load, measure)
-        for pool in dict.fromkeys(group.pool for group in configuration.groups.values()):
+        for pool in configuration.pools:
             if pool != "prefork":
                 message = f"pool {pool} runs tasks in the worker itself, which would be killed"
                 yield ("workload", "workload"), f"{message}: use pool prefork"

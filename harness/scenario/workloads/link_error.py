@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from harness.scenario.files.document import Conflict
-from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration, keeps_results
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.registry import BACKENDS
-from harness.scenario.workloads.base import Steps, WorkloadBase
+from harness.scenario.workloads.base import OneOfSeveral, Steps
 
 
-class LinkErrorWorkload(WorkloadBase):
+class LinkErrorWorkload(OneOfSeveral):
     """A task with `link_error` and `link`: in one of `every` units it fails, and its errback has to
     run; in the others its callback has to."""
 
     workload: Literal["link_error"]
-    every: Annotated[int, Field(ge=1)] = 10
-    """One of so many units fails."""
 
     @property
     def steps(self) -> Steps:
         """The task, and whichever of the two follows it: both would be one too many."""
         return (1, 1)
-
-    @property
-    def word(self) -> CellWord:
-        """How names of cells call it: `link_error-10`."""
-        return CellWord("every", str(self.every))
 
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure

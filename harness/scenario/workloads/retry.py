@@ -15,7 +15,7 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.registry import BROKERS
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import WorkloadBase, beyond_timeout
 
 
 def _whole_seconds(value: float) -> float:
@@ -93,11 +93,8 @@ class RetryWorkload(WorkloadBase):
         waits_s = self.longest_waits_s
         if waits_s >= measure.timeout:
             field = "countdown" if self.retry_backoff is None else "retry_backoff"
-            message = (
-                f"the {self.retries} retries of a unit may wait {waits_s:g} s together, and the "
-                f"timeout is {measure.timeout:g} s: raise measure.timeout, or wait less"
-            )
-            yield ("workload", field), message
+            what = f"the {self.retries} retries of a unit may wait {waits_s:g} s together"
+            yield ("workload", field), beyond_timeout(what, measure, "wait less")
 
     def _not_delayed(self, configuration: Configuration) -> Iterator[Conflict]:
         if self.retries and self.countdown is not None:

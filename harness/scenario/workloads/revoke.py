@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from harness.scenario.files.document import Conflict
 from harness.scenario.files.fields import Duration
-from harness.scenario.files.kinds import CellWord
 from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.registry import BROKERS
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import OneOfSeveral, beyond_timeout
 
 _TERMINATE = ("prefork", "gevent")
 """Pools that can end a task (`terminate_job` in celery/concurrency)."""
 
 
-class RevokeWorkload(WorkloadBase):
+class RevokeWorkload(OneOfSeveral):
     """A task that sleeps; one of `every` units is revoked by its client, and must then end as
     revoked, or as the others if it was over by then."""
 
     workload: Literal["revoke"]
-    every: Annotated[int, Field(ge=1)] = 10
-    """One of so many units is revoked."""
     after: Duration = 0.05
     """How long after it was published."""
     terminate: bool = False
@@ -40,11 +35,6 @@ class RevokeWorkload(WorkloadBase):
         """What it sleeps: units that are revoked may take less."""
         return self.sleep * (1 - 1 / self.every)
 
-    @property
-    def word(self) -> CellWord:
-        """How names of cells call it: `revoke-10`."""
-        return CellWord("every", str(self.every))
-
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
@@ -52,7 +42,7 @@ class RevokeWorkload(WorkloadBase):
         unit sees."""
         yield from as_far_as_known(super().conflicts, configuration, load, measure)
         yield from as_far_as_known(self._unheard, configuration)
-        for pool in dict.fromkeys(group.pool for group in configuration.groups.values()):
+        for pool in configuration.pools:
             if self.terminate and pool not in _TERMINATE:
                 message = f"pool {pool} cannot end a task that runs: use pool prefork, or leave"
                 yield ("workload", "terminate"), f"{message} terminate out"
@@ -66,8 +56,8 @@ class RevokeWorkload(WorkloadBase):
             yield ("workload", "after"), f"{message}: raise measure.timeout, or lower after"
         ended = self.terminate and self.every == 1
         if self.sleep >= measure.timeout and not ended:
-            message = f"a task takes {self.sleep:g} s, and the timeout is {measure.timeout:g} s"
-            yield ("workload", "sleep"), f"{message}: raise measure.timeout, or lower sleep"
+            what = f"a task takes {self.sleep:g} s"
+            yield ("workload", "sleep"), beyond_timeout(what, measure, "lower sleep")
 
     def _unheard(self, configuration: Configuration) -> Iterator[Conflict]:
         where = ("workload", "workload")

@@ -14,7 +14,7 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import WorkloadBase
+from harness.scenario.workloads.base import WorkloadBase, beyond_timeout
 
 _KEEPS = {"prefork": ("soft_time_limit", "time_limit"), "gevent": ("time_limit",)}
 """Which limits a pool keeps: celery/concurrency/prefork.py, asynpool.py, gevent.py. The pools
@@ -74,7 +74,7 @@ class TimeLimitWorkload(WorkloadBase):
         yield from as_far_as_known(self._too_late, measure)
 
     def _not_kept(self, configuration: Configuration) -> Iterator[Conflict]:
-        for pool in dict.fromkeys(group.pool for group in configuration.groups.values()):
+        for pool in configuration.pools:
             kept = _KEEPS.get(pool, ())
             knows = f"knows only a {kept[0]}" if kept else "keeps no time limits"
             for name in ("soft_time_limit", "time_limit"):
@@ -84,8 +84,5 @@ class TimeLimitWorkload(WorkloadBase):
     def _too_late(self, measure: Measure) -> Iterator[Conflict]:
         if self.first_s >= measure.timeout:
             name = "time_limit" if self.soft_time_limit is None else "soft_time_limit"
-            message = (
-                f"a task runs for {self.first_s:g} s before it is ended, and the timeout is "
-                f"{measure.timeout:g} s: raise measure.timeout, or lower the limit"
-            )
-            yield ("workload", name), message
+            what = f"a task runs for {self.first_s:g} s before it is ended"
+            yield ("workload", name), beyond_timeout(what, measure, "lower the limit")

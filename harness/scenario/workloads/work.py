@@ -11,7 +11,7 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.amounts import Amount, BytesAmount, DurationAmount
-from harness.scenario.workloads.base import MOST_BYTES, OneTask
+from harness.scenario.workloads.base import MOST_BYTES, OneTask, beyond_timeout
 
 
 class WorkWorkload(OneTask):
@@ -67,8 +67,8 @@ class WorkWorkload(OneTask):
         if amount is None or amount.often < measure.timeout:
             return
         how = "a unit takes" if amount.value is not None else "some units take"
-        message = f"{how} {amount.often:.3g} s, and the timeout is {measure.timeout:g} s"
-        yield ("workload", name), f"{message}: raise measure.timeout, or lower {name}"
+        what = f"{how} {amount.often:.3g} s"
+        yield ("workload", name), beyond_timeout(what, measure, f"lower {name}")
 
 
 def _often_bytes(amount: Amount | None) -> int:

@@ -3,19 +3,16 @@ real ones."""
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.crew.workers import Workers, numbered
-from harness.processes import Process, spawn
+from harness.crew.workers import Workers
 from harness.results.record.run import BlockRecord
 from harness.runner.faults.engine import Deed, FaultError, MainThread
 from harness.runner.faults.targets import Targets
@@ -25,6 +22,7 @@ from harness.scenario.models.faults import RollingRestart, ShutdownWorker
 from harness.services.provide import Services
 from tests.runner.outside import OwnedRabbitmq
 from tests.runner.running import LONG_PATIENCE_S, Ended, Site, make_site, wait_for
+from tests.runner.stand_ins import stand_ins
 from tests.services.cases import RABBITMQ, target_of
 
 CODE = """
@@ -45,25 +43,10 @@ GROUPS = {"fast": Worker(queues=("a",), count=2), "slow": Worker(queues=("b",))}
 @contextmanager
 def standing(folder: Path, nature: str = "obedient") -> Iterator[tuple[Workers, Targets]]:
     """Three processes that say that they are ready, and end as they are told to."""
-    with ExitStack() as stack:
-
-        def starter(number: int) -> Callable[[int], Process]:
-            def start(times: int) -> Process:
-                name = f"worker{number}"
-                command = [sys.executable, "-c", CODE, str(folder), nature]
-                process = spawn(command, name=name, log=folder / f"{name}-{times}", env=os.environ)
-                stack.callback(process.kill)
-                return process
-
-            return start
-
-        told = numbered(GROUPS)
-        starters = [starter(number) for group in told for number in group.numbers]
-        workers = Workers(starters, told, folder / "over")
-        workers._processes = [start(0) for start in starters]
+    with stand_ins(folder, GROUPS, (CODE, str(folder), nature)) as workers:
         nothing: Any = None
         targets = Targets(workers, nothing, None, None, events=folder, seed=1)
-        wait_for(lambda: len([*folder.glob("*.evt")]) == len(starters), "processes are ready")
+        wait_for(lambda: len([*folder.glob("*.evt")]) == 3, "processes are ready")
         yield workers, targets
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.crew.beat import BeatFiles
 from harness.crew.workers import Group, Workers, command_line, numbered
-from harness.processes import Process, spawn
 from harness.runner.sessions.starting import groups_with_beat
 from harness.scenario.models.configuration import Worker
 from harness.usage import Usage
+from tests.runner.stand_ins import stand_ins
 from tests.scenario.project import CONFIGURATION, make_project
 
 GROUPS = {
@@ -43,35 +40,13 @@ def test_groups_count_their_workers_together() -> None:
     assert (grows.slots, grows.pool_processes) == (5, 2)
 
 
-@contextmanager
-def standing(folder: Path, groups: Mapping[str, Worker] = GROUPS) -> Iterator[Workers]:
-    """Processes that stand for workers, and do nothing."""
-    with ExitStack() as stack:
-
-        def starter(number: int) -> Callable[[int], Process]:
-            def start(times: int) -> Process:
-                name = f"worker{number}"
-                command = [sys.executable, "-c", "import time; time.sleep(600)"]
-                process = spawn(command, name=name, log=folder / f"{name}-{times}", env=os.environ)
-                stack.callback(process.kill)
-                return process
-
-            return start
-
-        told = numbered(groups)
-        starters = [starter(number) for group in told for number in group.numbers]
-        workers = Workers(starters, told, folder / "over")
-        workers._processes = [start(0) for start in starters]
-        yield workers
-
-
 def named(groups: tuple[Group, ...]) -> list[str]:
     return [group.name for group in groups]
 
 
 def test_one_group_falls_after_the_other(tmp_path: Path) -> None:
     used = {"fast": Usage(5, 6), "slow": Usage(7, 8)}
-    with standing(tmp_path) as workers:
+    with stand_ins(tmp_path, GROUPS) as workers:
         assert workers.seen(used).used == used
         workers.process(3).kill()
         workers.note_fallen()
@@ -91,7 +66,7 @@ def test_one_group_falls_after_the_other(tmp_path: Path) -> None:
 
 
 def test_faults_find_a_worker_by_its_group(tmp_path: Path) -> None:
-    with standing(tmp_path) as workers:
+    with stand_ins(tmp_path, GROUPS) as workers:
         assert [workers.number("fast", 2), workers.number("slow", 1)] == [2, 3]
         assert workers.number(None, 3) == 3
         workers.kill(workers.number("slow", 1))
@@ -104,7 +79,7 @@ def test_faults_find_a_worker_by_its_group(tmp_path: Path) -> None:
 
 
 def test_usage_is_told_by_group(tmp_path: Path) -> None:
-    with standing(tmp_path, {"a": Worker(queues=("x",)), "b": Worker(queues=("y",))}) as workers:
+    with stand_ins(tmp_path, {"a": Worker(queues=("x",)), "b": Worker(queues=("y",))}) as workers:
         before = workers.usage()
         assert list(before) == ["a", "b"]
         assert all(one.peak_rss_bytes > 0 for one in before.values())
@@ -118,7 +93,7 @@ def test_usage_is_told_by_group(tmp_path: Path) -> None:
 def test_where_there_is_one_group_nobody_is_told_of_it(
     tmp_path: Path, groups: Mapping[str, Worker]
 ) -> None:
-    with standing(tmp_path, groups) as workers:
+    with stand_ins(tmp_path, groups) as workers:
         workers.process(1).kill()
         workers.note_fallen()
         (fall,) = workers.fallen
