@@ -133,12 +133,7 @@ def _parts(cell: CellView) -> Mapping[str, _Part]:
 
 def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
     before, after = _parts(base), _parts(head)
-    common = [name for name in before if name in after]
-    gains = {
-        name: before[name].typical_s / after[name].typical_s
-        for name in common
-        if min(before[name].p99_s) > max(after[name].p99_s) > 0
-    }
+    gains = _longer(before, after)
     best = max(gains, key=lambda name: gains[name], default=None)
     if best is None or gains[best] < _GAIN:
         return None
@@ -151,7 +146,7 @@ def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
     text = (
         f"With {pair.base}{pair.where}, 99 % of {printable(best)} take up to "
         f"{format_duration(before[best].typical_s)}{because}; with {pair.head} "
-        f"{format_duration(after[best].typical_s)}{_price(common, before, after)}."
+        f"{format_duration(after[best].typical_s)}{_price(before, after)}."
     )
     return Sentence("parts", text, (base.name, head.name), ("latency.total", "phase.run"))
 
@@ -167,13 +162,19 @@ def _slow_neighbour(part: str, parts: Mapping[str, _Part]) -> str | None:
     return max(slow, key=lambda name: parts[name].run_s, default=None)
 
 
-def _price(common: Sequence[str], before: Mapping[str, _Part], after: Mapping[str, _Part]) -> str:
-    """The part that takes longer than it did, in every block; empty where none does."""
-    paid = {
-        name: after[name].typical_s / before[name].typical_s
-        for name in common
-        if min(after[name].p99_s) > max(before[name].p99_s) > 0
+def _longer(one: Mapping[str, _Part], other: Mapping[str, _Part]) -> Mapping[str, float]:
+    """How many times as long as in the other cell each part takes that takes longer in every
+    block."""
+    return {
+        name: part.typical_s / other[name].typical_s
+        for name, part in one.items()
+        if name in other and min(part.p99_s) > max(other[name].p99_s) > 0
     }
+
+
+def _price(before: Mapping[str, _Part], after: Mapping[str, _Part]) -> str:
+    """The part that takes longer than it did, in every block; empty where none does."""
+    paid = _longer(after, before)
     worst = max(paid, key=lambda name: paid[name], default=None)
     if worst is None or paid[worst] < _PAID:
         return ""
