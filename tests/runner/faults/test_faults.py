@@ -128,13 +128,31 @@ def test_pool_children_and_the_network(site: Site) -> None:
     assert child.trouble.failed == 1  # it was killed in a task
     assert child.errors == block.failures == {"WorkerLostError": 1}
     assert block.children is not None
-    assert (block.children.ended, block.children.replaced) == ({"fault": 1}, 1)
+    assert (block.children.ended["fault"], block.children.replaced) == (1, 1)
     assert slow.facts["rtt_s"] >= 0.02
     assert slow.trouble.unsound == 0
     assert slow.target == "clients to broker, workers to broker"
-    assert (reset.target, reset.back_by_itself) == ("workers to broker", 1)
+    assert reset.target == "workers to broker"
     assert block.unattributed is not None
     assert block.unattributed.unsound == 0
+    assert_came_back_or_fell(block)
+
+
+def assert_came_back_or_fell(block: BlockRecord) -> None:
+    """Celery 5.7 falls in about one of twenty such resets: while it closes a connection, kombu
+    opens another one for it, and that one is cut off, too. Whichever it was is told."""
+    reset, children = block.faults[-1], block.children
+    assert children is not None
+    if block.fallen_workers:
+        assert (block.fallen_workers, reset.back_by_itself, reset.first_back_s) == (1, 0, None)
+        assert (reset.trouble.unsound, children.ended) == (
+            block.outcomes.lost + block.outcomes.timed_out,
+            {"fault": 1, "worker": 2},
+        )
+        (fell,) = [one.data["text"] for one in block.warnings if one.code == "worker_fell"]
+        assert "worker1 ended with exit code 1: AttributeError" in fell
+    else:
+        assert (reset.back_by_itself, children.ended) == (1, {"fault": 1})
 
 
 def test_a_rabbitmq_that_is_full_and_one_that_goes_away(site: Site) -> None:
