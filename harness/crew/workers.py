@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,8 @@ from harness.working_place import WorkingPlace
 STOP_GRACE_S = 15.0
 APP = "harness.probe.app"
 _TOLD_LENGTH = 300
+_RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception))\b(?!\.)")
+"""How the last line of a traceback begins."""
 _BANNER = (".>", "[queues]", ". ", "--", "- *")
 """What lines begin with that every worker writes when it starts."""
 
@@ -89,6 +93,10 @@ class Fall:
     name: str
     said: str
     """How the process ended, with the last words of its log."""
+    why: str
+    """The type of what it raised, where its last words say so; else how the process ended."""
+    at_ns: int
+    """When that was noticed (CLOCK_MONOTONIC)."""
 
     def told(self, redact: Callable[[str], str]) -> str:
         """What it said, fit to be printed: without what `redact` takes out, a few lines at most."""
@@ -101,7 +109,14 @@ class Fall:
         last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
         who = f"{process.name} of group {group}" if group else process.name
         how = f"{who} ended with {process.ending}"
-        return cls(process.pid, process.name, f"{how}: {last}" if last else how)
+        raised = _RAISED.match(last)
+        return cls(
+            pid=process.pid,
+            name=who,
+            said=f"{how}: {last}" if last else how,
+            why=raised[1] if raised else process.ending,
+            at_ns=time.monotonic_ns(),
+        )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from harness.results.events.eventlog import versions_in
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.ran_with import RanWith, ran_or_planned, reports_in
+from harness.results.faults.notes import Fallen
 from harness.results.faults.of_a_block import Aftermath, aftermath, with_faults, with_orphans
 from harness.results.record.children import ChildrenRecord
 from harness.results.record.parts import CostFigures, LogFigures, ObservedFigures
@@ -131,7 +132,7 @@ def _read(
     evidence = replace(evidence, children=children)
     executions = _executions(result)
     return _Read(
-        unfinished={} if measured.at_rest else unfinished(job.events, measured.over_ns),
+        unfinished=_unfinished(job, measured),
         periodic=periodic,
         files=_write(job, measured, result, fires),
         costs=costs.fields(measured.costs, executions, job.events, job.prices, idle),
@@ -139,6 +140,12 @@ def _read(
         children=children,
         left_running={one.pid: left_running(job.events, one.pid) for one in measured.fallen},
     )
+
+
+def _unfinished(job: BlockJob, measured: Measured) -> Mapping[str, Unfinished]:
+    if measured.at_rest:
+        return {}
+    return unfinished(job.events, measured.over_ns, [one.pid for one in measured.fallen])
 
 
 def _by_group(measured: Measured, result: Digest) -> tuple[GroupRecord, ...]:
@@ -229,7 +236,7 @@ def _aftermath(job: BlockJob, measured: Measured, merged: Merged) -> Aftermath |
         return None
     load_end_ns = max((phase.end_ns for phase in measured.plan), default=0)
     reasons = measured.publish_reasons
-    fallen = tuple(one.pid for one in measured.fallen)
+    fallen = tuple(Fallen(one.pid, one.name, one.why, one.at_ns) for one in measured.fallen)
     notes, end_ns = measured.faults, measured.over_ns
     who = takers(job.shape, merged)
     return aftermath(job.events, merged, notes, reasons, load_end_ns, fallen, end_ns, who)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +13,7 @@ from harness.cli.verdict import exit_code, failures
 from harness.errors import ExitCode
 from harness.report.exports.rounds import healthy, troubles_of
 from harness.report.formats.as_text import as_text
+from harness.report.registry import RENDERERS
 from harness.report.view.cells import view_of
 from harness.report.words.faults import kind_words, promise_words
 from harness.report.words.look import Look
@@ -41,6 +44,32 @@ def test_a_fault_is_told_with_what_it_did() -> None:
     assert "as usual" in shown
     assert "not done, worker 1 does not run" in shown
     assert "unattributed" in shown
+
+
+def test_a_worker_that_fell_is_told_with_the_fault_in_every_format() -> None:
+    """Under Warnings alone nobody looks for why nothing came back."""
+    fell = KILLED.model_copy(
+        update={
+            "fault": "reset_network",
+            "target": "workers to broker",
+            "trouble": Trouble(timed_out=92),
+            "first_back_s": None,
+            "p99_back_s": None,
+            "fell": {"worker1": "AttributeError"},
+        }
+    )
+    record = run(cell("redis/add/rate-25", faulty_block(0, 0, faults=(fell,))))
+    shown = view_of(record, Path("results/example"), {}, being_written=False)
+    whole = (
+        "connections reset: 92 timed out; worker1 ended by itself (AttributeError), and nobody "
+        "started it again; no later unit was over within 5.00 s"
+    )
+    for name in ("text", "md", "html", "md-summary", "md-comment", "junit"):
+        text = html.unescape(RENDERERS[name](shown, Look())).replace("\\", "")
+        assert whole in " ".join(text.split()), name
+    assert "92 timed out, worker1 ended by itself (AttributeError)" in words(record)
+    (stored,) = json.loads(RENDERERS["json"](shown, Look()))["cells"][0]["blocks"][0]["faults"]
+    assert stored["fell"] == {"worker1": "AttributeError"}
 
 
 def test_lost_packets_are_told() -> None:

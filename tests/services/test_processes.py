@@ -206,30 +206,49 @@ def test_marked_processes_are_found_wherever_they_went(tmp_path: Path) -> None:
     process.kill()
 
 
+NO_HOSTNAME = "AttributeError: 'NoneType' object has no attribute 'hostname'"
+
+
 def test_no_half_of_a_secret_is_told() -> None:
     """Where what is told is cut."""
     url = "amqp://user:" + 50 * "s3cret" + "@host"
-    fall = Fall(1, "worker1", "worker1 ended with exit code 1: " + 240 * "x" + url)
+    fall = Fall(1, "worker1", "worker1 ended with exit code 1: " + 240 * "x" + url, "", 0)
     told = fall.told(lambda text: redact(text, ()))
     assert "s3cret" not in told
     assert "amqp://" in told
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "said", "why"),
     [
-        ("import os; print('no room\\n', flush=True); os._exit(3)", "exit code 3: no room"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9 (SIGKILL)"),
-        ("print(' -------------- w@h v5\\n[queues]\\n  .> q  exchange=q(direct)')", "exit code 0"),
+        ("import os; print('no room\\n', flush=True); os._exit(3)", "exit code 3: no room", None),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9 (SIGKILL)", None),
+        ("print(' ------ w@h v5\\n[queues]\\n  .> q  exchange=q(direct)')", "exit code 0", None),
+        ("None.hostname", f"exit code 1: {NO_HOSTNAME}", "AttributeError"),
+        (
+            "import binascii; raise binascii.Error('Error: no')",
+            "exit code 1: binascii.Error: Error: no",
+            "Error",
+        ),
+        ("raise KeyError", "exit code 1: KeyError", "KeyError"),
+        ("print('Errors.of: mine'); exit(2)", "exit code 2: Errors.of: mine", None),
     ],
 )
-def test_how_a_process_fell_is_said(tmp_path: Path, script: str, said: str) -> None:
-    """With its last words, but for the banner that every worker begins with."""
+def test_how_a_process_fell_is_said(
+    tmp_path: Path, script: str, said: str, why: str | None
+) -> None:
+    """With its last words, but for the banner that every worker begins with; and in a word why,
+    where these are the end of a traceback."""
+    began_ns = time.monotonic_ns()
     command = [sys.executable, "-c", script]
     process = spawn(command, name="worker1", log=tmp_path / "log", env=os.environ)
     try:
         assert process.wait(60)
-        assert Fall.of(process) == Fall(process.pid, "worker1", f"worker1 ended with {said}")
+        fall = Fall.of(process)
+        assert (fall.pid, fall.name) == (process.pid, "worker1")
+        assert fall.said == f"worker1 ended with {said}"
+        assert fall.why == (why or said.partition(":")[0])
+        assert began_ns <= fall.at_ns <= time.monotonic_ns()
     finally:
         process.kill()
 

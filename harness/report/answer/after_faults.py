@@ -13,7 +13,7 @@ from harness.report.answer.naming import Names
 from harness.report.answer.sentences import MOST, Sentence
 from harness.report.tables.faults import trouble_words
 from harness.report.view.cells import CellView
-from harness.report.words.faults import kind_words
+from harness.report.words.faults import fell_words, kind_words
 from harness.report.words.warnings import counted
 from harness.results.record.faults import FaultRecord, Trouble
 from harness.scenario.files.wording import printable
@@ -52,11 +52,17 @@ def _worst(cell: CellView) -> tuple[FaultRecord, ...]:
     return tuple(found.values())
 
 
-def _badness(fault: FaultRecord) -> tuple[bool, int, float, float]:
+def _badness(fault: FaultRecord) -> tuple[bool, int, int, float, float]:
     back_s = math.inf if fault.first_back_s is None else fault.first_back_s
     p99_s = fault.p99_back_s if fault.disturbed else 0.0
     done = fault.begin_at_s is not None
-    return done, fault.trouble.unsound, back_s, math.inf if p99_s is None else p99_s
+    return (
+        done,
+        fault.trouble.unsound,
+        len(fault.fell),
+        back_s,
+        math.inf if p99_s is None else p99_s,
+    )
 
 
 def _of_a_cell(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
@@ -64,6 +70,8 @@ def _of_a_cell(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
         why = printable(fault.not_done) or "the load was over"
         return Sentence("fault", f"{begin}: not done, {why}.", (cell.name,))
     trouble = trouble_words(fault.trouble) or _NOTHING
+    if fault.fell:
+        trouble += f"; {fell_words(fault.fell)}, and nobody started {_them(len(fault.fell))} again"
     back = f"no later unit was over within {format_duration(fault.watched_s)}"
     if fault.first_back_s is not None:
         back = f"the first unit is back after {format_duration(fault.first_back_s)}"
@@ -72,7 +80,7 @@ def _of_a_cell(cell: CellView, fault: FaultRecord, begin: str) -> Sentence:
     elif fault.disturbed and fault.p99_back_s is None:
         back += f", p99 not within {format_duration(fault.watched_s)}"
     text = f"{begin}: {trouble}; {back}."
-    flagged = fault.trouble.unsound > 0
+    flagged = fault.trouble.unsound > 0 or bool(fault.fell)
     return Sentence("fault", text, (cell.name,), _FIGURES, flagged=flagged)
 
 
@@ -92,13 +100,13 @@ def _pooled(faults: Mapping[str, Sequence[FaultRecord]], names: Names) -> Iterat
             moment_s = next(iter(struck.values())).planned_at_s
             words += f" at {format_duration(moment_s)}"
         done = [one for one in struck.values() if one.begin_at_s is not None]
-        ends = filter(None, ["; ".join(_outcomes(struck, names)), _back(done)])
+        ends = filter(None, ["; ".join(_outcomes(struck, names)), _fell(done), _back(done)])
         yield Sentence(
             "fault",
             f"{words}: {'; '.join(ends)}.",
             tuple(struck),
             _FIGURES if done else (),
-            flagged=any(one.trouble.unsound for one in struck.values()),
+            flagged=any(one.trouble.unsound or one.fell for one in struck.values()),
         )
 
 
@@ -168,6 +176,22 @@ def _in_common(group: Struck, struck: Struck, names: Names) -> str:
 def _settings(cell: str, names: Names) -> dict[str, str]:
     point = names.points[cell]
     return {"": point.configuration, **point.axes}
+
+
+def _fell(done: Sequence[FaultRecord]) -> str:
+    """`in 2 cells workers ended by themselves (AttributeError), and nobody started them again`."""
+    fell = [one.fell for one in done if one.fell]
+    why = dict.fromkeys(printable(reason) for one in fell for reason in one.values())
+    workers = sum(map(len, fell))
+    if not fell:
+        return ""
+    who = "a worker ended by itself" if workers == 1 else f"{workers} workers ended by themselves"
+    where = f" in {len(fell)} of {counted(len(done), 'cell')}"
+    return f"{who}{where} ({', '.join(why)}), and nobody started {_them(workers)} again"
+
+
+def _them(workers: int) -> str:
+    return "it" if workers == 1 else "them"
 
 
 def _back(done: Sequence[FaultRecord]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView
-from harness.report.words.faults import KEPT, because_words, kind_words, promise_words
+from harness.report.words.faults import KEPT, because_words, fell_words, kind_words, promise_words
 from harness.results.record.faults import FaultLevel, FaultRecord, PromiseRecord, Trouble
 from harness.results.record.run import BlockRecord
 from harness.scenario.files.wording import printable
@@ -86,7 +86,7 @@ def _rows(block: BlockRecord) -> Iterator[Row]:
                 _workers_back(fault),
                 _outcome(fault),
             ),
-            flagged=fault.trouble.unsound > 0,
+            flagged=fault.trouble.unsound > 0 or bool(fault.fell),
         )
     rest = block.unattributed or Trouble()
     if rest.unsound or rest.late:
@@ -149,6 +149,7 @@ def _outcome(fault: FaultRecord) -> str:
         return f"not done, {printable(fault.not_done) or 'the load was over'}"
     words = [trouble_words(fault.trouble)]
     words += [f"{printable(name)} x {count:,}" for name, count in fault.errors.items()]
+    words.append(fell_words(fault.fell))
     return ", ".join(filter(None, words)) or "nothing lost"
 
 

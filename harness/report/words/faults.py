@@ -31,6 +31,15 @@ def kind_words(fault: str, how: str | None = None) -> str:
     return kind_of(fault, how).words if fault in FAULT_KINDS else printable(fault)
 
 
+def fell_words(fell: Mapping[str, str]) -> str:
+    """`worker1 ended by itself (AttributeError)`; workers with the reason of each, empty if there
+    are none."""
+    who = ", ".join(map(printable, fell))
+    why = ", ".join(dict.fromkeys(map(printable, fell.values())))
+    itself = "itself" if len(fell) == 1 else "themselves"
+    return f"{who} ended by {itself} ({why})" if fell else ""
+
+
 def promise_words(about: str, code: str) -> str:
     """`a killed worker: at least once; may run twice`."""
     subject = next((row.words for name, row in SUBJECTS.items() if name == about), printable(about))

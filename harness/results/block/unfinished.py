@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from harness.probe.recording.events import UNLOCK, Kind, name_of
+from harness.results.arrays import Truths
 from harness.results.events.eventlog import (
     EVENT,
     Events,
@@ -53,16 +54,21 @@ class Unfinished(Stored):
         return self.executions - self.messages
 
 
-def unfinished(folder: Path, over_ns: int) -> Mapping[str, Unfinished]:
+def unfinished(
+    folder: Path, over_ns: int, fallen: Collection[int] = ()
+) -> Mapping[str, Unfinished]:
     """What was still under way at `over_ns` (CLOCK_MONOTONIC), by name of the task: those that ran
     in the last seconds before it, were running then, were published by another one and not run, or
-    asked to be run again and were not. Reads the event logs in `folder` once."""
-    events = _events(folder)
+    asked to be run again and were not. What workers that have ended were running, by the ids
+    of their main processes (`fallen`), is under way no more. Reads the event logs in `folder`
+    once."""
+    events, dead = _events(folder, frozenset(fallen))
     names = _names(events[Kind.TASK])
     started, spawned = events[Kind.STARTED], events[Kind.SPAWNED]
     ended = np.concatenate([events[Kind.FINISHED], events[Kind.RETRIED]])
     run, over = idents(started), idents(ended)
     moving = (started["time_ns"] > over_ns - _RECENT_NS) | ~np.isin(run, over)
+    moving &= ~dead
     waiting = ~np.isin(idents(spawned), run)
     # Each look for a chord's header has an id of its own, and is counted for itself.
     looks = np.isin(idents(events[Kind.AGAIN]), idents(events[Kind.UNLOCK_SENT]))
@@ -120,13 +126,18 @@ def _unlocks(sent: Events, over: Events) -> dict[str, Unfinished]:
     return {UNLOCK: Unfinished(executions=sum(looked), messages=len(looked), never_run=never_run)}
 
 
-def _events(folder: Path) -> dict[Kind, Events]:
+def _events(folder: Path, fallen: frozenset[int]) -> tuple[dict[Kind, Events], Truths]:
+    """The events by kind, and of each STARTED whether a worker that has ended wrote it."""
     parts: dict[Kind, list[Events]] = {kind: [np.empty(0, dtype=EVENT)] for kind in _KINDS}
+    dead = [np.empty(0, dtype=bool)]
     for path in logs_in(folder):
+        identity = identity_of(path)
+        ended = not fallen.isdisjoint((identity.get("pid", 0), identity.get("ppid", 0)))
         for chunk in chunks(path):
             for kind in _KINDS:
                 parts[kind].append(of_kind(chunk, kind).copy())
-    return {kind: np.concatenate(some) for kind, some in parts.items()}
+            dead.append(np.full(len(parts[Kind.STARTED][-1]), ended))
+    return {kind: np.concatenate(some) for kind, some in parts.items()}, np.concatenate(dead)
 
 
 def _names(events: Events) -> dict[int, str]:

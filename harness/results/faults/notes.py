@@ -66,6 +66,20 @@ class FaultNote:
         return self.mended_ns if self.mended_ns is not None else self.struck_ns
 
 
+@dataclass(frozen=True)
+class Fallen:
+    """A worker that ended by itself."""
+
+    pid: int
+    """Id of its main process."""
+    worker: str
+    """`worker1`, with its group where there are several."""
+    why: str
+    """The type of what it raised, or else how its process ended."""
+    at_ns: int
+    """When that was noticed (CLOCK_MONOTONIC)."""
+
+
 def write_notes(events: Path, notes: Iterable[FaultNote]) -> None:
     """Keep the notes beside the event logs, in case the harness is killed. OSError: a full disk."""
     partial = events / f"{_FILE}.partial"

@@ -20,7 +20,7 @@ from harness.results.events.handlings import Handlings, read_handlings
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.ran_with import RanWith
 from harness.results.faults.attribution import FaultyBlock, Refused, blame
-from harness.results.faults.notes import FaultNote
+from harness.results.faults.notes import Fallen, FaultNote
 from harness.results.faults.orphans import orphans, without_kept
 from harness.results.faults.promises import promises
 from harness.results.faults.recovery import Recovery, level_before, recovery, units_in_order
@@ -43,11 +43,16 @@ class Aftermath:
     refused: Refused
     load_end_ns: int
     """When the last unit was due, as planned."""
-    fallen: tuple[int, ...] = ()
-    """Main processes of workers that ended by themselves once something was broken."""
+    fallen: tuple[Fallen, ...] = ()
+    """Workers that ended by themselves."""
     over_ns: int = 0
     """When nobody waited for results any more."""
     takers: Takers = EVERYBODY
+
+    @property
+    def fallen_pids(self) -> tuple[int, ...]:
+        """Their main processes."""
+        return tuple(one.pid for one in self.fallen)
 
 
 def aftermath(
@@ -56,7 +61,7 @@ def aftermath(
     notes: Sequence[FaultNote],
     reasons: Sequence[Sequence[str]],
     load_end_ns: int,
-    fallen: tuple[int, ...] = (),
+    fallen: tuple[Fallen, ...] = (),
     over_ns: int = 0,
     takers: Takers = EVERYBODY,
 ) -> Aftermath:
@@ -81,7 +86,7 @@ def aftermath(
 
 def with_orphans(end: BlockEnd, merged: Merged, found: Aftermath, unacknowledged: int) -> BlockEnd:
     """How the block ended, where a living worker does not say that it holds what it received."""
-    orphaned = orphans(merged, found.handlings, found.notes, found.fallen)
+    orphaned = orphans(merged, found.handlings, found.notes, found.fallen_pids)
     kept, waiting = without_kept(merged, orphaned, end.waiting, unacknowledged)
     return BlockEnd(waiting, end.workers_alive, end.cut_short, kept)
 
@@ -156,6 +161,7 @@ def _fault_figures(
             judged.errors(index, found.refused),
             back,
             _came_back(note, found, result.merged),
+            _fell_after(note, begins[index + 1 :], found),
         )
         for index, (note, back) in enumerate(zip(notes, backs, strict=True))
     )
@@ -204,6 +210,7 @@ class _Consequences:
     errors: Mapping[str, int] = field(default_factory=dict)
     back: Recovery = _NOT_WATCHED
     workers: _CameBack = field(default_factory=_CameBack)
+    fell: Mapping[str, str] = field(default_factory=dict)
 
 
 def _record(note: FaultNote, after: _Consequences = _Consequences()) -> FaultRecord:
@@ -232,6 +239,7 @@ def _record(note: FaultNote, after: _Consequences = _Consequences()) -> FaultRec
         back_by_itself=after.workers.by_itself,
         back_restarted=after.workers.restarted,
         back_known=after.workers.known,
+        fell=dict(after.fell),
     )
 
 
@@ -251,6 +259,12 @@ def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
         restarted=sum(pid in alive for pid in note.started),
         known=bool(alive) or bool((theirs & (merged.units.published_ns > over_ns)).any()),
     )
+
+
+def _fell_after(note: FaultNote, later: Sequence[int], found: Aftermath) -> dict[str, str]:
+    """Workers that ended by themselves from a fault's begin until that of the next one."""
+    begin_ns, until_ns = note.begin_ns or 0, min(later, default=FOREVER)
+    return {one.worker: one.why for one in found.fallen if begin_ns <= one.at_ns < until_ns}
 
 
 def _with_new_child(note: FaultNote, found: Aftermath) -> set[int]:
@@ -296,7 +310,7 @@ def _silent(found: Aftermath, notes: Sequence[FaultNote], back_ns: int) -> list[
     none since. One whose pool is still in a task may have no room for another."""
     received = found.handlings.of_kind(Kind.RECEIVED)
     mains = set(received.pid.tolist()) | {pid for note in notes for pid in note.started}
-    gone = {pid for note in notes for pid in note.died} | set(found.fallen)
+    gone = {pid for note in notes for pid in note.died} | set(found.fallen_pids)
     since = set(received.pid[received.time_ns > back_ns].tolist())
     return sorted(mains - gone - since - _busy(found.handlings))
 

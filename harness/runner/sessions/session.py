@@ -334,14 +334,18 @@ class Session:
 
     def come_to_rest_after_faults(self, expected_tasks: int | None, limit_s: float) -> None:
         """Wait until nothing is under way any more, for `limit_s` at most, where something may have
-        been lost."""
+        been lost. Where no worker is left, nothing is."""
         redelivery_s = redelivery_time_s(self.room.cell.configuration)
         self._at_rest = self.drain.wait_after_faults(
-            expected_tasks, limit_s, redelivery_s, self.going_on
+            expected_tasks, limit_s, redelivery_s, self._going_on_with_some
         )
+        self._at_rest = self._at_rest or self.workers.all_fell
 
     def _going_on_with_all(self) -> bool:
         return self.going_on() and not self.workers.fallen
+
+    def _going_on_with_some(self) -> bool:
+        return self.going_on() and not self.workers.all_fell
 
     def _check(self, loaded: Loaded) -> None:
         """Let what is under way come to rest, then have the missing results looked for."""

@@ -91,6 +91,38 @@ def test_what_was_not_done_and_what_did_not_come_back_is_counted() -> None:
     assert "in 4 none was over while it was watched, in 4 p99 was not back" in one.text
 
 
+def test_workers_that_ended_by_themselves_are_told_with_the_fault() -> None:
+    """Why all came too late afterwards: without it, that no later unit was over says nothing."""
+
+    def did(broker: str, late: bool, size: int) -> tuple[FaultRecord, ...]:
+        fell = {"worker1": "AttributeError"} if late else {}
+        if late and size > 64:
+            fell["worker2"] = "exit code 1"
+        return (fault(0, "reset_network", fell=fell),)
+
+    [one] = said(did)
+    assert one.text.startswith(
+        "connections reset: nothing lost in each of 8 cells; 6 workers ended by themselves in 4 of "
+        "8 cells (AttributeError, exit code 1), and nobody started them again; the first unit is "
+    )
+    assert one.flagged
+
+    def alone(broker: str, late: bool, size: int) -> tuple[FaultRecord, ...]:
+        if broker != "redis" or not late:
+            return ()
+        fell = {"worker1": "AttributeError", "worker2": "AttributeError"}
+        return (fault(0, "reset_network", fell=fell if size > 64 else {"worker1": "KeyError"}),)
+
+    few, many = said(alone)
+    assert few.text.partition(": ")[2].startswith(
+        "nothing lost; worker1 ended by itself (KeyError), and nobody started it again; the first "
+    )
+    themselves = "worker1, worker2 ended by themselves (AttributeError), and nobody started them"
+    assert f"; {themselves} again; " in many.text
+    assert few.flagged
+    assert many.flagged
+
+
 def test_few_cells_are_told_one_by_one() -> None:
     def did(broker: str, late: bool, size: int) -> tuple[FaultRecord, ...]:
         return (fault(0, "kill_worker"),) if broker == "redis" and late else ()

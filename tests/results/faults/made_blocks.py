@@ -24,7 +24,7 @@ from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
 from harness.results.events.ran_with import ran_or_planned
 from harness.results.events.unit_shape import UnitShape
-from harness.results.faults.notes import FaultNote
+from harness.results.faults.notes import Fallen, FaultNote
 from harness.results.faults.of_a_block import aftermath, with_faults, with_orphans
 from harness.results.record.faults import FaultRecord, Trouble
 from harness.results.record.parts import LogFigures
@@ -145,7 +145,7 @@ class MadeBlock:
         settings: dict[str, Any] | None = None,
         reasons: Sequence[Sequence[str]] = (),
         load_s: float = 10.0,
-        fallen: tuple[int, ...] = (),
+        fallen: tuple[Fallen, ...] = (),
         over_s: float = 20.0,
     ) -> Read:
         """Write the logs and have them judged."""
@@ -170,6 +170,11 @@ class MadeBlock:
             ).encode()
             header = (HEADER.pack(MAGIC, len(identity)) + identity).ljust(HEADER_BYTES, b"\0")
             (folder / f"{role}-{pid}-1.evt").write_bytes(header + b"".join(records))
+
+
+def fell(at_s: float = 3.0) -> Fallen:
+    """The worker ended by itself at a moment, as some do when their broker is cut off."""
+    return Fallen(MAIN, "worker1", "AttributeError", ns(at_s))
 
 
 def note(fault: str, begin_s: float, over_s: float | None = None, **fields: Any) -> FaultNote:

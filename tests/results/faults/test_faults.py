@@ -32,11 +32,13 @@ from tests.results.faults.made_blocks import (
     OTHER_MAIN,
     MadeBlock,
     Read,
+    fell,
     note,
     ns,
 )
 
 KILL: dict[str, Any] = {"died": (MAIN, CHILD)}
+FELL = fell()
 
 
 def steady(block: MadeBlock, begin_s: float, end_s: float, *, other: bool = False) -> None:
@@ -204,7 +206,23 @@ def test_a_worker_that_fell_holds_nothing(tmp_path: Path) -> None:
     block.run(begun, 2.95, None)
     full = note("fill_broker", 3.0, 4.0)
     assert block.read(tmp_path, full).outcome(begun) == "timed_out"
-    assert block.read(tmp_path, full, fallen=(MAIN,)).outcome(begun) == "lost"
+    assert block.read(tmp_path, full, fallen=(FELL,)).outcome(begun) == "lost"
+
+
+@pytest.mark.parametrize(("at_s", "number"), [(2.0, None), (3.0, 0), (4.99, 0), (19.0, 1)])
+def test_the_last_fault_before_a_worker_fell_tells_of_it(
+    tmp_path: Path, at_s: float, number: int | None
+) -> None:
+    """What fell before anything was broken is in no fault's words, and a fault that was never done
+    has none."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    never = dataclasses.replace(note("kill_backend", 9.0), number=2, begin_ns=None)
+    faults = (note("reset_network", 3.0, 3.2), note("slow_network", 5.0, 5.2, number=1), never)
+    read = block.read(tmp_path, *faults, fallen=(fell(at_s),))
+    assert [one.number for one in read.fields["faults"]] == [0, 1, 2]
+    told = {one.number: one.fell for one in read.fields["faults"] if one.fell}
+    assert told == ({} if number is None else {number: {"worker1": "AttributeError"}})
 
 
 def test_a_worker_that_fell_where_nothing_was_broken(tmp_path: Path) -> None:
@@ -222,12 +240,12 @@ def test_a_worker_that_fell_where_nothing_was_broken(tmp_path: Path) -> None:
     block.receive(again, 3.5, other=True)
     block.run(again, 3.6, 3.7, other=True)
     block.see(again, 3.8)
-    read = block.read(tmp_path, fallen=(MAIN,))
+    read = block.read(tmp_path, fallen=(FELL,))
     outcomes = [read.outcome(unit) for unit in (begun, received, living, again)]
     assert outcomes == ["lost", "lost", "timed_out", "ok"]
     assert read.fields["fallen_workers"] == 1
     assert (read.fields["faults"], read.fields.get("unattributed")) == ((), None)
-    kept = block.read(tmp_path, fallen=(MAIN,), unacknowledged=1)
+    kept = block.read(tmp_path, fallen=(FELL,), unacknowledged=1)
     assert [kept.outcome(unit) for unit in (begun, received)] == ["lost", "timed_out"]
     nothing = block.read(tmp_path)
     assert nothing.fields["fallen_workers"] == 0
@@ -338,9 +356,9 @@ def test_no_worker_is_called_silent_without_cause(tmp_path: Path) -> None:
     assert silent(dead, note("kill_worker", 3.0, **KILL)) == 0
     folder = tmp_path / "fell"
     folder.mkdir()
-    fell = dead.read(folder, RESTART, fallen=(MAIN,))
-    assert (fell.fields["silent_workers"], fell.fields["fallen_workers"]) == (0, 1)
-    assert not _record(fell).as_expected
+    read = dead.read(folder, RESTART, fallen=(FELL,))
+    assert (read.fields["silent_workers"], read.fields["fallen_workers"]) == (0, 1)
+    assert not _record(read).as_expected
 
 
 def test_late_units_and_a_worker_that_stood_still(tmp_path: Path) -> None:

@@ -111,6 +111,19 @@ def test_what_a_worker_was_running_when_it_ended_is_named(tmp_path: Path) -> Non
     assert left_running(tmp_path, os.getpid() + 1) == ()
 
 
+def test_what_a_worker_that_fell_was_running_is_under_way_no_more(tmp_path: Path) -> None:
+    """Nor what its pool was: more patience would show nothing more of it."""
+    recorder = Recorder(str(tmp_path), "worker")
+    for place, part in enumerate(name_parts("shop.cut", 255)):
+        recorder.record(Kind.TASK, part, 0, 1, place)
+    recorder.record(Kind.STARTED, id_bytes("one"), 1, 1)
+    held = {"shop.cut": Unfinished(executions=1, messages=1)}
+    assert unfinished(tmp_path, 10_000_000_000) == held
+    assert unfinished(tmp_path, 10_000_000_000, [1]) == held, "another worker"
+    assert unfinished(tmp_path, 10_000_000_000, [os.getpid()]) == {}
+    assert unfinished(tmp_path, 10_000_000_000, [os.getppid()]) == {}
+
+
 def test_a_retry_that_the_broker_holds_back_is_waited_for(tmp_path: Path) -> None:
     """As in native delayed delivery: it is in no queue of the block's, and no worker has it."""
     recorder = Recorder(str(tmp_path), "worker")
