@@ -18,7 +18,7 @@ from harness.runner.prepare.stored_plan import plan_of
 from harness.runner.run import RunOptions, planned
 from harness.scenario.plan.configurations import yaml_files
 from harness.scenario.plan.loader import load_plan
-from tests.runner.running import ROOT, SLEEPING, Ended, Site, outcomes_of, wait_for
+from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Ended, Site, outcomes_of, wait_for
 
 
 def resumed(site: Site, *arguments: str) -> Ended:
@@ -31,7 +31,7 @@ def broken_off(site: Site, number: signal.Signals) -> RunRecord:
     with site.start("run", "scenarios/s.yaml") as running:
         running.wait_event(Kind.SEEN, 24, block=1)  # four are of probe tasks
         running.kill(number)
-        running.process.wait(20)
+        running.process.wait(PATIENCE_S)
     wait_for(lambda: site.processes() == [], "the end of all processes")
     (folder,) = site.results.iterdir()
     return read_run(folder)

@@ -6,8 +6,6 @@ import json
 import signal
 from typing import Any
 
-import pytest
-
 from harness.errors import ExitCode
 from harness.probe.recording.events import Kind
 from harness.processes import wait_ended
@@ -60,10 +58,11 @@ def test_a_killed_worker_loses_or_doubles_by_its_acknowledgements(site: Site) ->
     for block in (early, late):
         (fault,) = block.faults
         assert (fault.fault, fault.target) == ("kill_worker", "worker2")
-        assert fault.begin_at_s == pytest.approx(1.5, abs=0.2)
+        assert fault.begin_at_s is not None
         assert fault.struck_at_s is not None
         assert fault.mended_at_s is not None
-        assert fault.mended_at_s - fault.struck_at_s >= 0.3
+        # A machine that stands still makes it later, and nothing makes it earlier.
+        assert 1.499 <= fault.begin_at_s <= fault.struck_at_s <= fault.mended_at_s - 0.3
         assert block.unattributed is not None
         assert block.unattributed.unsound == 0
         assert fault.trouble.lost == block.outcomes.lost
@@ -74,21 +73,26 @@ def test_a_killed_worker_loses_or_doubles_by_its_acknowledgements(site: Site) ->
         assert "[queues]" in log.read_text()
         assert block.worker_cpu_ms_per_task is None  # what the dead had used is not known
     assert early.loss.started_not_finished >= 1
-    assert early.duplicated == 0
+    # Acknowledged is what the main process was told of: the pool may have begun one more each.
+    assert early.duplicated <= 2
     assert early.promises[0].promise == "at_most_once"
-    assert early.promises[0].kept == "kept"
+    assert early.promises[0].kept == ("broken" if early.duplicated else "kept")
     # What it had read and not written down as its own is gone even so: see docs/faults.md.
     assert late.outcomes.lost == late.loss.never_received <= 1
     assert late.duplicated >= 1
     assert late.promises[0].promise == "at_least_once"
     assert (late.promises[0].kept == "broken") == (late.outcomes.lost > 0)
-    assert ended.code == (ExitCode.REGRESSION if late.outcomes.lost else ExitCode.PASS)
+    well = not early.duplicated and not late.outcomes.lost
+    assert ended.code == (ExitCode.PASS if well else ExitCode.REGRESSION)
     assert "What this configuration promises and what it kept" in ended.words
 
 
 def test_a_killed_redis_keeps_what_is_in_its_file(site: Site) -> None:
-    """Overloaded, so that units wait in the queue: without persistence they are gone."""
-    site.configuration(backend=APART, settings={"broker_transport_options": SOON})
+    """Overloaded, so that units wait in the queue: without persistence they are gone. A worker that
+    falls then, see below, takes along what its two processes had begun."""
+    site.configuration(
+        backend=APART, settings={"broker_transport_options": SOON}, worker={"concurrency": 2}
+    )
     kill = {"fault": "kill_broker", "at": "2s", "down": "100ms"}
     axis = {"broker.persistence": ["none", "aof"]}
     ended = broken(site, kill, rate=60, steps=5, matrix=axis)
@@ -104,7 +108,7 @@ def test_a_killed_redis_keeps_what_is_in_its_file(site: Site) -> None:
     assert without.outcomes.lost >= 10
     assert without.promises[0].promise == "may_lose_queue"
     assert with_file.promises[0].promise == "keeps_queue"
-    assert with_file.outcomes.lost <= 1
+    assert with_file.outcomes.lost <= 1 + 2 * with_file.fallen_workers
 
 
 def test_pool_children_and_the_network(site: Site) -> None:
@@ -125,8 +129,10 @@ def test_pool_children_and_the_network(site: Site) -> None:
     child, slow, reset = block.faults
     assert child.target == "worker1, a pool process"
     assert (child.back_by_itself, child.trouble.lost) == (1, 0)
-    assert child.trouble.failed == 1  # it was killed in a task
-    assert child.errors == block.failures == {"WorkerLostError": 1}
+    # It was killed in a task, unless none ran just then.
+    assert child.trouble.failed <= 1
+    assert child.errors == block.failures
+    assert child.errors.get("WorkerLostError", 0) == child.trouble.failed
     assert block.children is not None
     assert (block.children.ended["fault"], block.children.replaced) == (1, 1)
     assert slow.facts["rtt_s"] >= 0.02
@@ -151,8 +157,12 @@ def assert_came_back_or_fell(block: BlockRecord) -> None:
         )
         (fell,) = [one.data["text"] for one in block.warnings if one.code == "worker_fell"]
         assert "worker1 ended with exit code 1: AttributeError" in fell
+        assert reset.fell == {"worker1": "AttributeError"}
+        assert block.unfinished == {}, "nobody is left who could go on"
     else:
-        assert (reset.back_by_itself, children.ended) == (1, {"fault": 1})
+        # Some versions of Celery live on and consume no more, which is told as well.
+        assert (reset.back_by_itself + block.silent_workers, reset.fell) == (1, {})
+        assert children.ended == {"fault": 1}
 
 
 def test_a_rabbitmq_that_is_full_and_one_that_goes_away(site: Site) -> None:
@@ -261,14 +271,22 @@ def test_what_only_delays(site: Site, rabbitmq_server: OwnedRabbitmq) -> None:
 
 
 def test_a_full_redis_refuses(site: Site) -> None:
-    """It says no to whoever publishes, and some units are refused."""
+    """It says no to whoever publishes, and some units are refused. A worker that has just received
+    a message cannot write that down, and ends by it."""
     site.configuration(backend=APART)
-    measure = {"duration": "6s", "timeout": "30s"}
+    measure = {"duration": "6s", "timeout": "10s"}
     block = broken(site, FULL, rate=20, steps=1, measure=measure).block
     assert block.status == "complete", block.error
-    assert_full_for_a_while(block)
     (fault,) = block.faults
     assert fault.trouble.refused == fault.trouble.failed == sum(fault.errors.values()) > 0
+    if not block.fallen_workers:
+        assert_full_for_a_while(block)
+        return
+    ((worker, why),) = fault.fell.items()
+    assert (worker, block.fallen_workers, fault.first_back_s) == ("worker1", 1, None)
+    assert "OutOfMemory" in why or why == "exit code 1", why
+    assert block.unattributed is not None
+    assert block.unattributed.unsound == 0
 
 
 def test_a_server_of_somebody_else_is_never_broken(site: Site, redis_server: OwnedRedis) -> None:
@@ -332,7 +350,6 @@ def test_what_a_killed_run_had_broken_is_reported(site: Site) -> None:
     (block,) = found["cells"][0]["blocks"]
     (fault,) = block["faults"]
     assert block["status"] == "partial"
-    assert fault["begin_at_s"] == pytest.approx(1.5, abs=0.2)
-    assert fault["mended_at_s"] >= fault["struck_at_s"] + 0.3
+    assert 1.499 <= fault["begin_at_s"] <= fault["struck_at_s"] <= fault["mended_at_s"] - 0.3
     assert 0 < fault["watched_s"] < 60
     assert block["outcomes"]["lost"] == 0

@@ -153,7 +153,7 @@ def test_an_eta_beyond_the_visibility_timeout(site: Site) -> None:
     assert not told & {"late_ack_beyond_visibility", "reserved_beyond_visibility"}
     for block in (twice, once):
         assert block.lateness_s.p50 is not None
-        assert 0 <= block.lateness_s.p50 < 2
+        assert 0 <= block.lateness_s.p50 < 5, "without the countdown"
         assert (block.latency_s.p50 or 0) >= 5
 
 
@@ -176,12 +176,13 @@ def test_a_late_acknowledgement_beyond_the_visibility_timeout(site: Site) -> Non
 
 
 def test_tasks_that_expire(site: Site) -> None:
-    """One slot, six tasks of 0.3 s at once: the last ones would begin after 0.5 s. Their callers,
-    whom Redis tells of each result, do not poll."""
+    """One slot, six tasks of 0.5 s at once: the last ones would begin after 1.5 s, and whatever the
+    machine does, the first one before. Their callers, whom Redis tells of each result, do not
+    poll."""
     site.configuration(worker={"pool": "solo", "concurrency": 1})
     site.scenario(
-        matrix={"workload.options.expires": ["500ms", "60s"]},
-        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "30ms"}],
+        matrix={"workload.options.expires": ["1500ms", "60s"]},
+        workloads=[{"workload": "heavy_task", "n": 12, "sleep": "50ms"}],
         loads=[{"load": "closed", "in_flight": 6}],
         measure={"units": 6, "warmup": 0},
     )
