@@ -234,4 +234,4 @@ def client(site: Site, name: str, **spec: Any) -> Iterator[Talk]:
         talk.answer("start")
         yield talk
         talk.tell("exit")
-        assert process.wait(20) == 0, log_path.read_text()
+        assert process.wait(PATIENCE_S) == 0, log_path.read_text()

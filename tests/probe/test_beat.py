@@ -72,14 +72,15 @@ def test_a_beat(server: str, tmp_path: Path) -> None:
         window.end_at(end_ns)
         time.sleep(8 * EVERY_S)  # so long that it would have fired
         process.terminate()
-        assert process.wait(20) == 0, (tmp_path / "beat.log").read_text()
+        assert process.wait(60) == 0, (tmp_path / "beat.log").read_text()
         assert owner.llen("celery") == count(Kind.PUBLISHED)
     fires = fires_in(site.events, begins_in(site.events), round(EVERY_S * 1e9))
     assert fires.unit.tolist() == list(range(first_unit(BEAT), first_unit(BEAT) + len(fires.unit)))
     assert set(fires.entry.tolist()) == {0, 1}
     within = (fires.point_ns >= begin_ns) & (fires.point_ns < end_ns)
     assert fires.measured.tolist() == within.tolist()
-    assert fires.tick_ns.max() < end_ns + 4 * EVERY_S * 1e9, "it went on, by more than a stall"
+    behind = (fires.tick_ns >= end_ns).sum()
+    assert behind <= 4, "it went on: a stall makes fires late, and no more of them"
     assert (fires.due_ns <= fires.tick_ns + 2000).all()
     assert (fires.tick_ns <= fires.publish_ns).all()
     merged = merge(site.events, 1, grouped=False)

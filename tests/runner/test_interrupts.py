@@ -78,7 +78,7 @@ def test_while_starting_the_first_signal_interrupts(number: signal.Signals) -> N
         process.send_signal(number)
         assert line(process) == "interrupted True"
         assert line(process) == "end"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -88,7 +88,7 @@ def test_while_measuring_the_first_signal_only_asks(number: signal.Signals) -> N
         process.send_signal(number)
         assert line(process) == "deferred over True"
         assert line(process) == "end"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("second", SIGNALS)
@@ -99,7 +99,7 @@ def test_while_measuring_the_second_signal_interrupts(second: signal.Signals) ->
         assert line(process) == "ready True"
         process.send_signal(second)
         assert line(process) == "interrupted True"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_after_the_measurement_a_signal_interrupts_again() -> None:
@@ -110,7 +110,7 @@ def test_after_the_measurement_a_signal_interrupts_again() -> None:
         assert line(process) == "ready again"
         process.send_signal(signal.SIGINT)
         assert line(process) == "interrupted True"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_leaving_gives_the_handlers_back() -> None:

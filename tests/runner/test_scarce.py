@@ -19,7 +19,7 @@ from harness.errors import ExitCode
 from harness.probe.recording.events import Kind
 from harness.results.store.run_folders import read_run
 from harness.runner.prepare.disk import RESERVE_BYTES, DiskGuard, free_bytes
-from tests.runner.running import SLEEPING, Ended, Site, outcomes_of, wait_for
+from tests.runner.running import PATIENCE_S, SLEEPING, Ended, Site, outcomes_of, wait_for
 
 SECRET = "pw-4711-of-nobody"  # what must not be said
 MIB = 1024 * 1024
@@ -118,7 +118,7 @@ def test_too_few_files_may_be_open(site: Site) -> None:
         env=site.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     said(Ended(done.returncode, done.stdout, done.stderr, site.results), "`ulimit -n 1024`")
@@ -145,7 +145,7 @@ def test_a_server_that_never_answers(site: Site, service: str, url: str) -> None
         site.configuration(broker=broker)
         began_s = time.monotonic()
         ended = site.run()
-        assert time.monotonic() - began_s < 40
+        assert time.monotonic() - began_s < 90
     said(ended, f"cannot use {service} at 127.0.0.1:{port}")
     assert SECRET not in ended.stderr + (ended.folder / "run.json").read_text()
 
@@ -177,7 +177,7 @@ def test_tasks_that_hang_and_results_that_nobody_can_read(site: Site) -> None:
     site.scenario(measure={"units": 20, "warmup": 0, "timeout": "2s"})
     began_s = time.monotonic()
     ended = site.run()
-    assert time.monotonic() - began_s < 55
+    assert time.monotonic() - began_s < 120
     assert ended.code == ExitCode.REGRESSION
     # Celery raises for the rubbish where it looks for the result, and once more in a later get()
     # where it had been announced as well: which comes first is chance.

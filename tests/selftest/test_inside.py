@@ -59,7 +59,7 @@ def test_all_stand_still_as_long_as_asked_for(family: list[psutil.Process]) -> N
         assert _stopped(family) == [True, True]
     assert _stopped(family) == [False, False]
     stall = inside.stall("worker", 0.2)
-    assert 0.2 <= stall.duration_s < 2.0
+    assert 0.2 <= stall.duration_s < 20
     assert _stopped(family) == [False, False]
 
 

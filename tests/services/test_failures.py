@@ -25,7 +25,7 @@ from tests.services.cases import NO_BACKEND, RABBITMQ, REDIS, Case, target_of
 
 Reach = Callable[[Configuration], None]
 WRONG = "wrong-password-4711"
-BOUND_S = 25.0
+BOUND_S = 90.0
 
 
 def configuration(broker: Any, **more: Any) -> Configuration:

@@ -43,7 +43,7 @@ def published(site: Site, workload: dict[str, Any], *paths: str) -> dict[str, An
     process = Program("tests.probe.publishing.program", arguments, environ, log, piped=True)
     try:
         said: dict[str, Any] = json.loads(process.stdout.read() or "{}")
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     finally:
         process.kill()
     return said

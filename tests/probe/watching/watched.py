@@ -77,7 +77,7 @@ def observer(site: Site, name: str, **spec: Any) -> Iterator[Observer]:
         talk.start = talk.answer("start")
         yield talk
         process.stdin.close()
-        assert process.wait(10) == 0, log_path.read_text()
+        assert process.wait(60) == 0, log_path.read_text()
         assert "Traceback" not in log_path.read_text()
 
 
@@ -111,7 +111,7 @@ def sender(
     try:
         yield Sender(process)
         process.stdin.close()
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     finally:
         process.kill()
 

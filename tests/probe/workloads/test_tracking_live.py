@@ -98,8 +98,11 @@ def test_started_is_seen_while_the_task_runs(redis_site: Site, tmp_path: Path) -
     tracked = tracked_of(merged)
     assert (tracked.storing_started_ns >= merged.tasks.received_ns).all()
     assert (tracked.storing_started_ns <= merged.tasks.started_ns).all()
-    assert (tracked.started_seen_ns >= tracked.storing_started_ns).all()
-    assert (tracked.started_seen_ns < merged.units.seen_ns).all()
+    # As above: a caller kept from the processor may find one done at once.
+    seen = tracked.started_seen_ns != MISSING
+    assert seen.any()
+    assert (tracked.started_seen_ns >= tracked.storing_started_ns)[seen].all()
+    assert (tracked.started_seen_ns < merged.units.seen_ns)[seen].all()
 
 
 def test_without_tracking_nothing_is_started(server: str, tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_without_tracking_nothing_is_started(server: str, tmp_path: Path) -> Non
         tracked = tracked_of(measured(site, tmp_path, tracking("busy")))
     assert (tracked.storing_started_ns == MISSING).all()
     assert (tracked.started_seen_ns == MISSING).all()
-    assert (tracked.looks > 1).all()
+    assert (tracked.looks > 1).any()
 
 
 @pytest.mark.parametrize("wait", ["busy", "interval"])

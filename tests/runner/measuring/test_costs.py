@@ -97,8 +97,9 @@ def test_redis_commands_are_those_that_celery_sends(pinned: tuple[Ended, object]
             name.removeprefix("redis.command."): round(count * UNITS)
             for name, count in block.traffic.items()
         }
-        for command in ("lpush", "setex", "hset", "hdel"):
+        for command in ("lpush", "setex", "hset"):
             assert each[command] == UNITS, (cell.name, command, block.traffic)
+        assert_acknowledged(each["hdel"])
         # Now and then a worker says that it is alive.
         assert UNITS <= each["publish"] <= UNITS + 10, (cell.name, block.traffic)
         assert not {"llen", "hlen", "info", "flushdb"} & set(each)
@@ -109,9 +110,15 @@ def test_redis_commands_are_those_that_celery_sends(pinned: tuple[Ended, object]
         assert block.backend_cpu_ms_per_task is None, "it is the broker's server"
 
 
+def assert_acknowledged(times: float) -> None:
+    """Each message once. The last results, one per caller, may be seen before their messages are
+    acknowledged, by a main process that has no core just then; so may those of the warm-up."""
+    assert abs(round(times, 6) - UNITS) <= 4
+
+
 def test_rabbitmq_acknowledges_each_task_once(pinned: tuple[Ended, object]) -> None:
     for _, block in measured(pinned[0], "rabbitmq"):
-        assert round(block.traffic["rabbitmq.acks"] * UNITS, 6) == UNITS
+        assert_acknowledged(block.traffic["rabbitmq.acks"] * UNITS)
         # Task and result; and now and then a worker says that it is alive.
         assert 2 * UNITS <= round(block.traffic["rabbitmq.publishes"] * UNITS) <= 2 * UNITS + 10
         assert 2 * UNITS <= round(block.traffic["rabbitmq.deliveries"] * UNITS) <= 2 * UNITS + 10
@@ -127,8 +134,7 @@ def test_sqs_is_asked_to_send_and_to_delete_once_per_task(pinned: tuple[Ended, o
             for kind in ("SendMessage", "DeleteMessage")
         )
         assert sent == UNITS
-        # The last results, one per caller, may be seen before their messages are acknowledged.
-        assert UNITS - 4 <= deleted <= UNITS
+        assert_acknowledged(deleted)
         assert block.traffic["sqs.requests.ReceiveMessage"] > 0
         kinds = [n for name, n in block.traffic.items() if name.startswith("sqs.requests.")]
         assert block.traffic["sqs.requests"] == pytest.approx(sum(kinds))

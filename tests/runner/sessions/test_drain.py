@@ -54,8 +54,8 @@ def test_an_idle_block_is_over_after_the_quiet(tmp_path: Path) -> None:
     broker: Any = Empty()
     drain = Drain(tmp_path, broker, stores_results=True, quiet_s=0.4)
     begin = time.monotonic()
-    drain.wait(2, 60.0, lambda: True)
-    assert 0.4 <= time.monotonic() - begin < QUIET_S
+    assert drain.wait(2, 3600.0, lambda: True)
+    assert time.monotonic() - begin >= 0.4
 
 
 def test_after_faults_a_side_task_that_is_not_due_is_waited_for(
