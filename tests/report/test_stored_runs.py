@@ -64,5 +64,6 @@ def test_no_table_of_it_wraps_a_name_or_cuts_a_verdict(name: str) -> None:
 
 
 def _rounded(text: str) -> str:
-    """Sums of floats end in another digit since Python 3.12, the seventeenth."""
-    return re.sub(r"\d+\.\d{9,}(e-?\d+)?", lambda found: f"{float(found[0]):.12g}", text)
+    """Sums of floats end in another digit since Python 3.12, the seventeenth; what a format rounds
+    to ten may end in another one, too, where the next is a five."""
+    return re.sub(r"\d+\.\d{7,}(e-?\d+)?", lambda found: f"{float(found[0]):.8g}", text)

@@ -99,9 +99,9 @@ class OwnedRedis:
                 watcher.join()
 
     def _waiting(self, task: str) -> tuple[str, bytes] | None:
-        """A queue's key and the message in it that was published last."""
+        """A queue's key and of the messages of that task in it the one that was published last."""
         for key in self.client.scan_iter(match="harness:*:harness-*", _type="list"):
-            for message in self.client.lrange(key, 0, 0):
+            for message in self.client.lrange(key, 0, -1):
                 assert isinstance(message, bytes)
                 if json.loads(message)["headers"]["task"].endswith(f".{task}"):
                     return key.decode(), message

@@ -14,8 +14,9 @@ from tests.runner.outside import Owned
 from tests.runner.running import Ended, Site, outcomes_of, wait_for
 
 UNITS = 60
-SLOW = {"workload": "heavy_task", "n": 4, "sleep": "10ms"}
-"""24 ms or more each: with one thread and 12 callers, messages wait in the queue."""
+SLOW = {"workload": "heavy_task", "n": 8, "sleep": "10ms"}
+"""60 ms or more each: with one thread and 12 callers, messages wait in the queue, for nearly four
+seconds in all."""
 
 MISDEEDS = """
 import os
@@ -69,7 +70,7 @@ def slow(site: Site, server: Owned) -> Site:
     site.scenario(
         workloads=[SLOW],
         loads=[{"load": "closed", "in_flight": 12}],
-        measure={"units": UNITS, "warmup": 0, "timeout": "3s"},
+        measure={"units": UNITS, "warmup": 0, "timeout": "6s"},
     )
     return site
 
