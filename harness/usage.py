@@ -58,6 +58,17 @@ def cpu_ns_by_process(roots: Sequence[int]) -> dict[int, int]:
     return found
 
 
+def listening_ports(roots: Sequence[int]) -> tuple[int, ...]:
+    """TCP ports on which these processes or their descendants wait for connections, as far as the
+    system tells."""
+    found: set[int] = set()
+    for process in _trees(roots):
+        with contextlib.suppress(psutil.Error):
+            connections = process.net_connections(kind="tcp")
+            found |= {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+    return tuple(sorted(found))
+
+
 def _living(pids: Iterable[int]) -> Iterator[psutil.Process]:
     for pid in pids:
         with contextlib.suppress(psutil.Error):

@@ -153,10 +153,11 @@ class Client:
             self._open_loop = OpenLoop(self._stop, count)
         return self._open_loop
 
-    def measure(self, duration_s: float | None = None) -> MeasureAnswer:
+    def measure(self, duration_s: float | None = None, units: int | None = None) -> MeasureAnswer:
         """Publish the measured units as the load says; returns when they are over, or nobody goes
-        on. `duration_s`: of a slice of the load, after which further ones may follow."""
-        units = self._spec["units"]
+        on. `duration_s` or `units` (over all clients): of a slice, after which further ones may
+        follow."""
+        units = self._spec["units"] if units is None else units
         extent = Extent(
             None if units is None else self._part(units), duration_s or self._spec["duration_s"]
         )

@@ -53,9 +53,10 @@ from harness.runner.telling.events import (
     ServersReady,
     Swept,
     TargetTold,
+    TwinsParted,
 )
 from harness.runner.telling.interrupts import Interrupts
-from harness.runner.twins import run_at_once
+from harness.runner.twins import TwinsApartError, parted, run_at_once
 from harness.scenario.checks.sizes import check_message_sizes
 from harness.scenario.checks.twins import possible_twins
 from harness.scenario.models.scenario import Cell, Plan
@@ -238,7 +239,15 @@ class _Execution:
         following = next_left(self.record.order, numbers[-1], done, given_up)
         coming = () if following is None else self._at_once(following, done, given_up)
         over = partial(self._begin, next_blocks, [start.job.cell for start in starts], coming)
-        blocks = run_at_once(starts, services, self._interrupts, over)
+        design = self.record.design
+        may_part = design is not None and design.asked == "auto"
+        try:
+            blocks = run_at_once(starts, services, self._interrupts, over, may_part=may_part)
+        except TwinsApartError as apart:
+            record, twins = parted(self.record, numbers[0], str(apart))
+            self._keep(record)
+            self._courier.tell(TwinsParted(twins))
+            return
         for block in blocks:
             self.record = with_block(self.record, block)
         self._keep(self.record)  # of twins both, or none: one alone would be half a pair

@@ -13,8 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import monotonic
 
-from harness.errors import HarnessError
-from harness.results.record.run import BlockRecord
+from harness.errors import HarnessError, WorkerError
+from harness.results.record.comparison import PartedTwins
+from harness.results.record.run import BlockRecord, RunRecord
 from harness.runner.ahead import BlockStart
 from harness.runner.block import (
     not_measured,
@@ -24,16 +25,16 @@ from harness.runner.block import (
     started_now,
     with_left_over,
 )
-from harness.runner.sessions.closed import ClosedSession
+from harness.runner.prepare.first_calls import FailingTaskError
+from harness.runner.sessions.in_turns import TurnsSession
 from harness.runner.sessions.session import Measured
+from harness.runner.slices import Slices, slices_of
 from harness.runner.telling.events import Goal
 from harness.runner.telling.interrupts import Interrupts
+from harness.scenario.checks.twins import brings_code
+from harness.scenario.files.wording import listed
 from harness.services.provide import Services
-
-SLICE_S = 0.25
-"""Of one side, at a time."""
-_TOO_SHORT = 3
-"""Slices that take so many times as long as they were to last are too short for their units."""
+from harness.usage import listening_ports
 
 
 class _SideError(Exception):
@@ -45,16 +46,25 @@ class _SideError(Exception):
         self.error = error
 
 
+class TwinsApartError(Exception):
+    """Two blocks were to be measured at once, and cannot be, in words; both are as if they had not
+    been begun."""
+
+
 def run_at_once(
     starts: Sequence[BlockStart],
     services: Services,
     interrupts: Interrupts,
     over: Callable[[Measured], None],
+    *,
+    may_part: bool = False,
 ) -> list[BlockRecord]:
     """Measure one block, see `run_block`, or twins, and leave their samples and logs on disk.
 
     Where one of twins cannot be measured, its record is the only one, `failed` with the reason: the
-    other one is as if it had not been begun, and may be measured without it. `over` is called once.
+    other one is as if it had not been begun, and may be measured without it. `may_part`: where code
+    of the user's own runs, TwinsApartError says so instead, as it may be that two of it cannot be
+    up at once. `over` is called once.
     """
     if len(starts) == 1:
         return [run_block(starts[0], services, interrupts, over)]
@@ -73,6 +83,10 @@ def run_at_once(
                 for one, start in zip(measured, starts, strict=True)
             ]
     except _SideError as failed:
+        if may_part and brings_code(failed.start.job.cell) and not _is_alike_alone(failed.error):
+            for start in starts:
+                start.drop(None)
+            raise TwinsApartError(str(failed.error).partition("\n")[0]) from failed.error
         for start in starts:
             if start is not failed.start:
                 start.drop(None)
@@ -84,6 +98,28 @@ def run_at_once(
         recorded(start, one, started_at, services)
         for start, one in zip(starts, measured, strict=True)
     ]
+
+
+def parted(record: RunRecord, block: int, reason: str) -> tuple[RunRecord, PartedTwins]:
+    """The record of a run whose twins from this block on are measured one after the other, and what
+    it says of it."""
+    assert record.design is not None  # noqa: S101 - there are twins
+    both = {record.order[block], record.order[block + 1]}
+    [cells] = [pair for pair in record.design.twins if both == set(pair)]
+    names = (record.cells[cells[0]].name, record.cells[cells[1]].name)
+    told = PartedTwins(cells=names, block=block, reason=reason)
+    design = record.design.model_copy(
+        update={
+            "twins": tuple(pair for pair in record.design.twins if pair != cells),
+            "parted": (*record.design.parted, told),
+        }
+    )
+    return record.model_copy(update={"design": design}), told
+
+
+def _is_alike_alone(error: HarnessError) -> bool:
+    """Whether a side would fail so without its twin, too: a task that fails at each call."""
+    return isinstance(error, FailingTaskError)
 
 
 def _make_folders(starts: Sequence[BlockStart]) -> None:
@@ -113,8 +149,11 @@ def _measure(
         for start in starts:
             with _trouble_of(start):
                 session = ready_session(start, services, interrupts, stack, by_turns=True)
-                assert isinstance(session, ClosedSession)  # noqa: S101 - others are no twins
+                assert isinstance(session, TurnsSession)  # noqa: S101 - others are no twins
                 sessions.append(session)
+        for start in starts:
+            with _trouble_of(start):
+                _check_shares(start)
         with interrupts.deferred():
             measured = _in_turns(starts, sessions)
             starts[0].job.courier.stage("stopping")
@@ -127,38 +166,50 @@ def _measure(
     return measured
 
 
-def _in_turns(starts: Sequence[BlockStart], sessions: Sequence[ClosedSession]) -> list[Measured]:
+def _check_shares(start: BlockStart) -> None:
+    """HarnessError if workers that run code of the user's own hold what its twin's cannot have: the
+    side that boots first would have it, and the other one be without."""
+    if not brings_code(start.job.cell):
+        return
+    ports = listening_ports(start.begun().crew.workers.pids)
+    if ports:
+        words = listed([str(port) for port in ports])
+        raise WorkerError(f"its workers listen on port {words}, which only one of two can have")
+
+
+def _in_turns(starts: Sequence[BlockStart], sessions: Sequence[TurnsSession]) -> list[Measured]:
     sides = list(zip(starts, sessions, strict=True))
     for start, session in sides:
         with _trouble_of(start):
             session.begin()
-    lasts_s = starts[0].job.cell.measure.duration or 0.0
-    starts[0].job.courier.stage("measuring", Goal(len(sides) * lasts_s))
-    _put_on(sides, lasts_s)
+    cell = starts[0].job.cell
+    load, measure = cell.load, cell.measure
+    lasts_s = measure.duration or load.length_s(measure)
+    goal = Goal(2 * lasts_s) if lasts_s else Goal(units=2 * (measure.units or 0))
+    starts[0].job.courier.stage("measuring", goal)
+    _put_on(sides, slices_of(cell))
     measured = []
     for start, session in sides:
         with _trouble_of(start):
-            measured.append(session.end(session.loaded()))
+            measured.append(session.end(session.left()))
     return measured
 
 
-def _put_on(sides: Sequence[tuple[BlockStart, ClosedSession]], lasts_s: float) -> None:
-    """Each side's load for so long, slice by slice. Both have slices of one length, which grow
-    where units take too long for them; it ends for both where one has no reason to go on."""
-    order, left_s, each_s = list(sides), lasts_s, SLICE_S
-    while left_s > 0:
-        asked_s = left_s if left_s < 1.5 * each_s else each_s
+def _put_on(sides: Sequence[tuple[BlockStart, TurnsSession]], slices: Slices) -> None:
+    """Each side's load, slice by slice in mirrored order. It ends for both where one has no reason
+    to go on."""
+    order = list(sides)
+    while (one := slices.next()) is not None:
         took_s = 0.0
         for start, session in order:
-            if any(one.gave_up or not one.may_go_on() for _, one in sides):
+            if any(side.gave_up or not side.may_go_on() for _, side in sides):
                 return
             began_s = monotonic()
             with _trouble_of(start):
-                session.slice(asked_s)
+                session.slice(one)
             took_s = max(took_s, monotonic() - began_s)
         order.reverse()
-        left_s -= asked_s
-        each_s *= 2 if took_s > _TOO_SHORT * asked_s else 1
+        slices.took(took_s)
 
 
 @contextmanager

@@ -200,9 +200,9 @@ def test_positions_point_into_the_gate(project: Project, lines: str, problem: st
         ("compare: {margin: five}", "6:19: expected a share such as 5% or 0.05, not 'five'"),
         ("compare: {pairs: {min: 5}}", "6:24: must be at least 6, not 5"),
         ("compare: {pairs: {min: 10, max: 6}}", "6:11: max is smaller than min"),
-        ("matrix: {worker.concurrency: [1, 2]}\ncompare: {design: twins}",
-         "7:19: c[concurrency=1]/add/closed-8 cannot be measured as twins: it is measured by "
-         "units, not for a time (measure.duration); design: auto leaves it alone"),
+        ("matrix: {settings.worker_state_db: [a, b]}\ncompare: {design: twins}",
+         "7:19: c[worker_state_db=a]/add/closed-8 cannot be measured as twins: an option or a "
+         "setting names a file that two cannot share; design: auto leaves it alone"),
         ("compare: {minutes: 5}", "6:1: looks and minutes limit added pairs: give pairs as well"),
         ("compare: {pairs: {min: 6, max: 9}, looks: [6, 8]}", "6:1: the first look is at pairs."),
         ("compare: {pairs: {min: 6, max: 9}, looks: [6, 9, 9]}", "6:1: looks must grow"),

@@ -16,9 +16,10 @@ from harness.results.judge.target import target_of
 from harness.results.record.comparison import DesignRecord, TargetFigure, TargetRecord
 from harness.results.record.run import RunRecord
 from harness.runner.adaptive import Budget
-from harness.runner.order import interleaved
+from harness.runner.order import at_once, interleaved
 from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
 from harness.runner.run import RunOptions, planned
+from harness.runner.twins import parted
 from harness.scenario.models.compare import Compare, PairBudget
 from harness.scenario.plan.loader import load_plan
 from harness.stats.looks import confidence_of
@@ -191,3 +192,23 @@ def test_a_comparison_by_twins_says_so() -> None:
     words = design_words(design)
     assert words.startswith("Twins: two cells are up at once, and their load is put on in turns")
     assert words in comparison_table(report).note
+
+
+def test_twins_that_could_not_be_up_at_once_are_told() -> None:
+    """From then on their blocks follow each other; what was measured before stays."""
+    record = _first_look(0.03)
+    design = DesignRecord(asked="auto", twins=((0, 1), (2, 3)))
+    record = record.model_copy(update={"design": design, "order": (2, 3, 0, 1, 1, 0)})
+    after, told = parted(record, 4, "port 8000")
+    assert after.design is not None
+    assert (after.design.twins, after.design.parted) == (((2, 3),), (told,))
+    base, head = (record.cells[index].name for index in (0, 1))
+    assert (told.cells, told.block, told.reason) == ((base, head), 4, "port 8000")
+    assert at_once(after.order, after.design.twins, 4, set(), set()) == (4,)
+    note = comparison_table(compare_run(after)).note
+    assert note.endswith(
+        f"{base} and {head} cannot be up at once (port 8000): they are measured one after the "
+        "other from block 5 on."
+    )
+    alone = design_words(after.design.model_copy(update={"twins": ()}))
+    assert alone.startswith(base), "no word of twins where there are none left"

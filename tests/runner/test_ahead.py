@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import duckdb
 import psutil
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.clock import monotonic_ns
 from harness.environments import OWN, Interpreter
@@ -29,8 +31,9 @@ from harness.runner.job import BlockJob
 from harness.runner.order import next_left
 from harness.runner.sessions.closed import ClosedSession
 from harness.runner.sessions.session import Measured
+from harness.runner.slices import AT_RATE_S, SLICE_S, AtRate, OfTime, OfUnits, Slice, Slices
 from harness.runner.telling.interrupts import Interrupts
-from harness.runner.twins import SLICE_S, run_at_once
+from harness.runner.twins import run_at_once
 from harness.scenario.checks.twins import possible_twins
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell
@@ -43,6 +46,11 @@ from tests.scenario.project import make_project
 UNITS = 10
 SLICES = 4
 """Of each of twins."""
+GATE = "scenarios/speed-gate.yaml"
+COUNTED = 80
+"""Units of a load that is measured by them."""
+PER_S = 20.0
+PHASE = "{phase: steady, rate: 5, duration: 1s}"
 SHAPE = UnitShape(
     tasks_per_unit=1,
     sequential=False,
@@ -175,6 +183,15 @@ def turns(ours: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]) ->
     )
 
 
+def twins_of(
+    cell: Cell, number: int, where: tuple[RunFolder, Workspace, dict[str, str]]
+) -> list[BlockJob]:
+    """Two blocks of a cell, as base and head."""
+    return [
+        BlockJob(n, 0, n % 2, cell, SHAPE, f"twin-{n}", *where, OWN) for n in (number, number + 1)
+    ]
+
+
 def check_twins(whole: Sequence[BlockRecord], units: Sequence[Sequence[tuple[int, int]]]) -> None:
     """That the figures of both are those of their own turns."""
     assert whole[0].slices == whole[1].slices >= 2, "fewer where the machine stood still"
@@ -196,17 +213,13 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
 ) -> None:
     """Both at once; then two that are interrupted, and two of which one cannot be measured."""
     interrupts, servers = Interrupts(), marked(place)
-    sets = (f"measure.duration={SLICES * SLICE_S}s", "measure.warmup=5")
-    timed = cell_of("scenarios/speed-gate.yaml", *sets)
+    timed = cell_of(GATE, f"measure.duration={SLICES * SLICE_S}s", "measure.warmup=5")
     broker, _ = services.of(timed.configuration)
     over: list[Measured] = []
 
     def jobs(number: int, head: Interpreter = OWN) -> list[BlockJob]:
-        def job(n: int, interpreter: Interpreter) -> BlockJob:
-            names = (n % 2, timed, SHAPE, f"twin-{n}", folder, place, session_environ)
-            return BlockJob(n, 0, *names, interpreter)
-
-        return [job(number, OWN), job(number + 1, head)]
+        both = twins_of(timed, number, (folder, place, session_environ))
+        return [both[0], replace(both[1], interpreter=head)]
 
     def measure(these: list[BlockJob], following: list[BlockJob]) -> list[BlockRecord]:
         def end(measured: Measured) -> None:
@@ -224,8 +237,8 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
                 done: list[ClosedSession] = []
                 put_on = ClosedSession.slice
 
-                def interrupted(session: ClosedSession, lasts_s: float) -> None:
-                    put_on(session, lasts_s)
+                def interrupted(session: ClosedSession, one: Slice) -> None:
+                    put_on(session, one)
                     done.append(session)
                     interrupts.requested = len(done) == 3
 
@@ -256,6 +269,31 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
     assert "cannot start" in failed[0].error
     with redis.Redis.from_url(broker.target.url) as client:
         assert client.info("keyspace") == {}
+
+
+def test_twins_by_units_and_at_a_rate(
+    place: Workspace, services: Services, session_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """What is in flight at a slice's end belongs to its slice."""
+    loads = f"loads=[{{load: rate, rate: {PER_S}}}]"
+    counted = cell_of(GATE, "measure.duration=null", f"measure.units={COUNTED}", "measure.warmup=5")
+    rated = cell_of(GATE, f"measure.duration={2 * AT_RATE_S}s", "measure.warmup=5", loads)
+    with closing(RunFolder.create(tmp_path, "run")) as folder, NextBlocks(services) as blocks:
+        measured = []
+        for number, cell in ((0, counted), (2, rated)):
+            starts = blocks.take(twins_of(cell, number, (folder, place, session_environ)))
+            measured.append(run_at_once(starts, services, Interrupts(), lambda _: None))
+        for both in measured:
+            units = [spans(folder, block) for block in both]
+            check_twins(both, units)
+            turns(*units)
+    by_units, at_rate = measured
+    assert [one.units for one in by_units] == [COUNTED, COUNTED]
+    assert [one.slices for one in at_rate] == [2, 2]
+    for block in at_rate:
+        [phase] = block.load_phases
+        assert (phase.phase, phase.duration_s) == ("steady", 2 * AT_RATE_S), "slices are one phase"
+        assert phase.planned == block.units == 2 * AT_RATE_S * PER_S
 
 
 @pytest.mark.parametrize("sets", [(), ("measure.results_left=count",)])
@@ -315,11 +353,14 @@ def test_the_next_block_is_the_first_that_is_left() -> None:
         (("compare: {}",), []),  # of alternatives a broker's memory and commands are asked for
         (("compare: {design: twins}",), [(0, 1)]),
         (("compare: {kind: change, design: blocks}",), []),
-        (("loads: [{load: rate, rate: 50}]",), []),
-        (("loads: [closed, {load: rate, rate: 50}]",), [(0, 2)]),
-        (("measure: {units: 50}",), []),
+        (("loads: [{load: rate, rate: 50}]",), [(0, 1)]),
+        (("loads: [closed, {load: rate, rate: 50}]",), [(0, 2), (1, 3)]),
+        ((f"loads: [{{load: rate, phases: [{PHASE}]}}]", "measure: {warmup: 1}"), []),
+        (("loads: [backlog]", "measure: {units: 50}"), []),
+        (("measure: {units: 50}",), [(0, 1)]),
         (("matrix: {worker.concurrency: [1, 2, 3]}",), []),  # one base of two heads
-        (("matrix: {settings.imports: [[json], [math]]}",), []),
+        (("matrix: {settings.imports: [[json], [math]]}",), [(0, 1)]),  # tried, see below
+        (("matrix: {settings.worker_state_db: [here, there]}",), []),
     ],
 )
 def test_which_sides_are_twins(
@@ -327,7 +368,7 @@ def test_which_sides_are_twins(
 ) -> None:
     project = make_project(tmp_path)
     two_sides = ("matrix: {worker.concurrency: [1, 2]}", "compare: {kind: change}")
-    for line in ("measure: {duration: 1s}", *two_sides, *lines):
+    for line in ("measure: {duration: 1s}", *two_sides, *reversed(lines)):
         project.change(line)
     assert list(possible_twins(project.plan())) == twins
 
@@ -346,10 +387,44 @@ def test_twins_that_cannot_be_are_refused(tmp_path: Path) -> None:
     assert "cannot be measured as twins: load backlog cannot be put on in slices" in backlog
     project.change("loads: [closed]")
     project.change("measure: {duration: 1s}")
-    project.change("matrix: {settings.imports: [[json], [math]]}")
+    project.change("matrix: {settings.worker_state_db: [here, there]}")
     own = project.problems()
     assert own
-    assert all("may hold a port or a file that two cannot share" in one for one in own)
+    assert all("names a file that two cannot share" in one for one in own)
+
+
+def cut(slices: Slices, *took_s: float) -> list[float | int | None]:
+    """What a load is divided into, where the slices take so long; the last of these times on."""
+    found: list[float | int | None] = []
+    times = [*took_s]
+    while (one := slices.next()) is not None:
+        found.append(one.seconds or one.units)
+        slices.took(times.pop(0) if len(times) > 1 else times[0])
+    return found
+
+
+def test_loads_are_cut_into_slices() -> None:
+    """Short ones; longer where units take too long for them. Together they are the load."""
+    assert cut(OfTime(1.0), 0.3) == [0.25] * 4
+    assert cut(OfTime(1.1), 0.3) == [0.25, 0.25, 0.25, pytest.approx(0.35)]
+    assert cut(OfTime(2.0), 1.0, 1.0) == [0.25, 0.5, 0.5, 0.5, 0.25]
+    assert cut(OfUnits(100, 8), 0.25) == [25] * 4
+    assert cut(OfUnits(1000, 8), 0.05, 0.25) == [32, 128, 128, 128, 128, 128, 128, 128, 72]
+    assert cut(OfUnits(50, 8), 2.5, 0.6) == [12, 8, 8, 8, 8, 6], "no fewer than there are callers"
+    assert cut(OfUnits(0, 8), 1.0) == []
+    assert cut(AtRate(2.0, 100.0), 0.6) == [0.5] * 4
+    assert cut(AtRate(1.0, 3.0), 0.6) == pytest.approx([1 / 3] * 3), "whole units"
+    assert cut(AtRate(2.0, 0.2), 6.0) == [5.0], "one at least"
+
+
+@given(st.integers(1, 3000), st.floats(0.5, 500.0), st.floats(0.01, 5.0))
+def test_slices_add_up(units: int, per_s: float, took_s: float) -> None:
+    """However long each takes."""
+    counted = [one or 0 for one in cut(OfUnits(units, 4), took_s)]
+    assert sum(counted) == units
+    rated = [one or 0.0 for one in cut(AtRate(units / per_s, per_s), took_s)]
+    assert sum(rated) == pytest.approx(units / per_s)
+    assert all(one * per_s == pytest.approx(round(one * per_s)) for one in rated)
 
 
 def test_slices_begin_where_nothing_was_under_way() -> None:

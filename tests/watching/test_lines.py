@@ -9,9 +9,10 @@ from dataclasses import replace
 import click
 import pytest
 
-from harness.cli.watching.json_lines import JsonLines
+from harness.cli.watching.json_lines import JsonLines, line_of
 from harness.cli.watching.lines import TICK_S, Lines
 from harness.cli.watching.words import stage_words
+from harness.results.record.comparison import PartedTwins
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
@@ -19,6 +20,7 @@ from harness.runner.telling.events import (
     Goal,
     RunPlanned,
     ServersReady,
+    TwinsParted,
 )
 from harness.scenario.plan.bounds import AtMost
 from harness.units import format_roughly
@@ -48,6 +50,20 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
         "[ 3/10] redis/add/closed-8: ! 500 units/s, 1,000 ok, 1 dup (block 69.0 s, run 70.0 s)",
         "[ 3/10] ... between blocks 11 s",
     ]
+
+
+def test_twins_that_are_parted_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    twins = PartedTwins(cells=("shop/one", "shop/two"), block=4, reason="port 8000")
+    assert _said(capsys, Lines(), [(1, TwinsParted(twins))]) == (
+        "shop/one and shop/two cannot be up at once (port 8000): they are measured one after the "
+        "other from block 5 on.\n"
+    )
+    line = line_of(TwinsParted(twins), 1.5)
+    assert json.loads(line.model_dump_json()) == {
+        "event": "twins_parted",
+        "t_s": 1.5,
+        "twins": {"cells": ["shop/one", "shop/two"], "block": 4, "reason": "port 8000"},
+    }
 
 
 def test_how_long_it_may_take_is_said_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from harness.cli.watching.progress import (
     SweptLine,
     TargetLine,
     TickLine,
+    TwinsPartedLine,
 )
 from harness.results.judge.emulators import emulated_cells
 from harness.results.outlook.outlook import AskedOf, CellOutlook
@@ -38,6 +39,7 @@ from harness.runner.telling.events import (
     Swept,
     TargetTold,
     Tick,
+    TwinsParted,
 )
 
 TICK_S = 1.0
@@ -79,7 +81,14 @@ def line_of(event: Event, t_s: float, emulated: Collection[str] = ()) -> Line:
 
 
 def _of_the_run(
-    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | ServersReady | RunEnded, t_s: float
+    event: Swept
+    | EnvironmentBuilds
+    | RunPlanned
+    | TargetTold
+    | TwinsParted
+    | ServersReady
+    | RunEnded,
+    t_s: float,
 ) -> Line:
     match event:
         case Swept(sentences):
@@ -88,8 +97,8 @@ def _of_the_run(
             return EnvironmentLine(t_s=t_s, title=title)
         case RunPlanned():
             return _planned(event, t_s)
-        case TargetTold(target):
-            return TargetLine(t_s=t_s, target=target)
+        case TargetTold() | TwinsParted():
+            return _of_pairs(event, t_s)
         case ServersReady():
             return _servers(event, t_s)
         case RunEnded(record, folder):
@@ -99,6 +108,12 @@ def _of_the_run(
                 folder=str(folder) if folder else None,
                 status=record.status if record else None,
             )
+
+
+def _of_pairs(event: TargetTold | TwinsParted, t_s: float) -> Line:
+    if isinstance(event, TargetTold):
+        return TargetLine(t_s=t_s, target=event.target)
+    return TwinsPartedLine(t_s=t_s, twins=event.twins)
 
 
 def _planned(event: RunPlanned, t_s: float) -> PlannedLine:

@@ -15,7 +15,7 @@ from harness.cli.watching.words import (
     stage_words,
     troubles_of,
 )
-from harness.report.words.first_looks import design_words, target_words
+from harness.report.words.first_looks import design_words, parted_words, target_words
 from harness.results.judge.emulators import emulated_cells, labelled
 from harness.runner.telling.events import (
     BlockEnded,
@@ -27,6 +27,7 @@ from harness.runner.telling.events import (
     Swept,
     TargetTold,
     Tick,
+    TwinsParted,
 )
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_roughly
@@ -63,7 +64,14 @@ class Lines:
         if isinstance(event, ServersReady):
             self._emulated = emulated_cells(event.record)
         match event:
-            case Swept() | EnvironmentBuilds() | RunPlanned() | TargetTold() | ServersReady():
+            case (
+                Swept()
+                | EnvironmentBuilds()
+                | RunPlanned()
+                | TargetTold()
+                | TwinsParted()
+                | ServersReady()
+            ):
                 for line in _of_the_run(event, run_s):
                     self._say(line)
             case BlockStarts():
@@ -94,7 +102,8 @@ class Lines:
 
 
 def _of_the_run(
-    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | ServersReady, run_s: float
+    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | TwinsParted | ServersReady,
+    run_s: float,
 ) -> Iterator[str]:
     match event:
         case Swept(sentences):
@@ -108,6 +117,8 @@ def _of_the_run(
                 yield at_most_words(bound)
         case TargetTold(target):
             yield target_words(target)
+        case TwinsParted(twins):
+            yield parted_words(twins)
         case ServersReady(record):
             yield f"ready after {format_duration(run_s)}: {servers_of(record)}"
             if record.design is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from harness.results.record.comparison import TargetRecord
+from harness.results.record.comparison import PartedTwins, TargetRecord
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import BlockStatus, RunStatus
 
@@ -117,6 +117,13 @@ class TargetLine(_Line):
 
     event: Literal["target"] = "target"
     target: TargetRecord
+
+
+class TwinsPartedLine(_Line):
+    """Two cells cannot be up at once, and are measured one after the other from now on."""
+
+    event: Literal["twins_parted"] = "twins_parted"
+    twins: PartedTwins
 
 
 class ServersLine(_Line):
@@ -227,6 +234,7 @@ Line = (
     | EnvironmentLine
     | PlannedLine
     | TargetLine
+    | TwinsPartedLine
     | ServersLine
     | BlockLine
     | StageLine

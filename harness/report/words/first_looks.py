@@ -6,6 +6,7 @@ from harness.results.judge.phrases import percent_words
 from harness.results.record.comparison import (
     DesignRecord,
     EqualRateRecord,
+    PartedTwins,
     TargetFigure,
     TargetRecord,
 )
@@ -62,11 +63,21 @@ def _names(figures: list[TargetFigure]) -> str:
 
 
 def design_words(one: DesignRecord) -> str:
-    """How sides of pairs are measured where some of them are twins."""
+    """How sides of pairs are measured where some of them are twins, or were to be."""
     cells = "two cells" if len(one.twins) == 1 else f"{len(one.twins)} times two cells"
-    return (
+    twins = (
         f"Twins: {cells} are up at once, and their load is put on in turns, so that what disturbs "
         "the machine hits both."
+    )
+    return " ".join([*([twins] if one.twins else []), *map(parted_words, one.parted)])
+
+
+def parted_words(one: PartedTwins) -> str:
+    """Which two could not be up at once, and why."""
+    return (
+        f"{' and '.join(map(printable, one.cells))} cannot be up at once "
+        f"({printable(one.reason)}): they are measured one after the other from block "
+        f"{one.block + 1} on."
     )
 
 

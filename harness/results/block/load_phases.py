@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,9 @@ class PlannedPhase:
     to_per_s: float
     unsent: int = 0
     """Units that were due in it and never sent."""
+    slices: tuple[tuple[int, int], ...] = ()
+    """Begin and end of each of its slices (CLOCK_MONOTONIC ns), where it is put on in turn with the
+    load of a twin; empty where it is one stretch."""
 
     @property
     def counted(self) -> bool:
@@ -51,10 +54,26 @@ class PlannedPhase:
     @property
     def end_ns(self) -> int:
         """When the next one begins."""
-        return self.begin_ns + round(self.duration_s * 1e9)
+        return self.slices[-1][1] if self.slices else self.begin_ns + round(self.duration_s * 1e9)
+
+    @property
+    def spans_ns(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end of the stretches in which units of it are due."""
+        return self.slices or ((self.begin_ns, self.end_ns),)
 
 
 SentPhases = Sequence[PlannedPhase]
+
+
+def as_one(slices: SentPhases) -> PlannedPhase:
+    """One phase of those that follow each other with something else in between."""
+    spans = tuple(span for one in slices for span in one.spans_ns)
+    return replace(
+        slices[0],
+        duration_s=sum(one.duration_s for one in slices),
+        unsent=sum(one.unsent for one in slices),
+        slices=spans,
+    )
 
 
 def write_plan(folder: Path, plan: SentPhases) -> None:
@@ -69,7 +88,10 @@ def read_plan(folder: Path) -> tuple[PlannedPhase, ...]:
     """What `write_plan` kept; empty for loads without phases, or if it is damaged."""
     try:
         kept = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
-        return tuple(PlannedPhase(**phase) for phase in kept)
+        return tuple(
+            PlannedPhase(**{**phase, "slices": tuple(map(tuple, phase.get("slices", ())))})
+            for phase in kept
+        )
     except (OSError, ValueError, TypeError):
         return ()
 
@@ -123,10 +145,25 @@ def time_of_stretches(
     return total
 
 
+def time_of_slices(
+    plan: SentPhases,
+    due_ns: npt.NDArray[np.int64],
+    ended_ns: npt.NDArray[np.int64],
+    usable: Truths,
+) -> int:
+    """Nanoseconds of all slices together, each until what was due in it is over."""
+    total = 0
+    for begin_ns, end_ns in (span for phase in plan for span in phase.spans_ns):
+        mine = usable & (due_ns >= begin_ns) & (due_ns < end_ns)
+        total += max(end_ns, int(ended_ns[mine].max(initial=0))) - begin_ns
+    return total
+
+
 def on_time(merged: Merged, plan: SentPhases) -> Truths:
-    """Units that were sent before the end of their phase."""
-    ends = np.array([phase.end_ns for phase in plan], dtype=np.int64)
-    sent: Truths = merged.units.publish_ns <= ends[phase_of_unit(merged, plan)]
+    """Units that were sent before the end of their phase, or of their slice of it."""
+    spans = np.array([span for phase in plan for span in phase.spans_ns], dtype=np.int64)
+    mine = np.maximum(np.searchsorted(spans[:, 0], merged.units.due_ns, side="right") - 1, 0)
+    sent: Truths = merged.units.publish_ns <= spans[mine, 1]
     return sent
 
 
@@ -207,7 +244,7 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
         completed=int(completed.sum()),
         completed_per_s=float(within.sum() / phase.duration_s),
         could_complete=phase.unsent + int(_during(phase, block.could_end_ns).sum()),
-        in_flight_at_end=_in_flight(block, phase.end_ns),
+        in_flight_at_end=max(_in_flight(block, end_ns) for _, end_ns in phase.spans_ns),
         latency_s=block.describe(block.timing.total_ns[usable]),
         phases_s={name: block.describe(times[usable]) for name, times in block.timing.by_name()}
         if usable.any()
@@ -217,7 +254,9 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
 
 
 def _during(phase: PlannedPhase, at_ns: Times) -> Truths:
-    found: Truths = (at_ns >= phase.begin_ns) & (at_ns < phase.end_ns)
+    found = np.zeros(len(at_ns), dtype=bool)
+    for begin_ns, end_ns in phase.spans_ns:
+        found |= (at_ns >= begin_ns) & (at_ns < end_ns)
     return found
 
 

@@ -20,6 +20,7 @@ from harness.results.block.load_phases import (
     phase_of_unit,
     stretches,
     summaries,
+    time_of_slices,
     time_of_stretches,
 )
 from harness.results.block.messages import latencies_by_priority, lateness_ns
@@ -75,7 +76,7 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     window = _window_ns(merged, timing, usable, plan, shape)
     surplus = duplicates(merged, asked_again(merged) if shape.loses_processes else None)
     fields: LogFigures = {
-        **_rates(merged, int(completed.sum()), window, shape, 0 if plan else len(merged.slices_ns)),
+        **_rates(merged, int(completed.sum()), window, shape, len(_slices_ns(merged, plan))),
         **_times(merged, timing, usable, shape),
         **tracking(merged, usable),
         **_ends(merged, ledger, surplus),
@@ -149,13 +150,22 @@ def _window_ns(
     if of_phase.max(initial=0) > 0:
         stretch = of_phase[phase_of_unit(merged, plan)]
         return time_of_stretches(stretch, due_ns, ended_ns, usable) or None
-    if len(merged.slices_ns) > 1 and not plan:
-        begins = np.array(merged.slices_ns, dtype=np.int64)
+    if any(phase.slices for phase in plan):
+        return time_of_slices(plan, due_ns, ended_ns, usable)
+    if len(slices_ns := _slices_ns(merged, plan)) > 1:
+        begins = np.array(slices_ns, dtype=np.int64)
         slice_ = np.maximum(np.searchsorted(begins, due_ns, side="right") - 1, 0)
         return time_of_stretches(slice_, due_ns, ended_ns, usable) or None
     begin = merged.release_ns if shape.held else due_ns[counted_units(merged, plan)].min()
     end = max(ended_ns[usable].max(), merged.side_end_ns)
     return None if begin == MISSING or end <= begin else int(end - begin)
+
+
+def _slices_ns(merged: Merged, plan: SentPhases) -> Sequence[int]:
+    """When each slice of the load of one of twins began. The steps of a search are none."""
+    if not plan:
+        return merged.slices_ns
+    return [begin_ns for phase in plan for begin_ns, _ in phase.slices]
 
 
 def _open_loop(

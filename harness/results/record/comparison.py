@@ -157,6 +157,17 @@ class LayerPath(Stored):
     whole: LayerStep
 
 
+class PartedTwins(Stored):
+    """Two cells that could not be up at once: the rest of their blocks was measured one after the
+    other."""
+
+    cells: tuple[str, str]
+    """Names of base and head."""
+    block: int
+    """Number of the first block that was measured so."""
+    reason: str
+
+
 class DesignRecord(Stored):
     """How the two sides of a pair were measured: one after the other, or as twins, both up at once
     with their load put on in turns."""
@@ -165,6 +176,8 @@ class DesignRecord(Stored):
     """What the scenario says."""
     twins: tuple[tuple[int, int], ...]
     """Base and head of those that are twins, as indices of cells."""
+    parted: tuple[PartedTwins, ...] = ()
+    """Those that were to be twins and could not be."""
 
 
 class TargetFigure(Stored):

@@ -38,7 +38,8 @@ class LoadPhaseRecord(Stored):
     for a worker: due, and then as long as they were asked to wait and as their tasks ran. None in
     records of older versions."""
     in_flight_at_end: int = 0
-    """Units that were published and not over when the phase ended."""
+    """Units that were published and not over when the phase ended; of a phase in slices, when that
+    slice ended at which it were most."""
     latency_s: Distribution = Distribution(count=0)
     phases_s: dict[str, Distribution] = {}
     outcomes: Outcomes = Outcomes()

@@ -58,7 +58,14 @@ class Drain:
         self._tail.refresh()
         return self._tail.count(Kind.FINISHED)
 
-    def wait(self, expected: int | None, limit_s: float, watch: Callable[[], bool]) -> bool:
+    def wait(
+        self,
+        expected: int | None,
+        limit_s: float,
+        watch: Callable[[], bool],
+        *,
+        settle: bool = True,
+    ) -> bool:
         """Wait until `expected` tasks have finished and all is idle, or all has been idle for
         `quiet_s`: whether it came to that within `limit_s`, before `watch` said no.
 
@@ -69,6 +76,7 @@ class Drain:
         """
         before: tuple[int, ...] = ()
         began = moved = idle_since = time.monotonic()
+        settle_s = self._settle_s if settle else 0.0
         while watch():
             self._tail.refresh()
             now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
@@ -76,8 +84,8 @@ class Drain:
                 before, moved = counts, now
             idle = self._idle(counts)
             idle_since = idle_since if idle else now
-            complete = expected is not None and counts[2] >= expected + self._spawned()
-            complete = complete and now - moved >= self._settle_s
+            complete = expected is not None and counts[2] >= expected + self.spawned()
+            complete = complete and now - moved >= settle_s
             due = began + self._countdown_s
             if idle and (complete or now - max(idle_since, due) >= self._quiet_s):
                 return True
@@ -109,7 +117,7 @@ class Drain:
             now, counts = time.monotonic(), tuple(map(self._tail.count, _PROGRESS))
             if counts != before:
                 before, moved = counts, now
-            complete = expected is not None and counts[2] >= expected + self._spawned()
+            complete = expected is not None and counts[2] >= expected + self.spawned()
             due = began + (0.0 if complete else self._countdown_s)
             quiet = now - max(moved, due) >= (QUIET_S if complete else AFTERMATH_S)
             quiet = quiet and time.monotonic_ns() >= self._latest_due_ns()
@@ -120,8 +128,8 @@ class Drain:
             time.sleep(LOOK_S)
         return False
 
-    def _spawned(self) -> int:
-        """Side tasks that were published so far."""
+    def spawned(self) -> int:
+        """Side tasks that were published so far, at the last look."""
         return self._tail.count(Kind.SPAWNED) if self._spawns else 0
 
     def _latest_due_ns(self) -> int:

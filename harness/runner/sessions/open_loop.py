@@ -10,12 +10,14 @@ from typing import Any
 from harness.clock import monotonic_ns
 from harness.probe.recording.ids import first_unit
 from harness.probe.spoken import PhaseSpec
-from harness.results.block.load_phases import PlannedPhase, unsent_by_phase, write_plan
+from harness.results.block.load_phases import PlannedPhase, as_one, unsent_by_phase, write_plan
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation
 from harness.runner.sessions.drain import LOOK_S
-from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers, since
+from harness.runner.sessions.in_turns import TurnsSession, WorkersUsed
+from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers
+from harness.runner.slices import Slice
 from harness.runner.telling.events import Goal
 from harness.scenario.loads.rate import RateLoad
 from harness.scenario.models.scenario import Cell
@@ -24,6 +26,8 @@ from harness.usage import Usage
 
 LEAD_S = 0.2
 """Between the command and the first moment planned: every client has read it by then."""
+_SLICE_LEAD_S = 0.1
+"""The same before a slice: clients have just answered, and there are many slices."""
 _ANSWER_S = 30.0
 _LATE_S = 2.0
 """What has been stored by the end of a drain is seen by then."""
@@ -49,12 +53,14 @@ class OpenSession(Session):
         observer = self.room.observer
         if observer is not None and not self._sent:  # after the warm-up, which is not its business
             observer.ask("watch", _ANSWER_S, self.watch, tags=list(self.clients.tags))
-        begin_ns = monotonic_ns() + round(LEAD_S * 1e9)
+        lead_s = _SLICE_LEAD_S if self.room.by_turns else LEAD_S
+        begin_ns = monotonic_ns() + round(lead_s * 1e9)
         begun = _begun(phases, begin_ns)
         self._keep((*self._plan, *begun))
         timeout_ns = round(self.unit_limit_s * 1e9)
         done_before = self.drain.finished()
-        self.room.courier.stage("measuring", *_goal(phases))
+        if not self.room.by_turns:  # else it is told once, of both
+            self.room.courier.stage("measuring", *_goal(phases))
         if self.room.faults is not None:
             self.room.faults.begin(begin_ns)
         answers = self.clients.ask(
@@ -72,7 +78,8 @@ class OpenSession(Session):
             replace(phase, unsent=unsent_by_phase(left, index)) for index, phase in enumerate(begun)
         )
         self._keep((*self._plan[: len(self._plan) - len(begun)], *over))
-        self.room.courier.stage("draining")
+        if not self.room.by_turns:
+            self.room.courier.stage("draining")
         self._sent += answers
         sent, shape = sum(answer["sent"] for answer in answers), self.room.shape
         self._settle(done_before + sent * shape.tasks_per_unit)
@@ -88,7 +95,8 @@ class OpenSession(Session):
         """Wait until nothing of what was sent is under way, and nothing is broken any more."""
         faults = self.room.faults
         if faults is None:
-            self.come_to_rest(expected_tasks)
+            settle = not self.room.by_turns or self.drain.spawned() > 0
+            self.come_to_rest(expected_tasks, settle=settle)
             return
         while not faults.over and self.going_on():
             time.sleep(LOOK_S)
@@ -142,14 +150,38 @@ class OpenSession(Session):
         return [open_[owner == number].tolist() for number in range(len(self.clients))]
 
 
-class RateSession(OpenSession):
-    """Phases as the scenario says."""
+class RateSession(OpenSession, TurnsSession):
+    """Phases as the scenario says, or slices of its one rate."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._used = WorkersUsed()
 
     def load(self) -> Loaded:
         """Until all that was sent has come to rest."""
-        before = self.workers.usage()
-        self.send(_phases(self.room.cell), self.room.seed)
-        return self.loaded(since(before, self.workers.usage()))
+        with self._used.meanwhile(self.workers):
+            self.send(_phases(self.room.cell), self.room.seed)
+        return self.left()
+
+    def slice(self, one: Slice) -> None:
+        """Send what is due in so many seconds, and wait until nothing of it is under way."""
+        load = self.room.cell.load
+        assert isinstance(load, RateLoad) and load.rate is not None  # noqa: S101, PT018 - a twin's
+        assert one.seconds is not None  # noqa: S101 - so a load at a rate is divided
+        number = sum(len(phase.slices) for phase in self._plan)
+        with self.room.meter.turn(), self._used.meanwhile(self.workers):
+            phase = planned_phase("steady", load.rate, one.seconds)
+            self.send([phase], self.room.seed + number)
+        self._keep((as_one(self._plan),))
+
+    def left(self) -> Loaded:
+        """What all that was sent so far has left."""
+        return self.loaded(self._used.so_far)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether a client has no numbers left: nobody waits for results."""
+        return out_of_numbers(self._sent)
 
 
 def _phases(cell: Cell) -> list[PhaseSpec]:

@@ -321,11 +321,14 @@ class Session:
         self.watch()
         return self.may_go_on()
 
-    def come_to_rest(self, expected_tasks: int | None) -> None:
-        """Wait until nothing is under way any more, for as long as a unit may take."""
+    def come_to_rest(self, expected_tasks: int | None, *, settle: bool = True) -> None:
+        """Wait until nothing is under way any more, for as long as a unit may take. Not `settle`:
+        no task has published a further one so far, so that none is looked out for."""
         limit_s = self.unit_limit_s
         began_s = time.monotonic()
-        self._at_rest = self.drain.wait(expected_tasks, limit_s, self._going_on_with_all)
+        self._at_rest = self.drain.wait(
+            expected_tasks, limit_s, self._going_on_with_all, settle=settle
+        )
         if not self._at_rest and self.workers.fallen and self.going_on():
             # What they had is under way no more.
             left_s = limit_s - (time.monotonic() - began_s)

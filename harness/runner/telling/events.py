@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from harness.results.events.activity import Activity
 from harness.results.outlook.outlook import Outlook
-from harness.results.record.comparison import TargetRecord
+from harness.results.record.comparison import PartedTwins, TargetRecord
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
@@ -61,6 +61,13 @@ class TargetTold:
     """The first look is over: whether the slowdown that the scenario names can be found in time."""
 
     target: TargetRecord
+
+
+@dataclass(frozen=True)
+class TwinsParted:
+    """Two cells cannot be up at once: their blocks are measured one after the other from now on."""
+
+    twins: PartedTwins
 
 
 @dataclass(frozen=True)
@@ -152,6 +159,7 @@ Event = (
     | EnvironmentBuilds
     | RunPlanned
     | TargetTold
+    | TwinsParted
     | ServersReady
     | BlockStarts
     | StageBegins

@@ -13,41 +13,67 @@ from harness.errors import Problem
 from harness.scenario.checks.faulty_loads import faults_of
 from harness.scenario.checks.judging import place_of
 from harness.scenario.files.document import Document
+from harness.scenario.loads.closed import ClosedLoad
+from harness.scenario.loads.rate import RateLoad
 from harness.scenario.models.scenario import Cell, Plan, Scenario
 from harness.scenario.plan.pairing import UnknownBaseError, default_base, paired_cells
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
-_NAMING_FILES = ("--pidfile", "--statedb", "-S", "--include", "-I")
-"""Options of a worker by which two of them may meet in one file, or in code of the user's."""
-_BRINGING_CODE = {"worker_state_db", "imports", "include"}
+_NAMING_FILES = ("--pidfile", "--statedb", "-S")
+"""Options of a worker by which two of them may meet in one file."""
+_NAMING_SETTINGS = {"worker_state_db"}
+"""Settings that do so."""
+_BRINGING_CODE = ("--include", "-I")
+"""Options of a worker that make it run other code."""
+_CODE_SETTINGS = {"imports", "include"}
 """Settings that do so."""
 
 
-def why_alone(cell: Cell) -> str:
-    """Why processes of its block may not live beside those of another one, in words; empty if they
-    may: each keeps to its own namespace, nothing is broken or slowed on purpose, nobody waits for
-    results to expire, and no code runs but Celery's and the harness' own, as a user's may hold a
-    port or a file."""
-    configuration, workload = cell.configuration, cell.workload
+def brings_code(cell: Cell) -> bool:
+    """Whether code runs in its workers that is neither Celery's nor the harness' own."""
+    workload = cell.workload
     foreign = isinstance(workload, OwnTaskWorkload)
     foreign = foreign or not type(workload).__module__.startswith("harness.")
-    foreign = foreign or not _BRINGING_CODE.isdisjoint(configuration.settings)
-    words = [word for group in configuration.groups.values() for word in group.options]
-    foreign = foreign or any(word.startswith(_NAMING_FILES) for word in words)
-    if foreign:
-        return "code or options of your own may hold a port or a file that two cannot share"
+    foreign = foreign or not _CODE_SETTINGS.isdisjoint(cell.configuration.settings)
+    return foreign or any(word.startswith(_BRINGING_CODE) for word in _options(cell))
+
+
+def why_alone(cell: Cell) -> str:
+    """Why processes of its block may not live beside those of another one before anybody has seen
+    whether they can, in words; empty if they may: each keeps to its own namespace, nothing is
+    broken or slowed on purpose, nobody waits for results to expire, and no code runs but Celery's
+    and the harness' own, as a user's may hold a port or a file."""
+    if brings_code(cell):
+        return "code of your own may hold a port or a file that two cannot share"
+    return _why_apart(cell)
+
+
+def _why_apart(cell: Cell) -> str:
+    """Why two of its blocks can never be up at once, whatever its code does."""
+    configuration = cell.configuration
+    naming = not _NAMING_SETTINGS.isdisjoint(configuration.settings)
+    if naming or any(word.startswith(_NAMING_FILES) for word in _options(cell)):
+        return "an option or a setting names a file that two cannot share"
     if faults_of(cell.load) or configuration.network is not None:
         return "something is broken or slowed on purpose"
     return "results are waited for until they expire" * (cell.measure.results_left == "expire")
 
 
+def _options(cell: Cell) -> list[str]:
+    return [word for group in cell.configuration.groups.values() for word in group.options]
+
+
 def why_no_twin(cell: Cell) -> str:
-    """Why a block of the cell cannot be one of twins, in words; empty if it can."""
-    if cell.load.load != "closed":
-        return f"load {cell.load.load} cannot be put on in slices"
-    if cell.measure.duration is None:
-        return "it is measured by units, not for a time (measure.duration)"
-    return why_alone(cell)
+    """Why a block of the cell cannot be one of twins, in words; empty if it can, as far as that is
+    known before both are up: what code of the user's own does is seen then."""
+    load = cell.load
+    if not isinstance(load, ClosedLoad | RateLoad):
+        return f"load {load.load} cannot be put on in slices"
+    if isinstance(load, RateLoad) and load.rate is None:
+        return "phases tell one story, which slices would break up"
+    if cell.workload.longest_countdown_s and isinstance(load, RateLoad):
+        return "its units wait for their time (countdown), and slices would wait for them"
+    return _why_apart(cell)
 
 
 def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:

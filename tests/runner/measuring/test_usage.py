@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.usage import Usage, forget_peaks, usage, usage_of
+from harness.usage import Usage, forget_peaks, listening_ports, usage, usage_of
 
 BURN = """
 import os, sys, time
@@ -169,3 +169,18 @@ say("again")
         go_on(process)
         assert heard(process) == "again"
         assert 45_000_000 < first - usage([process.pid]).peak_rss_bytes < 55_000_000
+
+
+def test_ports_that_processes_listen_on_are_seen() -> None:
+    """A child's, too; a connection of its own is none."""
+    body = """
+import os, socket
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+say(server.getsockname()[1])
+"""
+    with program(body) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        assert listening_ports([process.pid]) == (port,)
+    assert listening_ports([process.pid]) == ()
