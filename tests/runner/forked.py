@@ -10,10 +10,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from subprocess import TimeoutExpired
+
+from tests.runner.children import forked_children
 
 PRELOADED = (
     *("harness.cli.run", "harness.cli.resume", "harness.cli.report", "harness.cli.check"),
@@ -33,12 +37,25 @@ PRELOADED = (
 )
 
 
+_ROOM = "HARNESS_TESTS_ROOM"
+_ROOM_BYTES = 32_000
+"""For the variables of a forked program that others are to see: `children.py`."""
+
+
 @cache
 def fork_server() -> ForkServerContext:
     """One for a whole test process; for Celery's programs, too."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
+    os.environ[_ROOM] = "x" * _ROOM_BYTES
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ[_ROOM]
     return context
+
+
+_MEASURING = frozenset({"run", "resume", "ab"})
 
 
 class Command:
@@ -46,6 +63,7 @@ class Command:
 
     `said` is its standard error, a file or a terminal; `printed` its standard output, a file: that
     of the same name with `.stdout` if none is given, and not there before the other one is open.
+    What it starts of Celery's and the probe's programs is forked, too, unless it `executes` them.
     """
 
     def __init__(
@@ -55,11 +73,14 @@ class Command:
         environ: Mapping[str, str],
         said: Path,
         printed: Path | None = None,
+        *,
+        executes: bool = False,
     ) -> None:
         self._arguments = arguments
         self._stdout = printed or said.with_name(f"{said.name}.stdout")
+        forks = not executes and bool(_MEASURING.intersection(arguments))
         self._process = fork_server().Process(
-            target=_main, args=(list(arguments), folder, dict(environ), self._stdout, said)
+            target=_main, args=(list(arguments), folder, dict(environ), self._stdout, said, forks)
         )
         self._process.start()
         assert self._process.pid is not None
@@ -93,7 +114,12 @@ class Command:
 
 
 def _main(
-    arguments: list[str], folder: Path, environ: dict[str, str], stdout: Path, stderr: Path
+    arguments: list[str],
+    folder: Path,
+    environ: dict[str, str],
+    stdout: Path,
+    stderr: Path,
+    forks: bool,
 ) -> None:
     """In the new process: become what `python -m harness` is when it has been imported."""
     os.chdir(folder)
@@ -102,6 +128,11 @@ def _main(
     tempfile.tempdir = None  # found anew, from these variables
     sys.path.insert(0, str(folder))
     sys.argv = ["harness", *arguments]
+    with forked_children() if forks else nullcontext():
+        _as_command(stdout, stderr)
+
+
+def _as_command(stdout: Path, stderr: Path) -> None:
     _redirect(stderr, 2)
     _redirect(stdout, 1)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)

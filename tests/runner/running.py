@@ -155,6 +155,8 @@ class Site:
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    executes: bool = False
+    """Whether its workers and clients are executed as for a user, not forked (`children.py`)."""
 
     @property
     def results(self) -> Path:
@@ -196,7 +198,7 @@ class Site:
         number = len(list(self.folder.glob("stderr-*")))
         said = self.folder / f"stderr-{number}"
         said.touch()
-        process = Command(arguments, self.folder, self.environment(), said)
+        process = Command(arguments, self.folder, self.environment(), said, executes=self.executes)
         try:
             yield Running(process, self, said)
         finally:

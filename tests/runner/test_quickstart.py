@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from harness.errors import ExitCode
 from tests.runner.running import ROOT, Site
 
 
 def test_quickstart(site: Site) -> None:
-    """As it is shipped, but for a quarter of the time."""
+    """As it is shipped, but for a quarter of the time, and with programs executed as a user's."""
     scenario = ROOT / "scenarios" / "quickstart.yaml"
-    ended = site.run("--files", "--set", "measure.duration=500ms", scenario=scenario)
+    ended = replace(site, executes=True).run(
+        "--files", "--set", "measure.duration=500ms", scenario=scenario
+    )
     assert ended.code == ExitCode.PASS, ended.stderr
     assert ended.record.status == "complete"
     assert [cell.name for cell in ended.record.cells] == [
