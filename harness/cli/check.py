@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ import click
 from harness.cli.options import results_option
 from harness.errors import ExitCode, Problem
 from harness.scenario.files.wording import printable
+from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.configurations import yaml_files
 from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
 
@@ -30,7 +31,8 @@ def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
     tell apart at this machine's noise: by the last runs in the results folder, where there are any.
 
     Apps of your own that a scenario names are imported, in a process of their own. Every problem
-    is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one.
+    is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one. A note is no problem: a
+    group of workers, or a route, that nothing of the scenario comes to.
     """
     problems: set[Problem] = set()
     files: dict[Path, None] = {}
@@ -48,27 +50,31 @@ def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
         return ExitCode.USAGE
     if len(files) == 1:
         click.echo("1 file, no problems")
-    scenarios = [file for file in files if names_a_scenario(file)]
-    for line in _ahead(scenarios, results, explain=explain, alone=len(files) == 1):
+    plans = {file: load_plan(file) for file in files if names_a_scenario(file)}
+    for note in sorted({note for plan in plans.values() for note in plan.notes}):
+        click.echo(f"note: {note}")
+    for line in _ahead(plans, results, explain=explain, alone=len(files) == 1):
         click.echo(line)
     if len(files) > 1:
         click.echo(f"{len(files)} files, no problems")
     return ExitCode.PASS
 
 
-def _ahead(files: Sequence[Path], results: Path, *, explain: bool, alone: bool) -> Iterator[str]:
+def _ahead(
+    plans: Mapping[Path, Plan], results: Path, *, explain: bool, alone: bool
+) -> Iterator[str]:
     """What scenarios will take and can tell: the first line for each of several."""
     from harness.cli.watching.outlook_words import explained, head_lines  # noqa: PLC0415 - fast
     from harness.results.outlook.last_runs import last_runs  # noqa: PLC0415
     from harness.runner.prepare.environment import fingerprint  # noqa: PLC0415
     from harness.runner.prepare.outlook import outlook_of  # noqa: PLC0415
 
-    if not files:
+    if not plans:
         return
     here = fingerprint(Path.cwd())
     runs = last_runs(results, here)
-    for file in files:
-        ahead = outlook_of(load_plan(file), runs, here)
+    for file, plan in plans.items():
+        ahead = outlook_of(plan, runs, here)
         first, *more = head_lines(ahead)
         yield first if alone else f"{printable(str(file))}: {first}"
         yield from more if alone or explain else ()

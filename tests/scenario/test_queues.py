@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
+from celery import current_app
 
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.models.queues import default_queue, known_queues, queue_options
 from harness.scenario.plan.loader import check_file, load_configuration
 from harness.scenario.vendors.rabbitmq import RabbitmqQueue
 from harness.scenario.vendors.sqs import SqsQueue
+from harness.scenario.workloads.registry import ROWS, TASKS
 from tests.scenario.project import Project
 
 BACKENDS = {"redis": "redis", "rabbitmq": "rpc", "sqs": "redis"}
@@ -115,6 +118,32 @@ QUORUM = (
             "rabbitmq",
             "queues:\n  a: {arguments: {x-max-length: -1}}\n",
             ["5:18: x-max-length is a whole number from 0 on, not -1: RabbitMQ refuses the queue"],
+        ),
+        *(
+            (
+                "rabbitmq",
+                f"queues:\n  a: {{arguments: {{{argument}: {said}}}}}\n",
+                [f"5:18: {argument} is {rule}, not {said}: RabbitMQ refuses the queue"],
+            )
+            for argument, said, rule in (
+                ("x-expires", "0", "a whole number from 1 on"),
+                ("x-message-ttl", "-1", "a whole number from 0 on"),
+                ("x-delivery-limit", "1.5", "a whole number from 0 on"),
+                ("x-max-length-bytes", "true", "a whole number from 0 on"),
+                ("x-overflow", '"drop"', "one of drop-head, reject-publish, reject-publish-dlx"),
+                ("x-queue-mode", '"lzy"', "one of default, lazy"),
+                ("x-single-active-consumer", '"yes"', "true or false"),
+                ("x-dead-letter-exchange", "3", "a text"),
+            )
+        ),
+        ("rabbitmq", "queues: {a: {max_priority: 256}}\n", ["4:28: must be at most 255, not 256"]),
+        (
+            "sqs",
+            "queues:\n  a.fifo: {attributes: {FifoThroughputLimit: perMessageGroupId}}\n",
+            [
+                "5:24: SQS takes FifoThroughputLimit: perMessageGroupId only with "
+                "DeduplicationScope: messageGroup: say it, too"
+            ],
         ),
         (
             "rabbitmq",
@@ -407,3 +436,43 @@ def test_queues_of_a_broker_that_is_not_known_are_not_judged(
     project.change("gates: ['p99(latency.total, queue=a) < 9s']")
     found = project.problems()
     assert [one.partition(": ")[2].partition("; known")[0] for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "workload", "notes"),
+    [
+        (GROUPS, "{workload: add, options: {queue: urgent}}", ["6:3: group "]),
+        (GROUPS.replace("[reports]", "[reports, celery]"), "add", ["5:3: group "]),
+        (f"{GROUPS}settings: {{task_routes: {{harness.probe.*: urgent}}}}\n",
+         "{workload: add, options: {queue: reports}}", []),
+        (f"{GROUPS}settings: {{task_routes: {{shop.add: urgent}}}}\n",
+         "{workload: add, options: {queue: reports}}",
+         ["7:26: task_routes: no cell of this scenario runs a task "]),
+        (f"{GROUPS}settings: {{task_routes: {{shop.add: urgent}}}}\n",
+         "{workload: task, app: shop, task: shop.add, options: {queue: reports}}", []),
+        ("queues: {from_app: true}\n", "{workload: task, app: shop, task: shop.add}", []),
+    ],
+)  # fmt: skip
+def test_what_nothing_comes_to_is_noted_at_its_line_and_no_fault(
+    project: Project, lines: str, workload: str, notes: list[str]
+) -> None:
+    project.configuration(configuration("redis", lines))
+    project.change(f"workloads: [{workload}]")
+    found = [f"{note.line}:{note.column}: {note.message}" for note in project.plan().notes]
+    assert len(found) == len(notes)
+    assert all(one.startswith(note) for one, note in zip(found, notes, strict=True))
+
+
+def test_a_group_that_works_at_one_point_of_a_matrix_is_not_idle(project: Project) -> None:
+    project.configuration(configuration("redis", GROUPS))
+    project.change("workloads: [{workload: add, options: {queue: urgent}}]")
+    project.change("matrix: {workload.options.queue: [urgent, reports]}")
+    assert project.plan().notes == ()
+
+
+def test_the_harness_knows_the_names_of_its_own_tasks() -> None:
+    """Routes are checked by them. A new task of a workload has its place in that table."""
+    for row in ROWS:
+        importlib.import_module(row.units.partition(":")[0])
+    names = {name for name in current_app.tasks if name.startswith("harness.probe.")}
+    assert names == set(TASKS)

@@ -142,8 +142,7 @@ def _sum_words(cell: CellOutlook, one: AskedOf) -> str:
         where = "assumed: what your tasks cost, a run will tell"
     elif one.cost.at_per_s and one.cost.at_per_s < one.sum.rate_per_s / 4:
         where += f" at {format_number(one.cost.at_per_s)}/s, with what workers spend idling"
-    of_group = f" of group {one.group}" if one.group else ""
-    return f"{capacity_words(one.sum.data)}{of_group} ({where})"
+    return f"{capacity_words(one.sum.data)} ({where})"
 
 
 def _memory_words(found: Outlook) -> str:

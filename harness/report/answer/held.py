@@ -16,7 +16,13 @@ from harness.report.words.wording import (
     state_sentence,
     stopped_words,
 )
-from harness.results.costs.capacity import SaturationRange, overloaded, saturation_range
+from harness.results.costs.capacity import (
+    SaturationRange,
+    ShortGroup,
+    overloaded,
+    overloaded_group,
+    saturation_range,
+)
 from harness.results.judge.gates import failed_gates
 from harness.results.record.comparison import GateResult
 from harness.results.record.faults import PromiseRecord
@@ -190,6 +196,10 @@ def _rate_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
     if not blocks:
         return
     who, figures = names.of(cell.name), ("throughput.planned", "latency.total")
+    if short := [one for block in blocks if (one := _short_group(block)) is not None]:
+        text = f"{who}: {_short_group_words(short[0])}."
+        yield Sentence("capacity", text, (cell.name,), (*figures, "busy_share"), flagged=True)
+        return
     behind = [(one, phase) for one in blocks if (phase := overloaded(one.load_phases)) is not None]
     if behind:
         text, lacking = _behind_words(*behind[0])
@@ -202,6 +212,21 @@ def _rate_sentence(cell: CellView, names: Names) -> Iterator[Sentence]:
         every = "" if len(rates) == 1 else "every phase, up to "
         text = f"{who} keeps up with {every}{format_number(max(rates))}/s{mean}."
         yield Sentence("capacity", text, (cell.name,), figures)
+
+
+def _short_group(block: BlockRecord) -> ShortGroup | None:
+    """The group that a block's warning is about; the whole phase may have been kept up with."""
+    found = overloaded_group(block.load_phases, block.tasks // block.units if block.units else 1)
+    told = (one.data.get("group") for one in block.warnings if one.code == "over_capacity")
+    return found if found is not None and found.load.group in told else None
+
+
+def _short_group_words(found: ShortGroup) -> str:
+    """`group reports does not keep up with its 12.0/s (steady): 9.80/s done`."""
+    asked = format_number(found.load.planned / found.phase.duration_s)
+    done, phase = format_number(found.load.completed_per_s), printable(found.phase.phase)
+    group = f"group {printable(found.load.group)}"
+    return f"{group} does not keep up with its {asked}/s ({phase}): {done}/s done"
 
 
 def _behind_words(block: BlockRecord, phase: LoadPhaseRecord) -> tuple[str, bool]:

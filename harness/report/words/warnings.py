@@ -88,11 +88,15 @@ def _overruled(data: Data) -> str:
 
 
 def capacity_words(data: Data) -> str:
-    """`300/s x 22 ms = 6.6 cores, this machine has 2`; `40/s x 500 ms = 20 slots, 8 there`."""
+    """`300/s x 22 ms = 6.6 cores, this machine has 2`; `40/s x 500 ms = 20 slots, 8 there`; `group
+    reports: 12/s x 200 ms = 2.4 slots of 2`."""
     short = str(data["short_of"])
     rate, needed = _plain(data["rate_per_s"]), _plain(data["needed"])
     each_s, there = data["each_s"], f"{data['there']:.0f}"
     each = f"{each_s:.3g} s" if each_s >= 1 else f"{1e3 * each_s:.3g} ms"
+    if group := data.get("group"):
+        sum_words = f"{rate}/s x {each} = {needed} {printable(short)} of {there}"
+        return f"group {printable(str(group))}: {sum_words}"
     end = f"this machine has {there}" if short == "cores" else f"{there} there"
     if FULL * data["there"] <= data["needed"] < data["there"]:
         end += ", which are never all busy"
@@ -186,9 +190,9 @@ WARNINGS: Mapping[str, Warned] = {
     ),
     "over_capacity": Warned(
         "The load asks for more than there is: its rate times what a task costs is more than the "
-        "machine's cores, or times how long a task runs more than the workers' slots. Units pile "
-        "up with every broker alike; the figures compare none. Ask for a lower rate, or give it "
-        "more cores or slots.",
+        "machine's cores, or times how long a task runs more than the slots of the workers, or of "
+        "the one group of them that consumes its queue. Units pile up with every broker alike; the "
+        "figures compare none. Ask for a lower rate, or give it more cores or slots.",
         capacity_words,
     ),
     "retried_too_long": Warned(

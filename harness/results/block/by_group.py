@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from harness.results.arrays import Numbers, Times, Truths
+from harness.results.block.by_queue import queues_of_units
+from harness.results.block.load_phases import GroupUnits
+from harness.results.costs.capacity import mean_run_s
 from harness.results.events.executions import NO_PROCESS, Executions
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.routes import PlannedGroup
@@ -70,6 +73,20 @@ def group_of_executions(executions: Executions, merged: Merged) -> Numbers:
     places = [merged.group_of.get(process, 0) for process in processes.tolist()]
     groups[known] = np.array(places, dtype=np.int64)[which]
     return groups
+
+
+def units_of_groups(shape: UnitShape, merged: Merged) -> Iterator[GroupUnits]:
+    """Of each of several groups the units in queues that nobody else consumes, if there are any."""
+    queues = queues_of_units(shape, merged)
+    if queues is None or len(shape.routes.groups) < 2:
+        return
+    consumers = [shape.routes.consumers(name) for name in queues.names]
+    for group in shape.routes.groups:
+        alone = [index for index, names in enumerate(consumers) if names == (group.name,)]
+        units = np.isin(queues.of_units, alone)
+        if units.any():
+            run_s = mean_run_s(merged.tasks, np.repeat(units, merged.tasks.per_unit))
+            yield GroupUnits(group.name, group.slots, units, run_s)
 
 
 def with_costs(

@@ -19,7 +19,7 @@ from harness.results.block.ledger import Ledger
 from harness.results.block.phases import Phases
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import Distribution
-from harness.results.record.loads import LoadPhaseRecord
+from harness.results.record.loads import GroupLoad, LoadPhaseRecord
 
 PLAN_FILE = "load-phases.json"
 """In a block's folder while it is measured; its content then stands in the record."""
@@ -173,6 +173,17 @@ def behind(planned: int, sent_in_time: int) -> bool:
 
 
 @dataclass(frozen=True)
+class GroupUnits:
+    """Units that one group of workers alone may take."""
+
+    group: str
+    slots: int
+    units: Truths
+    run_s: float | None
+    """For how long one of their tasks holds a slot, in the mean."""
+
+
+@dataclass(frozen=True)
 class _Block:
     """What the summaries of a block's phases are made of."""
 
@@ -189,6 +200,7 @@ class _Block:
     whole: bool
     """Whether it came to its end, so that what is missing is missing."""
     describe: Callable[[npt.NDArray[np.int64]], Distribution]
+    of_groups: Sequence[GroupUnits]
 
 
 def summaries(
@@ -198,12 +210,13 @@ def summaries(
     plan: SentPhases,
     describe: Callable[[npt.NDArray[np.int64]], Distribution],
     own_ns: Times,
+    of_groups: Sequence[GroupUnits] = (),
     *,
     whole: bool,
 ) -> tuple[LoadPhaseRecord, ...]:
-    """Each phase by itself. `own_ns`: how long each unit takes that waits for no worker. `whole`:
-    nobody broke the load off. Where somebody did, that units were not sent is not the client's
-    fault."""
+    """Each phase by itself. `own_ns`: how long each unit takes that waits for no worker;
+    `of_groups`: which of them only one group may take. `whole`: nobody broke the load off. Where
+    somebody did, that units were not sent is not the client's fault."""
     if not plan:
         return ()
     block = _Block(
@@ -216,6 +229,7 @@ def summaries(
         on_time(merged, plan),
         whole,
         describe,
+        of_groups,
     )
     return tuple(_summary(block, index, plan) for index in range(len(plan)))
 
@@ -227,8 +241,7 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
     usable = completed & block.timing.known
     planned = int(mine.sum()) + phase.unsent
     in_time = int((mine & block.sent_in_time).sum())
-    ended = block.timing.known & block.ledger.completed
-    within = ended & _during(phase, block.ended_ns)
+    within, could = _within(block, phase)
     return LoadPhaseRecord(
         phase=phase.name,
         counted=phase.counted,
@@ -243,14 +256,31 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
         client_limited=block.whole and behind(planned, in_time),
         completed=int(completed.sum()),
         completed_per_s=float(within.sum() / phase.duration_s),
-        could_complete=phase.unsent + int(_during(phase, block.could_end_ns).sum()),
+        could_complete=phase.unsent + int(could.sum()),
         in_flight_at_end=max(_in_flight(block, end_ns) for _, end_ns in phase.spans_ns),
         latency_s=block.describe(block.timing.total_ns[usable]),
         phases_s={name: block.describe(times[usable]) for name, times in block.timing.by_name()}
         if usable.any()
         else {},
         outcomes=block.ledger.outcomes_of(mine),
+        of_groups=tuple(
+            GroupLoad(
+                group=one.group,
+                slots=one.slots,
+                planned=int((one.units & mine).sum()),
+                completed_per_s=float((one.units & within).sum() / phase.duration_s),
+                could_complete=int((one.units & could).sum()),
+                run_s=one.run_s,
+            )
+            for one in block.of_groups
+        ),
     )
+
+
+def _within(block: _Block, phase: PlannedPhase) -> tuple[Truths, Truths]:
+    """Units that were completed during a phase, and those that could have been."""
+    ended = block.timing.known & block.ledger.completed
+    return ended & _during(phase, block.ended_ns), _during(phase, block.could_end_ns)
 
 
 def _during(phase: PlannedPhase, at_ns: Times) -> Truths:

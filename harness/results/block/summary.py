@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.arrays import Numbers, Times
-from harness.results.block.by_group import by_group
+from harness.results.block.by_group import by_group, units_of_groups
 from harness.results.block.by_queue import by_queue
 from harness.results.block.by_task import by_task, cpu_times_ns
 from harness.results.block.canvas import canvas
@@ -178,7 +178,8 @@ def _open_loop(
     whole: bool,
 ) -> OpenLoopFigures:
     own_ns = _own_times_ns(merged, timing, shape)
-    found = summaries(merged, ledger, timing, plan, _distribution, own_ns, whole=whole)
+    groups = tuple(units_of_groups(shape, merged)) if plan else ()
+    found = summaries(merged, ledger, timing, plan, _distribution, own_ns, groups, whole=whole)
     counted = [phase for phase in found if phase.counted]
     duration_s = sum(phase.duration_s for phase in counted)
     planned = sum(phase.planned for phase in counted)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.results.events.merged import MISSING, Tasks
-from harness.results.record.loads import LoadPhaseRecord
+from harness.results.record.loads import GroupLoad, LoadPhaseRecord
 from harness.results.record.run import BlockRecord, RecordedWarning
 
 KEPT_UP = 0.95
@@ -38,6 +38,8 @@ class Sum:
     """Seconds of CPU time, or of a worker's slot, that one of them takes."""
     there: int
     """Cores that the harness may use, or slots of the workers."""
+    group: str = ""
+    """Whose slots these are, where they are those of one group of workers."""
 
     @property
     def needed(self) -> float:
@@ -52,13 +54,14 @@ class Sum:
     @property
     def data(self) -> dict[str, float | str]:
         """As a record keeps it."""
-        return {
+        data: dict[str, float | str] = {
             "short_of": self.what,
             "rate_per_s": float(self.rate_per_s),
             "each_s": self.each_s,
             "needed": self.needed,
             "there": float(self.there),
         }
+        return {**data, "group": self.group} if self.group else data
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,14 @@ class Need:
         return tuple(found)
 
     @property
-    def short_of(self) -> str:
-        """`cores`, `slots` or nothing."""
-        return next((one.what for one in self.sums if one.short), "")
+    def short(self) -> Sum | None:
+        """Of what there is too little."""
+        return next((one for one in self.sums if one.short), None)
 
     @property
     def data(self) -> dict[str, float | str]:
         """What a record keeps of it: only of what there is too little."""
-        return next((one.data for one in self.sums if one.short), {})
+        return {} if self.short is None else self.short.data
 
 
 def mean_run_s(tasks: Tasks, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
@@ -125,6 +128,37 @@ def overloaded(phases: Sequence[LoadPhaseRecord]) -> LoadPhaseRecord | None:
         and phase.completed_per_s * phase.duration_s < KEPT_UP * _could_complete(phase)
     ]
     return max(behind, key=_rate, default=None)
+
+
+@dataclass(frozen=True)
+class ShortGroup:
+    """A group of workers that was asked for more than its slots can do."""
+
+    phase: LoadPhaseRecord
+    load: GroupLoad
+    sum: Sum
+
+
+def overloaded_group(
+    phases: Sequence[LoadPhaseRecord], tasks_per_unit: int = 1
+) -> ShortGroup | None:
+    """The group, with the counted phase, that lacked the largest share of its slots, of those that
+    lacked any and did not keep up: the others may be idle meanwhile."""
+    found = [
+        ShortGroup(phase, load, asked)
+        for phase in phases
+        for load in (phase.of_groups if phase.counted else ())
+        if load.completed_per_s * phase.duration_s < KEPT_UP * load.could_complete
+        if (asked := _asked_of_group(phase, load, tasks_per_unit)) is not None and asked.short
+    ]
+    return max(found, key=lambda one: one.sum.needed / one.sum.there, default=None)
+
+
+def _asked_of_group(phase: LoadPhaseRecord, load: GroupLoad, tasks_per_unit: int) -> Sum | None:
+    if load.run_s is None or not load.slots:
+        return None
+    rate = load.planned * tasks_per_unit / phase.duration_s
+    return Sum("slots", rate, load.run_s, load.slots, load.group)
 
 
 def _could_complete(phase: LoadPhaseRecord) -> int:
@@ -172,17 +206,14 @@ def with_capacity(
     """A block's warnings, with what its load needed if that is more than there was. `phases`: none
     of a search for saturation, which says it of each step.
 
-    Where the machine's cores are the limit, a client that was late needs no more senders.
+    Where the machine's cores are the limit, a client that was late needs no more senders. Else a
+    group of workers that lacks slots is named, though all groups together may have enough.
     """
-    phase = overloaded(phases)
-    if phase is None:
+    short = _short(phases, task_cpu_s, tasks, cores, slots)
+    if short is None:
         return tuple(warnings)
-    rate = _rate(phase) * tasks.per_unit
-    need = Need(rate, task_cpu_s, cores, mean_run_s(tasks), slots)
-    if not need.data:
-        return tuple(warnings)
-    found = RecordedWarning(code="over_capacity", data=need.data)
-    starved = need.short_of == "cores"
+    found = RecordedWarning(code="over_capacity", data=short.data)
+    starved = short.what == "cores"
     kept = (
         RecordedWarning(code="client_starved", data=one.data)
         if starved and one.code == "client_limited"
@@ -190,3 +221,21 @@ def with_capacity(
         for one in warnings
     )
     return (found, *kept)
+
+
+def _short(
+    phases: Sequence[LoadPhaseRecord],
+    task_cpu_s: float | None,
+    tasks: Tasks,
+    cores: int,
+    slots: int,
+) -> Sum | None:
+    """What there was too little of: cores first, as tasks that wait for one hold their slots."""
+    whole = None
+    if (phase := overloaded(phases)) is not None:
+        need = Need(_rate(phase) * tasks.per_unit, task_cpu_s, cores, mean_run_s(tasks), slots)
+        whole = need.short
+    if whole is not None and whole.what == "cores":
+        return whole
+    group = overloaded_group(phases, tasks.per_unit)
+    return whole if group is None else group.sum

@@ -73,8 +73,6 @@ class AskedOf:
     sum: Sum
     cost: Known
     """Where the cost of a task is from."""
-    group: str = ""
-    """Whose slots these are, where they are those of one group of workers."""
 
 
 @dataclass(frozen=True)
@@ -351,8 +349,8 @@ def _of_groups(cell: Cell, units_per_s: float) -> Iterator[AskedOf]:
         weights = sum(weight for weight, _ in mine)
         each_s = sum(weight * run_s for weight, run_s in mine) / max(weights, 1)
         if each_s:
-            asked = Sum("slots", units_per_s * weights / every, each_s, plan.slots)
-            yield AskedOf(asked, Known(each_s, planned=True), name)
+            asked = Sum("slots", units_per_s * weights / every, each_s, plan.slots, name)
+            yield AskedOf(asked, Known(each_s, planned=True))
 
 
 def _cpu_s(cell: Cell, keys: CellKeys, runs: LastRuns, asked_per_s: float | None) -> Known:

@@ -6,6 +6,22 @@ from harness.results.record.distributions import Distribution, Outcomes
 from harness.results.record.stored import Stored
 
 
+class GroupLoad(Stored):
+    """Units of one phase in queues that one group of workers alone consumes: nobody else may take
+    them, whoever is idle."""
+
+    group: str
+    slots: int
+    """Tasks that the group can run at once, at most."""
+    planned: int
+    """Units that were due in the phase, and published."""
+    completed_per_s: float
+    """As in `LoadPhaseRecord`, of these units, as is the next one."""
+    could_complete: int
+    run_s: float | None = None
+    """For how long one of their tasks holds a slot, in the mean."""
+
+
 class LoadPhaseRecord(Stored):
     """One phase of an open-loop load, or one step of a search for saturation.
 
@@ -43,6 +59,8 @@ class LoadPhaseRecord(Stored):
     latency_s: Distribution = Distribution(count=0)
     phases_s: dict[str, Distribution] = {}
     outcomes: Outcomes = Outcomes()
+    of_groups: tuple[GroupLoad, ...] = ()
+    """What single groups of workers were asked for, where there are several."""
 
 
 class SaturationStep(Stored):
@@ -63,7 +81,10 @@ class SaturationStep(Stored):
     run_s: float | None = None
     """How long a task held its slot."""
     slots_busy: float | None = None
-    """Share of the workers' slots that were running task functions."""
+    """Share of the workers' slots that were running task functions; of several groups of workers
+    that of the busiest one."""
+    short_group: dict[str, float | str] = {}
+    """The group of several that lacked slots, as in `Saturation.capacity`."""
 
 
 class Saturation(Stored):
@@ -80,8 +101,8 @@ class Saturation(Stored):
     further units, `interrupt` where it was broken off, `gave_up` where no worker was left."""
     capacity: dict[str, float | str] = {}
     """What was lacking where cores or slots stopped the search: `short_of` which of them,
-    `rate_per_s` of tasks x `each_s` = `needed`, and what was `there`; at the lowest rate that broke
-    a limit."""
+    `rate_per_s` of tasks x `each_s` = `needed`, and what was `there`, perhaps to one `group` of
+    workers; at the lowest rate that broke a limit."""
     confirmed: bool = False
     """Whether the highest rate kept the limits a second time."""
     out_of_time: bool = False

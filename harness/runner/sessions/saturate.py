@@ -12,13 +12,15 @@ import psutil
 
 from harness.affinity import usable_cores
 from harness.clock import monotonic_ns
+from harness.results.block.by_group import group_of_executions
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import PlannedPhase, phase_of_unit, under_way
 from harness.results.block.search_limits import broken_limits, stopped_by
 from harness.results.block.summary import Digest, digest, duplicates
-from harness.results.costs.capacity import Need, mean_run_s
+from harness.results.costs.capacity import Need, mean_run_s, overloaded_group
 from harness.results.events.merged import MISSING, Merged
-from harness.results.record.loads import Saturation, SaturationStep
+from harness.results.events.routes import PlannedGroup
+from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.runner.sessions.open_loop import LEAD_S, OpenSession, planned_phase
 from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
 from harness.runner.sessions.session import Loaded, out_of_numbers, since
@@ -80,7 +82,7 @@ class SaturateSession(OpenSession):
         shape = replace(shape, stores_results=shape.stores_results and shape.watched)
         result = digest(self.merged(), shape, BlockEnd(), self._plan)
         used = meter.read(self._plan[-1])
-        return _judged(result, self._plan, load, used, self.workers.slots)
+        return _judged(result, self._plan, load, used, shape.routes.groups)
 
     def _capacity(
         self, steps: Sequence[SaturationStep], found: Saturation
@@ -90,6 +92,8 @@ class SaturateSession(OpenSession):
         broken = [one for one in steps if one.rate_per_s == found.broken_at_per_s and not one.kept]
         if not broken or found.stopped_by not in ("machine", "slots", "client"):
             return {}
+        if found.stopped_by == "slots" and broken[-1].short_group:
+            return broken[-1].short_group
         rate = broken[-1].rate_per_s * self.room.shape.tasks_per_unit
         cores, slots = usable_cores(), self.workers.slots
         return Need(rate, broken[-1].cpu_s, cores, broken[-1].run_s, slots).data
@@ -143,7 +147,7 @@ def _judged(
     plan: Sequence[PlannedPhase],
     load: SaturateLoad,
     used: _Used,
-    slots: int,
+    groups: Sequence[PlannedGroup],
 ) -> SaturationStep:
     merged, phase = result.merged, plan[-1]
     record = result.fields["load_phases"][-1]
@@ -166,17 +170,31 @@ def _judged(
         busiest=used.busiest,
         cpu_s=busy_s / executions if executions else None,
         run_s=mean_run_s(merged.tasks, own_tasks),
-        slots_busy=_slots_busy(merged, phase, slots),
+        slots_busy=_slots_busy(merged, phase, groups),
+        short_group=_short_group(record, merged.tasks.per_unit),
     )
 
 
-def _slots_busy(merged: Merged, phase: PlannedPhase, slots: int) -> float:
-    """Share of the slots' time, within the phase, in which task functions ran."""
+def _short_group(record: LoadPhaseRecord, tasks_per_unit: int) -> dict[str, float | str]:
+    tried = record.model_copy(update={"counted": True})
+    short = overloaded_group([tried], tasks_per_unit)
+    return {} if short is None else short.sum.data
+
+
+def _slots_busy(merged: Merged, phase: PlannedPhase, groups: Sequence[PlannedGroup]) -> float:
+    """Share of the slots' time, within the phase, in which task functions ran; of several groups
+    that of the busiest one."""
     ran = merged.executions()  # each by itself: between its tries a task has no slot
     ran = ran.chosen(ran.ended_ns != MISSING)
     begin = np.maximum(ran.started_ns, phase.begin_ns)
-    end = np.minimum(ran.ended_ns, phase.end_ns)
-    return float(np.maximum(end - begin, 0).sum() / (slots * phase.duration_s * 1e9))
+    ran_ns = np.maximum(np.minimum(ran.ended_ns, phase.end_ns) - begin, 0)
+    by_group = {groups[0].name: ran_ns}
+    if merged.groups:
+        of = group_of_executions(ran, merged)
+        by_group = {name: ran_ns[of == place] for place, name in enumerate(merged.groups, start=1)}
+    slots = {group.name: group.slots for group in groups}
+    shares = [times.sum() / (slots.get(name, 0) or 1) for name, times in by_group.items()]
+    return float(max(shares) / (phase.duration_s * 1e9))
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.errors import Problem
 from harness.scenario.checks.groups import group_places
 from harness.scenario.files.document import Conflict, Document, Location
+from harness.scenario.files.fields import queue_name_fault
 from harness.scenario.files.unknown import as_far_as_known, entries
 from harness.scenario.files.validation import validate
 from harness.scenario.files.wording import did_you_mean, listed, shown
@@ -25,7 +27,7 @@ from harness.scenario.models.queues import (
 from harness.scenario.vendors.base import Provider, QueueOptions
 from harness.scenario.vendors.registry import BROKERS, VENDORS
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
-from harness.scenario.workloads.registry import Workload
+from harness.scenario.workloads.registry import TASKS, Workload
 
 _OF_DEFAULT = "task_default_queue_type"
 _OF_MISSING = "task_create_missing_queue_type"
@@ -99,8 +101,15 @@ def _places(configuration: Configuration) -> Iterator[tuple[Location, str]]:
 
 def _name_conflicts(configuration: Configuration) -> Iterator[Conflict]:
     service = configuration.broker.service
+    default, key = default_queue(configuration), "task_default_queue"
+    said = configuration.settings.get(key)
+    if isinstance(said, str) and (message := queue_name_fault(said)):
+        yield ("settings", key), f"{key}: {message}"
+    for place, name in routes(configuration):
+        if message := queue_name_fault(name):
+            yield place, f"task_routes: {message}"
     for place, name in (*_places(configuration), *routes(configuration)):
-        if name == default_queue(configuration):
+        if name == default or queue_name_fault(name):
             continue
         message = _broker_knows_one(service) or BROKERS[service].queue_name_problem(name)
         if message:
@@ -132,14 +141,30 @@ def _route_conflicts(configuration: Configuration) -> Iterator[Conflict]:
         yield place, f"task_routes: {message}"
         return
     for task, route in (said or {}).items():
-        if not isinstance(route, str) and (
-            not isinstance(route, Mapping) or set(route) != {"queue"}
-        ):
+        if not _names_a_queue(route):
             message = f"{shown(task)} goes to a queue, by its name or as {{queue: NAME}}"
             yield (*place, task), f"task_routes: {message}: what else a call has, its workload says"
+        elif task.startswith(_OURS) and not leads_somewhere(task):
+            message = f"task_routes: the harness has no task {shown(task)}"
+            yield (*place, task), f"{message}{did_you_mean(task, TASKS)}"
     for where, name in routes(configuration):
-        if consumed is not None and name not in consumed:
+        if consumed is not None and name not in consumed and not queue_name_fault(name):
             yield where, _nobody_consumes(name, consumed, configuration)
+
+
+def _names_a_queue(route: object) -> bool:
+    return isinstance(route, str) or (
+        isinstance(route, Mapping) and set(route) == {"queue"} and isinstance(route["queue"], str)
+    )
+
+
+_OURS = "harness."
+
+
+def leads_somewhere(route: str) -> bool:
+    """Whether a route of `task_routes`, a name of a task or a pattern, fits a task of the harness'
+    own workloads."""
+    return any(fnmatchcase(task, route) for task in TASKS)
 
 
 def _idle_conflicts(configuration: Configuration) -> Iterator[Conflict]:

@@ -32,9 +32,16 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 _QUEUE_NAME = r"^[^\s,]+$"
 
 
-def _queue_name(name: str) -> str:
+def queue_name_fault(name: str) -> str | None:
+    """Why a queue cannot be called so, whoever its broker is."""
     if re.match(_QUEUE_NAME, name) is None or not name.isprintable():
-        raise ValueError(f"the name of a queue has no spaces and no commas, not {shown(name)}")
+        return f"the name of a queue has no spaces and no commas, not {shown(name)}"
+    return None
+
+
+def _queue_name(name: str) -> str:
+    if message := queue_name_fault(name):
+        raise ValueError(message)
     return name
 
 

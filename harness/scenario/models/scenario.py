@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from harness.errors import Problem
 from harness.scenario.files.fields import Frozen, Items, Name, NonEmptyItems
 from harness.scenario.loads.registry import Load, LoadEntry
 from harness.scenario.models.compare import Compare
@@ -121,3 +122,5 @@ class Plan(Frozen):
     source: str
     """Path of the scenario file as given."""
     cells: tuple[Cell, ...]
+    notes: tuple[Problem, ...] = ()
+    """What its configurations have and none of the cells uses: no faults, but perhaps mistakes."""

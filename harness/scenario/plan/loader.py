@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import InvalidInput, Problem
+from harness.scenario.checks.idle import Used, idle_notes
 from harness.scenario.checks.judging import base_problems, gate_problems, gated_name_problems
 from harness.scenario.checks.twins import twin_problems
 from harness.scenario.files.document import Document, Location, Mark, Spot
@@ -91,11 +92,11 @@ def _plan(
         return None
     if readable.get(("compare",)) != document.get(("compare",)):  # what it asks for is not known
         scenario = scenario.model_copy(update={"compare": None})
-    cells = _cells(scenario, readable, configurations, check, problems)
+    cells, notes = _cells(scenario, readable, configurations, check, problems)
     workloads = [*scenario.workloads, *(cell.workload for cell in cells)]
     problems += gated_name_problems(document, path, scenario.gates, workloads, cells)
     problems[:] = without_consequences(problems, faulty)
-    return Plan(scenario=scenario, source=str(path), cells=cells), readable
+    return Plan(scenario=scenario, source=str(path), cells=cells, notes=notes), readable
 
 
 def _cells(
@@ -104,8 +105,9 @@ def _cells(
     configurations: Configurations,
     check: ConfigurationCheck,
     problems: list[Problem],
-) -> tuple[Cell, ...]:
-    """Every cell of a scenario that can be read, and what cannot work in them."""
+) -> tuple[tuple[Cell, ...], tuple[Problem, ...]]:
+    """Every cell of a scenario that can be read, and what of its configurations they leave idle;
+    what cannot work in them is added to `problems`."""
     before = len(problems)
     points = expand.variants(document, configurations.usable, check, problems)
     all_there = configurations.complete and len(problems) == before and not points.lost
@@ -115,7 +117,17 @@ def _cells(
     if cells and all_there:  # else the base may be one of those that are not
         problems += base_problems(document, scenario, cells)
         problems += twin_problems(document, scenario, cells)
-    return cells
+    return cells, () if problems else tuple(idle_notes(_used(points, cells)))
+
+
+def _used(points: expand.Points, cells: Sequence[Cell]) -> Iterator[Used]:
+    """Each configuration with its cells, which hold the very value that was resolved."""
+    by_configuration: dict[int, list[Cell]] = {}
+    for cell in cells:
+        by_configuration.setdefault(id(cell.configuration), []).append(cell)
+    for one in points.resolved:
+        mine = by_configuration.get(id(one.readable), ())
+        yield Used(one.variant.document, one.configuration, tuple(mine))
 
 
 def _read_scenario(path: Path, problems: list[Problem]) -> Document | None:

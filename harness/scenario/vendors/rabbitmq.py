@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from harness.scenario.files.wording import shown
+from harness.scenario.files.wording import listed, shown
 from harness.scenario.vendors.base import (
     AMOUNT,
     ANY,
@@ -43,12 +43,41 @@ class RabbitmqBroker(TlsEndpoint):
 
 _NAMED = {"x-queue-type": "type", "x-max-priority": "max_priority"}
 """Arguments that have a field of their own."""
-_NUMBERS = ("x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes")
-"""Arguments that are whole numbers, see rabbit_amqqueue:declare_args/0."""
+_LEAST: Mapping[str, int] = {
+    "x-message-ttl": 0,
+    "x-expires": 1,
+    "x-max-length": 0,
+    "x-max-length-bytes": 0,
+    "x-delivery-limit": 0,
+}
+"""Arguments that are whole numbers from this one on, see rabbit_amqqueue:declare_args/0."""
+_MOST = 2**63 - 1
+"""What AMQP has for a whole number."""
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "x-overflow": ("drop-head", "reject-publish", "reject-publish-dlx"),
+    "x-queue-mode": ("default", "lazy"),
+    "x-dead-letter-strategy": ("at-most-once", "at-least-once"),
+}
+"""Arguments that are one of these words."""
+_TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
+_SWITCHES = ("x-single-active-consumer",)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _argument_problem(argument: str, value: object) -> str | None:
+    """Why RabbitMQ refuses a queue with this argument; None of one that it takes, or that nobody
+    knows here."""
+    least = _LEAST.get(argument)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if least is not None and not (whole and least <= cast("int", value) <= _MOST):
+        beyond = whole and cast("int", value) > _MOST
+        return f"is a whole number {f'up to {_MOST}' if beyond else f'from {least} on'}"
+    if argument in _WORDS and value not in _WORDS[argument]:
+        return f"is one of {listed(_WORDS[argument])}"
+    if argument in _TEXTS and not isinstance(value, str):
+        return "is a text"
+    if argument in _SWITCHES and not isinstance(value, bool):
+        return "is true or false"
+    return None
 
 
 class RabbitmqQueue(QueueOptions):
@@ -81,8 +110,8 @@ class RabbitmqQueue(QueueOptions):
                 yield "arguments", f'{argument} has a key of its own here: say "{field}:"'
             elif not argument.startswith("x-"):
                 yield "arguments", f"RabbitMQ's arguments begin with x-, and {argument} does not"
-            elif argument in _NUMBERS and not _is_number(value):
-                message = f"{argument} is a whole number from 0 on, not {shown(value)}"
+            elif message := _argument_problem(argument, value):
+                message = f"{argument} {message}, not {shown(value)}"
                 yield "arguments", f"{message}: RabbitMQ refuses the queue"
         if (self.type or settings.get("task_default_queue_type")) != "quorum":
             return

@@ -76,8 +76,18 @@ class SqsQueue(QueueOptions):
         of_fifo = set(self.attributes.model_dump(exclude_none=True)) & set(_OF_FIFO)
         if of_fifo and not is_fifo:
             yield "attributes", f"only FIFO queues have {min(of_fifo)}: remove it"
+        elif self._limits_groups_alone():
+            yield "attributes", f"{_PER_GROUP}: say it, too"
+
+    def _limits_groups_alone(self) -> bool:
+        said = self.attributes
+        limits = said.FifoThroughputLimit == "perMessageGroupId"
+        return limits and said.DeduplicationScope != "messageGroup"
 
 
+_PER_GROUP = (
+    "SQS takes FifoThroughputLimit: perMessageGroupId only with DeduplicationScope: messageGroup"
+)
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.fifo)?")
 _LONGEST_NAME = 30
 

@@ -110,6 +110,21 @@ WorkloadEntry = Annotated[Workload, or_bare_name("workload", Workload, NestedOwn
 form of an own task by then."""
 
 
+_TASKS = "harness.probe.tasks"
+TASKS: tuple[str, ...] = (
+    *(f"{_TASKS}.{name}" for name in ("add", "buy_milk", "buy_bread", "fetch_user_name")),
+    *(f"{_TASKS}.{name}" for name in ("greeting_user", "heavy_task", "put_together", "check_cat")),
+    f"{_TASKS}.probe",
+    f"{_OF}.kill_child.kill_first",
+    *(f"{_OF}.link_error.{name}" for name in ("may_fail", "tell_failure", "tell_success")),
+    f"{_OF}.retry.fail_first",
+    f"{_OF}.time_limit.sleep_for",
+    f"{_OF}.work.work",
+)
+"""The tasks of the harness' own workloads, by the names under which workers have them; whoever
+routes one has to name it so."""
+
+
 def comes_along(workload: Workload) -> bool:
     """Whether its units are the harness' own: those of another package are not where a Celery of
     another version has an environment of its own."""

@@ -21,6 +21,7 @@ from harness.results.record.by_task import PartRecord
 from harness.results.record.comparison import Comparison, EqualRateRecord
 from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
+from harness.results.record.loads import GroupLoad
 from harness.results.record.periodic import Periodic
 from harness.results.record.run import BlockRecord, RunRecord
 from harness.stats.paired import visible_effect
@@ -150,6 +151,18 @@ def beat(**changes: Any) -> RunRecord:
 NEED = warning(
     "over_capacity", short_of="slots", rate_per_s=40.0, each_s=0.5, needed=20.0, there=8.0
 )
+NEED_OF_GROUP = warning(
+    "over_capacity",
+    short_of="slots",
+    group="reports",
+    rate_per_s=12.0,
+    each_s=0.2,
+    needed=2.4,
+    there=2.0,
+)
+REPORTS = GroupLoad(
+    group="reports", slots=2, planned=60, completed_per_s=9.5, could_complete=59, run_s=0.2
+)
 BEHIND: Mapping[str, Any] = {"completed": 80, "completed_per_s": 16.0, "in_flight_at_end": 120}
 
 Said = tuple[str, Callable[[], RunRecord], str]
@@ -158,6 +171,10 @@ SAID: list[Said] = [
     ("overload", lambda: at_rate(phase=BEHIND, warnings=(NEED,)), "20 slots, 8 there"),
     ("capacity", lambda: at_rate(phase=BEHIND, warnings=(NEED,)),
      "redis does not keep up with 40.0/s (steady): 16.0/s done."),
+    ("capacity", lambda: at_rate(phase={"of_groups": (REPORTS,)}, warnings=(NEED_OF_GROUP,)),
+     "redis: group reports does not keep up with its 12.0/s (steady): 9.50/s done."),
+    ("overload", lambda: at_rate(phase={"of_groups": (REPORTS,)}, warnings=(NEED_OF_GROUP,)),
+     "rate-40: group reports: 12/s x 200 ms = 2.4 slots of 2."),
     ("capacity", lambda: at_rate(phase=BEHIND),
      "redis is behind at 40.0/s (steady): 16.0/s done, 120 units under way at its end."),
     ("capacity", lambda: at_rate(phase={**BEHIND, "client_limited": True}), "the client was late."),

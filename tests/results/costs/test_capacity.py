@@ -23,7 +23,7 @@ from harness.results.events.mix import Mix
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import RecordedWarning
 from tests.report.made.records import block, cell, run
-from tests.results.block.divided_blocks import BEGIN_NS, FAST_CHILD, SHAPE, Divided
+from tests.results.block.divided_blocks import BEGIN_NS, FAST_CHILD, SHAPE, SLOW_CHILD, Divided
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,33 @@ def test_a_search_says_the_same_and_a_range() -> None:
     torn = saturation_range([block(0, 0, saturation=found.model_copy(update={"steps": steps}))])
     assert torn is not None
     assert (torn.low_per_s, torn.high_per_s) == (400, 1000), "single tries disagreed so far"
+
+
+@pytest.mark.parametrize(("run_s", "said"), [(0.2, True), (0.08, False)])
+def test_a_group_that_lacks_slots_is_named_though_all_together_have_enough(
+    tmp_path: Path, run_s: float, said: bool
+) -> None:
+    """Ten reports a second in the one slot of group slow, beside as many units for group fast,
+    which has four slots."""
+    made, free_s = Divided(), 0.0
+    for number in range(100):
+        at_s = number / 10
+        made.done(at_s, at_s + 0.001, at_s + 0.002, at_s + 0.003, "urgent", FAST_CHILD)
+        begun_s = max(at_s + 0.002, free_s)
+        free_s = begun_s + run_s
+        made.done(at_s, at_s + 0.001, begun_s, free_s, "reports", SLOW_CHILD)
+    made.write(tmp_path)
+    plan = (PlannedPhase("steady", BEGIN_NS, 10.0, 20.0, 20.0),)
+    found = digest(merge(tmp_path, 1, grouped=False), SHAPE, BlockEnd(), plan)
+    (phase,) = found.fields["load_phases"]
+    assert [(one.group, one.slots, one.planned) for one in phase.of_groups] == [
+        ("fast", 4, 100),
+        ("slow", 1, 100),
+    ]
+    warned = with_capacity([], (phase,), 0.001, found.merged.tasks, cores=2, slots=5)
+    assert [capacity_words(one.data) for one in warned] == (
+        ["group slow: 10/s x 200 ms = 2 slots of 1"] if said else []
+    )
 
 
 LONG = 2.0

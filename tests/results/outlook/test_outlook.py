@@ -133,7 +133,7 @@ def test_a_group_lacks_slots_while_those_of_another_are_free() -> None:
         work = WORKLOADS["mix"].model_validate(mix)
         found = ahead(cell.model_copy(update={"configuration": told, "workload": work}))
         slots = [one for _, one in found.asked if one.sum.what == "slots"]
-        return {one.group: (round(one.sum.needed, 3), one.sum.there) for one in slots}
+        return {one.sum.group: (round(one.sum.needed, 3), one.sum.there) for one in slots}
 
     assert asked("reports") == {"slow": (2.5, 2), "": (2.5, 10)}
     assert list(asked("reports")) == ["slow", ""]

@@ -118,6 +118,47 @@ SYNTAX: Cases = (
 """Whole configuration files."""
 
 ADDED: Cases = (
+    ("workers: {a: }", ['4:13: expected a mapping ("key: value" lines), not nothing']),
+    ("workers: {a: {queues: [null]}}", ["4:24: expected text, not nothing"]),
+    (
+        "workers: {a: {queues: ['']}}",
+        ['4:24: the name of a queue has no spaces and no commas, not ""'],
+    ),
+    ("workers: {a: {queues: {x: {}}}}", ["4:23: expected a list, not a mapping"]),
+    ("workers: {'': {}}", ['4:11: the name of a group has letters, digits, - and _, not ""']),
+    ("workers: {5: {}}", ['4:11: a key must be text: write "5" in quotes']),
+    ("workers: {a: {concurrency: 0}}", ["4:28: must be at least 1, not 0"]),
+    ("workers: {a: {concurrency: atuo}}", ['4:28: expected a whole number, or auto, not "atuo"']),
+    ("workers: {a: {count: 65}}", ["4:22: must be at most 64, not 65"]),
+    ("workers: {a: {options: [-c, 3]}}", ["4:29: expected text, not 3: put it in quotes"]),
+    ("queues: []", ['4:9: expected a mapping ("key: value" lines), not a list']),
+    (
+        "queues: {a: [], b: 5}",
+        [
+            "4:13: expected a mapping, {} for a queue like any other, not a list",
+            "4:20: expected a mapping, {} for a queue like any other, not 5",
+        ],
+    ),
+    (
+        "settings: {task_default_queue: a b}",
+        ['4:32: task_default_queue: the name of a queue has no spaces and no commas, not "a b"'],
+    ),
+    (
+        "settings: {task_routes: {a: ''}}",
+        ['4:29: task_routes: the name of a queue has no spaces and no commas, not ""'],
+    ),
+    (
+        "settings: {task_routes: {a: {queue: 5}}}",
+        [
+            '4:29: task_routes: "a" goes to a queue, by its name or as {queue: NAME}: what else a call has, its workload says'
+        ],
+    ),
+    (
+        "settings: {task_routes: {harness.probe.tasks.ad: a}}",
+        [
+            '4:50: task_routes: the harness has no task "harness.probe.tasks.ad" (did you mean "harness.probe.tasks.add"?)'
+        ],
+    ),
     (
         "workers: {fast: {queues: [a]}, slow: {count: 2}}",
         [
