@@ -21,9 +21,9 @@ from harness.results.diagnoses.delivery import (
     RPC_EVICTION,
 )
 from harness.results.diagnoses.evidence import Diagnosis, Evidence
-from harness.results.diagnoses.gevent import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT
 from harness.results.diagnoses.handlers import HANDLERS_RAISED, SLOW_HANDLERS
 from harness.results.diagnoses.holding import ETA_FILLS_WINDOW, ETA_HOARD, RATE_LIMIT_STARVES
+from harness.results.diagnoses.loops import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT
 from harness.results.diagnoses.parts import SLOW_PART_HOLDS_SLOTS
 from harness.results.diagnoses.polling import (
     CHORD_GET_ASKS_PARENTS,
