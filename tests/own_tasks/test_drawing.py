@@ -73,6 +73,12 @@ def test_two_draws_of_one_unit_are_independent() -> None:
     assert all(first != second for first, second in pairs)
 
 
+def test_a_range_lies_anywhere() -> None:
+    """Some serializers take no whole number of more than 64 bits, which is what somebody tries."""
+    drawn = arguments({"range": [2**70, 2**70 + 1]}, expect={"argument": 0})
+    assert {drawn.of(unit)[0][0] for unit in range(50)} == {2**70, 2**70 + 1}
+
+
 def test_every_value_comes_about_equally_often() -> None:
     drawn = arguments({"range": [-2, 2]}, {"choice": [None, True, [1]]})
     numbers, choices = zip(*(drawn.of(unit)[0] for unit in range(3000)), strict=True)

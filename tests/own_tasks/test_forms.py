@@ -123,7 +123,9 @@ ARGUMENT_KEYS = "value, choice, range, text, unit, list, mapping"
 EXPECT_KEYS = "value, unit, list, mapping, argument, sum, product, concat, raises, unchecked"
 PART_KEYS = "name, weight, queue, options, task, args, kwargs, expect"
 INSTEAD = "A mapping that is itself the value: {value: {...}}"
-RANGE = "range needs two whole numbers from -2^62 to 2^62, the smaller one first: {range: [1, 100]}"
+RANGE = (
+    "range needs two whole numbers, at most 2^62 apart, the smaller one first: {range: [1, 100]}"
+)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +195,14 @@ RANGE = "range needs two whole numbers from -2^62 to 2^62, the smaller one first
         (
             "task: t, args: [{range: [1, true]}]",
             [f"3:63: {RANGE}"],
+        ),
+        (
+            "task: t, args: [{range: [0, 9223372036854775808]}, 36893488147419103232]",
+            [f"3:63: {RANGE}"],
+        ),
+        (
+            "task: t, args: [1], options: {countdown: 36893488147419103232}",
+            ['3:88: not a whole number of 64 bits: "36893488147419103232"'],
         ),
         (
             "task: t, args: [{text: -1}]",

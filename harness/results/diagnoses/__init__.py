@@ -23,7 +23,7 @@ from harness.results.diagnoses.delivery import (
 from harness.results.diagnoses.evidence import Diagnosis, Evidence
 from harness.results.diagnoses.handlers import HANDLERS_RAISED, SLOW_HANDLERS
 from harness.results.diagnoses.holding import ETA_FILLS_WINDOW, ETA_HOARD, RATE_LIMIT_STARVES
-from harness.results.diagnoses.loops import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT
+from harness.results.diagnoses.loops import GEVENT_FULL_WINDOW, GEVENT_HEARTBEAT, SOLO_TIMER
 from harness.results.diagnoses.parts import SLOW_PART_HOLDS_SLOTS
 from harness.results.diagnoses.polling import (
     CHORD_GET_ASKS_PARENTS,
@@ -54,6 +54,7 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     NULLPOOL_DATABASE,
     GEVENT_HEARTBEAT,
     GEVENT_FULL_WINDOW,
+    SOLO_TIMER,
     RATE_LIMIT_STARVES,
     ETA_FILLS_WINDOW,
     ETA_HOARD,

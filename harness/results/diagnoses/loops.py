@@ -1,13 +1,18 @@
-"""What a gevent worker's loop waits for: it has no event hub, and waits for one thing at a time.
+"""What a worker's loop waits for, while messages wait for it.
 
-Celery's `synloop` (celery/worker/loops.py) takes a message, then does what else is to be done.
+A gevent worker has no event hub, and waits for one thing at a time: Celery's `synloop`
+(celery/worker/loops.py) takes a message, then does what else is to be done. A solo worker has one,
+and runs its tasks inside of it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from harness.results.arrays import Times, level_at
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
+from harness.results.events.merged import MISSING
+from harness.scenario.loads.rate import RateLoad
 from harness.units import format_duration
 
 _HEARTBEAT_WAIT_S = (0.09, 0.13)
@@ -16,6 +21,10 @@ _DRAIN_S = (1.7, 2.4)
 """celery/worker/loops.py, `drain_events(timeout=2.0)`."""
 _FEWEST = 10
 """Messages of a worker, below which a regular gap may be chance."""
+_PAUSE_NS = 300_000_000
+"""A busy machine holds a worker up for less, or once; timers of a worker are seconds apart."""
+_FEWEST_PAUSES = 3
+_LEAST_SHARE = 0.1
 
 
 def _gevent(evidence: Evidence, broker: str) -> bool:
@@ -96,5 +105,71 @@ GEVENT_FULL_WINDOW = Diagnosis(
     find=_gevent_full_window,
     detail=lambda data: (
         f"{data['pauses']} pauses" + (f", window {data['window']}" if "window" in data else "")
+    ),
+)
+
+
+def _solo_timer(evidence: Evidence) -> Data | None:
+    """Pauses in which messages waited, no worker ran a task, and none was taken."""
+    rabbitmq = evidence.configuration.broker.service == "rabbitmq"
+    if evidence.pools != {"solo"} or not rabbitmq or not evidence.all_take_all:
+        return None
+    broken = isinstance(evidence.load, RateLoad) and evidence.load.faults
+    if broken or len(evidence.clues.held):
+        return None  # a broker that is not there, or a window that is full of what is to wait
+    if evidence.merged.foreign_tasks:  # tasks of the tasks ran meanwhile, whose times nobody knows
+        return None
+    pauses_ns, (begin_ns, end_ns) = _idle_pauses_ns(evidence), evidence.span_ns
+    pauses_ns = pauses_ns[pauses_ns >= _PAUSE_NS]
+    share = float(pauses_ns.sum()) / max(end_ns - begin_ns, 1)
+    if len(pauses_ns) < _FEWEST_PAUSES or share < _LEAST_SHARE:
+        return None
+    return {
+        "pauses": len(pauses_ns),
+        "pause_p50_s": float(np.median(pauses_ns)) / 1e9,
+        "longest_s": float(pauses_ns.max()) / 1e9,
+        "share": share,
+    }
+
+
+def _idle_pauses_ns(evidence: Evidence) -> Times:
+    """How long, each time, messages waited in the queue while no worker ran or stored anything."""
+    _, end_ns = evidence.span_ns
+    tasks, units, ran = evidence.merged.tasks, evidence.merged.units, evidence.merged.executions()
+    first_ns = tasks.received_ns.reshape(-1, tasks.per_unit)[:, 0]
+    taken_ns, ready_ns = np.where(first_ns == MISSING, end_ns, first_ns), evidence.ready_ns
+    waited = ~units.publish_failed & (taken_ns > ready_ns)
+    stores = (tasks.finished_ns != MISSING) & (tasks.stored_ns > tasks.finished_ns)
+    begins_ns = np.concatenate([ran.started_ns, tasks.finished_ns[stores]])
+    ended_ns = np.where(ran.ended_ns == MISSING, end_ns, ran.ended_ns)
+    ends_ns = np.concatenate([ended_ns, tasks.stored_ns[stores]])
+    moments = np.unique(np.concatenate([ready_ns[waited], taken_ns[waited], begins_ns, ends_ns]))
+    waiting = level_at(moments, ready_ns[waited], taken_ns[waited]) > 0
+    idle = waiting & (level_at(moments, begins_ns, ends_ns) == 0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]]).astype(np.int8)))
+    pauses: Times = np.diff(np.append(moments, moments[-1:])[edges].reshape(-1, 2))[:, 0]
+    return pauses
+
+
+SOLO_TIMER = Diagnosis(
+    code="solo_timer",
+    looks_at="RabbitMQ, pool solo: several times messages wait for a third of a second or more, "
+    "and no worker runs anything",
+    sentence="A solo worker stood idle until its next timer while messages waited.",
+    cause=(
+        "A solo worker runs a task within its loop, and leaves the acknowledgement to the loop's "
+        "next round. kombu's loop has taken what is to be done in a round before it begins it, and "
+        "then sleeps until something comes or its next timer is due (kombu/asynchronous/hub.py, "
+        "create_loop; kombu/transport/base.py, _make_reader): the worker's heartbeat, every 2 s, "
+        "or what else there is. Meanwhile RabbitMQ waits for acknowledgements of a full window."
+    ),
+    advice=(
+        "Use pool threads or prefork with concurrency 1: it runs one task at a time as well, and "
+        "wakes the loop."
+    ),
+    find=_solo_timer,
+    detail=lambda data: (
+        f"{data['pauses']} pauses, median {format_duration(data['pause_p50_s'])}, the longest "
+        f"{format_duration(data['longest_s'])}, {data['share']:.0%} of the time"
     ),
 )

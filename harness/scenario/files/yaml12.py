@@ -25,6 +25,8 @@ MAX_NODES = 20_000
 MAX_DEPTH = 40
 
 _LONGEST_INT = 64
+_OF_CALLS = frozenset(("args", "kwargs", "expect"))
+"""Keys below which numbers are the user's own: a task may take any whole number that Python has."""
 _TAG = "tag:yaml.org,2002:"
 _CORE = (
     ("null", r"~|null|Null|NULL|"),
@@ -216,6 +218,8 @@ class _Builder:
             return None
         try:
             value = convert(node.value)
+            if isinstance(value, int) and not _fits(value) and _OF_CALLS.isdisjoint(location or ()):
+                raise ValueError(node.value)
         except ValueError:
             kind = _KINDS[node.tag.removeprefix(_TAG)]
             self._complain(mark, f"not {kind}: {shown(node.value)}", location)
@@ -246,10 +250,11 @@ def _tag(node: yaml.Node) -> str:
 def _int(text: str) -> int:
     if len(text) > _LONGEST_INT:
         raise ValueError(text)
-    value = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    if not -(2**63) <= value < 2**63:
-        raise ValueError(text)
-    return value
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _fits(value: int) -> bool:
+    return -(2**63) <= value < 2**63
 
 
 def _float(text: str) -> float:

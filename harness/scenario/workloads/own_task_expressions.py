@@ -11,7 +11,8 @@ from harness.probe.workloads.drawing import EXPECTATIONS, EXPRESSIONS
 from harness.scenario.files.wording import did_you_mean, listed
 
 _MOST_TEXT = 64 * 1024 * 1024
-_MOST_WHOLE = 2**62
+_MOST_APART = 2**62
+"""What is drawn for a unit has 64 bits."""
 _ALONE = ("raises", "unchecked")
 
 
@@ -55,15 +56,12 @@ def _choice(operand: Any, _: tuple[str, ...]) -> str:
 
 def _range(operand: Any, _: tuple[str, ...]) -> str:
     whole = isinstance(operand, list) and [type(one) for one in operand] == [int, int]
-    if whole and operand[0] <= operand[1] and all(_fits(one) for one in operand):
+    if whole and 0 <= operand[1] - operand[0] <= _MOST_APART:
         return ""
     return (
-        "range needs two whole numbers from -2^62 to 2^62, the smaller one first: {range: [1, 100]}"
+        "range needs two whole numbers, at most 2^62 apart, the smaller one first: "
+        "{range: [1, 100]}"
     )
-
-
-def _fits(number: int) -> bool:
-    return -_MOST_WHOLE <= number <= _MOST_WHOLE
 
 
 def _text(operand: Any, _: tuple[str, ...]) -> str:

@@ -40,6 +40,7 @@ from tests.results.events.histories import Record, Task, Unit, ident_of
 
 S = 1000 * MS
 ONE_SLOT = Worker(concurrency=1)
+RABBITMQ = RabbitmqBroker(service="rabbitmq")
 
 
 def unit(number: int, sent: int, received: int, started: int, ended: int) -> Unit:
@@ -109,6 +110,54 @@ def test_reserved_beyond_the_visibility_timeout(case: dict[str, Any], told_so: b
             "visibility_timeout_s": 1.0,
             "window": 4,
         }
+
+
+# --- a loop that sleeps -------------------------------------------------------------------------
+
+
+def bursts_of_a_solo_worker(pause_ms: int, *, busy: bool = False) -> list[Unit]:
+    """Twelve tasks of 5 ms, all sent at once, taken four at a time; after each four there is a
+    pause, which the fourth one fills where it is `busy`."""
+    units = []
+    for place in range(12):
+        began = 10 + place * 6 + place // 4 * pause_ms
+        ended = began + 5 + (pause_ms if busy and place % 4 == 3 else 0)
+        units.append(unit(place, 1, began, began, ended))
+    return units
+
+
+@pytest.mark.parametrize(
+    ("case", "told_so"),
+    [
+        ({}, True),
+        ({"workers": 2}, True),
+        ({"pause_ms": 200}, False),  # a busy machine does that
+        ({"busy": True}, False),
+        ({"units": 8}, False),  # two pauses may be chance
+        ({"countdown_s": 30.0}, False),  # nothing was due
+        ({"pool": "threads"}, False),
+        ({"broker": RedisBroker(service="redis")}, False),
+    ],
+)
+def test_a_solo_worker_that_sleeps_until_its_next_timer(
+    case: dict[str, Any], told_so: bool
+) -> None:
+    units = bursts_of_a_solo_worker(case.get("pause_ms", 1900), busy=case.get("busy", False))
+    units = [*units[: case.get("units", 12)], unit(12, 1, 8000, 8000, 8005)]
+    workload = ADD.model_copy(update={"options": MessageOptions(countdown=case.get("countdown_s"))})
+    found = told(
+        units,
+        workload,
+        Worker(pool=case.get("pool", "solo"), concurrency=1, count=case.get("workers", 1)),
+        "redis",
+        broker=case.get("broker", RABBITMQ),
+    )
+    assert ("solo_timer" in found) is told_so
+    if told_so:
+        data = found["solo_timer"]
+        assert data["pauses"] == 3
+        assert data["pause_p50_s"] == pytest.approx(1.9)
+        assert data["longest_s"] == pytest.approx(4.118)
 
 
 # --- messages that are held ---------------------------------------------------------------------
@@ -183,7 +232,6 @@ def test_a_worker_that_sleeps_behind_a_window_full_of_limits(broker: Any, told_s
 
 
 QUORUM = {"task_default_queue_type": "quorum"}
-RABBITMQ = RabbitmqBroker(service="rabbitmq")
 
 
 @pytest.mark.parametrize(
