@@ -116,7 +116,7 @@ def _uncompared(view: RunView, names: Names) -> Iterator[Sentence]:
     cells = [cell for cell in view.cells if not load_kind(cell.record.load).gives_the_rate]
     yield from measured_sentences(cells, names)
     yield from running_sentences(cells, names)
-    yield from trap_sentences(cells, names)
+    yield from trap_sentences(view.cells, names)
     products = [cell for cell in view.cells if cell.blocks and not cell.record.emulated]
     broken = any(block.faults for block in view.record.blocks)  # it asks what is lost
     if len({names.alternative(cell.name) for cell in products}) > 1 and not broken:

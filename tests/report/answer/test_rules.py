@@ -234,6 +234,8 @@ SAID: list[Said] = [
      "add/closed-8, units/s: redis 500, sqs-redis (emulator) 900."),
     ("why", lambda: one_block(warnings=(warning("group_get_floor", join_p50_s=0.49),)),
      "redis: group.get() waits half a second"),
+    ("why", lambda: at_rate(warnings=(warning("rate_limit_starves", limited=["mail"]),)),
+     "redis: Tasks waited in the queue because tasks with a rate limit filled the worker."),
     ("why", lambda: mixed(resize=0.02, mail=0.001),
      "redis: resize takes 95 % of the time in tasks, 20.0 ms each (mean)."),
     ("bound", lambda: one_block(worker_cpu_ms_per_task=3.0, client_cpu_ms_per_task=0.8),
