@@ -146,12 +146,13 @@ def _trap_sentences(cell: CellView, one: Finding, besides: CellView) -> Iterator
 
 
 def trap_sentences(cells: Sequence[CellView], names: Names) -> Iterator[Sentence]:
-    """What cells walked into that are not compared; one sentence per trap."""
+    """What cells walked into that are not compared; one sentence per trap, first those of which
+    some cells know nothing: they are what makes a difference."""
     by_code: dict[str, list[CellView]] = {}
     for cell in cells:
         for code in _codes(cell):
             by_code.setdefault(code, []).append(cell)
-    for code, walked in by_code.items():
+    for code, walked in sorted(by_code.items(), key=lambda one: len(one[1]) == len(cells)):
         more = f" and {len(walked) - 1} more" if len(walked) > 1 else ""
         text = f"{names.of(walked[0].name)}{more}: {_short(code)}"
         yield Sentence("why", text, tuple(cell.name for cell in walked))

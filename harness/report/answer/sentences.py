@@ -64,13 +64,14 @@ class Sentence:
 def chosen(found: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """The most important ones, at most MOST, in the order in which they are read: that of their
     kinds, and within a kind that in which they were found. Many of one kind leave room for the
-    first that went wrong of each other kind, and for a verdict: a regression is not behind three
-    lists of losses, nor who is ahead behind five rates that are kept."""
+    first that went wrong of each other kind, for a verdict and for a cause: a regression is not
+    behind three lists of losses, nor who is ahead, or why, behind five rates that are kept."""
     ordered = sorted(found, key=lambda one: KINDS.index(one.kind))
     wrong = {one.kind: one for one in reversed(ordered) if one.flagged}
     verdict = next((one for one in ordered if one.kind in _VERDICTS), None)
     first = [one for one in ordered if one is wrong.get(one.kind)]
-    first += [verdict] if verdict is not None and verdict not in first else []
+    cause = next((one for one in ordered if one.kind == "why"), None)
+    first += [one for one in (verdict, cause) if one is not None and one not in first]
     rest = [one for one in ordered if one not in first]
     kept = [*first, *rest][:MOST]
     return tuple(sorted(kept, key=ordered.index))

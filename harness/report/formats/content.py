@@ -275,12 +275,14 @@ def _troubles(view: RunView) -> Iterator[Trouble]:
                 yield Trouble(_where(cell, block), _said("could not be measured", block.error))
             elif block.error:
                 yield Trouble(_where(cell, block), _said("cut short", block.error))
-            for one in beside_units(block):
+            beside = list(beside_units(block))
+            for one in beside:
                 yield Trouble(_where(cell, block), (beside_words(one),))
             if (block.units or block.status != "failed") and not block_is_sound(block):
                 words = trouble_words(counts_of([block]))
                 yield Trouble(_where(cell, block), (words, *map(printable, block.mismatches)))
-            if block.unfinished and block.unattributed is None:
+            said = any(one.code in _UNFINISHED for one in beside)
+            if block.unfinished and block.unattributed is None and not said:
                 left = {name: one.model_dump() for name, one in block.unfinished.items()}
                 words = f"still under way in the end: {unfinished_words(left)}"
                 yield Trouble(_where(cell, block), (words,))
@@ -293,6 +295,7 @@ _BESIDE_UNITS = {
     "never_at_rest": "unfinished: ",
     "out_of_time": "unfinished, ",
 }
+_UNFINISHED = ("never_at_rest", "out_of_time")
 
 
 def beside_units(block: BlockRecord) -> Iterator[RecordedWarning]:
@@ -301,7 +304,7 @@ def beside_units(block: BlockRecord) -> Iterator[RecordedWarning]:
     if block.as_expected:
         return
     # Where something was broken on purpose, that not all came to rest is no finding.
-    unfinished = ("never_at_rest", "out_of_time") if block.unattributed is not None else ()
+    unfinished = _UNFINISHED if block.unattributed is not None else ()
     for one in block.warnings:
         if one.code in _BESIDE_UNITS and one.code not in unfinished:
             yield one

@@ -32,6 +32,8 @@ from harness.scenario.plan.work import Pair, Work, work_at
 from harness.scenario.vendors.base import Provider
 
 MAX_CELLS = 10_000
+_MOST_TRIED = 50
+"""Points at which a value is tried that cannot stand alone."""
 _MOST_NAMED = 3
 _MANY = 3
 """Places that need results: fewer are told one by one."""
@@ -128,23 +130,22 @@ def _good_values(
     problems: list[Problem],
 ) -> dict[str, list[int]]:
     """For each axis the indices of values that can be used: each on its own first, so that a bad
-    one is reported once, not at every point it is part of. Without axes that have none."""
+    one is reported once, not at every point it is part of. One that others make good (pool solo
+    beside an axis `worker.concurrency: [1]`) is judged at its points. Without axes that have none.
+    """
     good: dict[str, list[int]] = {}
     for axis, values in axes.items():
         meanings: dict[str, Any] = {}
         for index, entry in enumerate(values):
-            point, before = {axis: index}, len(problems)
-            found: list[Scenario | Configuration | None] = []
-            try:
-                if about_work(axis):
-                    found.append(validate(Scenario, in_work(scenario, point), problems))
-                for document in configurations:
-                    placed = in_configuration(scenario, document, point)
-                    checked = check(placed, problems)
-                    found.append(checked and _as_read(checked, placed))
-            except NoSuchPlaceError as error:
-                problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
-            if len(problems) > before:
+            found, wrong = _tried(scenario, configurations, axis, {axis: index}, check)
+            for others in _others(axes, axis) if wrong else ():
+                point = {axis: index, **others}
+                among, wrong_there = _tried(scenario, configurations, axis, point, check)
+                if not wrong_there:
+                    found, wrong = among, []
+                    break
+            problems += wrong
+            if wrong:
                 continue
             if not found or (about_work(axis) and _lacks_work(scenario)):  # nothing to try it with
                 good.setdefault(axis, []).append(index)
@@ -161,6 +162,37 @@ def _good_values(
             else:
                 good.setdefault(axis, []).append(index)
     return good
+
+
+def _tried(
+    scenario: Document,
+    configurations: Sequence[Document],
+    axis: str,
+    point: dict[str, int],
+    check: Check,
+) -> tuple[list[Scenario | Configuration | None], list[Problem]]:
+    """What workloads and configurations are at a point, and what is wrong there with an axis."""
+    problems: list[Problem] = []
+    found: list[Scenario | Configuration | None] = []
+    try:
+        if about_work(axis):
+            found.append(validate(Scenario, in_work(scenario, point), problems))
+        for document in configurations:
+            placed = in_configuration(scenario, document, point)
+            checked = check(placed, problems)
+            found.append(checked and _as_read(checked, placed))
+    except NoSuchPlaceError as error:
+        problems.append(scenario.key_mark(("matrix", axis)).problem(str(error)))
+    return found, problems
+
+
+def _others(axes: dict[str, list[Any]], axis: str) -> Iterator[dict[str, int]]:
+    """Where the other axes may stand; not all of it in a large matrix, whose points are all judged
+    in the end."""
+    names = [name for name in axes if name != axis]
+    choices = itertools.product(*(range(len(axes[name])) for name in names))
+    for choice in itertools.islice(choices, _MOST_TRIED) if names else ():
+        yield dict(zip(names, choice, strict=True))
 
 
 def _lacks_work(scenario: Document) -> bool:

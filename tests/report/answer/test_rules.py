@@ -498,6 +498,25 @@ def test_many_rates_that_are_kept_leave_room_for_who_is_ahead() -> None:
     assert [one.text for one in chosen(found)] == ["0.", "1.", "2.", "3.", "4.", "faster."]
 
 
+def test_many_rates_that_are_kept_leave_room_for_the_trap_of_one_cell() -> None:
+    """What every cell walked into makes no difference: it comes after that, and finds no room."""
+    every, one = warning("connection_per_publish"), warning("eta_fills_window")
+    phase = load_phase("steady", 40, 5)
+    given: dict[str, Any] = {
+        "throughput_per_s": 40.0,
+        "planned_per_s": 40.0,
+        "load_phases": (phase,),
+    }
+    cells = [
+        cell(f"redis[queue=q{n}]/add/rate-40", block(n, n, warnings=found, **given))
+        for n, found in enumerate([(every,), (every,), (every,), (every,), (every, one)])
+    ]
+    kept = [one for one in answer(run(*cells)).sentences if one.kind == "why"]
+    assert [one.text for one in kept] == [
+        "queue=q4: Tasks waited in the queue because tasks with an ETA filled the worker."
+    ]
+
+
 def test_clauses_say_how_many_are_left_out() -> None:
     assert clauses(["one", "two", "three"], room=8) == "one, two and 1 more"
     assert clauses(["one", "two", "three"], room=1) == "one and 2 more"

@@ -190,6 +190,19 @@ def test_what_would_be_one_cell_twice_is_refused(
     assert message in problems[0]
 
 
+def test_a_value_is_good_where_another_axis_makes_it_so(project: Project) -> None:
+    """Pool solo runs one task at a time: alone it would not go with the file's concurrency."""
+    matrix(project, "worker.pool", ["solo", "threads"])
+    assert len(project.problems()) == 1
+    axes = {"worker.pool": ["solo", "threads"], "worker.concurrency": [1]}
+    project.change(f"matrix: {json.dumps(axes)}")
+    assert [cell.configuration.worker.concurrency for cell in project.plan().cells] == [1, 1]
+    axes["worker.concurrency"] = [1, 2]
+    project.change(f"matrix: {json.dumps(axes)}")
+    [problem] = project.problems()
+    assert "pool solo runs one task at a time" in problem
+
+
 def test_a_workload_is_called_as_the_scenario_says(project: Project) -> None:
     project.change("workloads: [{workload: add, name: small}, {workload: add, payload_bytes: 9}]")
     names = [cell.name.split("/")[1] for cell in project.plan().cells]
