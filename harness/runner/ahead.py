@@ -109,6 +109,9 @@ class BlockStart:
             self.namespace.__exit__(*how)
         if self._has_folder:
             shutil.rmtree(self.job.path, ignore_errors=True)
+        spec = self.job.spec  # its processes' own, and those of others on the way to its servers
+        for written in (spec, *spec.parent.glob(f"{spec.stem}-*")):
+            written.unlink(missing_ok=True)
 
 
 class NextBlocks:

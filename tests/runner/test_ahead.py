@@ -152,6 +152,7 @@ def test_a_block_is_begun_while_the_last_one_ends_and_measured_when_that_is_gone
             assert len(alive()) >= 2
         assert alive() == set()
         assert not folder.block(3).exists()
+        assert not job(3).spec.exists(), "it may be begun again"
     assert [one.status for one in (first, second, third)] == ["complete", "complete", "failed"]
     assert "cannot start" in third.error
     assert [one.outcomes.ok for one in (first, second)] == [UNITS] * 2
