@@ -4,7 +4,7 @@ to."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,10 +15,40 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import OneTask, beyond_timeout
+from harness.scenario.workloads.base import OneTask, WorkloadBase, beyond_timeout
 
 
-class HeavyTaskWorkload(OneTask):
+class RunsHeavyTask(WorkloadBase):
+    """A workload whose units run `heavy_task(n)`, once each."""
+
+    if TYPE_CHECKING:  # each of them says it where it stands among its fields
+        n: int | str
+        sleep: float
+
+    @property
+    def least_run_s(self) -> float:
+        """What it sleeps: no CPU time, but a slot is held."""
+        return 0.0 if isinstance(self.n, str) else max(0, self.n - 2) * self.sleep
+
+    @property
+    def heavy_step_s(self) -> float:
+        """As it is said here."""
+        return self.sleep
+
+    def conflicts(
+        self, configuration: Configuration, load: LoadBase, measure: Measure
+    ) -> Iterator[Conflict]:
+        """A task that has to sleep for longer than a unit may take."""
+        yield from as_far_as_known(super().conflicts, configuration, load, measure)
+        yield from as_far_as_known(lambda: self._too_slow(measure))
+
+    def _too_slow(self, measure: Measure) -> Iterator[Conflict]:
+        if self.least_run_s >= measure.timeout:
+            what = f"one unit takes at least {self.least_run_s:g} s"
+            yield ("workload", "n"), beyond_timeout(what, measure, "lower n or sleep")
+
+
+class HeavyTaskWorkload(RunsHeavyTask, OneTask):
     """`heavy_task(n)`: the product of 2..n-1 with a sleep per step; a string must fail."""
 
     prebuilt: ClassVar[bool] = True
@@ -34,33 +64,3 @@ class HeavyTaskWorkload(OneTask):
     def word(self) -> CellWord:
         """`heavy_task-50`; `heavy_task-text` for all that must fail."""
         return CellWord("n", "text" if isinstance(self.n, str) else str(self.n))
-
-    @property
-    def least_run_s(self) -> float:
-        """What it sleeps: no CPU time, but a slot is held."""
-        return least_s(self.n, self.sleep)
-
-    @property
-    def heavy_step_s(self) -> float:
-        """As it is said here."""
-        return self.sleep
-
-    def conflicts(
-        self, configuration: Configuration, load: LoadBase, measure: Measure
-    ) -> Iterator[Conflict]:
-        """A task that has to sleep for longer than a unit may take."""
-        yield from as_far_as_known(super().conflicts, configuration, load, measure)
-        yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
-
-
-def too_slow(n: int | str, sleep_s: float, measure: Measure) -> Iterator[Conflict]:
-    """Whether `heavy_task(n)` sleeps at least as long as one unit may take."""
-    takes_s = least_s(n, sleep_s)
-    if takes_s >= measure.timeout:
-        what = f"one unit takes at least {takes_s:g} s"
-        yield ("workload", "n"), beyond_timeout(what, measure, "lower n or sleep")
-
-
-def least_s(n: int | str, sleep_s: float) -> float:
-    """Seconds that `heavy_task(n)` sleeps."""
-    return 0.0 if isinstance(n, str) else max(0, n - 2) * sleep_s

@@ -15,13 +15,12 @@ from harness.scenario.files.unknown import as_far_as_known
 from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
-from harness.scenario.workloads.base import WorkloadBase
-from harness.scenario.workloads.heavy_task import least_s, too_slow
+from harness.scenario.workloads.heavy_task import RunsHeavyTask
 
 DEFAULT_INTERVAL_S = 0.1
 
 
-class TrackingWorkload(WorkloadBase):
+class TrackingWorkload(RunsHeavyTask):
     """`heavy_task(n)`, and a caller that asks for its state; a string must fail."""
 
     part_of_mixes: ClassVar[bool] = False  # it is about who waits, and how
@@ -50,25 +49,14 @@ class TrackingWorkload(WorkloadBase):
             return CellWord("wait", f"{self.wait}-text", also=("n",))
         return CellWord("wait", self.wait)
 
-    @property
-    def least_run_s(self) -> float:
-        """What it sleeps, as of `heavy_task`."""
-        return least_s(self.n, self.sleep)
-
-    @property
-    def heavy_step_s(self) -> float:
-        """As it is said here."""
-        return self.sleep
-
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
-        """A load without callers; a task that takes too long."""
+        """A load without callers, beside what `heavy_task` has."""
         yield from as_far_as_known(super().conflicts, configuration, load, measure)
         if not load.has_callers:
             message = f"tracking is about callers that wait, and in load {load.load} nobody does"
             yield ("load", "load"), f"{message}: use load closed"
-        yield from as_far_as_known(lambda: too_slow(self.n, self.sleep, measure))
 
     def for_clients(self) -> WorkloadSpec:
         """With the interval that holds."""
