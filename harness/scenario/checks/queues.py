@@ -38,7 +38,9 @@ def queue_problems(document: Document) -> list[Problem]:
     broker's vendor has of it."""
     queues, service = document.get(("queues",)), document.get(("broker", "service"))
     doubted = any(place[:1] == ("broker",) for place in document.unknown)
-    if not isinstance(queues, dict) or service not in BROKERS or doubted:
+    if not isinstance(queues, dict) or doubted or not isinstance(service, str):
+        return []
+    if service not in BROKERS:
         return []
     problems: list[Problem] = []
     for name, said in queues.items():
