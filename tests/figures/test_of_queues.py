@@ -109,7 +109,8 @@ def test_what_only_one_has_is_no_figure_of_a_block() -> None:
         ("busy_share > 0.5", 0, "busy_share is a figure of one only: write busy_share(group=NAME)"),
         ("max(depth) < 5", 0, "depth.max is a figure of one only: write depth.max(queue=NAME)"),
         ("lost(group=fast) == 0", 0, "lost is no figure of a single group: throughput.tasks, "),
-        ("depth.max(queue=) < 5", 15, '"=" has no meaning here: write == to ask'),
+        ("depth.max(queue=) < 5", 10, "queue= needs a name behind it: queue=NAME"),
+        ("p99(latency.total, part= ) < 5", 19, "part= needs a name behind it: part=NAME"),
     ],
 )
 def test_gates_that_ask_for_what_there_is_not(text: str, column: int, told: str) -> None:

@@ -130,7 +130,8 @@ def test_a_test_asks_for_them_by_the_same_names(tmp_path: Path) -> None:
     assert isinstance(found, Spread)
     assert found.median == pytest.approx(0.05)
     assert figures["lost(task=mail)"] is not None
-    assert figures["lost(part=nobody)"] is None
+    with pytest.raises(UsageError, match='no part is called "nobody"; there are '):
+        figures["lost(part=nobody)"]
 
 
 def test_a_table_of_sql_has_them(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harness.results.record.run import RunRecord
 from harness.results.samples.pooled import PooledCell
 from harness.results.store.run_folders import RunFolder, read_run
 from tests.report.made import records
+from tests.report.made.divided import group_block, group_cell
 from tests.report.made.records import block, cell, run, spread_around, warning
 
 
@@ -72,6 +73,18 @@ def test_a_cell_is_asked_for_any_figure_by_its_name() -> None:
     assert figures["saturation"] is None
     with pytest.raises(UsageError, match="did you mean"):
         figures["lots"]
+
+
+def test_who_asks_for_a_group_that_is_not_there_is_told_which_there_are() -> None:
+    divided = group_cell(group_block(0, 0), group_block(1, 0))
+    figures = _view(run(divided, planned=2)).cells[0].figures
+    assert figures["busy_share(group=slow)"] is not None
+    with pytest.raises(UsageError, match='no group is called "nope"; there are fast, slow'):
+        figures["busy_share(group=nope)"]
+    with pytest.raises(UsageError, match=r'no queue is called "urgnt" \(did you mean "urgent"'):
+        figures["p99(latency.total, queue=urgnt)"]
+    alone = _view(run(cell("redis/add/closed-8", block(0, 0)))).cells[0].figures
+    assert alone["busy_share(group=slow)"] is None, "nothing is divided there"
 
 
 def test_without_samples_every_block_shows_its_own_latency() -> None:

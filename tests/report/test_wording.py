@@ -51,6 +51,11 @@ def test_a_sentence_is_one_and_says_something(code: str) -> None:
     [
         ("few_samples", {"units": 1}, "1 unit"),
         ("few_samples", {"units": 39}, "39 units"),
+        (
+            "few_samples",
+            {"parts": {"slow": 31}, "queues": {"reports": 31, "mail": 1}},
+            "31 units of part slow, 31 units of queue reports, 1 unit of queue mail",
+        ),
         ("group_get_floor", {"join_p50_s": 0.487}, "median join 487 ms"),
         ("negative_phases", {"queue": 2, "result": 1}, "2 x queue, 1 x result"),
         ("publish_errors", {"OSError: gone": 3}, "3 x OSError: gone"),

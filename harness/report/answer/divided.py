@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from harness.report.answer.naming import Names
 from harness.report.answer.sentences import LONGEST, Sentence, clauses
 from harness.report.view.cells import CellView
+from harness.results.block.summary import FEW_SAMPLES
 from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
@@ -53,31 +54,38 @@ def part_sentences(
     cells: Sequence[CellView], names: Names, told: Collection[str]
 ) -> Iterator[Sentence]:
     """How long the parts of each mix take, of cells of which nothing is `told` yet; where in any of
-    them one part takes much longer than another."""
-    known = {cell.name: _p99_of_parts(cell) for cell in cells}
-    if not any(_unlike(parts) for parts in known.values()):
+    them one part takes much longer than another, or where there is one cell, which has nothing else
+    to be compared by."""
+    known = {cell.name: _timed_parts(cell) for cell in cells}
+    alone = len(cells) == 1 and any(len(parts) > 1 for parts in known.values())
+    if not alone and not any(_unlike(parts) for parts in known.values()):
         return
     for cell in cells:
         if known[cell.name] and cell.name not in told:
-            text = _parts_in_words(known[cell.name], backlog=cell.backlog)
-            text = f"{names.of(cell.name)}: 99 % of {text}."
+            text = _parts_in_words(known[cell.name], backlog=cell.backlog, halves=alone)
+            text = f"{names.of(cell.name)}: {text}."
             yield Sentence("parts", text, (cell.name,), ("latency.total",))
 
 
-def _p99_of_parts(cell: CellView) -> Mapping[str, float]:
-    return {name: part.typical_s for name, part in _parts(cell).items() if part.typical_s}
+def _timed_parts(cell: CellView) -> Mapping[str, _Part]:
+    return {name: part for name, part in _parts(cell).items() if part.typical_s}
 
 
-def _unlike(p99_s: Mapping[str, float]) -> bool:
-    return bool(p99_s) and max(p99_s.values()) >= _UNLIKE * min(p99_s.values())
+def _unlike(parts: Mapping[str, _Part]) -> bool:
+    times_s = [part.typical_s for part in parts.values()]
+    return bool(times_s) and max(times_s) >= _UNLIKE * min(times_s)
 
 
-def _parts_in_words(p99_s: Mapping[str, float], *, backlog: bool) -> str:
-    """`fast take up to 45.0 ms, of slow 5.20 s`."""
+def _parts_in_words(parts: Mapping[str, _Part], *, backlog: bool, halves: bool) -> str:
+    """`99 % of fast take up to 45.0 ms, of slow 5.20 s`; with `halves` what half of each take."""
     does = "are done within" if backlog else "take up to"
-    (first, first_s), *others = p99_s.items()
-    words = [f"{printable(first)} {does} {format_duration(first_s)}"]
-    words += [f"of {printable(name)} {format_duration(its_s)}" for name, its_s in others]
+    words, before = list[str](), None
+    for name, part in parts.items():
+        same = before is not None and before.few is part.few is False
+        time = format_duration(part.typical_s)
+        said = f"of {printable(name)} {time}" if same else part.takes(name, does)
+        words.append(f"{said} (half up to {format_duration(part.half_s)})" if halves else said)
+        before = part
     return clauses(words, LONGEST)
 
 
@@ -111,6 +119,17 @@ class _Part:
     typical_s: float
     """The p99 of its latency, of all blocks together; where samples are missing the median of the
     blocks' own."""
+    half_s: float
+    """The p50, likewise."""
+    few: bool
+    """Whether that is of so few units that it is the slowest one's."""
+
+    def takes(self, name: str, does: str = "take up to") -> str:
+        """`99 % of fast take up to 45.0 ms`, `the slowest of slow takes 5.20 s`."""
+        time = format_duration(self.typical_s)
+        if self.few:
+            return f"the slowest of {printable(name)} takes {time}"
+        return f"99 % of {printable(name)} {does} {time}"
 
 
 def _parts(cell: CellView) -> Mapping[str, _Part]:
@@ -121,14 +140,22 @@ def _parts(cell: CellView) -> Mapping[str, _Part]:
         for one in block.by_task:
             found.setdefault(one.task, []).append(one)
     return {
-        name: _Part(
-            p99_s := tuple(one.latency_s.p99 or 0.0 for one in ones),
-            statistics.median(one.run_s.mean or 0.0 for one in ones),
-            _p99(cell.parts_s.get(name, Distribution(count=0))) or statistics.median(p99_s),
-        )
+        name: _part(ones, cell.parts_s.get(name, Distribution(count=0)))
         for name, ones in found.items()
         if len(ones) == len(blocks) and all(one.latency_s.count for one in ones)
     }
+
+
+def _part(ones: Sequence[PartRecord], together: Distribution) -> _Part:
+    p99_s = tuple(_p99(one.latency_s) for one in ones)
+    count = together.count or min(one.latency_s.count for one in ones)
+    return _Part(
+        p99_s,
+        statistics.median(one.run_s.mean or 0.0 for one in ones),
+        _p99(together) or statistics.median(p99_s),
+        together.p50 or statistics.median(one.latency_s.p50 or 0.0 for one in ones),
+        few=count < FEW_SAMPLES,
+    )
 
 
 def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
@@ -144,8 +171,7 @@ def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
         long = format_duration(before[slow].run_s)
         because = f", behind tasks of {printable(slow)} that run for {long}"
     text = (
-        f"With {pair.base}{pair.where}, 99 % of {printable(best)} take up to "
-        f"{format_duration(before[best].typical_s)}{because}; with {pair.head} "
+        f"With {pair.base}{pair.where}, {before[best].takes(best)}{because}; with {pair.head} "
         f"{format_duration(after[best].typical_s)}{_price(before, after)}."
     )
     return Sentence("parts", text, (base.name, head.name), ("latency.total", "phase.run"))
@@ -256,11 +282,14 @@ def _starved(cell: CellView, names: Names) -> Iterator[Sentence]:
     if not known or len(known) < len(found) or len({(q, g) for q, g, _, _ in known}) > 1:
         return
     queue, group, _, _ = known[0]
-    wait_s = statistics.median(one[2] for one in known)
+    wait = format_duration(statistics.median(one[2] for one in known))
     idle = statistics.median(one[3] for one in known)
+    units = (one.queue_s.count for block in blocks for one in block.by_queue if one.name == queue)
+    said = f"1 % of the tasks of queue {printable(queue)} waited for {wait} and more"
+    if min(units) < FEW_SAMPLES:
+        said = f"a task of queue {printable(queue)} waited for {wait}"
     text = (
-        f"{names.of(cell.name)}: 1 % of the tasks of queue {printable(queue)} waited for "
-        f"{format_duration(wait_s)} and more, while group {printable(group)} had "
+        f"{names.of(cell.name)}: {said}, while group {printable(group)} had "
         f"{100 * idle:.0f} % of its slots idle."
     )
     yield Sentence("why", text, (cell.name,), ("phase.queue", "busy_share"))

@@ -20,7 +20,8 @@ _NOTE = (
     "again is not ready by then. late: units that started later than usual. first back: from the "
     "fault to the end of a unit that was due after it. p99 back: until the p99 of one second's "
     "units was as before; > means not while it was watched. workers back: how many of those it "
-    "concerned received tasks again by themselves; new: a process that the harness started did. "
+    "concerned received tasks again by themselves; new: a process that the harness started did; "
+    "idle: nothing was sent to the queues of these. "
     "outcome: units that this fault is to blame for. refused: those whose publish call raised, and "
     "what."
 )
@@ -83,7 +84,7 @@ def _rows(block: BlockRecord) -> Iterator[Row]:
                 f"{fault.trouble.late:,}" if block.fault_level and fault.begin_at_s else MISSING,
                 format_duration(fault.first_back_s),
                 _p99_back(fault),
-                _workers_back(fault),
+                workers_back(fault),
                 _outcome(fault),
             ),
             flagged=fault.trouble.unsound > 0 or bool(fault.fell),
@@ -134,14 +135,17 @@ def _p99_back(fault: FaultRecord) -> str:
     return f"> {format_duration(fault.watched_s)}"
 
 
-def _workers_back(fault: FaultRecord) -> str:
+def workers_back(fault: FaultRecord) -> str:
+    """`2/3`, `1/1 new`, `1/1, 1 idle`: of those that had something to receive."""
     if not fault.workers:
         return ""
     if not fault.back_known:
         return MISSING
+    of = fault.workers - fault.back_idle
+    idle = f", {fault.back_idle} idle" if fault.back_idle else ""
     if fault.back_restarted:
-        return f"{fault.back_restarted}/{fault.workers} new"
-    return f"{fault.back_by_itself}/{fault.workers}"
+        return f"{fault.back_restarted}/{of} new{idle}"
+    return f"{fault.back_by_itself}/{of}{idle}"
 
 
 def _outcome(fault: FaultRecord) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from harness.errors import UsageError
+from harness.figures.figure import Figure
 from harness.figures.table import FIGURES
 from harness.report.view.names import Names, ShownName, shown_names
 from harness.results.judge.effects import axis_effects
@@ -26,6 +28,7 @@ from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.record.typed_work import stored_load
 from harness.results.samples.pooled import PooledCell, measured_blocks
+from harness.scenario.files.wording import did_you_mean, listed, shown
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,23 @@ class Figures:
 
     def __getitem__(self, name: str) -> Spread | float | None:
         """What a gate or a history asks for by this name; of a statistic of times the blocks' own.
-        None where no block has it. UsageError for a name that is none."""
+        None where no block has it. UsageError for a name that is none, and for a part, queue or
+        group that none of the blocks has, which have others."""
         metric = metric_named(name)
+        self._check_one(name, metric.asked.figure)
         if metric.asked.statistic or metric.name not in _BY_NAME:
             return _spread(self.blocks, metric.figure)
         return self.sums.get(metric.name, self.spreads.get(metric.name))
+
+    def _check_one(self, name: str, figure: Figure) -> None:
+        """UsageError where blocks are divided, and nothing in them is called so."""
+        if not figure.within:
+            return
+        there = list(dict.fromkeys(one for block in self.blocks for one in _ones(block, figure)))
+        if there and figure.one not in there:
+            guess = did_you_mean(figure.one, there) or f"; there are {listed(there)}"
+            which = f"no {figure.within} is called {shown(figure.one)}{guess}"
+            raise UsageError(f"{name}: {which}")
 
     @property
     def throughput_per_s(self) -> Spread | None:
@@ -121,6 +136,15 @@ class Figures:
     def worker_cpu_ms_per_task(self) -> Spread | None:
         """CPU time of all workers per task."""
         return self.spreads.get("worker_cpu")
+
+
+def _ones(block: BlockRecord, figure: Figure) -> list[str]:
+    """Names of the parts, queues or groups of a block, whichever a figure is of."""
+    if figure.within == "queue":
+        return [one.name for one in block.by_queue]
+    if figure.within == "group":
+        return [one.name for one in block.by_group]
+    return [one.task for one in block.by_task]
 
 
 @dataclass(frozen=True)

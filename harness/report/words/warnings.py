@@ -69,6 +69,17 @@ def _queues_of_app(data: Data) -> str:
     return f"{_overruled(data)}; queues {', '.join(queues)}"
 
 
+def _few(data: Data) -> str:
+    """`43 units`; `31 units of part slow, 31 units of queue reports`."""
+    if "units" in data:
+        return counted(data["units"], "unit")
+    return ", ".join(
+        f"{counted(units, 'unit')} of {what.removesuffix('s')} {printable(str(name))}"
+        for what, some in data.items()
+        for name, units in some.items()
+    )
+
+
 def _strays(data: Data) -> str:
     """`shop-mail (12 messages), audit (0 messages)`."""
     queues = data["queues"].items()
@@ -120,9 +131,9 @@ REMARKS = frozenset(
 
 WARNINGS: Mapping[str, Warned] = {
     "few_samples": Warned(
-        "Fewer than 100 completed units in a block: its p99 is its slowest unit. Measure more "
-        "units, or longer.",
-        _number("units", "unit"),
+        "Fewer than 100 completed units in a block, or of one of its parts or queues: the p99 is "
+        "the slowest unit's. Measure more units, or longer.",
+        _few,
     ),
     "foreign_tasks": Warned(
         "Workers ran tasks that no client of the block had published: something else uses the "

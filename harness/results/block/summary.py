@@ -39,7 +39,9 @@ from harness.results.record.parts import (
     RateFigures,
     TimeFigures,
 )
+from harness.results.record.queues_and_groups import QueueRecord
 from harness.results.record.run import RecordedWarning
+from harness.results.record.stored import Plain
 from harness.stats.percentiles import describe
 
 FEW_SAMPLES = 100
@@ -290,6 +292,8 @@ def _warnings(
     completed = int(ledger.completed.sum())
     if 0 < completed < FEW_SAMPLES:  # of none there is no p99
         yield RecordedWarning(code="few_samples", data={"units": completed})
+    elif few := _few_of_parts(fields["by_task"], fields["by_queue"]):
+        yield RecordedWarning(code="few_samples", data=few)
     if merged.foreign_tasks and not shape.own_tasks:
         yield RecordedWarning(code="foreign_tasks", data={"tasks": merged.foreign_tasks})
     if merged.refusals:
@@ -312,6 +316,14 @@ def _warnings(
     if shape.countdown_s:
         data = {"countdown_s": shape.countdown_s}
         yield RecordedWarning(code="countdown_in_latency", data=data)
+
+
+def _few_of_parts(parts: Sequence[PartRecord], queues: Sequence[QueueRecord]) -> Plain:
+    """Parts and queues of which a block with enough units has few, with how many."""
+    of_parts = {one.task: one.completed for one in parts if 0 < one.completed < FEW_SAMPLES}
+    of_queues = {one.name: one.completed for one in queues if 0 < one.completed < FEW_SAMPLES}
+    told = {"parts": of_parts if len(parts) > 1 else {}, "queues": of_queues}
+    return {what: counts for what, counts in told.items() if counts}
 
 
 def _of_retries(merged: Merged, ledger: Ledger) -> Iterator[RecordedWarning]:

@@ -197,6 +197,7 @@ class _CameBack:
     by_itself: int = 0
     restarted: int = 0
     known: bool = False
+    idle: int = 0
 
 
 _NOT_WATCHED = Recovery(first_s=None, p99_s=None, disturbed=None, watched_s=0.0)
@@ -239,6 +240,7 @@ def _record(note: FaultNote, after: _Consequences = _Consequences()) -> FaultRec
         back_by_itself=after.workers.by_itself,
         back_restarted=after.workers.restarted,
         back_known=after.workers.known,
+        back_idle=after.workers.idle,
         fell=dict(after.fell),
     )
 
@@ -250,14 +252,20 @@ def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
         return _CameBack(len(note.mains))
     later = received.chosen(received.time_ns > over_ns)
     alive = set(later.pid.tolist())
-    theirs = found.takers.may_take(note.mains, len(merged.units.unit))
+    since = merged.units.published_ns > over_ns
+    idle = [
+        pid
+        for pid in note.mains
+        if pid not in alive and not (found.takers.may_take([pid], len(since)) & since).any()
+    ]
     if note.kind.one_process:
         alive = _with_new_child(note, found) & alive
     return _CameBack(
         workers=len(note.mains),
         by_itself=sum(pid in alive for pid in note.mains),
         restarted=sum(pid in alive for pid in note.started),
-        known=bool(alive) or bool((theirs & (merged.units.published_ns > over_ns)).any()),
+        known=bool(alive) or len(idle) < len(note.mains),
+        idle=len(idle) if alive else 0,
     )
 
 

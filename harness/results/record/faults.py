@@ -84,6 +84,9 @@ class FaultRecord(Stored):
     """Workers among them whose successor, started by the harness, received tasks."""
     back_known: bool = False
     """Whether there were tasks to receive afterwards."""
+    back_idle: int = 0
+    """Workers among them to whose queues nothing was published afterwards: whether they are back,
+    nobody can say."""
     fell: dict[str, str] = {}
     """Workers that ended by themselves from its begin until the next fault's, and that nobody
     started again -> the type of what they raised, or how their process ended."""

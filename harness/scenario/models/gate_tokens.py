@@ -29,6 +29,10 @@ _TOKENS = re.compile(
 )
 
 
+_NAMELESS = re.compile(rf"[(,]\s*({'|'.join(WITHIN)})\s*$")
+"""What stands before an = that no name follows."""
+
+
 @dataclass(frozen=True)
 class Token:
     """A word, number or sign of a gate's text."""
@@ -47,6 +51,9 @@ def tokens(text: str) -> Iterator[Token]:
         match = _TOKENS.match(text, place)
         if match is None:
             column = place + len(text[place:]) - len(text[place:].lstrip())
+            if nameless := _NAMELESS.search(text[:column]):
+                message = f"{nameless[1]}= needs a name behind it: {nameless[1]}=NAME"
+                raise GateSyntaxError(message, nameless.start(1))
             hint = ": write == to ask whether two values are equal" if text[column] == "=" else ""
             raise GateSyntaxError(f"{shown(text[column])} has no meaning here{hint}", column)
         kind = str(match.lastgroup)

@@ -74,8 +74,24 @@ def test_cells_with_the_same_groups_are_not_set_against_each_other() -> None:
 
 
 def test_parts_that_take_alike_are_not_told() -> None:
+    """But for the only cell that there is: nothing else is told of it."""
     alike = (part("fast", 900, 0.02, 0.045), part("slow", 100, 0.02, 0.06))
-    assert told(one_cell(by_task=alike), "parts") == []
+    cells = [
+        pool_cell(block(n, n, by_task=alike), name=f"{who}/mix/rate-100")
+        for n, who in enumerate(("one", "other"))
+    ]
+    assert told(run(*cells), "parts") == []
+    assert told(run(pool_cell(block(0, 0, by_task=alike))), "parts") == [
+        "one-pool: 99 % of fast take up to 45.0 ms (half up to 24.0 ms), of slow 60.0 ms (half up "
+        "to 24.0 ms)."
+    ]
+
+
+def test_of_few_units_the_slowest_is_told_and_not_a_percentile() -> None:
+    few = (part("fast", 900, 0.02, 0.045), part("slow", 40, 0.02, 2.0))
+    (sentence,) = told(run(pool_cell(block(0, 0, by_task=few))), "parts")
+    assert sentence.startswith("one-pool: 99 % of fast take up to 45.0 ms (half up to 24.0 ms), ")
+    assert sentence.endswith("the slowest of slow takes 2.00 s (half up to 24.0 ms).")
 
 
 def one_cell(**changes: Any) -> RunRecord:

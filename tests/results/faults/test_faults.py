@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.probe.recording.events import Kind
+from harness.report.tables.faults import workers_back
 from harness.report.words.warnings import warning_detail
 from harness.results.block.by_queue import Takers
 from harness.results.block.ledger import BlockEnd
@@ -313,6 +314,22 @@ def test_a_worker_whose_queues_are_empty_is_not_silent(tmp_path: Path) -> None:
 
     assert silent("its own", may=True) == [20]
     assert silent("another's", may=False) == []
+
+
+def test_a_worker_to_which_nothing_was_sent_afterwards_is_not_missing(tmp_path: Path) -> None:
+    """Nobody can say whether it is back: one of two is, and the other one is idle."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    steady(block, 5, 8)
+
+    def back(name: str, may: bool) -> tuple[str, int, int]:
+        (folder := tmp_path / name).mkdir()
+        block.takers = lambda count: Takers({OTHER_MAIN: np.full(count, may)})
+        fault = block.read(folder, note("kill_broker", 3.0, 4.0, mains=(MAIN, OTHER_MAIN))).fault
+        return workers_back(fault), fault.workers, fault.back_idle
+
+    assert back("its own", may=True) == ("1/2", 2, 0)
+    assert back("another's", may=False) == ("1/1, 1 idle", 2, 1)
 
 
 def test_a_dead_worker_is_not_to_blame_for_another_group(tmp_path: Path) -> None:
