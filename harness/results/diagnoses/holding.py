@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,14 @@ import numpy.typing as npt
 
 from harness.probe.recording.events import Reception
 from harness.results.arrays import Times, level_at
+from harness.results.block.by_group import group_of_executions
+from harness.results.block.by_queue import queues_of_units
 from harness.results.diagnoses.clues import Held
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merged import MISSING
+from harness.results.events.ran_with import slots_of
+from harness.scenario.models.queues import keeps_queues_of_app, queue_options
+from harness.scenario.vendors.rabbitmq import RabbitmqQueue
 from harness.units import format_bytes, format_duration
 
 _LEAST_SHARE = 0.1
@@ -42,30 +48,78 @@ class _Blocked:
         }
 
 
+@dataclass(frozen=True)
+class _Room:
+    """Workers that share what they take: all of a block, or those of a group with queues of its
+    own."""
+
+    held: Held
+    """What they held."""
+    units: npt.NDArray[np.bool_]
+    """The units that they may run."""
+    places: int
+    """Messages that they take at once; 0 without limit."""
+    slots: int
+    began_ns: Times
+    ended_ns: Times
+    """When executions began and ended there."""
+
+
+def _rooms(evidence: Evidence, held: Held) -> Iterator[_Room]:
+    merged, clues = evidence.merged, evidence.clues
+    queues = queues_of_units(evidence.shape, merged)
+    if queues is None or evidence.all_take_all or not merged.groups:
+        every = np.ones(len(evidence.parts), dtype=np.bool_)
+        spans = (clues.began_ns, clues.ended_ns)
+        yield _Room(held, every, evidence.windows, evidence.slots, *spans)
+        return
+    _, end_ns = evidence.span_ns
+    ran, task = merged.executions(), evidence.places(*held.halves())
+    of_ran, of_held = group_of_executions(ran, merged), merged.tasks.group[task]
+    ended_ns = np.where(ran.ended_ns == MISSING, end_ns, ran.ended_ns)
+    for name, one in evidence.groups.items():
+        place = merged.groups.index(name) + 1 if name in merged.groups else 0
+        mine = [queue for queue in queues.names if name in evidence.shape.routes.consumers(queue)]
+        units = np.isin(queues.of_units, [queues.names.index(queue) for queue in mine])
+        spans = (ran.started_ns[of_ran == place], ended_ns[of_ran == place])
+        there = held.only((task >= 0) & (of_held == place))
+        places = (one.prefetch_count or 0) * one.count
+        yield _Room(there, units, places, slots_of({name: one}), *spans)
+
+
 def _blocked(
     evidence: Evidence, held: Held, concerned: npt.NDArray[np.bool_], ready_ns: Times
 ) -> _Blocked | None:
     """What the units concerned waited, since they were ready, for workers whose windows the held
-    messages filled."""
+    messages filled; of several groups of workers where it was longest."""
+    rooms = _rooms(evidence, held)
+    found = [_blocked_in(room, evidence, concerned & room.units, ready_ns) for room in rooms]
+    there = [one for one in found if one is not None]
+    return max(there, key=lambda one: one.seconds, default=None)
+
+
+def _blocked_in(
+    room: _Room, evidence: Evidence, concerned: npt.NDArray[np.bool_], ready_ns: Times
+) -> _Blocked | None:
     _, end_ns = evidence.span_ns
     tasks, published = evidence.merged.tasks, ~evidence.merged.units.publish_failed
     first_ns = tasks.received_ns.reshape(-1, tasks.per_unit)[:, 0]
     taken_ns = np.where(first_ns == MISSING, end_ns, first_ns)
     concerned = concerned & published & (taken_ns > ready_ns)
-    if not concerned.any() or not len(held) or evidence.window <= 0:
+    if not concerned.any() or not len(room.held) or room.places <= 0:
         return None
     ready_ns, taken_ns = ready_ns[concerned], taken_ns[concerned]
-    gone_ns = np.where(held.started_ns == MISSING, end_ns, held.started_ns)
-    began_ns, ended_ns = evidence.clues.began_ns, evidence.clues.ended_ns
+    received_ns = room.held.received_ns
+    gone_ns = np.where(room.held.started_ns == MISSING, end_ns, room.held.started_ns)
+    began_ns, ended_ns = room.began_ns, room.ended_ns
     moments = np.unique(
-        np.concatenate([ready_ns, taken_ns, held.received_ns, gone_ns, began_ns, ended_ns])
+        np.concatenate([ready_ns, taken_ns, received_ns, gone_ns, began_ns, ended_ns])
     )
     running = level_at(moments, began_ns, ended_ns)
-    holding = level_at(moments, held.received_ns, gone_ns)
-    places = evidence.windows
-    full = (holding > 0) & (holding + running >= places)
+    holding = level_at(moments, received_ns, gone_ns)
+    full = (holding > 0) & (holding + running >= room.places)
     waiting = level_at(moments, ready_ns, taken_ns) > 0
-    blocked = waiting & (running < evidence.slots) & _until_asked(evidence, moments, full)
+    blocked = waiting & (running < room.slots) & _until_asked(evidence, moments, full)
     lengths_ns = np.diff(moments) * blocked[:-1]
     until_ns = np.concatenate([[0], np.cumsum(lengths_ns)])
     waited_ns = (
@@ -177,8 +231,14 @@ def _is_static(evidence: Evidence) -> bool:
     """Whether the window may be one that cannot grow: that of a quorum queue."""
     if evidence.configuration.broker.service != "rabbitmq":
         return False
-    kind = evidence.setting("task_default_queue_type", "classic")
-    return kind == "quorum" or not evidence.decides("task_default_queue_type")
+    if keeps_queues_of_app(evidence.configuration):
+        return True
+    said = queue_options(evidence.configuration).values()
+    if any(isinstance(one, RabbitmqQueue) and one.type == "quorum" for one in said):
+        return True
+    settings = ("task_default_queue_type", "task_create_missing_queue_type")
+    kinds = [evidence.setting(name, "classic") for name in settings]
+    return "quorum" in kinds or not evidence.decides("task_default_queue_type")
 
 
 ETA_FILLS_WINDOW = Diagnosis(

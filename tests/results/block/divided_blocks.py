@@ -73,10 +73,13 @@ class Divided:
             self._put(CLIENT, kind, ident_of(number, 0), ns(at_s + after_s), number)
         return number
 
-    def receive(self, unit: int, at_s: float, queue: str = "", worker: int = FAST) -> None:
+    def receive(
+        self, unit: int, at_s: float, queue: str = "", worker: int = FAST, why: int = 0
+    ) -> None:
+        """`why`: a Reception."""
         place = self._number(worker, queue, at_s) if queue else 0
         position = reception_position(Limit.SOFT, place)
-        self._put(worker, Kind.RECEIVED, ident_of(unit, 0), ns(at_s), 100, position)
+        self._put(worker, Kind.RECEIVED, ident_of(unit, 0), ns(at_s), 100, position, why)
 
     def begin(self, unit: int, at_s: float, process: int = FAST_CHILD) -> None:
         self._put(process, Kind.STARTED, ident_of(unit, 0), ns(at_s))

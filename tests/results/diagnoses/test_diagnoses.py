@@ -61,7 +61,7 @@ def told(
 
     Backends that this version does not have yet, or does not need to start, are a name only.
     `others` are further records of the event log, `known` are clues instead of those in it, and
-    by how much the workers' memory grew.
+    by how much the workers' memory grew, and the configuration's `queues`.
     """
     grouped = isinstance(workload, GroupWorkload)
     per_unit = workload.size if isinstance(workload, GroupWorkload) else 1
@@ -72,7 +72,7 @@ def told(
         history.write(Path(folder))
         merged = merge(Path(folder), per_unit, grouped=grouped)
         known = dict(known or {})
-        grown_bytes = known.pop("grown_bytes", None)
+        grown_bytes, queues = known.pop("grown_bytes", None), known.pop("queues", {})
         clues = replace(clues_in(Path(folder)), **known)
     shape = UnitShape(
         sequential=False,
@@ -92,6 +92,7 @@ def told(
             backend=named,
             settings=settings or {},
             worker=worker,
+            queues=queues,
         ),
         workload=workload,
         load=ClosedLoad(load="closed"),

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.probe.recording.events import Reception
 from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
+from harness.results.diagnoses.clues import clues_in
 from harness.results.events.routes import Routes
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.models.configuration import Configuration, Worker
@@ -17,7 +19,16 @@ from harness.scenario.models.measure import Measure
 from harness.scenario.models.scenario import Cell
 from harness.scenario.vendors.redis import RedisBroker
 from harness.scenario.workloads.add import AddWorkload
-from tests.results.block.divided_blocks import CONFIG, FAST_CHILD, SHAPE, SLOW_CHILD, Divided
+from tests.results.block.divided_blocks import (
+    CONFIG,
+    FAST,
+    FAST_CHILD,
+    SHAPE,
+    SLOW,
+    SLOW_CHILD,
+    Divided,
+    with_routes,
+)
 
 CODE = "slow_part_holds_slots"
 (FOUND,) = (one for one in DIAGNOSES if one.code == CODE)
@@ -113,3 +124,54 @@ def test_slow_tasks_in_the_own_group_are_found_there(tmp_path: Path) -> None:
     data = found(block, tmp_path, TWO)
     assert data is not None
     assert (data["slow"], data["waiting"], data["slots"]) == ("report", "add", 4)
+
+
+@pytest.mark.parametrize(
+    ("held", "queue", "told_so"),
+    [
+        (4, "reports", True),
+        (3, "reports", False),  # the group had room
+        (4, "urgent", False),  # whoever takes that had, too
+    ],
+)
+def test_a_group_whose_window_is_full_of_rate_limits(
+    tmp_path: Path, held: int, queue: str, told_so: bool
+) -> None:
+    """The other group has room for sixteen messages, and may not take what waits."""
+    block, shape = Divided(), with_routes({}, queue, "reports")
+    taker, child = (SLOW, SLOW_CHILD) if queue == "reports" else (FAST, FAST_CHILD)
+    waiting = block.unit(0.01)
+    for place in range(held):
+        limited = block.unit(0.0)
+        while limited % 2 == 0:  # the even ones are `add`
+            block.receive(limited, 0.02, queue, taker)
+            block.begin(limited, 0.021, child)
+            block.end(limited, 0.022, child)
+            limited = block.unit(0.0)
+        block.receive(limited, 0.002, "reports", SLOW, Reception.LIMITED)
+        block.begin(limited, 2.0 + place, SLOW_CHILD)
+        block.end(limited, 2.001 + place, SLOW_CHILD)
+    block.receive(waiting, 2.002, queue, taker)
+    block.begin(waiting, 2.003, child)
+    block.end(waiting, 2.004, child)
+    named: Any = SimpleNamespace(service="redis")
+    groups = {name: Worker(**one) for name, one in CONFIG["workers"].items()}
+    cell = Cell.model_construct(
+        name="x",
+        configuration=Configuration.model_construct(
+            name="c",
+            broker=RedisBroker(service="redis"),
+            backend=named,
+            settings={},
+            workers=groups,
+        ),
+        workload=AddWorkload(workload="add"),
+        load=ClosedLoad(load="closed"),
+        measure=Measure(units=1),
+    )
+    evidence = Evidence(cell, block.read(tmp_path, shape), shape, clues_in(tmp_path))
+    data = {one.code: one.data for one in diagnosed(evidence)}.get("rate_limit_starves")
+    assert (data is not None) is told_so
+    if data is not None:
+        assert (data["limited"], data["waiting_units"]) == (["report"], 1)
+        assert data["longest_wait_s"] == pytest.approx(1.99, abs=0.01)

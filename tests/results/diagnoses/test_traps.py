@@ -267,6 +267,39 @@ def test_etas_that_fill_a_window(
 
 
 @pytest.mark.parametrize(
+    ("settings", "queues", "told_so"),
+    [
+        ({"task_default_queue_type": "classic"}, {"orders": {"type": "quorum"}}, True),
+        ({"task_default_queue_type": "classic"}, {"orders": {"type": "classic"}}, False),
+        ({"task_default_queue_type": "classic"}, {"from_app": True}, True),  # who knows
+        (
+            {
+                "task_default_queue_type": "classic",
+                "task_create_missing_queue_type": "quorum",
+            },
+            {},
+            True,
+        ),
+    ],
+)
+def test_a_quorum_queue_has_many_names(
+    settings: dict[str, Any], queues: dict[str, Any], told_so: bool
+) -> None:
+    made = held_and_waiting(Reception.ETA)
+    found = told(
+        made["units"],
+        MIX,
+        ONE_SLOT,
+        "redis",
+        broker=RABBITMQ,
+        settings=settings,
+        others=made["others"],
+        known={"queues": queues},
+    )
+    assert ("eta_fills_window" in found) is told_so
+
+
+@pytest.mark.parametrize(
     ("broker", "settings", "told_so"),
     [
         (RABBITMQ, QUORUM, True),
