@@ -19,9 +19,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -49,10 +50,13 @@ class Noise:
     log_ratios: tuple[float, ...]
 
 
-def measured(runs: int, design: str) -> Iterator[Noise]:
-    """Run the gate on two configurations that are the same, by this `compare.design`."""
+def measured(runs: int, design: str, changes: Mapping[str, Any]) -> Iterator[Noise]:
+    """Run the gate, with these changes to its scenario, on two configurations that are the same,
+    by this `compare.design`."""
     scenario = yaml.safe_load(SCENARIO.read_text(encoding="utf-8"))
-    plan = {key: scenario[key] for key in ("workloads", "loads", "measure", "gates")}
+    plan = {key: scenario[key] for key in ("workloads", "loads", "measure", "gates")} | dict(
+        changes
+    )
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         for number in range(1, runs + 1):
@@ -131,10 +135,17 @@ def main() -> None:
     runs = int(os.environ.get("BENCH_RUNS", "4"))
     parser.add_argument("--runs", type=int, default=runs, help="of identical code, 5 min at most")
     parser.add_argument("--design", choices=("auto", "blocks", "twins"), default="auto")
+    parser.add_argument("--rate", type=float, help="units per second, instead of callers that wait")
+    parser.add_argument("--units", type=int, help="of a side and pair, instead of a time")
     parser.add_argument("--noise", type=Path, help="file of pairs, added to and drawn from")
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a terminal, file or pipe
-    noise = kept(arguments.noise, list(measured(arguments.runs, arguments.design)))
+    changes: dict[str, Any] = {}
+    if arguments.rate:
+        changes["loads"] = [{"load": "rate", "rate": arguments.rate}]
+    if arguments.units:
+        changes["measure"] = {"units": arguments.units, "warmup": 50}
+    noise = kept(arguments.noise, list(measured(arguments.runs, arguments.design, changes)))
     if not noise:
         sys.exit("nothing was measured: --runs, or a --noise file of earlier runs")
     holds = judged(noise)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,7 @@ def command(scenario: Path, **options: Any) -> None:
     should, 2 if something could not be run, 3 with --strict if something cannot be
     told, 130 interrupted.
     """
-    from harness.cli.ending import leave, show_report  # noqa: PLC0415 - `--help` stays fast
+    from harness.cli.ending import leave, load_report, show_report  # noqa: PLC0415 - stays fast
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.runner.prepare.ab import nothing_told_apart  # noqa: PLC0415
@@ -157,9 +158,10 @@ def command(scenario: Path, **options: Any) -> None:
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
     if options["loads"] == "both":
         plan = _at_equal_rates(plan, run_options, silent=quiet or json_lines)
+    files, form = options["files"], options["form"]
+    run_options = replace(run_options, meanwhile=partial(load_report, files=files))
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, run_options, listener)
-    files, form = options["files"], options["form"]
     show_report(record, folder.path, quiet=quiet, json_lines=json_lines, files=files, form=form)
     if not force and nothing_told_apart(record):
         click.echo(_NOTHING_TOLD_APART, err=True)

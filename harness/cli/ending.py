@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,23 @@ from harness.results.record.run import RunRecord
 
 if TYPE_CHECKING:
     from harness.report.registry import Format
+
+_NEEDED = (
+    *("harness.cli.terminal", "harness.report.registry", "harness.report.formats.files"),
+    *("harness.report.formats.as_text", "harness.report.answer.answer", "jinja2", "duckdb"),
+)
+"""Modules of the report, and packages that these import when they are first used."""
+
+
+def load_report(*, files: bool = True) -> None:
+    """Have all ready that `show_report` will need, what draws the images of its `files` last: a run
+    does so while the last block's processes end."""
+    for name in _NEEDED:
+        import_module(name)
+    if files:
+        from harness.report.formats.illustrated import begin_drawing  # noqa: PLC0415 - see above
+
+        begin_drawing()
 
 
 def show_report(

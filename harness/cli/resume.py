@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -43,7 +44,7 @@ def command(
     run began with, whatever has become of the files. Exit codes are those of `harness run`.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.ending import leave, show_report  # noqa: PLC0415
+    from harness.cli.ending import leave, load_report, show_report  # noqa: PLC0415
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.results.store.run_folders import find_run, read_run  # noqa: PLC0415
@@ -58,7 +59,8 @@ def command(
     pinned = parse(words) if words else ANYWHERE
     compared = baseline_for(plan_of(stored).scenario, baseline, results)
     options = RunOptions(
-        provider, results, stored.seed, Path.cwd(), dict(os.environ), compared, force, pinned
+        *(provider, results, stored.seed, Path.cwd(), dict(os.environ), compared, force, pinned),
+        meanwhile=partial(load_report, files=files),
     )
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = resume(path, options, listener)

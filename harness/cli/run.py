@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -88,7 +89,7 @@ def command(
     compared cannot be told, 130 if it was interrupted.
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
-    from harness.cli.ending import leave, show_report  # noqa: PLC0415
+    from harness.cli.ending import leave, load_report, show_report  # noqa: PLC0415
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
@@ -100,10 +101,13 @@ def command(
     plan = load_plan(scenario, only=configs, sets=sets, environ=environ, provider=chosen)
     pinned = parse(further["affinity"]) if further["affinity"] is not None else ANYWHERE
     compared = baseline_for(plan.scenario, further["baseline"], out)
-    options = RunOptions(chosen, out, seed, Path.cwd(), environ, compared, further["force"], pinned)
     quiet, json_lines = further["quiet"], further["json_lines"]
+    force, files = further["force"], further["files"]
+    options = RunOptions(
+        *(chosen, out, seed, Path.cwd(), environ, compared, force, pinned),
+        meanwhile=partial(load_report, files=files),
+    )
     with watching(quiet=quiet, json_lines=json_lines) as listener:
         record, folder = run(plan, options, listener)
-    files = further["files"]
     show_report(record, folder.path, quiet=quiet, json_lines=json_lines, files=files)
     leave(record, strict=further["strict"])

@@ -9,10 +9,11 @@ record is kept.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 
 import psutil
@@ -112,6 +113,31 @@ class BlockStart:
         spec = self.job.spec  # its processes' own, and those of others on the way to its servers
         for written in (spec, *spec.parent.glob(f"{spec.stem}-*")):
             written.unlink(missing_ok=True)
+
+
+class Meanwhile:
+    """Work that is done once, when nothing is measured any more: in a thread of its own, while the
+    processes of the last block end. What it raises is nobody's trouble here: whoever needs the work
+    does it then, and learns why it cannot be done."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._thread: Thread | None = None
+
+    def begin(self) -> None:
+        """Begin, if that has not been done yet."""
+        if self._thread is None:
+            self._thread = Thread(target=self._do, name="meanwhile", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Until it is done, if it has begun: further blocks may be measured now."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _do(self) -> None:
+        with suppress(Exception):
+            self._work()
 
 
 class NextBlocks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from harness.results.record.run import RunRecord, RunStatus
 from harness.results.store.continuing import check_resumable, refuse_unlike, remaining
 from harness.results.store.run_folders import RunFolder, new_run_id, read_run
 from harness.runner.adaptive import Budget, check_sides
-from harness.runner.ahead import NextBlocks
+from harness.runner.ahead import Meanwhile, NextBlocks
 from harness.runner.block_record import with_block
 from harness.runner.faults import arming
 from harness.runner.forecast import Forecast
@@ -85,6 +85,8 @@ class RunOptions:
     """Compare with a baseline that was measured in an unlike environment all the same."""
     affinity: Affinity = ANYWHERE
     """Which cores clients, local servers and workers are kept to."""
+    meanwhile: Callable[[], None] = lambda: None
+    """What is done, once, when no further block is known of, while the last one's processes end."""
     kept: bool = True
     """False: the run's folder goes with its workspace; `results` only tells of last runs."""
 
@@ -170,6 +172,7 @@ class _Execution:
         self._workspace = workspace
         self._interrupts = interrupts
         self._pythons = pythons
+        self._meanwhile = Meanwhile(options.meanwhile)
         self._prices = plan.scenario.prices or list_prices()
 
     def execute(self) -> None:
@@ -248,6 +251,7 @@ class _Execution:
             self._keep(record)
             self._courier.tell(TwinsParted(twins))
             return
+        self._meanwhile.wait()
         for block in blocks:
             self.record = with_block(self.record, block)
         self._keep(self.record)  # of twins both, or none: one alone would be half a pair
@@ -264,7 +268,9 @@ class _Execution:
         self, blocks: NextBlocks, after: Sequence[Cell], numbers: Sequence[int], measured: Measured
     ) -> None:
         """Begin blocks, if there are any, while those of the cells `after` end."""
-        if numbers and not self._interrupts.requested:
+        if not numbers:
+            self._meanwhile.begin()
+        elif not self._interrupts.requested:
             blocks.begin(after, self._jobs(numbers), measured.worker_peak_rss_bytes)
 
     def _notice_neighbours(self) -> None:

@@ -3,6 +3,9 @@ twins; and when it may be so."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,7 +28,7 @@ from harness.results.events.merge import slice_begins
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.run import BlockRecord
 from harness.results.store.run_folders import RunFolder
-from harness.runner.ahead import NextBlocks, may_meet
+from harness.runner.ahead import Meanwhile, NextBlocks, may_meet
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.order import next_left
@@ -435,3 +438,36 @@ def test_slices_begin_where_nothing_was_under_way() -> None:
     assert slice_begins([10, 30], [20]) == (10, 30)
     assert slice_begins([10, 12], [20]) == (10,)
     assert slice_begins([], []) == ()
+
+
+def test_what_is_done_meanwhile_is_done_once_and_waited_for() -> None:
+    """Nobody's trouble there: whoever needs it later learns why it cannot be done."""
+    done: list[str] = []
+
+    def work() -> None:
+        done.append(threading.current_thread().name)
+        raise ImportError("not installed")
+
+    meanwhile = Meanwhile(work)
+    meanwhile.wait()
+    assert done == []
+    meanwhile.begin()
+    meanwhile.begin()
+    meanwhile.wait()
+    assert done == ["meanwhile"]
+
+
+def test_the_report_is_loaded_before_it_is_shown() -> None:
+    """What draws its images only where some are wanted."""
+    program = (
+        "import sys; from harness.cli.ending import load_report; load_report(files={}); "
+        "print(*sorted({{'duckdb', 'rich', 'jinja2', 'vl_convert'}} & set(sys.modules)))"
+    )
+    for files, drawing in ((True, ["vl_convert"]), (False, [])):
+        said = subprocess.run(
+            [sys.executable, "-c", program.format(files)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert said.stdout.split() == ["duckdb", "jinja2", "rich", *drawing]

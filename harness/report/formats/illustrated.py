@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
@@ -57,6 +58,15 @@ def svg_of(chart: Chart, width: int = WIDTH) -> str:
     svg: str = vl_convert.vegalite_to_svg(spec)
     # What stands beside the image in the report, for those who open it alone.
     return _TITLE.sub(lambda tag: f"{tag[0]}<title>{escape(chart.title)}</title>", svg, count=1)
+
+
+def begin_drawing() -> None:
+    """Start what draws, if it is installed. The first image of a process waits 0.4 s for that."""
+    with suppress(ImportError):
+        import vl_convert  # noqa: PLC0415 - see `svg_of`
+
+        nothing: dict[str, object] = {"mark": "point", "data": {"values": [{}]}, "encoding": {}}
+        vl_convert.vegalite_to_svg(nothing)
 
 
 def _spread(drawn: Sequence[Gallery]) -> Iterator[Chart]:
