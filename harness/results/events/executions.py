@@ -236,14 +236,17 @@ def _taken(values: Numbers, index: Numbers, absent: int) -> Numbers:
 
 
 def end_by_storing(
-    raised: Truths, started_ns: Numbers, finished_ns: Numbers, storing_ns: Numbers
+    decided: Truths, started_ns: Numbers, finished_ns: Numbers, storing_ns: Numbers
 ) -> None:
-    """A failure is over when its storing begins, at the latest. At a hard time limit the worker's
-    main process stores it and then kills the child, whose stamp of the end is that of its death.
-    A storing before the start is of something else, and stamps that contradict each other stay."""
-    rows = np.flatnonzero(raised)
+    """A failure, and a task that was revoked, is over when its storing begins, at the latest: that
+    is what the unit came to, whatever runs on. At a hard time limit the worker's main process
+    stores it and then kills the child, whose stamp of the end is that of its death; a revoked task
+    may run to its end meanwhile. A storing before the start is of something else, and stamps that
+    contradict each other stay. `decided`: per task."""
+    rows = np.flatnonzero(decided)
     if not len(rows):
         return
     started, finished, storing = (one[rows] for one in (started_ns, finished_ns, storing_ns))
     late = (storing != MISSING) & (storing < finished) & (storing >= started)
-    finished_ns[rows[late]] = storing[late]
+    if late.any():
+        finished_ns[rows[late]] = storing[late]

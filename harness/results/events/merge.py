@@ -21,6 +21,7 @@ from harness.probe.recording.events import (
     REPLACED,
     Kind,
     Outcome,
+    Stop,
     is_last_part,
     name_of,
 )
@@ -289,7 +290,11 @@ class _Block:
         finished_ns = kinds[Kind.FINISHED].times()
         storing_ns = kinds[Kind.STORING].times()
         raised = kinds[Kind.FINISHED].marks() != 0
-        end_by_storing(raised, started_ns, finished_ns, storing_ns)
+        decided = raised.copy()
+        for stop in (Stop.REVOKED, Stop.TERMINATED):
+            for places in self._stopped.get(stop, ()):
+                decided[places] = True
+        end_by_storing(decided, started_ns, finished_ns, storing_ns)
         return Tasks(
             per_unit=self._published.per_unit,
             refused_ns=kinds[Kind.REFUSED].times(),

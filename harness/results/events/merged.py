@@ -57,8 +57,8 @@ class Tasks:
     received_ns: Times
     started_ns: Times
     finished_ns: Times
-    """When the task's function returned; of one that raised when its failure began to be stored, if
-    that was earlier."""
+    """When the task's function returned; of one that raised, or was revoked, when that began to be
+    stored, if that was earlier."""
     storing_ns: Times
     stored_ns: Times
     raised: Truths

@@ -45,7 +45,8 @@ class UnitShape:
     comes_again: bool = False
     """Tasks may ask to be run again, later."""
     loses_processes: bool = False
-    """Tasks kill their pool processes on purpose."""
+    """Tasks that lose their pool process do so by themselves, by no fault: that they are run again
+    then was asked for, by the settings."""
     mix: Mix | None = None
     """Which unit was of which part; None where all are of one kind."""
     own_tasks: bool = False
@@ -102,7 +103,7 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
         counted_down=steps[0],
         calls_per_task=workload.calls / sum(steps),
         comes_again=workload.comes_again,
-        loses_processes=workload.loses_processes,
+        loses_processes=workload.loses_processes or not cell.load.get("faults"),
         mix=Mix.of(workload, seed),
         own_tasks=isinstance(workload, OwnTaskWorkload),
         timeout_s=float(cell.measure.get("timeout", math.inf)),

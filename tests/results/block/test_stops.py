@@ -11,7 +11,9 @@ from harness.probe.recording.events import RECORD, Kind, Outcome, Stop
 from harness.results.block.ledger import BlockEnd
 from harness.results.block.summary import digest
 from harness.results.events.stops import Stops, stops_in
+from harness.results.events.unit_shape import unit_shape
 from harness.results.record.parts import LogFigures
+from tests.report.made.records import cell
 from tests.results.block.test_failures import Told
 from tests.results.events.histories import ident_of
 from tests.results.faults.made_blocks import SHAPE
@@ -147,3 +149,32 @@ def test_stamps_that_will_not_come(tmp_path: Path) -> None:
     told.stopped(told.unit(), Stop.SOFT_LIMIT)
     told.merged(tmp_path)
     assert stops_in(tmp_path) == Stops(not_started=1, without_end=2)
+
+
+def test_a_task_that_is_revoked_while_it_runs_on_is_over_when_that_is_stored(
+    tmp_path: Path,
+) -> None:
+    """The client sees the result before the function has returned: no phase is below zero, and all
+    of them add up."""
+    told = Stopping()
+    unit = told.unit("TaskRevokedError")
+    told.stopped(unit, Stop.TERMINATED)
+    stamps = (
+        (Kind.RECEIVED, 11), (Kind.STARTED, 12), (Kind.STORING, 14), (Kind.FINISHED, 90),
+        (Kind.STORING, 91),
+    )  # fmt: skip
+    for kind, at_ns in stamps:
+        told.worker(kind, unit, at_ns)
+    found = digest(told.merged(tmp_path), SHAPE, BlockEnd())
+    assert found.fields["negative_phases"] == {}
+    times = dict(found.phases.by_name())
+    assert (times["run"].tolist(), found.merged.tasks.finished_ns.tolist()) == ([2], [14])
+    assert sum(int(one[0]) for one in times.values()) == int(found.phases.total_ns[0])
+
+
+@pytest.mark.parametrize("faults", [(), ({"fault": "kill_worker", "at": "3s"},)])
+def test_only_a_fault_makes_a_lost_process_nobodys_wish(faults: tuple[object, ...]) -> None:
+    """One rule for every workload: of own tasks as of kill_child."""
+    given = {"load": "rate", "rate": 5.0, **({"faults": list(faults)} if faults else {})}
+    of = cell("redis/add/rate-5", workload={"workload": "add"}, load=given)
+    assert unit_shape(of).loses_processes == (not faults)
