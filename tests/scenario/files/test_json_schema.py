@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from check_jsonschema import main as check_jsonschema  # type: ignore[import-untyped] # no stubs
+from click.testing import CliRunner, Result
 
 from harness.scenario.files.json_schema import KINDS, Kind, file_name, schema_text
 from harness.scenario.plan.configurations import yaml_files
@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[3]
 FOLDERS: dict[Kind, str] = {"configuration": "configs", "scenario": "scenarios"}
 
 
-def judge(kind: Kind, *files: Path) -> subprocess.CompletedProcess[str]:
+def judge(kind: Kind, *files: Path) -> Result:
+    """The command `check-jsonschema`, within this process."""
     schema = str(ROOT / "schemas" / file_name(kind))
-    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", schema, *map(str, files)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return CliRunner().invoke(check_jsonschema, ["--schemafile", schema, *map(str, files)])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,17 +32,17 @@ def test_committed_schema_is_current(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_schema_accepts_what_ships(kind: Kind) -> None:
     result = judge(kind, *yaml_files(ROOT / FOLDERS[kind]))
-    assert result.returncode == 0, result.stdout
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(
     "line", ["workloads: [ad]", "loads: [rate]", "measure: {unitz: 5}", "name: 5"]
 )
 def test_schema_rejects_what_the_loader_rejects(project: Project, line: str) -> None:
-    assert judge("scenario", project.scenario).returncode == 0
+    assert judge("scenario", project.scenario).exit_code == 0
     project.change(line)
     assert check_file(project.scenario)
-    assert judge("scenario", project.scenario).returncode == 1
+    assert judge("scenario", project.scenario).exit_code == 1
 
 
 def test_shipped_files_point_their_editor_at_the_schema() -> None:
