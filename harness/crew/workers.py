@@ -27,6 +27,11 @@ APP = "harness.probe.app"
 _TOLD_LENGTH = 300
 _RAISED = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception))\b(?!\.)")
 """How the last line of a traceback begins."""
+_UNRECOVERABLE = re.compile(r"CRITICAL/MainProcess\] Unrecoverable error: (\w+)\((.*)\)$")
+"""What Celery logs when a worker's main process ends by an exception, with its `repr`. What the
+pool's end logs comes after that, and may be the last."""
+_LOOKED_THROUGH = 1000
+"""Lines of a log, from its end, as far as that is read."""
 _BANNER = (".>", "[queues]", ". ", "--", "- *")
 """What lines begin with that every worker writes when it starts."""
 
@@ -105,8 +110,13 @@ class Fall:
     @classmethod
     def of(cls, process: Process, group: str = "") -> Fall:
         """The fall of a process that has ended; of a worker's `group` where there are several."""
-        lines = [line.strip() for line in process.log_tail().splitlines() if line.strip()]
+        tail = process.log_tail(_LOOKED_THROUGH).splitlines()
+        lines = [line.strip() for line in tail if line.strip()]
         last = "" if not lines or lines[-1].startswith(_BANNER) else lines[-1]
+        told = [found for line in lines if (found := _UNRECOVERABLE.search(line))]
+        raised = _RAISED.match(last)
+        if told and (raised is None or raised[1] != told[-1][1]):
+            last = f"{told[-1][1]}: {told[-1][2]}"
         who = f"{process.name} of group {group}" if group else process.name
         how = f"{who} ended with {process.ending}"
         raised = _RAISED.match(last)

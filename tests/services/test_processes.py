@@ -206,6 +206,13 @@ def test_marked_processes_are_found_wherever_they_went(tmp_path: Path) -> None:
     process.kill()
 
 
+UNRECOVERABLE = """
+[2026-11-30 23:38:26,909: CRITICAL/MainProcess] Unrecoverable error: SpecialError('x', 1)
+Traceback (most recent call last):
+SpecialError: x
+[2026-11-30 23:38:27,443: ERROR/MainProcess] Task handler raised error: WorkerLostError('no')
+billiard.exceptions.WorkerLostError: Worker exited prematurely: signal 9 (SIGKILL) Job: 25.
+"""
 NO_HOSTNAME = "AttributeError: 'NoneType' object has no attribute 'hostname'"
 
 
@@ -231,6 +238,12 @@ def test_no_half_of_a_secret_is_told() -> None:
             "Error",
         ),
         ("raise KeyError", "exit code 1: KeyError", "KeyError"),
+        (f"print({UNRECOVERABLE!r}); exit(1)", "exit code 1: SpecialError: 'x', 1", "SpecialError"),
+        (
+            f"print({UNRECOVERABLE!r} + 'the.SpecialError: x'); exit(1)",
+            "exit code 1: the.SpecialError: x",
+            "SpecialError",
+        ),
         ("print('Errors.of: mine'); exit(2)", "exit code 2: Errors.of: mine", None),
     ],
 )

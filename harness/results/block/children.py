@@ -117,10 +117,10 @@ def _replaced(children: Sequence[Child]) -> Iterator[_Replaced]:
 
 def _why(child: Child, ended: Ended, *, replaced: bool) -> str:
     """The first that is known of: its own word, its worker's, and who killed it."""
+    if child.pid in ended.by_fault:  # also where its worker ended before it had noticed
+        return "fault"
     if child.worker_pid in ended.workers and not replaced:
         return "worker"
-    if child.pid in ended.by_fault:
-        return "fault"
     for said in (child.leaving, child.gone):
         if said in _SAID:
             return _SAID[said]

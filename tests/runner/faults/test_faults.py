@@ -127,42 +127,48 @@ def test_pool_children_and_the_network(site: Site) -> None:
     block = ended.block
     assert block.status == "complete", block.error
     child, slow, reset = block.faults
-    assert child.target == "worker1, a pool process"
-    assert (child.back_by_itself, child.trouble.lost) == (1, 0)
+    assert (child.target, child.trouble.lost) == ("worker1, a pool process", 0)
     # It was killed in a task, unless none ran just then.
     assert child.trouble.failed <= 1
     assert child.errors == block.failures
     assert child.errors.get("WorkerLostError", 0) == child.trouble.failed
-    assert block.children is not None
-    assert (block.children.ended["fault"], block.children.replaced) == (1, 1)
     assert slow.facts["rtt_s"] >= 0.02
     assert slow.trouble.unsound == 0
     assert slow.target == "clients to broker, workers to broker"
     assert reset.target == "workers to broker"
     assert block.unattributed is not None
     assert block.unattributed.unsound == 0
-    assert_came_back_or_fell(block)
+    assert block.children is not None
+    assert block.children.ended["fault"] == 1
+    (assert_fell if block.fallen_workers else assert_came_back)(block)
 
 
-def assert_came_back_or_fell(block: BlockRecord) -> None:
-    """Celery 5.7 falls in about one of twenty such resets: while it closes a connection, kombu
-    opens another one for it, and that one is cut off, too. Whichever it was is told."""
-    reset, children = block.faults[-1], block.children
-    assert children is not None
-    if block.fallen_workers:
-        assert (block.fallen_workers, reset.back_by_itself, reset.first_back_s) == (1, 0, None)
-        assert (reset.trouble.unsound, children.ended) == (
-            block.outcomes.lost + block.outcomes.timed_out,
-            {"fault": 1, "worker": 2},
-        )
-        (fell,) = [one.data["text"] for one in block.warnings if one.code == "worker_fell"]
-        assert "worker1 ended with exit code 1: AttributeError" in fell
-        assert reset.fell == {"worker1": "AttributeError"}
-        assert block.unfinished == {}, "nobody is left who could go on"
-    else:
-        # Some versions of Celery live on and consume no more, which is told as well.
-        assert (reset.back_by_itself + block.silent_workers, reset.fell) == (1, {})
-        assert children.ended == {"fault": 1}
+def assert_came_back(block: BlockRecord) -> None:
+    """Celery may take seconds to find out that a pool process has died, and starts another one."""
+    child, _, reset = block.faults
+    assert block.children is not None
+    assert (block.children.ended, block.children.replaced) == ({"fault": 1}, 1)
+    assert (child.back_by_itself, reset.fell) == (1, {})
+    # Some versions of Celery live on and consume no more, which is told as well.
+    assert reset.back_by_itself + block.silent_workers == 1
+
+
+def assert_fell(block: BlockRecord) -> None:
+    """Celery 5.7 falls in about one of fifteen such resets: while it closes a connection, kombu
+    opens another one for it, and that one is cut off, too. It is told with the reset, whether the
+    worker had found out by then that a process of its pool was gone, or not."""
+    child, _, reset = block.faults
+    assert block.children is not None
+    replaced = block.children.replaced
+    assert replaced <= 1
+    assert child.back_by_itself <= replaced
+    assert block.children.ended == {"fault": 1, "worker": 1 + replaced}
+    assert (block.fallen_workers, reset.back_by_itself, reset.first_back_s) == (1, 0, None)
+    assert reset.trouble.unsound == block.outcomes.lost + block.outcomes.timed_out
+    (fell,) = [one.data["text"] for one in block.warnings if one.code == "worker_fell"]
+    assert "worker1 ended with exit code 1: AttributeError" in fell
+    assert reset.fell == {"worker1": "AttributeError"}
+    assert block.unfinished == {}, "nobody is left who could go on"
 
 
 def test_a_rabbitmq_that_is_full_and_one_that_goes_away(site: Site) -> None:
