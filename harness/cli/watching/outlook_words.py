@@ -199,10 +199,16 @@ def _seen(some: list[Sight]) -> str:
             effects.setdefault(one.pairs, []).append(one.effect)
     (first, seen), *later = effects.items()
     spread = _between([one.value for one in spreads])
-    other = " of other work" if any(one.of_other_work for one in spreads) else ""
+    other = _of_what(spreads)
     words = f"{first} pairs at the spread of {source(*spreads)}{other}, {spread}: "
     words += f"{_between(seen)} or more of {some[0].metric}"
     return words + "".join(f", {pairs} pairs {_between(each)}" for pairs, each in later)
+
+
+def _of_what(spreads: Sequence[Known]) -> str:
+    """Where it is of something else than what is ahead."""
+    work = " of other work" if any(one.of_other_work for one in spreads) else ""
+    return work + (" of another design" if any(one.of_other_design for one in spreads) else "")
 
 
 def _between(shares: Sequence[float]) -> str:
@@ -237,7 +243,7 @@ def _explained_sight(some: Sequence[Sight]) -> str:
     """`throughput, spread 1.6 % (run 4f1a9c): 10 pairs see 2 %, call 6.9 % a regression; ...`"""
     spread = some[0].spread
     assert spread is not None  # noqa: S101 - asked by the caller
-    other = " of other work" if spread.of_other_work else ""
+    other = _of_what([spread])
     seen = [
         f"{one.pairs} pairs see {percent_words(one.effect)}, "
         f"call {percent_words(one.regression)} a regression"

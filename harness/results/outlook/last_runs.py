@@ -11,7 +11,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,8 @@ class Known:
     """At how many tasks per second it was measured, where that is not the rate it is used for."""
     of_other_work: bool = False
     """It is of tasks or rates that are others than those it is used for."""
+    of_other_design: bool = False
+    """It is of blocks one after the other, used for twins, or the other way round."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class MeasuredCell:
     """Peak of all clients."""
     server_bytes: Mapping[str, float]
     """Service -> peak of its processes."""
+    twin: bool = False
+    """Its blocks were twins of another cell's."""
 
     @property
     def overhead_s(self) -> float | None:
@@ -147,11 +151,16 @@ class LastRuns:
                 )
         return None
 
-    def spread(self, metric: str, work: str, load: str) -> Known | None:
+    def spread(self, metric: str, work: str, load: str, *, twins: bool = False) -> Known | None:
         """The standard deviation of a metric's log ratios of neighbouring blocks of such a work
-        (`CellKeys.work`), pooled over the newest three runs that have it; else of other works under
-        this kind of load."""
-        metrics = [one for one in self._spreads if one.metric == metric]
+        (`CellKeys.work`), or of twins, pooled over the newest three runs that have it; else of
+        other works under this kind of load; else of the other design."""
+        found = self._spread(metric, work, load, twins=twins)
+        other = None if found else self._spread(metric, work, load, twins=not twins)
+        return found or (replace(other, of_other_design=True) if other else None)
+
+    def _spread(self, metric: str, work: str, load: str, *, twins: bool) -> Known | None:
+        metrics = [one for one in self._spreads if one.metric == metric and one.twins == twins]
         same = [one for one in metrics if one.work == work]
         chosen = same or [one for one in metrics if one.load == load]
         newest = list(dict.fromkeys(one.run for one in chosen))[:3]
@@ -263,6 +272,7 @@ def _measured(
         worker_bytes=None if workers is None else workers / processes,
         client_bytes=_mean(one.client_peak_rss_bytes for one in blocks),
         server_bytes={name: size for name, size in servers.items() if size is not None},
+        twin=any(one.slices for one in blocks),
     )
 
 

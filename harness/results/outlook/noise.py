@@ -30,6 +30,8 @@ class Spread:
     deviation: float
     """Standard deviation."""
     ratios: int
+    twins: bool = False
+    """The sides of pairs were up at once."""
 
 
 def spreads_in(record: RunRecord) -> Iterator[Spread]:
@@ -67,4 +69,5 @@ def pooled(spreads: Sequence[Spread]) -> float:
 def _spread(run: str, metric: str, cell: CellRecord, logs: Sequence[float]) -> Iterator[Spread]:
     if len(logs) >= _FEWEST_RATIOS:
         load = str(cell.load.get("load"))
-        yield Spread(run, metric, keys_of(cell).work, load, statistics.stdev(logs), len(logs))
+        deviation, twins = statistics.stdev(logs), any(one.slices for one in cell.blocks)
+        yield Spread(run, metric, keys_of(cell).work, load, deviation, len(logs), twins)

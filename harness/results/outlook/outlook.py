@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
 
@@ -91,10 +91,11 @@ class CellOutlook:
     asked: tuple[AskedOf, ...]
     """Empty for a load that takes what it gets."""
     processes: int
-    """Of the workers."""
+    """Of the workers; of twins those of both."""
     worker_bytes: Known
     """Of one of them."""
     clients: int
+    """Of twins those of both."""
     client_bytes: Known
     """Of all clients."""
     own_code: bool = False
@@ -221,7 +222,12 @@ def _cell(one: PlannedCell, runs: LastRuns, machine: Machine) -> CellOutlook:
     cell, keys = one.cell, keys_of(one.stored)
     pool = pools_of(cell.configuration.groups)
     workers = runs.of_cell(keys, lambda it: it.worker_bytes if it.pool == pool else None)
-    clients = runs.of_cell(keys, lambda it: it.client_bytes)
+    clients = (
+        runs.of_cell(keys, lambda it: it.client_bytes)
+        or runs.usual(lambda it: it.client_bytes, lambda it: it.clients == cell.load.clients)
+        or Known(CLIENT_BYTES * cell.load.clients)
+    )
+    sides = 2 if one.twin else 1
     return CellOutlook(
         name=cell.name,
         blocks=one.blocks,
@@ -230,14 +236,12 @@ def _cell(one: PlannedCell, runs: LastRuns, machine: Machine) -> CellOutlook:
         measured_s=_measured_s(one, keys, runs, machine),
         pause_s=_pause_s(cell),
         asked=tuple(_asked(cell, keys, runs, machine)),
-        processes=worker_processes(one.stored.config),
+        processes=sides * worker_processes(one.stored.config),
         worker_bytes=workers
         or runs.usual(lambda it: it.worker_bytes, lambda it: it.pool == pool)
         or Known(WORKER_BYTES),
-        clients=cell.load.clients,
-        client_bytes=clients
-        or runs.usual(lambda it: it.client_bytes, lambda it: it.clients == cell.load.clients)
-        or Known(CLIENT_BYTES * cell.load.clients),
+        clients=sides * cell.load.clients,
+        client_bytes=replace(clients, value=sides * clients.value),
         own_code=cell.workload.least_run_s is None,
     )
 
@@ -245,8 +249,14 @@ def _cell(one: PlannedCell, runs: LastRuns, machine: Machine) -> CellOutlook:
 def _overhead_s(one: PlannedCell, keys: CellKeys, runs: LastRuns) -> Known:
     config = one.cell.configuration
     services = (config.broker.service, config.backend.service)
+
+    def alike(it: MeasuredCell) -> bool:
+        return it.twin == one.twin and not it.faulted
+
     return (
-        runs.of_cell(keys, _OVERHEAD, loosest=2)
+        runs.of_cell(keys, lambda it: it.overhead_s if it.twin == one.twin else None, loosest=2)
+        or runs.usual(_OVERHEAD, lambda it: it.services == services and alike(it))
+        or runs.of_cell(keys, _OVERHEAD, loosest=2)
         or runs.usual(_OVERHEAD, lambda it: it.services == services and not it.faulted)
         or runs.usual(_OVERHEAD, lambda it: not it.faulted)
         or Known(OVERHEAD_S)

@@ -27,6 +27,8 @@ class PlannedCell:
     most_blocks: int
     pairs: int
     """So many of its blocks are compared with those of another cell at the first look; 0: none."""
+    twin: bool = False
+    """They are twins of these: both are up at once."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def sights(
         for metric in COMPARED:
             if not _judged(metric, one):
                 continue
-            spread = runs.spread(metric.name, work, one.cell.load.load)
+            spread = runs.spread(metric.name, work, one.cell.load.load, twins=one.twin)
             for count in dict.fromkeys((pairs[0], pairs[-1])):
                 effect = None if spread is None else visible_effect(spread.value, count, confidence)
                 regression = None if effect is None else beyond(compare.margin, effect)

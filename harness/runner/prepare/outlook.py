@@ -14,7 +14,7 @@ from harness.results.outlook.sights import PlannedCell
 from harness.results.record.environment import Environment
 from harness.runner.adaptive import Budget
 from harness.runner.prepare.stored_plan import stored_cell
-from harness.scenario.checks.twins import compared_cells
+from harness.scenario.checks.twins import compared_cells, possible_twins, why_no_twin
 from harness.scenario.models.compare import Compare
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.bounds import at_most
@@ -37,12 +37,17 @@ def outlook_of(
     by_ab = compare is not None and not compared
     if by_ab:
         compared = set(range(len(plan.cells)))
+    twins = {index for pair in possible_twins(plan) for index in pair}
+    if by_ab and compare is not None and compare.design != "blocks":  # of a change, with two sides
+        twins = {index for index in compared if not why_no_twin(plan.cells[index])}
     pairs = [count if index in compared else 0 for index, count in enumerate(blocks)]
     if left is not None:
         counts = Counter(left)
         blocks = most = [counts[index] for index in range(len(plan.cells))]
     cells = [
-        PlannedCell(cell, stored_cell(cell), blocks[index], most[index], pairs[index])
+        PlannedCell(
+            cell, stored_cell(cell), blocks[index], most[index], pairs[index], index in twins
+        )
         for index, cell in enumerate(plan.cells)
     ]
     machine = Machine(here.cores, psutil.virtual_memory().available)

@@ -90,10 +90,13 @@ def ahead(
     runs: LastRuns = NO_RUNS,
     machine: Machine = MACHINE,
     by_ab: bool = False,
+    twins: bool = False,
 ) -> Outlook:
     """The outlook of a plan that measures so many blocks of each cell."""
     each = [
-        PlannedCell(one, stored_cell(one), blocks, most_blocks or blocks, blocks if compare else 0)
+        PlannedCell(
+            one, stored_cell(one), blocks, most_blocks or blocks, blocks if compare else 0, twins
+        )
         for one in cells
     ]
     bounds = at_most(cells, [blocks] * len(cells))

@@ -159,3 +159,25 @@ def test_records_of_older_versions_know_less_and_break_nothing() -> None:
     found = runs.usual(lambda one: one.cpu_s)
     assert found is not None
     assert found.runs == (record.run_id,)
+
+
+def test_twins_are_told_by_twins_and_blocks_by_blocks() -> None:
+    """What is known of one design only is used for the other, and said to be of another."""
+    blocks = judged(ratio_run(0.8))
+    cells = [
+        cell.model_copy(
+            update={"blocks": tuple(one.model_copy(update={"slices": 8}) for one in cell.blocks)}
+        )
+        for cell in blocks.cells
+    ]
+    twins = blocks.model_copy(update={"run_id": "of-twins", "cells": tuple(cells)})
+    work = keys_of(blocks.cells[0]).work
+    both = LastRuns([blocks, twins])
+    for wanted, run_id in ((False, blocks.run_id), (True, "of-twins")):
+        found = both.spread("throughput", work, "closed", twins=wanted)
+        assert found is not None
+        assert (found.runs, found.of_other_design) == ((run_id,), False)
+    other = LastRuns([blocks]).spread("throughput", work, "closed", twins=True)
+    assert other is not None
+    assert other.of_other_design
+    assert [one.twin for one in both._cells] == [False, False, True, True]

@@ -249,3 +249,14 @@ def test_looks_that_there_is_no_time_for_are_not_counted_on() -> None:
     assert alone.pairs == (10, 12), "the other side takes as long"
     hopeless = PAIRS.model_copy(update={"minutes": 0.1})
     assert ahead(*cells, blocks=10, compare=hopeless, runs=runs).pairs == (10,)
+
+
+def test_twins_are_up_at_once() -> None:
+    """So they take the memory of both; a pair takes what a pair of twins took."""
+    one, both = ahead(closed()).cells[0], ahead(closed(), twins=True).cells[0]
+    assert (both.processes, both.clients) == (2 * one.processes, 2 * one.clients)
+    assert both.memory_bytes == 2 * one.memory_bytes
+    slices, later = one_run(closed(), "aaaaaa", slices=8), one_run(closed(), "bbbbbb")
+    runs = LastRuns([later, slices])
+    assert ahead(closed(), runs=runs).cells[0].overhead_s.runs == (later.run_id,)
+    assert ahead(closed(), runs=runs, twins=True).cells[0].overhead_s.runs == (slices.run_id,)
