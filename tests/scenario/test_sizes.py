@@ -57,3 +57,18 @@ def test_nothing_is_said_of_what_is_not_known(
     project.change(f"workloads: [{{workload: add, payload_bytes: {40 * MIB}}}]")
     (cell,) = project.plan().cells
     check_message_sizes(cell, version)
+
+
+def test_memory_that_a_machine_has_not_is_refused_unless_it_has_a_most(project: Project) -> None:
+    """Of a median of 1 KiB with a p99 of 1 GiB one in ten thousand is 4 TiB."""
+
+    def refused(memory: str) -> list[str]:
+        project.change(f"workloads: [{{workload: work, memory: {memory}}}]")
+        return [one.split(": ", 1)[1] for one in project.problems()]
+
+    (drawn,) = refused("{lognormal: {median: 1KiB, p99: 1GiB}}")
+    assert drawn.startswith("one task in 10,000 takes 4,")
+    assert drawn.endswith('give "max:", or lower it')
+    assert refused("{lognormal: {median: 1KiB, p99: 10MiB, max: 10MiB}}") == []
+    (fixed,) = refused("5000GiB")
+    assert fixed.startswith("a task takes 5,000 GiB or more, and this machine has ")

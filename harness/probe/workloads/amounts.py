@@ -29,8 +29,8 @@ def sigma(median: float, p99: float) -> float:
 
 def _lognormal(of: Mapping[str, Any]) -> Quantile:
     center, width = math.log(of["median"]), sigma(of["median"], of["p99"])
-    normal = NormalDist()
-    return lambda share: math.exp(center + width * normal.inv_cdf(share))
+    normal, most = NormalDist(), of.get("max") or math.inf
+    return lambda share: min(most, math.exp(center + width * normal.inv_cdf(share)))
 
 
 def _uniform(of: Mapping[str, Any]) -> Quantile:
@@ -39,8 +39,8 @@ def _uniform(of: Mapping[str, Any]) -> Quantile:
 
 
 def _exponential(of: Mapping[str, Any]) -> Quantile:
-    mean = of["mean"]
-    return lambda share: float(-mean * math.log1p(-share))
+    mean, most = of["mean"], of.get("max") or math.inf
+    return lambda share: min(most, float(-mean * math.log1p(-share)))
 
 
 def _choice(of: list[Mapping[str, Any]]) -> Quantile:
@@ -59,7 +59,8 @@ _QUANTILES: Mapping[str, Callable[[Any], Quantile]] = {
 
 def quantile(distribution: Mapping[str, Any]) -> Quantile:
     """Of a distribution as the cell spec has it: `{lognormal: {median: 0.02, p99: 2.0}}`,
-    `{uniform: {from: , to: }}`, `{exponential: {mean: }}` or `{choice: [{value: , weight: }]}`."""
+    `{uniform: {from: , to: }}`, `{exponential: {mean: }}` or `{choice: [{value: , weight: }]}`.
+    What is above `max` of the first or the third is that."""
     ((kind, of),) = distribution.items()
     return _QUANTILES[kind](of)
 

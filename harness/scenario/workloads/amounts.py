@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
@@ -20,7 +21,7 @@ from harness.scenario.files.fields import Duration, Frozen, NonEmptyItems
 from harness.units import parse_bytes, parse_duration_s
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes, json_schema_input_type=str | int)]
-_OFTEN = 0.99
+_OFTEN, _RARELY = 0.99, 0.9999
 
 
 class _Kind(Frozen):
@@ -36,12 +37,28 @@ class Lognormal(_Kind):
 
     median: float
     p99: float
+    max: float | None = None
+    """What would be more is that much."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Lognormal:
         if self.p99 < self.median:
             raise ValueError("p99 is below the median")
+        if self.max is not None and self.max < self.p99:
+            raise ValueError("max is below p99")
         return self
+
+    @property
+    def average(self) -> float:
+        """Of all draws: E[min(X, max)], see Johnson, Kotz and Balakrishnan, Continuous Univariate
+        Distributions, ch. 14."""
+        width = sigma(self.median, self.p99)
+        whole = self.median * math.exp(width**2 / 2)
+        if self.max is None or not width:
+            return whole
+        above = (math.log(self.max / self.median)) / width
+        normal = NormalDist()
+        return whole * normal.cdf(above - width) + self.max * (1 - normal.cdf(above))
 
 
 class Uniform(_Kind):
@@ -65,6 +82,19 @@ class Exponential(_Kind):
     """One in a hundred is 4.6 times the mean or more."""
 
     mean: float
+    max: float | None = None
+    """What would be more is that much."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Exponential:
+        if self.max is not None and self.max < self.mean:
+            raise ValueError("max is below the mean")
+        return self
+
+    @property
+    def average(self) -> float:
+        """Of all draws."""
+        return self.mean * (1.0 if self.max is None else -math.expm1(-self.max / self.mean))
 
 
 class Choice(_Kind):
@@ -100,22 +130,24 @@ class Amount(_Kind):
         if self.value is not None:
             return self.value
         if self.lognormal is not None:
-            return {"lognormal": {"median": self.lognormal.median, "p99": self.lognormal.p99}}
+            return {"lognormal": self.lognormal.model_dump(exclude_none=True)}
         if self.uniform is not None:
             return {"uniform": {"from": getattr(self.uniform, "from"), "to": self.uniform.to}}
         if self.exponential is not None:
-            return {"exponential": {"mean": self.exponential.mean}}
+            return {"exponential": self.exponential.model_dump(exclude_none=True)}
         return {"choice": [{"value": one.value, "weight": one.weight} for one in self.choice or ()]}
 
     @property
     def word(self) -> str:
         """In the name of a cell: `0.02`, `lognormal:0.02..2`; seconds or bytes."""
         if self.lognormal is not None:
-            return f"lognormal:{self.lognormal.median:g}..{self.lognormal.p99:g}"
+            most = "" if self.lognormal.max is None else f"..{self.lognormal.max:g}"
+            return f"lognormal:{self.lognormal.median:g}..{self.lognormal.p99:g}{most}"
         if self.uniform is not None:
             return f"uniform:{self.uniform.least:g}..{self.uniform.to:g}"
         if self.exponential is not None:
-            return f"exponential:{self.exponential.mean:g}"
+            most = "" if self.exponential.max is None else f"..{self.exponential.max:g}"
+            return f"exponential:{self.exponential.mean:g}{most}"
         if self.choice is not None:
             return "choice:" + "+".join(f"{one.value:g}*{one.weight}" for one in self.choice)
         return f"{self.value:g}"
@@ -124,12 +156,11 @@ class Amount(_Kind):
     def mean(self) -> float:
         """Of all draws."""
         if self.lognormal is not None:
-            width = sigma(self.lognormal.median, self.lognormal.p99)
-            return float(self.lognormal.median * math.exp(width**2 / 2))
+            return self.lognormal.average
         if self.uniform is not None:
             return (self.uniform.least + self.uniform.to) / 2
         if self.exponential is not None:
-            return self.exponential.mean
+            return self.exponential.average
         if self.choice is not None:
             whole = sum(one.weight for one in self.choice)
             return sum(one.value * one.weight for one in self.choice) / whole
@@ -143,8 +174,17 @@ class Amount(_Kind):
             return self.uniform.to
         if self.choice is not None:
             return max(one.value for one in self.choice)
+        return self.at(_OFTEN)
+
+    @property
+    def rarely(self) -> float:
+        """What one draw in 10,000 exceeds, or none."""
+        return self.at(_RARELY)
+
+    def at(self, share: float) -> float:
+        """The amount that this share of the draws does not exceed."""
         plain = self.plain()
-        return quantile(plain)(_OFTEN) if isinstance(plain, Mapping) else plain
+        return quantile(plain)(share) if isinstance(plain, Mapping) else plain
 
 
 def _amounts_of(what: str, one: Any, written: Any, parse: Callable[[Any], Any]) -> Any:
@@ -158,9 +198,10 @@ def _amounts_of(what: str, one: Any, written: Any, parse: Callable[[Any], Any]) 
             f"{base.__name__}Of{what}", __base__=base, __doc__=base.__doc__, **fields
         )
 
-    lognormal = made(Lognormal, median=(positive, ...), p99=(positive, ...))
+    most: Any = (positive | None, None)
+    lognormal = made(Lognormal, median=(positive, ...), p99=(positive, ...), max=most)
     uniform = made(Uniform, **{"from": (one, ...)}, to=(one, ...))
-    exponential = made(Exponential, mean=(positive, ...))
+    exponential = made(Exponential, mean=(positive, ...), max=most)
     choice = made(Choice, value=(one, ...))
     amount = made(
         Amount,

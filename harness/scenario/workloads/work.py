@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -12,6 +13,7 @@ from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.measure import Measure
 from harness.scenario.workloads.amounts import Amount, BytesAmount, DurationAmount
 from harness.scenario.workloads.base import MOST_BYTES, OneTask, beyond_timeout
+from harness.units import format_bytes
 
 
 class WorkWorkload(OneTask):
@@ -57,10 +59,21 @@ class WorkWorkload(OneTask):
     def conflicts(
         self, configuration: Configuration, load: LoadBase, measure: Measure
     ) -> Iterator[Conflict]:
-        """Tasks that take longer than a unit may."""
+        """Tasks that take longer than a unit may, or more memory than there is."""
         yield from as_far_as_known(super().conflicts, configuration, load, measure)
         for name in ("cpu", "sleep"):
             yield from as_far_as_known(self._too_long, name, measure)
+        yield from as_far_as_known(self._too_much)
+
+    def _too_much(self) -> Iterator[Conflict]:
+        """One that is drawn in ten thousand is drawn in most runs, and fells the machine."""
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if self.memory is None or self.memory.rarely < there:
+            return
+        who = "a task" if self.memory.value is not None else "one task in 10,000"
+        message = f"{who} takes {format_bytes(self.memory.rarely)} or more, and this machine has"
+        instead = "lower it" if self.memory.value is not None else 'give "max:", or lower it'
+        yield ("workload", "memory"), f"{message} {format_bytes(there)}: {instead}"
 
     def _too_long(self, name: str, measure: Measure) -> Iterator[Conflict]:
         amount: Amount | None = getattr(self, name)

@@ -17,6 +17,7 @@ from harness.probe.workloads.amounts import drawn, quantile
 from harness.probe.workloads.drawing import ROUND, Draw
 from harness.probe.workloads.units import judge_value
 from harness.probe.workloads.work import Work, answer_of, burn, touched, work
+from harness.scenario.workloads.work import WorkWorkload
 
 MOST = 1 << 60
 NOTHING = dict.fromkeys(("cpu", "sleep", "payload_bytes", "result_bytes", "memory"))
@@ -41,6 +42,26 @@ def test_a_lognormal_amount_has_the_median_and_the_p99_that_it_names() -> None:
     cuts = statistics.quantiles(draws(SKEWED), n=100)
     assert cuts[49] == pytest.approx(20_000, rel=0.05)
     assert cuts[98] == pytest.approx(2_000_000, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        {"lognormal": {"median": 0.02, "p99": 2.0, "max": 3.0}},
+        {"exponential": {"mean": 0.02, "max": 0.03}},
+    ],
+)
+def test_nothing_is_above_a_largest_amount_and_the_mean_knows(amount: Any) -> None:
+    """Without it, these seeds draw more; what a file says is what clients are told."""
+    ((kind, of),) = amount.items()
+    most_us = round(of["max"] * 1e6)
+    found = draws(amount)
+    assert max(found) == most_us < max(draws({kind: {**of, "max": None}}))
+    planned = WorkWorkload.model_validate({"workload": "work", "sleep": amount}).sleep
+    assert planned is not None
+    assert planned.plain() == amount
+    assert statistics.fmean(found) == pytest.approx(planned.mean * 1e6, rel=0.05)
+    assert planned.rarely <= of["max"]
 
 
 @pytest.mark.parametrize(

@@ -694,6 +694,14 @@ SCENARIOS: Cases = (
         ["3:38: p99 is below the median"],
     ),
     (
+        "workloads: [{workload: work, sleep: {lognormal: {median: 20ms, p99: 2s, max: 1s}}}]",
+        ["3:38: max is below p99"],
+    ),
+    (
+        "workloads: [{workload: work, sleep: {exponential: {mean: 20ms, max: 1ms}}}]",
+        ["3:38: max is below the mean"],
+    ),
+    (
         "workloads: [{workload: work, sleep: {lognormal: {median: 0, p99: 2ms}}}]",
         ["3:58: must be more than 0, not 0"],
     ),
