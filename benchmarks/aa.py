@@ -1,7 +1,8 @@
 """Can the verdicts be believed? On real Redis, through the same code as `harness run`.
 
---part aa: identical configurations are compared, again and again, by six pairs of short blocks.
-Holds if of 40 comparisons at most 2 find a regression (at most one in twenty of any number).
+--part aa: identical configurations are compared, again and again, by six pairs of short blocks, or
+with `--design twins` of twins. Holds if of 40 comparisons at most 2 find a regression (at most one
+in twenty of any number).
 
 --part planted: one of two configurations is slowed down by a tenth. Its worker drains a backlog,
 and before each task burns a tenth of the time since the task before: so a task takes a tenth
@@ -45,8 +46,8 @@ PARTS = ("aa", "planted", "rates", "time")
 COMPARISONS = int(os.environ.get("BENCH_COMPARISONS", "40"))
 PLANTS = int(os.environ.get("BENCH_PLANTS", "3"))
 HEADS = 4
-"""Comparisons per run: their base is measured once for all of them, which saves a third of the
-time."""
+"""Comparisons per run of blocks: their base is measured once for all of them, which saves a third
+of the time. Twins are two."""
 EFFECT = 0.10
 LOOKS = [int(size) for size in os.environ.get("BENCH_LOOKS", "6,10,20").split(",")]
 SOLO = {"pool": "solo", "concurrency": 1}
@@ -178,15 +179,15 @@ class Project:
 # --- identical configurations -------------------------------------------------------------------
 
 
-def identical(project: Project, comparisons: int) -> bool:
+def identical(project: Project, comparisons: int, design: str) -> bool:
     """How often is a difference found where there is none?"""
     verdicts: Counter[str] = Counter()
     began = time.monotonic()
     while verdicts.total() < comparisons:
-        heads = min(HEADS, comparisons - verdicts.total())
+        heads = min(HEADS if design == "blocks" else 1, comparisons - verdicts.total())
         names = ["base", *(f"head{number}" for number in range(1, heads + 1))]
         configurations: Configurations = {name: {"worker": SOLO} for name in names}
-        record, _ = project.measure(configurations, **_blocks(SHORT, 6), compare={})
+        record, _ = project.measure(configurations, **_blocks(SHORT, 6), compare={"design": design})
         for head, found in _by_head(record):
             worst = min(found, key=_severity)
             verdicts[worst.verdict] += 1
@@ -361,6 +362,9 @@ def main() -> None:
     parser.add_argument(
         "--plants", type=int, default=PLANTS, help="runs with a planted slowdown, of each kind"
     )
+    parser.add_argument(
+        "--design", choices=("blocks", "twins"), default="blocks", help="of --part aa"
+    )
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a terminal, file or pipe
     held = True
@@ -369,7 +373,7 @@ def main() -> None:
         sys.path.append(folder)  # settings may only name modules that are there
         for part in arguments.part or PARTS:
             if part == "aa":
-                held &= identical(project, arguments.comparisons)
+                held &= identical(project, arguments.comparisons, arguments.design)
             elif part == "planted":
                 held &= planted(project, arguments.plants)
             elif part == "rates":
