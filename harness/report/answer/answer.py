@@ -16,6 +16,7 @@ from harness.report.answer.divided import dividing_sentences, part_sentences, qu
 from harness.report.answer.findings import compared, findings
 from harness.report.answer.held import (
     broken_sentences,
+    fallen_sentences,
     limit_sentences,
     missing_sentences,
     promise_sentences,
@@ -72,6 +73,7 @@ def _sentences(view: RunView, names: Names) -> Iterator[Sentence]:
     """All that can be said, of each subject what is most important first."""
     cells = view.cells
     yield from missing_sentences(view)
+    yield from fallen_sentences(view, names)
     yield from broken_sentences(view, names)
     yield from limit_sentences(view, names)
     yield from promise_sentences(cells, names)

@@ -66,6 +66,26 @@ def broken_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
         yield Sentence("broken", text, tuple(cell.name for cell in rest), flagged=True)
 
 
+def fallen_sentences(view: RunView, names: Names) -> Iterator[Sentence]:
+    """Workers and beats that ended by themselves where nothing was broken on purpose; of each cell
+    the first one."""
+    for cell in view.cells:
+        fell = [
+            str(one.data.get("text", ""))
+            for block in cell.blocks
+            if not block.faults
+            for one in block.warnings
+            if one.code in ("worker_fell", "beat_fell")
+        ]
+        if fell:
+            more = f", and {len(fell) - 1} more" if len(fell) > 1 else ""
+            said = printable(fell[0]).rstrip(".")
+            room = LONGEST - len(names.of(cell.name)) - len(more)
+            said = said if len(said) <= room else f"{said[:room]}.."
+            text = f"{names.of(cell.name)}: {said}{more}."
+            yield Sentence("broken", text, (cell.name,), flagged=True)
+
+
 def _trouble(counts: Counts) -> str:
     """The ledger without what ended as it was meant to."""
     troubles = {

@@ -234,6 +234,9 @@ SAID: list[Said] = [
      "add/closed-8, units/s: redis 500, sqs-redis (emulator) 900."),
     ("why", lambda: one_block(warnings=(warning("group_get_floor", join_p50_s=0.49),)),
      "redis: group.get() waits half a second"),
+    ("broken", lambda: one_block(warnings=(
+        warning("worker_fell", text="worker1 ended with exit code 1: MemoryError: " + "x" * 200),)),
+     "redis: worker1 ended with exit code 1: MemoryError: xx"),
     ("why", lambda: at_rate(warnings=(warning("rate_limit_starves", limited=["mail"]),)),
      "redis: Tasks waited in the queue because tasks with a rate limit filled the worker."),
     ("why", lambda: mixed(resize=0.02, mail=0.001),
