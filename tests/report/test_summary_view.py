@@ -22,6 +22,7 @@ from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT, harness
 from tests.report.made import records
+from tests.report.made.divided import divided_run
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNS: dict[str, Callable[[], RunRecord]] = {
@@ -66,6 +67,18 @@ def test_plots_fit_the_terminal(width: int) -> None:
     plots = re.findall(r"^ {4}(?:over time|waiting|spread|phases) .*$", shown, re.MULTILINE)
     assert len(plots) == 16
     assert max(map(cell_len, plots)) <= max(width, 40)
+
+
+def test_divided_work_has_a_line_for_each_part_queue_and_group() -> None:
+    told = as_summary_view(view_of(divided_run(), Path("nowhere"), {}), Look())
+    _, pool, groups = re.split(r"(?m)^(?:one-pool|two-groups)\n", told)
+    part = "    part      slow: 100 ok, 10.0 units/s, run 2.00 s (mean)\n"
+    assert part in pool
+    assert part in groups
+    assert "queue     " not in pool
+    queue = "reports: 100 ok, 10.0 units/s, queue 750 ms (mean), at most 31 waiting\n"
+    assert f"    queue     {queue}" in groups
+    assert "    group     slow: 900 begun, 90.0 tasks/s, busy 90 %\n" in groups
 
 
 def test_no_control_character_gets_through() -> None:

@@ -20,6 +20,8 @@ from harness.figures.of_units import PHASES
 from harness.report.formats.as_text import FLAG, console_for, draw, written
 from harness.report.formats.content import Content, content_of
 from harness.report.formats.plots import bars, histogram, key_of, shares_bar
+from harness.report.tables.by_queue import divided_words
+from harness.report.tables.by_task import part_words
 from harness.report.tables.effects import effect_tables
 from harness.report.tables.main import Table
 from harness.report.tables.verdicts import verdict_tables
@@ -81,6 +83,14 @@ def _cell(cell: CellView, folder: Path, look: Look) -> Iterator[Text]:
         yield from _rate(cell, blocks, folder, look)
         yield from _latency(cell, blocks, folder, look)
         yield from _phases(cell, look)
+        yield from _divided(cell, look)
+
+
+def _divided(cell: CellView, look: Look) -> Iterator[Text]:
+    """A line for each part of a mix, queue and group of workers, where there are several."""
+    for words in (*part_words(cell), *divided_words(cell)):
+        what, _, said = words.partition(" ")
+        yield from _line(what, [], [said], look)
 
 
 def _rate(

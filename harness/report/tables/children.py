@@ -15,6 +15,7 @@ from harness.report.tables.main import (
 )
 from harness.report.view.cells import CellView, Figures, RunView
 from harness.results.record.children import ChildrenRecord
+from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
 _WHY = {
@@ -51,7 +52,14 @@ def why_words(ended: Iterable[ChildrenRecord]) -> str:
 
 def _why(figures: Figures) -> str:
     known = [block.children for block in figures.blocks if block.children is not None]
-    return why_words(known) or NOT_APPLICABLE
+    words = [why_words(known)]
+    groups: Counter[str] = Counter()
+    for one in known:
+        groups.update(one.replaced_by_group)
+    if groups:
+        told = (f"{count:,} in {printable(name)}" for name, count in groups.most_common())
+        words.append(f"replaced: {', '.join(told)}")
+    return "; ".join(filter(None, words)) or NOT_APPLICABLE
 
 
 def _gap(name: str) -> Column:

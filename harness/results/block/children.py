@@ -71,6 +71,7 @@ def children_record(
         lived=len(there),
         most=_most(there),
         replaced=len(pairs),
+        replaced_by_group=_by_group(pairs, merged),
         ended=dict(sorted(why.items())),
         gap_s=Distribution.model_validate(describe(gaps_ns)),
         lost_share=float(gaps_ns.sum()) / max((end_ns - begin_ns) * slots, 1),
@@ -78,6 +79,12 @@ def children_record(
         tasks_each=float(np.median([pair.old.tasks for pair in pairs])) if pairs else None,
         peak_rss_bytes=int(np.median(peaks)) if peaks else None,
     )
+
+
+def _by_group(pairs: Sequence[_Replaced], merged: Merged) -> dict[str, int]:
+    """Empty where workers are of one group, which none of them names."""
+    places = (merged.group_of.get(pair.old.worker_pid, 0) for pair in pairs)
+    return dict(Counter(merged.groups[place - 1] for place in places if place))
 
 
 def _with_its_worker(child: Child, ended: Ended) -> Child:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from harness.probe.recording.events import Reception
+from harness.results.arrays import Numbers
+from harness.results.block.by_queue import queues_of_units
 from harness.results.block.ledger import Final
 from harness.results.block.summary import duplicates
 from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merged import MISSING
+from harness.scenario.models.queues import default_queue
 from harness.scenario.vendors.registry import BROKERS
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.units import format_duration
@@ -160,14 +163,14 @@ RESERVED_BEYOND_VISIBILITY = Diagnosis(
 
 def _fifo_groups_overlap(evidence: Evidence) -> Data | None:
     """Tasks of one message group that ran side by side, or not in the order of their sending."""
-    groups = evidence.workload.options.message_groups or 1
-    broker = evidence.configuration.broker
-    if not isinstance(broker, SqsBroker) or not broker.fifo:
+    groups = _message_groups(evidence)
+    if groups is None or not (groups >= 0).any():
         return None
     units, ran = evidence.merged.units, evidence.merged.executions()
     row = ran.task // evidence.merged.tasks.per_unit
     whole = (ran.ended_ns != MISSING) & ran.first  # a retry comes out of turn, being asked to
-    group, sent_ns = (units.unit[row] % groups)[whole], units.publish_ns[row][whole]
+    whole &= groups[row] >= 0
+    group, sent_ns = groups[row][whole], units.publish_ns[row][whole]
     started_ns, finished_ns = ran.started_ns[whole], ran.ended_ns[whole]
     order = np.lexsort((started_ns, group))
     group, sent_ns = group[order], sent_ns[order]
@@ -178,10 +181,34 @@ def _fifo_groups_overlap(evidence: Evidence) -> Data | None:
     pairs = int(same.sum())
     if beside + before < max(2, _LEAST_OUT_OF_TURN * pairs):
         return None
-    return {"overlaps": beside, "out_of_order": before, "pairs": pairs, "groups": int(groups)}
+    count = len(np.unique(groups[groups >= 0]))
+    return {"overlaps": beside, "out_of_order": before, "pairs": pairs, "groups": count}
 
 
 _LEAST_OUT_OF_TURN = 0.02
+_MOST_GROUPS = 1 << 20
+
+
+def _message_groups(evidence: Evidence) -> Numbers | None:
+    """Of each unit a number that those of one message group of one FIFO queue share; -1 of units in
+    other queues. Parts of a mix have groups of their own number, by names that their queue tells
+    apart from no other part's. None for other brokers."""
+    configuration, shape = evidence.configuration, evidence.shape
+    broker = configuration.broker
+    if not isinstance(broker, SqsBroker):
+        return None
+    asked = np.array([one.message_groups or 0 for one in evidence.workload.message_options])
+    mine = asked[evidence.parts]
+    unit = evidence.merged.units.unit
+    named = np.where(mine > 0, unit % np.maximum(mine, 1) + 1, 0)  # 0: kombu's default group
+    queues = queues_of_units(shape, evidence.merged)
+    names = shape.routes.queues if queues is None else queues.names
+    queue = np.zeros_like(unit) if queues is None else queues.of_units
+    default = default_queue(configuration)
+    fifo = [one.endswith(".fifo") or (one == default and broker.fifo) for one in names]
+    found: Numbers = np.where(np.array(fifo)[queue], queue * _MOST_GROUPS + named, -1)
+    return found
+
 
 FIFO_GROUPS_OVERLAP = Diagnosis(
     code="fifo_groups_overlap",

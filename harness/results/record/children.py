@@ -16,6 +16,8 @@ class ChildrenRecord(Stored):
     """Most of them at a time, one that is still being started among them."""
     replaced: int
     """Processes in whose place another one was started."""
+    replaced_by_group: dict[str, int] = {}
+    """Group of workers -> these, where a block has several groups."""
     ended: dict[str, int] = {}
     """Why processes ended -> how many: `max_tasks` (worker_max_tasks_per_child), `max_memory`
     (worker_max_memory_per_child), `time_limit` (the hard one), `terminated` (their task was

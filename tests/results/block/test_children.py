@@ -166,6 +166,14 @@ def test_slots_are_told_apart_and_what_lay_outside_is_left_out(busy: Any) -> Non
     )
     assert (found.lived, found.most, found.replaced) == (3, 2, 1)
     assert found.gap_s.count == 1
+    assert found.replaced_by_group == {}, "there is one group, which nobody names"
+
+
+def test_of_several_groups_it_is_told_whose_processes_were_replaced(busy: Any) -> None:
+    divided = replace(busy, groups=("fast", "slow"), group_of={MAIN: 2, OTHER_MAIN: 1})
+    living = child(3, 0, 2, 900, worker_pid=OTHER_MAIN)
+    found = told([child(1, 0, 2, 400, 410), child(2, 411, 420, 900), living], divided, slots=2)
+    assert found.replaced_by_group == {"slow": 1}
 
 
 # --- read from event logs -----------------------------------------------------------------------

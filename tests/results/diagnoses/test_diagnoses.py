@@ -22,6 +22,7 @@ from harness.results.diagnoses import DIAGNOSES, Evidence, diagnosed
 from harness.results.diagnoses.clues import clues_in
 from harness.results.events.merge import merge
 from harness.results.events.mix import Mix
+from harness.results.events.routes import Routes, of_options
 from harness.results.events.unit_shape import UnitShape
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.models.configuration import Configuration, Worker
@@ -81,8 +82,9 @@ def told(
         held=False,
         stores_results=True,
         tasks_per_unit=per_unit,
-        mix=Mix.of(workload, 0) if isinstance(workload, OwnTaskWorkload) else None,
+        mix=Mix.of(workload, 0),
         countdown_s=workload.options.countdown or 0.0,
+        routes=Routes.of({}, [*of_options(workload.message_options)]),
     )
     cell = Cell.model_construct(
         name="x",

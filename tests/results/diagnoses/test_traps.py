@@ -35,6 +35,7 @@ from harness.scenario.vendors.redis import RedisBroker
 from harness.scenario.vendors.sqs import SqsBroker
 from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload, Part
+from harness.scenario.workloads.registry import WORKLOADS
 from tests.results.diagnoses.test_diagnoses import ADD, MS, told
 from tests.results.events.histories import Record, Task, Unit, ident_of
 
@@ -771,6 +772,19 @@ def test_message_groups(groups: int | None, fifo: bool, overlap: bool, told_so: 
             "pairs": 3,
             "groups": 1,
         }
+
+
+def test_message_groups_are_those_of_each_queue_and_part() -> None:
+    """Eight units side by side, each in the one group of its part: one part's queue is FIFO."""
+    parts = [
+        {"workload": "add", "name": name, "queue": queue, "options": {"message_groups": 1}}
+        for name, queue in (("a", "a.fifo"), ("b", "b"))
+    ]
+    mix = WORKLOADS["mix"].model_validate({"workload": "mix", "parts": parts})
+    units = [unit(n, 1 + n, 9, 10 + n * 10, 210 + n * 10) for n in range(8)]
+    found = told(units, mix, Worker(concurrency=8), "redis", broker=SqsBroker(service="sqs"))
+    data = found["fifo_groups_overlap"]
+    assert (data["pairs"], data["overlaps"], data["groups"]) == (3, 3, 1)
 
 
 def test_a_message_group_out_of_order() -> None:
