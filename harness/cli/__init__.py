@@ -2,7 +2,7 @@
 
 A subcommand is a module here with a click command named `command`. It returns an ExitCode (or
 nothing, for 0) or raises HarnessError; what the shell sees of either is decided in `main`. A module
-for each of fifteen commands, and what they share (`options`, `ending`, `verdict`, `terminal`), are
+for each of twenty commands, and what they share (`options`, `ending`, `verdict`, `terminal`), are
 more than a folder has elsewhere: each command is found by its name.
 """
 
@@ -42,7 +42,9 @@ SUBCOMMANDS = {
     "resume": Subcommand("harness.cli.resume", "Go on with a run that was broken off."),
     "ab": Subcommand("harness.cli.ab", "Two revisions, versions or settings side by side."),
     "check": Subcommand("harness.cli.check", "Validate YAML files; no server needed."),
-    "list": Subcommand("harness.cli.listing", "What there is: configs, scenarios, workloads ..."),
+    "list": Subcommand("harness.cli.listing", "What there is: configurations, scenarios ..."),
+    "show-config": Subcommand("harness.cli.show_config", "A configuration or scenario as YAML."),
+    "copy": Subcommand("harness.cli.copy", "A shipped one into a folder of yours, to edit."),
     "report": Subcommand("harness.cli.report", "Show a stored run again, in any format."),
     "show": Subcommand("harness.cli.show", "A stored run on one screen, with small plots."),
     "compare": Subcommand("harness.cli.compare", "Compare configurations, or two runs."),
@@ -53,6 +55,7 @@ SUBCOMMANDS = {
     "selftest": Subcommand("harness.cli.selftest", "Are planted troubles found? On real servers."),
     "doctor": Subcommand("harness.cli.doctor", "What is installed, what is missing."),
     "schema": Subcommand("harness.cli.schema", "JSON Schema of the YAML files, for editors."),
+    "docs": Subcommand("harness.cli.docs", "The documentation, in the terminal."),
 }
 
 
@@ -93,7 +96,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Example: harness run scenarios/quickstart.yaml",
+    epilog="Example: harness run quickstart",
 )
 @click.version_option(__version__, prog_name="harness", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -145,6 +145,7 @@ def command(scenario: Path, **options: Any) -> None:
     told, 130 interrupted.
     """
     from harness.cli.ending import leave, load_report, show_report  # noqa: PLC0415 - stays fast
+    from harness.cli.terminal import tell_shadowed  # noqa: PLC0415
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.runner.prepare.ab import nothing_told_apart  # noqa: PLC0415
@@ -154,6 +155,7 @@ def command(scenario: Path, **options: Any) -> None:
     provider, out, force = options["provider"], options["out"], options["force"]
     quiet, json_lines = options["quiet"], options["json_lines"]
     plan = _plan(scenario, options, project, environ)
+    tell_shadowed(plan.shadowed)
     compared = baseline_for(plan.scenario, options["baseline"], out)
     run_options = RunOptions(provider, out, options["seed"], project, environ, compared, force)
     if options["loads"] == "both":

@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from harness.cli.options import results_option
+from harness.cli.terminal import tell_shadowed
 from harness.errors import ExitCode, Problem
 from harness.scenario.files.wording import printable
 from harness.scenario.models.scenario import Plan
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import file_exists, find_either, yaml_files
 from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
 
 
 @click.command(
     "check",
-    epilog="Example: harness check configs scenarios/quickstart.yaml",
+    epilog="Example: harness check configs quickstart",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -25,7 +26,7 @@ from harness.scenario.plan.loader import check_file, load_plan, names_a_scenario
 )
 @results_option
 def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
-    """Validate YAML files, or all of those in folders. No server is needed.
+    """Validate YAML files, by their paths or names, or all of those in folders. No server needed.
 
     Of a scenario it says how long it will take, which cores and how much memory, and what it can
     tell apart at this machine's noise: by the last runs in the results folder, where there are any.
@@ -74,6 +75,7 @@ def _ahead(
     here = fingerprint(Path.cwd())
     runs = last_runs(results, here)
     for file, plan in plans.items():
+        tell_shadowed(plan.shadowed)
         ahead = outlook_of(plan, runs, here)
         first, *more = head_lines(ahead)
         yield first if alone else f"{printable(str(file))}: {first}"
@@ -89,8 +91,10 @@ def _apps_refused(file: Path) -> list[Problem]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file itself, or a folder's files: those of configs/ and scenarios/ if it has these."""
+    """The file itself, that of a name, or a folder's files: those of configs/ and scenarios/ if it
+    has these."""
     if not path.is_dir():
-        return [path]
+        named = None if path.suffix or file_exists(path) else find_either(path.as_posix())
+        return [path if named is None else named.path]
     parts = [folder for name in ("configs", "scenarios") if (folder := path / name).is_dir()]
     return [file for folder in parts or [path] for file in yaml_files(folder)]

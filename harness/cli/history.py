@@ -92,7 +92,7 @@ def _name_of(scenario: str) -> str:
     """The name that a scenario's file gives it; a name stands for itself."""
     from harness.errors import UsageError  # noqa: PLC0415 - see `command`
     from harness.scenario.files.wording import shown  # noqa: PLC0415
-    from harness.scenario.plan.configurations import SUFFIXES  # noqa: PLC0415
+    from harness.scenario.plan.finding import SUFFIXES  # noqa: PLC0415
     from harness.scenario.plan.loader import load_scenario  # noqa: PLC0415
 
     path = Path(scenario)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 
-from harness.errors import InvalidInput, UsageError
+from harness.errors import InvalidInput
 from harness.figures.figure import Within
 from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.plugins import GROUPS, plugins
 from harness.results.diagnoses import DIAGNOSES, plugged_in
 from harness.scenario.files.kinds import kinds
+from harness.scenario.files.yaml12 import shown_path
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import Found, every
 from harness.scenario.plan.loader import load_configuration, load_scenario
 from harness.scenario.settings.planned import Planned, planned
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
@@ -31,21 +31,26 @@ _OF_EVERY_KIND = ("name", "loads", "measure")
 """Fields that every workload may have, and whose values say nothing of its units."""
 
 
-def _configs() -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "DESCRIPTION")]
-    for path in _files("configs"):
-        # As --config takes it: only what lies directly in the folder is found by its name.
-        name = path.stem if path.parent == Path("configs") else str(path)
+def _configurations() -> list[Sequence[str]]:
+    head = ("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "FROM", "DESCRIPTION")
+    rows: list[Sequence[str]] = [head]
+    for found in every("configs"):
         try:
-            one = load_configuration(path)
+            one = load_configuration(found.path)
         except InvalidInput:
-            rows.append((name, "", "", "", _INVALID))
+            rows.append((found.name, "", "", "", _whose(found), _INVALID))
             continue
         groups = planned(one)
         workers = ", ".join(_workers(name, group, len(groups)) for name, group in groups.items())
         services = (one.broker.service, one.backend.service)
-        rows.append((name, *services, workers, one.description))
+        rows.append((found.name, *services, workers, _whose(found), one.description))
     return rows
+
+
+def _whose(found: Found) -> str:
+    if found.is_shipped:
+        return "shipped"
+    return shown_path(found.path) + (", before the shipped" if found.shadows else "")
 
 
 def _workers(name: str, plan: Planned, groups: int) -> str:
@@ -56,14 +61,14 @@ def _workers(name: str, plan: Planned, groups: int) -> str:
 
 
 def _scenarios() -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("SCENARIO", "CONFIGURATIONS", "QUESTION")]
-    for path in _files("scenarios"):
+    rows: list[Sequence[str]] = [("SCENARIO", "CONFIGURATIONS", "FROM", "QUESTION")]
+    for found in every("scenarios"):
         try:
-            one = load_scenario(path)
+            one = load_scenario(found.path)
         except InvalidInput:
-            rows.append((path.stem, "", _INVALID))
+            rows.append((found.name, "", _whose(found), _INVALID))
             continue
-        rows.append((one.name, ", ".join(one.configurations), one.question))
+        rows.append((found.name, ", ".join(one.configurations), _whose(found), one.question))
     return rows
 
 
@@ -108,13 +113,13 @@ _EXPIRY: Mapping[str, str] = {
 
 def _diagnoses() -> list[Sequence[str]]:
     rows = [(one.code, one.looks_at) for one in (*DIAGNOSES, *plugged_in().values())]
-    return [("DIAGNOSIS", "WHAT PROVES IT (MORE IN docs/diagnoses.md)"), *rows]
+    return [("DIAGNOSIS", "WHAT PROVES IT (MORE: harness docs diagnoses)"), *rows]
 
 
 def _metrics() -> list[Sequence[str]]:
     """What gates and histories can be asked; times take a statistic."""
     rows: list[Sequence[str]] = [
-        ("METRIC", "UNIT", "BETTER", "WHAT IT IS (MORE IN docs/figures.md)")
+        ("METRIC", "UNIT", "BETTER", "WHAT IT IS (MORE: harness docs figures)")
     ]
     for row in FIGURES:
         name = f"{row.name}.p99" if row.distribution else row.name
@@ -137,11 +142,14 @@ def _metrics_within(within: Within, same: str) -> Iterator[Sequence[str]]:
 def _plugins() -> list[Sequence[str]]:
     found = [one for group in GROUPS for one in plugins(group).values()]
     rows = [(one.name, str(one.group), one.package) for one in found]
-    return [("PLUG-IN", "GROUP", "PACKAGE"), *(rows or [("(none)", "", "see docs/plugins.md")])]
+    return [
+        ("PLUG-IN", "GROUP", "PACKAGE"),
+        *(rows or [("(none)", "", "see harness docs plugins")]),
+    ]
 
 
 TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
-    "configs": _configs,
+    "configurations": _configurations,
     "scenarios": _scenarios,
     "workloads": _workloads,
     "loads": _loads,
@@ -152,7 +160,7 @@ TOPICS: Mapping[str, Callable[[], list[Sequence[str]]]] = {
 }
 
 
-@click.command("list", epilog="Example: harness list configs")
+@click.command("list", epilog="Example: harness list configurations")
 @click.argument("topic", required=False, type=click.Choice(list(TOPICS)))
 def command(topic: str | None) -> None:
     """Show configurations, scenarios, workloads, loads, backends, diagnoses, metrics, plug-ins.
@@ -161,13 +169,6 @@ def command(topic: str | None) -> None:
     """
     chosen = [TOPICS[topic]] if topic else list(TOPICS.values())
     click.echo("\n\n".join(_table(rows()) for rows in chosen))
-
-
-def _files(folder: str) -> list[Path]:
-    path = Path(folder)
-    if not path.is_dir():
-        raise UsageError(f"no folder {folder}/ here: run harness from the project's folder")
-    return yaml_files(path)
 
 
 def _kinds_table(union: Any, key: str) -> Iterable[Sequence[str]]:

@@ -19,10 +19,10 @@ from harness.cli.options import (
 
 _EPILOG = """\b
 Examples:
-  harness run scenarios/quickstart.yaml
-  harness run scenarios/compare-brokers.yaml --config redis --config rabbitmq
-  harness run scenarios/quickstart.yaml --json-lines | jq -c 'select(.event == "tick")'
-  harness run scenarios/smoke.yaml --set measure.blocks=3 --set config.worker.concurrency=4
+  harness run quickstart
+  harness run compare-brokers --config redis --config rabbitmq
+  harness run scenarios/ours.yaml --json-lines | jq -c 'select(.event == "tick")'
+  harness run smoke --set measure.blocks=3 --set config.worker.concurrency=4
 """
 
 
@@ -82,7 +82,8 @@ def command(
     seed: int | None,
     **further: Unpack[Further],
 ) -> None:
-    """Run a SCENARIO and print its report; report.html and report.md are left in its folder.
+    """Run a SCENARIO, a file or a name, and print its report; report.html and report.md are left in
+    its folder.
 
     Exit code: 0 if every unit ended as it was meant to and every gate holds, 1 if not, or for a
     regression, 2 if something could not be run, 3 with --strict if what is
@@ -90,6 +91,7 @@ def command(
     """
     from harness.affinity import ANYWHERE, parse  # noqa: PLC0415 - `--help` stays fast
     from harness.cli.ending import leave, load_report, show_report  # noqa: PLC0415
+    from harness.cli.terminal import tell_shadowed  # noqa: PLC0415
     from harness.cli.verdict import baseline_for  # noqa: PLC0415
     from harness.cli.watching import watching  # noqa: PLC0415
     from harness.runner.run import RunOptions, run  # noqa: PLC0415
@@ -99,6 +101,7 @@ def command(
     environ = dict(os.environ)
     chosen: Provider | None = provider  # type: ignore[assignment] # click.Choice has checked it
     plan = load_plan(scenario, only=configs, sets=sets, environ=environ, provider=chosen)
+    tell_shadowed(plan.shadowed)
     pinned = parse(further["affinity"]) if further["affinity"] is not None else ANYWHERE
     compared = baseline_for(plan.scenario, further["baseline"], out)
     quiet, json_lines = further["quiet"], further["json_lines"]

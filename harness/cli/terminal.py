@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable
+
+import click
 
 from harness.report.words.look import Look
 
@@ -18,3 +21,9 @@ def terminal_look() -> Look:
         sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     )
     return Look(min(columns, _WIDEST), color, sys.stdout.encoding or Look.encoding)
+
+
+def tell_shadowed(sentences: Iterable[str]) -> None:
+    """On standard error, which files names mean that stand for shipped ones, too."""
+    for sentence in sentences:
+        click.echo(f"harness: {sentence}", err=True)

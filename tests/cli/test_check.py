@@ -94,18 +94,37 @@ def test_list_all() -> None:
 
 def test_list_shows_an_invalid_file_as_such(folder: Path) -> None:
     (folder / "configs" / "bad.yaml").write_text("x: 1\n", encoding="utf-8")
-    result = harness("list", "configs", folder=folder)
+    result = harness("list", "configurations", folder=folder)
     assert result.returncode == 0
-    assert [line.split() for line in result.stdout.splitlines()[1:]] == [
-        ["bad", "(invalid:", "see", "harness", "check)"],
-        ["c", "redis", "redis", "1", "x", "prefork-2"],
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert [row for row in rows if "configs/" in "".join(row)] == [
+        ["bad", "configs/bad.yaml", "(invalid:", "see", "harness", "check)"],
+        ["c", "redis", "redis", "1", "x", "prefork-2", "configs/c.yaml"],
     ]
 
 
-def test_list_outside_a_project(tmp_path: Path) -> None:
-    result = harness("list", "configs", folder=tmp_path)
-    assert result.returncode == ExitCode.USAGE
-    assert result.stderr == "no folder configs/ here: run harness from the project's folder\n"
+def test_list_outside_a_project_shows_what_is_shipped(tmp_path: Path) -> None:
+    result = harness("list", "configurations", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    named = {line.split()[0] for line in result.stdout.splitlines() if line[:1].strip()}
+    assert named >= {"redis", "rabbitmq", "faults/redis-aof"}
+
+
+def test_check_takes_names(folder: Path) -> None:
+    assert harness("check", "c", "redis", folder=folder).stdout == "2 files, no problems\n"
+    mistyped = harness("check", "redsi", folder=folder)
+    assert mistyped.returncode == ExitCode.USAGE
+    told = 'redsi:1:1: no configuration or scenario "redsi" (did you mean "redis"?)\n'
+    assert mistyped.stdout == told
+
+
+def test_check_says_which_file_a_name_means(folder: Path) -> None:
+    """Where a shipped one has the name, too."""
+    (folder / "configs" / "redis.yaml").write_text(GOOD.replace(": c", ": redis"), encoding="utf-8")
+    (folder / "scenarios" / "s.yaml").write_text(SCENARIO.replace("[c]", "[redis]"), "utf-8")
+    told = harness("check", "s", folder=folder)
+    meant = "harness: configs/redis.yaml is meant, not the shipped redis\n"
+    assert (told.returncode, told.stderr) == (0, meant)
 
 
 def test_schema_is_json() -> None:

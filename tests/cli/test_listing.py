@@ -15,7 +15,7 @@ from tests.runner.running import ROOT
 
 
 @pytest.mark.parametrize(
-    "topic", ["configs", "scenarios", "workloads", "loads", "backends", "metrics"]
+    "topic", ["configurations", "scenarios", "workloads", "loads", "backends", "metrics"]
 )
 def test_tables_fit_a_screen(topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)

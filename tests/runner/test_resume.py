@@ -16,7 +16,7 @@ from harness.results.store.run_folders import RunFolder, read_run
 from harness.runner.prepare.environment import fingerprint
 from harness.runner.prepare.stored_plan import plan_of
 from harness.runner.run import RunOptions, planned
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import yaml_files
 from harness.scenario.plan.loader import load_plan
 from tests.runner.running import PATIENCE_S, ROOT, SLEEPING, Ended, Site, outcomes_of, wait_for
 

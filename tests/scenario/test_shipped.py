@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InvalidInput
 from harness.scenario.models.scenario import Plan
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import yaml_files
 from harness.scenario.plan.loader import check_file, load_configuration, load_plan
 from harness.scenario.workloads.chain import ChainWorkload
 from harness.stats.paired import FEWEST_PAIRS

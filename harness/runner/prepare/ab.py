@@ -146,7 +146,8 @@ def paired_plan(frame: Frame, base: Variant, head: Variant, effort: Effort) -> P
         "question": f"Is {HEAD} slower than {BASE}? {BASE}: {base.title}; {HEAD}: {head.title}",
         "compare": _compare(scenario.compare, effort),
     }
-    return Plan(scenario=scenario.model_copy(update=changed), source=plans[0].source, cells=cells)
+    scenario = scenario.model_copy(update=changed)
+    return plans[0].model_copy(update={"scenario": scenario, "cells": cells})
 
 
 def _plan(frame: Frame, side: Variant, name: str) -> Plan:

@@ -259,8 +259,6 @@ def _int(found: _Found) -> str:
 
 def _string(found: _Found) -> str:
     value = found.details["input"]
-    if isinstance(value, dict) and found.location[:1] == ("configurations",):
-        return "a configuration is a file of its own: write it to configs/, and name it here"
     hint = ": put it in quotes" if isinstance(value, bool | int | float) else ""
     return _expected("text")(found) + hint
 

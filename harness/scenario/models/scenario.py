@@ -41,8 +41,13 @@ class Scenario(Frozen):
     """Part of the name of every run's folder."""
     question: str = ""
     """What the scenario answers, in one sentence; printed above the table."""
-    configurations: NonEmptyItems[str]
-    """Names of files in `configs/`, or paths relative to the scenario."""
+    configurations: NonEmptyItems[
+        Annotated[
+            str, BeforeValidator(lambda name: name, json_schema_input_type=str | Configuration)
+        ]
+    ]
+    """Names, or paths relative to the scenario; a name is one of a file in `configs/` beside the
+    scenario's folder or here, else of what is shipped. Or a mapping: a configuration itself."""
     matrix: dict[str, NonEmptyItems[MatrixValue]] = {}
     """Configuration field by dotted path -> the values to try, e.g. `worker.concurrency`. A value
     gets a name of its own by `{name: lean, value: ...}`."""
@@ -120,7 +125,9 @@ class Plan(Frozen):
 
     scenario: Scenario
     source: str
-    """Path of the scenario file as given."""
+    """Path of the scenario file as given, or as it was found by its name."""
     cells: tuple[Cell, ...]
     notes: tuple[Problem, ...] = ()
     """What its configurations have and none of the cells uses: no faults, but perhaps mistakes."""
+    shadowed: tuple[str, ...] = ()
+    """Which files are meant by names that shipped ones have, too: a sentence each."""

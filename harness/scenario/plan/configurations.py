@@ -22,14 +22,13 @@ from harness.scenario.files.overrides import Change, changed
 from harness.scenario.files.secrets import missing_variable_problems, secret_problems
 from harness.scenario.files.unknown import NotKnownError, known_part
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
-from harness.scenario.files.wording import closest, did_you_mean, shown
+from harness.scenario.files.wording import closest, shown
 from harness.scenario.files.yaml12 import read_document, shown_path
 from harness.scenario.models.configuration import END_NAMES, Configuration, EndName
+from harness.scenario.plan.finding import SUFFIXES, file_exists, find, unknown
 from harness.scenario.settings.celery_sets import celery_version
 from harness.scenario.settings.celery_settings import known_settings, settings_problems
 from harness.scenario.vendors.base import Provider
-
-SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ class Configurations:
     usable: tuple[Document, ...]
     complete: bool
     """Whether all of the scenario's are among them, by their names."""
+    shadowed: tuple[str, ...] = ()
+    """Of each that was found by a name that a shipped one has, too: which one is meant."""
 
 
 def read_configuration(
@@ -163,21 +164,27 @@ def configurations_of(
 ) -> Configurations:
     """The documents of the scenario's configurations, before the matrix."""
     entries = scenario.get(("configurations",))
+    entries = entries if isinstance(entries, list) else []
     usable: dict[str, Document] = {}
-    base, complete = Path() if from_command_line else scenario_path.parent, True
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        mark = scenario.value_mark(("configurations", index))
-        if not isinstance(entry, str):
+    shadowed: list[str] = []
+    as_written = check.as_written and check.provider is None and not has_provider_axis(scenario)
+    near, complete = None if from_command_line else scenario_path, True
+    for index, entry in enumerate(entries):
+        place = ("configurations", index)
+        mark = scenario.value_mark(place)
+        document: Document | None
+        if isinstance(entry, dict):
+            document, called = scenario.below(place, mark), entry.get("name")
+        elif isinstance(entry, str):
+            document, called = _of_file(entry, near, scenario_path, mark, shadowed, problems)
+        else:
             continue  # reported with the scenario's own types
-        path = _find(entry, base, _folders(scenario_path), mark, problems)
-        document = None if path is None else _read_at(path, mark, problems)
-        if path is None or document is None:
+        if document is None:
             continue
-        _check_name(path, document, problems)
         of_files = [change for change in changes if change.of_configurations]
         document = changed(document, of_files, problems)
         configuration, readable = check(document, problems), mended(Configuration, document)
-        if check.as_written and check.provider is None and not has_provider_axis(scenario):
+        if as_written:
             add_unread_fields(configuration, document, problems)
         if configuration is None or readable is None:
             continue
@@ -186,43 +193,61 @@ def configurations_of(
             message = f"a second configuration with the name {shown(name)}"
             problems.append(mark.problem(message))
         usable[name] = readable
-        complete = complete and name == path.stem
-    count = len(entries) if isinstance(entries, list) else 0
-    return Configurations(tuple(usable.values()), complete and len(usable) == count)
+        complete = complete and name == called
+    complete = complete and len(usable) == len(entries)
+    return Configurations(tuple(usable.values()), complete, tuple(shadowed))
 
 
-def _folders(scenario_path: Path) -> list[Path]:
-    """Where names of configurations are looked up: beside the scenario's folder, then here."""
-    beside = Path(os.path.normpath(scenario_path.parent / ".." / "configs"))
-    return list(dict.fromkeys((beside, Path("configs"))))
+def with_names(scenario: Document) -> Document:
+    """The scenario with the name in place of each configuration that it holds itself. One without
+    a name is told to need one with its other problems."""
+    entries = scenario.get(("configurations",))
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            place = ("configurations", index)
+            name = entry.get("name")
+            called = Document(str(name or index + 1), {(): scenario.spots[place]})
+            scenario = scenario.placed(place, called)
+    return scenario
 
 
-def _find(
-    entry: str, base: Path, folders: Sequence[Path], mark: Mark, problems: list[Problem]
+def _of_file(
+    entry: str,
+    near: Path | None,
+    scenario_path: Path,
+    mark: Mark,
+    shadowed: list[str],
+    problems: list[Problem],
+) -> tuple[Document | None, str]:
+    """What the file that an entry names holds, and that file's name."""
+    path = _path_of(entry, near, scenario_path, mark, shadowed, problems)
+    document = None if path is None else _read_at(path, mark, problems)
+    if path is None or document is None:
+        return None, ""
+    _check_name(path, document, problems)
+    return document, path.stem
+
+
+def _path_of(
+    entry: str,
+    near: Path | None,
+    scenario_path: Path,
+    mark: Mark,
+    shadowed: list[str],
+    problems: list[Problem],
 ) -> Path | None:
-    """The file that an entry of `configurations` means; None, and a problem, if there is none."""
-    if "/" in entry or entry.endswith(SUFFIXES):
-        return Path(os.path.normpath(base / entry))
-    for folder in folders:
-        for suffix in SUFFIXES:
-            if file_exists(path := folder / f"{entry}{suffix}"):
-                return path
-    files = [path for folder in folders if folder.is_dir() for path in yaml_files(folder)]
-    places = " or ".join(shown_path(folder) for folder in folders)
-    named = next((path for path in files if _name_in(path) == entry), None)
-    guess = (
-        f": {shown_path(named)} has that name, write {shown(named.stem)} in both"
-        if named
-        else did_you_mean(entry, sorted({path.stem for path in files}))
-    )
-    problems.append(mark.problem(f"no configuration {shown(entry)} in {places}{guess}"))
-    return None
-
-
-def _name_in(path: Path) -> object:
-    """What a file of a configuration calls it; it should be the file's name."""
-    document = read_document(path, [])
-    return document.get(("name",)) if document is not None else None
+    """The file that an entry means; None, and a problem, if there is none. `near`: the scenario
+    that paths count from, None where they count from the current folder."""
+    as_path = (Path() if near is None else near.parent) / entry
+    if entry.endswith(SUFFIXES) or ("/" in entry and file_exists(as_path)):
+        return Path(os.path.normpath(as_path))
+    found = find("configs", entry, scenario_path)
+    if found is None:
+        problems.append(mark.problem(unknown("configs", entry, scenario_path)))
+        return None
+    if found.shadows is not None:
+        shadowed.append(f"{shown_path(found.path)} is meant, not the shipped {entry}")
+    return found.path
 
 
 def _read_at(path: Path, mark: Mark, problems: list[Problem]) -> Document | None:
@@ -233,31 +258,11 @@ def _read_at(path: Path, mark: Mark, problems: list[Problem]) -> Document | None
     return read_document(path, problems)
 
 
-def file_exists(path: Path) -> bool:
-    """Whether there is something of that name, which may be one that no file system takes."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long, a NUL in it
-        return False
-
-
 def _check_name(path: Path, document: Document, problems: list[Problem]) -> None:
     name = document.get(("name",))
     if isinstance(name, str) and name != path.stem:
         message = f"{shown(name)} differs from the file's name: write {shown(path.stem)}"
         problems.append(document.value_mark(("name",)).problem(message))
-
-
-def yaml_files(folder: Path) -> list[Path]:
-    """The YAML files of a folder and below, sorted, hidden ones left out."""
-    found = [path for suffix in SUFFIXES for path in folder.rglob(f"*{suffix}")]
-    visible = (
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    return sorted(visible, key=lambda path: (path.parent, path.stem))
 
 
 def validated(model: type[Model], document: Document, problems: list[Problem]) -> Model | None:

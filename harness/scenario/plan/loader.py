@@ -9,7 +9,7 @@ from harness.errors import InvalidInput, Problem
 from harness.scenario.checks.idle import Used, idle_notes
 from harness.scenario.checks.judging import base_problems, gate_problems, gated_name_problems
 from harness.scenario.checks.twins import twin_problems
-from harness.scenario.files.document import Document, Location, Mark, Spot
+from harness.scenario.files.document import Document, Mark, Spot
 from harness.scenario.files.overrides import changed, parse_changes
 from harness.scenario.files.validation import mended, validate, without_consequences
 from harness.scenario.files.wording import did_you_mean, printable
@@ -21,10 +21,17 @@ from harness.scenario.plan.configurations import (
     ConfigurationCheck,
     Configurations,
     configurations_of,
-    file_exists,
     read_configuration,
     validated,
-    yaml_files,
+    with_names,
+)
+from harness.scenario.plan.finding import (
+    SUFFIXES,
+    every,
+    file_exists,
+    scenario_file,
+    unknown,
+    unknown_either,
 )
 from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import with_prices
@@ -44,7 +51,8 @@ def load_plan(
 ) -> Plan:
     """Read a scenario and its configurations, apply the command line, expand it to cells.
 
-    `only` (`--config`) replaces the scenario's configurations: names in `configs/`, or paths.
+    `path` may be a scenario's name. `only` (`--config`) replaces the scenario's configurations:
+    names, those of configurations that the scenario holds itself among them, or paths.
     `sets` (`--set`) are `PATH=VALUE`. With `environ`, what has to be there at run time is checked
     too: variables and optional packages. `provider` is the command line's `--provider`: URLs of
     servers that the harness starts itself need no variables.
@@ -52,6 +60,7 @@ def load_plan(
     Raises InvalidInput with all the problems of all the files. `${NAME}` stays unexpanded.
     """
     problems: list[Problem] = []
+    path = scenario_file(path)
     readable = _plan(path, only, sets, environ, provider, problems)
     if problems or readable is None:
         raise InvalidInput(_distinct(problems))
@@ -81,10 +90,11 @@ def _plan(
     document = changed(document, of_file, problems)
     document = with_own_tasks(document, problems)
     document = with_prices(document, path, problems)
+    written, document = document, with_names(document)
     validated(Scenario, document, problems)
     problems += gate_problems(document, path)
     check = ConfigurationCheck(environ, provider, _names_an_app(document), not changes)
-    configurations = configurations_of(path, document, bool(only), changes, check, problems)
+    configurations = configurations_of(path, written, bool(only), changes, check, problems)
     # What is wrong somewhere does not keep the rest from being judged.
     faulty, readable = [*problems], mended(Scenario, document)
     scenario = None if readable is None else validate(Scenario, readable, [])
@@ -96,7 +106,9 @@ def _plan(
     workloads = [*scenario.workloads, *(cell.workload for cell in cells)]
     problems += gated_name_problems(document, path, scenario.gates, workloads, cells)
     problems[:] = without_consequences(problems, faulty)
-    return Plan(scenario=scenario, source=str(path), cells=cells, notes=notes), readable
+    meant = configurations.shadowed
+    plan = Plan(scenario=scenario, source=str(path), cells=cells, notes=notes, shadowed=meant)
+    return plan, readable
 
 
 def _cells(
@@ -134,14 +146,20 @@ def _read_scenario(path: Path, problems: list[Problem]) -> Document | None:
     """The file; where there is none, with the one that was probably meant."""
     if file_exists(path):
         return read_document(path, problems)
-    folder = Path("scenarios")
-    known = [str(one) for one in yaml_files(folder)] if folder.is_dir() else []
-    named = [one for one in known if path.stem == Path(one).stem]
-    guess = f' (did you mean "{named[0]}"?)' if named else did_you_mean(str(path), known)
+    start = Mark(shown_path(path), 1, 1)
+    if path.suffix not in SUFFIXES and len(path.parts) == 1:
+        problems.append(start.problem(unknown("scenarios", str(path))))
+        return None
+    known = list(every("scenarios"))
+    named = next((one for one in known if one.path.stem == path.stem), None)
+    if named is None:
+        guess = did_you_mean(str(path), [str(one.path) for one in known if not one.is_shipped])
+    else:
+        guess = f' (did you mean "{named.name if named.is_shipped else named.path}"?)'
     message = f"there is no such file{guess}"
     if not guess:
         message += "; `harness list scenarios` shows which there are"
-    problems.append(Mark(shown_path(path), 1, 1).problem(message))
+    problems.append(start.problem(message))
     return None
 
 
@@ -158,7 +176,7 @@ def load_scenario(path: Path) -> Scenario:
     """Read one scenario without its configurations. Raises InvalidInput with all its problems."""
     problems: list[Problem] = []
     document = read_document(path, problems)
-    document = None if document is None else with_own_tasks(document, problems)
+    document = None if document is None else with_names(with_own_tasks(document, problems))
     document = None if document is None else with_prices(document, path, problems)
     scenario = None if document is None else validated(Scenario, document, problems)
     if document is not None and scenario is not None:
@@ -174,6 +192,8 @@ def check_file(path: Path) -> list[Problem]:
     A scenario is checked with its configurations, whose problems are among the result.
     """
     problems: list[Problem] = []
+    if not path.suffix and not path.is_absolute() and not file_exists(path):
+        return [Mark(shown_path(path), 1, 1).problem(unknown_either(path.as_posix()))]
     document = read_document(path, problems)
     if document is None:
         return problems
@@ -202,13 +222,21 @@ def names_a_scenario(path: Path) -> bool:
 
 
 def _with_only(document: Document, only: Sequence[str]) -> Document:
+    """With the configurations of the command line; by their names, those of the scenario itself."""
     if not only or not isinstance(document.data, dict):
         return document
-    spots: dict[Location, Spot] = {}
+    entries = document.get(("configurations",))
+    own = {
+        entry["name"]: document.below(("configurations", index), Mark("--config", 1, 1))
+        for index, entry in enumerate(entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    }
+    start = Mark(f"--config {printable(only[0])}", 1, 1)
+    part = Document([*only], {(): Spot(start, start)})
     for index, name in enumerate(only):
         mark = Mark(f"--config {printable(name)}", 1, 1)
-        spots[(index,)] = Spot(mark, mark)
-    part = Document(list(only), {(): spots[(0,)], **spots})
+        chosen = own.get(name) or Document(name, {(): Spot(mark, mark)})
+        part = part.placed((index,), chosen)
     return document.placed(("configurations",), part)
 
 

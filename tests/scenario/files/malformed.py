@@ -620,15 +620,31 @@ SCENARIOS: Cases = (
     ("-name", ['1:1: missing key "name"']),
     ("configurations: []", ["2:17: needs at least one entry"]),
     ("configurations: c", ['2:17: expected a list, not "c"']),
-    ("configurations: [cc]", ['2:18: no configuration "cc" in configs (did you mean "c"?)']),
+    (
+        "configurations: [cc]",
+        ['2:18: no configuration "cc" in configs, nor shipped (did you mean "c"?)'],
+    ),
     ("configurations: [c, c]", ['2:21: a second configuration with the name "c"']),
     ("configurations: [nowhere/x.yaml]", ["2:18: there is no file scenarios/nowhere/x.yaml"]),
     (
         "configurations: [{broker: {service: redis}}]",
-        ["2:18: a configuration is a file of its own: write it to configs/, and name it here"],
+        ['2:18: missing key "backend"', '2:18: missing key "name"'],
+    ),
+    (
+        "configurations: [{name: i, broker: {service: redes}, backend: {service: redis}}]",
+        [
+            '2:46: unknown service "redes" (did you mean "redis"?); known: redis, rabbitmq, sqs',
+        ],
+    ),
+    (
+        "configurations: [{name: c, broker: {service: redis}, backend: {service: redis}}, c]",
+        ['2:82: a second configuration with the name "c"'],
     ),
     ("configurations: [5]", ["2:18: expected text, not 5: put it in quotes"]),
-    ('configurations: ["a\\u001bb"]', ['2:18: no configuration "a\\u001bb" in configs']),
+    (
+        'configurations: ["a\\u001bb"]',
+        ['2:18: no configuration "a\\u001bb" in configs, nor shipped'],
+    ),
     ("workloads: []", ["3:12: needs at least one entry"]),
     ("workloads: add", ['3:12: expected a list, not "add"']),
     (

@@ -9,7 +9,7 @@ from check_jsonschema import main as check_jsonschema  # type: ignore[import-unt
 from click.testing import CliRunner, Result
 
 from harness.scenario.files.json_schema import KINDS, Kind, file_name, schema_text
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import yaml_files
 from harness.scenario.plan.loader import check_file
 from tests.scenario.project import Project
 

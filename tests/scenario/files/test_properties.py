@@ -15,7 +15,7 @@ from harness.errors import InvalidInput, Problem
 from harness.scenario.files.document import Document, Mark
 from harness.scenario.files.yaml12 import parse
 from harness.scenario.models.scenario import Plan
-from harness.scenario.plan.configurations import yaml_files
+from harness.scenario.plan.finding import yaml_files
 from harness.scenario.plan.loader import check_file, load_plan
 from tests.scenario.project import CONFIGURATION, SCENARIO, Project
 

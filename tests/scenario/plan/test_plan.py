@@ -569,9 +569,11 @@ def test_a_scenario_that_is_not_there_hints_at_the_one_meant(
 ) -> None:
     monkeypatch.chdir(project.folder)
     for named, hint in (
-        ("s", '(did you mean "scenarios/s.yaml"?)'),
+        ("t", 'no scenario "t" in scenarios, nor shipped'),
+        ("quickstar", '(did you mean "quickstart"?)'),
+        ("scenario/quickstart.yaml", '(did you mean "quickstart"?)'),
         ("scenario/s.yml", '(did you mean "scenarios/s.yaml"?)'),
-        ("zzzzzzzzzzzz", "; `harness list scenarios` shows which there are"),
+        ("zzzzzzzzzzzz.yaml", "; `harness list scenarios` shows which there are"),
     ):
         with pytest.raises(InvalidInput) as caught:
             load_plan(Path(named))
