@@ -210,7 +210,8 @@ def _has_parts(cell: CellView) -> bool:
 
 
 def _of_parts(cell: CellView) -> dict[str, tuple[float, float]]:
-    """Median and p99 in seconds of each part, or queue, in the median of the blocks."""
+    """Median and p99 in seconds of each part, of all samples together as in the tables; of each
+    queue, and where samples are missing, in the median of the blocks."""
     found: dict[str, list[Distribution]] = {}
     for block in measured_blocks(cell.record):
         mixed = [(one.task, one.latency_s) for one in block.by_task]
@@ -218,10 +219,13 @@ def _of_parts(cell: CellView) -> dict[str, tuple[float, float]]:
         for name, latency_s in mixed if len(mixed) > 1 else queued:
             if latency_s.p50 is not None and latency_s.p99 is not None:
                 found.setdefault(name, []).append(latency_s)
-    return {
-        name: (median(one.p50 or 0.0 for one in ones), median(one.p99 or 0.0 for one in ones))
-        for name, ones in found.items()
-    }
+    return {name: _spread(cell.parts_s.get(name), ones) for name, ones in found.items()}
+
+
+def _spread(together: Distribution | None, ones: Sequence[Distribution]) -> tuple[float, float]:
+    if together is not None and together.p50 is not None and together.p99 is not None:
+        return together.p50, together.p99
+    return median(one.p50 or 0.0 for one in ones), median(one.p99 or 0.0 for one in ones)
 
 
 def _divided_chart(group: Group) -> Chart:
@@ -243,7 +247,7 @@ def _divided_chart(group: Group) -> Chart:
     return Chart(
         key=f"divided-{group.key}",
         title=f"{group.title}: latency of each part, from p50 to p99, further left is better",
-        note="The figures of each block by itself, in their median.",
+        note="Of a part all samples together; of a queue each block by itself, in their median.",
         spec=_divided_spec(room, rows, heads),
         data={"parts": Columns.of(rows)},
         shown="parts",

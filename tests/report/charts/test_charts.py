@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from harness.report.answer.answer import answer_of
 from harness.report.charts.chart import Chart, Columns, vega_lite
 from harness.report.charts.galleries import galleries
+from harness.report.charts.latency import divided_charts
 from harness.report.charts.lines import log_axis
 from harness.report.charts.theme import DARK, DASHES, LIGHT, MOST_SERIES, SHAPES
 from harness.report.view.cells import RunView, view_of
 from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import GateResult
+from harness.results.record.distributions import Distribution
 from harness.results.record.run import RunRecord
 from harness.results.store.run_folders import read_run
 from harness.runner.measuring.depth import write as write_depth
@@ -374,6 +377,14 @@ def test_parts_stand_cell_beside_cell() -> None:
         "slow, two-groups: p50 2.40 s, p99 5.20 s",
     ]
     assert [row["p99"] for row in rows] == pytest.approx([1900, 45, 4100, 5200])
+
+
+def test_a_part_is_drawn_from_all_samples_together_where_they_are_there() -> None:
+    """As its table and its sentence have it; without them the median of the blocks' own."""
+    cells = view_of(divided_run(), Path("nowhere"), {}).cells
+    pooled = replace(cells[0], parts_s={"fast": Distribution(count=1800, p50=0.025, p99=1.7)})
+    (chart,) = divided_charts((pooled, *cells[1:]))
+    assert [row["p99"] for row in _rows(chart, "parts")] == pytest.approx([1700, 45, 4100, 5200])
 
 
 def test_a_mix_in_one_queue_and_one_group_has_no_such_chart() -> None:
