@@ -77,6 +77,6 @@ def watching_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--json-lines",
         is_flag=True,
         help="Print a JSON object per event and second to standard output instead of the report; "
-        "the last one names the run's folder. See docs/watching.md.",
+        "the last one names the run's folder. See harness docs watching.",
     )(command)
     return click.option("--quiet", is_flag=True, help="No progress, only the report.")(command)

@@ -48,12 +48,15 @@ LIGHT = (
     "baseline",
     "check",
     "compare",
+    "copy",
+    "docs",
     "history",
     "index",
     "list",
     "report",
     "schema",
     "show",
+    "show-config",
     "sql",
 )
 """Subcommands that only read what is there, and are executed as they stand."""
