@@ -81,7 +81,7 @@ def _found(app: Celery, spec: CellSpec) -> Line:
 def _consumed_by_nobody(
     parts: Sequence[WorkloadSpec], queues: Line, consumed: set[str]
 ) -> Iterator[tuple[int, str, str]]:
-    for number, (part, name) in enumerate(zip(parts, queues["measured"], strict=True)):
+    for number, (part, name) in enumerate(zip(parts, queues["measured"])):
         if name is not None and name not in consumed:
             others = ", ".join(sorted(consumed))
             message = f"{part['task']} goes to the queue {name}, which no worker consumes"
@@ -125,7 +125,7 @@ def _kept(app: Celery, measured: set[str], keeps_queues: bool) -> Line:
     for name in sorted(measured):
         found |= {f"{o} of {name}": value for o, value in options_of_its_own(app.tasks[name])}
     return {
-        name: value if isinstance(value, bool | int | float) else "..."
+        name: value if isinstance(value, (bool, int, float)) else "..."
         for name, value in found.items()
     }
 

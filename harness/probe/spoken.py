@@ -8,7 +8,10 @@ A command is `{"do": NAME, ...}` on standard input, its answer `{"done": NAME, .
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from typing import NotRequired  # Python 3.11, and processes may run under an older one
 
 Line = dict[str, Any]
 """One command or answer, as it enters or leaves a process."""

@@ -134,7 +134,7 @@ class _Turns:
                 if wait_ns == 0:
                     room = min(most, self._end - self.last)
                     due = self._pacer.take(now_ns - self._begin_ns, room)
-                    taken = list(zip(itertools.count(self.last), due, strict=False))
+                    taken = list(zip(itertools.count(self.last), due))
                     self.last += len(taken)
                     return taken
                 time.sleep(min(wait_ns / 1e9, _LONGEST_SLEEP_S))

@@ -110,13 +110,13 @@ def _options(module: ast.Module) -> Iterator[str]:
     """What `click.option` and click's `Option` are told, wherever it stands."""
     for node in ast.walk(module):
         called = node.func if isinstance(node, ast.Call) else None
-        if isinstance(called, ast.Attribute | ast.Name) and isinstance(node, ast.Call):
+        if isinstance(called, (ast.Attribute, ast.Name)) and isinstance(node, ast.Call):
             name = called.attr if isinstance(called, ast.Attribute) else called.id
             if name.lower().endswith("option"):
                 told = [
                     one
                     for arg in node.args
-                    for one in (arg.elts if isinstance(arg, ast.Tuple | ast.List) else [arg])
+                    for one in (arg.elts if isinstance(arg, (ast.Tuple, ast.List)) else [arg])
                 ]
                 yield from filter(_OPTION.fullmatch, _texts(told))
 

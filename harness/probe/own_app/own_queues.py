@@ -23,7 +23,7 @@ def described(app: Celery, parts: Sequence[WorkloadSpec], groups: Sequence[Seque
         *((name, "task_queues" if app.conf.task_queues else "task_default_queue") for name in own),
         *_routed(app),
         *((name, "workers") for group in groups for name in group),
-        *zip(measured, (str(part["task"]) for part in parts), strict=True),
+        *zip(measured, (str(part["task"]) for part in parts)),
     ):
         if name is not None:
             whose = declared.setdefault(name, [])
@@ -34,7 +34,7 @@ def described(app: Celery, parts: Sequence[WorkloadSpec], groups: Sequence[Seque
 def _routed(app: Celery) -> Iterator[tuple[str, str]]:
     """What static routes and options of tasks lead to; what a function decides nobody can say."""
     routes = app.conf.task_routes
-    for one in routes if isinstance(routes, list | tuple) else [routes]:
+    for one in routes if isinstance(routes, (list, tuple)) else [routes]:
         for route in one.values() if isinstance(one, Mapping) else ():
             if name := _name(route.get("queue") if isinstance(route, Mapping) else route):
                 yield name, "task_routes"

@@ -149,7 +149,7 @@ class _Pipelined:
 
     def _in_part(self, units: Sequence[int], errors: Sequence[Exception | None]) -> list[int]:
         refused = []
-        for unit, error in zip(units, errors, strict=True):
+        for unit, error in zip(units, errors):
             if error is not None:
                 self._stamps.refused([unit], error)
                 refused.append(unit)

@@ -80,7 +80,7 @@ class Recorder:
         call."""
         pack: Callable[..., None] = RECORD.pack_into
         slots, size = self._slots, RECORD_BYTES
-        for ident, time_ns, unit in zip(idents, times_ns, units, strict=False):
+        for ident, time_ns, unit in zip(idents, times_ns, units):
             slot = next(slots)
             if slot >= self._capacity:
                 self._grow(slot)

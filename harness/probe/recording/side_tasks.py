@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from celery import signals
@@ -66,7 +66,7 @@ def _due_ns(headers: Mapping[str, Any]) -> int:
     """When a message may run: at once, or at its ETA, on the clock of the stamps."""
     now_ns, eta = time.monotonic_ns(), headers.get("eta")
     try:
-        until = datetime.fromisoformat(eta) - datetime.now(UTC)  # type: ignore[arg-type] # or raises
+        until = datetime.fromisoformat(eta) - datetime.now(timezone.utc)  # type: ignore[arg-type] # or raises
     except (TypeError, ValueError):  # none, or one without a time zone
         return now_ns
     return now_ns + max(0, round(until.total_seconds() * 1e9))

@@ -30,7 +30,7 @@ def count(recorder: Recorder, broker_url: str) -> None:
 
 
 def _noted(recorder: Recorder, kind: Kind, operation: str, payload: Any) -> None:
-    size = min(len(payload), _MOST_BYTES) if isinstance(payload, bytes | bytearray | str) else 0
+    size = min(len(payload), _MOST_BYTES) if isinstance(payload, (bytes, bytearray, str)) else 0
     number = _NUMBERS.get(operation, 0)
     recorder.record(kind, NO_ID, time.monotonic_ns(), size, number)
 

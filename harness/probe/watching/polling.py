@@ -192,7 +192,7 @@ class _Store:
         if isinstance(values, Mapping):
             by_key = {_text(key): value for key, value in values.items()}
             values = [by_key.get(_text(key)) for key in keys]
-        return zip(ids, values, strict=True)
+        return zip(ids, values)
 
 
 class _Database:

@@ -163,7 +163,7 @@ class Subscription:
         before = self._sightings.seen
         values = self._backend.mget([self._backend.get_key_for_task(task_id) for task_id in ids])
         now_ns = time.monotonic_ns()
-        for task_id, value in zip(ids, values, strict=True):
+        for task_id, value in zip(ids, values):
             self._missing.popleft()
             if value is not None:
                 self._sightings.note(task_id, now_ns, value, self._backend.decode_result)

@@ -89,7 +89,7 @@ class Workload(Protocol):
 def places(spec: WorkloadSpec) -> list[range]:
     """The positions of each step's tasks in a unit."""
     ends = list(itertools.accumulate(spec["steps"]))
-    return [range(end - tasks, end) for tasks, end in zip(spec["steps"], ends, strict=True)]
+    return [range(end - tasks, end) for tasks, end in zip(spec["steps"], ends)]
 
 
 def own_value(payload: str, number: int) -> Any:

@@ -51,7 +51,7 @@ class Chord(_Joined):
         options = self._options.of(unit)
         header = [
             self._kinds[i % 2].s(value).set(task_id=name(unit, place), **options)
-            for i, (place, value) in enumerate(zip(self._header, self.expected(unit), strict=True))
+            for i, (place, value) in enumerate(zip(self._header, self.expected(unit)))
         ]
         body = self._last.s().set(**self._options.of_link(unit))
         last = name(unit, self._body)

@@ -95,7 +95,7 @@ def _described(value: Any) -> str:
 
 def _text(value: Any) -> str:
     """The value in at most so many characters."""
-    sized = isinstance(value, str | bytes)
+    sized = isinstance(value, (str, bytes))
     try:
         text = printable(saferepr(value[:_READ] if sized else value, maxlen=_READ)[:_READ])
     except Exception:  # whatever the value's own class raises  # noqa: BLE001

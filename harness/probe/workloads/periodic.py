@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from celery import Celery
@@ -73,7 +73,7 @@ def points(app: Celery, workload: Mapping[str, Any], begin_ns: int, end_ns: int)
     if workload["every"] is not None:
         return
     schedule, offset_ns = crontab_of(workload["crontab"]), wall_offset_ns()
-    moment = datetime.fromtimestamp((begin_ns + offset_ns) / 1e9, UTC).replace(
+    moment = datetime.fromtimestamp((begin_ns + offset_ns) / 1e9, timezone.utc).replace(
         second=0, microsecond=0
     )
     while (at_ns := monotonic_ns_of(moment, offset_ns)) < end_ns:
@@ -95,7 +95,7 @@ def wall_offset_ns() -> int:
 
 def monotonic_ns_of(moment: datetime, offset_ns: int) -> int:
     """A moment of the wall clock (to its microsecond) as CLOCK_MONOTONIC."""
-    since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since_epoch = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return (since_epoch // timedelta(microseconds=1)) * 1000 - offset_ns
 
 
