@@ -2,19 +2,22 @@
 
 An SQS emulator that pins botocore exactly, or another version of Celery, gets a virtual
 environment named by the hash of its pins and of the interpreter. It is built once per user and
-machine, and used by every later run, also offline.
+machine, and used by every later run, also offline. One that is the user's own is only asked what
+it has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import platform
 import shlex
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +33,7 @@ _POLL_S = 0.1
 _COMPLETE = ".complete"
 _MARK = "HARNESS_BUILDS"
 _LOG_LINES = 500
+_TELL_S = 60.0
 _REASONS = 4
 """Of pip's own errors, how many are quoted."""
 _ADVICE = "It needs the package index once; run `harness doctor --fix` while online"
@@ -62,12 +66,107 @@ class Interpreter:
         """The environment of a process: with a folder of its own, no other code is in reach."""
         if self.folder is None:
             return dict(environ)
-        kept = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
-        return kept | {"PYTHONPATH": str(self.folder)}
+        return _without_python(environ) | {"PYTHONPATH": str(self.folder)}
 
 
 OWN = Interpreter()
 """The one that the harness itself runs under."""
+
+
+def _without_python(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without the settings of the Python that the harness runs under."""
+    return {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
+
+
+# For any Python: what is said of an old one is that it is old. Nothing of the current folder.
+_TELL = """
+import sys
+sys.path = [place for place in sys.path if place]
+import importlib.util, json
+found, trouble, of_transport = {}, "", ""
+try:
+    from importlib.metadata import PackageNotFoundError, version
+except ImportError:
+    asked = []
+else:
+    asked = json.loads(sys.argv[1])
+for name in asked:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+modules = [name for name in json.loads(sys.argv[2]) if importlib.util.find_spec(name)]
+try:
+    import celery
+except BaseException as error:
+    trouble = "%s: %s" % (type(error).__name__, error)
+try:
+    if sys.argv[3] and not trouble:
+        from kombu.transport import resolve_transport
+        resolve_transport(sys.argv[3])
+except ImportError as error:
+    of_transport = "%s: %s" % (type(error).__name__, error)
+except Exception:
+    pass  # nobody else's transport is known here
+told = {"python": sys.version_info[:3], "versions": found, "modules": modules, "trouble": trouble}
+print("\\n" + json.dumps(dict(told, of_transport=of_transport)))
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an interpreter says of itself, and of what is installed there."""
+
+    python: tuple[int, ...]
+    """Its version, e.g. (3, 9, 18)."""
+    versions: Mapping[str, str]
+    """Of those packages that were asked for, by their names."""
+    modules: frozenset[str]
+    """Those that were asked for and can be found."""
+    trouble: str
+    """What importing Celery raised; empty where it can be imported."""
+    of_transport: str
+    """What the transport of a broker lacks; empty where it can be imported."""
+
+
+def installed_in(
+    python: Path,
+    environ: Mapping[str, str],
+    packages: Sequence[str],
+    modules: Sequence[str] = (),
+    transport: str = "",
+) -> Installed:
+    """What an interpreter has of `packages` (names to install by) and top-level `modules`, as a
+    client or worker would find it, and whether kombu can load a transport, by its alias. Asked
+    once. BuildError where it does not run, or does not end.
+    """
+    told = tuple(sorted(_without_python(environ).items()))
+    asked = (json.dumps(list(packages)), json.dumps(list(modules)), transport)
+    return _installed_in(python, told, asked)
+
+
+@functools.lru_cache(maxsize=64)
+def _installed_in(
+    python: Path, environ: tuple[tuple[str, str], ...], asked: tuple[str, ...]
+) -> Installed:
+    argv = [str(python), "-c", _TELL, *asked]
+    try:
+        done = subprocess.run(
+            argv, env=dict(environ), capture_output=True, timeout=_TELL_S, check=True
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{python} took more than {_TELL_S:g} s to import celery") from error
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BuildError(f"{python} is no Python that runs: {' '.join(last) or error}") from error
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{python} cannot be run: {error}") from error
+    try:
+        told = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise BuildError(f"{python} is no Python: it does not run what it is given") from error
+    found = {"python": tuple(told["python"]), "modules": frozenset(told["modules"])}
+    return Installed(**{**told, **found})
 
 
 @dataclass(frozen=True)
@@ -188,8 +287,7 @@ def _build(order: _Order, environ: Mapping[str, str], timeout_s: float) -> None:
         environ = {**environ, **order.source.environ}
     # pip of the fresh environment, and no setting of the harness' own environment.
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    env = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
-    env[_MARK] = str(folder)
+    env = {**_without_python(environ), _MARK: str(folder)}
     commands = [[*pip, *words] for words in installs if words]
     for argv in ([sys.executable, "-m", "venv", str(folder)], *commands):
         _run(argv, order, env=env, timeout_s=deadline - time.monotonic())

@@ -48,6 +48,7 @@ from the folder as it is, uncommitted changes of the project are not part of any
 Examples:
   harness ab --base "$(git merge-base origin/main HEAD)" --head HEAD scenarios/smoke.yaml
   harness ab --base pins:celery==5.6.3 --head pins:celery==5.7.0 scenarios/quickstart.yaml
+  harness ab --base-python .venv --head-python .venv-upgraded scenarios/quickstart.yaml
   harness ab --base set:settings.task_acks_late=false --head set:settings.task_acks_late=true \\
       scenarios/smoke.yaml --config rabbitmq
 """
@@ -75,8 +76,15 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
 
 @click.command("ab", epilog=_EPILOG)
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--base", metavar="REF", multiple=True, required=True, help="What is compared with.")
-@click.option("--head", metavar="REF", multiple=True, required=True, help="What is judged.")
+@click.option("--base", metavar="REF", multiple=True, help="What is compared with.")
+@click.option("--head", metavar="REF", multiple=True, help="What is judged.")
+@click.option(
+    "--base-python",
+    metavar="PATH",
+    help="An environment of yours (its interpreter or its folder) as the base, with what is "
+    "installed there.",
+)
+@click.option("--head-python", metavar="PATH", help="The same as the head.")
 @margin_option
 @click.option(
     "--pairs",
@@ -217,7 +225,10 @@ def _plan(
     """Every cell of the scenario twice, as the two sides have it."""
     from harness.runner.prepare import ab  # noqa: PLC0415 - `--help` stays fast
 
-    base, head = (ab.variant_of(options[side], project, environ) for side in ("base", "head"))
+    base, head = (
+        ab.variant_of(options[side], project, environ, options[f"{side}_python"])
+        for side in (ab.BASE, ab.HEAD)
+    )
     if not options["force"]:
         ab.check_unlike(base, head)
     frame = ab.Frame(scenario, options["configs"], options["sets"], options["provider"], environ)

@@ -34,7 +34,7 @@ from harness.runner.forecast import Forecast
 from harness.runner.job import BlockJob
 from harness.runner.measuring.logs import keep_logs
 from harness.runner.order import at_once, interleaved, next_left
-from harness.runner.prepare.beginning import opened, pythons_of, with_commits
+from harness.runner.prepare.beginning import cells_as_now, opened, pythons_of, with_commits
 from harness.runner.prepare.disk import check_room
 from harness.runner.prepare.environment import fingerprint
 from harness.runner.prepare.first_calls import calling_alike
@@ -109,9 +109,11 @@ def resume(path: Path, options: RunOptions, listener: Listener) -> tuple[RunReco
     """
     record = salvaged(path, read_run(path))
     check_resumable(record)
-    now = record.model_copy(update={"environment": fingerprint(options.project, options.affinity)})
+    plan, here = plan_of(record), fingerprint(options.project, options.affinity)
+    cells = cells_as_now(record, plan, options.environ)
+    now = record.model_copy(update={"environment": here, "cells": cells})
     refuse_unlike(environment_differences(record, now), force=options.force)
-    return _run(plan_of(record), options, listener, (path, record))
+    return _run(plan, options, listener, (path, record))
 
 
 def _run(

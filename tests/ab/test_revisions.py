@@ -150,6 +150,7 @@ def test_a_revision_without_a_celery_that_runs_is_a_clear_error(
         interpreters(
             [configuration],
             project=tmp_path / "project",
+            scenario=tmp_path / "s.yaml",
             workspace=workspace,
             environ=ENVIRON,
             building=list[str]().append,

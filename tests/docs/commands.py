@@ -129,6 +129,9 @@ SPECIAL: dict[str, How] = {
     "harness run scenarios/celery-versions.yaml": Parse(_VERSIONS),
     "harness run scenarios/celery-versions.yaml --config redis --set measure.duration=1s "
     "--set measure.blocks=6": Parse(_VERSIONS),
+    "harness run scenarios/smoke.yaml --set config.celery.python=.venv": Parse(
+        "tests/environments/test_own_python.py runs an environment of the user's"
+    ),
     "harness selftest": Parse(_SELFTEST),
     "harness selftest --short --broker redis": Parse(_SELFTEST),
     "harness compare BASE HEAD": AsItIs({"BASE": "aaaaaa", "HEAD": "bbbbbb"}),

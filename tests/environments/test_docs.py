@@ -30,8 +30,13 @@ def test_the_table_of_pythons_is_that_of_the_code() -> None:
 
 def test_the_yaml_is_valid(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    scenario, configuration = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-    for path, text in (("scenarios/upgrade.yaml", scenario), ("configs/shop.yaml", configuration)):
+    scenario, mine, configuration = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    written = {
+        "scenarios/upgrade.yaml": scenario,
+        "configs/mine.yaml": mine,
+        "configs/shop.yaml": configuration,
+    }
+    for path, text in written.items():
         target = tmp_path / path
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -137,6 +137,7 @@ def test_where_modules_that_settings_import_are_looked_for(tmp_path: Path, name:
         found = interpreters(
             configurations,
             project=tmp_path,
+            scenario=tmp_path / "s.yaml",
             workspace=workspace,
             environ=environ,
             building=list[str]().append,
@@ -158,6 +159,7 @@ def test_only_the_probe_is_in_reach(tmp_path: Path) -> None:
         found = interpreters(
             configurations,
             project=tmp_path,
+            scenario=tmp_path / "s.yaml",
             workspace=workspace,
             environ=environ,
             building=titles.append,
@@ -207,6 +209,7 @@ def _refusal(celery: CelerySet, environ: dict[str, str], project: Path) -> str:
         interpreters(
             [_configuration(celery)],
             project=project,
+            scenario=project / "s.yaml",
             workspace=workspace,
             environ=offline,
             building=list[str]().append,

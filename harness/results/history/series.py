@@ -149,8 +149,9 @@ def _reference_words(cell: CellRecord) -> str:
     celery = cell.config.get("celery") or {}
     version = [f"celery {celery['version']}"] if celery.get("version") else []
     revision = [f"revision {celery['revision'][:12]}"] if celery.get("revision") else []
+    python = [f"python {celery['python']}"] if celery.get("python") else []
     return ", ".join(
-        [cell.name.rsplit("/", 2)[0], *revision, *version, *(celery.get("pins") or ())]
+        [cell.name.rsplit("/", 2)[0], *revision, *python, *version, *(celery.get("pins") or ())]
     )
 
 

@@ -316,7 +316,7 @@ def _servers_s(
 
 def _environments(cells: Sequence[PlannedCell]) -> int:
     versions = (one.stored.config["celery"] for one in cells)
-    return len({canonical(one) for one in versions if one is not None})
+    return len({canonical(one) for one in versions if one and not one.get("python")})
 
 
 # --- cores, slots, memory -----------------------------------------------------------------------

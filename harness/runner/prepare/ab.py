@@ -73,8 +73,16 @@ class Effort:
     """The slowdown that is to be found within the minutes."""
 
 
-def variant_of(refs: Sequence[str], project: Path, environ: Mapping[str, str]) -> Variant:
-    """What the REFs of one side mean together. UsageError for one that means nothing."""
+def variant_of(
+    refs: Sequence[str], project: Path, environ: Mapping[str, str], python: str | None = None
+) -> Variant:
+    """What the REFs of one side mean together, and its environment of the user's own if it has one.
+    UsageError for one that means nothing."""
+    if not refs and python is None:
+        raise UsageError(
+            "each side says what it is: --base and --head with a git revision, pins:... or "
+            "set:..., or --base-python and --head-python with an environment"
+        )
     changes: list[str] = []
     titles: list[str] = []
     celery: list[str] = []
@@ -90,10 +98,13 @@ def variant_of(refs: Sequence[str], project: Path, environ: Mapping[str, str]) -
         commit = find_revision(ref, project, environ).commit
         celery.append(json.dumps({"name": commit[:_SHORT], "revision": commit}))
         titles.append(f"{ref} ({commit[:_SHORT]})")
+    if python is not None:
+        celery.append(json.dumps({"python": python}))
+        titles.append(f"python {python}")
     if len(celery) > 1:
         raise UsageError(
-            f"{' and '.join(titles)} each name a Celery: one side takes one revision or one "
-            "pins:..., and any number of set:..."
+            f"{' and '.join(titles)} each name a Celery: one side takes one revision, one "
+            "pins:... or one environment, and any number of set:..."
         )
     changes += [f"config.celery={one}" for one in celery]
     return Variant(", ".join(titles), tuple(changes))

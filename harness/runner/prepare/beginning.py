@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.clock import utc_now
 from harness.environments import Interpreter
 from harness.results.judge.run_differences import project_differences
-from harness.results.record.run import RunRecord
+from harness.results.record.run import CellRecord, RunRecord
 from harness.results.store.continuing import refuse_unlike, taken_up
 from harness.results.store.run_folders import RunFolder
 from harness.runner.prepare.environment import with_missing_commits, with_projects_commits
@@ -16,6 +16,7 @@ from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.own_apps import with_projects
 from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import EnvironmentBuilds
+from harness.scenario.checks.own_python import packages_there
 from harness.scenario.models.scenario import Plan
 from harness.workspace import Workspace
 
@@ -27,6 +28,7 @@ def pythons_of(
     pythons = interpreters(
         [cell.configuration for cell in plan.cells],
         project=project,
+        scenario=Path(plan.source),
         workspace=workspace,
         environ=environ,
         building=lambda title: courier.tell(EnvironmentBuilds(title)),
@@ -44,6 +46,20 @@ def with_commits(
         return now
     refuse_unlike(project_differences(record, now), force=force)
     return with_missing_commits(record, now)
+
+
+def cells_as_now(
+    record: RunRecord, plan: Plan, environ: Mapping[str, str]
+) -> tuple[CellRecord, ...]:
+    """The cells of a run that is taken up again, with the packages that an environment of the
+    user's own has by now. BuildError where there is no such environment any more."""
+    folder = Path(plan.source).parent
+    return tuple(
+        stored.model_copy(update={"packages": packages_there(celery.python, folder, environ)})
+        if stored.packages and (celery := cell.configuration.celery) and celery.python is not None
+        else stored
+        for stored, cell in zip(record.cells, plan.cells, strict=True)
+    )
 
 
 def opened(record: RunRecord, results: Path, begun: Path | None) -> tuple[RunRecord, RunFolder]:

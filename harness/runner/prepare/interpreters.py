@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,13 @@ from harness.environments import (
     Source,
     ensure_environment,
     environment_folder,
+    installed_in,
     is_complete,
     source_folder,
 )
 from harness.errors import UsageError
 from harness.runner.prepare.revisions import find_revision, source_of
+from harness.scenario.checks.own_python import missing_there, python_at
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.celery_sets import cannot_run, requirements, title
 from harness.workspace import Workspace
@@ -32,14 +33,6 @@ _REVISION_ADVICE = (
     "That is what this revision asks pip for. An environment is built once and kept, so the "
     "package index is needed the first time only"
 )
-_IMPORT_S = 60.0
-_LOOK = """
-from importlib.metadata import distributions
-for one in distributions():
-    if one.name.lower() in ("celery", "kombu", "billiard"):
-        print(f"{one.name}=={one.version}", flush=True)
-import celery
-"""
 IMPORTING = ("imports", "include")
 """Celery settings that name modules of the user's."""
 
@@ -48,6 +41,7 @@ def interpreters(
     configurations: Sequence[Configuration],
     *,
     project: Path,
+    scenario: Path,
     workspace: Workspace,
     environ: Mapping[str, str],
     building: Callable[[str], None],
@@ -55,8 +49,10 @@ def interpreters(
     """The interpreter of each configuration; environments that are not there yet are built.
 
     `building` is told the title of each one that has to be. Git revisions are those of
-    `project`. Modules that a configuration's settings import are found in its revision, else in
-    `project`. Raises BuildError with pip's reason, UsageError for a revision without Celery.
+    `project`, environments of the user's own count from the scenario's file. Modules that a
+    configuration's settings import are found in its revision, else in `project`. Raises BuildError
+    with pip's reason, UsageError for a revision without Celery or an environment that lacks
+    something.
     """
     built: dict[tuple[tuple[str, ...], str], Path] = {}
     found = []
@@ -66,17 +62,28 @@ def interpreters(
         if celery is None:
             found.append(OWN)
             continue
+        alone = alone or _probe_alone(workspace)
+        imports = any(configuration.settings.get(name) for name in IMPORTING)
+        if celery.python is not None:
+            _check_own(configuration, scenario.parent, environ)
+            python = python_at(celery.python, scenario.parent)
+            found.append(Interpreter(python, alone, project.absolute() if imports else None))
+            continue
         pins, source = _order(celery, configuration, project, environ)
         key = (pins, "" if source is None else source.key)
         if key not in built:
             built[key] = _built(celery, pins, source, environ, building)
-        alone = alone or _probe_alone(workspace)
         modules = project if source is None else source_folder(built[key].parent.parent)
-        imports = any(configuration.settings.get(name) for name in IMPORTING)
         within = modules.absolute() if imports else None
         commit = None if source is None else source.commit
         found.append(Interpreter(built[key], alone, within, commit=commit))
     return tuple(found)
+
+
+def _check_own(configuration: Configuration, folder: Path, environ: Mapping[str, str]) -> None:
+    """Once more where no files were read just now: of a run that is taken up again."""
+    for _, message in missing_there(configuration, folder, environ):
+        raise UsageError(f'configuration "{configuration.name}": {message}')
 
 
 def _built(
@@ -109,29 +116,19 @@ def _order(
 
 def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -> None:
     """Of a revision, whose requirements nobody has read before pip did."""
-    done = subprocess.Popen(
-        [str(python), "-I", "-c", _LOOK],
-        env=dict(environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
     try:
-        said, errors = done.communicate(timeout=_IMPORT_S)
-    except subprocess.TimeoutExpired as error:
-        raise BuildError(
-            f"{title(celery)}: importing celery took more than {_IMPORT_S:g} s in {python}"
-        ) from error
-    finally:
-        done.kill()
-    refused = [why for why in map(cannot_run, said.split()) if why is not None]
+        found = installed_in(python, environ, ("celery", "kombu", "billiard"))
+    except BuildError as error:
+        raise BuildError(f"{title(celery)}: {error}") from error
+    pins = [f"{name}=={version}" for name, version in found.versions.items()]
+    refused = [why for why in map(cannot_run, pins) if why is not None]
     if refused:
         raise UsageError(f"{title(celery)}: {'; '.join(refused)}")
-    if done.returncode != 0:
-        lines = errors.strip().splitlines() or ["no reason given"]
+    if found.trouble:
         raise UsageError(
-            f"{title(celery)}: what its requirements install cannot import celery ({lines[-1]}). "
-            "Name celery in the requirements.txt or pyproject.toml of that revision"
+            f"{title(celery)}: what its requirements install cannot import celery "
+            f"({found.trouble}). Name celery in the requirements.txt or pyproject.toml of that "
+            "revision"
         )
 
 

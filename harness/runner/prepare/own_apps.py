@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.environments import OWN, Interpreter, source_folder
+from harness.environments import OWN, BuildError, Interpreter, source_folder
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
 from harness.results.record.run import RecordedWarning
 from harness.runner.prepare import cellspec
+from harness.runner.prepare.interpreters import interpreters
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell, Plan
@@ -73,7 +74,7 @@ def refusals(file: Path) -> list[Problem]:
     """Why apps that a scenario names cannot be measured, each at its place in the file and all at
     once, whatever else is wrong with it; empty for any other file.
 
-    Only under the harness' own Celery: other environments are built when the scenario is run.
+    Only under Pythons that are there: other environments are built when the scenario is run.
     """
     readable = readable_plan(file) if names_a_scenario(file) else None
     own = {} if readable is None else _own_tasks(readable[0])
@@ -93,12 +94,13 @@ def refusals(file: Path) -> list[Problem]:
 
 
 def _own_tasks(plan: Plan) -> dict[str, Cell]:
-    """One cell for each workload of own tasks that this Python can import, and each way to consume
-    the queues of its app."""
+    """One cell for each workload of own tasks that a Python that is there can import, for each of
+    these and each way to consume the queues of its app."""
     return {
-        f"{_key(cell.workload)} {cellspec.kept_queues(cell.configuration)}": cell
+        f"{_key(cell.workload)} {celery} {cellspec.kept_queues(cell.configuration)}": cell
         for cell in plan.cells
-        if cell.configuration.celery is None and isinstance(cell.workload, OwnTaskWorkload)
+        if isinstance(cell.workload, OwnTaskWorkload)
+        and ((celery := cell.configuration.celery) is None or celery.python is not None)
     }
 
 
@@ -133,8 +135,20 @@ def _refused(
     except UsageError as error:
         yield _Refusal(str(error), "project")
         return
+    try:
+        (python,) = interpreters(
+            [cell.configuration],
+            project=Path.cwd(),
+            scenario=Path(plan.source),
+            workspace=workspace,
+            environ=environ,
+            building=list[str]().append,
+        )
+    except (BuildError, UsageError) as error:
+        yield _Refusal(str(error), "app")
+        return
     kept = cellspec.kept_queues(cell.configuration)
-    look = _Look(replace(OWN, project=project), cell.workload, "", kept)
+    look = _Look(replace(python, project=project), cell.workload, "", kept)
     try:
         answer = _imported(look, folder, workspace, environ, seed=0)
     except UsageError as error:

@@ -155,7 +155,7 @@ def _plugged_in_conflicts(configuration: Configuration, workload: Workload) -> I
     if configuration.celery is not None and not comes_along(workload):
         yield (
             ("workload", "workload"),
-            f"{workload.workload} is a plug-in, and a Celery of another version has an environment "
+            f"{workload.workload} is a plug-in, and another Celery has an environment "
             f'without it: leave `celery:` out of configuration "{configuration.name}"',
         )
 

@@ -107,7 +107,8 @@ def _revision_name(text: str) -> str:
 
 
 class CelerySet(Frozen):
-    """The Celery that clients and workers run, in a Python environment of its own."""
+    """The Celery that clients and workers run, in a Python environment of its own or the
+    user's."""
 
     name: Name | None = None
     """How tables call it, where it is a value of the matrix."""
@@ -118,16 +119,23 @@ class CelerySet(Frozen):
     them."""
     revision: Annotated[str, AfterValidator(_revision_name)] | None = None
     """A git revision of the project in the current folder: what its requirements install."""
+    python: Annotated[str, Field(min_length=1)] | None = None
+    """An interpreter, or the folder of a virtual environment: clients and workers run there, with
+    what is installed. Relative to the file that says it; of a plan, to the scenario's."""
 
     @model_validator(mode="after")
     def _one_source(self) -> CelerySet:
         named = {canonicalize_name(Requirement(pin).name) for pin in self.pins}
         if self.revision is not None and (self.version is not None or self.pins):
             raise ValueError("a revision brings requirements of its own: give it alone")
+        if self.python is not None:
+            if self.version is not None or self.pins or self.revision is not None:
+                raise ValueError("python names an environment that is there: give it alone")
+            return self
         if self.version is not None and "celery" in named:
             raise ValueError("celery is pinned twice: give version, or celery among the pins")
         if self.revision is None and self.version is None and "celery" not in named:
-            raise ValueError("which Celery? give version, or celery among the pins")
+            raise ValueError("which Celery? give version, celery among the pins, or python")
         return self
 
 

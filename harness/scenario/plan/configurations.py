@@ -15,12 +15,13 @@ from harness.scenario.checks.combinations import (
     unused_urls,
 )
 from harness.scenario.checks.groups import form_problems
+from harness.scenario.checks.own_python import counted_from_scenario, missing_there
 from harness.scenario.checks.queues import queue_problems
 from harness.scenario.checks.without_effect import add_unread_fields, has_provider_axis
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.files.overrides import Change, changed
 from harness.scenario.files.secrets import missing_variable_problems, secret_problems
-from harness.scenario.files.unknown import NotKnownError, known_part
+from harness.scenario.files.unknown import NotKnownError, as_far_as_known, known_part
 from harness.scenario.files.validation import Model, mended, validate, without_consequences
 from harness.scenario.files.wording import closest, shown
 from harness.scenario.files.yaml12 import read_document, shown_path
@@ -41,6 +42,8 @@ class ConfigurationCheck:
     """Whether the scenario runs an app of the user's own, which may know more than Celery."""
     as_written: bool = True
     """Whether the command line changes nothing in the files."""
+    folder: Path = Path()
+    """The scenario's, from which the Python of an environment of the user's own counts."""
 
     def __call__(self, document: Document, problems: list[Problem]) -> Configuration | None:
         """The configuration as far as it can be read, see `mended`; None if that is too little."""
@@ -79,6 +82,8 @@ class ConfigurationCheck:
         conflicts = configuration_conflicts(configuration, provider, own_app=own_app)
         if self.environ is not None:
             conflicts += installation_conflicts(configuration, own_app=own_app)
+            there = (self.folder, self.environ)
+            conflicts += as_far_as_known(missing_there, configuration, *there)
             unused = tuple(
                 place for role in END_NAMES for place in _unused(configuration, role, provider)
             )
@@ -174,15 +179,18 @@ def configurations_of(
         mark = scenario.value_mark(place)
         document: Document | None
         if isinstance(entry, dict):
+            path: Path | None = scenario_path
             document, called = scenario.below(place, mark), entry.get("name")
         elif isinstance(entry, str):
-            document, called = _of_file(entry, near, scenario_path, mark, shadowed, problems)
+            path = _path_of(entry, near, scenario_path, mark, shadowed, problems)
+            document, called = _of_file(path, mark, problems), "" if path is None else path.stem
         else:
             continue  # reported with the scenario's own types
-        if document is None:
+        if document is None or path is None:
             continue
         of_files = [change for change in changes if change.of_configurations]
         document = changed(document, of_files, problems)
+        document = counted_from_scenario(document, path, scenario_path)
         configuration, readable = check(document, problems), mended(Configuration, document)
         if as_written:
             add_unread_fields(configuration, document, problems)
@@ -211,21 +219,12 @@ def with_names(scenario: Document) -> Document:
     return scenario
 
 
-def _of_file(
-    entry: str,
-    near: Path | None,
-    scenario_path: Path,
-    mark: Mark,
-    shadowed: list[str],
-    problems: list[Problem],
-) -> tuple[Document | None, str]:
-    """What the file that an entry names holds, and that file's name."""
-    path = _path_of(entry, near, scenario_path, mark, shadowed, problems)
+def _of_file(path: Path | None, mark: Mark, problems: list[Problem]) -> Document | None:
+    """What the file that an entry means holds, by the name that the file has."""
     document = None if path is None else _read_at(path, mark, problems)
-    if path is None or document is None:
-        return None, ""
-    _check_name(path, document, problems)
-    return document, path.stem
+    if path is not None and document is not None:
+        _check_name(path, document, problems)
+    return document
 
 
 def _path_of(

@@ -93,7 +93,8 @@ def _plan(
     written, document = document, with_names(document)
     validated(Scenario, document, problems)
     problems += gate_problems(document, path)
-    check = ConfigurationCheck(environ, provider, _names_an_app(document), not changes)
+    own_app = _names_an_app(document)
+    check = ConfigurationCheck(environ, provider, own_app, not changes, path.parent)
     configurations = configurations_of(path, written, bool(only), changes, check, problems)
     # What is wrong somewhere does not keep the rest from being judged.
     faulty, readable = [*problems], mended(Scenario, document)

@@ -224,5 +224,7 @@ def title(celery: CelerySet) -> str:
         return f"revision {celery.name or celery.revision}"
     if celery.name is not None:
         return celery.name
+    if celery.python is not None:
+        return f"python {celery.python}"
     words = [] if celery.version is None else [f"celery {celery.version}"]
     return ", ".join([*words, *celery.pins])
