@@ -130,6 +130,7 @@ def test_costs_that_are_no_figures_of_one_task_do_not_ask_for_rates() -> None:
         ({"outcomes": Outcomes(ok=970, lost=30)}, "units that went wrong"),
         ({"outcomes": Outcomes(ok=1000), "duplicated": 11}, "units that went wrong"),
         ({"outcomes": Outcomes(ok=1000), "client_limited": True}, "client too slow"),
+        ({"outcomes": Outcomes(ok=1000), "slices": 8}, "only one of them a twin"),
     ],
 )
 def test_unsound_pairs_are_left_out_and_said(changes: dict[str, Any], reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,6 +288,24 @@ def test_a_difference_in_servers_or_extent_is_one_of_environment() -> None:
         compare_runs(base, _later(base, changed, other))
     assert "broker: Valkey 9.1.2, local / Valkey 8.0, local, on another host" in str(raised.value)
     assert f"{BASE}, units: - / 50" in str(raised.value)
+
+
+def _of_twins(one: CellRecord, **changes: Any) -> CellRecord:
+    """The cell, its blocks measured in slices."""
+    blocks = (block.model_copy(update={"slices": 8, **changes}) for block in one.blocks)
+    return one.model_copy(update={"blocks": tuple(blocks)})
+
+
+def test_twins_are_not_mixed_with_blocks() -> None:
+    """Slices take a few percent of throughput, which would be a change of nobody's."""
+    base = ratio_run(1.0)
+    one, other = base.cells
+    with pytest.raises(UsageError, match=f"{BASE}, design: blocks / twins"):
+        compare_runs(base, _later(base, _of_twins(one), other))
+    both = base.model_copy(update={"cells": (_of_twins(one), other)})
+    assert compare_runs(both, _later(base, _of_twins(one), other)).environment_differences == ()
+    nothing = _of_twins(one, status="failed")
+    assert compare_runs(base, _later(base, nothing, other)).environment_differences == ()
 
 
 def test_a_cell_without_a_block_is_not_unlike() -> None:

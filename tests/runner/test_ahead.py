@@ -24,6 +24,7 @@ from harness.clock import monotonic_ns
 from harness.environments import OWN, Interpreter
 from harness.errors import RecordError
 from harness.processes import create_time, is_alive
+from harness.results.block.load_phases import SentPhases, write_plan
 from harness.results.events.merge import slice_begins
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.run import BlockRecord
@@ -32,6 +33,7 @@ from harness.runner.ahead import Meanwhile, NextBlocks, may_meet
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.order import next_left
+from harness.runner.sessions import open_loop
 from harness.runner.sessions.closed import ClosedSession
 from harness.runner.sessions.session import Measured
 from harness.runner.slices import AT_RATE_S, SLICE_S, AtRate, OfTime, OfUnits, Slice, Slices
@@ -276,9 +278,21 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
 
 
 def test_twins_by_units_and_at_a_rate(
-    place: Workspace, services: Services, session_environ: dict[str, str], tmp_path: Path
+    place: Workspace,
+    services: Services,
+    session_environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is in flight at a slice's end belongs to its slice."""
+    """What is in flight at a slice's end belongs to its slice. Whoever is killed in a slice leaves
+    one phase of all slices so far."""
+    plans: list[SentPhases] = []
+
+    def keep(folder: Path, plan: SentPhases) -> None:
+        plans.append(plan)
+        write_plan(folder, plan)
+
+    monkeypatch.setattr(open_loop, "write_plan", keep)
     loads = f"loads=[{{load: rate, rate: {PER_S}}}]"
     counted = cell_of(GATE, "measure.duration=null", f"measure.units={COUNTED}", "measure.warmup=5")
     rated = cell_of(GATE, f"measure.duration={2 * AT_RATE_S}s", "measure.warmup=5", loads)
@@ -298,6 +312,8 @@ def test_twins_by_units_and_at_a_rate(
         [phase] = block.load_phases
         assert (phase.phase, phase.duration_s) == ("steady", 2 * AT_RATE_S), "slices are one phase"
         assert phase.planned == block.units == 2 * AT_RATE_S * PER_S
+    assert {len(plan) for plan in plans} == {1}
+    assert {len(phase.slices) for [phase] in plans} == {1, 2}
 
 
 @pytest.mark.parametrize("sets", [(), ("measure.results_left=count",)])

@@ -27,6 +27,9 @@ BEHIND = 0.01
 """The share of a phase's units that may be sent after its end before the client is to blame."""
 _AT_ONCE_NS = 1_000_000
 """A phase that begins so soon after the one before it follows it at once: moments are rounded."""
+_EDGE = 0.1
+"""The share of a slice before its end in which a unit that ends by itself may as well end after it:
+each slice has an end, and a load in one stretch has one alone."""
 _NOT_COUNTED = ("warmup", "drain", "search")
 
 
@@ -280,13 +283,16 @@ def _summary(block: _Block, index: int, plan: SentPhases) -> LoadPhaseRecord:
 def _within(block: _Block, phase: PlannedPhase) -> tuple[Truths, Truths]:
     """Units that were completed during a phase, and those that could have been."""
     ended = block.timing.known & block.ledger.completed
-    return ended & _during(phase, block.ended_ns), _during(phase, block.could_end_ns)
+    could = _during(phase, block.could_end_ns, edge=_EDGE if phase.slices else 0.0)
+    return ended & _during(phase, block.ended_ns), could
 
 
-def _during(phase: PlannedPhase, at_ns: Times) -> Truths:
+def _during(phase: PlannedPhase, at_ns: Times, *, edge: float = 0.0) -> Truths:
+    """Whether each moment is in a stretch of the phase; `edge`: but for so much of its end."""
     found = np.zeros(len(at_ns), dtype=bool)
     for begin_ns, end_ns in phase.spans_ns:
-        found |= (at_ns >= begin_ns) & (at_ns < end_ns)
+        until_ns = end_ns - round(edge * (end_ns - begin_ns))
+        found |= (at_ns >= begin_ns) & (at_ns < until_ns)
     return found
 
 

@@ -47,6 +47,8 @@ def unfit_pair(one: BlockRecord, other: BlockRecord, lasts_s: float | None = Non
     """Why no verdict can rest on a pair of blocks: the reason that `unfit` gives one of the two;
     empty if one can. `lasts_s`: how long a rate lasts that both have to hold."""
     reason = unfit(one) or unfit(other)
+    if not reason and bool(one.slices) != bool(other.slices):
+        reason = "only one of them a twin"  # a slice ends with callers that wait
     if reason or lasts_s is None:
         return reason
     return "rate not held" if any(rate_not_held(block, lasts_s) for block in (one, other)) else ""

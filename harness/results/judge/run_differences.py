@@ -8,7 +8,7 @@ from typing import Any
 from harness.results.judge.circumstances import project_of
 from harness.results.judge.identity import matched
 from harness.results.record.run import CellRecord, RunRecord
-from harness.scenario.files.wording import printable
+from harness.scenario.files.wording import listed, printable
 
 _MACHINE = ("cpu", "cores", "kernel", "python")
 _PLAN = ("units", "duration", "warmup")
@@ -104,6 +104,15 @@ def _of_cells(base: CellRecord, head: CellRecord) -> Iterator[str]:
     for name in _PLAN:
         what = f"{base.name}, {name}"
         yield from _line(what, base.measure.get(name), head.measure.get(name))
+    designs = _design(base), _design(head)
+    if all(designs):  # from the first complete block on
+        yield from _line(f"{base.name}, design", *designs)
+
+
+def _design(cell: CellRecord) -> str:
+    """How its blocks were measured; empty where none is complete. Slices cost some throughput."""
+    whole = [block for block in cell.blocks if block.status == "complete"]
+    return listed(sorted({"twins" if block.slices else "blocks" for block in whole}))
 
 
 def _server(cell: CellRecord, role: str) -> str | None:

@@ -51,8 +51,9 @@ class LoadPhaseRecord(Stored):
     """Units, of whatever phase, that were completed during this one, per second."""
     could_complete: int | None = None
     """Units, of whatever phase, that would have been completed during this one if none had waited
-    for a worker: due, and then as long as they were asked to wait and as their tasks ran. None in
-    records of older versions."""
+    for a worker: due, and then as long as they were asked to wait and as their tasks ran. Of a
+    phase in slices those that would have been so by nine tenths of their slice, as each of its many
+    ends would part units that hardly waited. None in records of older versions."""
     in_flight_at_end: int = 0
     """Units that were published and not over when the phase ended; of a phase in slices, when that
     slice ended at which it were most."""

@@ -132,7 +132,9 @@ class OpenSession(Session):
 
     def _keep(self, plan: tuple[PlannedPhase, ...]) -> None:
         self._plan = plan
-        write_plan(self.room.path, plan)
+        # One phase on disk while a slice is put on, too: of two, whoever is killed meanwhile would
+        # have the turns of the twin in its time.
+        write_plan(self.room.path, (as_one(plan),) if self.room.by_turns else plan)
 
     def merged(self) -> Merged:
         """All events of the block that are on disk by now, as arrays."""

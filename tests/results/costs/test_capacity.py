@@ -14,7 +14,7 @@ from harness.report.view.cells import view_of
 from harness.report.words.warnings import capacity_words
 from harness.report.words.wording import overload_sentence, range_words, stopped_words
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.load_phases import PlannedPhase
+from harness.results.block.load_phases import PlannedPhase, as_one
 from harness.results.block.summary import digest
 from harness.results.costs.capacity import Need, cpu_s, overloaded, saturation_range, with_capacity
 from harness.results.events.merge import merge
@@ -158,6 +158,26 @@ def test_a_group_that_lacks_slots_is_named_though_all_together_have_enough(
     assert [capacity_words(one.data) for one in warned] == (
         ["group slow: 10/s x 200 ms = 2 slots of 1"] if said else []
     )
+
+
+@pytest.mark.parametrize(("waited_s", "kept"), [(0.002, True), (0.04, True), (0.11, False)])
+def test_what_ends_with_its_slice_is_no_sign_of_an_overload(
+    tmp_path: Path, waited_s: float, kept: bool
+) -> None:
+    """Tasks of 199 ms, one due each 100 ms: one of each slice would end just before its end, and
+    two milliseconds of a message's way let it end just after."""
+    made, begins = Divided(groups={}), [1.2 * number for number in range(8)]
+    for begin_s in begins:
+        for at_s in (begin_s + number / 10 for number in range(5)):
+            begun_s = at_s + waited_s
+            made.done(at_s, at_s + 0.001, begun_s, begun_s + 0.199, "", FAST_CHILD)
+    made.write(tmp_path)
+    slices = (PlannedPhase("steady", BEGIN_NS + round(s * 1e9), 0.5, 10.0, 10.0) for s in begins)
+    plan = (as_one(tuple(slices)),)
+    found = digest(merge(tmp_path, 1, grouped=False), SHAPE, BlockEnd(), plan)
+    (phase,) = found.fields["load_phases"]
+    assert (phase.planned, phase.could_complete) == (40, 24)
+    assert (overloaded([phase]) is None) is kept
 
 
 LONG = 2.0
