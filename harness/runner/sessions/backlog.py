@@ -6,7 +6,8 @@ import time
 
 from harness.probe.recording.events import NO_ID, Kind
 from harness.probe.recording.recorder import Recorder
-from harness.runner.sessions.session import Loaded, Session, put_together, since
+from harness.runner.sessions.loaded import Loaded, put_together, since
+from harness.runner.sessions.session import Session
 from harness.runner.telling.events import Goal
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.conversation import Answer
 from harness.runner.sessions.in_turns import TurnsSession, WorkersUsed
-from harness.runner.sessions.session import Loaded, put_together
+from harness.runner.sessions.loaded import Loaded, put_together
 from harness.runner.slices import Slice
 from harness.runner.telling.events import Goal
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from harness.crew.workers import Workers
-from harness.runner.sessions.session import Loaded, Session, since
+from harness.runner.sessions.loaded import Loaded, since
+from harness.runner.sessions.session import Session
 from harness.runner.slices import Slice
 from harness.usage import Usage
 

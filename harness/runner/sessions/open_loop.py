@@ -16,7 +16,8 @@ from harness.results.events.merged import MISSING, Merged
 from harness.results.record.loads import Saturation
 from harness.runner.sessions.drain import LOOK_S
 from harness.runner.sessions.in_turns import TurnsSession, WorkersUsed
-from harness.runner.sessions.session import Loaded, Session, added_up, out_of_numbers
+from harness.runner.sessions.loaded import Loaded, added_up, out_of_numbers
+from harness.runner.sessions.session import Session
 from harness.runner.slices import Slice
 from harness.runner.telling.events import Goal
 from harness.scenario.loads.rate import RateLoad

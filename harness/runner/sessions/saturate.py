@@ -21,9 +21,9 @@ from harness.results.costs.capacity import Need, mean_run_s, overloaded_group
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.routes import PlannedGroup
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
+from harness.runner.sessions.loaded import Loaded, out_of_numbers, since
 from harness.runner.sessions.open_loop import LEAD_S, OpenSession, planned_phase
 from harness.runner.sessions.search import Search, Tried, confirmed, highest_kept, lowest_broken
-from harness.runner.sessions.session import Loaded, out_of_numbers, since
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.usage import cpu_ns_by_process
 

@@ -12,7 +12,8 @@ from harness.probe.recording.ids import BEAT, first_unit
 from harness.probe.workloads.periodic import CRONTAB_GRACE_NS
 from harness.results.events.eventlog import Tail, all_of_kind
 from harness.results.events.published import published_in
-from harness.runner.sessions.session import Loaded, Session, since
+from harness.runner.sessions.loaded import Loaded, since
+from harness.runner.sessions.session import Session
 from harness.runner.telling.events import Goal
 from harness.scenario.workloads.periodic import PeriodicWorkload
 from harness.usage import Usage
