@@ -74,14 +74,7 @@ def run_at_once(
     courier.follow(starts[-1].job.events, starts[-1].job.shape)
     courier.stage("starting")
     try:
-        with ExitStack() as namespaces:
-            for start in starts:
-                namespaces.push(start.namespace)
-            measured = _measure(starts, services, interrupts, over)
-            measured = [
-                with_left_over(one, start, interrupts)
-                for one, start in zip(measured, starts, strict=True)
-            ]
+        measured = _in_namespaces(starts, services, interrupts, over)
     except _SideError as failed:
         if may_part and brings_code(failed.start.job.cell) and not _is_alike_alone(failed.error):
             for start in starts:
@@ -131,6 +124,23 @@ def _make_folders(starts: Sequence[BlockStart]) -> None:
         for start in starts:
             start.drop(error)
         raise
+
+
+def _in_namespaces(
+    starts: Sequence[BlockStart],
+    services: Services,
+    interrupts: Interrupts,
+    over: Callable[[Measured], None],
+) -> list[Measured]:
+    """With what is left of each on its servers, which is removed in the end."""
+    with ExitStack() as namespaces:
+        for start in starts:
+            namespaces.push(start.namespace)
+        measured = _measure(starts, services, interrupts, over)
+        return [
+            with_left_over(one, start, interrupts)
+            for one, start in zip(measured, starts, strict=True)
+        ]
 
 
 def _measure(

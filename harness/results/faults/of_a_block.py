@@ -148,12 +148,9 @@ def _fault_figures(
         recovery(units, level, (begin, note.struck_ns, _over_ns(note)), until)
         for note, begin, until in zip(notes, begins, untils, strict=True)
     ]
-    blame_until = [
-        _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
-        for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
-    ]
+    blamed = _blamed_until(notes, begins, backs)
     block = result.merged, result.ledger, found.handlings, found.refused
-    faulty = FaultyBlock(*block, level, notes, blame_until, found.takers)
+    faulty = FaultyBlock(*block, level, notes, blamed, found.takers)
     judged = blame(faulty)
     consequences = (
         _Consequences(
@@ -179,6 +176,16 @@ def _over_ns(note: FaultNote) -> int | None:
     if note.mended_ns is None and note.mending_ns is not None:
         return None
     return note.over_ns
+
+
+def _blamed_until(
+    notes: Sequence[FaultNote], begins: Sequence[int], backs: Sequence[Recovery]
+) -> list[int]:
+    """Until when each fault is to blame for what goes wrong."""
+    return [
+        _blame_until(begin, _over_ns(note), back, begins[index + 1 :])
+        for index, (note, begin, back) in enumerate(zip(notes, begins, backs, strict=True))
+    ]
 
 
 def _blame_until(begin: int, over: int | None, back: Recovery, later: Sequence[int]) -> int:
