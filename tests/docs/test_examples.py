@@ -106,7 +106,7 @@ def test_what_needs_a_server_names_only_what_is_there(
     example = _example(name)
     doctest.DocTestRunner().run(example, clear_globs=False)
     code: CodeType = getattr(example.globs[made], method).__code__
-    known = {*vars(ENTRY_POINTS[name]), *dir(builtins)}.union(*map(dir, others))
+    known = {*vars(ENTRY_POINTS[name]), *example.globs, *dir(builtins)}.union(*map(dir, others))
     known |= set(session.Session.__init__.__code__.co_names)
     known |= set(example.globs[made].__init__.__code__.co_names)
     assert set(code.co_names) <= known

@@ -133,6 +133,7 @@ class Session:
     A kind of load is a subclass with `load`; a row of `harness.scenario.loads.registry` names it.
 
     Example: clients publish all their units, and nobody waits for a result.
+        >>> from harness.runner.sessions.loaded import Loaded, added_up, since
         >>> class UnwatchedSession(Session):
         ...     def load(self) -> Loaded:
         ...         before = self.workers.usage()
