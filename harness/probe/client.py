@@ -158,15 +158,18 @@ class Client:
         on. `duration_s` or `units` (over all clients): of a slice, after which further ones may
         follow."""
         units = self._spec["units"] if units is None else units
-        extent = Extent(
-            None if units is None else self._part(units), duration_s or self._spec["duration_s"]
-        )
+        duration_s = self._spec["duration_s"] if duration_s is None else duration_s
         record = self._recorder.record
         if not self._sent:  # a further slice goes on where the last one ended
             self._begin_round()
             self._sent = True
         cpu_ns = time.process_time_ns()
-        record(Kind.MEASURE_BEGIN, NO_ID, time.monotonic_ns())
+        begin_ns = time.monotonic_ns()
+        record(Kind.MEASURE_BEGIN, NO_ID, begin_ns)
+        extent = Extent(
+            None if units is None else self._part(units),
+            None if duration_s is None else begin_ns / 1e9 + duration_s,
+        )
         left = self._load.run(self._workload, self._numbers_left, extent, UnitFlag.MEASURED)
         self._next_unit = self._load.next_unit
         record(Kind.MEASURE_END, NO_ID, time.monotonic_ns())

@@ -15,10 +15,12 @@ from harness.probe.workloads.units import Published, UnitRunner
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is to be run: a number of units, or units started within a time."""
+    """How much is to be run: a number of units, or units that begin before a moment."""
 
     units: int | None
-    duration_s: float | None
+    ends_s: float | None
+    """By the monotonic clock. A moment and no duration, so that it counts from when measuring is
+    recorded to begin, whatever a process waits for after that."""
 
 
 class Load(Protocol):

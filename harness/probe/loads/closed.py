@@ -61,7 +61,7 @@ class _Turn:
         self._numbers = itertools.count(numbers.start)
         self._end = None if extent.units is None else numbers.start + extent.units
         self._last = numbers.stop
-        self._deadline = None if extent.duration_s is None else time.monotonic() + extent.duration_s
+        self._deadline = extent.ends_s
         self._patience = 2 * in_flight
         self._in_vain = 0
         self.unresolved: list[Published] = []

@@ -4,6 +4,7 @@ another one's numbers."""
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from typing import Any, cast
@@ -86,7 +87,7 @@ def closed(extent: Extent, left: int) -> tuple[Numbers, Closed]:
     return numbers, load
 
 
-@pytest.mark.parametrize("extent", [Extent(100, None), Extent(None, 60.0)])
+@pytest.mark.parametrize("extent", [Extent(100, None), Extent(None, math.inf)])
 def test_callers_stop_at_the_last_number(extent: Extent) -> None:
     """Whether so many units are planned, or so much time: nothing goes to the next client."""
     numbers, load = closed(extent, left=50)
@@ -100,7 +101,13 @@ def test_callers_that_need_no_more_have_enough() -> None:
     assert not load.out_of_numbers
 
 
-@pytest.mark.parametrize("extent", [Extent(3, None), Extent(None, 60.0)])
+def test_callers_whose_time_is_over_begin_nothing() -> None:
+    """A client that stood still since measuring began has no time of its own to make up for it."""
+    numbers, load = closed(Extent(None, time.monotonic()), left=50)
+    assert (numbers.taken, load.out_of_numbers) == ([], False)
+
+
+@pytest.mark.parametrize("extent", [Extent(3, None), Extent(None, math.inf)])
 def test_a_load_that_begins_where_the_numbers_end_runs_nothing(extent: Extent) -> None:
     """The load before it has taken the last one: the next is another client's."""
     numbers, load = closed(extent, left=0)
