@@ -130,7 +130,13 @@ class Client:
         if isinstance(self._workload, Mixed) and self._number == 0:
             called = self._call_the_others(self._workload, range(first, self._next_unit))
         failures = {str(unit): words for unit, words in self._units.failures.items()}
-        return {"gave_up": self._callers.gave_up, "failures": failures, "called": called}
+        later_s = sorted(self._callers.took_s[len(self._callers.took_s) // 2 :])
+        return {
+            "gave_up": self._callers.gave_up,
+            "failures": failures,
+            "called": called,
+            "unit_s": later_s[len(later_s) // 2] if later_s else None,
+        }
 
     def _call_the_others(self, workload: Mixed, called: range) -> int:
         """Call each part of which none of the units `called` is: no first call is a measured one.

@@ -103,6 +103,9 @@ class WarmupAnswer(TypedDict):
     gave_up: bool
     failures: Mapping[str, Any]
     called: int
+    unit_s: float | None
+    """What a unit took from its publication to its result, in the median of the later ones; None
+    where nobody waited for any."""
 
 
 class MeasureAnswer(TypedDict):

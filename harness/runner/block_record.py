@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,6 @@ from harness.results.block.by_group import with_costs
 from harness.results.block.by_queue import queues_of_units, takers, with_depths
 from harness.results.block.children import Ended, children_record
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.load_phases import PLAN_FILE
 from harness.results.block.periodic import Fires, kept_schedule, schedule_warnings
 from harness.results.block.summary import Digest, digest
 from harness.results.block.timeline import timeline
@@ -51,16 +49,15 @@ def record_block(
     isolation: Mapping[str, str],
     redact: Callable[[str], str],
 ) -> BlockRecord:
-    """Judge and time what the block's event logs tell, and write its samples; the event logs are
-    removed then. `redact` takes credentials out of what was said."""
+    """Judge and time what the block's event logs tell, and write its samples. The event logs stay,
+    as nothing else has what was measured until the record is on disk: see `salvage.drop_logs`.
+    `redact` takes credentials out of what was said."""
     versions = versions_in(job.events)
     if len(versions) > 1:
         measured = replace(measured, trouble=measured.trouble or _mixed(versions))
     reports = reports_in(job.events)
     result = _digested(job, measured, reports)
     read = _read(job, measured, result, reports, redact)
-    shutil.rmtree(job.events)  # every stamp of it is in the samples now
-    (job.path / PLAN_FILE).unlink(missing_ok=True)
     observed = _observed(measured, _executions(result))
     told = _told(job, measured, result, read, observed, redact)
     figures = _figures(measured, result, told)
@@ -75,6 +72,7 @@ def record_block(
         isolation=dict(isolation),
         versions=versions[0] if versions else {},
         bound_s=measured.bound_s,
+        slice_s=measured.slice_s,
         unfinished=dict(read.unfinished),
         beat_fell=measured.beat_fell is not None,
         ran_with=reports,
@@ -293,8 +291,12 @@ def _executions(result: Digest) -> int:
 def _status(measured: Measured) -> BlockStatus:
     if measured.trouble:
         return "failed"
-    ended_early = measured.cut_short or measured.gave_up or measured.out_of_numbers
-    return "partial" if ended_early else "complete"
+    return "partial" if _ended_early(measured) or measured.not_all_put_on else "complete"
+
+
+def _ended_early(measured: Measured) -> bool:
+    """Whether the block itself gave its load a reason to end, other than its bound."""
+    return measured.cut_short or measured.gave_up or measured.out_of_numbers
 
 
 def _mixed(versions: Sequence[Mapping[str, str]]) -> str:
@@ -328,6 +330,8 @@ def _warnings(
     if measured.out_of_numbers:
         data = {"units": UNITS_PER_CLIENT}
         warnings.append(RecordedWarning(code="out_of_numbers", data=data))
+    if measured.not_all_put_on and not (measured.trouble or _ended_early(measured)):
+        warnings.append(RecordedWarning(code="twins_ended"))
     warnings += _of_queues(measured)
     if measured.left_unacknowledged:
         data = {"messages": measured.left_unacknowledged}

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
 from harness.environments import Interpreter
-from harness.results.block.salvage import salvaged
+from harness.results.block.salvage import drop_logs, salvaged
 from harness.results.diagnoses import plugged_in
 from harness.results.events.unit_shape import unit_shape
 from harness.results.judge.gates import MeasuredRun
@@ -257,6 +257,7 @@ class _Execution:
         for block in blocks:
             self.record = with_block(self.record, block)
         self._keep(self.record)  # of twins both, or none: one alone would be half a pair
+        drop_logs(self._folder.path, [block.number for block in blocks])
         self._notice_neighbours()
         for block in blocks:
             done.add(block.number)

@@ -197,29 +197,37 @@ def _in_turns(starts: Sequence[BlockStart], sessions: Sequence[TurnsSession]) ->
     lasts_s = measure.duration or load.length_s(measure)
     goal = Goal(2 * lasts_s) if lasts_s else Goal(units=2 * (measure.units or 0))
     starts[0].job.courier.stage("measuring", goal)
-    _put_on(sides, slices_of(cell))
+    slices = slices_of(cell, max(filter(None, (one.unit_s for one in sessions)), default=None))
+    slice_s = slices.each_s
+    whole = put_on(sides, slices)
     measured = []
     for start, session in sides:
         with _trouble_of(start):
-            measured.append(session.end(session.left()))
+            one = session.end(session.left())
+            measured.append(replace(one, slice_s=slice_s, not_all_put_on=start not in whole))
     return measured
 
 
-def _put_on(sides: Sequence[tuple[BlockStart, TurnsSession]], slices: Slices) -> None:
+def put_on(
+    sides: Sequence[tuple[BlockStart, TurnsSession]], slices: Slices
+) -> Sequence[BlockStart]:
     """Each side's load, slice by slice in mirrored order. It ends for both where one has no reason
-    to go on."""
+    to go on. Those of which all was put on."""
     order = list(sides)
+    had: list[BlockStart] = []
     while (one := slices.next()) is not None:
-        took_s = 0.0
+        took_s, had = 0.0, []
         for start, session in order:
             if any(side.gave_up or not side.may_go_on() for _, side in sides):
-                return
+                return [] if slices.next() else had
             began_s = monotonic()
             with _trouble_of(start):
                 session.slice(one)
             took_s = max(took_s, monotonic() - began_s)
+            had.append(start)
         order.reverse()
         slices.took(took_s)
+    return had
 
 
 @contextmanager

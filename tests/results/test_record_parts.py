@@ -19,6 +19,7 @@ BY_NAME = {
     "started_at",
     "isolation",
     "bound_s",
+    "slice_s",
     "unfinished",
     "mismatches",
     "periodic",

@@ -36,10 +36,11 @@ from harness.runner.order import next_left
 from harness.runner.sessions import open_loop
 from harness.runner.sessions.closed import ClosedSession
 from harness.runner.sessions.session import Measured
-from harness.runner.slices import AT_RATE_S, SLICE_S, AtRate, OfTime, OfUnits, Slice, Slices
+from harness.runner.slices import AtRate, OfTime, OfUnits, Slice, Slices, slices_of
 from harness.runner.telling.interrupts import Interrupts
 from harness.runner.twins import run_at_once
 from harness.scenario.checks.twins import possible_twins
+from harness.scenario.loads.turns import AT_RATE_S, SLICE_S
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
@@ -425,24 +426,48 @@ def cut(slices: Slices, *took_s: float) -> list[float | int | None]:
 
 def test_loads_are_cut_into_slices() -> None:
     """Short ones; longer where units take too long for them. Together they are the load."""
-    assert cut(OfTime(1.0), 0.3) == [0.25] * 4
-    assert cut(OfTime(1.1), 0.3) == [0.25, 0.25, 0.25, pytest.approx(0.35)]
-    assert cut(OfTime(2.0), 1.0, 1.0) == [0.25, 0.5, 0.5, 0.5, 0.25]
-    assert cut(OfUnits(100, 8), 0.25) == [25] * 4
-    assert cut(OfUnits(1000, 8), 0.05, 0.25) == [32, 128, 128, 128, 128, 128, 128, 128, 72]
-    assert cut(OfUnits(50, 8), 2.5, 0.6) == [12, 8, 8, 8, 8, 6], "no fewer than there are callers"
-    assert cut(OfUnits(0, 8), 1.0) == []
-    assert cut(AtRate(2.0, 100.0), 0.6) == [0.5] * 4
-    assert cut(AtRate(1.0, 3.0), 0.6) == pytest.approx([1 / 3] * 3), "whole units"
-    assert cut(AtRate(2.0, 0.2), 6.0) == [5.0], "one at least"
+    assert cut(OfTime(1.0, 0.25), 0.3) == [0.25] * 4
+    assert cut(OfTime(1.1, 0.25), 0.3) == [0.25, 0.25, 0.25, pytest.approx(0.35)]
+    assert cut(OfTime(2.0, 0.25), 1.0, 1.0) == [0.25, 0.5, 0.5, 0.5, 0.25]
+    assert cut(OfUnits(100, 8, 0.25), 0.25) == [25] * 4
+    assert cut(OfUnits(1000, 8, 0.25), 0.05, 0.25) == [32, 128, 128, 128, 128, 128, 128, 128, 72]
+    assert cut(OfUnits(50, 8, 0.25), 2.5, 0.6) == [12, 8, 8, 8, 8, 6], (
+        "no fewer than there are callers"
+    )
+    assert cut(OfUnits(0, 8, 0.25), 1.0) == []
+    assert cut(OfUnits(100, 8, 2.0), 0.1) == [25, 50, 25], "half at most"
+    assert cut(AtRate(2.0, 100.0, 0.5), 0.6) == [0.5] * 4
+    assert cut(AtRate(1.0, 3.0, 0.5), 0.6) == pytest.approx([1 / 3] * 3), "whole units"
+    assert cut(AtRate(2.0, 0.2, 0.5), 6.0) == [5.0], "one at least"
+
+
+@pytest.mark.parametrize(
+    ("sets", "unit_s", "each_s"),
+    [
+        (("measure.duration=4s",), None, 0.25),
+        (("measure.duration=4s",), 0.02, 0.25),
+        (("measure.duration=4s",), 0.2, 1.0),
+        (("measure.duration=4s",), 3.0, 2.0),  # two turns of each side
+        (("measure.duration=0.3s",), 3.0, 0.25),
+        (("measure.duration=null", "measure.units=100"), 0.2, 1.0),
+        (("measure.duration=4s", "loads=[{load: rate, rate: 20}]"), 0.05, 0.5),
+        (("measure.duration=4s", "loads=[{load: rate, rate: 20}]"), 0.2, 1.0),
+        (("measure.duration=4s", "loads=[{load: rate, rate: 20}]"), 9.0, 2.0),
+    ],
+)
+def test_slices_last_for_several_units(
+    sets: tuple[str, ...], unit_s: float | None, each_s: float
+) -> None:
+    """As the warm-up found them; within bounds, and no shorter than for one that takes nothing."""
+    assert slices_of(cell_of(GATE, *sets), unit_s).each_s == pytest.approx(each_s)
 
 
 @given(st.integers(1, 3000), st.floats(0.5, 500.0), st.floats(0.01, 5.0))
 def test_slices_add_up(units: int, per_s: float, took_s: float) -> None:
     """However long each takes."""
-    counted = [one or 0 for one in cut(OfUnits(units, 4), took_s)]
+    counted = [one or 0 for one in cut(OfUnits(units, 4, 0.25), took_s)]
     assert sum(counted) == units
-    rated = [one or 0.0 for one in cut(AtRate(units / per_s, per_s), took_s)]
+    rated = [one or 0.0 for one in cut(AtRate(units / per_s, per_s, 0.5), took_s)]
     assert sum(rated) == pytest.approx(units / per_s)
     assert all(one * per_s == pytest.approx(round(one * per_s)) for one in rated)
 

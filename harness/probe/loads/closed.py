@@ -30,6 +30,8 @@ class Closed:
         self.out_of_numbers = False
         self.gave_up = False
         """Nothing came back any more: twice as many units in a row as callers timed out."""
+        self.took_s: list[float] = []
+        """How long each unit of the warm-up took, as they ended."""
 
     def run(
         self, workload: Workload, numbers: range, extent: Extent, flags: UnitFlag
@@ -50,8 +52,11 @@ class Closed:
             unit = turn.next_unit()
             if unit is None:
                 return
+            began_s = time.monotonic()
             published = self._units.publish(unit, workload, flags)
             turn.note(published, None if published is None else self._units.wait(published))
+            if flags is UnitFlag.WARMUP:
+                self.took_s.append(time.monotonic() - began_s)
 
 
 class _Turn:

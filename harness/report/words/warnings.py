@@ -248,6 +248,10 @@ WARNINGS: Mapping[str, Warned] = {
         "the load more clients.",
         _number("units", "unit"),
     ),
+    "twins_ended": Warned(
+        "One of two twins could not go on, so the load of both was ended: figures cover the slices "
+        "that were put on until then, and the pair does not count."
+    ),
     "out_of_time": Warned(
         "The block was ended at its bound, the longest that its plan allows. These tasks were "
         "still under way.",

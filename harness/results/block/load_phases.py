@@ -163,10 +163,18 @@ def time_of_slices(
 
 
 def on_time(merged: Merged, plan: SentPhases) -> Truths:
-    """Units that were sent before the end of their phase, or of their slice of it."""
+    """Units that were sent before the end of their phase. In slices each of them has an end, and a
+    load in one stretch has one alone: so a slice's unit may be as much later than its slice's end
+    as makes a client that is always late by as much fall behind in slices as it does in one."""
     spans = np.array([span for phase in plan for span in phase.spans_ns], dtype=np.int64)
+    late = [
+        round(BEHIND * (phase.duration_s * 1e9 - (end - begin)) * bool(phase.slices))
+        for phase in plan
+        for begin, end in phase.spans_ns
+    ]
+    until = spans[:, 1] + np.array(late, dtype=np.int64)
     mine = np.maximum(np.searchsorted(spans[:, 0], merged.units.due_ns, side="right") - 1, 0)
-    sent: Truths = merged.units.publish_ns <= spans[mine, 1]
+    sent: Truths = merged.units.publish_ns <= until[mine]
     return sent
 
 

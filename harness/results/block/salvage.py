@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.results.block.ledger import BlockEnd
-from harness.results.block.load_phases import SentPhases, read_plan
+from harness.results.block.load_phases import PLAN_FILE, SentPhases, read_plan
 from harness.results.block.periodic import kept_schedule
 from harness.results.block.summary import Digest, digest
 from harness.results.events.merge import merge
@@ -19,6 +21,9 @@ from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.store.liveness import is_being_written
 from harness.scenario.files.wording import listed, printable
 from harness.scenario.models.faults import FAULT_KINDS
+
+_EVENTS = "events"
+"""Folder of a block's event logs, in that of the block."""
 
 
 def salvaged(folder: Path, record: RunRecord) -> RunRecord:
@@ -35,8 +40,8 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
     for number in _unfinished(folder, record):
         index = record.order[number]
         cell = cells[index]
-        block_folder, shape = folder / "blocks" / f"{number:03d}", unit_shape(cell, record.seed)
-        events = block_folder / "events"
+        block_folder, shape = _block(folder, number), unit_shape(cell, record.seed)
+        events = block_folder / _EVENTS
         merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
         kept = kept_schedule(events, cell.workload, merged)
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
@@ -56,6 +61,20 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
             )
             cells[index] = cell.model_copy(update={"blocks": (*cell.blocks, block)})
     return record.model_copy(update={"cells": tuple(cells)})
+
+
+def drop_logs(folder: Path, numbers: Iterable[int]) -> None:
+    """Remove what a block of a run could be salvaged from: its record is on disk, and every stamp
+    of it is in its samples. Whoever is killed before that leaves a block twice, and loses none."""
+    for number in numbers:
+        block = _block(folder, number)
+        if (block / _EVENTS).exists():
+            shutil.rmtree(block / _EVENTS)
+        (block / PLAN_FILE).unlink(missing_ok=True)
+
+
+def _block(folder: Path, number: int) -> Path:
+    return folder / "blocks" / f"{number:03d}"
 
 
 def _with_faults(
@@ -80,5 +99,5 @@ def _with_faults(
 
 def _unfinished(folder: Path, record: RunRecord) -> list[int]:
     finished = {block.number for block in record.blocks}
-    begun = {int(path.parent.name) for path in folder.glob("blocks/[0-9]*/events")}
+    begun = {int(path.parent.name) for path in folder.glob(f"blocks/[0-9]*/{_EVENTS}")}
     return sorted(number for number in begun - finished if number < len(record.order))

@@ -27,6 +27,7 @@ from harness.results.outlook.sights import PlannedCell, Sight, looks, sights
 from harness.scenario.checks.results_left import expiry_s
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.saturate import SaturateLoad
+from harness.scenario.loads.turns import waits_s
 from harness.scenario.models.compare import Compare
 from harness.scenario.models.configuration import DEFAULT_QUEUE, Configuration, provided
 from harness.scenario.models.scenario import Cell
@@ -253,14 +254,22 @@ def _overhead_s(one: PlannedCell, keys: CellKeys, runs: LastRuns) -> Known:
     def alike(it: MeasuredCell) -> bool:
         return it.twin == one.twin and not it.faulted
 
-    return (
-        runs.of_cell(keys, lambda it: it.overhead_s if it.twin == one.twin else None, loosest=2)
-        or runs.usual(_OVERHEAD, lambda it: it.services == services and alike(it))
+    like_this = runs.of_cell(
+        keys, lambda it: it.overhead_s if it.twin == one.twin else None, loosest=2
+    )
+    if like_this is not None:
+        return like_this
+    of_others = (
+        runs.usual(_OVERHEAD, lambda it: it.services == services and alike(it))
         or runs.of_cell(keys, _OVERHEAD, loosest=2)
         or runs.usual(_OVERHEAD, lambda it: it.services == services and not it.faulted)
         or runs.usual(_OVERHEAD, lambda it: not it.faulted)
         or Known(OVERHEAD_S)
     )
+    run = _run_s(one.cell, keys, runs) if one.twin else None
+    unit_s = len(one.cell.workload.steps) * (run.value if run else 0.0)
+    waits = waits_s(one.cell.load, one.cell.measure, unit_s)
+    return replace(of_others, value=of_others.value + waits)
 
 
 def _measured_s(one: PlannedCell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Known:

@@ -41,6 +41,9 @@ class RecordedWarning(Stored):
     data: Plain = {}
 
 
+_ENDED_BY_ITSELF = ("gave_up", "out_of_numbers", "twins_ended")
+
+
 class BlockRecord(HowUnitsEnded, Stored):
     """One measured repetition of one cell."""
 
@@ -66,6 +69,10 @@ class BlockRecord(HowUnitsEnded, Stored):
     slices: int = 0
     """In how many slices the load was put on, in turn with that of its twin; 0: of a block that has
     none."""
+    slice_s: float | None = None
+    """Seconds for which units were started in each of these, or as many as take about so long: five
+    times what a unit took in the warm-up, within bounds. Longer ones followed where units took
+    longer still. None where there are no slices, and in records of older versions."""
     window_s: float | None = None
     """Closed: first publish to last result seen. Backlog: release to last task finished. Open
     loop: first unit due to last result seen, of the counted phases. Of your own tasks at least to
@@ -241,7 +248,7 @@ class BlockRecord(HowUnitsEnded, Stored):
     def ended_by_itself(self) -> bool:
         """A `partial` block whose load ended before its plan, not its user: measuring it again
         would not give more."""
-        return any(one.code in ("gave_up", "out_of_numbers") for one in self.warnings)
+        return any(one.code in _ENDED_BY_ITSELF for one in self.warnings)
 
     @property
     def completed(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.clock import utc_now
 from harness.environments import Interpreter
+from harness.results.block.salvage import drop_logs
 from harness.results.judge.run_differences import project_differences
 from harness.results.record.run import CellRecord, RunRecord
 from harness.results.store.continuing import refuse_unlike, taken_up
@@ -70,4 +71,5 @@ def opened(record: RunRecord, results: Path, begun: Path | None) -> tuple[RunRec
     folder = RunFolder.reopen(begun)
     record = taken_up(record, folder, utc_now().isoformat(timespec="milliseconds"))
     folder.write(record)
+    drop_logs(folder.path, [block.number for block in record.blocks])
     return record, folder

@@ -51,6 +51,10 @@ class Measured:
     """The client found that nothing came back any more, or nobody was left to do anything."""
     out_of_numbers: bool = False
     """A client had published as many units as it can number, and should have published more."""
+    slice_s: float | None = None
+    """Of one of twins: how long its slices were to be, see `scenario.loads.turns`."""
+    not_all_put_on: bool = False
+    """It is one of twins, one of which could not go on: the load of both was ended."""
     bound_s: float | None = None
     """Seconds that the block might take at most."""
     out_of_time: bool = False
@@ -173,6 +177,8 @@ class Session:
         self._trouble = ""
         self._beat_fell: Fall | None = None
         self._told_to_stop = False
+        self.unit_s: float | None = None
+        """What a unit took in the warm-up; None before it, and where nobody waited for one."""
 
     def load(self) -> Loaded:
         """Put the load on and wait until it is over."""
@@ -236,6 +242,7 @@ class Session:
     def _warm_up(self) -> None:
         done_before = self.drain.finished()
         answers = self.clients.ask("warmup", None, self.watch)
+        self.unit_s = max(filter(None, (one["unit_s"] for one in answers)), default=None)
         if not self.room.shape.stores_results:  # nobody has waited for anything
             count = self.room.cell.measure.warmup * self.room.shape.tasks_per_unit
             self.come_to_rest(done_before + count + sum(one["called"] for one in answers))

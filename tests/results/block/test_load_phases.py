@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.probe.recording.events import Kind
+from harness.results.block.ledger import BlockEnd
 from harness.results.block.load_phases import (
     PlannedPhase,
+    as_one,
     behind,
     read_plan,
     stretches,
@@ -16,7 +19,10 @@ from harness.results.block.load_phases import (
     under_way,
     write_plan,
 )
+from harness.results.block.summary import digest
+from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING
+from tests.results.faults.made_blocks import CLIENT, SHAPE, MadeBlock, ns
 
 SECOND = 1_000_000_000
 
@@ -47,6 +53,25 @@ def test_what_never_ends_stays_under_way() -> None:
 )
 def test_behind_by_more_than_a_hundredth(planned: int, sent: int, late: bool) -> None:
     assert behind(planned, sent) is late
+
+
+@pytest.mark.parametrize(("late_s", "limited"), [(0.005, False), (0.015, False), (0.04, True)])
+@pytest.mark.parametrize("slices", [1, 4])
+def test_a_client_that_is_always_as_late_is_as_late_in_slices(
+    tmp_path: Path, late_s: float, limited: bool, slices: int
+) -> None:
+    """100/s for 2 s: each of four slices has an end beyond which a unit or two are sent."""
+    made, begins = MadeBlock(), [2 * number for number in range(slices)]
+    for number in range(200):
+        turn, within = divmod(number, 200 // slices)
+        due_s = begins[turn] + within / 100
+        made.stamp(CLIENT, Kind.DUE, number, due_s)
+        made.stamp(CLIENT, Kind.PUBLISH, number, due_s + late_s)
+    made.write(tmp_path)
+    plan = [PlannedPhase("steady", ns(begin), 2 / slices, 100, 100) for begin in begins]
+    sent = (as_one(plan),) if slices > 1 else tuple(plan)
+    found = digest(merge(tmp_path, 1, grouped=False), SHAPE, BlockEnd(), sent)
+    assert found.fields["client_limited"] is limited
 
 
 def test_a_plan_is_kept(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.registry import VENDORS
 from harness.scenario.workloads.registry import WORKLOADS
+from harness.scenario.workloads.work import WorkWorkload
 from harness.stats.looks import confidence_of
 from harness.stats.paired import visible_effect
 from tests.compare.runs import ratio_run
@@ -249,6 +250,16 @@ def test_looks_that_there_is_no_time_for_are_not_counted_on() -> None:
     assert alone.pairs == (10, 12), "the other side takes as long"
     hopeless = PAIRS.model_copy(update={"minutes": 0.1})
     assert ahead(*cells, blocks=10, compare=hopeless, runs=runs).pairs == (10,)
+
+
+def test_twins_wait_at_the_end_of_each_slice() -> None:
+    """Tasks of 200 ms have two slices of 1 s in 2 s, two of which are waited for."""
+    works = closed().model_copy(
+        update={"workload": WorkWorkload.model_validate({"workload": "work", "sleep": "200ms"})}
+    )
+    short, long = (ahead(one, twins=True).cells[0].overhead_s.value for one in (closed(), works))
+    assert long - short == pytest.approx(2 * 0.2)
+    assert ahead(works).cells[0].overhead_s == ahead(closed()).cells[0].overhead_s
 
 
 def test_twins_are_up_at_once() -> None:
