@@ -46,7 +46,10 @@ class BuildWithShipped(build_py):
 
 
 def _is_shipped(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts
+    """Not what somebody's runs or tools have left in an example."""
+    within = path.relative_to(TOP).parts
+    left = any(part.startswith(".") or part in ("__pycache__", "results") for part in within[1:])
+    return path.is_file() and not left
 
 
 setup(cmdclass={"build_py": BuildWithShipped})

@@ -22,6 +22,19 @@ EXIT_GRACE_S = 10.0
 
 Answer = dict[str, Any]
 """What a process answered: JSON as it came in. Of the probe's processes see `probe.spoken`."""
+
+
+def answer_in(line: bytes) -> Answer | None:
+    """The answer that a line of a process' standard output is; None for what a Python of the
+    user's prints there while it starts, before the probe keeps other output apart."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    said = isinstance(message, dict) and ("done" in message or "error" in message)
+    return message if said else None
+
+
 Speaker = Literal["client", "observer", "network"]
 """Who is spoken to: who publishes, who watches results for it, or what connections lead through."""
 
@@ -76,15 +89,13 @@ class Client:
         ClientError if the process dies, reports an error, or says nothing within `limit_s`.
         """
         deadline = None if limit_s is None else time.monotonic() + limit_s
-        while b"\n" not in self._rest:
+        while (message := self._received()) is None:
             self._receive()
             watch()
             if deadline is not None and time.monotonic() > deadline:
                 raise ClientError(
                     f"the {self._part} did not answer within {limit_s:g} s; {self._tail()}"
                 )
-        line, _, self._rest = self._rest.partition(b"\n")
-        message: Answer = json.loads(line)
         if "error" in message:
             raise ClientError(f"the {self._part} failed: {message['error']}; {self._tail()}")
         return message
@@ -113,6 +124,14 @@ class Client:
                 self._process.stdin.close()  # the end of its input tells it to leave
             self._process.wait(EXIT_GRACE_S)
         self._process.kill()
+
+    def _received(self) -> Answer | None:
+        """The next answer, if all of it has come in."""
+        while b"\n" in self._rest:
+            line, _, self._rest = self._rest.partition(b"\n")
+            if (message := answer_in(line)) is not None:
+                return message
+        return None
 
     def _receive(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.processes import Process, kill_marked, spawn
@@ -63,10 +64,17 @@ class Interpreter:
     is."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a process: with a folder of its own, no other code is in reach."""
+        """The environment of a process: with a folder of its own, no other code is in reach, and a
+        virtual environment is as active as its `activate` makes it."""
         if self.folder is None:
             return dict(environ)
-        return _without_python(environ) | {"PYTHONPATH": str(self.folder)}
+        found = _without_python(environ) | {"PYTHONPATH": str(self.folder)}
+        found.pop("VIRTUAL_ENV", None)
+        home = self.python.parent.parent
+        if (home / "pyvenv.cfg").is_file():
+            path = os.pathsep.join(filter(None, (str(self.python.parent), found.get("PATH"))))
+            found |= {"VIRTUAL_ENV": str(home), "PATH": path}
+        return found
 
 
 OWN = Interpreter()
@@ -80,9 +88,13 @@ def _without_python(environ: Mapping[str, str]) -> dict[str, str]:
 
 # For any Python: what is said of an old one is that it is old. Nothing of the current folder.
 _TELL = """
-import sys
+import sys, json
 sys.path = [place for place in sys.path if place]
-import importlib.util, json
+if sys.version_info < (3, 4):
+    nothing = {"versions": {}, "modules": [], "trouble": "", "of_transport": ""}
+    print("\\n" + json.dumps(dict(nothing, python=list(sys.version_info[:3]))))
+    sys.exit()
+import importlib.util
 found, trouble, of_transport = {}, "", ""
 try:
     from importlib.metadata import PackageNotFoundError, version
@@ -161,12 +173,21 @@ def _installed_in(
         raise BuildError(f"{python} is no Python that runs: {' '.join(last) or error}") from error
     except (OSError, ValueError) as error:
         raise BuildError(f"{python} cannot be run: {error}") from error
-    try:
-        told = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as error:
-        raise BuildError(f"{python} is no Python: it does not run what it is given") from error
+    told = next((one for line in reversed(done.stdout.splitlines()) if (one := _told(line))), None)
+    if told is None:
+        raise BuildError(f"{python} is no Python: it does not run what it is given")
     found = {"python": tuple(told["python"]), "modules": frozenset(told["modules"])}
     return Installed(**{**told, **found})
+
+
+def _told(line: bytes) -> dict[str, Any] | None:
+    """What a line says, if it is that of `_TELL`: a Python may print more as it starts or ends."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    fields = Installed.__dataclass_fields__
+    return told if isinstance(told, dict) and set(told) == set(fields) else None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ _stream = [sys.stdout]
 
 def keep_output_apart() -> None:
     """From now on whatever else writes to standard output (a user's `print`, a C library) writes
-    to standard error, and answers go where they went before."""
+    to standard error, and answers go where they went before: to lines of their own, whatever a
+    `.pth` file or a `sitecustomize` wrote there while this Python started."""
+    sys.stdout.write("\n")
     sys.stdout.flush()
     _stream[0] = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

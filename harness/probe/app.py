@@ -25,9 +25,9 @@ from harness.probe.workloads.registry import import_tasks
 def build(spec: CellSpec) -> Celery:
     """The app with the tutorial's tasks and the cell's settings, for every thread to use; or the
     user's own, with those settings."""
+    if os.environ.get(ROLE_VARIABLE) != "worker":  # modules of the user's may print
+        keep_output_apart()
     if "app" in spec:
-        if os.environ.get(ROLE_VARIABLE) != "worker":
-            keep_output_apart()
         return own_app.build(spec)
     application = Celery("tasks")
     # "Current" holds for one thread only; shared tasks of other threads go to the default app.

@@ -1,9 +1,9 @@
 """Whether a user's app can be measured: `python -m harness.probe.own_app_check`
 
-The cell spec holds `app` (`name`, `project`) and `workload`. The answer is one JSON object:
-`{"error": TEXT}` with the reason as the user has to read it; `{"complaints": [[PART, FIELD, TEXT],
-...]}` with what is wrong with which field of which part; or what of the app's own will not hold
-(`overruled`) and what will (`kept`, values of plain types only). No server is asked.
+The cell spec holds `app` (`name`, `project`) and `workload`. The answer is one JSON object,
+`{"done": "look"}`, with `error`: the reason as the user has to read it; or with `complaints`
+(`[PART, FIELD, TEXT]`): what is wrong with which field of which part; or with what of the app's own
+will not hold (`overruled`) and what will (`kept`, values of plain types only). No server is asked.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def main() -> None:
         app = own_app.load(named)
         own_app.ready(app)
     except BaseException as error:  # whatever its code raises, sys.exit() too  # noqa: BLE001
-        answer({"error": _import_failed(named, error)})
+        answer({"done": "look", "error": _import_failed(named, error)})
     else:
-        answer(_found(app, spec))
+        answer({"done": "look", **_found(app, spec)})
     sys.stdout.flush()
     os._exit(0)  # threads that the app has started do not keep it
 

@@ -18,12 +18,15 @@ from harness.results.judge.identity import key_of
 from harness.results.store.run_folders import read_run
 from harness.runner.prepare.ab import Effort, Frame, check_unlike, paired_plan, variant_of
 from harness.runner.prepare.beginning import cells_as_now
+from harness.runner.prepare.interpreters import _probe_alone
+from harness.runner.prepare.own_apps import refusals
 from harness.runner.prepare.stored_plan import plan_of, stored_cell
 from harness.runner.run import RunOptions, resume
 from harness.scenario.checks.own_python import packages_there, python_at
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.settings.celery_sets import title
+from harness.workspace import open_workspace
 from tests.cli.project import harness
 from tests.environments.own import make_venv
 
@@ -40,12 +43,13 @@ workloads:
       app: shop:app
       project: ..
       task: where
-      expect: {list: [VENV, true, false, false]}
+      expect: {list: [VENV, VENV, true, false, false]}
 loads: [{load: closed, in_flight: 2}]
 measure: {units: 6, warmup: 1}
 """
 SHOP = """\
 import importlib.util
+import os
 import sys
 from celery import Celery
 
@@ -53,8 +57,9 @@ app = Celery("shop", broker="redis://127.0.0.1:1/0")
 
 @app.task(name="where")
 def where():
-    there = [importlib.util.find_spec(name) is not None for name in ("redis", "pydantic")]
-    return [sys.prefix, *there, importlib.util.find_spec("harness.runner") is not None]
+    names = ("redis", "pydantic", "harness.runner")
+    there = [importlib.util.find_spec(name) is not None for name in names]
+    return [sys.prefix, os.environ["VIRTUAL_ENV"], *there]
 """
 PLAIN = """\
 name: s
@@ -67,9 +72,12 @@ measure: {units: 6, warmup: 1}
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an environment that has Celery with its client for Redis."""
+    """The folder of an environment that has Celery with its client for Redis, and whose Python
+    prints something while it starts."""
     folder = tmp_path_factory.mktemp("own") / ".venv"
     make_venv(folder, "celery", "redis", "packaging")
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "greets.pth").write_text("import os; os.write(1, b'{} hello ')\n", encoding="utf-8")
     return folder
 
 
@@ -273,6 +281,13 @@ def test_what_is_too_old_to_be_measured(tmp_path: Path, written: Written) -> Non
     assert refused(written(path)) == (
         f"4:18 {path} is Python 3.8.19: clients and workers need 3.9 or newer"
     )
+    path = folder / "python2.7"
+    older = "import sys; sys.version_info = (2, 7, 18); sys.modules['importlib.util'] = None"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{older}; exec(sys.argv[2])" "$@"\n')
+    path.chmod(0o755)
+    assert f"{path} is Python 2.7.18: clients and workers need 3.9 or newer" in refused(
+        written(path)
+    )
     path = stand_in(folder, versions={"celery": "5.1.2"})
     assert refused(written(path)) == (
         f"4:18 {path} has celery 5.1.2, too old to be measured: {path} -m pip install 'celery>=5.2'"
@@ -300,13 +315,18 @@ def test_it_stands_alone(own: Path, written: Written) -> None:
         planned(path)
 
 
-def test_a_python_that_prints_while_it_starts(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_prints_as_it_starts_or_ends(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And nothing of this Python's own variables, nor of the current folder."""
     monkeypatch.chdir(own)
+    (site,) = own.glob("lib/python*/site-packages")
+    (site / "leaves.pth").write_text("import atexit; atexit.register(print, 7)", encoding="utf-8")
     (own / "celery.py").write_text("raise RuntimeError('not this one')\n", encoding="utf-8")
     environ = {**os.environ, "PYTHONPATH": str(own), "PYTHONHOME": "/nowhere"}
     found = installed_in(own / "bin" / "python", environ, ("celery", "pydantic"))
     (own / "celery.py").unlink()
+    (site / "leaves.pth").unlink()
     assert found.python == tuple(sys.version_info[:3])
     assert (found.versions, found.trouble) == ({"celery": version("celery")}, "")
     with pytest.raises(BuildError, match="cannot be run"):
@@ -335,3 +355,52 @@ def test_two_environments_side_by_side(
         variant_of((), tmp_path, environ)
     with pytest.raises(UsageError, match="are the same"):
         check_unlike(head, head)
+
+
+NAMESAKE = """\
+name: s
+configurations: [redis]
+workloads: [{workload: {app: harness.celery, project: .., task: harness.units.twice, args: [3]}}]
+loads: [closed]
+measure: {units: 6, warmup: 1}
+"""
+
+
+def test_a_package_of_the_harness_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own modules are found, though the harness has one of the name, too (`units`)."""
+    (tmp_path / "harness").mkdir()
+    for name, text in {
+        "__init__": "from .celery import app as celery_app\n",
+        "celery": "from celery import Celery\napp = Celery('harness', include=['harness.units'])\n",
+        "units": "from harness import celery_app\n\n\n@celery_app.task\n"
+        "def twice(n):\n    return n * 2\n",
+    }.items():
+        (tmp_path / "harness" / f"{name}.py").write_text(text, encoding="utf-8")
+    scenario = tmp_path / "s" / "s.yaml"
+    scenario.parent.mkdir()
+    scenario.write_text(NAMESAKE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)  # where `python -m` looks first
+    assert refusals(scenario) == []
+    monkeypatch.chdir(scenario.parent)
+    assert refusals(scenario) == []
+    (tmp_path / "harness" / "probe").mkdir()
+    (problem,) = refusals(scenario)
+    assert "its package harness has a module probe" in problem.message
+
+
+def test_a_copy_of_the_probe_can_be_removed_though_the_harness_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "harness"
+    (package / "probe").mkdir(parents=True)
+    for name in ("__init__.py", "probe/__init__.py"):
+        (package / name).touch()
+    for place in (package / "probe", package):
+        place.chmod(0o555)
+    monkeypatch.setattr("harness.__file__", str(package / "__init__.py"))
+    with open_workspace(dict(os.environ)) as workspace:
+        folder = _probe_alone(workspace)
+        modes = {place.stat().st_mode & 0o700 for place in (folder / "harness").rglob("probe")}
+    for place in (package, package / "probe"):
+        place.chmod(0o755)
+    assert modes == {0o700}

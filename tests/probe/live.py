@@ -191,8 +191,9 @@ class Talk:
         self._process.stdin.flush()
 
     def answer(self, name: str) -> dict[str, Any]:
-        line = self._process.stdout.readline()
-        assert line, f"the client ended: {self._log.read_text()}"
+        lines = iter(self._process.stdout.readline, "")
+        line = next((one for one in lines if one != "\n"), None)
+        assert line is not None, f"the client ended: {self._log.read_text()}"
         message: dict[str, Any] = json.loads(line)
         assert message.pop("done", None) == name, message
         return message

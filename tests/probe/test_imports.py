@@ -54,7 +54,7 @@ app = Celery(set_as_current=False, broker="memory://", backend="disabled://")
 app.finalize()
 app.backend
 """
-TELL = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+TELL = "import json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 SPEC = {
     "settings": {"broker_url": "memory://", "result_backend": "disabled://"},
     "heavy_step_s": 0.0,
@@ -71,7 +71,7 @@ def loaded_by(program: str, **environ: str) -> set[str]:
         text=True,
         check=True,
     )
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stderr.splitlines()[-1]))  # the probe keeps standard output
 
 
 @pytest.mark.parametrize("role", ["client", "observer", "worker"])

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -131,6 +133,7 @@ def load(named: OwnAppSpec) -> Celery:
     # In front, where `celery -A` has the current folder; what runs by now is loaded already.
     sys.path.insert(0, named["project"])
     module_name, _, attribute = named["name"].partition(":")
+    let_in_namesake(module_name)
     module: Any = importlib.import_module(module_name)
     for name in attribute.split(".") if attribute else ():
         if not hasattr(module, name):
@@ -146,6 +149,26 @@ def load(named: OwnAppSpec) -> Celery:
             if isinstance(found := getattr(place, name, None), Celery):
                 return found
     raise NoAppError(f"{module_name} has neither app nor celery: write {module_name}:NAME")
+
+
+def let_in_namesake(module_name: str) -> None:
+    """A package of the user's may have the name of ours: its modules are found, too. Of ours, only
+    the probe is in the way. NoAppError where theirs has a `probe` as well."""
+    ours = sys.modules[__name__.partition(".")[0]]
+    found = (importlib.machinery.PathFinder.find_spec(ours.__name__, [at]) for at in sys.path)
+    theirs = next((one for one in found if one and one.origin != ours.__file__), None)
+    if theirs is None:
+        return
+    places = list(theirs.submodule_search_locations or ())
+    if any((Path(at) / f"probe{end}").exists() for at in places for end in ("", ".py")):
+        raise NoAppError(
+            f"its package {ours.__name__} has a module probe, the name of the harness' own part "
+            "that runs beside it: give one of the two another name"
+        )
+    ours.__path__ = [*places, *ours.__path__]
+    is_named = module_name.partition(".")[0] == ours.__name__
+    if is_named and theirs.origin is not None and theirs.loader is not None:
+        theirs.loader.exec_module(ours)
 
 
 def _apps_in(module: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -59,11 +58,15 @@ def interpreters(
     alone: Path | None = None
     for configuration in configurations:
         celery = configuration.celery
-        if celery is None:
+        imports = any(configuration.settings.get(name) for name in IMPORTING)
+        if celery is None and not _has_namesake(project):
             found.append(OWN)
             continue
         alone = alone or _probe_alone(workspace)
-        imports = any(configuration.settings.get(name) for name in IMPORTING)
+        if celery is None:
+            within = project.absolute() if imports else None
+            found.append(Interpreter(OWN.python, alone, within))
+            continue
         if celery.python is not None:
             _check_own(configuration, scenario.parent, environ)
             python = python_at(celery.python, scenario.parent)
@@ -132,13 +135,22 @@ def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -
         )
 
 
+def _has_namesake(project: Path) -> bool:
+    """Whether the current folder has a package of the harness' name, in which a Python that is
+    started there would look for the probe."""
+    name = harness.__name__
+    ours = Path(harness.__file__).parent
+    theirs = [place for end in ("", ".py") if (place := project / f"{name}{end}").exists()]
+    return any(place.resolve() != ours.resolve() for place in theirs)
+
+
 def _probe_alone(workspace: Workspace) -> Path:
     """A folder with a copy of the probe and nothing else: another interpreter must not find the
     harness' own packages through it, nor whatever lies in the user's folder."""
     folder = workspace.folder("probe")
     package = Path(harness.__file__).parent
-    (folder / "harness").mkdir()
-    shutil.copy2(package / "__init__.py", folder / "harness")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(package / "probe", folder / "harness" / "probe", ignore=ignored)
+    for source in (package / "__init__.py", *(package / "probe").rglob("*.py")):
+        target = folder / source.relative_to(package.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())  # and may be removed, though the source may not
     return folder

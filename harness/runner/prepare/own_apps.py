@@ -6,7 +6,6 @@ The harness never imports one: a process does, under the interpreter that will r
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.conversation import answer_in
 from harness.environments import OWN, BuildError, Interpreter, source_folder
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
@@ -292,8 +292,8 @@ def _imported(
     spec = folder / "spec.json"
     interpreter, name = look.interpreter, look.workload.app
     project = interpreter.project or Path.cwd()
-    said = cellspec.own_app(look.workload, project, seed, look.kept_queues)
-    cellspec.write_private(spec, said)
+    told = cellspec.own_app(look.workload, project, seed, look.kept_queues)
+    cellspec.write_private(spec, told)
     process = workspace.spawn(
         [interpreter.python, "-m", _CHECK],
         name="import",
@@ -313,10 +313,10 @@ def _imported(
         raise UsageError(
             f"the app {name} could not be imported: that took more than {_IMPORT_S:g} s"
         )
-    if not text.strip():
+    answers = [one for line in text.splitlines() if (one := answer_in(line)) is not None]
+    if not answers:
         raise UsageError(
             f"the app {name} could not be imported: its process ended with exit code "
             f"{process.returncode}\n{tail}"
         )
-    answer: Line = json.loads(text)
-    return answer
+    return answers[-1]

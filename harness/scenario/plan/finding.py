@@ -63,7 +63,7 @@ def _in(folder: Path, name: str) -> Path | None:
     if name.startswith(("/", "..")):
         return None
     paths = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
-    return next((path for path in paths if file_exists(path)), None)
+    return next((path for path in paths if _is_file(path)), None)
 
 
 def every(kind: Kind, near: Path | None = None) -> Iterator[Found]:

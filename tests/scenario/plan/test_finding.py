@@ -67,6 +67,10 @@ def test_a_path_is_a_path_and_a_folder_no_scenario(
     (tmp_path / "quickstart").mkdir()
     assert scenario_file(Path("quickstart")).name == "quickstart.yaml"
     assert scenario_file(Path("quickstart.yaml")) == Path("quickstart.yaml")
+    (tmp_path / "configs" / "redis.yaml").mkdir(parents=True)
+    either = find_either("redis")
+    assert either is not None
+    assert either.is_shipped
     (tmp_path / "smoke").write_text("name: s\n", encoding="utf-8")
     assert scenario_file(Path("smoke")) == Path("smoke")
 
