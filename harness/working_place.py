@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.processes import Process
 from harness.workspace import Workspace
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.crew.workers import APP, Fall
-from harness.environments import Interpreter
+from harness.environments.interpreter import Interpreter
 from harness.errors import WorkerError
 from harness.probe.loads.window import Window
 from harness.probe.recording.ids import new_tag

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import WorkerError
 from harness.probe.app_variables import FIRST_START_VARIABLE, GROUP_VARIABLE, OVER_VARIABLE
 from harness.processes import Process

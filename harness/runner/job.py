@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.affinity import ANYWHERE, Affinity
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
 from harness.runner.telling.courier import Courier, silent

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.affinity import ANYWHERE, Affinity
 from harness.clock import monotonic_ns, utc_now
-from harness.environments import Interpreter
+from harness.environments.interpreter import Interpreter
 from harness.results.block.salvage import drop_logs, salvaged
 from harness.results.diagnoses import plugged_in
 from harness.results.events.unit_shape import unit_shape

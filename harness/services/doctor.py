@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.requirements import Requirement
 
-from harness.environments import ensure_environment, kept_environments
+from harness.environments.building import ensure_environment
+from harness.environments.kept import kept_environments
 from harness.errors import ServiceError
 from harness.scenario.vendors.registry import VENDORS
 from harness.services.bad_network import wires

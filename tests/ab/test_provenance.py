@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.report.index.overview import overview
 from harness.report.registry import render
 from harness.report.tables.history import as_dict

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.environments import BuildError, Source
+from harness.environments.building import BuildError, Source
 from harness.errors import UsageError
 from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.revisions import find_revision, source_of

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.environments import BuildError, installed_in
+from harness.environments.asking import installed_in
+from harness.environments.building import BuildError
 from harness.errors import ExitCode, InvalidInput, RecordError, UsageError
 from harness.results.judge.identity import key_of
 from harness.results.store.run_folders import read_run

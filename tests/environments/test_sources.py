@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 
-from harness.environments import (
-    OWN,
+from harness.environments.building import (
     BuildError,
-    Interpreter,
     Source,
     ensure_environment,
     environment_folder,
     is_complete,
 )
+from harness.environments.interpreter import OWN, Interpreter
 from harness.runner.prepare.interpreters import interpreters
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker

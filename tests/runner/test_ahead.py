@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.clock import monotonic_ns
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import RecordError
 from harness.processes import create_time, is_alive
 from harness.results.block.load_phases import SentPhases, write_plan

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.environments import BuildError, ensure_environment, environment_folder, is_complete
+from harness.environments.building import (
+    BuildError,
+    ensure_environment,
+    environment_folder,
+    is_complete,
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from harness.crew.workers import Fall, Workers
-from harness.environments import Interpreter
+from harness.environments.interpreter import Interpreter
 from harness.processes import (
     Process,
     SpawnError,

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.environments import cache_folder
+from harness.environments.kept import cache_folder
 from harness.errors import RecordError
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.clock import utc_now
-from harness.environments import Interpreter
+from harness.environments.interpreter import Interpreter
 from harness.results.block.salvage import drop_logs
 from harness.results.judge.run_differences import project_differences
 from harness.results.record.run import CellRecord, RunRecord

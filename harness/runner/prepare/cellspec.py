@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.environments import OWN, Interpreter
+from harness.environments.interpreter import OWN, Interpreter
 from harness.probe.app_variables import ROLE_VARIABLE, SHELL_VARIABLE, SPEC_VARIABLE
 from harness.probe.spoken import CelerySettings, CellSpec, OwnAppSpec, OwnTasksSpec, ScheduleSpec
 from harness.scenario.checks.combinations import stores_results

@@ -13,7 +13,7 @@ import psutil
 
 import harness
 from harness.affinity import ANYWHERE, Affinity, usable_cores
-from harness.environments import Interpreter
+from harness.environments.interpreter import Interpreter
 from harness.results.record.environment import Environment
 from harness.results.record.run import RunRecord
 from harness.scenario.settings.celery_sets import MEASURED

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import harness
-from harness.environments import (
-    OWN,
+from harness.environments.asking import installed_in
+from harness.environments.building import (
     BuildError,
-    Interpreter,
     Source,
     ensure_environment,
     environment_folder,
-    installed_in,
     is_complete,
     source_folder,
 )
+from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import UsageError
 from harness.runner.prepare.revisions import find_revision, source_of
 from harness.scenario.checks.own_python import missing_there, python_at

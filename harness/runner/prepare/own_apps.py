@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.conversation import answer_in
-from harness.environments import OWN, BuildError, Interpreter, source_folder
+from harness.environments.building import BuildError, source_folder
+from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
 from harness.results.record.run import RecordedWarning

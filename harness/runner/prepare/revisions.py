@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from harness.environments import BuildError, Source
+from harness.environments.building import BuildError, Source
 from harness.errors import UsageError
 
 _GIT_S = 120.0

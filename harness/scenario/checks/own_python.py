@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.environments import BuildError, Installed, installed_in
+from harness.environments.asking import Installed, installed_in
+from harness.environments.building import BuildError
 from harness.scenario.checks.groups import group_places
 from harness.scenario.files.document import Conflict, Document
 from harness.scenario.files.unknown import as_far_as_known

@@ -10,7 +10,7 @@ import json
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 
-from harness.environments import ensure_environment, environment_folder, is_complete
+from harness.environments.building import ensure_environment, environment_folder, is_complete
 from harness.errors import ServiceError
 from harness.services.base import ComposePart, E, Launch, Service, Surroundings, Target
 from harness.services.finding import PRIVATE, Finding
