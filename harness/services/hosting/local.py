@@ -77,8 +77,12 @@ class LocalServer:
         """Whether it has bound its port. ServiceError if by then it listens off loopback anywhere.
 
         Not before: a booting RabbitMQ opens its distribution port on all addresses for an
-        instant, to see whether it is free.
+        instant, to see whether it is free. Whose port it is takes the system some 10 ms for each
+        process to tell, so that is asked only once somebody answers there: asked all the time, it
+        took a core from the server that was to boot.
         """
+        if not answers(self.port):
+            return False
         listening = set()
         for pid in self.pids():
             with contextlib.suppress(psutil.Error):
@@ -154,7 +158,7 @@ class LocalLaunch(Generic[Up]):
 
     def _wait(self, server: LocalServer) -> Up:
         deadline = time.monotonic() + self._timeout_s
-        reason = "it never opened its port"
+        reason, listens = "it never opened its port", False
         while time.monotonic() < deadline:
             dead = next((process for process in server.processes if not process.alive()), None)
             if dead is not None:
@@ -162,16 +166,29 @@ class LocalLaunch(Generic[Up]):
                     f"{server.name} ended while starting: {dead.name} exited with code "
                     f"{dead.returncode}. Its log ends:\n{dead.log_tail(12)}"
                 )
-            if server.listens():
+            listens = listens or server.listens()
+            if listens:
                 try:
-                    return self._connect(server)
+                    up = self._connect(server)
                 except ServiceError as error:
                     reason = str(error)
+                else:
+                    server.listens()  # once more: by now it has opened its other ports, too
+                    return up
             time.sleep(_POLL_S)
         raise ServiceError(
             f"{server.name} was not ready within {self._timeout_s:g} s ({reason}). "
             f"Its log ends:\n{server.main.log_tail(12)}"
         )
+
+
+def answers(port: int) -> bool:
+    """Whether anybody takes connections at this port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from harness.errors import ServiceError
 from harness.processes import Process
 from harness.services.base import Surroundings
 from harness.services.finding import PRIVATE, Finding, missing_package
-from harness.services.hosting.local import LocalServer, free_ports
+from harness.services.hosting.local import LocalServer, answers, free_ports
 
 _SERVERS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server")
 """The script itself. What is on PATH may be a wrapper that insists on root or on a user."""
@@ -190,12 +190,9 @@ def answers_amqp(port: int) -> bool:
 def _wait_for_port(epmd: Process, port: int) -> None:
     deadline = time.monotonic() + _EPMD_S
     while time.monotonic() < deadline and epmd.alive():
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-        except OSError:
-            time.sleep(0.01)
-        else:
+        if answers(port):
             return
+        time.sleep(0.01)
     raise ServiceError(
         f"Erlang's port mapper did not open 127.0.0.1:{port}. Its log ends:\n{epmd.log_tail(8)}"
     )
