@@ -14,6 +14,7 @@ from harness.report.view.cells import CellView, RunView
 from harness.results.judge.compare import compare_run
 from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport
+from harness.results.record.typed_work import load_kind
 from harness.stats.paired import FEWEST_PAIRS
 
 HeadIs = Literal["faster", "slower", "alike", "open"]
@@ -30,6 +31,15 @@ class Finding:
     """Of the figure that answers: the rate of a search, the median latency at a given rate, else
     the throughput."""
     others: tuple[Comparison, ...]
+    elsewhere: tuple[Comparison, ...] = ()
+    """Of the same two sides at the rate that `harness ab` gave to both: what it costs."""
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        """Every figure that a verdict on the whole rests on, the leading one first; at equal rates
+        those that are told there."""
+        every = (self.leading, *self.others, *self.elsewhere)
+        return tuple(one for one in every if one.judged and not one.own)
 
     @property
     def head_is(self) -> HeadIs:
@@ -81,12 +91,17 @@ def findings(view: RunView, report: ComparisonReport, names: Names) -> Iterator[
     for (base, head), ones in by_cells.items():
         leading = _leading(cells[head], ones)
         others = tuple(one for one in ones if one is not leading)
-        yield Finding(cells[base], cells[head], names.pair(base, head), leading, others)
+        told = cells[base].record.equal_rate, cells[head].record.equal_rate
+        rates = tuple(one.at_rate if one else "" for one in told)
+        elsewhere = () if base in rates else tuple(by_cells.get((rates[0], rates[1]), ()))
+        pair = names.pair(base, head)
+        yield Finding(cells[base], cells[head], pair, leading, others, elsewhere)
 
 
 def _leading(cell: CellView, ones: Sequence[Comparison]) -> Comparison:
-    load = cell.record.load.get("load")
-    wanted = {"saturate": "saturation", "rate": "latency.total.p50"}.get(str(load), "throughput")
+    kind = load_kind(cell.record.load)
+    wanted = "latency.total.p50" if kind.gives_the_rate else "throughput"
+    wanted = "saturation" if cell.record.load.get("load") == "saturate" else wanted
     named = [one for one in ones if one.metric == wanted]
     shown = [one for one in ones if one.reason != SHOWN_ONLY and not one.own]
     return (named or shown or ones)[0]

@@ -12,7 +12,7 @@ from harness.results.judge.emulators import NOT_JUDGED
 from harness.results.judge.own_figures import changed
 from harness.results.judge.phrases import effect_words, figure_name, percent_words, size_words
 from harness.results.record.comparison import Comparison
-from harness.scenario.files.wording import printable
+from harness.scenario.files.wording import listed, printable
 
 _MOST_PAIRS = 3
 """Two sides that have a sentence of their own; of more, those of one verdict share one."""
@@ -70,7 +70,7 @@ def _of_sides(ones: Sequence[Finding], *, change: bool) -> Sentence:
 def _in_words(what: HeadIs, ones: Sequence[Finding], *, change: bool) -> str:
     """`throughput cannot be told apart`: the figure, where it is the same one of all."""
     if what == "alike" and change:
-        return _no_slowdown(ones)
+        return f"{_no_worse(ones)} ({', '.join(_held_by_all(ones))})"
     metrics = {one.leading.metric for one in ones}
     if what != "open" or len(metrics) > 1:
         return _IN_WORDS[what]
@@ -88,21 +88,42 @@ def _single(one: Finding, *, change: bool) -> Sentence:
     kind = _kind([one], change=change)
     where = names.where
     if one.head_is == "alike" and change:
-        text = f"{names.head} against {names.base}{where}: {_no_slowdown([one])}, {effect}"
+        others = [effect, *_held_by_all([one])[1:]]
+        text = f"{names.head} against {names.base}{where}: {_no_worse([one])}: {listed(others)}"
     elif one.head_is == "alike":
         text = f"No difference found between {names.head} and {names.base}{where}: {effect}"
     elif one.head_is == "open":
         text = f"{_open_words(one)}: {effect}" if effect else _open_words(one)
+        if change and effect and (held := _held_by_all([one])):
+            text += f"; {_no_worse([one])}: {listed(held)}"
     elif kind == "change":
         text = f"REGRESSION: {names.head} is slower than {names.base}{where}: {effect}"
     else:
         text = f"{names.head} is {one.head_is} than {names.base}{where}: {effect}"
+    if change and one.head_is in ("alike", "faster") and (left := _open_of(one)):
+        text += f"; {listed(left)} cannot be told"
     return _sentence(text, [one], kind)
 
 
-def _no_slowdown(ones: Sequence[Finding]) -> str:
-    """What `no change` says: it may well be faster, or slower by less than the margin."""
-    return f"no slowdown beyond {percent_words(ones[0].leading.margin)}"
+def _no_worse(ones: Sequence[Finding]) -> str:
+    """What `no change` says: it may well be better, or worse by less than the margin."""
+    return f"not worse by more than {percent_words(ones[0].leading.margin)}"
+
+
+def _held_by_all(ones: Sequence[Finding]) -> list[str]:
+    """Figures that became worse by no more than the margin in all of these; the leading one of them
+    stands first."""
+    each = [
+        [one.metric for one in finding.judged if head_is(one) in ("alike", "faster")]
+        for finding in ones
+    ]
+    first, *others = each
+    return [figure_name(name) for name in first if all(name in names for names in others)]
+
+
+def _open_of(one: Finding) -> list[str]:
+    """Judged figures beside the leading one of which nothing can be told."""
+    return [figure_name(other.metric) for other in one.judged[1:] if head_is(other) == "open"]
 
 
 def _open_words(one: Finding) -> str:
@@ -119,7 +140,7 @@ def _together(ones: Sequence[Finding], what: HeadIs, *, change: bool) -> Sentenc
     begin = {
         "slower": f"Slower than {base}: ",
         "faster": f"Faster than {base}: ",
-        "alike": f"{_no_slowdown(ones).capitalize()} against {base}: "
+        "alike": f"{_no_worse(ones).capitalize()} than {base} ({', '.join(_held_by_all(ones))}): "
         if change
         else f"No difference from {base} found: ",
         "open": f"Not told apart from {base}: ",

@@ -235,12 +235,23 @@ def _comparison_note(report: ComparisonReport) -> str:
         f"{_KIND_NOTES[report.kind].format(margin=percent_words(report.margin))} "
         f"interval: {100 * confidence:.3g} %, t over pairs of blocks{looks}. q: p value after "
         f"control of the false discovery rate. p99 is shown, not judged: a gate may judge it.{own}"
+        + (_RATES_GIVEN if _gives_rates(report) else "")
         + "".join(f" {equal_rate_words(one)}" for one in report.equal_rates)
         + (f" {target_words(report.target)}" if report.target else "")
         + (f" {design_words(report.design)}" if report.design else "")
     )
 
 
+def _gives_rates(report: ComparisonReport) -> bool:
+    """Whether a load of the scenario itself does: of one that `harness ab` brought all is said."""
+    brought = {one.at_rate for one in report.equal_rates}
+    return any(base not in brought for base in report.rates_given)
+
+
+_RATES_GIVEN = (
+    " Where the load gives the rate, throughput is not compared: as long as a side keeps up, it is "
+    "that rate."
+)
 _KIND_NOTES: Mapping[ComparisonKind, str] = {
     "alternatives": "difference: of the figure from the base's. faster, slower, uses less, uses "
     "more: the whole interval lies on that side. no difference found: it lies within {margin} to "

@@ -185,7 +185,7 @@ def _of_level(cells: Sequence[_Cell], axis: str, base: str, head: str) -> Iterat
 
 
 def _says_something(metric: Metric, cell: CellRecord) -> bool:
-    given = metric.name == "throughput" and load_kind(cell.load).gives_the_rate
+    given = metric.set_by(load_kind(cell.load))
     return metric.applies(cell) and not given and not told_elsewhere(metric, cell)
 
 

@@ -19,6 +19,7 @@ from harness.results.record.figures import asked_of
 from harness.results.record.run import BlockRecord, CellRecord
 from harness.results.record.typed_work import stored_load
 from harness.scenario.files.wording import did_you_mean, shown
+from harness.scenario.loads.base import LoadBase
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Metric:
     def figure(self, block: BlockRecord) -> float | None:
         """The metric's value in a block; None where that has none."""
         return asked_of(block, self.asked)
+
+    def set_by(self, load: type[LoadBase]) -> bool:
+        """Whether such a load itself says what the figure is, as long as it is kept up with: units
+        per second of a load at a rate, so that nobody's merit is compared."""
+        return load.gives_the_rate and self.name == "throughput"
 
     def applies(self, cell: CellRecord) -> bool:
         """Whether the figure means something in this cell."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TypedDict
 
-from harness.results.judge.comparability import SPEED, told_elsewhere, typical, unlike_rates
+from harness.results.judge.comparability import told_elsewhere, typical, unlike_rates
 from harness.results.judge.emulators import marked
 from harness.results.judge.kinds import controlled, verdict_of, worded
 from harness.results.judge.metrics import COMPARED, Metric
@@ -23,6 +23,7 @@ from harness.results.judge.own_figures import (
 from harness.results.judge.pairs import ComparedCells, log_ratios, sides_of
 from harness.results.judge.phrases import SHOWN_ONLY
 from harness.results.record.comparison import Comparison, ComparisonReport, GroupMean
+from harness.results.record.typed_work import load_kind
 from harness.scenario.plan.pairing import Place
 from harness.stats.paired import (
     FEWEST_PAIRS,
@@ -60,6 +61,7 @@ def judged(
     return frame.model_copy(
         update={
             "comparisons": tuple(map(worded, found)),
+            "rates_given": tuple(one.base.name for one in cells if _rate_is_given(one)),
             "geometric_means": means,
             "groups": tuple(_group_means(found)),
         }
@@ -87,6 +89,10 @@ def _group_means(found: Sequence[Comparison]) -> Iterator[GroupMean]:
             )
 
 
+def _rate_is_given(cells: ComparedCells) -> bool:
+    return all(load_kind(cell.load).gives_the_rate for cell in (cells.base, cells.head))
+
+
 def _cells_of(one: Comparison) -> tuple[str, str]:
     return one.base, one.head
 
@@ -101,8 +107,8 @@ def _comparisons(
     for metric in (*COMPARED, *own_metrics(cells.pairs)):
         if not metric.applies(cells.base) or not metric.applies(cells.head):
             continue
-        if cells.base.at_equal_rate and metric.name in SPEED:
-            continue  # it is the rate that was given
+        if all(metric.set_by(load_kind(cell.load)) for cell in (cells.base, cells.head)):
+            continue
         one = _comparison(metric, cells, frame, confidence, second_opinion=second_opinion)
         yield marked(one, base=cells.base.emulated, head=cells.head.emulated)
 

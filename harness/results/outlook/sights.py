@@ -82,6 +82,4 @@ def sights(
 
 def _judged(metric: Metric, one: PlannedCell) -> bool:
     """A rate that the load asks for is no figure of who serves it."""
-    asked = one.cell.load.asked_per_s(one.cell.measure) is not None
-    given = metric.name == "throughput" and asked
-    return metric.judged and not given and metric.applies(one.stored)
+    return metric.judged and not metric.set_by(type(one.cell.load)) and metric.applies(one.stored)

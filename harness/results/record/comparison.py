@@ -258,6 +258,9 @@ class ComparisonReport(Stored):
     """Where the scenario says which slowdown is to be found within which time."""
     design: DesignRecord | None = None
     """Where sides were measured as twins; None where none were."""
+    rates_given: tuple[str, ...] = ()
+    """Bases whose load says when units are due: their throughput is that, or what was not kept up
+    with, and not compared. Empty in records of older versions, which compared it."""
     unmatched: tuple[str, ...] = ()
     """Cells that only one of the two runs has: not compared."""
 

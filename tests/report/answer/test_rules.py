@@ -14,6 +14,7 @@ from harness.report.answer.money import MONTH_S
 from harness.report.answer.reasons import largest_phase, phase_of_difference
 from harness.report.answer.sentences import Sentence, chosen, clauses
 from harness.report.answer.takes import pairs_needed
+from harness.report.tables.verdicts import comparison_table
 from harness.report.view.cells import view_of
 from harness.results.judge.compare import compare_run
 from harness.results.judge.gates import MeasuredRun, evaluate
@@ -23,7 +24,7 @@ from harness.results.record.distributions import Outcomes
 from harness.results.record.faults import FaultRecord, PromiseRecord, Trouble
 from harness.results.record.loads import GroupLoad
 from harness.results.record.periodic import Periodic
-from harness.results.record.run import BlockRecord, RunRecord
+from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.stats.paired import visible_effect
 from tests.compare.runs import ratio_run
 from tests.report.made.matrix_records import matrix_run
@@ -41,6 +42,8 @@ from tests.report.made.records import (
     warning,
 )
 
+GIVEN = {"load": "rate", "rate": 100.0}
+LOADS = ("closed-8", "closed-8", "rate-100", "rate-100")
 LATE = ("growth", "p99(latency.total) < 250ms")
 
 
@@ -210,7 +213,7 @@ SAID: list[Said] = [
     ("ahead", lambda: compared(1.5), "rabbitmq is faster than redis: "),
     ("alike", lambda: compared(1.0), "No difference found between rabbitmq and redis: "),
     ("alike", lambda: compared(0.98, kind="change"),
-     "rabbitmq against redis: no slowdown beyond 5 %, throughput 2 % lower ("),
+     "rabbitmq against redis: not worse by more than 5 %: throughput 2 % lower ("),
     ("open", lambda: compared(0.95, kind="change"), "rabbitmq and redis cannot be told apart: "),
     ("takes", lambda: compared(0.9, pairs=4),
      "A verdict takes 6 pairs of blocks: --set measure.blocks=6, about "),
@@ -324,6 +327,87 @@ def test_a_change_that_is_slower_is_a_regression() -> None:
     assert first.kind == "change"
     assert first.flagged
     assert first.text.startswith("REGRESSION: head is slower than base: ")
+
+
+def at_two_loads(own: float, at_rate: float) -> RunRecord:
+    """What `harness ab` measures of one workload: the head at so many times the base's rate at its
+    own load, and as much cheaper at a rate that both hold."""
+    sides: list[CellRecord] = []
+    for ratio, load in ((own, {"load": "closed", "in_flight": 8}), (at_rate, GIVEN)):
+        measure = {"duration": 2.0}
+        sides += changed(ratio, load=load, measure=measure).cells
+    names = [f"{one.name.rsplit('/', 1)[0]}/{load}" for one, load in zip(sides, LOADS, strict=True)]
+    cells = tuple(
+        one.model_copy(
+            update={
+                "name": name,
+                "blocks": tuple(
+                    block.model_copy(
+                        update={"number": 2 * block.number + index // 2, "cell": index}
+                    )
+                    for block in one.blocks
+                ),
+                "equal_rate": EqualRateRecord(
+                    own=names[index % 2],
+                    at_rate=names[index % 2 + 2],
+                    base_per_s=500,
+                    head_per_s=500,
+                    share=0.5,
+                    rate_per_s=100,
+                ),
+            }
+        )
+        for index, (one, name) in enumerate(zip(sides, names, strict=True))
+    )
+    order = tuple(index for index in changed(1.0).order for index in (index, index + 2))
+    record = changed(1.0).model_copy(update={"cells": cells, "order": order, "comparison": None})
+    return record.model_copy(update={"comparison": compare_run(record, base="ab=base")})
+
+
+@pytest.mark.parametrize(
+    ("own", "at_rate", "words"),
+    [
+        (0.98, 0.98, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %), p50 "
+                     "latency, worker CPU per task."),
+        (0.98, 0.95, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %); p50 "
+                     "latency, worker CPU per task cannot be told."),
+        (0.95, 0.98, " cannot be told apart: throughput 5 % lower (3.9 % to 6.1 %); not worse by "
+                     "more than 5 %: p50 latency, worker CPU per task."),
+    ],
+)  # fmt: skip
+def test_a_headline_names_every_figure_that_was_judged(
+    own: float, at_rate: float, words: str
+) -> None:
+    """At whichever of the two loads it is told; throughput at a rate that is given is none."""
+    record = at_two_loads(own, at_rate)
+    assert record.comparison is not None
+    judged = [(one.metric, one.base.rsplit("/", 1)[1]) for one in record.comparison.judged]
+    assert [one for one in judged if not one[0].startswith(("phase", "task"))] == [
+        ("throughput", "closed-8"),
+        ("latency.total.p50", "rate-100"),
+        ("worker_cpu", "rate-100"),
+    ]
+    texts = [one.text for one in answer(record).sentences]
+    assert any(text.endswith(words) for text in texts), texts
+
+
+def test_at_a_given_rate_latency_and_cost_are_judged() -> None:
+    """And the table says why throughput is not."""
+    record = changed(0.98, load=GIVEN, measure={"duration": 2.0})
+    found = record.comparison
+    assert found is not None
+    assert [one.metric for one in found.judged if not one.own] == [
+        "latency.total.p50",
+        "worker_cpu",
+    ]
+    assert found.rates_given == (record.cells[0].name,)
+    assert (
+        "Where the load gives the rate, throughput is not compared" in comparison_table(found).note
+    )
+    assert told(record, "alike") == [
+        "head against base: not worse by more than 5 %: p50 latency 2 % higher (0.9 % to 3.2 %), "
+        "worker CPU per task."
+    ]
 
 
 def test_at_the_rate_that_both_sides_are_given_only_costs_are_told() -> None:
