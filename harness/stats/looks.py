@@ -15,6 +15,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from harness.stats.student import t_quantile
+
 LEVEL = 0.05
 """Error of a whole comparison, over all its looks."""
 _PATHS = 60_000
@@ -35,13 +37,11 @@ def confidence_of(sizes: Sequence[int]) -> float:
 
 @lru_cache(maxsize=64)
 def _confidence(sizes: tuple[int, ...]) -> float:
-    from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
-
     beyond = _t_of_noise(sizes)
     low, high = LEVEL / len(sizes), LEVEL
     for _ in range(20):
         error = (low + high) / 2
-        limits = special.stdtrit(np.array(sizes) - 1, 1 - error / 2)
+        limits = np.array([t_quantile(size - 1, 1 - error / 2) for size in sizes])
         missed = float((beyond > limits[:, None]).any(axis=0).mean())
         low, high = (error, high) if missed <= LEVEL else (low, error)
     return 1.0 - round(low, 5)

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.stats.student import t_beyond, t_quantile
+
 FEWEST_PAIRS = 6
 """Below it there is no verdict: five pairs cannot reach p < 0.05 in Wilcoxon's test at all."""
 POWER = 0.80
@@ -65,11 +67,9 @@ def estimate(log_ratios: Sequence[float], *, confidence: float, margin: float) -
     mean = float(values.mean())
     if count == 1:
         return Estimate(1, confidence, ratio=math.exp(mean))
-    from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
-
     spread = float(values.std(ddof=1))
     error = spread / math.sqrt(count)
-    tail = float(special.stdtrit(count - 1, 1 - (1 - confidence) / 2))
+    tail = t_quantile(count - 1, 1 - (1 - confidence) / 2)
     smallest_effect = visible_effect(spread, count, confidence)
     return Estimate(
         pairs=count,
@@ -92,10 +92,8 @@ def visible_effect(spread: float, pairs: int, confidence: float) -> float:
     >>> round(visible_effect(0.05, 10, 0.95), 3)
     0.049
     """
-    from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
-
     quantiles = (1 - (1 - confidence) / 2, POWER)
-    errors = math.fsum(float(special.stdtrit(pairs - 1, one)) for one in quantiles)
+    errors = math.fsum(t_quantile(pairs - 1, one) for one in quantiles)
     return 1 - math.exp(-errors * spread / math.sqrt(pairs))
 
 
@@ -107,11 +105,9 @@ def beyond(margin: float, effect: float) -> float:
 
 def _t_test(mean: float, error: float, count: int) -> float:
     """Student 1908. Pairs without any spread decide by their mean alone."""
-    from scipy import special  # noqa: PLC0415 - see `estimate`
-
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return 2 * float(special.stdtr(count - 1, -abs(mean / error)))
+    return t_beyond(count - 1, mean / error)
 
 
 def wilcoxon_p(log_ratios: Sequence[float]) -> float | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.paired import POWER
+from harness.stats.student import f_beyond, t_beyond, t_quantile
 
 FEWEST_IN_A_GROUP = 2
 """Pairs of a group beyond one for each of its strata, below which groups are not compared: by
@@ -35,14 +36,14 @@ class Mean:
         """Student's t interval; None where one value is all there is."""
         if not self.freedom:
             return None
-        reach = _quantile(self.freedom, 1 - (1 - confidence) / 2) * math.sqrt(self.variance)
+        reach = t_quantile(self.freedom, 1 - (1 - confidence) / 2) * math.sqrt(self.variance)
         return self.value - reach, self.value + reach
 
     def visible(self, confidence: float) -> float | None:
         """The smallest log ratio that is told from none with power 80 % (Bloom 1995)."""
         if not self.freedom:
             return None
-        tails = _quantile(self.freedom, 1 - (1 - confidence) / 2) + _quantile(self.freedom, POWER)
+        tails = t_quantile(self.freedom, 1 - (1 - confidence) / 2) + t_quantile(self.freedom, POWER)
         return tails * math.sqrt(self.variance)
 
     @property
@@ -52,9 +53,7 @@ class Mean:
             return None
         if self.variance == 0:
             return 1.0 if self.value == 0 else 0.0
-        from scipy import special  # noqa: PLC0415 - not for commands that compare nothing
-
-        return 2 * float(special.stdtr(self.freedom, -abs(self.value / math.sqrt(self.variance))))
+        return t_beyond(self.freedom, self.value / math.sqrt(self.variance))
 
 
 def stratified_mean(strata: Strata) -> Mean | None:
@@ -98,8 +97,6 @@ def unlike(groups: Sequence[Strata]) -> float | None:
     variances = np.array([one.variance for one in means])
     if not variances.all():
         return 1.0 if np.ptp(values) == 0 else 0.0
-    from scipy import special  # noqa: PLC0415 - see `Mean.p_value`
-
     weights = 1 / variances
     total = float(weights.sum())
     middle = float((weights * values).sum()) / total
@@ -109,10 +106,4 @@ def unlike(groups: Sequence[Strata]) -> float | None:
     )
     between = float((weights * (values - middle) ** 2).sum()) / (many - 1)
     ratio = between / (1 + 2 * (many - 2) / (many**2 - 1) * rest)
-    return float(special.fdtrc(many - 1, (many**2 - 1) / (3 * rest), ratio))
-
-
-def _quantile(freedom: float, share: float) -> float:
-    from scipy import special  # noqa: PLC0415 - see `Mean.p_value`
-
-    return float(special.stdtrit(freedom, share))
+    return f_beyond(many - 1, (many**2 - 1) / (3 * rest), ratio)
