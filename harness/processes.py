@@ -142,6 +142,11 @@ class Process:
         except ValueError:  # a real-time signal
             return f"exit code {code}"
 
+    @property
+    def killed(self) -> bool:
+        """Whether a signal has ended it."""
+        return (self.returncode or 0) < 0
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the child's log, for an error message."""
         try:

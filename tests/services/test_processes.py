@@ -213,6 +213,9 @@ SpecialError: x
 [2026-11-30 23:38:27,443: ERROR/MainProcess] Task handler raised error: WorkerLostError('no')
 billiard.exceptions.WorkerLostError: Worker exited prematurely: signal 9 (SIGKILL) Job: 25.
 """
+NOT_ALLOWED = "[x: CRITICAL/MainProcess] Unrecoverable error: NotAllowed(530)"
+NOT_READY = "NotReady = type('NotReady', (Exception,), {'__module__': '__main__'})"
+TASKS_OWN = "Traceback (most recent call last):\n  at work\nValueError: of a task"
 NO_HOSTNAME = "AttributeError: 'NoneType' object has no attribute 'hostname'"
 
 
@@ -245,6 +248,14 @@ def test_no_half_of_a_secret_is_told() -> None:
             "SpecialError",
         ),
         ("print('Errors.of: mine'); exit(2)", "exit code 2: Errors.of: mine", None),
+        (f"{NOT_READY}; raise NotReady('no\\napps')", "exit code 1: apps", "NotReady"),
+        (f"{NOT_READY}; raise NotReady", "exit code 1: NotReady", "NotReady"),
+        (f"print({NOT_ALLOWED!r}); exit(1)", "exit code 1: NotAllowed: 530", "NotAllowed"),
+        (
+            f"import os; print({TASKS_OWN!r}, flush=True); os.kill(os.getpid(), 9)",
+            "exit code -9 (SIGKILL): ValueError: of a task",
+            None,
+        ),
     ],
 )
 def test_how_a_process_fell_is_said(

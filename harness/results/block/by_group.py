@@ -76,15 +76,20 @@ def group_of_executions(executions: Executions, merged: Merged) -> Numbers:
 
 
 def units_of_groups(shape: UnitShape, merged: Merged) -> Iterator[GroupUnits]:
-    """Of each of several groups the units in queues that nobody else consumes, if there are any."""
+    """Of each of several groups the units in queues that nobody else consumes, if there are any.
+    Nothing of a group whose units go on elsewhere, as a chain's may: what its slots are asked for
+    is not what a unit takes."""
     queues = queues_of_units(shape, merged)
     if queues is None or len(shape.routes.groups) < 2:
         return
     consumers = [shape.routes.consumers(name) for name in queues.names]
+    ran_in = merged.tasks.group.reshape(-1, merged.tasks.per_unit)
     for group in shape.routes.groups:
+        place = merged.groups.index(group.name) + 1 if group.name in merged.groups else 0
+        away = ((ran_in != 0) & (ran_in != place)).any(axis=1)
         alone = [index for index, names in enumerate(consumers) if names == (group.name,)]
         units = np.isin(queues.of_units, alone)
-        if units.any():
+        if units.any() and not (units & away).any():
             run_s = mean_run_s(merged.tasks, np.repeat(units, merged.tasks.per_unit))
             yield GroupUnits(group.name, group.slots, units, run_s)
 

@@ -23,6 +23,9 @@ _FEWEST = 10
 """Messages of a worker, below which a regular gap may be chance."""
 _PAUSE_NS = 300_000_000
 """A busy machine holds a worker up for less, or once; timers of a worker are seconds apart."""
+_WAYS = 2
+"""Round trips that a message or an acknowledgement is under way at most, while nobody idles: from
+the client to the broker, and on to the worker."""
 _FEWEST_PAUSES = 3
 _LEAST_SHARE = 0.1
 
@@ -120,7 +123,9 @@ def _solo_timer(evidence: Evidence) -> Data | None:
     if evidence.merged.foreign_tasks:  # tasks of the tasks ran meanwhile, whose times nobody knows
         return None
     pauses_ns, (begin_ns, end_ns) = _idle_pauses_ns(evidence), evidence.span_ns
-    pauses_ns = pauses_ns[pauses_ns >= _PAUSE_NS]
+    network = evidence.configuration.network
+    away_ns = int(_WAYS * (network.rtt or 0.0) * 1e9) if network is not None else 0
+    pauses_ns = pauses_ns[pauses_ns >= _PAUSE_NS + away_ns]
     share = float(pauses_ns.sum()) / max(end_ns - begin_ns, 1)
     if len(pauses_ns) < _FEWEST_PAUSES or share < _LEAST_SHARE:
         return None
@@ -133,16 +138,21 @@ def _solo_timer(evidence: Evidence) -> Data | None:
 
 
 def _idle_pauses_ns(evidence: Evidence) -> Times:
-    """How long, each time, messages waited in the queue while no worker ran or stored anything."""
+    """How long, each time, messages waited in the queue while no worker ran or stored anything, had
+    taken something that it was about to run, or was in a handler of a signal."""
     _, end_ns = evidence.span_ns
     tasks, units, ran = evidence.merged.tasks, evidence.merged.units, evidence.merged.executions()
     first_ns = tasks.received_ns.reshape(-1, tasks.per_unit)[:, 0]
     taken_ns, ready_ns = np.where(first_ns == MISSING, end_ns, first_ns), evidence.ready_ns
     waited = ~units.publish_failed & (taken_ns > ready_ns)
     stores = (tasks.finished_ns != MISSING) & (tasks.stored_ns > tasks.finished_ns)
-    begins_ns = np.concatenate([ran.started_ns, tasks.finished_ns[stores]])
+    handled = evidence.clues.handled
+    taken = (ran.received_ns != MISSING) & (ran.received_ns < ran.started_ns)
+    begun_ns = np.where(taken, ran.received_ns, ran.started_ns)
+    in_handlers_ns = handled["time_ns"] - handled["unit"].astype(np.int64) * 1000
+    begins_ns = np.concatenate([begun_ns, tasks.finished_ns[stores], in_handlers_ns])
     ended_ns = np.where(ran.ended_ns == MISSING, end_ns, ran.ended_ns)
-    ends_ns = np.concatenate([ended_ns, tasks.stored_ns[stores]])
+    ends_ns = np.concatenate([ended_ns, tasks.stored_ns[stores], handled["time_ns"]])
     moments = np.unique(np.concatenate([ready_ns[waited], taken_ns[waited], begins_ns, ends_ns]))
     waiting = level_at(moments, ready_ns[waited], taken_ns[waited]) > 0
     idle = waiting & (level_at(moments, begins_ns, ends_ns) == 0)

@@ -260,10 +260,12 @@ def _came_back(note: FaultNote, found: Aftermath, merged: Merged) -> _CameBack:
     later = received.chosen(received.time_ns > over_ns)
     alive = set(later.pid.tolist())
     since = merged.units.published_ns > over_ns
+    successors = dict(zip(note.mains, note.started, strict=False))  # a restart may have failed
     idle = [
         pid
         for pid in note.mains
-        if pid not in alive and not (found.takers.may_take([pid], len(since)) & since).any()
+        if alive.isdisjoint((pid, successors.get(pid)))
+        and not (found.takers.may_take([pid], len(since)) & since).any()
     ]
     if note.kind.one_process:
         alive = _with_new_child(note, found) & alive

@@ -74,19 +74,25 @@ class Divided:
         return number
 
     def receive(
-        self, unit: int, at_s: float, queue: str = "", worker: int = FAST, why: int = 0
+        self,
+        unit: int,
+        at_s: float,
+        queue: str = "",
+        worker: int = FAST,
+        why: int = 0,
+        position: int = 0,
     ) -> None:
-        """`why`: a Reception."""
+        """`why`: a Reception; `position`: which of the unit's tasks, here and below."""
         place = self._number(worker, queue, at_s) if queue else 0
-        position = reception_position(Limit.SOFT, place)
-        self._put(worker, Kind.RECEIVED, ident_of(unit, 0), ns(at_s), 100, position, why)
+        limit = reception_position(Limit.SOFT, place)
+        self._put(worker, Kind.RECEIVED, ident_of(unit, position), ns(at_s), 100, limit, why)
 
-    def begin(self, unit: int, at_s: float, process: int = FAST_CHILD) -> None:
-        self._put(process, Kind.STARTED, ident_of(unit, 0), ns(at_s))
+    def begin(self, unit: int, at_s: float, process: int = FAST_CHILD, position: int = 0) -> None:
+        self._put(process, Kind.STARTED, ident_of(unit, position), ns(at_s))
 
-    def end(self, unit: int, at_s: float, process: int = FAST_CHILD) -> None:
+    def end(self, unit: int, at_s: float, process: int = FAST_CHILD, position: int = 0) -> None:
         for kind in (Kind.FINISHED, Kind.STORING, Kind.STORED):
-            self._put(process, kind, ident_of(unit, 0), ns(at_s))
+            self._put(process, kind, ident_of(unit, position), ns(at_s))
 
     def see(self, unit: int, at_s: float) -> None:
         self._put(CLIENT, Kind.SEEN, ident_of(unit, 0), ns(at_s), unit, 0, Outcome.OK)

@@ -23,7 +23,15 @@ from harness.results.events.mix import Mix
 from harness.results.record.loads import LoadPhaseRecord, Saturation, SaturationStep
 from harness.results.record.run import RecordedWarning
 from tests.report.made.records import block, cell, run
-from tests.results.block.divided_blocks import BEGIN_NS, FAST_CHILD, SHAPE, SLOW_CHILD, Divided
+from tests.results.block.divided_blocks import (
+    BEGIN_NS,
+    FAST,
+    FAST_CHILD,
+    SHAPE,
+    SLOW,
+    SLOW_CHILD,
+    Divided,
+)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +186,33 @@ def test_what_ends_with_its_slice_is_no_sign_of_an_overload(
     (phase,) = found.fields["load_phases"]
     assert (phase.planned, phase.could_complete) == (40, 24)
     assert (overloaded([phase]) is None) is kept
+
+
+def test_of_a_chain_through_two_groups_the_first_one_is_not_blamed(tmp_path: Path) -> None:
+    """Its task runs for 1 ms there, and then waits for the other group: that the units of the first
+    group's queue are not done is not its doing."""
+    made, free_s = Divided(), 0.0
+    for number in range(100):
+        at_s = number / 10
+        one = made.unit(at_s)
+        made.receive(one, at_s + 0.001, "urgent", FAST)
+        made.begin(one, at_s + 0.002)
+        made.end(one, at_s + 0.003)
+        begun_s = max(at_s + 0.004, free_s)
+        free_s = begun_s + 1.0
+        made.receive(one, at_s + 0.004, "reports", SLOW, position=1)
+        made.begin(one, begun_s, SLOW_CHILD, position=1)
+        made.end(one, free_s, SLOW_CHILD, position=1)
+        made.see(one, free_s + 0.001)
+    made.write(tmp_path)
+    shape = replace(SHAPE, tasks_per_unit=2, sequential=True, mix=None)
+    plan = (PlannedPhase("steady", BEGIN_NS, 10.0, 10.0, 10.0),)
+    found = digest(merge(tmp_path, 2, grouped=False), shape, BlockEnd(), plan)
+    (phase,) = found.fields["load_phases"]
+    assert phase.completed_per_s < 2
+    tasks = found.merged.tasks
+    [warned] = with_capacity([], (phase,), 0.001, tasks, cores=2, slots=5)
+    assert "group" not in warned.data
 
 
 LONG = 2.0

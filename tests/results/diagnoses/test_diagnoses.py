@@ -62,7 +62,7 @@ def told(
 
     Backends that this version does not have yet, or does not need to start, are a name only.
     `others` are further records of the event log, `known` are clues instead of those in it, and
-    by how much the workers' memory grew, and the configuration's `queues`.
+    by how much the workers' memory grew, and the configuration's `queues` and `network`.
     """
     grouped = isinstance(workload, GroupWorkload)
     per_unit = workload.size if isinstance(workload, GroupWorkload) else 1
@@ -74,6 +74,7 @@ def told(
         merged = merge(Path(folder), per_unit, grouped=grouped)
         known = dict(known or {})
         grown_bytes, queues = known.pop("grown_bytes", None), known.pop("queues", {})
+        network = known.pop("network", None)
         clues = replace(clues_in(Path(folder)), **known)
     shape = UnitShape(
         sequential=False,
@@ -92,6 +93,7 @@ def told(
             name="c",
             broker=broker or RedisBroker(service="redis"),
             backend=named,
+            network=network,
             settings=settings or {},
             worker=worker,
             queues=queues,

@@ -29,6 +29,7 @@ from harness.results.events.eventlog import EVENT, Events
 from harness.results.events.merged import MISSING
 from harness.results.events.mix import Mix
 from harness.scenario.models.configuration import Worker
+from harness.scenario.models.faults import Network
 from harness.scenario.models.messages import MessageOptions
 from harness.scenario.vendors.rabbitmq import RabbitmqBroker
 from harness.scenario.vendors.redis import RedisBroker
@@ -138,6 +139,10 @@ def bursts_of_a_solo_worker(pause_ms: int, *, busy: bool = False) -> list[Unit]:
         ({"countdown_s": 30.0}, False),  # nothing was due
         ({"pool": "threads"}, False),
         ({"broker": RedisBroker(service="redis")}, False),
+        ({"rtt": 0.5}, True),
+        ({"rtt": 0.9}, False),  # messages and acknowledgements are under way for so long
+        ({"received_early": True}, False),  # what comes before the task runs is the app's own
+        ({"handlers": True}, False),  # so is what comes behind it
     ],
 )
 def test_a_solo_worker_that_sleeps_until_its_next_timer(
@@ -145,6 +150,11 @@ def test_a_solo_worker_that_sleeps_until_its_next_timer(
 ) -> None:
     units = bursts_of_a_solo_worker(case.get("pause_ms", 1900), busy=case.get("busy", False))
     units = [*units[: case.get("units", 12)], unit(12, 1, 8000, 8000, 8005)]
+    ended_ms = [one.tasks[0].finished[0][0] / MS for one in units]
+    if case.get("received_early"):
+        for one, before_ms in zip(units[1:12], ended_ms, strict=False):
+            one.tasks[0].received[0] = int((before_ms + 1) * MS)
+    handled = events(Kind.HANDLED, *(at_ms + 1899 for at_ms in ended_ms[3::4]), unit=1_898_000)
     workload = ADD.model_copy(update={"options": MessageOptions(countdown=case.get("countdown_s"))})
     found = told(
         units,
@@ -152,6 +162,8 @@ def test_a_solo_worker_that_sleeps_until_its_next_timer(
         Worker(pool=case.get("pool", "solo"), concurrency=1, count=case.get("workers", 1)),
         "redis",
         broker=case.get("broker", RABBITMQ),
+        known={"network": Network(rtt=case.get("rtt", 0.0))}
+        | ({"handled": handled} if case.get("handlers") else {}),
     )
     assert ("solo_timer" in found) is told_so
     if told_so:

@@ -332,6 +332,19 @@ def test_a_worker_to_which_nothing_was_sent_afterwards_is_not_missing(tmp_path: 
     assert back("another's", may=False) == ("1/1, 1 idle", 2, 1)
 
 
+def test_a_restarted_worker_that_takes_what_was_sent_before_is_back(tmp_path: Path) -> None:
+    """Though nothing was sent to its queues since: what its predecessor held came to it."""
+    block = MadeBlock()
+    steady(block, 0, 3)
+    waiting = block.unit(3.5)
+    block.receive(waiting, 4.5)
+    steady(block, 5, 8, other=True)
+    block.takers = lambda count: Takers({7: np.zeros(count, bool), 8: np.zeros(count, bool)})
+    turns = note("rolling_restart", 3.0, 4.0, mains=(7, 8), started=(MAIN, 9), died=(7, 8))
+    fault = block.read(tmp_path, turns).fault
+    assert (workers_back(fault), fault.back_idle) == ("1/1 new, 1 idle", 1)
+
+
 def test_a_dead_worker_is_not_to_blame_for_another_group(tmp_path: Path) -> None:
     """Messages that vanish while it dies were on their way to it, if it could have had them."""
     block = MadeBlock()
