@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 6
 PYTEST_ARGS ?=
 
-.PHONY: run test test-debian12 test-debian13 check format servers bench bench-saturate kills soak docs clean
+.PHONY: run test test-debian12 test-debian13 check format servers bench bench-verdicts bench-saturate kills soak docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -59,6 +59,10 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/aa.py
 	$(BIN)/python benchmarks/speed_gate.py
+
+## The claims of docs/verdicts.md, each run a line of BENCH_KEEP (verdicts.jsonl), so that sittings add up: BENCH_CLAIMS="same tenth task sleeps computes", BENCH_TIMES (1) runs of each.
+bench-verdicts: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/verdicts.py $(BENCH_CLAIMS) --times $(or $(BENCH_TIMES),1) --keep $(or $(BENCH_KEEP),verdicts.jsonl)
 
 ## Two searches for saturation of the same thing, in pairs: do they agree within their ranges? BENCH_PAIRS (20), BENCH_BLOCKS (3), BENCH_STEP (3s).
 bench-saturate: $(VENV)/.ready-dev

@@ -9,12 +9,10 @@ and before each task burns a tenth of the time since the task before: so a task 
 longer, however fast the machine is at that moment. Holds if every judged metric says regression,
 or inconclusive and that it cannot see 10 %.
 
---part rates: callers that wait, and a task that sleeps 5 ms more, or computes 5 ms more, by
-`harness ab`. Holds if the CPU time per task of the first is never called a regression, and that of
-the second always.
-
 --part time: the same with callers that wait, and a tenth of the worker's CPU time since the task
 before: after how many seconds and pairs does each metric say regression?
+
+What the docs promise of whole comparisons, one run each, is counted by `verdicts.py`.
 """
 
 from __future__ import annotations
@@ -36,13 +34,11 @@ import yaml
 from harness.results.judge.compare import compare_run
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
-from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
-from harness.runner.prepare.equal_rates import with_equal_rates
 from harness.runner.run import RunOptions, run
 from harness.runner.telling.events import BlockEnded, Event, ServersReady
 from harness.scenario.plan.loader import load_plan
 
-PARTS = ("aa", "planted", "rates", "time")
+PARTS = ("aa", "planted", "time")
 COMPARISONS = int(os.environ.get("BENCH_COMPARISONS", "40"))
 PLANTS = int(os.environ.get("BENCH_PLANTS", "3"))
 HEADS = 4
@@ -78,26 +74,6 @@ if os.environ["HARNESS_ROLE"] == "worker":
 """
 """For a worker with one thread. An idle time counts as 50 ms at most."""
 
-LONGER = """
-import os, time
-from harness.probe import tasks
-
-def sleeps(x, y):
-    time.sleep(0.005)
-    return add(x, y)
-
-def computes(x, y):
-    end_ns = time.thread_time_ns() + 5_000_000
-    while time.thread_time_ns() < end_ns:
-        pass
-    return add(x, y)
-
-if os.environ["HARNESS_ROLE"] == "worker":
-    add = tasks.add.run
-    tasks.add.run = {how}
-"""
-"""For any pool of processes."""
-
 Configurations = dict[str, dict[str, Any]]
 """Name -> fields beside broker and backend."""
 
@@ -131,11 +107,11 @@ class Project:
     def measure(self, configurations: Configurations, **scenario: Any) -> tuple[RunRecord, Watch]:
         """One run to its end. Anything but sound, complete blocks ends the benchmark."""
         for name, fields in configurations.items():
-            self._write(f"configs/{name}.yaml", {"name": name, **REDIS, **fields})
+            self.write(f"configs/{name}.yaml", {"name": name, **REDIS, **fields})
         if "compare" in scenario:  # the same code twice: what differs would be a regression
             scenario["compare"] = {"kind": "change", **scenario["compare"]}
         whole = {"name": "aa", "configurations": [*configurations], "workloads": ["add"]}
-        path = self._write("scenarios/aa.yaml", whole | scenario)
+        path = self.write("scenarios/aa.yaml", whole | scenario)
         environ = {**os.environ, "PYTHONPATH": str(self.folder)}
         plan = load_plan(path, environ=environ)
         options = RunOptions("local", self.folder / "results", None, self.folder, environ)
@@ -145,31 +121,14 @@ class Project:
             sys.exit(f"a run is {record.status}, or a block of it is not sound")
         return record, watch
 
-    def two_sides(self, module: str) -> RunRecord:
-        """As `harness ab` does it: closed `add` against itself with a module that workers load."""
-        self._write("configs/one.yaml", {"name": "one", **REDIS})
-        whole = {"name": "aa", "configurations": ["one"], "workloads": ["add"]}
-        load = {"loads": [{"load": "closed", "in_flight": 8}], "measure": {"duration": "2s"}}
-        path = self._write("scenarios/aa.yaml", whole | load)
-        environ = {**os.environ, "PYTHONPATH": str(self.folder)}
-        sides = [
-            variant_of((f"set:settings.imports=[{loaded}]",), self.folder, environ)
-            for loaded in ("", module)
-        ]
-        frame = Frame(path, (), (), "local", environ)
-        plan = paired_plan(frame, sides[0], sides[1], Effort(pairs=(6, 20), minutes=5))
-        options = RunOptions("local", self.folder / "results", None, self.folder, environ)
-        plan = with_equal_rates(plan, lambda look: run(look, options, Watch())[0])
-        record, _ = run(plan, options, Watch())
-        return record
-
     def plant(self, clock: str) -> dict[str, list[str]]:
         """Settings that make every `add` of a worker burn a tenth of what `clock` has gone on."""
         text = PLANTED.format(clock=clock, effect=EFFECT)
         (self.folder / "planted.py").write_text(text, encoding="utf-8")
         return {"imports": ["planted"]}
 
-    def _write(self, name: str, text: Any) -> Path:
+    def write(self, name: str, text: Any) -> Path:
+        """A YAML file."""
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(text), encoding="utf-8")
@@ -278,28 +237,6 @@ def _against_planted(
     )
 
 
-# --- costs at other rates -----------------------------------------------------------------------
-
-
-def rates(project: Project, times: int) -> bool:
-    """Is a task that waits longer taken for one that costs more, by `harness ab`?"""
-    held = True
-    for number in range(1, times + 1):
-        for how in ("sleeps", "computes"):
-            name = f"planted_{how}"
-            text = LONGER.format(how=how)
-            (project.folder / f"{name}.py").write_text(text, encoding="utf-8")
-            record = project.two_sides(name)
-            assert record.comparison is not None
-            found = [one for one in record.comparison.judged if one.metric == "worker_cpu"]
-            regressed = any(one.verdict == "regression" for one in found)
-            holds = bool(found) and regressed == (how == "computes")
-            held = held and holds
-            said = "; ".join(f"{_words(one)} {one.verdict}" for one in found) or "not judged"
-            print(f"rates {number}: a task that {how}: {said} {_holds(holds)}")
-    return held
-
-
 # --- time to verdict ----------------------------------------------------------------------------
 
 
@@ -376,8 +313,6 @@ def main() -> None:
                 held &= identical(project, arguments.comparisons, arguments.design)
             elif part == "planted":
                 held &= planted(project, arguments.plants)
-            elif part == "rates":
-                held &= rates(project, arguments.plants)
             else:
                 held &= time_to_verdict(project, arguments.plants)
     sys.exit(0 if held else 1)

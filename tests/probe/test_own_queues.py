@@ -121,3 +121,12 @@ def test_what_a_worker_was_told_to_consume_outlives_the_last_rule() -> None:
             declare(app, SEVERAL)
         consumed = {"urgent": ["urgent"], "celery": ["harness-1"]}.get(name or "")
         assert sorted(app.amqp.queues.consume_from) == (consumed or ["harness-1", "urgent"])
+
+
+def test_modules_that_settings_name_are_imported_by_workers_of_an_own_app() -> None:
+    """Though the app had its own looked up before the cell's settings were laid above them."""
+    app = made(imports=["json"])
+    app.loader.import_default_modules()
+    settings = {"broker_url": "memory://", "result_backend": None, "imports": ["wave"]}
+    overrule(app, settings, stores_results=True)
+    assert [module.__name__ for module in app.loader.import_default_modules()][-1] == "wave"

@@ -227,6 +227,7 @@ def overrule(
     # What the app's own code may have made of the old ones.
     for name in ("amqp", "control", "timezone"):
         vars(app).pop(name, None)
+    vars(app.loader).pop("default_modules", None)  # of `imports`, which workers still look for
     app._pool = None
     app._backend_cache = None
     vars(app._local).pop("backend", None)
