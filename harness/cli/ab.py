@@ -37,10 +37,10 @@ A REF is one of
 --base and --head can be repeated: settings add up, with a revision or with pins.
 
 \b
-What a revision changes: the packages that its requirements.txt (or else its pyproject.toml or
-setup.py) installs, so its Celery, kombu and client libraries; and its own modules, if the
-configuration's settings.imports names one for the workers to load. What is measured is the
-scenario's workload: with workload task, the project's own tasks as each revision has them.
+What a revision changes: the packages that its lock file, requirements or pyproject.toml install, so
+its Celery, kombu and client libraries; and its own modules, if the configuration's settings.imports
+names one for the workers to load. What is measured is the scenario's workload: with workload task,
+the project's own tasks as each revision has them.
 Scenario and configurations are read
 from the folder as it is, uncommitted changes of the project are not part of any revision.
 
@@ -49,6 +49,7 @@ Examples:
   harness ab --base "$(git merge-base origin/main HEAD)" --head HEAD scenarios/smoke.yaml
   harness ab --base pins:celery==5.6.3 --head pins:celery==5.7.0 scenarios/quickstart.yaml
   harness ab --base-python .venv --head-python .venv-upgraded scenarios/quickstart.yaml
+  harness ab --base main --head HEAD --prepare 'python manage.py migrate' scenarios/smoke.yaml
   harness ab --base set:settings.task_acks_late=false --head set:settings.task_acks_late=true \\
       scenarios/smoke.yaml --config rabbitmq
 """
@@ -85,6 +86,20 @@ def _pairs(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     "installed there.",
 )
 @click.option("--head-python", metavar="PATH", help="The same as the head.")
+@click.option(
+    "--install",
+    metavar="WORDS",
+    multiple=True,
+    help="How revisions are installed, where their files do not say it: the words of a call of "
+    "pip, e.g. '-r deploy/requirements.txt'. Can be repeated.",
+)
+@click.option(
+    "--prepare",
+    metavar="COMMAND",
+    multiple=True,
+    help="Run in each revision's copy of the project before anything is measured, with its "
+    "environment active, e.g. 'python manage.py migrate'. Can be repeated.",
+)
 @margin_option
 @click.option(
     "--pairs",
@@ -225,8 +240,11 @@ def _plan(
     """Every cell of the scenario twice, as the two sides have it."""
     from harness.runner.prepare import ab  # noqa: PLC0415 - `--help` stays fast
 
+    told = {name: options[name] for name in ("install", "prepare")}
+    if any(told.values()):
+        ab.check_revisions([*options["base"], *options["head"]])
     base, head = (
-        ab.variant_of(options[side], project, environ, options[f"{side}_python"])
+        ab.variant_of(options[side], project, environ, options[f"{side}_python"], told)
         for side in (ab.BASE, ab.HEAD)
     )
     if not options["force"]:

@@ -27,13 +27,21 @@ class Interpreter:
     commit: str | None = None
     """Commit of the user's project, if it is a revision that was installed and not the folder as it
     is."""
+    revision: Path | None = None
+    """That revision's copy of the folder that the harness was started in."""
+    layer: Path | None = None
+    """Folder in which the project of that revision is installed, without what it needs."""
 
     def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process: with a folder of its own, no other code is in reach, and a
         virtual environment is as active as its `activate` makes it."""
-        if self.folder is None:
-            return dict(environ)
-        found = without_python(environ) | {"PYTHONPATH": str(self.folder)}
+        return dict(environ) if self.folder is None else self.active(environ)
+
+    def active(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The same where nothing but this Python is meant."""
+        found = without_python(environ)
+        if places := [str(place) for place in (self.folder, self.layer) if place is not None]:
+            found["PYTHONPATH"] = os.pathsep.join(places)
         found.pop("VIRTUAL_ENV", None)
         home = self.python.parent.parent
         if (home / "pyvenv.cfg").is_file():

@@ -15,6 +15,7 @@ from harness.runner.prepare.ab import (
     Effort,
     Frame,
     Variant,
+    check_revisions,
     check_unlike,
     nothing_told_apart,
     paired_plan,
@@ -112,6 +113,13 @@ def test_revisions_are_named_by_their_commit(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     celery = plan(project, found, found).cells[0].configuration.celery
     assert celery == CelerySet(name=commit[:12], revision=commit)
+    told = {"install": ("-r deploy/all.txt",), "prepare": ()}
+    found = variant_of(("main",), tmp_path / "repository", ENVIRON, None, told)
+    celery = plan(project, found, found).cells[0].configuration.celery
+    assert celery == CelerySet(name=commit[:12], revision=commit, install=("-r deploy/all.txt",))
+    check_revisions(["set:a=1", "main"])
+    with pytest.raises(UsageError, match="neither side names one"):
+        check_revisions(["pins:celery==5.7.0", "set:a=1"])
 
 
 @pytest.mark.parametrize(

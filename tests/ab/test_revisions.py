@@ -1,18 +1,17 @@
-"""From the name of a revision to what pip is told to install."""
+"""From the name of a revision to its files."""
 
 from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from harness.environments.building import BuildError, Source
+from harness.environments.building import BuildError
 from harness.errors import UsageError
 from harness.runner.prepare.interpreters import interpreters
-from harness.runner.prepare.revisions import find_revision, source_of
+from harness.runner.prepare.revisions.commits import export, find_revision, not_in_git
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.celery_sets import HERE
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
@@ -22,16 +21,14 @@ from tests.ab.repository import git, make_repository
 ENVIRON = dict(os.environ)
 
 
-def source(folder: Path, name: str = "HEAD") -> Source:
-    return source_of(find_revision(name, folder, ENVIRON), folder, ENVIRON)
-
-
-def words_of(folder: Path, target: Path, name: str = "HEAD") -> Sequence[str]:
+def exported(folder: Path, target: Path, name: str = "HEAD") -> Path:
     target.mkdir()
-    return source(folder, name).unpack(target)
+    export(find_revision(name, folder, ENVIRON), folder, target, ENVIRON)
+    assert not target.with_name(f"{target.name}.tar").exists()
+    return target
 
 
-def test_each_revision_has_its_own_requirements(tmp_path: Path) -> None:
+def test_each_revision_has_its_own_files(tmp_path: Path) -> None:
     project = tmp_path / "project"
     first, second = make_repository(
         project, {"requirements.txt": "celery==5.6.3\n"}, {"requirements.txt": "celery==5.7.0\n"}
@@ -39,47 +36,18 @@ def test_each_revision_has_its_own_requirements(tmp_path: Path) -> None:
     (project / "requirements.txt").write_text("uncommitted\n")
     assert find_revision("main", project, ENVIRON).commit == second
     assert find_revision("HEAD~1", project, ENVIRON).commit == first
-    assert words_of(project, tmp_path / "one", "HEAD~1") == ("-r", "requirements.txt")
-    assert (tmp_path / "one" / "requirements.txt").read_text() == "celery==5.6.3\n"
-    words_of(project, tmp_path / "two", second[:9])
-    assert (tmp_path / "two" / "requirements.txt").read_text() == "celery==5.7.0\n"
-    assert source(project, "HEAD~1").key != source(project, "HEAD").key
-    assert source(project, "main").key == source(project, "HEAD").key
+    one = exported(project, tmp_path / "one", "HEAD~1")
+    assert (one / "requirements.txt").read_text() == "celery==5.6.3\n"
+    two = exported(project, tmp_path / "two", second[:9])
+    assert (two / "requirements.txt").read_text() == "celery==5.7.0\n"
     assert git(project, "status", "--porcelain") == "M requirements.txt"
     assert git(project, "worktree", "list").count("\n") == 0
 
 
-PROJECTS: Mapping[str, tuple[Mapping[str, str], Sequence[str]]] = {
-    "requirements win": (
-        {"requirements.txt": "celery", "setup.py": ""},
-        ("-r", "requirements.txt"),
-    ),
-    "setup.py": ({"setup.py": ""}, (".",)),
-    "PEP 621": ({"pyproject.toml": "[project]\nname = 'x'\n"}, (".",)),
-    "poetry": ({"pyproject.toml": "[tool.poetry]\nname = 'x'\n"}, (".",)),
-}
-
-
-@pytest.mark.parametrize("name", list(PROJECTS))
-def test_what_is_installed(tmp_path: Path, name: str) -> None:
-    files, words = PROJECTS[name]
-    make_repository(tmp_path / "project", files)
-    assert words_of(tmp_path / "project", tmp_path / "target") == words
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({}, "cannot unpack"),
-        ({"README.md": "celery"}, "says nowhere what it needs"),
-        ({"pyproject.toml": "[tool.ruff]\n"}, "says nowhere what it needs"),
-        ({"pyproject.toml": "[project\n"}, "cannot be read"),
-    ],
-)
-def test_what_cannot_be_installed(tmp_path: Path, files: Mapping[str, str], message: str) -> None:
-    make_repository(tmp_path / "project", files)
-    with pytest.raises(BuildError, match=message):
-        words_of(tmp_path / "project", tmp_path / "target")
+def test_a_commit_without_files_is_no_project(tmp_path: Path) -> None:
+    make_repository(tmp_path / "project", {})
+    with pytest.raises(BuildError, match="cannot unpack commit"):
+        exported(tmp_path / "project", tmp_path / "target")
 
 
 @pytest.mark.parametrize("filters", [True, False])
@@ -95,29 +63,29 @@ def test_links_within_are_kept_and_links_outside_refused(
         (project / "a" / link).symlink_to({"inside": "../requirements.txt"}.get(link, "../../x"))
         git(project, "add", f"a/{link}")
         git(project, "commit", "--quiet", "-m", link)
-        target = tmp_path / link
         if link == "inside":
-            assert words_of(project, target) == ("-r", "requirements.txt")
-            assert (target / "a/inside").read_text() == "celery"
+            assert (exported(project, tmp_path / link) / "a/inside").read_text() == "celery"
         else:
             with pytest.raises(BuildError, match=r"cannot unpack commit \w+: a/outside links to"):
-                words_of(project, target)
+                exported(project, tmp_path / link)
 
 
-def test_a_project_in_a_folder_of_its_repository(tmp_path: Path) -> None:
-    """Only that folder is exported, and it is told from its sister of the same commit."""
-    make_repository(
-        tmp_path / "all", {"a/requirements.txt": "celery==5.6.3", "b/requirements.txt": "celery"}
-    )
-    assert words_of(tmp_path / "all" / "a", tmp_path / "target") == ("-r", "requirements.txt")
-    assert [path.name for path in (tmp_path / "target").iterdir()] == ["requirements.txt"]
-    assert source(tmp_path / "all" / "a").key != source(tmp_path / "all" / "b").key
+def test_a_project_in_a_folder_of_its_repository_and_in_a_worktree(tmp_path: Path) -> None:
+    """All of the repository is exported: what the project needs may lie beside it."""
+    files = {"a/requirements.txt": "celery==5.6.3", "b/requirements.txt": "celery"}
+    (commit,) = make_repository(tmp_path / "all", files)
+    git(tmp_path / "all", "worktree", "add", "--quiet", str(tmp_path / "other"))
+    for number, folder in enumerate((tmp_path / "all" / "a", tmp_path / "other" / "a")):
+        found = find_revision("HEAD", folder, ENVIRON)
+        assert (found.commit, found.prefix) == (commit, "a/")
+        target = exported(folder, tmp_path / str(number))
+        assert sorted(path.name for path in target.iterdir()) == ["a", "b"]
 
 
 def test_no_such_revision(tmp_path: Path) -> None:
     make_repository(tmp_path / "project", {"requirements.txt": "celery"})
     for name in ("nowhere", "", "HEAD~5"):
-        with pytest.raises(UsageError, match="no git revision"):
+        with pytest.raises(UsageError, match=r"no git revision.*A revision is a commit"):
             find_revision(name, tmp_path / "project", ENVIRON)
     with pytest.raises(UsageError, match="is no git revision"):
         find_revision("--all", tmp_path / "project", ENVIRON)
@@ -125,6 +93,29 @@ def test_no_such_revision(tmp_path: Path) -> None:
     outside = {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path)}
     with pytest.raises(UsageError, match="not a git repository"):
         find_revision("HEAD", tmp_path / "bare", outside)
+
+
+def test_a_shallow_clone_says_what_deepens_it(tmp_path: Path) -> None:
+    """And that command does."""
+    first, second = make_repository(tmp_path / "project", {"a": "1"}, {"a": "2"})
+    source = f"file://{tmp_path}/project"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", source, "clone")
+    clone = tmp_path / "clone"
+    assert find_revision("HEAD", clone, ENVIRON).commit == second
+    with pytest.raises(UsageError, match="this clone is shallow") as caught:
+        find_revision("HEAD~1", clone, ENVIRON)
+    _, _, command = str(caught.value).partition("Deepen it: git ")
+    git(clone, *command.replace("'", "").split())
+    assert find_revision("HEAD~1", clone, ENVIRON).commit == first
+
+
+def test_what_git_does_not_have(tmp_path: Path) -> None:
+    make_repository(tmp_path, {"shop.py": "", ".gitignore": ".env\ndata/\n"})
+    for name in (".env", "data/a.bin", "data/b.bin", "__pycache__/x.pyc", ".venv/pyvenv.cfg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert not_in_git(tmp_path, ENVIRON, 8) == [".env", "data/"]
+    assert not_in_git(tmp_path, ENVIRON, 1) == [".env"]
 
 
 TOO_OLD = "celery==4.4.7" if HERE < (3, 12) else "celery==5.2.7"

@@ -7,19 +7,13 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.environments.building import (
-    BuildError,
-    Source,
-    ensure_environment,
-    environment_folder,
-    is_complete,
-)
+from harness.environments.building import BuildError, Source, ensure_environment, environment_folder
 from harness.environments.interpreter import OWN, Interpreter
 from harness.runner.prepare.interpreters import interpreters
 from harness.scenario.models.configuration import CelerySet, Configuration
@@ -35,34 +29,20 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
 
 
-def test_a_source_is_unpacked_once_beside_its_environment(environ: dict[str, str]) -> None:
-    unpacked: list[Path] = []
-
-    def unpack(folder: Path) -> Sequence[str]:
-        unpacked.append(folder)
-        (folder / "requirements.txt").write_text("pip\n")
-        return ("-r", "requirements.txt")
-
-    source = Source("one", unpack)
+def test_a_source_is_installed_once(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "requirements.txt").write_text("pip\n")
+    source = Source("one", tmp_path, [("-r", "requirements.txt")], "pip>1\n")
     python = ensure_environment((), environ=environ, source=source)
     assert python == environment_folder((), environ, source) / "bin" / "python"
+    (tmp_path / "requirements.txt").unlink()
     assert ensure_environment((), environ=environ, source=source) == python
-    assert unpacked == [python.parent.parent.with_suffix(".source")]
-    assert (unpacked[0] / "requirements.txt").is_file()
-    assert environment_folder((), environ, Source("two", unpack)) != python.parent.parent
+    bound = python.parent.parent.with_suffix(".constraints")
+    assert bound.read_text() == "pip>1\n"
+    kept = (python.parents[1] / ".pins").read_text()
+    assert kept == f"-r\nrequirements.txt\n-c\n{bound}\n"
+    two = Source("two", tmp_path, source.calls)
+    assert environment_folder((), environ, two) != python.parent.parent
     assert environment_folder((), environ) != python.parent.parent
-
-
-def test_a_source_that_cannot_be_unpacked_leaves_nothing_half_built(
-    environ: dict[str, str],
-) -> None:
-    def unpack(folder: Path) -> Sequence[str]:
-        raise BuildError("no such thing")
-
-    source = Source("broken", unpack)
-    with pytest.raises(BuildError, match="no such thing"):
-        ensure_environment((), environ=environ, source=source)
-    assert not is_complete(environment_folder((), environ, source))
 
 
 def test_the_end_of_pips_message_and_the_advice(environ: dict[str, str]) -> None:
@@ -73,25 +53,25 @@ def test_the_end_of_pips_message_and_the_advice(environ: dict[str, str]) -> None
     assert "`celery:`" in text
 
 
-def test_requirements_with_hashes_bear_no_others_beside_them(environ: dict[str, str]) -> None:
-    def unpack(folder: Path) -> Sequence[str]:
-        wheel = folder / "ours-1-py3-none-any.whl"
-        with zipfile.ZipFile(wheel, "w") as archive:
-            archive.writestr("ours.py", "")
-            archive.writestr("ours-1.dist-info/METADATA", METADATA)
-            archive.writestr("ours-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-            archive.writestr("ours-1.dist-info/RECORD", "")
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        (folder / "requirements.txt").write_text(f"./{wheel.name} --hash=sha256:{digest}\n")
-        return ("-r", "requirements.txt")
-
-    python = ensure_environment(("pip",), environ=environ, source=Source("hashes", unpack))
+def test_requirements_with_hashes_bear_no_others_beside_them(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    wheel = tmp_path / "ours-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("ours.py", "")
+        archive.writestr("ours-1.dist-info/METADATA", METADATA)
+        archive.writestr("ours-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("ours-1.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "requirements.txt").write_text(f"./{wheel.name} --hash=sha256:{digest}\n")
+    source = Source("hashes", tmp_path, [("-r", "requirements.txt")])
+    python = ensure_environment(("pip",), environ=environ, source=source)
     subprocess.run([python, "-c", "import ours"], check=True)
 
 
-def test_what_a_killed_build_left_running_is_ended(environ: dict[str, str]) -> None:
+def test_what_a_killed_build_left_running_is_ended(tmp_path: Path, environ: dict[str, str]) -> None:
     """pip dies with its harness, but not what pip had started: it would write into the new one."""
-    source = Source("killed", _nothing)
+    source = Source("killed", tmp_path, ())
     folder = environment_folder((), environ, source)
     left = subprocess.Popen(
         [sys.executable, "-c", "import sys; sys.stdin.read()"],
@@ -102,23 +82,6 @@ def test_what_a_killed_build_left_running_is_ended(environ: dict[str, str]) -> N
         ensure_environment((), environ=environ, source=source)
         # Its input is still open, so it did not end by itself.
         assert left.poll() is not None
-
-
-def test_a_revision_that_cannot_be_built_is_named_with_pips_own_reason(
-    tmp_path: Path, environ: dict[str, str]
-) -> None:
-    """The reason stands in the middle of pip's output, not at its end."""
-    (commit,) = make_repository(
-        tmp_path / "project", {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\n'}
-    )
-    text = _refusal(CelerySet(revision="HEAD"), environ, tmp_path / "project")
-    assert "revision HEAD: building a private Python environment failed" in text
-    assert "ERROR: No matching distribution found for setuptools" in text
-    assert "-m pip install --quiet --no-input .\n" in text
-    log = environment_folder((), environ).parent
-    assert f"Its whole output is in {log}" in text
-    assert "the package index is needed the first time only" in text
-    assert commit
 
 
 @pytest.mark.parametrize("name", ["imports", "include"])
@@ -141,11 +104,11 @@ def test_where_modules_that_settings_import_are_looked_for(tmp_path: Path, name:
             environ=environ,
             building=list[str]().append,
         )
-    assert found[0].modules == tmp_path
-    assert found[1].modules is not None
-    assert found[1].modules != tmp_path
-    assert (found[1].modules / "shop.py").is_file()
-    assert [one.modules for one in found[2:]] == [None, None]
+        assert found[0].modules == tmp_path
+        assert found[1].modules is not None
+        assert found[1].modules != tmp_path
+        assert (found[1].modules / "shop.py").is_file()
+        assert [one.modules for one in found[2:]] == [None, None]
 
 
 def test_only_the_probe_is_in_reach(tmp_path: Path) -> None:
@@ -194,10 +157,6 @@ def test_only_the_probe_is_in_reach(tmp_path: Path) -> None:
 def test_the_harness_own_interpreter_changes_nothing() -> None:
     assert Interpreter() == OWN
     assert OWN.environ({"PYTHONPATH": "here"}) == {"PYTHONPATH": "here"}
-
-
-def _nothing(_: Path) -> Sequence[str]:
-    return ()
 
 
 def _refusal(celery: CelerySet, environ: dict[str, str], project: Path) -> str:

@@ -20,7 +20,7 @@ from harness.errors import InvalidInput, UsageError
 from harness.results.record.run import RunRecord
 from harness.results.record.typed_work import stored_workload
 from harness.runner.prepare.interpreters import IMPORTING
-from harness.runner.prepare.revisions import find_revision
+from harness.runner.prepare.revisions.commits import find_revision
 from harness.scenario.models.compare import Compare, PairBudget
 from harness.scenario.models.scenario import AB_AXIS, Cell, Plan, Scenario
 from harness.scenario.plan.axes import lies_in, parts
@@ -74,10 +74,15 @@ class Effort:
 
 
 def variant_of(
-    refs: Sequence[str], project: Path, environ: Mapping[str, str], python: str | None = None
+    refs: Sequence[str],
+    project: Path,
+    environ: Mapping[str, str],
+    python: str | None = None,
+    of_revision: Mapping[str, Sequence[str]] | None = None,
 ) -> Variant:
     """What the REFs of one side mean together, and its environment of the user's own if it has one.
-    UsageError for one that means nothing."""
+    `of_revision`: how a revision is installed and prepared, by fields of `celery:`. UsageError for
+    a REF that means nothing."""
     if not refs and python is None:
         raise UsageError(
             "each side says what it is: --base and --head with a git revision, pins:... or "
@@ -96,7 +101,8 @@ def variant_of(
             titles.append(ref)
             continue
         commit = find_revision(ref, project, environ).commit
-        celery.append(json.dumps({"name": commit[:_SHORT], "revision": commit}))
+        told = {name: list(words) for name, words in (of_revision or {}).items() if words}
+        celery.append(json.dumps({"name": commit[:_SHORT], "revision": commit, **told}))
         titles.append(f"{ref} ({commit[:_SHORT]})")
     if python is not None:
         celery.append(json.dumps({"python": python}))
@@ -108,6 +114,14 @@ def variant_of(
         )
     changes += [f"config.celery={one}" for one in celery]
     return Variant(", ".join(titles), tuple(changes))
+
+
+def check_revisions(refs: Sequence[str]) -> None:
+    """UsageError where none of the REFs of both sides is a revision, of which something is told."""
+    if all(ref.startswith((_PINS, _SET)) for ref in refs):
+        raise UsageError(
+            "--install and --prepare are about git revisions, and neither side names one"
+        )
 
 
 def check_unlike(base: Variant, head: Variant) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import harness
 from harness.environments.asking import installed_in
 from harness.environments.building import (
     BuildError,
-    Source,
     ensure_environment,
     environment_folder,
     is_complete,
-    source_folder,
 )
 from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import UsageError
-from harness.runner.prepare.revisions import find_revision, source_of
+from harness.runner.prepare.revisions.ready import Room, made_ready
 from harness.scenario.checks.own_python import missing_there, python_at
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.celery_sets import cannot_run, requirements, title
@@ -26,10 +25,6 @@ from harness.workspace import Workspace
 _ADVICE = (
     "An environment is built once and kept, so the package index is needed the first time only. "
     "If the index answers, choose other versions under `celery:`"
-)
-_REVISION_ADVICE = (
-    "That is what this revision asks pip for. An environment is built once and kept, so the "
-    "package index is needed the first time only"
 )
 IMPORTING = ("imports", "include")
 """Celery settings that name modules of the user's."""
@@ -52,7 +47,8 @@ def interpreters(
     with pip's reason, UsageError for a revision without Celery or an environment that lacks
     something.
     """
-    built: dict[tuple[tuple[str, ...], str], Path] = {}
+    room = Room(project, workspace, environ, building)
+    built: dict[object, Interpreter] = {}
     found = []
     alone: Path | None = None
     for configuration in configurations:
@@ -62,23 +58,17 @@ def interpreters(
             found.append(OWN)
             continue
         alone = alone or _probe_alone(workspace)
-        if celery is None:
-            within = project.absolute() if imports else None
-            found.append(Interpreter(OWN.python, alone, within))
-            continue
-        if celery.python is not None:
+        one = OWN
+        if celery is not None and celery.python is not None:
             _check_own(configuration, scenario.parent, environ)
-            python = python_at(celery.python, scenario.parent)
-            found.append(Interpreter(python, alone, project.absolute() if imports else None))
-            continue
-        pins, source = _order(celery, configuration, project, environ)
-        key = (pins, "" if source is None else source.key)
-        if key not in built:
-            built[key] = _built(celery, pins, source, environ, building)
-        modules = project if source is None else source_folder(built[key].parent.parent)
-        within = modules.absolute() if imports else None
-        commit = None if source is None else source.commit
-        found.append(Interpreter(built[key], alone, within, commit=commit))
+            one = Interpreter(python_at(celery.python, scenario.parent))
+        elif celery is not None:
+            pins = requirements(celery, configuration)
+            key = (pins, celery.revision, celery.install, celery.prepare)
+            one = built.get(key) or _built(celery, pins, room)
+            built[key] = one
+        modules = (one.revision or project).absolute() if imports else None
+        found.append(replace(one, folder=alone, modules=modules))
     return tuple(found)
 
 
@@ -88,32 +78,17 @@ def _check_own(configuration: Configuration, folder: Path, environ: Mapping[str,
         raise UsageError(f'configuration "{configuration.name}": {message}')
 
 
-def _built(
-    celery: CelerySet,
-    pins: tuple[str, ...],
-    source: Source | None,
-    environ: Mapping[str, str],
-    building: Callable[[str], None],
-) -> Path:
-    if not is_complete(environment_folder(pins, environ, source)):
-        building(title(celery))
-    advice = _ADVICE if source is None else _REVISION_ADVICE
+def _built(celery: CelerySet, pins: tuple[str, ...], room: Room) -> Interpreter:
+    if celery.revision is not None:
+        ready = made_ready(celery, pins, room)
+        _check_celery(ready.python, celery, room.environ)
+        return ready
+    if not is_complete(environment_folder(pins, room.environ)):
+        room.building(title(celery))
     try:
-        python = ensure_environment(pins, environ=environ, source=source, advice=advice)
+        return Interpreter(ensure_environment(pins, environ=room.environ, advice=_ADVICE))
     except BuildError as error:
         raise BuildError(f"{title(celery)}: {error}") from error
-    if source is not None:
-        _check_celery(python, celery, environ)
-    return python
-
-
-def _order(
-    celery: CelerySet, configuration: Configuration, project: Path, environ: Mapping[str, str]
-) -> tuple[tuple[str, ...], Source | None]:
-    pins = requirements(celery, configuration)
-    if celery.revision is None:
-        return pins, None
-    return pins, source_of(find_revision(celery.revision, project, environ), project, environ)
 
 
 def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -> None:
@@ -129,8 +104,8 @@ def _check_celery(python: Path, celery: CelerySet, environ: Mapping[str, str]) -
     if found.trouble:
         raise UsageError(
             f"{title(celery)}: what its requirements install cannot import celery "
-            f"({found.trouble}). Name celery in the requirements.txt or pyproject.toml of that "
-            "revision"
+            f"({found.trouble}). Name celery among them, or say how it is installed: `install:`, "
+            "or --install of harness ab"
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.conversation import answer_in
-from harness.environments.building import BuildError, source_folder
+from harness.environments.building import BuildError
 from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
 from harness.results.record.run import RecordedWarning
 from harness.runner.prepare import cellspec
 from harness.runner.prepare.interpreters import interpreters
+from harness.runner.prepare.revisions.commits import not_in_git
+from harness.runner.prepare.revisions.ready import PROJECT_VARIABLE
 from harness.scenario.files.document import Document, Location, Mark
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell, Plan
@@ -34,6 +37,7 @@ from harness.scenario.workloads.registry import Workload
 from harness.workspace import Workspace, open_workspace
 
 _IMPORT_S = 60.0
+_MOST_NAMED = 5
 _CHECK = "harness.probe.own_app_check"
 
 
@@ -64,8 +68,8 @@ def _project(cell: Cell, plan: Plan, python: Interpreter, here: Path) -> Path:
                 f"{title(celery)}: the project {folder} is not in {here}, whose revision that is. "
                 "Start the harness in the project's folder"
             )
-        source = source_folder(python.python.parent.parent).resolve()
-        folder = source / folder.relative_to(here)
+        assert python.revision is not None  # noqa: S101 - it runs one
+        folder = python.revision.resolve() / folder.relative_to(here)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}, which `project:` of a workload names")
     return folder
@@ -226,7 +230,7 @@ def check_apps(
             answers[look.key] = _imported(look, folder, workspace, environ, seed)
             if refused := _words(look, answers[look.key]):
                 hint = f"\n(under {look.under})" if look.under else ""
-                raise UsageError(f"{refused}{hint}")
+                raise UsageError(f"{refused}{hint}{_left_behind(look.interpreter, environ)}")
         answer = answers[look.key]
         kept = _kept(answer["kept"], cell.configuration)
         data = {"app": look.workload.app, "overruled": answer["overruled"], "kept": kept}
@@ -238,6 +242,20 @@ def check_apps(
             one = RecordedWarning(code="app_queues", data={**data, **queues})
         warnings.setdefault(one.model_dump_json(), one)
     return tuple(warnings.values()), tuple(found)
+
+
+def _left_behind(interpreter: Interpreter, environ: Mapping[str, str]) -> str:
+    """Of a revision: what is in the folder and not in its copy, as git does not have it."""
+    if interpreter.revision is None:
+        return ""
+    names = [shlex.quote(name) for name in not_in_git(Path.cwd(), environ, _MOST_NAMED)]
+    if not names:
+        return ""
+    copying = f'tar -C "${PROJECT_VARIABLE}" -cf - {" ".join(names)} | tar -xf -'
+    return (
+        f"\nGit does not have {', '.join(names)}, so no revision does. If it needs one of them: "
+        f"harness ab --prepare '{copying}', or prepare: of its celery:"
+    )
 
 
 def _check_names(look: _Look, names: Iterable[str], configuration: Configuration) -> None:

@@ -119,6 +119,12 @@ class CelerySet(Frozen):
     them."""
     revision: Annotated[str, AfterValidator(_revision_name)] | None = None
     """A git revision of the project in the current folder: what its requirements install."""
+    install: Items[Annotated[str, Field(min_length=1)]] = ()
+    """How the revision is installed, where that is not to be found in its files: each in the words
+    of one call of pip, such as `-r deploy/requirements.txt`, from the project's folder."""
+    prepare: Items[Annotated[str, Field(min_length=1)]] = ()
+    """Shell commands that are run in the revision's copy of the project before anything is
+    measured, with its environment active; `$HARNESS_PROJECT` is the folder itself."""
     python: Annotated[str, Field(min_length=1)] | None = None
     """An interpreter, or the folder of a virtual environment: clients and workers run there, with
     what is installed. Relative to the file that says it; of a plan, to the scenario's."""
@@ -128,6 +134,8 @@ class CelerySet(Frozen):
         named = {canonicalize_name(Requirement(pin).name) for pin in self.pins}
         if self.revision is not None and (self.version is not None or self.pins):
             raise ValueError("a revision brings requirements of its own: give it alone")
+        if self.revision is None and (self.install or self.prepare):
+            raise ValueError("install and prepare are about a revision: name one")
         if self.python is not None:
             if self.version is not None or self.pins or self.revision is not None:
                 raise ValueError("python names an environment that is there: give it alone")

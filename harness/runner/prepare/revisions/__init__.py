@@ -1,0 +1,1 @@
+"""Git revisions of the user's project: exported, installed and prepared once for each run."""
