@@ -8,28 +8,23 @@ will not hold (`overruled`) and what will (`kept`, values of plain types only). 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-import celery
-import kombu
 from celery import Celery
 
 from harness.probe.answers import answer, keep_output_apart
 from harness.probe.app_variables import load_spec
 from harness.probe.own_app import application as own_app
 from harness.probe.own_app import own_queues
+from harness.probe.own_app.failed_import import import_failed
 from harness.probe.own_app.inherited import options_of_its_own
-from harness.probe.spoken import CellSpec, Line, OwnAppSpec, WorkloadSpec
+from harness.probe.spoken import CellSpec, Line, WorkloadSpec
 from harness.probe.workloads.drawing import Arguments
 from harness.probe.workloads.own_tasks import task_of
 
 _TRIED_UNITS = range(3)
-_MOST_FRAMES = 6
 
 
 def main() -> None:
@@ -43,7 +38,7 @@ def main() -> None:
         app = own_app.load(named)
         own_app.ready(app)
     except BaseException as error:  # whatever its code raises, sys.exit() too  # noqa: BLE001
-        answer({"done": "look", "error": _import_failed(named, error)})
+        answer({"done": "look", "error": import_failed(named, error)})
     else:
         answer({"done": "look", **_found(app, spec)})
     sys.stdout.flush()
@@ -128,52 +123,6 @@ def _kept(app: Celery, measured: set[str], keeps_queues: bool) -> Line:
         name: value if isinstance(value, (bool, int, float)) else "..."
         for name, value in found.items()
     }
-
-
-# --- what the user reads of an import that failed -----------------------------------------------
-
-
-def _import_failed(named: OwnAppSpec, error: BaseException) -> str:
-    lines = [f"the app {named['name']} could not be imported:"]
-    if isinstance(error, own_app.NoAppError):
-        return f"the app {named['name']} could not be imported: {error}"
-    told = traceback.TracebackException.from_exception(error)
-    _shorten(told, Path(named["project"]))
-    framed = any(one.stack for one in (told, told.__cause__, told.__context__) if one is not None)
-    lines.append("".join(told.format() if framed else told.format_exception_only()).rstrip())
-    top = named["name"].partition(":")[0].partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name == top and not _is_there(top):
-        lines.append(f"It was looked for in {named['project']}: `project:` names another folder")
-    return "\n".join(lines)
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return True
-
-
-def _shorten(told: traceback.TracebackException, project: Path) -> None:
-    """Leave the user's own frames, of it and of what caused it; the last one in any case if it is
-    of a library they call."""
-    own = [frame for frame in told.stack if _is_theirs(frame.filename)]
-    in_project = [frame for frame in own if Path(frame.filename).is_relative_to(project)]
-    chosen = (in_project or own)[-_MOST_FRAMES:]
-    told.stack = traceback.StackSummary.from_list(chosen)
-    for other in (told.__cause__, told.__context__):
-        if other is not None:
-            _shorten(other, project)
-
-
-_OURS = tuple(
-    str(Path(file).parent)
-    for file in (celery.__file__, kombu.__file__, importlib.util.__file__, __file__)
-)
-
-
-def _is_theirs(filename: str) -> bool:
-    return not filename.startswith(("<frozen", *_OURS))
 
 
 if __name__ == "__main__":
