@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import ExitCode
 from harness.probe.own_app import application as own_app
+from harness.probe.own_app.find_app import NoAppError
 from tests.own_tasks.projects import Files
 from tests.runner.running import Ended, Site
 
@@ -110,7 +111,7 @@ def test_a_name_within_what_is_no_module(
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(own_app, "watch_binding", lambda: None)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(own_app.NoAppError, match=r"^within_shop has no settings\.app$"):
+    with pytest.raises(NoAppError, match=r"^within_shop has no settings\.app$"):
         own_app.load({"project": str(tmp_path), "name": "within_shop:settings.app"})
 
 

@@ -8,15 +8,12 @@ keeps them) is overruled.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.machinery
-import importlib.util
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from celery import Celery, Task, signals
@@ -25,6 +22,7 @@ from celery.app.routes import Router
 
 from harness.probe import queues
 from harness.probe.app_variables import SHELL_VARIABLE
+from harness.probe.own_app.find_app import NoAppError, find_app
 from harness.probe.own_app.inherited import pass_on, watch_binding
 from harness.probe.recording.side_tasks import IN_PLACE
 from harness.probe.spoken import CelerySettings, MessageOptions, OwnAppSpec, QueueSpec
@@ -56,10 +54,6 @@ RESET = (
 """Settings that the app's own configuration has no say in."""
 _ROUTING = ("queue", "exchange", "routing_key")
 _MISSING = object()
-
-
-class NoAppError(Exception):
-    """The name does not lead to an app; the message says why."""
 
 
 def build(spec: Mapping[str, Any]) -> Celery:
@@ -128,27 +122,18 @@ def guard(broker_url: str, backend_url: str | None) -> None:
 
 def load(named: OwnAppSpec) -> Celery:
     """Import the app from its project's folder. NoAppError, or whatever its code raises."""
+    app, _ = located(named)
+    return app
+
+
+def located(named: OwnAppSpec) -> tuple[Celery, str]:
+    """The same, and the app's name as `module:attribute`."""
     watch_binding()
     os.chdir(named["project"])
     # In front, where `celery -A` has the current folder; what runs by now is loaded already.
     sys.path.insert(0, named["project"])
-    module_name, _, attribute = named["name"].partition(":")
-    let_in_namesake(module_name)
-    module: Any = importlib.import_module(module_name)
-    for name in attribute.split(".") if attribute else ():
-        if not hasattr(module, name):
-            raise NoAppError(f"{module_name} has no {attribute}{_apps_in(module)}")
-        module = getattr(module, name)
-    if isinstance(module, Celery):
-        return module
-    if attribute:
-        raise NoAppError(f"{named['name']} is no Celery app, but {type(module).__name__}")
-    # As `celery -A` does: `shop` may mean what lies in shop/celery.py.
-    for place in (module, *_inner(module)):
-        for name in ("app", "celery"):
-            if isinstance(found := getattr(place, name, None), Celery):
-                return found
-    raise NoAppError(f"{module_name} has neither app nor celery: write {module_name}:NAME")
+    let_in_namesake(named["name"].partition(":")[0])
+    return find_app(named["name"])
 
 
 def let_in_namesake(module_name: str) -> None:
@@ -169,20 +154,6 @@ def let_in_namesake(module_name: str) -> None:
     is_named = module_name.partition(".")[0] == ours.__name__
     if is_named and theirs.origin is not None and theirs.loader is not None:
         theirs.loader.exec_module(ours)
-
-
-def _apps_in(module: Any) -> str:
-    """What was probably meant; nothing of what is no module: a dict has no `vars`."""
-    if not isinstance(module, ModuleType):
-        return ""
-    names = [name for name, value in vars(module).items() if isinstance(value, Celery)]
-    return f"; its apps: {', '.join(names)}" if names else ""
-
-
-def _inner(module: Any) -> Iterator[Any]:
-    name = f"{module.__name__}.celery"
-    if hasattr(module, "__path__") and importlib.util.find_spec(name) is not None:
-        yield importlib.import_module(name)
 
 
 def ready(app: Celery) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import celery
 import kombu
 
-from harness.probe.own_app.application import NoAppError
+from harness.probe.own_app.find_app import NoAppError
 from harness.probe.spoken import OwnAppSpec
 
 _MOST_FRAMES = 6
