@@ -8,19 +8,18 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.conversation import answer_in
 from harness.environments.building import BuildError
 from harness.environments.interpreter import OWN, Interpreter
 from harness.errors import Problem, UsageError
 from harness.probe.spoken import CelerySettings, Line
 from harness.results.record.run import RecordedWarning
 from harness.runner.prepare import cellspec
+from harness.runner.prepare.asked_app import ask_app
 from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.revisions.commits import not_in_git
 from harness.runner.prepare.revisions.ready import PROJECT_VARIABLE
@@ -36,7 +35,6 @@ from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 from harness.scenario.workloads.registry import Workload
 from harness.workspace import Workspace, open_workspace
 
-_IMPORT_S = 60.0
 _MOST_NAMED = 5
 _CHECK = "harness.probe.own_app_check"
 
@@ -88,9 +86,9 @@ def refusals(file: Path) -> list[Problem]:
     (plan, document), environ = readable, dict(os.environ)
     found: dict[object, Problem] = {}
     with open_workspace(environ) as workspace:
-        for number, cell in enumerate(own.values()):
-            place, folder = _place(cell, plan), workspace.folder(f"import-{number:03d}")
-            for one in _refused(plan, cell, folder, workspace, environ):
+        for cell in own.values():
+            place = _place(cell, plan)
+            for one in _refused(plan, cell, workspace, environ):
                 mark = _mark(document, place, one)
                 if mark is not None:  # an import that fails, fails for all that name the app
                     problem = mark.problem(one.text)
@@ -132,7 +130,7 @@ class _Refusal:
 
 
 def _refused(
-    plan: Plan, cell: Cell, folder: Path, workspace: Workspace, environ: Mapping[str, str]
+    plan: Plan, cell: Cell, workspace: Workspace, environ: Mapping[str, str]
 ) -> Iterator[_Refusal]:
     assert isinstance(cell.workload, OwnTaskWorkload)  # noqa: S101 - it was chosen for that
     try:
@@ -155,7 +153,7 @@ def _refused(
     kept = cellspec.kept_queues(cell.configuration)
     look = _Look(replace(python, project=project), cell.workload, "", kept)
     try:
-        answer = _imported(look, folder, workspace, environ, seed=0)
+        answer = _imported(look, workspace, environ, seed=0)
     except UsageError as error:
         answer = {"error": str(error)}
     if "error" in answer:
@@ -226,8 +224,7 @@ def check_apps(
     found = list(pythons)
     for index, cell, look in _looks(cells, pythons):
         if look.key not in answers:
-            folder = workspace.folder(f"import-{len(answers):03d}")
-            answers[look.key] = _imported(look, folder, workspace, environ, seed)
+            answers[look.key] = _imported(look, workspace, environ, seed)
             if refused := _words(look, answers[look.key]):
                 hint = f"\n(under {look.under})" if look.under else ""
                 raise UsageError(f"{refused}{hint}{_left_behind(look.interpreter, environ)}")
@@ -305,37 +302,7 @@ def _looks(
             yield index, cell, _Look(python, cell.workload, under, kept)
 
 
-def _imported(
-    look: _Look, folder: Path, workspace: Workspace, environ: Mapping[str, str], seed: int
-) -> Line:
-    spec = folder / "spec.json"
-    interpreter, name = look.interpreter, look.workload.app
-    project = interpreter.project or Path.cwd()
+def _imported(look: _Look, workspace: Workspace, environ: Mapping[str, str], seed: int) -> Line:
+    project = look.interpreter.project or Path.cwd()
     told = cellspec.own_app(look.workload, project, seed, look.kept_queues)
-    cellspec.write_private(spec, told)
-    process = workspace.spawn(
-        [interpreter.python, "-m", _CHECK],
-        name="import",
-        log=folder / "import.log",
-        env=interpreter.environ(cellspec.environ_for("client", spec, environ)),
-        cwd=interpreter.folder,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        ended = process.wait(_IMPORT_S)
-        assert process.stdout is not None  # noqa: S101 - it was started with a pipe
-        text = process.stdout.read() if ended else b""
-        tail = process.log_tail(15)
-    finally:
-        process.kill()
-    if not ended:
-        raise UsageError(
-            f"the app {name} could not be imported: that took more than {_IMPORT_S:g} s"
-        )
-    answers = [one for line in text.splitlines() if (one := answer_in(line)) is not None]
-    if not answers:
-        raise UsageError(
-            f"the app {name} could not be imported: its process ended with exit code "
-            f"{process.returncode}\n{tail}"
-        )
-    return answers[-1]
+    return ask_app(_CHECK, told, look.interpreter, workspace, environ)
