@@ -45,6 +45,7 @@ SUBCOMMANDS = {
     "list": Subcommand("harness.cli.listing", "What there is: configurations, scenarios ..."),
     "show-config": Subcommand("harness.cli.show_config", "A configuration or scenario as YAML."),
     "copy": Subcommand("harness.cli.copy", "A shipped one into a folder of yours, to edit."),
+    "init": Subcommand("harness.cli.init", "Files to measure the tasks of a project of yours."),
     "report": Subcommand("harness.cli.report", "Show a stored run again, in any format."),
     "show": Subcommand("harness.cli.show", "A stored run on one screen, with small plots."),
     "compare": Subcommand("harness.cli.compare", "Compare configurations, or two runs."),

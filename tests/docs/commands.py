@@ -69,6 +69,7 @@ _TINY = (
 )
 _PAIRS = "twelve blocks at least; tests/ab/test_live.py runs ab with revisions, pins and settings"
 _SELFTEST = "minutes of planted troubles; tests/selftest/test_live.py runs it"
+_INIT = "it needs a project; tests/init/test_command.py runs it in one"
 _VERSIONS = "builds an environment per version; tests/environments/test_live.py runs a pair of them"
 
 SPECIAL: dict[str, How] = {
@@ -76,6 +77,11 @@ SPECIAL: dict[str, How] = {
     "make test": DryRun("this is it"),
     "make check": DryRun("CI runs it before the tests"),
     "make docs": DryRun("make check says whether there is anything left for it to do"),
+    "harness init": Parse(_INIT),
+    "harness init -A worker.celery --python .venv/bin/python": Parse(_INIT),
+    "harness init --dry-run": Parse(_INIT),
+    "harness check benchmarks": Parse(_INIT),
+    "harness run tasks-smoke": Parse(_INIT),
     "harness run scenarios/compare-brokers.yaml": Parse(
         "ten minutes; the next one runs it with two brokers, tests/runner/test_tutorial.py all"
     ),

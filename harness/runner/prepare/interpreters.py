@@ -72,6 +72,14 @@ def interpreters(
     return tuple(found)
 
 
+def without_modules(python: Path | None, project: Path, workspace: Workspace) -> Interpreter:
+    """An environment of the user's, or the harness' own (None), to import the app in a folder by.
+    Nothing is asked of it."""
+    if python is None and not _has_namesake(project):
+        return replace(OWN, project=project)
+    return Interpreter(python or OWN.python, _probe_alone(workspace), project=project)
+
+
 def _check_own(configuration: Configuration, folder: Path, environ: Mapping[str, str]) -> None:
     """Once more where no files were read just now: of a run that is taken up again."""
     for _, message in missing_there(configuration, folder, environ):

@@ -116,7 +116,9 @@ def _ends_the_counts(event: Event) -> bool:
     return isinstance(event, StageBegins) and event.stage == "stopping"
 
 
-class _Nobody:
+class Nobody:
+    """A listener that does not listen."""
+
     tick_s = None
 
     def hear(self, event: Event, at_ns: int) -> None:
@@ -125,7 +127,7 @@ class _Nobody:
 
 def silent() -> Courier:
     """One whom nobody listens to: what it is told is dropped."""
-    return Courier(_Nobody())
+    return Courier(Nobody())
 
 
 class Standing:
