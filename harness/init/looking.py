@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.environments import BuildError, installed_in
+from harness.environments.asking import installed_in
+from harness.environments.building import BuildError
 from harness.errors import UsageError
 from harness.init.candidates import Candidate, candidates, home_of, settings_module, unparsed
 from harness.probe.spoken import Line, OwnAppSpec
