@@ -13,7 +13,7 @@ from harness.figures.names import asked
 from harness.results.events.merged import MISSING
 from harness.results.record.run import BlockRecord
 from harness.results.samples.curves import Samples
-from harness.results.samples.pooled import pooled_distribution, queue_latencies, total_latencies_ns
+from harness.results.samples.pooled import pooled_distribution, total_latencies_ns
 from harness.results.samples.reading import SampleReader, UnreadableFileError, readable_file
 from harness.results.samples.stored_timeline import stored_timeline
 from harness.selftest.samples import taken
@@ -57,7 +57,6 @@ def test_a_damaged_file_has_one_answer(tmp_path: Path, damage: str) -> None:
     with pytest.raises(UnreadableFileError, match=re.escape(DAMAGED[damage])):
         readable_file(folder, damaged, "units")
     assert total_latencies_ns(folder, damaged) is None
-    assert queue_latencies(folder, [damaged]) is None
     assert STORE_CALL is not None
     assert pooled_distribution(STORE_CALL.figure, folder, [damaged], 3) is None
     assert stored_timeline(folder, damaged) is None

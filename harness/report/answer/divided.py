@@ -20,7 +20,7 @@ from harness.results.record.by_task import PartRecord
 from harness.results.record.distributions import Distribution
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import measured_blocks
+from harness.results.samples.pooled import TimesOfQueue, measured_blocks
 from harness.scenario.files.wording import listed, printable
 from harness.scenario.models.configuration import groups_of
 from harness.units import format_duration, format_number
@@ -170,9 +170,11 @@ def _gain(base: CellView, head: CellView, names: Names) -> Sentence | None:
     if slow is not None:
         long = format_duration(before[slow].run_s)
         because = f", behind tasks of {printable(slow)} that run for {long}"
+    same = before[best].few is after[best].few
+    now = format_duration(after[best].typical_s) if same else after[best].takes(best)
     text = (
         f"With {pair.base}{pair.where}, {before[best].takes(best)}{because}; with {pair.head} "
-        f"{format_duration(after[best].typical_s)}{_price(before, after)}."
+        f"{now}{_price(before, after)}."
     )
     return Sentence("parts", text, (base.name, head.name), ("latency.total", "phase.run"))
 
@@ -282,11 +284,16 @@ def _starved(cell: CellView, names: Names) -> Iterator[Sentence]:
     if not known or len(known) < len(found) or len({(q, g) for q, g, _, _ in known}) > 1:
         return
     queue, group, _, _ = known[0]
-    wait = format_duration(statistics.median(one[2] for one in known))
     idle = statistics.median(one[3] for one in known)
-    units = (one.queue_s.count for block in blocks for one in block.by_queue if one.name == queue)
+    units = min(
+        one.queue_s.count for block in blocks for one in block.by_queue if one.name == queue
+    )
+    wait_s = statistics.median(one[2] for one in known)
+    if (together := cell.queues_s.get(queue)) is not None:
+        units, wait_s = together.queue_s.count, _wait_s(together)
+    wait = format_duration(wait_s)
     said = f"1 % of the tasks of queue {printable(queue)} waited for {wait} and more"
-    if min(units) < FEW_SAMPLES:
+    if units < FEW_SAMPLES:
         said = f"a task of queue {printable(queue)} waited for {wait}"
     text = (
         f"{names.of(cell.name)}: {said}, while group {printable(group)} had "
@@ -316,9 +323,13 @@ def _long_wait(queue: QueueRecord) -> float | None:
     may have taken the messages and let them wait itself."""
     if not queue.groups or not queue.queue_s.count:
         return None
-    wait_s = max(_p99(queue.queue_s), _p99(queue.dispatch_s))
+    wait_s = _wait_s(queue)
     long = wait_s >= max(_LONG_WAIT_S, _SLOWER * (queue.run_s.p50 or 0.0))
     return wait_s if long else None
+
+
+def _wait_s(queue: QueueRecord | TimesOfQueue) -> float:
+    return max(_p99(queue.queue_s), _p99(queue.dispatch_s))
 
 
 def _p99(spread: Distribution) -> float:

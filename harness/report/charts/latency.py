@@ -210,8 +210,8 @@ def _has_parts(cell: CellView) -> bool:
 
 
 def _of_parts(cell: CellView) -> dict[str, tuple[float, float]]:
-    """Median and p99 in seconds of each part, of all samples together as in the tables; of each
-    queue, and where samples are missing, in the median of the blocks."""
+    """Median and p99 in seconds of each part or queue, of all samples together as in the tables;
+    where samples are missing in the median of the blocks."""
     found: dict[str, list[Distribution]] = {}
     for block in measured_blocks(cell.record):
         mixed = [(one.task, one.latency_s) for one in block.by_task]
@@ -219,7 +219,9 @@ def _of_parts(cell: CellView) -> dict[str, tuple[float, float]]:
         for name, latency_s in mixed if len(mixed) > 1 else queued:
             if latency_s.p50 is not None and latency_s.p99 is not None:
                 found.setdefault(name, []).append(latency_s)
-    return {name: _spread(cell.parts_s.get(name), ones) for name, ones in found.items()}
+    queues = {f"queue {name}": times.latency_s for name, times in cell.queues_s.items()}
+    together = {**queues, **cell.parts_s}
+    return {name: _spread(together.get(name), ones) for name, ones in found.items()}
 
 
 def _spread(together: Distribution | None, ones: Sequence[Distribution]) -> tuple[float, float]:
@@ -247,7 +249,7 @@ def _divided_chart(group: Group) -> Chart:
     return Chart(
         key=f"divided-{group.key}",
         title=f"{group.title}: latency of each part, from p50 to p99, further left is better",
-        note="Of a part all samples together; of a queue each block by itself, in their median.",
+        note="All samples together.",
         spec=_divided_spec(room, rows, heads),
         data={"parts": Columns.of(rows)},
         shown="parts",

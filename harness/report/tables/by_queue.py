@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, OUTCOME, Row, Section, Table
 from harness.report.view.cells import CellView, RunView
@@ -11,7 +11,7 @@ from harness.report.words.wording import ended_words
 from harness.results.record.distributions import Distribution, mean_of
 from harness.results.record.queues_and_groups import GroupRecord, QueueRecord
 from harness.results.record.run import BlockRecord
-from harness.results.samples.pooled import measured_blocks, queue_latencies
+from harness.results.samples.pooled import TimesOfQueue, measured_blocks
 from harness.scenario.files.wording import printable
 from harness.units import format_bytes, format_duration, format_milliseconds, format_number
 
@@ -38,7 +38,7 @@ _GROUPS_NOTE = (
 
 def queue_tables(view: RunView) -> tuple[Table, ...]:
     """A table of queues and one of worker groups, each if any cell has several."""
-    queues = _sections(view, lambda cell: list(_queue_rows(cell, view)))
+    queues = _sections(view, lambda cell: list(_queue_rows(cell)))
     groups = _sections(view, lambda cell: list(_group_rows(cell)))
     found = []
     if queues:
@@ -56,22 +56,27 @@ def _sections(view: RunView, rows_of: Callable[[CellView], list[Row]]) -> tuple[
 # --- queues ---------------------------------------------------------------------------------------
 
 
-def _queue_rows(cell: CellView, view: RunView) -> Iterator[Row]:
+def _queue_rows(cell: CellView) -> Iterator[Row]:
     measured = [block for block in measured_blocks(cell.record) if block.by_queue]
     names = dict.fromkeys(one.name for block in cell.blocks for one in block.by_queue)
-    several = len(measured) > 1
-    pooled = queue_latencies(view.folder, measured) if several else None
     for name in names:
         figures, finished = _of_queue(name, measured), _of_queue(name, cell.blocks)
         if len(figures) == 1:
             yield _queue_row(name, figures, finished, figures[0].latency_s)
             continue
-        latency = None if pooled is None else pooled.get(name, Distribution(count=0))
+        latency = _latency(cell.queues_s, name)
         yield _queue_row(name, figures, finished, latency)
         for block in measured if latency is None else ():
             own = _of_queue(name, [block])
             if own:
                 yield _queue_row(f"block {block.number}", own, own, own[0].latency_s, part=True)
+
+
+def _latency(queues_s: Mapping[str, TimesOfQueue], name: str) -> Distribution | None:
+    """Of all blocks together; None where their samples cannot be read."""
+    if queues_s and name not in queues_s:  # in failed blocks alone
+        return Distribution(count=0)
+    return queues_s[name].latency_s if queues_s else None
 
 
 def _of_queue(name: str, blocks: Iterable[BlockRecord]) -> list[QueueRecord]:
@@ -153,12 +158,12 @@ def divided_words(cell: CellView) -> Iterator[str]:
         wait = format_duration(mean_of([one.queue_s for one in figures]))
         words = f"{ended_words(finished)}, {rate} units/s, queue {wait} (mean)"
         most = max((one.most_depth or 0 for one in figures), default=0)
-        yield f"queue {name}: {words}, at most {most:,} waiting"
+        yield f"queue {printable(name)}: {words}, at most {most:,} waiting"
     for name in dict.fromkeys(one.name for block in cell.blocks for one in block.by_group):
         row = _group_row(name, _of_group(name, measured), _of_group(name, cell.blocks))
         told = dict(zip(_OF_GROUPS, row.cells, strict=True))
         busy = f", busy {told['busy']}" if told["busy"] else ""
-        yield f"group {name}: {told[OUTCOME]}, {told['tasks/s']} tasks/s{busy}"
+        yield f"group {printable(name)}: {told[OUTCOME]}, {told['tasks/s']} tasks/s{busy}"
 
 
 # --- figures of several blocks --------------------------------------------------------------------

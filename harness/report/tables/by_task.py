@@ -41,7 +41,8 @@ def part_words(cell: CellView) -> Iterator[str]:
         told = dict(
             zip(_HEAD, _row(label, figures, _of(label, cell.blocks), None).cells, strict=True)
         )
-        yield f"part {label}: {told[OUTCOME]}, {told['units/s']} units/s, run {told['run']} (mean)"
+        words = f"{told[OUTCOME]}, {told['units/s']} units/s, run {told['run']} (mean)"
+        yield f"part {printable(label)}: {words}"
 
 
 def _title(cell: CellView) -> str:

@@ -27,7 +27,7 @@ from harness.results.record.distributions import Distribution, LossReasons
 from harness.results.record.figures import distribution_of, value_of
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.record.typed_work import stored_load
-from harness.results.samples.pooled import PooledCell, measured_blocks
+from harness.results.samples.pooled import PooledCell, TimesOfQueue, measured_blocks
 from harness.scenario.files.wording import did_you_mean, listed, shown
 
 
@@ -167,6 +167,8 @@ class CellView:
     parts_s: Mapping[str, Distribution]
     """Part of a mix -> total latency of its units, of all blocks together; empty where there is no
     mix, or the samples of several blocks cannot be read."""
+    queues_s: Mapping[str, TimesOfQueue]
+    """The same of queues, where there are several."""
 
     @property
     def label(self) -> str:
@@ -285,6 +287,7 @@ def _cell(
         if apart
         else (),
         parts_s=_parts_s(measured, pooled),
+        queues_s=_queues_s(measured, pooled),
     )
 
 
@@ -294,6 +297,15 @@ def _parts_s(
     if pooled is not None:
         return pooled.parts_s
     return {one.task: one.latency_s for one in measured[0].by_task} if len(measured) == 1 else {}
+
+
+def _queues_s(
+    measured: Sequence[BlockRecord], pooled: PooledCell | None
+) -> Mapping[str, TimesOfQueue]:
+    if pooled is not None:
+        return pooled.queues_s
+    known = measured[0].by_queue if len(measured) == 1 else ()
+    return {one.name: TimesOfQueue(one.latency_s, one.queue_s, one.dispatch_s) for one in known}
 
 
 def _figures(

@@ -99,6 +99,8 @@ class Clues:
     """What the event logs of one block hold for diagnoses alone."""
 
     held: Held = field(default_factory=Held)
+    groups: dict[int, str] = field(default_factory=dict)
+    """Number of a worker, as in `Held` -> its group, where a block has several."""
     began_ns: Times = field(default_factory=_NO_TIMES.copy)
     """When any execution began, in order, those of side tasks too; read only where something was
     held, a chord was looked at, or handlers of signals took time."""
@@ -145,6 +147,7 @@ def clues_in(folder: Path, redact: Callable[[str], str] = str) -> Clues:
     executions = _executions(folder, held) if asked else _Executions()
     return Clues(
         held=replace(held, started_ns=executions.of_held_ns),
+        groups=reading.groups,
         began_ns=executions.began_ns,
         ended_ns=executions.ended_ns,
         limited=_joined(reading.limited),
@@ -166,6 +169,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self._held: list[tuple[int, Events]] = []
+        self.groups: dict[int, str] = {}
         self.limited: list[Events] = []
         self.redelivered: list[Events] = []
         self.children = Children()
@@ -180,6 +184,7 @@ class _Reading:
         identity = identity_of(path)
         role = identity.get("role", "")
         life = Life(identity)
+        self.groups.update({number: identity["group"]} if "group" in identity else {})
         for chunk in chunks(path):
             counts = np.bincount(chunk["kind"], minlength=_KINDS)
             if counts[Kind.RECEIVED]:

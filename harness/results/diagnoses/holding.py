@@ -74,15 +74,16 @@ def _rooms(evidence: Evidence, held: Held) -> Iterator[_Room]:
         yield _Room(held, every, evidence.windows, evidence.slots, *spans)
         return
     _, end_ns = evidence.span_ns
-    ran, task = merged.executions(), evidence.places(*held.halves())
-    of_ran, of_held = group_of_executions(ran, merged), merged.tasks.group[task]
+    ran = merged.executions()
+    of_ran = group_of_executions(ran, merged)
+    takers = [clues.groups.get(worker, "") for worker in held.worker.tolist()]
     ended_ns = np.where(ran.ended_ns == MISSING, end_ns, ran.ended_ns)
     for name, one in evidence.groups.items():
         place = merged.groups.index(name) + 1 if name in merged.groups else 0
         mine = [queue for queue in queues.names if name in evidence.shape.routes.consumers(queue)]
         units = np.isin(queues.of_units, [queues.names.index(queue) for queue in mine])
         spans = (ran.started_ns[of_ran == place], ended_ns[of_ran == place])
-        there = held.only((task >= 0) & (of_held == place))
+        there = held.only(np.array([taker == name for taker in takers], dtype=np.bool_))
         places = (one.prefetch_count or 0) * one.count
         yield _Room(there, units, places, slots_of({name: one}), *spans)
 

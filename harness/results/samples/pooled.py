@@ -6,6 +6,7 @@ no percentile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,22 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.figures.figure import Figure
+from harness.results.events.merged import MISSING
 from harness.results.record.distributions import Distribution
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.results.samples.pooled_messages import pooled_lateness, pooled_priorities
 from harness.results.samples.reading import SampleReader, counted_units
 from harness.stats.percentiles import describe
+
+
+@dataclass(frozen=True)
+class TimesOfQueue:
+    """The units of one queue, of some blocks together."""
+
+    latency_s: Distribution
+    queue_s: Distribution
+    """Their phase `queue`, and `dispatch`."""
+    dispatch_s: Distribution
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class PooledCell:
     """Start less ETA of tasks with a countdown; None where there are none."""
     parts_s: Mapping[str, Distribution] = field(default_factory=dict)
     """Part of a mix -> total latency of its units; empty where there is no mix."""
+    queues_s: Mapping[str, TimesOfQueue] = field(default_factory=dict)
+    """Queue -> times of its units; empty where blocks have one."""
 
 
 def measured_blocks(cell: CellRecord) -> tuple[BlockRecord, ...]:
@@ -86,38 +100,41 @@ def pooled_distribution(
     return Distribution.model_validate(describe(columns["ns"].astype(np.int64)))
 
 
-def queue_latencies(folder: Path, blocks: Sequence[BlockRecord]) -> dict[str, Distribution] | None:
-    """Total latency of the units of each queue, over several blocks together.
+def _of_parts(reader: SampleReader, blocks: Sequence[BlockRecord]) -> dict[str, Distribution]:
+    said = [(one.task, one.latency_s.count) for block in blocks for one in block.by_task]
+    found = _within(reader, blocks, "task", ("total_ns",), said)
+    return {label: latency_s for label, (latency_s,) in found.items()}
 
-    None if samples are missing, cannot be read, or are not as many as the record says.
-    """
-    with SampleReader(folder) as reader:
-        return _within(reader, blocks, "queue")
+
+def _of_queues(reader: SampleReader, blocks: Sequence[BlockRecord]) -> dict[str, TimesOfQueue]:
+    divided = [block for block in blocks if block.by_queue]
+    said = [(one.name, one.latency_s.count) for block in divided for one in block.by_queue]
+    found = _within(reader, divided, "queue", ("total_ns", "queue_ns", "dispatch_ns"), said)
+    return {name: TimesOfQueue(*times) for name, times in found.items()}
 
 
 def _within(
-    reader: SampleReader, blocks: Sequence[BlockRecord], within: Literal["task", "queue"]
-) -> dict[str, Distribution] | None:
-    columns = reader.columns(_totals(blocks, f"{within}, total_ns"), blocks, "units")
-    if columns is None:
-        return None
-    times, names = columns["total_ns"].astype(np.int64), columns[within]
-    said: dict[str, int] = {}
-    for block in blocks:
-        counts = (
-            [(one.task, one.latency_s) for one in block.by_task]
-            if within == "task"
-            else [(one.name, one.latency_s) for one in block.by_queue]
-        )
-        for label, latency_s in counts:
-            said[label] = said.get(label, 0) + latency_s.count
-    found = {}
-    for label, count in said.items():
-        mine = times[names == label]
-        if len(mine) != count:
-            return None
-        found[label] = Distribution.model_validate(describe(mine))
-    return found
+    reader: SampleReader,
+    blocks: Sequence[BlockRecord],
+    within: Literal["task", "queue"],
+    columns: Sequence[str],
+    said: Sequence[tuple[str, int]],
+) -> dict[str, list[Distribution]]:
+    """Of each part or queue the distributions of some columns. Empty if any has not as many samples
+    as its records `said`, or samples are missing or cannot be read."""
+    counts: Counter[str] = Counter()
+    for label, count in said:
+        counts[label] += count
+    found = reader.columns(_totals(blocks, ", ".join((within, *columns))), blocks, "units")
+    if not counts or found is None:
+        return {}
+    divided = {}
+    for label, count in counts.items():
+        mine = [found[column].astype(np.int64)[found[within] == label] for column in columns]
+        if any(len(times) != count or (times == MISSING).any() for times in mine):
+            return {}
+        divided[label] = [Distribution.model_validate(describe(times)) for times in mine]
+    return divided
 
 
 def total_latencies_ns(folder: Path, block: BlockRecord) -> npt.NDArray[np.int64] | None:
@@ -152,7 +169,8 @@ def _pool(
         Distribution.model_validate(describe(totals)),
         pooled_priorities(reader, cell, blocks),
         pooled_lateness(reader, cell, blocks),
-        (_within(reader, blocks, "task") or {}) if any(one.by_task for one in blocks) else {},
+        _of_parts(reader, blocks) if any(one.by_task for one in blocks) else {},
+        _of_queues(reader, blocks) if any(one.by_queue for one in blocks) else {},
     )
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from harness.report.answer.answer import answer_of
+from harness.report.charts.latency import divided_charts
 from harness.report.formats.content import content_of
 from harness.report.view.cells import view_of
 from harness.results.record.distributions import Outcomes
 from harness.results.record.run import RunRecord
+from harness.results.samples.pooled import pooled
 from tests.report.made.divided import (
     divided_run,
     group,
@@ -23,7 +25,7 @@ from tests.report.made.divided import (
     queue,
 )
 from tests.report.made.faulted import KILLED
-from tests.report.made.records import block, run, spread_around, warning
+from tests.report.made.records import block, run, spread_around, warning, write_units
 
 
 def told(record: RunRecord, *kinds: str) -> list[str]:
@@ -187,6 +189,47 @@ def test_what_the_tables_show() -> None:
         "run": "20.0 ms", "busy": "90 %", "CPU/task": "1.25 ms", "memory": "128 MiB",
         "outcome": "900 begun",
     }  # fmt: skip
+
+
+def test_sentence_table_and_chart_of_queues_are_of_all_samples_together(tmp_path: Path) -> None:
+    """A twentieth of the tasks waits for one second in the first block, for three in the second:
+    1 % of all wait for three, and the median of the blocks' own would be two."""
+    blocks = []
+    for number, wait_s in enumerate((1.0, 3.0)):
+        totals_ns = [4 * 10**8] * 190 + [round(4e9 * wait_s)] * 10
+        write_units(tmp_path, number, totals_ns, tasks=("urgent", "reports"))
+        divided: dict[str, Any] = {
+            "by_task": (),
+            "by_queue": (
+                queue("urgent", 100, 0.02, wait_s),
+                queue("reports", 100, 0.02, 0.1, groups=("slow",)),
+            ),
+            "by_group": (group("fast", 0.99, ("urgent",)), group("slow", 0.4, ("reports",))),
+            "latency_s": spread_around(0.4, 200),
+            "files": {"units": f"blocks/{number:03d}/units.parquet"},
+        }
+        blocks.append(group_block(number, 0, **divided))
+    record = run(group_cell(*blocks, name="two-groups/add/rate-100"), planned=2)
+    view = view_of(record, tmp_path, pooled(tmp_path, record))
+    sentences = [one.text for one in answer_of(view).sentences if "urgent waited" in one.text]
+    assert sentences == [
+        "two-groups: 1 % of the tasks of queue urgent waited for 3.00 s and more, while group slow "
+        "had 60 % of its slots idle."
+    ]
+    (table,) = (one for one in content_of(view).tables if one.title == "By queue")
+    assert [row.cells[table.head.index("p99")] for row in table.sections[0].rows] == ["12.0 s"] * 2
+    (chart,) = divided_charts(view.cells)
+    assert [row["p99"] for row in chart.data["parts"].records()] == [12_000.0] * 2
+    apart = view_of(record, tmp_path, {})  # where samples are missing
+    assert "waited for 2.00 s" in " ".join(one.text for one in answer_of(apart).sentences)
+
+
+def test_few_units_on_one_side_are_told_as_such() -> None:
+    before = pool_cell(block(0, 0, by_task=(part("fast", 900, 0.02, 1.9), part("slow", 9, 2.0, 4))))
+    after = (part("fast", 90, 0.02, 0.045), part("slow", 9, 2.0, 4.0))
+    (sentence,) = told(run(before, group_cell(group_block(1, 1, by_task=after))), "parts")
+    assert sentence.startswith("With one-pool, 99 % of fast take up to 1.90 s, ")
+    assert sentence.endswith("; with two-groups the slowest of fast takes 45.0 ms.")
 
 
 def test_many_queues_of_long_names_do_not_widen_the_table() -> None:

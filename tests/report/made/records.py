@@ -169,14 +169,16 @@ def write_units(
     tasks: Sequence[str] = ("",),
 ) -> None:
     """A units.parquet with the columns that pooling reads, after one lost unit without a total. Its
-    function ran for half of a unit's total; `tasks`: those of a mix, in turn, each with a queue of
-    the same name."""
+    function ran for half of a unit's total, which was in the queue for a quarter; `tasks`: those of
+    a mix, in turn, each with a queue of the same name."""
     target = folder / "blocks" / f"{number:03d}"
     target.mkdir(parents=True, exist_ok=True)
     query = """
         SELECT 'lost' AS outcome, false AS as_meant, NULL::BIGINT AS total_ns,
-          NULL::BIGINT AS run_ns, $tasks[1] AS task, $tasks[1] AS queue
-        UNION ALL SELECT $outcome, false, total_ns, total_ns // 2, task, task FROM (
+          NULL::BIGINT AS queue_ns, NULL::BIGINT AS dispatch_ns, NULL::BIGINT AS run_ns,
+          $tasks[1] AS task, $tasks[1] AS queue
+        UNION ALL SELECT $outcome, false, total_ns, total_ns // 4, 0, total_ns // 2, task, task
+        FROM (
           SELECT unnest($totals_ns::BIGINT[]) AS total_ns, unnest($of::VARCHAR[]) AS task)
     """
     of = [tasks[n % len(tasks)] for n in range(len(totals_ns))]

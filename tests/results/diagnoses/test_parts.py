@@ -127,15 +127,16 @@ def test_slow_tasks_in_the_own_group_are_found_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "queue", "told_so"),
+    ("held", "queue", "begun", "told_so"),
     [
-        (4, "reports", True),
-        (3, "reports", False),  # the group had room
-        (4, "urgent", False),  # whoever takes that had, too
+        (4, "reports", True, True),
+        (4, "reports", False, True),  # held until the end, and never begun
+        (3, "reports", True, False),  # the group had room
+        (4, "urgent", True, False),  # whoever takes that had, too
     ],
 )
 def test_a_group_whose_window_is_full_of_rate_limits(
-    tmp_path: Path, held: int, queue: str, told_so: bool
+    tmp_path: Path, held: int, queue: str, begun: bool, told_so: bool
 ) -> None:
     """The other group has room for sixteen messages, and may not take what waits."""
     block, shape = Divided(), with_routes({}, queue, "reports")
@@ -149,8 +150,9 @@ def test_a_group_whose_window_is_full_of_rate_limits(
             block.end(limited, 0.022, child)
             limited = block.unit(0.0)
         block.receive(limited, 0.002, "reports", SLOW, Reception.LIMITED)
-        block.begin(limited, 2.0 + place, SLOW_CHILD)
-        block.end(limited, 2.001 + place, SLOW_CHILD)
+        if begun:
+            block.begin(limited, 2.0 + place, SLOW_CHILD)
+            block.end(limited, 2.001 + place, SLOW_CHILD)
     block.receive(waiting, 2.002, queue, taker)
     block.begin(waiting, 2.003, child)
     block.end(waiting, 2.004, child)
