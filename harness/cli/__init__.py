@@ -55,6 +55,7 @@ SUBCOMMANDS = {
     "sql": Subcommand("harness.cli.sql", "Ask all stored runs by SQL."),
     "selftest": Subcommand("harness.cli.selftest", "Are planted troubles found? On real servers."),
     "doctor": Subcommand("harness.cli.doctor", "What is installed, what is missing."),
+    "clean": Subcommand("harness.cli.clean", "What is kept of environments, and its removal."),
     "schema": Subcommand("harness.cli.schema", "JSON Schema of the YAML files, for editors."),
     "docs": Subcommand("harness.cli.docs", "The documentation, in the terminal."),
 }

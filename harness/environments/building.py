@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.environments.interpreter import without_python
-from harness.environments.kept import COMPLETE, home_of
+from harness.environments.kept import ABOUT, COMPLETE, LOCK, PINS, home_of
 from harness.errors import HarnessError
 from harness.processes import Process, kill_marked, spawn
 
@@ -58,6 +58,8 @@ class Source:
     """Variables that its build needs."""
     repeat: str = ""
     """A shell command that leads to a folder like that, for people who repeat what failed."""
+    about: str = ""
+    """What it is, for people who look at what is kept."""
 
 
 def ensure_environment(
@@ -160,7 +162,7 @@ def _ensure(
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(folder.with_suffix(".lock"), timeout_s=_LOCK_S):
+        with _locked(folder.with_suffix(LOCK), timeout_s=_LOCK_S):
             if not is_there(folder):
                 _fresh(order)
                 _kept_if_whole(order, build, environ, timeout_s)
@@ -194,7 +196,9 @@ def _kept_if_whole(
     try:
         build(order, env, time.monotonic() + timeout_s)
         asked = "\n".join(word for words in order.calls for word in words)
-        (order.folder / ".pins").write_text(f"{asked}\n", encoding="utf-8")
+        (order.folder / PINS).write_text(f"{asked}\n", encoding="utf-8")
+        if order.source is not None and order.source.about:
+            (order.folder / ABOUT).write_text(f"{order.source.about}\n", encoding="utf-8")
         marker = order.folder / f"{COMPLETE}.new"
         marker.touch()
         marker.rename(order.folder / COMPLETE)

@@ -156,7 +156,7 @@ def _netem(environ: Mapping[str, str]) -> Finding:
 
 def _environments(environ: Mapping[str, str]) -> Finding:
     home, kept = kept_environments(environ)
-    note = f"kept in {home}; remove any of them, it is built again when needed"
+    note = f"kept in {home}; `harness clean` shows and removes them"
     count = "1 environment" if len(kept) == 1 else f"{len(kept)} environments"
     return Finding("environments", True, False, note=f"{count} {note}" if kept else "none kept")
 

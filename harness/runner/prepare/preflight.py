@@ -45,10 +45,14 @@ def check_networks(cells: Iterable[Cell], environ: Mapping[str, str]) -> None:
 def others_measuring(own: str) -> int:
     """How many other runs of the harness are under way on this machine, as far as this user may
     see. `own` is the path of the workspace that is not counted."""
+    return len(workspaces_in_use(Path(own).parent) - {own})
+
+
+def workspaces_in_use(root: Path) -> set[str]:
+    """The workspaces of runs that are under way on this machine, as far as this user may see."""
     # Between two blocks a run has but its servers, and Redis overwrites its own environment for a
     # title: the lock of a workspace shows such a run too, where both use the same TMPDIR.
-    beside = {str(path) for path in living_workspaces(Path(own).parent)}
-    return len((set(_marks()) | beside) - {own})
+    return {*_marks(), *map(str, living_workspaces(root))}
 
 
 def neighbours(workspace: str) -> tuple[RecordedWarning, ...]:

@@ -89,6 +89,7 @@ def _installed(
 ) -> tuple[Path, Path | None]:
     tree = [revision.tree, revision.prefix] if found.of_tree else []
     repeat = _copy_for_people(revision, room.project)
+    of = f"commit {revision.commit[:_SHORT]} of {room.project.absolute()}"
     source = Source(
         json.dumps(["revision", found.key, *tree]),
         folder,
@@ -96,6 +97,7 @@ def _installed(
         found.constraints,
         _NO_TAGS,
         repeat,
+        f"what {of} needs ({found.found})",
     )
     if not is_complete(environment_folder(pins, room.environ, source)):
         room.building(f"{title(celery)} ({found.found})")
@@ -103,10 +105,15 @@ def _installed(
     python = ensure_environment(pins, environ=room.environ, source=source, advice=advice)
     if not found.itself:
         return python, None
-    itself = json.dumps(["itself", revision.tree, revision.prefix])
-    source = Source(itself, folder, [["."]], environ=_NO_TAGS, repeat=repeat)
-    layer = ensure_layer(python, environ=room.environ, source=source, advice=advice)
-    return python, layer
+    itself = Source(
+        json.dumps(["itself", revision.tree, revision.prefix]),
+        folder,
+        [["."]],
+        environ=_NO_TAGS,
+        repeat=repeat,
+        about=f"{of} itself",
+    )
+    return python, ensure_layer(python, environ=room.environ, source=itself, advice=advice)
 
 
 def _copy_for_people(revision: Revision, project: Path) -> str:
