@@ -1,13 +1,14 @@
 """A client that does not wait: `python -m tests.probe.watching.sender COUNT [REPLY_TO]`
 
-Prints its tag, waits for a line of input, publishes COUNT units of the cell spec's workload
-inside `senders_reply_to`, prints `published` and waits for the end of its input.
+Answers with its tag, waits for a line of input, publishes COUNT units of the cell spec's workload
+inside `senders_reply_to`, says so and waits for the end of its input.
 """
 
 from __future__ import annotations
 
 import sys
 
+from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
 from harness.probe.loads.unwatched import senders_reply_to
@@ -27,14 +28,12 @@ def main() -> None:
     tag = new_tag()
     units = UnitRunner(recorder, 30.0, tag)
     workload = units_of(spec["workload"])
-    sys.stdout.write(f"{tag:016x}\n")
-    sys.stdout.flush()
+    answer({"done": "start", "tag": f"{tag:016x}"})
     sys.stdin.readline()
     with senders_reply_to(app, reply_to):
         results = [units.publish(unit, workload, UnitFlag.MEASURED) for unit in range(count)]
         assert None not in results, units.publish_errors
-    sys.stdout.write("published\n")
-    sys.stdout.flush()
+    answer({"done": "publish"})
     sys.stdin.read()
     recorder.close()
 

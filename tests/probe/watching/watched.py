@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.conversation import answer_in
 from harness.probe.recording.events import Kind, UnitFlag, id_bytes
 from harness.probe.recording.ids import namer, new_tag
 from harness.probe.recording.recorder import Recorder
@@ -86,17 +87,19 @@ class Sender:
 
     def __init__(self, process: Program) -> None:
         self._process = process
-        self.tag = int(self._line(), 16)
+        self.tag = int(self._answer("start")["tag"], 16)
 
     def publish(self) -> None:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        assert self._line() == "published"
+        self._answer("publish")
 
-    def _line(self) -> str:
-        line = self._process.stdout.readline()
-        assert line, "the sender ended; its error is in its log"
-        return line.strip()
+    def _answer(self, name: str) -> dict[str, Any]:
+        lines = iter(self._process.stdout.readline, "")
+        said = next(filter(None, (answer_in(line.encode()) for line in lines)), None)
+        assert said is not None, "the sender ended; its error is in its log"
+        assert said["done"] == name
+        return said
 
 
 @contextlib.contextmanager
