@@ -18,12 +18,13 @@ from harness.scenario.files.wording import printable
 if TYPE_CHECKING:
     from harness.init.files import File, Project
     from harness.init.guessing import Guess
+    from harness.init.workflows import Ci
 
 _EPILOG = """\b
 Examples:
   harness init
   harness init -A worker.celery --python .venv/bin/python
-  harness init -A shop.celery:app --dry-run
+  harness init -A shop.celery:app --ci github --dry-run
 """
 
 
@@ -52,12 +53,16 @@ Examples:
     help="Call each task once or twice on an embedded server, to see whether it runs: for real, "
     "with guessed arguments. Without either you are asked in a terminal; elsewhere none is called.",
 )
+@click.option(
+    "--ci", type=click.Choice(["github", "gitlab"]), help="A workflow for pull requests as well."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be written. Calls no task.")
 def command(
     app: str | None,
     folder: Path,
     python: str | None,
     call: bool | None,
+    ci: Ci | None,
     dry_run: bool,
 ) -> None:
     """Write benchmarks/ for the tasks of your own project: configurations for Redis and RabbitMQ, a
@@ -68,18 +73,21 @@ def command(
     marked FILL IN. No task is called unless you say so.
     """
     from harness.init.files import files_for, write  # noqa: PLC0415 - `--help` stays fast
+    from harness.init.workflows import how_to_use, workflow_files  # noqa: PLC0415
 
     folder = Path(os.path.normpath(Path.cwd() / folder))
     project = _looked_at(app, folder, python)
     if not dry_run and _is_wanted(call, project.measured):
         project = _called(project)
-    files = files_for(project)
+    files = [*files_for(project), *(workflow_files(project, ci) if ci is not None else ())]
     if dry_run:
         _show(files)
         return
     for file, wrote in write(files):
         shown = os.path.relpath(file.path)
         click.echo(f"wrote {shown}" if wrote else f"kept yours: {shown}")
+    if ci is not None:
+        click.echo(f"for the workflow: {how_to_use(ci)}")
     _close(project)
 
 

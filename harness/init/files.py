@@ -104,7 +104,7 @@ def _configuration(project: Project, name: str) -> File:
     if project.python is not None:
         text += (
             "\n# Clients and workers run in the project's own environment, with what is installed "
-            f"there.\ncelery:\n  python: {_flow(python_from(project, path.parent))}\n"
+            f"there.\ncelery:\n  python: {flow(python_from(project, path.parent))}\n"
         )
     return File(path, text)
 
@@ -200,7 +200,7 @@ configurations: [{project.configurations[0]}]
 workloads:
   - workload:
       app: {project.app}
-      project: {_flow(home)}
+      project: {flow(home)}
       mix:
 {mix}
 
@@ -220,14 +220,14 @@ def _part(project: Project, guess: Guess) -> Iterator[str]:
     elif task.name in project.failed:
         yield "# FAILED when it was called with this: mend it, then take the # away"
         mark = "# "
-    yield f"{mark}- task: {_flow(task.name)}"
+    yield f"{mark}- task: {flow(task.name)}"
     if guess.args:
-        yield f"{mark}  args: {_flow([*guess.args])}"
+        yield f"{mark}  args: {flow([*guess.args])}"
     if guess.kwargs:
-        yield f"{mark}  kwargs: {_flow(dict(guess.kwargs))}"
+        yield f"{mark}  kwargs: {flow(dict(guess.kwargs))}"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """On one line, as YAML."""
     text = yaml.safe_dump(
         value, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True

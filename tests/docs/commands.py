@@ -79,7 +79,7 @@ SPECIAL: dict[str, How] = {
     "make docs": DryRun("make check says whether there is anything left for it to do"),
     "harness init": Parse(_INIT),
     "harness init -A worker.celery --python .venv/bin/python": Parse(_INIT),
-    "harness init --dry-run": Parse(_INIT),
+    "harness init --ci github --dry-run": Parse(_INIT),
     "harness check benchmarks": Parse(_INIT),
     "harness run tasks-smoke": Parse(_INIT),
     "harness run scenarios/compare-brokers.yaml": Parse(

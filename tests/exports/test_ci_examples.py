@@ -73,10 +73,11 @@ def job(tmp_path: Path) -> Job:
     stored = RunFolder.create(folder / "results", record.run_id)
     stored.write(record)
     stored.close()
-    scenario = folder / "scenarios/smoke.yaml"
-    scenario.parent.mkdir()
     root = EXAMPLES.parents[1]
-    scenario.write_text((root / "scenarios/smoke.yaml").read_text("utf-8"), encoding="utf-8")
+    (folder / "scenarios").mkdir()
+    for name in ("smoke.yaml", "speed-gate.yaml"):
+        text = (root / "scenarios" / name).read_text("utf-8")
+        (folder / "scenarios" / name).write_text(text, encoding="utf-8")
     (folder / "configs").symlink_to(root / "configs")
     tools.mkdir()
     for name, script in (("harness", HARNESS), ("gh", GH)):
@@ -88,6 +89,7 @@ def job(tmp_path: Path) -> Job:
         "PYTHONPATH": str(root),
         "CALLS": str(tmp_path / "calls"),
         "SCENARIO": "scenarios/smoke.yaml",
+        "SPEED": "scenarios/speed-gate.yaml",
         "RUN_CODE": "0",
         "AB_CODE": "0",
         "IDS": "",
@@ -118,7 +120,7 @@ def test_github_s_gate_ends_as_harness_ab_does(job: Job, code: int) -> None:
     script = STEPS["No slower than the merge base"]["run"]
     ended = job.bash(script, BASE="1234abc", AB_CODE=str(code))
     assert ended.returncode == code
-    assert job.calls == ["ab --base 1234abc --head HEAD --minutes 45 scenarios/smoke.yaml"]
+    assert job.calls == ["ab --base 1234abc --head HEAD scenarios/speed-gate.yaml"]
 
 
 def test_github_gets_a_summary_a_comment_and_junit(job: Job, tmp_path: Path) -> None:

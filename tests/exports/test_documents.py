@@ -29,10 +29,8 @@ def test_commands_are_found() -> None:
         "$base",
         "--head",
         "HEAD",
-        "--minutes",
-        "45",
         "--strict",
-        "$SCENARIO",
+        "$SPEED",
     ] in [command for _, command in COMMANDS]
     assert len(COMMANDS) > 20
 

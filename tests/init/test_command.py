@@ -106,18 +106,19 @@ def test_a_project_is_measured(tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing_and_a_second_run_overwrites_nothing(tmp_path: Path) -> None:
     folder = written(tmp_path, projects.SRC)
     before = below(folder)
-    dry = said(init(folder, "--dry-run", "--call"))
+    dry = said(init(folder, "--dry-run", "--call", "--ci", "gitlab"))
     assert below(folder) == before
     shown = [line.removeprefix("--- ") for line in dry if line.startswith("--- ")]
-    assert len(shown) == 5
-    first = said(init(folder))
+    assert len(shown) == 7
+    first = said(init(folder, "--ci", "gitlab"))
     assert [line.removeprefix("wrote ") for line in first if line.startswith("wrote ")] == shown
     assert "no task was called: harness init --call tries each of them, for real" in first
     after = below(folder)
     assert set(after) == {*before, *shown}
     printed = "\n".join(dry)
     assert all(after[name].rstrip("\n") in printed for name in shown)
-    again = said(init(folder))
+    assert "for the workflow: in .gitlab-ci.yml: include: benchmarks/gitlab-ci.yml" in first
+    again = said(init(folder, "--ci", "gitlab"))
     kept = [line.removeprefix("kept yours: ") for line in again if line.startswith("kept yours: ")]
     assert kept == shown
     assert below(folder) == after
