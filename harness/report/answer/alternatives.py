@@ -143,6 +143,13 @@ def _duration(name: str) -> _Text:
     return text
 
 
+def _throughput(row: Alternative) -> str:
+    """Of a search the rate that it found answers: its steps' throughput beside it, lower for what
+    they wait at their ends, would be read as another answer."""
+    searched = row.saturation_per_s is not None
+    return NOT_APPLICABLE if searched else format_number(row.throughput_per_s)
+
+
 def _saturation(row: Alternative) -> str:
     return NOT_APPLICABLE if row.saturation_per_s is None else format_number(row.saturation_per_s)
 
@@ -151,7 +158,7 @@ _COLUMNS: tuple[tuple[str, _Text], ...] = (
     ("limits held", _limits),
     ("p50", _duration("p50_s")),
     ("p99", _duration("p99_s")),
-    ("units/s", lambda row: format_number(row.throughput_per_s)),
+    ("units/s", _throughput),
     ("up to units/s", _saturation),
     ("CPU/task in all", lambda row: format_milliseconds(row.cpu_ms_per_task)),
     ("memory in all", lambda row: format_bytes(row.memory_bytes)),

@@ -113,17 +113,25 @@ def _no_worse(ones: Sequence[Finding]) -> str:
 def _held_by_all(ones: Sequence[Finding]) -> list[str]:
     """Figures that became worse by no more than the margin in all of these; the leading one of them
     stands first."""
-    each = [
-        [one.metric for one in finding.judged if head_is(one) in ("alike", "faster")]
-        for finding in ones
-    ]
+    each = [_named(finding, ("alike", "faster")) for finding in ones]
     first, *others = each
-    return [figure_name(name) for name in first if all(name in names for names in others)]
+    return [name for name in first if all(name in names for names in others)]
 
 
 def _open_of(one: Finding) -> list[str]:
     """Judged figures beside the leading one of which nothing can be told."""
-    return [figure_name(other.metric) for other in one.judged[1:] if head_is(other) == "open"]
+    return _named(one, ("open",))
+
+
+def _named(finding: Finding, found: Sequence[HeadIs]) -> list[str]:
+    """The judged figures that were found so, with the word of where, if that is elsewhere."""
+    names: list[str] = []
+    for one in finding.judged:
+        if head_is(one) in found:
+            elsewhere = "at equal rates " if one in finding.elsewhere else ""
+            first = not any(name.startswith(elsewhere or "-") for name in names)
+            names.append(f"{elsewhere if first else ''}{figure_name(one.metric)}")
+    return names
 
 
 def _open_words(one: Finding) -> str:

@@ -367,12 +367,12 @@ def at_two_loads(own: float, at_rate: float) -> RunRecord:
 @pytest.mark.parametrize(
     ("own", "at_rate", "words"),
     [
-        (0.98, 0.98, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %), p50 "
-                     "latency, worker CPU per task."),
-        (0.98, 0.95, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %); p50 "
-                     "latency, worker CPU per task cannot be told."),
+        (0.98, 0.98, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %), at "
+                     "equal rates p50 latency, worker CPU per task."),
+        (0.98, 0.95, ": not worse by more than 5 %: throughput 2 % lower (0.9 % to 3.1 %); at "
+                     "equal rates p50 latency, worker CPU per task cannot be told."),
         (0.95, 0.98, " cannot be told apart: throughput 5 % lower (3.9 % to 6.1 %); not worse by "
-                     "more than 5 %: p50 latency, worker CPU per task."),
+                     "more than 5 %: at equal rates p50 latency, worker CPU per task."),
     ],
 )  # fmt: skip
 def test_a_headline_names_every_figure_that_was_judged(
