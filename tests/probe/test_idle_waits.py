@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import billiard.pool
@@ -14,11 +16,12 @@ import redis
 from celery import Celery, signals
 from celery.app.control import Inspect
 from kombu.asynchronous import Hub, get_event_loop, set_event_loop
+from kombu.transport.redis import Channel
 
 from harness.probe import idle_waits
 from harness.probe.recording.events import Kind
 from harness.results.events.eventlog import Tail
-from tests.probe.live import Site, client, valkey, wait_for, worker
+from tests.probe.live import PATIENCE_S, Site, client, valkey, wait_for, worker
 
 HANDLERS = """
 import atexit
@@ -108,6 +111,58 @@ def test_only_the_code_that_is_hurried_sleeps_for_moments(monkeypatch: pytest.Mo
     assert not slept.is_alive()
     assert billiard.pool.time.monotonic is time.monotonic
     assert time.sleep.__module__ == "time"
+
+
+def blocked(server: redis.Redis) -> list[str]:
+    """Names of the clients that wait in the server."""
+    return [one["name"] for one in server.client_list() if "b" in one["flags"]]
+
+
+def test_a_channel_that_is_closed_has_its_own_wait_ended_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would come back after an hour."""
+    monkeypatch.setattr(Channel, "close", Channel.close)
+    with valkey(tmp_path) as url, redis.Redis.from_url(f"{url}/0") as server:
+        other = redis.Redis.from_url(f"{url}/0", client_name="other")
+        waits = threading.Thread(target=other.blpop, args=(["elsewhere"], 3600), daemon=True)
+        waits.start()
+        idle_waits._ask_for_answers("kombu.transport.redis")
+        with Celery("one", broker=f"{url}/0", set_as_current=False).connection() as connection:
+            channel = connection.channel()
+            channel.basic_consume("tasks", no_ack=True, callback=print, consumer_tag="one")
+            channel.client.connection = channel.client.connection_pool.get_connection()
+            channel._brpop_start(timeout=3600)
+            wait_for(lambda: len(blocked(server)) == 2, "both wait")
+            closing = threading.Thread(target=channel.close, daemon=True)
+            closing.start()
+            closing.join(PATIENCE_S)
+            assert not closing.is_alive()
+            assert blocked(server) == ["other"]
+        server.rpush("elsewhere", "so that it ends")
+        waits.join(PATIENCE_S)
+
+
+def test_whoever_may_not_ask_the_server_waits_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Any] = []
+
+    class Refused:
+        _in_poll = object()
+
+        def _create_client(self) -> Any:
+            raise PermissionError("NOPERM")
+
+        def close(self) -> None:
+            closed.append(self)
+
+    module = ModuleType("a_transport")
+    vars(module)["Channel"] = Refused
+    monkeypatch.setitem(sys.modules, "a_transport", module)
+    idle_waits._ask_for_answers("a_transport")
+    idle_waits._ask_for_answers("not_loaded")
+    one = Refused()
+    one.close()
+    assert closed == [one]
 
 
 def received(tail: Tail) -> int:
