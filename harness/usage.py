@@ -69,6 +69,47 @@ def listening_ports(roots: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def connections(roots: Sequence[int]) -> int | None:
+    """TCP connections that these processes and their descendants hold open, whoever is at the other
+    end; one that several of them share counts once. None where the system does not tell (not
+    Linux)."""
+    if not Path("/proc/net/tcp").exists():
+        return None
+    held = {socket for process in _trees(roots) for socket in _sockets(process.pid)}
+    open_there = {socket for pid in _one_of_each_network(roots) for socket in _connected(pid)}
+    return len(held & open_there)
+
+
+def _sockets(pid: int) -> Iterator[str]:
+    """Numbers (inodes) of the sockets that a process holds."""
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                kind, _, number = str(file.readlink()).partition(":[")
+                if kind == "socket":
+                    yield number.rstrip("]")
+
+
+def _one_of_each_network(pids: Iterable[int]) -> Iterator[int]:
+    """A process of each network namespace that these are in."""
+    found: dict[str, int] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found.setdefault(str(Path(f"/proc/{pid}/ns/net").readlink()), pid)
+    yield from found.values()
+
+
+def _connected(pid: int) -> Iterator[str]:
+    """Numbers of all TCP sockets that are connected in a process' network, see proc(5)."""
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/net/{name}").read_text(encoding="ascii").splitlines()
+            yield from (row[9] for line in lines[1:] if (row := line.split())[3] == _ESTABLISHED)
+
+
+_ESTABLISHED = "01"
+
+
 def _living(pids: Iterable[int]) -> Iterator[psutil.Process]:
     for pid in pids:
         with contextlib.suppress(psutil.Error):

@@ -13,6 +13,7 @@ Unit = Literal[
     "bytes", "bytes/task", "bytes/call", "bytes/result", "$/million tasks",
     "per task", "per call", "per unit", "share",
     "units", "tasks", "executions", "fires", "results", "workers", "processes",
+    "connections",
 ]  # fmt: skip
 """In which a record has the value."""
 _KINDS: Mapping[Unit, Kind] = {

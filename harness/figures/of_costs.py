@@ -136,3 +136,9 @@ RESULTS_LEFT = (
         "less", "results_after_cleanup", "results_after_cleanup", "after cleanup",
     ),
 )  # fmt: skip
+CONNECTIONS = (
+    Figure(
+        "connections", "TCP connections that clients and workers held open at once, at most",
+        "connections", "less", "connections", "connections", "connections",
+    ),
+)  # fmt: skip

@@ -27,6 +27,7 @@ FIGURES: tuple[Figure, ...] = (
     *of_costs.OF_FUNCTIONS,
     *of_units.OF_CHILDREN,
     *of_units.STOPS,
+    *of_costs.CONNECTIONS,
 )
 OF_ONE_ONLY: tuple[Figure, ...] = (*of_queues.OF_QUEUES, *of_queues.OF_GROUPS)
 """Figures that only a single queue or group of workers has: no column of a block's."""

@@ -217,6 +217,7 @@ def test_cpu_and_memory_are_plausible(measured: tuple[Smoke, BlockRecord]) -> No
     assert 0.05 < (block.client_cpu_ms_per_task or 0) < 50
     assert 3 * 20e6 < (block.worker_peak_rss_bytes or 0) < 2e9, "a main process, two children"
     assert 20e6 < (block.client_peak_rss_bytes or 0) < 1e9
+    assert 4 <= (block.connections or 0) < 60, "client and worker, each to the broker and backend"
 
 
 def test_logs_are_kept_and_hold_no_password(

@@ -138,6 +138,7 @@ class ServerFigures(TypedDict):
     broker_peak_rss_bytes: int | None
     backend_cpu_ms_per_task: float | None
     backend_peak_rss_bytes: int | None
+    connections: int | None
 
 
 class TrafficFigures(TypedDict):

@@ -183,6 +183,9 @@ class BlockRecord(HowUnitsEnded, Stored):
     """CPU time of the result backend's processes, where that is another server than the broker and
     the harness started it."""
     backend_peak_rss_bytes: int | None = None
+    connections: int | None = None
+    """TCP connections that clients and workers held open at once, at most, of all looks; whoever is
+    at the other end."""
     traffic: dict[str, float] = {}
     """Commands, messages, requests and bytes per execution, e.g. `redis.commands`,
     `redis.command.lpush`, `rabbitmq.acks`, `sqs.requests.SendMessage`; `bytes_in` and `bytes_out`

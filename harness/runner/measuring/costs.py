@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from harness.results.costs.idle_traffic import BUSY_PER_S, CountersAt, pieces_pe
 from harness.results.costs.requests import Requests, requests_in
 from harness.results.record.parts import CostFigures, ServerFigures, TrafficFigures
 from harness.results.record.run import RecordedWarning
+from harness.runner.measuring.connections import ConnectionLooks
 from harness.runner.measuring.depth import DepthSampler
 from harness.scenario.vendors.price_models import Prices
 from harness.services.base import Namespace, Service
@@ -65,6 +66,8 @@ class Costs:
     depth_exact: bool = True
     """False where the broker gives approximate numbers."""
     fifo: bool = False
+    connections: int | None = None
+    """TCP connections that clients and workers held at once, at most; None where nobody looked."""
     looks: Mapping[str, Sequence[CountersAt]] = field(default_factory=dict)
     """Name of a server in `traffic` -> its counters now and then meanwhile."""
 
@@ -146,11 +149,14 @@ class CostMeter:
             self._servers.append(_Server(name, backend, backend.pids() != broker.pids()))
         self._namespace = namespace
         self._sampler: DepthSampler | None = None
+        self._connections = ConnectionLooks(tuple)
         self._unread = ""
         self._begin_ns = 0
 
-    def begin(self) -> None:
-        """Begin to measure: after the warm-up, before the first measured unit. Raises nothing."""
+    def begin(self, roots: Callable[[], Sequence[int]] = tuple) -> None:
+        """Begin to measure: after the warm-up, before the first measured unit. Raises nothing.
+        `roots`: main processes of clients and workers, whose connections are counted."""
+        self._connections = ConnectionLooks(roots)
         with suppress(HarnessError):  # or its connection would be made, and counted, meanwhile
             self._namespace.depth()
         for server in self._servers:
@@ -177,6 +183,7 @@ class CostMeter:
         end_ns = monotonic_ns()
         parts = [self._since(server) for server in self._servers]
         sampler = self._stopped_sampler()
+        self._connections.look()
         return Costs(
             begin_ns=self._begin_ns,
             end_ns=end_ns,
@@ -190,6 +197,7 @@ class CostMeter:
             depth_failed=sampler.failed,
             depth_exact=self._namespace.exact_depth,
             fifo=self._namespace.queue.endswith(".fifo"),
+            connections=self._connections.most,
             looks=self.looks,
         )
 
@@ -214,13 +222,14 @@ class CostMeter:
         return sampler
 
     def _look(self) -> float:
-        """Read the counters of servers that may be idle; when to come again."""
+        """Read the counters of servers that may be idle, and count connections; when to come
+        again."""
         looking = [
             server
             for server in self._servers
             if server.before is not None and not _is_shared(server) and server.is_the_same
         ]
-        return min((server.look() for server in looking), default=_LONGEST_PAUSE_NS / 1e9)
+        return min([self._connections.look_if_due(), *(server.look() for server in looking)])
 
     def _figures(self, server: _Server) -> Mapping[str, int] | None:
         if self._by_turns:
@@ -284,8 +293,9 @@ def fields(
     """Fields of `BlockRecord` by name: what costs came to per execution of a measured task.
     `idle`: how much of the traffic was nobody's work. Nothing in them where nothing was counted."""
     if costs is None:
-        return {**_of_servers(ServerCost(), ServerCost(), 0), **_NO_TRAFFIC}
-    servers = _of_servers(costs.broker, costs.backend or ServerCost(), executions)
+        return {**_of_servers(ServerCost(), ServerCost(), 0, None), **_NO_TRAFFIC}
+    backend = costs.backend or ServerCost()
+    servers = _of_servers(costs.broker, backend, executions, costs.connections)
     if not executions:
         return {**servers, **_NO_TRAFFIC}
     return {**servers, **_of_traffic(costs, executions, events, prices, idle)}
@@ -300,12 +310,15 @@ _NO_TRAFFIC: TrafficFigures = {
 }
 
 
-def _of_servers(broker: ServerCost, backend: ServerCost, executions: int) -> ServerFigures:
+def _of_servers(
+    broker: ServerCost, backend: ServerCost, executions: int, connections: int | None
+) -> ServerFigures:
     return {
         "broker_cpu_ms_per_task": ms_each(broker.cpu_ns, executions),
         "broker_peak_rss_bytes": broker.peak_rss_bytes,
         "backend_cpu_ms_per_task": ms_each(backend.cpu_ns, executions),
         "backend_peak_rss_bytes": backend.peak_rss_bytes,
+        "connections": connections,
     }
 
 

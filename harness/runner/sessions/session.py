@@ -193,7 +193,7 @@ class Session:
         """Warm up, and begin to read what all costs."""
         self.room.courier.stage("warming up")
         self._warm_up()
-        self.room.meter.begin()
+        self.room.meter.begin(lambda: (*self.workers.pids, *self.clients.pids))
         self.room.courier.depth_from(self.room.meter.latest_depth)
 
     def end(self, loaded: Loaded) -> Measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.usage import Usage, forget_peaks, listening_ports, usage, usage_of
+from harness.usage import Usage, connections, forget_peaks, listening_ports, usage, usage_of
 
 BURN = """
 import os, sys, time
@@ -184,3 +185,31 @@ say(server.getsockname()[1])
         port = int(process.stdout.readline())
         assert listening_ports([process.pid]) == (port,)
     assert listening_ports([process.pid]) == ()
+
+
+def test_connections_of_a_tree_are_counted_once() -> None:
+    """Three that a child shares with its parent, and one of its own; not what waits for
+    connections, nor one that is closed, nor those of others."""
+    body = """
+import socket
+port = int(sys.stdin.readline())
+held = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+held.pop().close()
+waits = socket.create_server(("127.0.0.1", 0))
+if os.fork() == 0:
+    own = socket.create_connection(("127.0.0.1", port))
+    say("ready")
+    os._exit(0)
+os.wait()
+say("alone")
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server, program(body) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{server.getsockname()[1]}\n")
+        process.stdin.flush()
+        assert heard(process) == "ready"
+        assert connections([process.pid]) == 4
+        go_on(process)
+        assert heard(process) == "alone"
+        assert connections([process.pid]) == 3
+    assert connections([process.pid]) == 0
