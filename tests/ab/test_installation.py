@@ -181,7 +181,7 @@ def test_what_is_found(tmp_path: Path, kind: str) -> None:
     files, name, calls, itself = KINDS[kind]
     one = found(tmp_path, files)
     assert (one.found, [list(call) for call in one.calls], one.itself) == (name, calls, itself)
-    assert one.of_tree == (calls == [["."]])
+    assert one.own == ((".",) if calls == [["."]] else ())
 
 
 def test_the_versions_of_a_lock_hold(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_workspace_has_one_lock_for_its_members(tmp_path: Path) -> None:
     }
     one = found(tmp_path, files, within="services/api")
     assert one.calls == (("celery[redis]>=5", "./../../libs/kombu"),)
-    assert (one.constraints, one.of_tree) == ("", True)
+    assert (one.constraints, one.own) == ("", ("libs/kombu",))
 
 
 def test_what_the_same_files_need_is_the_same(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_requirements_that_install_the_project_itself(tmp_path: Path, line: str)
     """Not as a link to a copy that is gone after the run; and not once more."""
     files = {"requirements.txt": f"celery\n{line}\n", "setup.py": ""}
     one = found(tmp_path, files)
-    assert (one.of_tree, one.itself) == (True, False)
+    assert (one.own, one.itself) == ((".",), False)
     assert (tmp_path / "requirements.txt").read_text() == "celery\n" + line.removeprefix(
         "-e "
     ).removeprefix("--editable=") + "\n"
@@ -231,7 +231,7 @@ def test_a_library_beside_the_project_is_not_the_project(tmp_path: Path) -> None
         "libs/common/setup.py": "",
     }
     one = found(tmp_path, files, within="api")
-    assert (one.of_tree, one.itself) == (True, True)
+    assert (one.own, one.itself) == (("libs/common",), True)
     assert one.texts == ("../libs/common  # ours\n-e git+https://example.org/x#egg=x\n",)
 
 
@@ -239,9 +239,9 @@ def test_how_it_is_installed_may_be_told(tmp_path: Path) -> None:
     files = {"deploy/all.txt": "celery\n", "requirements.txt": "no", "setup.py": ""}
     one = found(tmp_path, files, "-r deploy/all.txt", "-e '.[worker]'")
     assert one.calls == (("-r", "deploy/all.txt"), (".[worker]",))
-    assert (one.texts, one.of_tree, one.itself) == (("celery\n",), True, False)
+    assert (one.texts, one.own, one.itself) == (("celery\n",), (".",), False)
     plain = found(tmp_path, files, "--requirement=deploy/all.txt")
-    assert (plain.texts, plain.of_tree) == (("celery\n",), False)
+    assert (plain.texts, plain.own) == (("celery\n",), ())
     assert plain.key != found(tmp_path, {"deploy/all.txt": "x"}, *plain.calls[0]).key
 
 

@@ -11,7 +11,7 @@ import pytest
 from harness.environments.building import BuildError
 from harness.errors import UsageError
 from harness.runner.prepare.interpreters import interpreters
-from harness.runner.prepare.revisions.commits import export, find_revision, not_in_git
+from harness.runner.prepare.revisions.commits import content_of, export, find_revision, not_in_git
 from harness.scenario.models.configuration import CelerySet, Configuration
 from harness.scenario.settings.celery_sets import HERE
 from harness.scenario.vendors.redis import RedisBackend, RedisBroker
@@ -80,6 +80,16 @@ def test_a_project_in_a_folder_of_its_repository_and_in_a_worktree(tmp_path: Pat
         assert (found.commit, found.prefix) == (commit, "a/")
         target = exported(folder, tmp_path / str(number))
         assert sorted(path.name for path in target.iterdir()) == ["a", "b"]
+
+
+def test_a_library_that_did_not_change_is_the_same(tmp_path: Path) -> None:
+    make_repository(tmp_path, {"libs/a": "1", "shop": "1"}, {"libs/a": "1", "shop": "2"})
+    one, two = (find_revision(name, tmp_path, ENVIRON) for name in ("HEAD~1", "HEAD"))
+    alike = [
+        content_of(one, place, tmp_path, ENVIRON) == content_of(two, place, tmp_path, ENVIRON)
+        for place in ("libs", "libs/a", "shop", ".")
+    ]
+    assert alike == [True, True, False, False]
 
 
 def test_no_such_revision(tmp_path: Path) -> None:

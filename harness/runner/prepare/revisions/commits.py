@@ -25,8 +25,6 @@ class Revision:
 
     commit: str
     """In full."""
-    tree: str
-    """What git calls its content: two commits with the same files have the same."""
     prefix: str
     """The folder's place in its repository, e.g. `services/api/`; empty at the top."""
 
@@ -48,10 +46,9 @@ def find_revision(name: str, folder: Path, environ: Mapping[str, str]) -> Revisi
         ) from error
     try:
         commit = asked("--verify", "--quiet", f"{name}^{{commit}}")
-        tree = asked("--verify", "--quiet", f"{commit}^{{tree}}")
     except subprocess.CalledProcessError as error:
         raise UsageError(_unknown(name, folder, is_shallow=is_shallow)) from error
-    return Revision(commit, tree, prefix)
+    return Revision(commit, prefix)
 
 
 def _unknown(name: str, folder: Path, *, is_shallow: bool) -> str:
@@ -89,6 +86,13 @@ def export(revision: Revision, folder: Path, target: Path, environ: Mapping[str,
         raise BuildError(f"cannot export commit {short} to {target}: {error}") from error
     finally:
         archive.unlink(missing_ok=True)
+
+
+def content_of(revision: Revision, place: str, folder: Path, environ: Mapping[str, str]) -> str:
+    """What git calls the content of a file or folder of a commit, by its path from the repository's
+    top: alike in all commits in which it is the same."""
+    path = "" if place == "." else place.rstrip("/")
+    return _git(folder, environ, "rev-parse", f"{revision.commit}:{path}").decode().strip()
 
 
 def _check_links(tar: tarfile.TarFile) -> None:

@@ -19,7 +19,7 @@ from harness.environments.building import (
     is_complete,
 )
 from harness.environments.interpreter import Interpreter
-from harness.runner.prepare.revisions.commits import Revision, export, find_revision
+from harness.runner.prepare.revisions.commits import Revision, content_of, export, find_revision
 from harness.runner.prepare.revisions.requirements import Installation, installation_of
 from harness.scenario.models.configuration import CelerySet
 from harness.scenario.settings.celery_sets import title
@@ -87,11 +87,11 @@ def _installed(
     pins: Sequence[str],
     room: Room,
 ) -> tuple[Path, Path | None]:
-    tree = [revision.tree, revision.prefix] if found.of_tree else []
+    own = [content_of(revision, place, room.project, room.environ) for place in found.own]
     repeat = _copy_for_people(revision, room.project)
     of = f"commit {revision.commit[:_SHORT]} of {room.project.absolute()}"
     source = Source(
-        json.dumps(["revision", found.key, *tree]),
+        json.dumps(["revision", found.key, *own]),
         folder,
         found.calls,
         found.constraints,
@@ -106,7 +106,7 @@ def _installed(
     if not found.itself:
         return python, None
     itself = Source(
-        json.dumps(["itself", revision.tree, revision.prefix]),
+        json.dumps(["itself", content_of(revision, revision.prefix, room.project, room.environ)]),
         folder,
         [["."]],
         environ=_NO_TAGS,

@@ -46,8 +46,8 @@ class Installation:
     """Versions that hold for all of them, a requirement a line."""
     texts: tuple[str, ...] = ()
     """What the files hold that the calls name."""
-    of_tree: bool = False
-    """Whether something of the revision's own files is installed by the calls."""
+    own: tuple[str, ...] = ()
+    """What of the revision's own files the calls install: paths from the repository's top."""
 
     @property
     def key(self) -> str:
@@ -143,7 +143,9 @@ def _with_files(found: Installation, project: Path, top: Path) -> Installation:
     said += (line for text in texts.values() for line in text.splitlines())
     local = [place for one in said if (place := _local(one, project)) is not None]
     itself = found.itself and project.resolve() not in local
-    return replace(found, itself=itself, texts=tuple(texts.values()), of_tree=bool(local))
+    within = (place for place in local if place.is_relative_to(top.resolve()))
+    own = sorted({place.relative_to(top.resolve()).as_posix() for place in within})
+    return replace(found, itself=itself, texts=tuple(texts.values()), own=tuple(own))
 
 
 def _read(path: Path, top: Path, texts: dict[Path, str]) -> None:
