@@ -1,6 +1,8 @@
-"""What `pyproject.toml` cannot say: a wheel brings folders of the top, see `harness.shipped`.
+"""What `pyproject.toml` cannot say: a wheel brings folders of the top, see `harness.shipped`, and
+the script that draws the page of a report, see `harness.report.html.libraries`.
 
-A checkout has them at the top, as people edit them there; setuptools packs what lies in packages.
+A checkout has the folders at the top, as people edit them there; setuptools packs what lies in
+packages.
 """
 
 from pathlib import Path
@@ -10,6 +12,7 @@ from setuptools.command.build_py import build_py
 
 TOP = Path(__file__).parent
 PLACE = Path("harness/shipped")
+BUNDLE = Path("harness/report/html/vega.bundle")
 SHIPPED = (
     "configs/**/*.yaml",
     "scenarios/**/*.yaml",
@@ -31,11 +34,17 @@ class BuildWithShipped(build_py):
         for source, target in self._copies():
             self.mkpath(str(target.parent))
             self.copy_file(str(source), str(target), preserve_mode=False)
+        if not self.editable_mode:
+            import vl_convert  # noqa: PLC0415 - no need of an editable installation
+
+            bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+            (Path(self.build_lib) / BUNDLE).write_text(bundle, encoding="utf-8")
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """All files that are made, for setuptools' record."""
         own = super().get_outputs(include_bytecode)
-        return [*own, *(str(target) for _, target in self._copies())]
+        made = [] if self.editable_mode else [str(Path(self.build_lib) / BUNDLE)]
+        return [*own, *(str(target) for _, target in self._copies()), *made]
 
     def _copies(self) -> list[tuple[Path, Path]]:
         if self.editable_mode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ import click
 from harness.cli.options import results_option
 from harness.cli.terminal import tell_shadowed
 from harness.errors import ExitCode, Problem
+from harness.scenario.checks.combinations import installation_conflicts
 from harness.scenario.files.wording import printable
 from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.finding import file_exists, find_either, yaml_files
@@ -33,7 +34,8 @@ def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
 
     Apps of your own that a scenario names are imported, in a process of their own. Every problem
     is printed as FILE:LINE:COLUMN: MESSAGE. Exit code 2 if there is one. A note is no problem: a
-    group of workers, or a route, that nothing of the scenario comes to.
+    group of workers, or a route, that nothing of the scenario comes to; a package that a
+    configuration needs and that is not installed here.
     """
     problems: set[Problem] = set()
     files: dict[Path, None] = {}
@@ -52,13 +54,22 @@ def command(paths: tuple[Path, ...], explain: bool, results: Path) -> ExitCode:
     if len(files) == 1:
         click.echo("1 file, no problems")
     plans = {file: load_plan(file) for file in files if names_a_scenario(file)}
-    for note in sorted({note for plan in plans.values() for note in plan.notes}):
+    for note in _notes(list(plans.values())):
         click.echo(f"note: {note}")
     for line in _ahead(plans, results, explain=explain, alone=len(files) == 1):
         click.echo(line)
     if len(files) > 1:
         click.echo(f"{len(files)} files, no problems")
     return ExitCode.PASS
+
+
+def _notes(plans: Sequence[Plan]) -> Iterator[str]:
+    """What scenarios do not use, and what has to be installed before they can run here."""
+    yield from map(str, sorted({note for plan in plans for note in plan.notes}))
+    used = {cell.configuration.name: cell.configuration for plan in plans for cell in plan.cells}
+    for name, configuration in sorted(used.items()):
+        for _, message in installation_conflicts(configuration, own_app=True):
+            yield f"to run here, configuration {printable(name)}: {message}"
 
 
 def _ahead(

@@ -11,6 +11,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from harness.errors import InvalidInput
+from harness.extras import there
 from harness.figures.figure import Within
 from harness.figures.table import FIGURES, OF_ONE_ONLY
 from harness.plugins import GROUPS, plugins
@@ -32,19 +33,30 @@ _OF_EVERY_KIND = ("name", "loads", "measure")
 
 
 def _configurations() -> list[Sequence[str]]:
-    head = ("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "FROM", "DESCRIPTION")
+    head = ("CONFIGURATION", "BROKER", "BACKEND", "WORKERS", "NEEDS", "FROM", "DESCRIPTION")
     rows: list[Sequence[str]] = [head]
     for found in every("configs"):
         try:
             one = load_configuration(found.path)
         except InvalidInput:
-            rows.append((found.name, "", "", "", _whose(found), _INVALID))
+            rows.append((found.name, "", "", "", "", _whose(found), _INVALID))
             continue
         groups = planned(one)
         workers = ", ".join(_workers(name, group, len(groups)) for name, group in groups.items())
         services = (one.broker.service, one.backend.service)
-        rows.append((found.name, *services, workers, _whose(found), one.description))
+        needs = _extras(*services, *(group.pool for group in groups.values()))
+        rows.append((found.name, *services, workers, needs, _whose(found), one.description))
     return rows
+
+
+def _extras(*names: str) -> str:
+    """`[sqs]`, by which pip installs what services and pools need beside the base, and whether
+    that is here."""
+    wanted = [VENDORS[name].clients.extra for name in names if name in VENDORS]
+    wanted += ["gevent" for name in names if name == "gevent"]
+    known = there()
+    found = dict.fromkeys(name for name in wanted if name)
+    return ", ".join(f"[{name}]{'' if known.get(name, True) else ' (not here)'}" for name in found)
 
 
 def _whose(found: Found) -> str:
@@ -88,8 +100,7 @@ def _backends() -> list[Sequence[str]]:
         works = (_yes(refusal(broker, name) is None) for broker in BROKERS)
         abilities = (_yes(able) for able in (row.results, row.joins, row.chords))
         expiry = _EXPIRY[row.expiry]
-        extra = VENDORS[name].clients.extra
-        needs = f"celery-config-bench[{extra}]" if extra else ""
+        needs = _extras(name)
         if row.brokers:
             needs = f"broker {' or '.join(row.brokers)}"
         rows.append((name, *works, *abilities, row.delivery, expiry, needs))

@@ -50,7 +50,7 @@ def command(
             click.echo(words, err=True)
 
     environ = dict(os.environ)
-    missing = {} if brokers else left_out(environ)
+    missing = left_out(environ, brokers)
     chosen = [name for name in dict.fromkeys(brokers or BROKERS) if name not in missing]
     findings = []
     checks = selftest(chosen, short=short, results=out, environ=environ, say=say)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.extras import needs
+from harness.report.exports.hdr import EXTRA, LIBRARY
 from harness.report.registry import render
 from harness.results.events.merged import MISSING
 from harness.selftest.check_result import CheckResult
@@ -16,6 +18,11 @@ from harness.selftest.samples import Taken
 
 DIGITS = 3
 _SHARES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+
+
+def lacking() -> str:
+    """Why the exports cannot be made here; nothing if they can."""
+    return needs("the check of the histograms", EXTRA, LIBRARY)
 
 
 def check(taken: Taken, folder: Path) -> Iterator[CheckResult]:

@@ -7,11 +7,10 @@ import platform
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from packaging.requirements import Requirement
-
 from harness.environments.building import ensure_environment
 from harness.environments.kept import kept_environments
 from harness.errors import ServiceError
+from harness.extras import requirements, there, to_install
 from harness.scenario.vendors.registry import VENDORS
 from harness.services.bad_network import wires
 from harness.services.finding import Finding, ask, first_number, missing_package
@@ -19,13 +18,11 @@ from harness.services.installing import apt_install, pip_install
 from harness.services.registry import drivers
 from harness.services.sweep import leftovers, sweep
 
-_OWN_NAME = "celery-config-bench"
-
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
     """Look at everything; starts no server and changes nothing."""
     found = [Finding("python", True, True, platform.python_version(), platform.platform())]
-    found += _python_packages()
+    found += [*_python_packages(), _extras()]
     for name in drivers():
         found += _of_driver(name, environ)
     found += [_chromium(environ), _compose(environ)]
@@ -68,9 +65,9 @@ def fix(findings: Sequence[Finding], environ: Mapping[str, str]) -> Iterator[str
             yield f"left out, since nothing that ships needs it: {error}"
         else:
             yield f"installed {' '.join(packages)}"
-    wanted = [word for finding in missing if finding.pip for word in requirements(finding.pip)]
+    wanted = {word for finding in missing if finding.extra for word in requirements(finding.extra)}
     if wanted:
-        libraries = sorted(set(wanted))
+        libraries = sorted(wanted)
         yield f"installing {' '.join(libraries)} with pip"
         pip_install(libraries, environ)
         yield f"installed {' '.join(libraries)}"
@@ -85,45 +82,50 @@ def _python_packages() -> Iterator[Finding]:
     """Celery's own, and what clients and workers import for each service."""
     yield _python_package("celery", "tasks and workers")
     yield _python_package("kombu", "transports")
-    yield _python_package("gevent", "only for `pool: gevent`", extra="gevent", required=False)
     modules = [one for vendor in VENDORS.values() for one in vendor.clients.modules]
     for name in dict.fromkeys(modules):
         users = [vendor for vendor in VENDORS.values() if name in vendor.clients.modules]
         extras = [vendor.clients.extra for vendor in users]
         if all(extras):
-            services = _all_of([vendor.service for vendor in users])
-            use = f"only for backend{'s' if len(users) > 1 else ''} {services}"
-            yield _python_package(name, use, extra=f"{_OWN_NAME}[{extras[0]}]")
+            use = f"only for {_all_of([vendor.service for vendor in users])}"
+            yield _python_package(name, use, extras[0])
         else:
             yield _python_package(name, f"client of {_all_of([vendor.title for vendor in users])}")
+    for name, use, extra in _FURTHER:
+        yield _python_package(name, use, extra)
+
+
+_FURTHER = (
+    ("gevent", "only for `pool: gevent`", "gevent"),
+    ("vl-convert-python", "only for pictures in report.md", "charts"),
+    ("hdrhistogram", "only for the formats hgrm and hdrlog", "hdr"),
+    ("msgpack", "only for the serializer msgpack", "msgpack"),
+)
+"""Packages of extras that no vendor asks for, and what they are for."""
 
 
 def _all_of(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _python_package(name: str, use: str, extra: str = "", *, required: bool = True) -> Finding:
-    """`extra`: what to ask pip for, where it does not come with the harness itself."""
+def _python_package(name: str, use: str, extra: str = "") -> Finding:
+    """`extra`: by which it is installed, where it does not come with the harness itself."""
     try:
-        return Finding(name, True, required, importlib.metadata.version(name), use)
+        return Finding(name, True, not extra, importlib.metadata.version(name), use)
     except importlib.metadata.PackageNotFoundError:
-        how = f"pip install '{extra or name}'"
-        return Finding(name, False, required, "", use, how, pip=extra)
+        how = to_install(extra) if extra else f"pip install {name}"
+        return Finding(name, False, not extra, "", use, how, extra=extra)
 
 
-def requirements(wanted: str) -> list[str]:
-    """What an extra of ours stands for: by that name pip would look for the harness itself."""
-    if not wanted.startswith(_OWN_NAME):
-        return [wanted]
-    extra = wanted.removeprefix(f"{_OWN_NAME}[").removesuffix("]")
-    found = []
-    for text in importlib.metadata.requires(_OWN_NAME) or []:
-        requirement = Requirement(text)
-        marker = requirement.marker
-        if "extra" in str(marker) and marker is not None and marker.evaluate({"extra": extra}):
-            extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-            found.append(f"{requirement.name}{extras}{requirement.specifier}")
-    return found
+def _extras() -> Finding:
+    """All of them in a line: which are here, and how to get the others."""
+    known = there()
+    here = [name for name, installed in known.items() if installed]
+    left_out = [name for name, installed in known.items() if not installed]
+    note = f"here: {', '.join(here) or 'none'}"
+    if left_out:
+        note += f"; left out: {', '.join(left_out)} (harness docs installing says what each is for)"
+    return Finding("extras", True, False, note=note)
 
 
 def _chromium(environ: Mapping[str, str]) -> Finding:

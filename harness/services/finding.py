@@ -28,8 +28,8 @@ class Finding:
     """The exact command that installs it; None where nothing is missing or nothing can be done."""
     debian: str = ""
     """Debian's package, where `harness doctor --fix` is to install it."""
-    pip: str = ""
-    """What it is to ask pip for."""
+    extra: str = ""
+    """The extra of the harness that brings it, where it is to install that one."""
     environment: tuple[str, ...] = ()
     """Requirements of an environment that it is to build."""
 

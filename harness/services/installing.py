@@ -1,7 +1,8 @@
-"""What `harness doctor --fix` installs: by apt-get, as root or by sudo, and by pip."""
+"""What `harness doctor --fix` installs: by apt-get, as root or by sudo, and by pip or uv."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,8 +17,9 @@ _INSTALL_S = 900.0
 
 
 def pip_install(requirements: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Into the environment that the harness runs in."""
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", *requirements]
+    """Into the environment that the harness runs in: by its pip, or where it has none, as those of
+    `uv tool`, by uv. ServiceError if neither is there or it fails."""
+    argv = [*_installer(environ), "--quiet", *requirements]
     try:
         subprocess.run(
             argv, capture_output=True, text=True, timeout=_INSTALL_S, check=True, env=dict(environ)
@@ -27,6 +29,17 @@ def pip_install(requirements: Sequence[str], environ: Mapping[str, str]) -> None
         raise ServiceError(f"installing failed:\n{tail}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServiceError(f"installing failed: {error}") from error
+
+
+def _installer(environ: Mapping[str, str]) -> list[str]:
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install", "--no-input"]
+    if (uv := shutil.which("uv", path=environ.get("PATH"))) is not None:
+        return [uv, "pip", "install", "--python", sys.executable]
+    raise ServiceError(
+        f"the environment {sys.prefix} has no pip, and there is no uv on PATH to install into it: "
+        f"{sys.executable} -m ensurepip"
+    )
 
 
 def apt_install(packages: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Any, cast
 
 from harness.errors import ServiceError
-from harness.scenario.vendors.registry import DRIVERS
+from harness.extras import needs
+from harness.scenario.vendors.registry import DRIVERS, VENDORS
 from harness.services.base import Driver
 
 
@@ -23,6 +24,9 @@ class _Drivers(Mapping[str, Driver[Any]]):
             try:
                 self._made[name] = cast(Driver[Any], getattr(import_module(module), class_)())
             except Exception as error:  # a plug-in's may raise anything
+                clients = VENDORS[name].clients
+                if lacking := needs(name, clients.extra, *clients.of_the_driver):
+                    raise ServiceError(lacking) from None
                 what = f"{type(error).__name__}: {error}"
                 raise ServiceError(
                     f"the driver of {name}, {DRIVERS[name]}, cannot be loaded: {what}"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from harness.errors import ServiceError
+from harness.extras import requirements, to_install
 from harness.scenario.vendors.base import Vendor
 from harness.scenario.vendors.registry import VENDORS
-from harness.services.doctor import examine, fix, requirements
+from harness.services.doctor import examine, fix
 from harness.services.finding import Finding
+from harness.services.installing import pip_install
 from tests.services.bad_network.wiring import missing_netem, missing_wires
-
-EXTRA = "celery-config-bench[mysql]"
 
 
 def by_name(environ: dict[str, str]) -> dict[str, Finding]:
@@ -103,14 +105,49 @@ def test_environments_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("vendor", [one for one in VENDORS.values() if one.clients.extra])
 def test_a_vendors_extra_brings_what_its_clients_import(vendor: Vendor) -> None:
     """The room and pyproject.toml say the same."""
-    brought = requirements(f"celery-config-bench[{vendor.clients.extra}]")
+    brought = requirements(vendor.clients.extra)
     assert set(vendor.clients.modules) <= {Requirement(text).name for text in brought}
 
 
 def test_an_extra_is_what_our_own_metadata_says_of_it() -> None:
     """By its name pip would look for the harness itself."""
-    assert requirements("pyperf") == ["pyperf"]
-    found = {Requirement(text).name: Requirement(text) for text in requirements(EXTRA)}
+    found = {Requirement(text).name: Requirement(text) for text in requirements("mysql")}
     assert set(found) == {"sqlalchemy", "pymysql"}
     assert found["pymysql"].extras == {"rsa"}
     assert not found["pymysql"].specifier.contains("1.0")
+
+
+def test_the_command_is_that_of_what_made_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert to_install("sqs") == "pip install 'celery-config-bench[sqs]'"
+    _without_pip(monkeypatch)
+    by_uv = f"uv pip install --python {sys.executable} 'celery-config-bench[sqs,hdr]'"
+    assert to_install("sqs", "hdr") == by_uv
+    home = tmp_path / "harness 2"
+    home.mkdir()
+    (home / "pipx_metadata.json").touch()
+    monkeypatch.setattr(sys, "prefix", str(home))
+    assert to_install("sqs") == "pipx runpip 'harness 2' install 'celery-config-bench[sqs]'"
+
+
+def test_libraries_are_installed_by_uv_where_there_is_no_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _without_pip(monkeypatch)
+    environ = {"PATH": str(tmp_path)}
+    with pytest.raises(ServiceError, match=r"has no pip, and there is no uv on PATH .*ensurepip$"):
+        pip_install(["boto3>=1.40"], environ)
+    program = tmp_path / "uv"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    program.chmod(0o755)
+    pip_install(["boto3>=1.40"], environ)
+    asked = f"pip install --python {sys.executable} --quiet boto3>=1.40\n"
+    assert (tmp_path / "asked").read_text() == asked
+
+
+def _without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "pip" else found(name)
+    )

@@ -1,15 +1,21 @@
-"""The wheel as people get it, without network: made from the sdist, installed into a folder."""
+"""The wheel as people get it, without network: made from the sdist, in an environment that has what
+the base needs and no extra."""
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import subprocess
 import sys
+import venv
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 _OF_THE_PROJECT = (
@@ -20,19 +26,26 @@ _OF_THE_PROJECT = (
 
 @dataclass(frozen=True)
 class Installed:
-    """The wheel's content in a folder of its own, and an empty one that commands run in."""
+    """The wheel's content in a folder of its own, the Python of an environment that has it, and an
+    empty folder that commands run in."""
 
     site: Path
+    python: Path
     empty: Path
     wheel: Path
 
     def harness(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the installed harness: nothing of the checkout is imported."""
-        environ = {**os.environ, "PYTHONPATH": str(self.site), "TMPDIR": str(self.site.parent)}
+        return self.called(["-m", "harness", *words], cwd)
+
+    def called(
+        self, words: Sequence[str], cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The same of whatever Python is told."""
         return subprocess.run(
-            [sys.executable, "-m", "harness", *words],
+            [self.python, *words],
             cwd=cwd or self.empty,
-            env=environ,
+            env={**os.environ, "TMPDIR": str(self.site.parent)},
             capture_output=True,
             text=True,
             check=False,
@@ -54,8 +67,41 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (unpacked,) = (folder / "unpacked").iterdir()
     (wheel,) = _built("wheel", unpacked, folder / "dist")
     shutil.unpack_archive(wheel, site, "zip")
+    compileall.compile_dir(site, quiet=2)  # as pip does
     empty.mkdir()
-    return Installed(site, empty, wheel)
+    return Installed(site, _base_environment(folder / "base", site), empty, wheel)
+
+
+def _base_environment(folder: Path, site: Path) -> Path:
+    """The Python of an environment with the harness, all that it requires without an extra, and
+    pip: each package is that of this environment, by a link."""
+    venv.create(folder, symlinks=True, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "harness.pth").write_text(f"{site}\n")
+    needed: dict[str, Distribution] = {}
+    _add_needs("celery-config-bench", (), needed)
+    _add_needs("pip", (), needed)
+    del needed["celery-config-bench"]
+    tops = {
+        (file.parts[0], Path(str(one.locate_file(file.parts[0]))))
+        for one in needed.values()
+        for file in one.files or ()
+        if file.parts[0] not in ("..", "__pycache__")
+    }
+    for top, there in tops:
+        (packages / top).symlink_to(there)
+    return folder / "bin/python"
+
+
+def _add_needs(name: str, extras: tuple[str, ...], needed: dict[str, Distribution]) -> None:
+    """A package, what it requires, and what some extras of it do."""
+    needed[name] = distribution(name)
+    for one in map(Requirement, needed[name].requires or ()):
+        wanted = any(
+            one.marker is None or one.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        )
+        if wanted and (one.name not in needed or one.extras):
+            _add_needs(one.name, tuple(one.extras), needed)
 
 
 def _copy(source: Path, target: Path) -> None:

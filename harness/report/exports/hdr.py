@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import numpy as np
 
+from harness.errors import RecordError
+from harness.extras import needs
 from harness.report.exports.rounds import exported_name, remarks_of
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
@@ -29,6 +31,7 @@ from harness.scenario.files.wording import printable
 if TYPE_CHECKING:
     from hdrh.histogram import HdrHistogram
 
+EXTRA, LIBRARY = "hdr", "hdrh"
 DIGITS = 3
 LOWEST_NS = 1
 HIGHEST_NS = 3_600_000_000_000
@@ -48,12 +51,14 @@ _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compresse
 
 
 def as_hgrm(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """The distribution of each cell, one after the other."""
+    """The distribution of each cell, one after the other. RecordError without the extra `hdr`."""
+    _check("hgrm")
     return "".join(f"{line}\n" for cell in view.cells for line in _hgrm(view, cell))
 
 
 def as_hdrlog(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
-    """The log of all blocks, in the order in which they ran."""
+    """The log of all blocks, in the order in which they ran. RecordError without that extra."""
+    _check("hdrlog")
     found = [(block, cell) for cell in view.cells for block in measured_blocks(cell.record)]
     found.sort(key=lambda pair: pair[0].number)
     run_s = datetime.fromisoformat(view.record.started_at).timestamp()
@@ -73,6 +78,11 @@ def as_hdrlog(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rendere
         lines.append(_log_line(view, cell, block, begin_s - base_s))
         end_s = begin_s + (block.window_s or 0.0)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _check(form: str) -> None:
+    if lacking := needs(f"format {form}", EXTRA, LIBRARY):
+        raise RecordError(lacking)
 
 
 def histogram_of(samples_ns: Times) -> HdrHistogram:

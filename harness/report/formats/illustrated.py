@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
-from harness.errors import RecordError
+from harness.extras import needs
 from harness.report.charts.chart import Chart, Gallery, vega_lite
 from harness.report.charts.galleries import galleries
 from harness.report.charts.lines import HOVER
@@ -33,9 +33,13 @@ class Illustrated:
 
 
 def illustrated(view: RunView, images_in: str) -> Illustrated:
-    """The report as `as_markdown` writes it, with images of the folder `images_in`."""
+    """The report as `as_markdown` writes it, with images of the folder `images_in`; where the extra
+    `charts` is not installed without them, which it says in their place."""
     drawn = [gallery for gallery in galleries(view) if not gallery.folded and gallery.charts]
     every = [chart for gallery in drawn for chart in gallery.charts]
+    if every and (lacking := needs("drawing them here", "charts", "vl_convert")):
+        said = markdown_text(f"The charts are in report.html; {lacking}.")
+        return Illustrated(markdown_of(content_of(view), ["", said]), {})
     chosen = {chart.key for chart in _spread(drawn)}
     lines = [line for gallery in drawn for line in _gallery(gallery, chosen, images_in)]
     if len(chosen) < len(every):
@@ -46,13 +50,9 @@ def illustrated(view: RunView, images_in: str) -> Illustrated:
 
 
 def svg_of(chart: Chart, width: int = WIDTH) -> str:
-    """A chart on white, fit for light and dark pages. RecordError without vl-convert."""
-    try:
-        import vl_convert  # noqa: PLC0415 - 84 MB that other reports need not map
-    except ImportError as error:
-        raise RecordError(
-            f"images need vl-convert-python ({error}): pip install vl-convert-python"
-        ) from error
+    """A chart on white, fit for light and dark pages."""
+    import vl_convert  # noqa: PLC0415 - 84 MB that other reports need not map
+
     spec = vega_lite(chart, width)
     spec["layer"] = [layer for layer in spec["layer"] if layer.get("name") != HOVER]
     svg: str = vl_convert.vegalite_to_svg(spec)

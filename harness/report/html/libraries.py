@@ -1,4 +1,8 @@
-"""Vega, Vega-Lite and vega-embed as one script, from vl-convert, which ships them."""
+"""Vega, Vega-Lite and vega-embed as one script, from vl-convert, which ships them.
+
+A wheel brings the script along (`setup.py` makes it when the wheel is built), so that whoever
+installs the harness need not have vl-convert; a checkout has vl-convert make it once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,9 @@ from pathlib import Path
 
 from harness.environments.kept import cache_folder
 from harness.errors import RecordError
+from harness.extras import needs
 
+SHIPPED = Path(__file__).with_name("vega.bundle")
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -22,22 +28,25 @@ _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 def libraries() -> str:
     """A script that defines `vegaEmbed`; it loads nothing, and needs no `eval` with `ast: true`.
 
-    RecordError where vl-convert is not installed.
+    RecordError in a checkout without vl-convert.
     """
-    try:
-        import vl_convert  # noqa: PLC0415 - of one report in many
-    except ImportError as error:
-        raise RecordError(
-            f"charts need vl-convert-python ({error}): pip install vl-convert-python"
-        ) from error
+    if SHIPPED.is_file():
+        return _on_its_own(SHIPPED.read_text(encoding="utf-8"))
+    if lacking := needs("the page of a report", "charts", "vl_convert"):
+        raise RecordError(lacking)
     kept = kept_script(version("vl-convert-python"), os.environ)
     script = _read(kept)
     if script is None:
-        bundle: str = vl_convert.javascript_bundle(_SNIPPET)
-        # In a function of its own, for its names are many and short.
-        script = f"(()=>{{{within_script(bundle)}}})();"
+        import vl_convert  # noqa: PLC0415 - of the first report of all
+
+        script = _on_its_own(vl_convert.javascript_bundle(_SNIPPET))
         _keep(kept, script)
     return script
+
+
+def _on_its_own(bundle: str) -> str:
+    """In a function, for its names are many and short."""
+    return f"(()=>{{{within_script(bundle)}}})();"
 
 
 def kept_script(release: str, environ: Mapping[str, str]) -> Path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 
+from harness.extras import needs
 from harness.scenario.checks.faulty_loads import network_conflicts
 from harness.scenario.checks.groups import group_conflicts, missing_pools
 from harness.scenario.checks.option_conflicts import option_conflicts
@@ -110,18 +110,12 @@ def _missing_modules(configuration: Configuration) -> Iterator[Conflict]:
 
 
 def _missing_clients(configuration: Configuration, role: EndName) -> list[Conflict]:
-    if configuration.celery is not None:
-        return []
     end: End = getattr(configuration, role)
     service = end.service
     clients = VENDORS[service].clients
-    missing = [name for name in clients.modules if importlib.util.find_spec(name) is None]
-    if not missing or not clients.extra:
+    modules = clients.modules if configuration.celery is None else clients.of_the_driver
+    if not clients.extra or not (message := needs(f"{role} {service}", clients.extra, *modules)):
         return []
-    message = (
-        f"{role} {service} needs {' and '.join(missing)}, not installed here: "
-        f"pip install 'celery-config-bench[{clients.extra}]'"
-    )
     return [((role, "service"), message)]
 
 

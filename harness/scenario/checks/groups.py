@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterator
 
 from harness.errors import Problem
+from harness.extras import needs
 from harness.scenario.files.document import Conflict, Document, Location
 from harness.scenario.files.unknown import as_far_as_known, entries
 from harness.scenario.files.wording import shown
@@ -55,12 +55,11 @@ def group_conflicts(configuration: Configuration, *, own_app: bool) -> Iterator[
 
 def missing_pools(configuration: Configuration) -> Iterator[Conflict]:
     """Pools that need a package which this Python lacks."""
-    if configuration.celery is not None or importlib.util.find_spec("gevent") is not None:
+    message = needs("pool gevent", "gevent", "gevent")
+    if configuration.celery is not None or not message:
         return
     for place, _, group in group_places(configuration):
         for where in as_far_as_known(_gevent, group):
-            message = "pool gevent needs gevent, not installed here: "
-            message += "pip install 'celery-config-bench[gevent]'"
             yield (*place, *where), message
 
 

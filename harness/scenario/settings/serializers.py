@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.extras import to_install
 from harness.probe.spoken import CelerySettings
 from harness.scenario.files.document import Conflict
 from harness.scenario.files.wording import did_you_mean, listed, shown
@@ -29,10 +30,9 @@ _BY_TYPE: Mapping[str, str] = {
 }
 _NEAR_MISS = 0.75
 _EXTRAS: Mapping[str, str] = {
-    "msgpack": "pip install 'celery-config-bench[msgpack]'",
-    "zstd": "pip install 'celery-config-bench[zstd]'",
-    "zstandard": "pip install 'celery-config-bench[zstd]'",
-    "brotli": "pip install brotli",
+    "msgpack": "msgpack",
+    "zstd": "zstd",
+    "zstandard": "zstd",
 }
 
 _ZSTD = ("zstandard", "backports.zstd; python_version < '3.14'")
@@ -136,7 +136,8 @@ def _misspelt(settings: Settings) -> Iterator[Conflict]:
 
 
 def _missing(kind: str, name: str) -> str:
-    if name in _EXTRAS:
-        return f"{kind} {name} needs a library that is not installed: {_EXTRAS[name]}"
+    if name in _EXTRAS or name == "brotli":
+        command = to_install(_EXTRAS[name]) if name in _EXTRAS else "pip install brotli"
+        return f"{kind} {name} needs a library that is not installed: {command}"
     known = _KNOWN_SERIALIZERS if kind == "serializer" else _KNOWN_COMPRESSIONS
     return f"kombu has no {kind} {shown(name)}; known: {listed(known)}"

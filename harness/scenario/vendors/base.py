@@ -286,6 +286,9 @@ class ClientPackages:
     brings it."""
     modules: tuple[str, ...] = ()
     """Names for the import of the modules that clients and workers need of these packages."""
+    of_the_driver: tuple[str, ...] = ()
+    """Those that the harness imports itself, to run the server and read it: also where clients and
+    workers have an environment of their own."""
 
 
 @dataclass(frozen=True)

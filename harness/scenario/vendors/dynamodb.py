@@ -48,6 +48,6 @@ DYNAMODB = Vendor(
         max_result_bytes=409_400,  # an item of 400 KiB, with the names of its attributes
         expiry="ttl",
     ),
-    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",)),
+    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "dynamodb", ("boto3",), ("boto3",)),
     own_server=OwnServer(45 * MIB, 2.0),
 )

@@ -40,6 +40,6 @@ S3 = Vendor(
         needs_url=False,
         expiry="never",
     ),
-    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "s3", ("boto3",)),
+    clients=ClientPackages(("boto3", "botocore"), ("boto3",), "s3", ("boto3",), ("boto3",)),
     own_server=OwnServer(45 * MIB, 2.0),
 )

@@ -60,6 +60,7 @@ POSTGRESQL = Vendor(
         (_SQLALCHEMY, "psycopg[binary]>=3.2"),
         "postgresql",
         ("sqlalchemy", "psycopg"),
+        ("psycopg",),
     ),
     own_server=OwnServer(105 * MIB, 3.0),
 )
@@ -77,6 +78,7 @@ MYSQL = Vendor(
         (_SQLALCHEMY, "pymysql[rsa]>=1.1"),
         "mysql",
         ("sqlalchemy", "pymysql"),
+        ("pymysql",),
     ),
     own_server=OwnServer(110 * MIB, 6.0),
 )

@@ -158,7 +158,9 @@ SQS = Vendor(
     clients=ClientPackages(
         packages=("boto3", "botocore", "pycurl"),
         requirements=("boto3", "pycurl", "urllib3"),
+        extra="sqs",
         modules=("boto3", "pycurl"),
+        of_the_driver=("boto3",),
     ),
     own_server=OwnServer(45 * MIB, 2.0),
 )

