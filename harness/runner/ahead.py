@@ -22,9 +22,8 @@ from harness.errors import HarnessError, RecordError
 from harness.runner.faults.block_network import BlockNetwork, block_network
 from harness.runner.job import BlockJob
 from harness.runner.sessions.starting import Crew, start_crew
-from harness.scenario.checks.twins import why_alone
+from harness.scenario.checks.twins import why_alone, why_apart
 from harness.scenario.models.queues import known_queues
-from harness.scenario.models.scenario import Cell
 from harness.services.provide import BlockSpace, Services
 
 _ROOM = 2
@@ -53,6 +52,8 @@ class BlockStart:
         self.isolation: Mapping[str, str] = {}
         """How it is kept apart from others: see `BlockSpace`. Empty before it has a namespace."""
         self._services = services
+        self.begun_ahead = False
+        """Others ended beside it."""
         self._has_folder = False
         self._begun: Begun | None = None
         self._trouble: HarnessError | OSError | None = None
@@ -71,6 +72,7 @@ class BlockStart:
     def ahead(self) -> None:
         """Begin before it is the block's turn. What goes wrong is this block's trouble, not that of
         the one before it: it is told when its turn comes."""
+        self.begun_ahead = True
         try:
             self.make_folder()
             self.begun()
@@ -146,6 +148,7 @@ class NextBlocks:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._own_code_may = True
         self._next: list[BlockStart] = []
 
     def __enter__(self) -> NextBlocks:
@@ -160,11 +163,15 @@ class NextBlocks:
         self._drop(exc)
 
     def begin(
-        self, after: Sequence[Cell], jobs: Sequence[BlockJob], used_bytes: int | None
+        self, after: Sequence[BlockJob], jobs: Sequence[BlockJob], used_bytes: int | None
     ) -> None:
-        """Begin blocks now, if that is harmless while the processes of blocks of the cells `after`
-        end. `used_bytes`: the memory of their workers, None where nobody knows it."""
-        if used_bytes is None or not all(map(may_meet, (*after, *(job.cell for job in jobs)))):
+        """Begin blocks now, if that is harmless while the processes of the blocks `after` end.
+        `used_bytes`: the memory of their workers, None where nobody knows it. Code of the user's
+        own has shown that it can meet itself where two of the same cells have just been twins."""
+        sides = [{job.cell_index for job in both} for both in (after, jobs)]
+        met = self._own_code_may and len(after) == len(jobs) == 2 and sides[0] == sides[1]
+        why = why_apart if met else why_alone
+        if used_bytes is None or any(why(job.cell) for job in (*after, *jobs)):
             return
         if psutil.virtual_memory().available >= _ROOM * used_bytes:
             for job in jobs:
@@ -179,11 +186,13 @@ class NextBlocks:
         taken, self._next = self._next, []
         return taken
 
+    def may_try_again(self, starts: Sequence[BlockStart]) -> bool:
+        """Whether blocks that could not be up at once were begun while others of their code ended,
+        so that they may still be without these; no further ones are then begun so."""
+        ahead = any(start.begun_ahead for start in starts)
+        self._own_code_may = self._own_code_may and not ahead
+        return ahead
+
     def _drop(self, error: BaseException | None) -> None:
         while self._next:
             self._next.pop().drop(error)
-
-
-def may_meet(cell: Cell) -> bool:
-    """Whether processes of its block may live beside those of another one."""
-    return not why_alone(cell)

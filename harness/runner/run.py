@@ -59,7 +59,7 @@ from harness.runner.telling.interrupts import Interrupts
 from harness.runner.twins import TwinsApartError, parted, run_at_once
 from harness.scenario.checks.sizes import check_message_sizes
 from harness.scenario.checks.twins import possible_twins
-from harness.scenario.models.scenario import Cell, Plan
+from harness.scenario.models.scenario import Plan
 from harness.scenario.plan.bounds import AtMost, at_most
 from harness.scenario.vendors.base import Provider
 from harness.scenario.vendors.prices import list_prices
@@ -243,12 +243,14 @@ class _Execution:
         starts = next_blocks.take(self._jobs(numbers))
         following = next_left(self.record.order, numbers[-1], done, given_up)
         coming = () if following is None else self._at_once(following, done, given_up)
-        over = partial(self._begin, next_blocks, [start.job.cell for start in starts], coming)
+        over = partial(self._begin, next_blocks, [start.job for start in starts], coming)
         design = self.record.design
         may_part = design is not None and design.asked == "auto"
         try:
             blocks = run_at_once(starts, services, self._interrupts, over, may_part=may_part)
         except TwinsApartError as apart:
+            if next_blocks.may_try_again(starts):
+                return
             record, twins = parted(self.record, numbers[0], str(apart))
             self._keep(record)
             self._courier.tell(TwinsParted(twins))
@@ -268,13 +270,13 @@ class _Execution:
                 given_up |= {block.cell, *calling_alike(self._plan.cells, cell, block.failing)}
 
     def _begin(
-        self, blocks: NextBlocks, after: Sequence[Cell], numbers: Sequence[int], measured: Measured
+        self, blocks: NextBlocks, after: Sequence[BlockJob], numbers: Sequence[int], seen: Measured
     ) -> None:
-        """Begin blocks, if there are any, while those of the cells `after` end."""
+        """Begin blocks, if there are any, while those `after` end."""
         if not numbers:
             self._meanwhile.begin()
         elif not self._interrupts.requested:
-            blocks.begin(after, self._jobs(numbers), measured.worker_peak_rss_bytes)
+            blocks.begin(after, self._jobs(numbers), seen.worker_peak_rss_bytes)
 
     def _notice_neighbours(self) -> None:
         """Once is enough: whoever measures beside us makes all figures doubtful."""
@@ -373,9 +375,8 @@ def _at_most(plan: Plan, record: RunRecord) -> AtMost:
 def _ahead(plan: Plan, record: RunRecord, options: RunOptions) -> Outlook:
     """Of a run that goes on, of what is left of it."""
     left = [record.order[number] for number in remaining(record)] if record.resumptions else None
-    here = record.environment
-    runs = last_runs(options.results, here)
-    return outlook_of(plan, runs, here, provider=options.provider, left=left)
+    runs = last_runs(options.results, record.environment)
+    return outlook_of(plan, runs, record.environment, provider=options.provider, left=left)
 
 
 def planned(plan: Plan, options: RunOptions) -> RunRecord:

@@ -64,7 +64,7 @@ def run_at_once(
     Where one of twins cannot be measured, its record is the only one, `failed` with the reason: the
     other one is as if it had not been begun, and may be measured without it. `may_part`: where code
     of the user's own runs, TwinsApartError says so instead, as it may be that two of it cannot be
-    up at once. `over` is called once.
+    up at once; and in any case where others of it ended beside them. `over` is called once.
     """
     if len(starts) == 1:
         return [run_block(starts[0], services, interrupts, over)]
@@ -76,7 +76,8 @@ def run_at_once(
     try:
         measured = _in_namespaces(starts, services, interrupts, over)
     except _SideError as failed:
-        if may_part and brings_code(failed.start.job.cell) and not _is_alike_alone(failed.error):
+        own = brings_code(failed.start.job.cell) and not _is_alike_alone(failed.error)
+        if own and (may_part or any(start.begun_ahead for start in starts)):
             for start in starts:
                 start.drop(None)
             raise TwinsApartError(str(failed.error).partition("\n")[0]) from failed.error

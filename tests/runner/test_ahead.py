@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import psutil
@@ -29,7 +29,7 @@ from harness.results.events.merge import slice_begins
 from harness.results.events.unit_shape import UnitShape
 from harness.results.record.run import BlockRecord
 from harness.results.store.run_folders import RunFolder
-from harness.runner.ahead import Meanwhile, NextBlocks, may_meet
+from harness.runner.ahead import BlockStart, Meanwhile, NextBlocks
 from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.order import next_left
@@ -39,7 +39,7 @@ from harness.runner.sessions.session import Measured
 from harness.runner.slices import AtRate, OfTime, OfUnits, Slice, Slices, slices_of
 from harness.runner.telling.interrupts import Interrupts
 from harness.runner.twins import run_at_once
-from harness.scenario.checks.twins import possible_twins
+from harness.scenario.checks.twins import possible_twins, why_alone
 from harness.scenario.loads.turns import AT_RATE_S, SLICE_S
 from harness.scenario.models.configuration import Configuration
 from harness.scenario.models.scenario import Cell
@@ -140,7 +140,7 @@ def test_a_block_is_begun_while_the_last_one_ends_and_measured_when_that_is_gone
 
         def over(measured: Measured) -> None:
             own = alive()
-            next_blocks.begin([this.cell], [following], measured.worker_peak_rss_bytes)
+            next_blocks.begin([this], [following], measured.worker_peak_rss_bytes)
             seen.append(Handover(measured, monotonic_ns(), own, alive() - own))
 
         return run_block(next_blocks.take([this])[0], services, interrupts, over), seen[0]
@@ -152,9 +152,9 @@ def test_a_block_is_begun_while_the_last_one_ends_and_measured_when_that_is_gone
             left = alive()
             second, to_third = measure(job(1), job(2, nowhere))
             third = run_block(next_blocks.take([job(2, nowhere)])[0], services, interrupts)
-            next_blocks.begin([add()], [job(3)], None)
+            next_blocks.begin([job(2)], [job(3)], None)
             assert alive() == set()  # nobody knows what room it needs
-            next_blocks.begin([add()], [job(3)], 1)
+            next_blocks.begin([job(2)], [job(3)], 1)
             assert len(alive()) >= 2
         assert alive() == set()
         assert not folder.block(3).exists()
@@ -231,8 +231,7 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
     def measure(these: list[BlockJob], following: list[BlockJob]) -> list[BlockRecord]:
         def end(measured: Measured) -> None:
             over.append(measured)
-            cells = [job.cell for job in these]
-            next_blocks.begin(cells, following, measured.worker_peak_rss_bytes)
+            next_blocks.begin(these, following, measured.worker_peak_rss_bytes)
 
         return run_at_once(next_blocks.take(these), services, interrupts, end)
 
@@ -256,7 +255,7 @@ def test_twins_are_measured_in_turns_and_leave_nothing_behind(
             failed = measure(jobs(4, nowhere), [])
             assert marked(place) == servers
             folder.block(7).write_text("no room for a folder", encoding="utf-8")
-            next_blocks.begin([timed], jobs(6), 1)
+            next_blocks.begin(jobs(4), jobs(6), 1)
             assert len(marked(place) - servers) >= 2, "one of the two is begun"
             with pytest.raises(RecordError):
                 measure(jobs(6), [])
@@ -319,7 +318,7 @@ def test_twins_by_units_and_at_a_rate(
 
 @pytest.mark.parametrize("sets", [(), ("measure.results_left=count",)])
 def test_blocks_that_keep_to_themselves_may_meet(sets: tuple[str, ...]) -> None:
-    assert may_meet(add(*sets))
+    assert not why_alone(add(*sets))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +335,7 @@ def test_blocks_that_keep_to_themselves_may_meet(sets: tuple[str, ...]) -> None:
     ids=["broken", "slowed", "expiring", "own tasks"],
 )
 def test_others_do_not_meet(scenario: str, sets: tuple[str, ...]) -> None:
-    assert not may_meet(cell_of(scenario, *sets))
+    assert why_alone(cell_of(scenario, *sets))
 
 
 @pytest.mark.parametrize(
@@ -355,7 +354,34 @@ def test_workers_that_may_want_one_file_or_port_do_not_meet(
     worker = cell.configuration.worker.model_copy(update={"options": options})
     update = {"settings": settings, "worker": worker}
     changed: Configuration = cell.configuration.model_copy(update=update)
-    assert not may_meet(cell.model_copy(update={"configuration": changed}))
+    assert why_alone(cell.model_copy(update={"configuration": changed}))
+
+
+def test_twins_of_own_code_are_begun_while_their_like_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of it have just been up at once. Not beside blocks of other cells, nor any more where
+    that has failed: then these are tried once more with nobody beside them."""
+    shop = cell_of("examples/shop/scenarios/shop.yaml")
+    nowhere = cast("tuple[RunFolder, Workspace, dict[str, str]]", (None, None, {}))
+    first, second = (twins_of(shop, number, nowhere) for number in (0, 2))
+    monkeypatch.setattr(BlockStart, "ahead", lambda start: setattr(start, "begun_ahead", True))
+
+    def ahead(after: Sequence[BlockJob], jobs: Sequence[BlockJob]) -> list[bool]:
+        blocks.begin(after, jobs, 1)
+        starts.append(blocks.take(jobs))
+        return [start.begun_ahead for start in starts[-1]]
+
+    starts: list[list[BlockStart]] = []
+    blocks = NextBlocks(cast(Services, None))
+    assert ahead(first, second) == [True, True]
+    assert ahead(first[:1], second[:1]) == [False], "one after the other they were not seen"
+    others = [replace(job, cell_index=job.cell_index + 2) for job in second]
+    assert ahead(first, others) == [False, False], "other code, or another configuration of it"
+    assert not blocks.may_try_again(starts[-1])
+    assert ahead(first, second) == [True, True]
+    assert blocks.may_try_again(starts[-1])
+    assert ahead(first, second) == [False, False]
 
 
 def test_the_next_block_is_the_first_that_is_left() -> None:

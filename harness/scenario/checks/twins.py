@@ -45,10 +45,10 @@ def why_alone(cell: Cell) -> str:
     and the harness' own, as a user's may hold a port or a file."""
     if brings_code(cell):
         return "code of your own may hold a port or a file that two cannot share"
-    return _why_apart(cell)
+    return why_apart(cell)
 
 
-def _why_apart(cell: Cell) -> str:
+def why_apart(cell: Cell) -> str:
     """Why two of its blocks can never be up at once, whatever its code does."""
     configuration = cell.configuration
     naming = not _NAMING_SETTINGS.isdisjoint(configuration.settings)
@@ -73,7 +73,7 @@ def why_no_twin(cell: Cell) -> str:
         return "phases tell one story, which slices would break up"
     if cell.workload.longest_countdown_s and isinstance(load, RateLoad):
         return "its units wait for their time (countdown), and slices would wait for them"
-    return _why_apart(cell)
+    return why_apart(cell)
 
 
 def compared_cells(plan: Plan) -> tuple[tuple[int, int], ...]:
