@@ -119,7 +119,7 @@ def analyse(folder: Path) -> None:
     result = digest(merged, SHAPE, BlockEnd())
     digested_s = time.monotonic() - began
     samples.write(folder, result.merged, result.ledger, result.phases)
-    seconds = timeline(merged, result.ledger, result.phases, sequential=False, interval_s=1.0)
+    seconds = timeline(merged, result.ledger, result.phases, interval_s=1.0)
     assert seconds is not None
     samples.write_timeline(folder, seconds)
     block = BlockRecord(

@@ -203,7 +203,7 @@ def _told(
 def _digested(job: BlockJob, measured: Measured, reports: Sequence[RanWith]) -> Digest:
     """The figures of the event logs, and of faults, if there were any."""
     shape = job.shape
-    merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped)
+    merged = merge(job.events, shape.tasks_per_unit, grouped=shape.grouped, members=shape.members)
     end = BlockEnd(measured.waiting, measured.workers_alive, measured.cut_short)
     after = _aftermath(job, measured, merged)
     if after is None:
@@ -252,8 +252,7 @@ def _write(
         result.merged,
         result.ledger,
         result.phases,
-        sequential=job.shape.sequential,
-        steps=job.shape.steps,
+        order=job.shape.order,
         interval_s=job.cell.measure.interval,
     )
     if seconds is not None:

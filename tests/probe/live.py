@@ -123,13 +123,21 @@ CeleryProcess = Program | subprocess.Popen[bytes]
 
 
 @contextlib.contextmanager
-def worker(site: Site, pool: str, concurrency: int, *options: str, **environ: str) -> Iterator[int]:
+def worker(
+    site: Site,
+    pool: str,
+    concurrency: int,
+    *options: str,
+    workload: Mapping[str, Any] | None = None,
+    **environ: str,
+) -> Iterator[int]:
     """A worker that consumes; the pid of its main process. Ended warmly, and killed if need be."""
     arguments = ["-A", "harness.probe.app", "worker", *options]
     arguments += ["--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{pool}@%h"]
     log_path, over = site.folder / "worker.log", site.folder / "over"
     environ = {"HARNESS_FIRST_START": "yes", "HARNESS_OVER": str(over), **environ}
-    variables = site.environ("worker", site.spec("worker"), **environ)
+    spec = {} if workload is None else {"workload": workload}
+    variables = site.environ("worker", site.spec("worker", **spec), **environ)
     process = start_celery(arguments, variables, log_path, new=pool == "gevent")
     tail = Tail(site.events)
 
@@ -210,7 +218,8 @@ class Talk:
             (folder / log.name).symlink_to(log)
         workload = told(self._workload or _ADD)
         made = units_of(workload)
-        return merge(folder, made.tasks_per_unit, grouped=made.joins)
+        members = len(made.expected(0)) if made.joins else 0
+        return merge(folder, made.tasks_per_unit, grouped=made.joins, members=members)
 
 
 @contextlib.contextmanager

@@ -180,7 +180,7 @@ def test_a_worker_that_ends_at_once_still_does_all_that_a_user_has_put_there(
     with valkey(tmp_path) as server:
         settings = {"broker_url": f"{server}/0", "result_backend": f"{server}/1"}
         site = Site(tmp_path, settings)
-        environ = {"SAID": str(said), "PYTHONPATH": str(tmp_path)}
+        environ: Any = {"SAID": str(said), "PYTHONPATH": str(tmp_path)}
         options = ("--include", "handlers_of_an_end")
         with worker(site, "prefork", 2, *options, **environ) as pid:
             with client(site, "client", units=4) as talk:

@@ -309,7 +309,7 @@ def test_without_results_what_ran_is_what_is_known(server: str, tmp_path: Path) 
         merged = talk.merged(tmp_path / "after")
     assert (merged.tasks.finished_ns != MISSING).all()
     assert (merged.units.checked == Outcome.NONE).all()
-    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=False)
+    ledger = settle(merged, BlockEnd(), stores_results=False)
     assert ledger.outcomes() == Outcomes(ok=5)
 
 
@@ -347,7 +347,7 @@ def test_publishing_into_nothing_is_recorded(tmp_path: Path, units: int, tried: 
         assert answer["gave_up"] == (tried < units)
         merged = talk.merged(tmp_path / "after")
     assert merged.units.publish_failed.tolist() == [True] * tried
-    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=False)
+    ledger = settle(merged, BlockEnd(), stores_results=False)
     assert ledger.outcomes() == Outcomes(failed=tried)
 
 

@@ -85,7 +85,7 @@ def earliest(looks: list[Look]) -> Look:
 def seen(history: History, unit: Unit) -> Look | tuple[None, None]:
     """When the unit's result was seen, and what it was; a group's perhaps member by member."""
     looks = unit.looks()
-    members = unit.members_seen[: history.per_unit]
+    members = unit.members_seen[: history.members or history.per_unit]
     if members and all(members):
         each = [earliest(one) for one in members]
         last = max(at for at, _ in each)
@@ -149,13 +149,21 @@ def steps_of(history: History) -> list[range]:
 
 def origin_of(history: History, unit: Unit, place: int) -> int | None:
     """When a task could be received at the earliest; None if its turn never came."""
-    step = next(number for number, places in enumerate(steps_of(history)) if place in places)
-    if step == 0:
+    before = [unit.tasks[other] for other in awaited(history, place)]
+    if not before:
         return unit.publish
-    before = [unit.tasks[other] for other in steps_of(history)[step - 1]]
     if not all(task.finished for task in before):
         return None
     return max(finished_at(task) for task in before)
+
+
+def awaited(history: History, place: int) -> list[int]:
+    """The places of the tasks that a task waits for."""
+    if history.waits_for:
+        return sorted(history.waits_for[place])
+    steps = steps_of(history)
+    step = next(number for number, places in enumerate(steps) if place in places)
+    return list(steps[step - 1]) if step else []
 
 
 def touched(task: Task) -> bool:
@@ -252,9 +260,10 @@ def timing(history: History, unit: Unit) -> tuple[dict[str, int] | None, int | N
     received = [min(task.received) for task in tasks]
     first, started = map(list, zip(*(begins(history, task) for task in tasks), strict=True))
     finished = [finished_at(task) for task in tasks]
-    path = [
-        max(places, key=lambda place: (finished[place], -place)) for places in steps_of(history)
-    ]
+    last, path = list(steps_of(history)[-1]), list[int]()
+    while last:
+        path.insert(0, max(last, key=lambda place: (finished[place], -place)))
+        last = awaited(history, path[0])
     origins = [unit.publish, *(finished[place] for place in path[:-1])]
     end = finished[path[-1]]
     seen_at, said = seen(history, unit)

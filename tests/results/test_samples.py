@@ -81,10 +81,11 @@ TRACKING_COLUMNS = ("unit", "looks", "storing_started_ns", "started_seen_ns")
 def write(history: History, folder: Path, end: BlockEnd) -> Merged:
     (folder / "events").mkdir()
     history.write(folder / "events")
-    merged = merge(folder / "events", history.per_unit, grouped=history.grouped)
-    order: Any = {"sequential": history.sequential, "steps": history.steps}
-    ledger = settle(merged, end, stores_results=True, **order)
-    timing = phases(merged, watched=history.watched, **order)
+    merged = merge(
+        folder / "events", history.per_unit, grouped=history.grouped, members=history.members
+    )
+    ledger = settle(merged, end, stores_results=True, order=history.order)
+    timing = phases(merged, watched=history.watched, order=history.order)
     samples.write(folder, merged, ledger, timing)
     return merged
 

@@ -29,6 +29,7 @@ def canvas(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Ended]:
         workloads=[
             {"workload": "chord", "size": SIZE, "loads": loads},
             {"workload": "chord", "size": SIZE, "follow_parents": False},
+            {"workload": "canvas", "of": "chain", "depth": 3, "width": 2, "loads": loads[1:]},
             {"workload": "chunks", "size": 12, "chunk": 4, "collect": "join"},
             {"workload": "tracking", "wait": "busy", **one},
             {"workload": "tracking", "wait": "get", "n": "text", **one},
@@ -70,6 +71,24 @@ def test_a_chord_under_every_load(canvas: tuple[Site, Ended]) -> None:
     assert "join delay: last header task stored to the chord's body started;" in ended.words
     shown = [row["join_delay_mean_s"] != "" for row in csv_of(*canvas, "chord")]
     assert shown == [True] * 4
+
+
+def test_a_canvas_under_every_load(canvas: tuple[Site, Ended]) -> None:
+    """A chain of two groups of chains of two: eight tasks, of which the last two bring results."""
+    _, ended = canvas
+    blocks = of(ended, "canvas")
+    assert len(blocks) == 2
+    for block in blocks:
+        assert outcomes_of(block) == {"ok": 20}
+        assert (block.units, block.tasks) == (20, 20 * 8)
+        assert "foreign_tasks" not in {warning.code for warning in block.warnings}
+        # Of each unit's tasks four have one before them, and two wait for the whole first group.
+        hops, joins = block.canvas_s["hop"], block.canvas_s["join_delay"]
+        assert (hops.count, joins.count) == (20 * 4, 20 * 2)
+        for row in ended.rows(block, "units"):
+            phases = [row[f"{name}_ns"] for name in PHASES]
+            assert sum(phases) == row["total_ns"]
+            assert min(phases) >= 0
 
 
 def assert_join_delay(ended: Ended, number: int) -> None:

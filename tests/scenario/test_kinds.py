@@ -42,9 +42,9 @@ def test_who_waits_and_who_fires() -> None:
         for trait in ("joins", "waits_for_header", "prebuilt", "past_batches", "fired_by_beat")
     }
     assert by == {
-        "joins": ["group", "chunks"],
+        "joins": ["group", "canvas", "chunks"],
         "waits_for_header": ["chord", "nested"],
         "prebuilt": ["add", "heavy_task", "work"],
-        "past_batches": ["chain", "chord", "nested"],
+        "past_batches": ["chain", "chord", "nested", "canvas"],
         "fired_by_beat": ["periodic"],
     }

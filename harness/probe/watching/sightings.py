@@ -28,7 +28,8 @@ _GROUPS_REMEMBERED = 256
 class Sightings:
     """Sorts results out, judges them and records SEEN.
 
-    A unit's results are those of its last task, or of all members of a group: one record each.
+    A unit's results are those of its last task, or of all members of the group that it ends with:
+    one record each.
     Ids of other tags, other links of a chain and states that are not final are passed over.
     """
 
@@ -40,9 +41,9 @@ class Sightings:
         self._expected: Callable[[int], Any] = workload.expected
         if self._is_group:
             self._expected = lru_cache(_GROUPS_REMEMBERED)(workload.expected)
-        self._positions = range(
-            0 if self._is_group else workload.tasks_per_unit - 1, workload.tasks_per_unit
-        )
+        last = workload.tasks_per_unit
+        results = len(workload.expected(0)) if self._is_group else 1
+        self._positions = range(last - results, last)
         self._seen: dict[int, set[int]] = {}
         self.seen = 0
         """Results recorded."""
@@ -113,7 +114,7 @@ class Sightings:
             return None
         expected = self._expected(unit)
         if self._is_group:
-            expected = expected[position]
+            expected = expected[position - self._positions.start]
         found = description["result"]
         if status != states.SUCCESS:
             return judge_failure(expected, found)

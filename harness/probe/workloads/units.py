@@ -187,5 +187,8 @@ def judge_failure(expected: Any, error: BaseException) -> Outcome:
 
 
 def results_of(result: AsyncResult | GroupResult) -> list[AsyncResult]:
-    """The AsyncResults whose values make up the unit's result."""
-    return list(result.results) if isinstance(result, GroupResult) else [result]
+    """The AsyncResults whose values make up the unit's result; of groups in a group, one behind the
+    other."""
+    if not isinstance(result, GroupResult):
+        return [result]
+    return [found for member in result.results for found in results_of(member)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy as np
@@ -20,36 +21,46 @@ def canvas(
 ) -> dict[str, Distribution]:
     """Distributions of the times between the tasks of a unit, by name as in `BlockRecord.canvas_s`,
     over the units that are `usable`."""
-    if shape.steps:
-        found = _of_steps(merged, usable, shape)
-    elif shape.sequential:
-        started_ns, finished_ns = _chosen(merged, usable)[:2]
-        found = {"hop": (started_ns[:, 1:] - finished_ns[:, :-1]).ravel()}
-    elif shape.grouped:
-        _, finished_ns, _ = _chosen(merged, usable)
-        found = {"member_spread": _spread(finished_ns)}
-        if shape.watched:
-            found["join"] = timing.result_ns[usable]
-    else:
-        found = {}
-    return {name: Distribution.model_validate(describe(times)) for name, times in found.items()}
+    if shape.tasks_per_unit == 1 and not shape.grouped:
+        return {}
+    found: dict[str, list[Times]] = {}
+    for name, times in _between_steps(merged, usable, shape):
+        found.setdefault(name, []).append(times.ravel())
+    if shape.grouped and shape.watched:
+        found["join"] = [timing.result_ns[usable]]
+    return {
+        name: Distribution.model_validate(describe(np.concatenate(found[name])))
+        for name in NAMES
+        if name in found
+    }
 
 
-def _of_steps(merged: Merged, usable: npt.NDArray[np.bool_], shape: UnitShape) -> dict[str, Times]:
-    """Of a chord, and of a group in a chain: the step of several tasks, into it and out of it."""
+NAMES = ("hop", "member_spread", "join", "fan_out", "join_delay")
+"""In the order of reports."""
+
+
+def _between_steps(
+    merged: Merged, usable: npt.NDArray[np.bool_], shape: UnitShape
+) -> Iterator[tuple[str, Times]]:
+    """What lies between tasks and those that they wait for: from one to one a hop, from one to
+    several a fan-out, from several a join delay, and the spread of those before it."""
     started_ns, finished_ns, stored_ns = _chosen(merged, usable)
-    ends = list(accumulate(shape.steps))
-    widest = shape.steps.index(max(shape.steps))
-    members = slice(ends[widest] - shape.steps[widest], ends[widest])
-    found = {"member_spread": _spread(finished_ns[:, members])}
-    if widest:
-        before = finished_ns[:, members.start - 1, np.newaxis]
-        found["fan_out"] = (started_ns[:, members] - before).ravel()
-    if members.stop < started_ns.shape[1]:
-        known = (stored_ns[:, members] != MISSING).all(axis=1)
-        last_stored_ns = stored_ns[known, members].max(axis=1)
-        found["join_delay"] = started_ns[known, members.stop] - last_stored_ns
-    return found
+    steps, strands = shape.order.of_each(shape.tasks_per_unit)
+    ends = list(accumulate(steps))
+    for step, parts in enumerate(strands[1:], start=1):
+        before, mine = (slice(ends[at] - steps[at], ends[at]) for at in (step - 1, step))
+        starts_ns = started_ns[:, mine].reshape(-1, parts, steps[step] // parts)
+        finishes_ns = finished_ns[:, before].reshape(-1, parts, steps[step - 1] // parts)
+        if steps[step - 1] == parts:
+            yield "fan_out" if steps[step] > parts else "hop", starts_ns - finishes_ns
+            continue
+        yield "member_spread", _spread(finishes_ns)
+        stores_ns = stored_ns[:, before].reshape(finishes_ns.shape)
+        known = (stores_ns != MISSING).all(axis=2)
+        last_stored_ns = stores_ns.max(axis=2)[known]
+        yield "join_delay", starts_ns[known] - last_stored_ns[:, np.newaxis]
+    if shape.grouped:
+        yield "member_spread", _spread(finished_ns[:, ends[-1] - steps[-1] :])
 
 
 def _chosen(merged: Merged, usable: npt.NDArray[np.bool_]) -> tuple[Times, Times, Times]:
@@ -64,5 +75,5 @@ def _chosen(merged: Merged, usable: npt.NDArray[np.bool_]) -> tuple[Times, Times
 
 def _spread(finished_ns: Times) -> Times:
     """Nanoseconds from the first to the last end of tasks that ran side by side."""
-    spread: Times = finished_ns.max(axis=1) - finished_ns.min(axis=1)
+    spread: Times = finished_ns.max(axis=-1) - finished_ns.min(axis=-1)
     return spread

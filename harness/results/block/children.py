@@ -177,7 +177,7 @@ class _Waited:
     def of(cls, merged: Merged, shape: UnitShape) -> _Waited:
         """Of all tasks of a block: each waits from when it could run to its first start."""
         tasks, units = merged.tasks, merged.units
-        origins = task_origins(merged, sequential=shape.sequential, steps=shape.steps)
+        origins = task_origins(merged, shape.order)
         ready = (units.publish_ns + shape.countdowns_ns(units.unit))[:, np.newaxis]
         ready = np.maximum(ready, merged.release_ns) if shape.held else ready
         known = np.where(origins == MISSING, MISSING, np.maximum(origins, ready))

@@ -15,7 +15,7 @@ from harness.results.arrays import Times
 from harness.results.block.phases import task_origins
 from harness.results.events.merged import MISSING, Merged
 from harness.results.record.distributions import LossReasons, Outcomes
-from harness.scenario.workloads.base import Steps
+from harness.scenario.workloads.base import SIDE_BY_SIDE, TaskOrder
 
 
 class Final(IntEnum):
@@ -110,14 +110,13 @@ def settle(
     merged: Merged,
     end: BlockEnd,
     *,
-    sequential: bool,
     stores_results: bool,
-    steps: Steps = (),
+    order: TaskOrder = SIDE_BY_SIDE,
     timeout_s: float = math.inf,
     watched: bool = True,
     asked: AskedTimes | None = None,
 ) -> Ledger:
-    """Judge every measured unit. `sequential` and `steps`: see `phases.phases`.
+    """Judge every measured unit, whose tasks wait for each other as `order` says.
 
     What the client saw counts first, then what it found afterwards; where no results are stored,
     that its tasks ran to their end. A unit without a result is `timed_out` while something still
@@ -132,7 +131,7 @@ def settle(
     began_ns = _begins(merged, 0 if asked is None else asked.countdowns_ns)
     final[ended_well & _late(merged, timeout_s, began_ns, watched=watched)] = Final.TIMED_OUT
     silent = np.flatnonzero(final == Final.LOST)
-    origin_ns = task_origins(merged, sequential=sequential, steps=steps)
+    origin_ns = task_origins(merged, order)
     open_ = _Open.of(merged, silent, origin_ns)
     task_stage = open_.task_stages(stores_results=stores_results)
     orphaned = _of_rows(end.orphans, merged, silent)

@@ -7,7 +7,10 @@ A unit's phases follow the path that decided when it ended:
   its queue phase begins when the link before it finished;
 - a group: its member that finished last;
 - a chord, and whatever else has several steps: the sum over the steps, through the task of each
-  that finished last.
+  that finished last;
+- of those whose tasks wait for some of the step before only, such as chains side by side: backwards
+  from the task that finished last, each time through the one that finished last of those that it
+  had waited for.
 
 So schedule + queue + dispatch + retry + run + result is the total, for every unit and to the
 nanosecond.
@@ -30,7 +33,7 @@ import numpy.typing as npt
 from harness.figures.of_units import PHASES
 from harness.results.arrays import Times
 from harness.results.events.merged import MISSING, Merged
-from harness.scenario.workloads.base import Steps
+from harness.scenario.workloads.base import SIDE_BY_SIDE, Steps, Strands, TaskOrder
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,9 @@ class Phases:
         return times
 
 
-def phases(merged: Merged, *, sequential: bool, watched: bool, steps: Steps = ()) -> Phases:
-    """Phases of every unit. `sequential`: the unit's tasks follow each other (a chain);
-    `steps`: it has these, as `UnitShape` says them; `watched`: the total ends when the result
-    was seen, else when the last task finished."""
+def phases(merged: Merged, *, watched: bool, order: TaskOrder = SIDE_BY_SIDE) -> Phases:
+    """Phases of every unit, whose tasks wait for each other as `order` says. `watched`: the total
+    ends when the result was seen, else when the last task finished."""
     units, tasks = merged.units, merged.tasks
     known = tasks.every(tasks.received_ns != MISSING)
     known = known & tasks.every(tasks.started_ns != MISSING)
@@ -114,18 +116,18 @@ def phases(merged: Merged, *, sequential: bool, watched: bool, steps: Steps = ()
     if tasks.per_unit == 1:
         path: tuple[Times, ...] = _stamps(merged)
     else:
-        path = _along_the_steps(merged, in_steps(tasks.per_unit, sequential, steps))
+        path = _along_the_steps(merged, *order.of_each(tasks.per_unit))
     over_ns = units.seen_ns if watched else path[-1]
     return Phases(known, (units.due_ns, units.publish_ns, *path, over_ns))
 
 
-def _along_the_steps(merged: Merged, steps: Steps) -> tuple[Times, ...]:
-    """Through the task of each step that finished last; of several such, the first one."""
+def _along_the_steps(merged: Merged, steps: Steps, strands: Strands) -> tuple[Times, ...]:
+    """Through the task of each step that decided when its unit ended."""
     stamps = [stamp.reshape(-1, merged.tasks.per_unit) for stamp in _stamps(merged)]
     origin_ns = merged.units.publish_ns
     path = [np.zeros_like(origin_ns) for _ in stamps[:-1]]
-    for tasks in _columns(steps):
-        moments = (origin_ns, *_of_last_finished([stamp[:, tasks] for stamp in stamps]))
+    for task in _decisive(stamps[-1], steps, strands):
+        moments = (origin_ns, *(_of_one_task(stamp, task) for stamp in stamps))
         for phase, (begin_ns, end_ns) in enumerate(islice(pairwise(moments), len(path))):
             path[phase] += end_ns - begin_ns
         origin_ns = moments[-1]
@@ -134,16 +136,32 @@ def _along_the_steps(merged: Merged, steps: Steps) -> tuple[Times, ...]:
     return (*ends, origin_ns.copy())
 
 
-def _of_last_finished(stamps: list[Times]) -> list[Times]:
-    if stamps[-1].shape[1] == 1:
-        return [stamp[:, 0] for stamp in stamps]
-    last_one = stamps[-1].argmax(axis=1)[:, np.newaxis]
-    return [np.take_along_axis(stamp, last_one, axis=1)[:, 0] for stamp in stamps]
+def _decisive(
+    finished_ns: Times, steps: Steps, strands: Strands
+) -> Iterator[int | npt.NDArray[np.intp]]:
+    """Step by step the position of the task that decided when the next one's began: of those that
+    it waited for the one that finished last, of several such the first. One for all units, or one
+    for each."""
+    chosen: list[int | npt.NDArray[np.intp]] = []
+    rows = np.arange(len(finished_ns))
+    parts, part = 1, np.intp(0)
+    for columns, size, own_parts in reversed([*zip(_columns(steps), steps, strands, strict=True)]):
+        if size == 1:
+            chosen.append(columns.start)
+            parts, part = 1, np.intp(0)
+            continue
+        each = size // parts
+        waited_for = finished_ns[:, columns].reshape(-1, parts, each)[rows, part]
+        place = part * each + waited_for.argmax(axis=1)
+        chosen.append(columns.start + place)
+        parts, part = own_parts, place // (size // own_parts)
+    return reversed(chosen)
 
 
-def in_steps(per_unit: int, sequential: bool, steps: Steps) -> Steps:
-    """The steps of a unit, of whatever kind it is."""
-    return steps or ((1,) * per_unit if sequential else (per_unit,))
+def _of_one_task(stamps: Times, task: int | npt.NDArray[np.intp]) -> Times:
+    if isinstance(task, int):
+        return stamps[:, task]
+    return np.take_along_axis(stamps, task[:, np.newaxis], axis=1)[:, 0]
 
 
 def _columns(steps: Steps) -> Iterator[slice]:
@@ -169,19 +187,21 @@ def _stamps(merged: Merged) -> tuple[Times, Times, Times, Times]:
     return tasks.received_ns, first_ns, started_ns, tasks.finished_ns
 
 
-def task_origins(merged: Merged, *, sequential: bool, steps: Steps = ()) -> Times:
+def task_origins(merged: Merged, order: TaskOrder = SIDE_BY_SIDE) -> Times:
     """When each task could be received at the earliest: its unit's publish call, or, for a task
-    of a later step, the moment when all tasks of the step before had finished; MISSING if they
+    of a later step, the moment when all tasks that it waits for had finished; MISSING if they
     did not. Shape (units, tasks per unit), or (units, 1) where all tasks have the same origin."""
     units, tasks = merged.units, merged.tasks
     published_ns = units.publish_ns[:, np.newaxis]
-    in_order = in_steps(tasks.per_unit, sequential, steps)
-    if len(in_order) == 1:
+    steps, strands = order.of_each(tasks.per_unit)
+    if len(steps) == 1:
         return published_ns
     finished_ns = tasks.finished_ns.reshape(-1, tasks.per_unit)
-    origins = [np.broadcast_to(published_ns, (len(published_ns), in_order[0]))]
-    for before, size in zip(_columns(in_order), in_order[1:], strict=False):
-        over_ns = finished_ns[:, before].max(axis=1)
-        over_ns[(finished_ns[:, before] == MISSING).any(axis=1)] = MISSING
-        origins.append(np.broadcast_to(over_ns[:, np.newaxis], (len(over_ns), size)))
+    origins = [np.broadcast_to(published_ns, (len(published_ns), steps[0]))]
+    for before, size, parts in zip(_columns(steps), steps[1:], strands[1:], strict=False):
+        each = (before.stop - before.start) // parts
+        waited_for = finished_ns[:, before].reshape(-1, parts, each)
+        over_ns = waited_for.max(axis=2)
+        over_ns[(waited_for == MISSING).any(axis=2)] = MISSING
+        origins.append(np.repeat(over_ns, size // parts, axis=1))
     return np.concatenate(origins, axis=1)

@@ -42,7 +42,7 @@ def salvaged(folder: Path, record: RunRecord) -> RunRecord:
         cell = cells[index]
         block_folder, shape = _block(folder, number), unit_shape(cell, record.seed)
         events = block_folder / _EVENTS
-        merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped)
+        merged = merge(events, shape.tasks_per_unit, grouped=shape.grouped, members=shape.members)
         kept = kept_schedule(events, cell.workload, merged)
         end, plan = BlockEnd(cut_short=True), read_plan(block_folder)
         found = digest(merged, shape, end, plan)

@@ -64,14 +64,17 @@ def digest(merged: Merged, shape: UnitShape, end: BlockEnd, plan: SentPhases = (
     ledger = settle(
         merged,
         end,
-        sequential=shape.sequential,
-        steps=shape.steps,
+        order=shape.order,
         stores_results=shape.stores_results,
         timeout_s=shape.timeout_s,
         watched=shape.watched,
         asked=_asked(merged, shape),
     )
-    timing = phases(merged, sequential=shape.sequential, steps=shape.steps, watched=shape.watched)
+    timing = phases(
+        merged,
+        order=shape.order,
+        watched=shape.watched,
+    )
     counted = counted_units(merged, plan)
     completed = ledger.completed & counted
     usable = timing.known & completed

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.results.arrays import Numbers
+from harness.results.arrays import Numbers, Times
 from harness.results.block.ledger import Ledger
-from harness.results.block.phases import Phases, in_steps, task_origins
+from harness.results.block.phases import Phases, task_origins
 from harness.results.events.merged import MISSING, Merged
-from harness.scenario.workloads.base import Steps
+from harness.scenario.workloads.base import SIDE_BY_SIDE, TaskOrder
 from harness.stats.percentiles import nearest_rank
 
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
@@ -62,12 +62,11 @@ def timeline(
     ledger: Ledger,
     timing: Phases,
     *,
-    sequential: bool,
     interval_s: float,
-    steps: Steps = (),
+    order: TaskOrder = SIDE_BY_SIDE,
 ) -> Timeline | None:
-    """The block in intervals; None if nothing was published. `sequential`, `steps`: see
-    `phases.phases`.
+    """The block in intervals; None if nothing was published. Units' tasks wait for
+    each other as `order` says.
 
     An interval that would give more than MOST_INTERVALS of them is widened.
     """
@@ -88,7 +87,13 @@ def timeline(
         sent=spans.counts(units.publish_ns),
         completed=spans.counts(ended_ns[completed]),
         under_way=np.cumsum(published - spans.counts(ended_ns[timing.known])),
-        waiting=_waiting(merged, published, spans, sequential=sequential, steps=steps),
+        waiting=_waiting(
+            merged,
+            published,
+            spans,
+            order.of_each(merged.tasks.per_unit)[0][0],
+            task_origins(merged, order),
+        ),
         latency_ns=latencies_by_interval(
             timing.total_ns[completed],
             spans.holding(ended_ns[completed]).astype(np.uint16),
@@ -121,13 +126,11 @@ class _Intervals:
 
 
 def _waiting(
-    merged: Merged, published: Numbers, spans: _Intervals, *, sequential: bool, steps: Steps
+    merged: Merged, published: Numbers, spans: _Intervals, first_ones: int, origins_ns: Times
 ) -> Numbers:
     """Tasks that were published and not received at each interval's end. A unit's first ones are
     published with it, later ones by the tasks before them."""
-    tasks = merged.tasks
-    first_ones = in_steps(tasks.per_unit, sequential, steps)[0]
-    later = task_origins(merged, sequential=sequential, steps=steps)[:, first_ones:]
+    tasks, later = merged.tasks, origins_ns[:, first_ones:]
     came = published * first_ones + spans.counts(later[later != MISSING])
     return np.cumsum(came - spans.counts(tasks.received_ns[tasks.received_ns != MISSING]))
 

@@ -14,6 +14,7 @@ from harness.results.diagnoses.evidence import Data, Diagnosis, Evidence
 from harness.results.events.merged import MISSING
 from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.vendors.registry import BACKENDS
+from harness.scenario.workloads.canvas import CanvasWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
 from harness.scenario.workloads.many_calls import ChunksWorkload
@@ -163,7 +164,8 @@ SQS_EMPTY_POLL = Diagnosis(
 
 def _group_get_floor(evidence: Evidence) -> Data | None:
     workload, join = evidence.workload, evidence.figure("canvas_s", "join")
-    gets = isinstance(workload, GroupWorkload | ChunksWorkload) and workload.collect == "get"
+    joined = GroupWorkload | ChunksWorkload | CanvasWorkload
+    gets = isinstance(workload, joined) and workload.collect == "get"
     on_redis = evidence.configuration.backend.service == "redis"
     if gets and on_redis and join and join.p50 and join.p50 >= _FLOOR_S:
         return {"join_p50_s": join.p50}

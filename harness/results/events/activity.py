@@ -165,7 +165,7 @@ class ActivityMeter:
         return self._summed_up(now_ns)
 
     def _publications(self, events: Events) -> None:
-        results = self._shape.tasks_per_unit if self._shape.grouped else 1
+        results = self._shape.members if self._shape.grouped else 1
         due, published = of_kind(events, Kind.DUE), of_kind(events, Kind.PUBLISH)
         published = published[published["flags"] == UnitFlag.MEASURED]
         for part in (due, published):  # latency counts from when a unit was due, where it was

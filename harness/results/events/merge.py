@@ -36,11 +36,13 @@ from harness.results.events.published import FOREIGN, Places, Published, publish
 from harness.results.events.writers import Writers
 
 
-def merge(folder: Path, tasks_per_unit: int, *, grouped: bool) -> Merged:
-    """Read all event logs in `folder`. `grouped`: a unit is a group of tasks, whose results may
-    have been seen one by one. RecordError if the logs contradict themselves."""
+def merge(folder: Path, tasks_per_unit: int, *, grouped: bool, members: int = 0) -> Merged:
+    """Read all event logs in `folder`. `grouped`: a unit ends with tasks side by side, whose
+    results may have been seen one by one; they are the last `members` of its tasks, or all.
+    RecordError if the logs contradict themselves."""
     writers = Writers.of(folder)
-    block = _Block(published_in(folder, tasks_per_unit), writers, grouped=grouped)
+    published = published_in(folder, tasks_per_unit)
+    block = _Block(published, writers, members=(members or tasks_per_unit) * grouped)
     for path in logs_in(folder):
         writers.begin(path)
         for chunk in chunks(path):
@@ -77,11 +79,11 @@ _SEVERITY[_BY_SEVERITY] = np.arange(len(_BY_SEVERITY))
 class _Block:
     """Takes events in any order and puts each in its place."""
 
-    def __init__(self, published: Published, writers: Writers, *, grouped: bool) -> None:
+    def __init__(self, published: Published, writers: Writers, *, members: int) -> None:
         self._writers = writers
         units, tasks = len(published.unit), len(published.unit) * published.per_unit
         self._published = published
-        self._grouped = grouped
+        self._members = members
         self._of_tasks = {kind: Earliest(tasks) for kind in _TASK_KINDS}
         self._of_units = {kind: Earliest(units) for kind in _UNIT_KINDS}
         self._of_members = Earliest(tasks)
@@ -195,7 +197,7 @@ class _Block:
     def _note_units(self, kind: Kind, events: Events) -> None:
         rows = self._published.rows(events["unit"].astype(np.uint32))
         events, rows = events[rows >= 0], rows[rows >= 0]
-        if kind == Kind.SEEN and self._grouped:
+        if kind == Kind.SEEN and self._members:
             whole = events["position"] == WHOLE
             self._note_members(events[~whole], rows[~whole])
             events, rows = events[whole], rows[whole]
@@ -279,9 +281,10 @@ class _Block:
         if not self._of_members.noted:
             return
         per_unit = self._published.per_unit
-        times = self._of_members.times().reshape(-1, per_unit)
+        first = per_unit - self._members
+        times = self._of_members.times().reshape(-1, per_unit)[:, first:]
         rows = np.flatnonzero((times != MISSING).all(axis=1))
-        worst = self._of_members.marks().reshape(-1, per_unit)[rows].max(axis=1)
+        worst = self._of_members.marks().reshape(-1, per_unit)[rows, first:].max(axis=1)
         self._of_units[Kind.SEEN].note(rows, times[rows].max(axis=1), worst)
 
     def _tasks(self) -> Tasks:

@@ -14,7 +14,7 @@ from harness.results.record.run import CellRecord
 from harness.results.record.typed_work import stored_load, stored_workload
 from harness.scenario.models.configuration import keeps_results
 from harness.scenario.vendors.registry import BROKERS
-from harness.scenario.workloads.base import Steps
+from harness.scenario.workloads.base import Steps, Strands, TaskOrder
 from harness.scenario.workloads.own_tasks import OwnTaskWorkload
 
 _NO_ROUTES = Routes.of({}, [None])
@@ -37,6 +37,8 @@ class UnitShape:
     steps: Steps = ()
     """Tasks of each step of a unit, where it has several steps and one of them several tasks; else
     empty."""
+    strands: Strands = ()
+    """Of those steps, as their workload says; empty where each waits for all of the one before."""
     counted_down: int = 1
     """How many of a unit's tasks, from the first one on, are published with its countdown: of a
     chain its first link, of a group all, of a chord its header. The rest wait for those."""
@@ -57,6 +59,23 @@ class UnitShape:
     """How long tasks were asked to wait before they run; in a mix the longest."""
     routes: Routes = _NO_ROUTES
     """Where units go, and who takes them there."""
+
+    @property
+    def order(self) -> TaskOrder:
+        """Which of a unit's tasks wait for which."""
+        one_by_one = (1,) * self.tasks_per_unit if self.sequential else ()
+        return TaskOrder(self.steps or one_by_one, self.strands)
+
+    @property
+    def members(self) -> int:
+        """How many of a unit's tasks, at its end, are those whose results are joined, if any."""
+        return self.steps[-1] if self.steps else self.tasks_per_unit
+
+    @property
+    def has_chords(self) -> bool:
+        """Some task of a unit waits for several others, whose results it gets."""
+        parts = self.strands or (1,) * len(self.steps)
+        return any(before > into for before, into in zip(self.steps, parts[1:], strict=False))
 
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How long each unit's tasks were asked to wait, in ns, by the units' numbers; 0 where they
@@ -100,6 +119,7 @@ def unit_shape(cell: CellRecord, seed: int = 0) -> UnitShape:
         ),
         tasks_per_unit=sum(steps),
         steps=steps if len(steps) > 1 and not sequential else (),
+        strands=workload.strands if max(workload.strands) > 1 else (),
         counted_down=steps[0],
         calls_per_task=workload.calls / sum(steps),
         comes_again=workload.comes_again,

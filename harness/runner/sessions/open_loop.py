@@ -84,7 +84,7 @@ class OpenSession(Session):
         self._sent += answers
         sent, shape = sum(answer["sent"] for answer in answers), self.room.shape
         self._settle(done_before + sent * shape.tasks_per_unit)
-        self._results += sent * (shape.tasks_per_unit if shape.grouped else 1)
+        self._results += sent * (shape.members if shape.grouped else 1)
         if observer is not None:
             # What is at rest is seen soon, and what is not has had its time.
             limit_s = self.unit_limit_s if self._at_rest else _LATE_S
@@ -140,7 +140,9 @@ class OpenSession(Session):
     def merged(self) -> Merged:
         """All events of the block that are on disk by now, as arrays."""
         shape = self.room.shape
-        return merge(self.room.events, shape.tasks_per_unit, grouped=shape.grouped)
+        return merge(
+            self.room.events, shape.tasks_per_unit, grouped=shape.grouped, members=shape.members
+        )
 
     def _unseen(self) -> list[list[int]]:
         """For each client the published units that have no result yet, and that it can ask for:

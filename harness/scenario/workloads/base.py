@@ -24,6 +24,31 @@ Payload = Annotated[int, Field(ge=0, le=MOST_BYTES)]
 Steps = tuple[int, ...]
 """How many tasks each step of a unit has. A step's tasks run side by side, and begin when all of
 the step before have finished: a chord of n has the steps (n, 1)."""
+Strands = tuple[int, ...]
+"""For each step of a unit the number of equal parts into which it and the step before are divided:
+a part's tasks begin when those of the same part before have finished. Three chains side by side,
+of two tasks each, have the steps (3, 3) and the strands (1, 3); what the first says means
+nothing."""
+
+
+@dataclass(frozen=True)
+class TaskOrder:
+    """Which of a unit's tasks wait for which. A chain of three has the steps (1, 1, 1), a group one
+    step."""
+
+    steps: Steps = ()
+    """All of them; empty where all tasks run side by side, however many they are."""
+    strands: Strands = ()
+    """One for each step; empty where each waits for all of the step before."""
+
+    def of_each(self, per_unit: int) -> tuple[Steps, Strands]:
+        """Steps and strands in full, of a unit of `per_unit` tasks."""
+        steps = self.steps or (per_unit,)
+        return steps, self.strands or (1,) * len(steps)
+
+
+SIDE_BY_SIDE = TaskOrder()
+"""No task waits for another one of its unit: a single task, a group."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,11 @@ class WorkloadBase(Frozen):
         """How many tasks each step of a unit has; the tasks' positions in it follow from that. Told
         only here: clients, the reader of events and reports all go by it."""
         return (1,)
+
+    @property
+    def strands(self) -> Strands:
+        """Which tasks of the step before each step's tasks wait for: here all of them."""
+        return (1,) * len(self.steps)
 
     @property
     def calls(self) -> float:

@@ -34,6 +34,7 @@ from harness.probe.spoken import WorkloadSpec
 from harness.scenario.files.kinds import name_of, or_bare_name
 from harness.scenario.workloads.add import AddWorkload
 from harness.scenario.workloads.base import WorkloadBase, WorkloadRow
+from harness.scenario.workloads.canvas import CanvasWorkload
 from harness.scenario.workloads.chain import ChainWorkload
 from harness.scenario.workloads.chord import ChordWorkload, NestedWorkload
 from harness.scenario.workloads.group import GroupWorkload
@@ -59,6 +60,7 @@ _OWN = (
     WorkloadRow(WorkWorkload, f"{_OF}.work:Work"),
     WorkloadRow(ChordWorkload, f"{_OF}.chord:Chord"),
     WorkloadRow(NestedWorkload, f"{_OF}.chord:Nested"),
+    WorkloadRow(CanvasWorkload, f"{_OF}.canvas:Canvas"),
     WorkloadRow(MapWorkload, f"{_OF}.many_calls:Map"),
     WorkloadRow(StarmapWorkload, f"{_OF}.many_calls:Starmap"),
     WorkloadRow(ChunksWorkload, f"{_OF}.many_calls:Chunks"),
@@ -115,6 +117,7 @@ TASKS: tuple[str, ...] = (
     *(f"{_TASKS}.{name}" for name in ("add", "buy_milk", "buy_bread", "fetch_user_name")),
     *(f"{_TASKS}.{name}" for name in ("greeting_user", "heavy_task", "put_together", "check_cat")),
     f"{_TASKS}.probe",
+    f"{_OF}.canvas.tally",
     f"{_OF}.kill_child.kill_first",
     *(f"{_OF}.link_error.{name}" for name in ("may_fail", "tell_failure", "tell_success")),
     f"{_OF}.retry.fail_first",

@@ -165,7 +165,7 @@ def test_a_server_that_is_gone(server: str, tmp_path: Path, path: str) -> None:
     assert merged.units.publish_failed.tolist() == [False] * 500 + [True] * 200
     assert (merged.units.published_ns == MISSING).all()
     assert len(waiting(site)["celery"]) == 500
-    ledger = settle(merged, BlockEnd(waiting=500), sequential=False, stores_results=True)
+    ledger = settle(merged, BlockEnd(waiting=500), stores_results=True)
     assert ledger.outcomes() == Outcomes(failed=200, timed_out=500)
 
 

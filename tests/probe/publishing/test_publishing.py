@@ -97,7 +97,7 @@ def unit_of(message: bytes, ident: bytes) -> bytes:
 
 
 def ledger_of(merged: Merged) -> Outcomes:
-    return settle(merged, BlockEnd(), sequential=False, stores_results=True).outcomes()
+    return settle(merged, BlockEnd(), stores_results=True).outcomes()
 
 
 # --- Redis --------------------------------------------------------------------------------------

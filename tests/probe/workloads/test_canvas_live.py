@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.probe.workloads.registry import units_of
 from harness.results.block.ledger import BlockEnd, Final, settle
 from harness.results.events.eventlog import Tail
 from harness.results.events.merged import MISSING, Merged
+from harness.scenario.workloads.base import SIDE_BY_SIDE, TaskOrder
 from tests.probe.live import Site, Talk, client, told, valkey, wait_for, worker
 from tests.probe.test_live import (
     assert_complete_and_ordered,
@@ -50,8 +51,17 @@ CANVAS: dict[str, dict[str, Any]] = {
         "collect": "join",
         "payload_bytes": 0,
     },
+    "canvas of chains": {"workload": "canvas", "width": 2, "length": 3},
+    "canvas of canvas": {"workload": "canvas", "depth": 4, "width": 2, "length": 2},
 }
-STEPS = {"chord": (3, 1), "chord of texts": (2, 1), "nested": (1, 3, 1), "nested texts": (1, 2, 1)}
+ORDERS = {
+    "chord": TaskOrder((3, 1)),
+    "chord of texts": TaskOrder((2, 1)),
+    "nested": TaskOrder((1, 3, 1)),
+    "nested texts": TaskOrder((1, 2, 1)),
+    "canvas of chains": TaskOrder((2, 2, 2), (1, 2, 2)),
+    "canvas of canvas": TaskOrder((4,) * 4, (1, 4, 2, 4)),
+}
 RAISING = """
 import os
 from harness.probe import tasks
@@ -78,13 +88,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, server: str) -> Iterator[Site]:
     site = new_site(tmp_path_factory.mktemp("redis"), server)
-    with worker(site, "threads", 2):
+    with worker(site, "threads", 2, workload=CANVAS["canvas of chains"]):  # whose task is its own
         yield site
 
 
 def results_of(name: str, unit: int) -> list[Any]:
     """What each task of a unit has to have stored, worked out from the tutorial's functions."""
     spec = CANVAS[name]
+    if spec["workload"] == "canvas":
+        return tallies(ORDERS[name], unit)
     size, text = spec["size"], "x" * spec["payload_bytes"]
 
     def own(number: int) -> Any:
@@ -105,16 +117,56 @@ def results_of(name: str, unit: int) -> list[Any]:
     return [sums[:2], sums[2:4], sums[4:]]
 
 
-def assert_each_step_waits(merged: Merged, steps: tuple[int, ...]) -> None:
-    """No task of a step was received before all tasks of the step before had finished."""
-    begin = 0
+def tallies(order: TaskOrder, unit: int) -> list[int]:
+    """Step by step: what each task makes of the results that it waited for, as a number or, of
+    several, a list, and of its own number."""
+    found: list[int] = []
+    first = unit * sum(order.steps)
+    for step, (size, parts) in enumerate(zip(order.steps, order.strands, strict=True)):
+        before = found[-size:]
+        for place in range(size):
+            own = first + len(found)
+            part = place * parts // size
+            came = before[part * size // parts : (part + 1) * size // parts]
+            # Of several groups side by side each is a list of its own.
+            each = size // order.strands[step - 1] if step else size
+            lists = [came[at : at + each] for at in range(0, len(came), each)]
+            told = number_of(lists if 1 < each < len(came) else came)
+            found.append((told * 31 + own) % 1_000_003 if step else own)
+    return found
+
+
+def number_of(came: Any) -> int:
+    """Of a result, or of several, which may be lists of results."""
+    if not isinstance(came, list):
+        return int(came)
+    if len(came) == 1:
+        return number_of(came[0])
+    told = 7
+    for one in came:
+        told = (told * 31 + number_of(one)) % 1_000_003
+    return told
+
+
+def result_of(name: str, unit: int) -> Any:
+    """What the caller gets."""
+    results, workload = results_of(name, unit), CANVAS[name]["workload"]
+    if workload == "canvas":
+        return results[-ORDERS[name].steps[-1] :]
+    return results if workload == "chunks" else results[-1]
+
+
+def assert_each_step_waits(merged: Merged, order: TaskOrder) -> None:
+    """No task was received before all those of the step before that it waits for had finished."""
+    steps, strands = order.of_each(merged.tasks.per_unit)
     received = merged.tasks.received_ns.reshape(-1, merged.tasks.per_unit)
     finished = merged.tasks.finished_ns.reshape(-1, merged.tasks.per_unit)
-    for before, size in pairwise(steps):
-        middle = begin + before
-        over = finished[:, begin:middle].max(axis=1)
-        assert (received[:, middle : middle + size].min(axis=1) > over).all()
-        begin = middle
+    ends = list(accumulate(steps))
+    columns = zip(pairwise([0, *ends]), ends[1:], strands[1:], strict=False)
+    for (begin, middle), end, parts in columns:
+        over = finished[:, begin:middle].reshape(-1, parts, (middle - begin) // parts).max(axis=2)
+        came = received[:, middle:end].reshape(-1, parts, (end - middle) // parts).min(axis=2)
+        assert (came > over).all()
 
 
 def tasks_of(name: str) -> int:
@@ -129,7 +181,7 @@ def test_a_caller_gets_what_every_task_stored(site: Site, tmp_path: Path, name: 
         assert (answer["unresolved"], answer["publish_errors"]) == (0, {})
         settle_down(site, UNITS * tasks_of(name), before)
         merged = talk.merged(tmp_path / "events")
-    assert_complete_and_ordered_in_steps(merged, STEPS.get(name, ()))
+    assert_complete_and_ordered_in_steps(merged, ORDERS.get(name, SIDE_BY_SIDE))
     assert (merged.units.seen == Outcome.OK).all()
     assert merged.unlock_looks is None
     assert [meta["result"] for meta in stored(site, merged)] == [
@@ -137,12 +189,12 @@ def test_a_caller_gets_what_every_task_stored(site: Site, tmp_path: Path, name: 
     ]
 
 
-def assert_complete_and_ordered_in_steps(merged: Merged, steps: tuple[int, ...]) -> None:
+def assert_complete_and_ordered_in_steps(merged: Merged, order: TaskOrder) -> None:
     assert_complete_and_ordered(merged)
-    assert_each_step_waits(merged, steps)
+    assert_each_step_waits(merged, order)
 
 
-@pytest.mark.parametrize("name", ["chord", "nested", "chunks"])
+@pytest.mark.parametrize("name", ["chord", "nested", "chunks", "canvas of canvas"])
 def test_a_backlog_of_them_is_checked_afterwards(site: Site, tmp_path: Path, name: str) -> None:
     before, load = count_stored(site), {"load": "backlog"}
     with client(site, f"backlog {name}", workload=CANVAS[name], load=load, units=UNITS) as talk:
@@ -151,13 +203,20 @@ def test_a_backlog_of_them_is_checked_afterwards(site: Site, tmp_path: Path, nam
         settle_down(site, UNITS * tasks_of(name), before)
         talk.ask("check", limit_s=10.0)
         merged = talk.merged(tmp_path / "events")
-    assert_complete_and_ordered_in_steps(merged, STEPS.get(name, ()))
+    assert_complete_and_ordered_in_steps(merged, ORDERS.get(name, SIDE_BY_SIDE))
     assert (merged.units.checked == Outcome.OK).all()
 
 
 @pytest.mark.parametrize(
     ("name", "places"),
-    [("chord", [3]), ("nested", [4]), ("starmap", [0]), ("chunks", [0, 1, 2])],
+    [
+        ("chord", [3]),
+        ("nested", [4]),
+        ("starmap", [0]),
+        ("chunks", [0, 1, 2]),
+        ("canvas of chains", [4, 5]),
+        ("canvas of canvas", [12, 13, 14, 15]),
+    ],
 )
 def test_an_observer_sees_each_result_once(site: Site, name: str, places: list[int]) -> None:
     """A chord's is its body's; chunks are seen one by one."""
@@ -192,7 +251,7 @@ def test_a_backend_that_does_not_count_is_asked(server: str, tmp_path: Path, nam
         merged = talk.merged(tmp_path / "merged")
         tail = Tail(site.events)
         tail.refresh()
-    assert_complete_and_ordered_in_steps(merged, STEPS[name])
+    assert_complete_and_ordered_in_steps(merged, ORDERS[name])
     assert (merged.units.checked == Outcome.OK).all()
     assert merged.foreign_tasks == 0
     assert merged.unlock_looks is not None
@@ -218,7 +277,7 @@ def test_a_step_that_raises(
     site = new_site(tmp_path, server, **settings)
     spec = {"workload": CANVAS[name], "modules": str(tmp_path), "units": 2}
     environ = {"PYTHONPATH": str(tmp_path), "TEST_RAISES": raises}
-    with worker(site, "threads", 2, **environ):
+    with worker(site, "threads", 2, workload=CANVAS[name], **environ):
         with client(site, "waits", **spec) as talk:
             assert talk.ask("measure")["unresolved"] == 0
             waited = talk.merged(tmp_path / "waited")
@@ -238,8 +297,7 @@ def test_a_step_that_raises(
     executions = [*[1] * ran, *[0] * (tasks_of(name) - ran)]
     assert checked.tasks.executions.tolist() == executions * 2
     for merged in (waited, checked):
-        steps = STEPS[name]
-        ledger = settle(merged, BlockEnd(), sequential=False, steps=steps, stores_results=True)
+        ledger = settle(merged, BlockEnd(), order=ORDERS[name], stores_results=True)
         assert ledger.final.tolist() == [Final.FAILED] * 2
 
 
@@ -254,7 +312,5 @@ def test_the_client_expects_what_the_tutorial_computes(name: str) -> None:
     """The value that results are compared with, apart from the code that publishes."""
     made = units_of(told(CANVAS[name]))
     for unit in (0, 5):
-        results = results_of(name, unit)
-        whole = results if CANVAS[name]["workload"] == "chunks" else results[-1]
-        assert made.expected(unit) == whole
-        assert made.tasks_per_unit == len(results)
+        assert made.expected(unit) == result_of(name, unit)
+        assert made.tasks_per_unit == tasks_of(name)

@@ -13,6 +13,7 @@ from harness.results.block.summary import digest
 from harness.results.block.timeline import timeline
 from harness.results.events.merged import Merged
 from harness.results.events.unit_shape import UnitShape
+from harness.scenario.workloads.base import TaskOrder
 from tests.results.events.histories import History, Record, Task, Unit, ident_of
 from tests.results.events.test_truth import merged_from
 
@@ -70,7 +71,7 @@ WHOLE_NESTED = unit_of(
 
 
 def test_a_chords_phases_go_through_the_header_task_that_finished_last() -> None:
-    timing = phases(merged_of(WHOLE_CHORD, CHORD), sequential=False, steps=CHORD, watched=True)
+    timing = phases(merged_of(WHOLE_CHORD, CHORD), order=TaskOrder(CHORD), watched=True)
     assert {name: int(times[0]) for name, times in timing.by_name()} == {
         "schedule": 0,
         "queue": (200 - 100) + (450 - 300),
@@ -104,7 +105,7 @@ def test_the_figures_of_a_group_in_a_chain() -> None:
     assert ends["member_spread"] == pytest.approx((20e-9, 20e-9))
     assert ends["fan_out"] == pytest.approx(((210 - 130) * 1e-9, (250 - 130) * 1e-9))
     assert ends["join_delay"] == pytest.approx((160e-9, 160e-9))
-    timing = phases(merged, sequential=False, steps=NESTED, watched=True)
+    timing = phases(merged, order=TaskOrder(NESTED), watched=True)
     assert timing.queue_ns.tolist() == [(110 - 100) + (200 - 130) + (450 - 300)]
     assert timing.total_ns.tolist() == [900]
 
@@ -132,7 +133,7 @@ def test_how_far_a_lost_chord_got(stamps: tuple[Sequence[int], ...], stage: str)
     unit.seen, unit.checked, unit.checked_at = Outcome.TIMED_OUT, Outcome.NONE, 2000
     merged = merged_of(unit, CHORD)
     end = BlockEnd(workers_alive=False)
-    ledger = settle(merged, end, sequential=False, steps=CHORD, stores_results=True)
+    ledger = settle(merged, end, order=TaskOrder(CHORD), stores_results=True)
     assert ledger.final.tolist() == [Final.LOST]
     assert {name: n for name, n in ledger.losses().model_dump().items() if n} == {stage: 1}
 
@@ -143,7 +144,7 @@ def test_a_body_in_the_queue_holds_its_chord(waiting: int, final: Final) -> None
     unit = unit_of(DONE, DONE, ())
     unit.seen, unit.checked = Outcome.TIMED_OUT, Outcome.NONE
     end = BlockEnd(waiting=waiting)
-    ledger = settle(merged_of(unit, CHORD), end, sequential=False, steps=CHORD, stores_results=True)
+    ledger = settle(merged_of(unit, CHORD), end, order=TaskOrder(CHORD), stores_results=True)
     assert ledger.final.tolist() == [final]
 
 
@@ -162,9 +163,7 @@ def test_bodies_wait_only_when_their_headers_are_done() -> None:
     """Second by second: two header tasks are in the queue at once, the body after them."""
     merged = merged_of(WHOLE_CHORD, CHORD)
     result = digest(merged, shape_of(CHORD), BlockEnd())
-    found = timeline(
-        merged, result.ledger, result.phases, sequential=False, steps=CHORD, interval_s=1e-7
-    )
+    found = timeline(merged, result.ledger, result.phases, order=TaskOrder(CHORD), interval_s=1e-7)
     assert found is not None
     # Intervals of 100 from 100 on: received at 200, 205 and 450, the header over at 300.
     assert found.waiting.tolist() == [2, 0, 1, 0, 0, 0, 0, 0, 0, 0]

@@ -7,6 +7,7 @@ import random
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from harness.probe.recording.events import (
     id_bytes,
 )
 from harness.probe.recording.ids import WHOLE, namer
+from harness.scenario.workloads.base import TaskOrder
+from harness.scenario.workloads.canvas import CanvasWorkload
 
 Record = tuple[int, bytes, int, int, int, int]
 """kind, id, time_ns, unit, position, flags: the order of `Recorder.record`."""
@@ -85,7 +88,8 @@ class Unit:
     seen_at: int = 0
     seen_again: list[Look] = field(default_factory=list)
     members_seen: list[list[Look]] = field(default_factory=list)
-    """Of a group: who saw which member's result, by position."""
+    """Of a group: who saw which member's result, by position, from the first member's on."""
+    first_member: int = 0
     position: int = 0
     """What stands in the records of the unit's own result."""
     checked: Outcome | None = None
@@ -109,7 +113,7 @@ class Unit:
         ]
         records += [
             (Kind.SEEN, ident_of(number, place, self.tag), at, number, place, outcome)
-            for place, looks in enumerate(self.members_seen)
+            for place, looks in enumerate(self.members_seen, self.first_member)
             for at, outcome in looks
         ]
         records += [
@@ -143,10 +147,21 @@ class History:
     grouped: bool = False
     steps: tuple[int, ...] = ()
     """How many tasks each step of a chord, or of a group in a chain, has."""
+    strands: tuple[int, ...] = ()
+    """Of a canvas that is nested deeper, as its workload says."""
+    waits_for: tuple[frozenset[int], ...] = ()
+    """The tasks that each task of a unit waits for, where that does not follow from the steps."""
+    members: int = 0
+    """How many of a unit's last tasks bring its result, where not all of a group do."""
     others: list[Record] = field(default_factory=list)
     """Records of kinds that only some workloads have."""
     mixed: bool = True
     """Everything in every log, whoever wrote it; else logs of clients, an observer, workers."""
+
+    @property
+    def order(self) -> TaskOrder:
+        one_by_one = (1,) * self.per_unit if self.sequential else ()
+        return TaskOrder(self.steps or one_by_one, self.strands)
 
     def logs(self) -> dict[str, list[Record]]:
         """What stands in which log, by the log's name, in no order."""
@@ -226,6 +241,7 @@ class Plan:
     workload: str
     per_unit: int
     watched: bool
+    members: int
 
 
 @st.composite
@@ -255,11 +271,12 @@ def sights(draw: st.DrawFn, unit: Unit, plan: Plan) -> None:
     if plan.workload in ("chain", "steps"):
         unit.position = draw(st.sampled_from((0, plan.per_unit - 1)))
     by_members = False
-    if plan.workload == "group":
+    if plan.workload in ("group", "canvas"):
         unit.position = WHOLE
         by_members = plan.watched and draw(st.booleans())
     if by_members:  # 5000 is no member's position
-        looks = [draw(SIGHTS) or draw(SIGHTS) for _ in range(plan.per_unit)]
+        looks = [draw(SIGHTS) or draw(SIGHTS) for _ in range(plan.members)]
+        unit.first_member = plan.per_unit - plan.members
         unit.members_seen = looks + draw(st.sampled_from(([], [[(41, Outcome.WRONG)]])))
     if plan.watched and not draw(st.booleans() if by_members else st.just(value=False)):
         unit.seen = draw(st.sampled_from((None, *TOLD, *LATE)))
@@ -298,14 +315,73 @@ def idents_of_nobody(draw: st.DrawFn, history_units: list[Unit], per_unit: int) 
 
 
 @st.composite
+def canvases(draw: st.DrawFn) -> CanvasWorkload:
+    """Of few tasks: with more, hardly any unit has all of its stamps."""
+    of, depth = draw(st.sampled_from((("group", 2), ("group", 3), ("chain", 2), ("chain", 3))))
+    width, length = draw(st.sampled_from(((2, 2), (3, 2), (2, 3))))
+    return CanvasWorkload.model_validate(
+        {"workload": "canvas", "of": of, "depth": depth, "width": width, "length": length}
+    )
+
+
+Tree = tuple[str, list[Any]]
+"""`group` or `chain`, and what is in it: further trees, or None for a task."""
+
+
+def tree_of(workload: CanvasWorkload) -> Tree:
+    """As the fields say it, level by level."""
+
+    def at(level: int) -> Any:
+        if level == workload.depth:
+            return None
+        kind = workload.of if level % 2 == 0 else {"group": "chain", "chain": "group"}[workload.of]
+        count = workload.width if kind == "group" else workload.length
+        return kind, [at(level + 1) for _ in range(count)]
+
+    tree: Tree = at(0)
+    return tree
+
+
+def waits_for(workload: CanvasWorkload) -> tuple[frozenset[int], ...]:
+    """Worked out by walking through the canvas, one task after the other: a chain's link begins
+    when the whole link before it is over. Positions go by how many tasks come before a task at
+    most, and then by their place in the canvas."""
+    before: list[frozenset[int]] = []
+
+    def walk(tree: Tree | None, waits: frozenset[int]) -> frozenset[int]:
+        if tree is None:
+            before.append(waits)
+            return frozenset((len(before) - 1,))
+        kind, inside = tree
+        if kind == "group":
+            return frozenset().union(*(walk(one, waits) for one in inside))
+        for link in inside:
+            waits = walk(link, waits)
+        return waits
+
+    walk(tree_of(workload), frozenset())
+    ranks: list[int] = []
+    for waits in before:
+        ranks.append(1 + max((ranks[other] for other in waits), default=-1))
+    in_order = sorted(range(len(before)), key=lambda task: (ranks[task], task))
+    position = {task: at for at, task in enumerate(in_order)}
+    return tuple(frozenset(position[other] for other in before[task]) for task in in_order)
+
+
+@st.composite
 def histories(draw: st.DrawFn) -> History:
-    workload = draw(st.sampled_from(("single", "group", "chain", "steps")))
+    workload = draw(st.sampled_from(("single", "group", "chain", "steps", "canvas")))
     per_unit = 1 if workload == "single" else draw(st.sampled_from((1, 2, 4)))
     steps: tuple[int, ...] = ()
     if workload == "steps":
         steps = draw(st.sampled_from(((2, 1), (3, 1), (1, 2, 1), (1, 3, 1), (1, 2), (2, 2))))
         per_unit = sum(steps)
-    plan = Plan(workload, per_unit, watched=draw(st.booleans()))
+    nested = None
+    if workload == "canvas":
+        nested = draw(canvases())
+        per_unit, steps = sum(nested.steps), nested.steps
+    members = per_unit if nested is None else steps[-1]
+    plan = Plan(workload, per_unit, draw(st.booleans()), members)
     tags = draw(st.lists(st.sampled_from(TAGS), unique=True, min_size=1, max_size=3))
     apart = draw(st.booleans())  # else the numbers of several clients lie among each other
     numbers = draw(st.lists(st.integers(0, 12), unique=True, max_size=8))
@@ -326,7 +402,10 @@ def histories(draw: st.DrawFn) -> History:
         files=draw(st.integers(1, 4)),
         seed=draw(st.integers(0, 2**16)),
         per_unit=per_unit,
-        grouped=workload == "group",
+        grouped=workload in ("group", "canvas"),
         steps=steps,
+        strands=() if nested is None else nested.strands,
+        waits_for=() if nested is None else waits_for(nested),
+        members=members,
         mixed=draw(st.booleans()),
     )

@@ -139,7 +139,7 @@ def test_nothing_is_read_twice_where_every_task_ran_once(tmp_path: Path) -> None
     merged = found.result.merged
     assert len(merged.repeats) == 0
     assert merged.executions().task.tolist() == units
-    timing = phases(merge(tmp_path, 1, grouped=False), sequential=False, watched=True)
+    timing = phases(merge(tmp_path, 1, grouped=False), watched=True)
     assert not timing.retry_ns.any()
     assert {MAIN, CHILD} <= set(block.logs)
 

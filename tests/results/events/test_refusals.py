@@ -23,7 +23,7 @@ class Refusing(Told):
         self.worker(Kind.REFUSED, ident_of(unit, 0), reason=reason)
 
     def stages(self, merged: Merged, waiting: int = 0) -> list[str]:
-        ledger = settle(merged, BlockEnd(waiting), sequential=False, stores_results=True)
+        ledger = settle(merged, BlockEnd(waiting), stores_results=True)
         return [Stage(stage).name.lower() for stage in ledger.stage.tolist()]
 
 

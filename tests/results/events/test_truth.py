@@ -23,6 +23,7 @@ from harness.results.events import eventlog
 from harness.results.events.merge import merge
 from harness.results.events.merged import MISSING, Merged
 from harness.results.events.unit_shape import UnitShape
+from harness.scenario.workloads.base import TaskOrder
 from tests.results.events.histories import History, Look, Task, Unit, histories, ident_of
 from tests.results.reference import (
     Verdict,
@@ -51,7 +52,9 @@ def merged_from(history: History, records_at_once: int = 5) -> Merged:
         patch.object(eventlog, "_CHUNK_RECORDS", records_at_once),
     ):
         history.write(Path(folder))
-        return merge(Path(folder), history.per_unit, grouped=history.grouped)
+        return merge(
+            Path(folder), history.per_unit, grouped=history.grouped, members=history.members
+        )
 
 
 @MANY
@@ -97,8 +100,7 @@ def test_ledger_gives_every_unit_one_outcome(
     ledger = settle(
         merged,
         end,
-        sequential=history.sequential,
-        steps=history.steps,
+        order=history.order,
         stores_results=stores_results,
     )
     expected = verdicts(history, end, stores_results=stores_results)
@@ -116,7 +118,9 @@ def test_phases_add_up_to_the_total(history: History) -> None:
     """To the nanosecond, for every unit whose path is known, whatever order the stamps are in."""
     merged = merged_from(history)
     timing = phases(
-        merged, sequential=history.sequential, steps=history.steps, watched=history.watched
+        merged,
+        order=history.order,
+        watched=history.watched,
     )
     expected = verdicts(history, BlockEnd(), stores_results=True)
     assert timing.known.tolist() == [verdict.phases is not None for verdict in expected]
@@ -140,6 +144,7 @@ def test_digest_counts_what_happened_and_nothing_else(history: History, end: Blo
         stores_results=True,
         tasks_per_unit=history.per_unit,
         steps=history.steps,
+        strands=history.strands,
     )
     result = digest(merged_from(history), shape, end)
     expected = verdicts(history, end, stores_results=True)
@@ -227,7 +232,7 @@ def test_what_the_client_says_decides(
     """Once by name, beside the random histories: a late result is late, but never wrong unseen."""
     unit = idle_unit(0, 1)
     unit.seen, unit.checked = seen, checked
-    ledger = settle(simple([unit]), BlockEnd(), sequential=False, stores_results=True)
+    ledger = settle(simple([unit]), BlockEnd(), stores_results=True)
     assert outcomes_of(ledger) == [outcome]
 
 
@@ -238,7 +243,7 @@ def test_a_result_stored_after_the_last_look_is_late(stored: int, outcome: str) 
     unit.checked, unit.checked_at = Outcome.NONE, 10
     task = unit.tasks[0]
     task.received, task.started, task.finished, task.stored = [1], [2], [(3, False)], [stored]
-    ledger = settle(simple([unit]), BlockEnd(), sequential=False, stores_results=True)
+    ledger = settle(simple([unit]), BlockEnd(), stores_results=True)
     assert outcomes_of(ledger) == [outcome]
 
 
@@ -263,7 +268,7 @@ def test_a_failure_is_over_when_its_storing_begins(raised: bool, storing: int, e
 def test_messages_in_the_queue_excuse_no_more_units_than_they_make_up(waiting: int) -> None:
     """Three groups of four: n messages left in the queue excuse n // 4 groups, not n."""
     merged = simple([idle_unit(number, 4) for number in range(3)])
-    ledger = settle(merged, BlockEnd(waiting=waiting), sequential=False, stores_results=True)
+    ledger = settle(merged, BlockEnd(waiting=waiting), stores_results=True)
     excused = waiting // 4
     assert outcomes_of(ledger) == ["lost"] * (3 - excused) + ["timed_out"] * excused
 
@@ -276,7 +281,7 @@ def test_a_chain_waits_with_one_message_at_a_time() -> None:
     merged = simple([unit], sequential=True)
     for waiting, outcome in ((0, "lost"), (1, "timed_out")):
         end = BlockEnd(waiting=waiting, workers_alive=False)
-        ledger = settle(merged, end, sequential=True, stores_results=True)
+        ledger = settle(merged, end, order=TaskOrder((1, 1, 1)), stores_results=True)
         assert outcomes_of(ledger) == [outcome]
 
 
@@ -300,7 +305,7 @@ def test_a_group_cut_off_while_it_was_published_knows_its_tasks(grouped: bool) -
     merged = simple([unit], grouped=grouped)
     assert merged.foreign_tasks == 0
     assert merged.tasks.executions.tolist() == [1, 1, 0, 0]
-    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=True)
+    ledger = settle(merged, BlockEnd(), stores_results=True)
     assert outcomes_of(ledger) == ["failed"]
 
 
@@ -311,7 +316,7 @@ def test_a_client_killed_while_it_published_a_group_has_told_of_all_of_it() -> N
     unit.tasks[0].started = [5]
     merged = simple([unit], grouped=True)
     assert (merged.foreign_tasks, merged.tasks.executions.tolist()) == (0, [1, 0, 0])
-    ledger = settle(merged, BlockEnd(), sequential=False, stores_results=True)
+    ledger = settle(merged, BlockEnd(), stores_results=True)
     assert outcomes_of(ledger) == ["lost"]
     assert ledger.losses().never_received == 1
 

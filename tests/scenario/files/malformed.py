@@ -673,6 +673,23 @@ SCENARIOS: Cases = (
         "workloads: [{workload: chord, size: 1}]",
         ["3:37: must be at least 2, not 1"],
     ),
+    ("workloads: [{workload: canvas, depth: 5}]", ["3:39: must be at most 4, not 5"]),
+    ("workloads: [{workload: canvas, depth: 1}]", ["3:39: must be at least 2, not 1"]),
+    ("workloads: [{workload: canvas, width: 1}]", ["3:39: must be at least 2, not 1"]),
+    (
+        "workloads: [{workload: canvas, depth: 4, width: 100, length: 2}]",
+        ["3:13: 40,000 tasks in a unit: at most 10,000"],
+    ),
+    (
+        "workloads: [{workload: canvas, of: chain, depth: 4}]",
+        [
+            "3:13: of: chain has a depth of 3 at most: where a chain goes on behind groups that end with groups, Celery's workers fail now and then (Never call result.get() within a task)"
+        ],
+    ),
+    (
+        "workloads: [{workload: canvas, of: chord}]",
+        ['3:36: expected one of group, chain, not "chord"'],
+    ),
     (
         "workloads: [{workload: chunks, size: 5}]",
         ["3:13: chunk is larger than size: at most 5 calls to a chunk"],

@@ -28,6 +28,12 @@ SQS = "name: c\nbroker: {service: sqs}\nbackend: {service: redis}\n"
         ("{workload: chord, size: 100, payload_bytes: 5}", "chord-100,payload_bytes=5"),
         ("{workload: chord, follow_parents: false}", "chord-10,follow_parents=false"),
         ("nested", "nested-10"),
+        ("canvas", "canvas-group"),
+        ("{workload: canvas, of: chain, width: 3}", "canvas-chain"),
+        (
+            "{workload: canvas, depth: 3, width: 5, length: 4}",
+            "canvas-group,width=5,length=4,depth=3",
+        ),
         ("map", "map-10"),
         ("starmap", "starmap-10"),
         ("{workload: chunks, size: 50, chunk: 7}", "chunks-50,chunk=7"),
@@ -64,6 +70,42 @@ def test_chords_need_a_backend_that_takes_them(
     )
 
 
+def test_a_canvas_has_chords_where_a_chain_goes_on_behind_a_group(project: Project) -> None:
+    project.configuration(RPC)
+    project.change("workloads: [{workload: canvas}, {workload: canvas, of: chain}]")
+    project.change("loads: [backlog]")
+    (problem,) = project.problems()
+    assert problem.startswith(
+        "scenarios/s.yaml:3:44: a chain that goes on behind a group is a chord, and rpc takes none"
+    )
+    project.configuration(WITHOUT)
+    joined = "a group's results are joined, and configuration"
+    assert [joined in problem for problem in project.problems()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("canvas", "steps", "strands"),
+    [
+        ("{workload: canvas, width: 3, length: 2}", (3, 3), (1, 3)),
+        ("{workload: canvas, of: chain, width: 3, length: 2}", (3, 3), (1, 1)),
+        ("{workload: canvas, depth: 3, width: 2, length: 2}", (4, 4), (1, 2)),
+        (
+            "{workload: canvas, of: chain, depth: 3, width: 2, length: 3}",
+            (2,) * 9,
+            (1, 2, 2) * 3,
+        ),
+        ("{workload: canvas, depth: 4, width: 2, length: 2}", (4,) * 4, (1, 4, 2, 4)),
+    ],
+)
+def test_which_tasks_of_a_canvas_wait_for_which(
+    project: Project, canvas: str, steps: tuple[int, ...], strands: tuple[int, ...]
+) -> None:
+    """Worked out by hand: a chain of two groups of three chains is one strand at each new link."""
+    project.change(f"workloads: [{canvas}]")
+    (cell,) = project.plan().cells
+    assert (cell.workload.steps, cell.workload.strands) == (steps, strands)
+
+
 def test_chunks_are_joined_as_groups_are(project: Project) -> None:
     project.configuration(WITHOUT)
     project.change("workloads: [chunks, map]")
@@ -78,6 +120,7 @@ def test_chunks_are_joined_as_groups_are(project: Project) -> None:
         ("{workload: chord, size: 16, payload_bytes: 36000}", True),
         ("{workload: chord, size: 17, payload_bytes: 36000}", False),
         ("{workload: starmap, size: 17, payload_bytes: 36000}", False),
+        ("{workload: canvas, of: chain, width: 900, length: 4}", True),
         ("{workload: chunks, size: 100, chunk: 16, payload_bytes: 36000}", True),
         ("{workload: chunks, size: 100, chunk: 17, payload_bytes: 36000}", False),
     ],
@@ -91,6 +134,14 @@ def test_a_message_carries_all_its_calls(project: Project, workload: str, fits: 
     assert ([] if fits else [told]) == [
         problem.split(": ", 1)[1].partition(", base64")[0] for problem in problems
     ]
+
+
+def test_a_canvas_sends_what_is_to_come_along(project: Project) -> None:
+    """Each of the first tasks carries the rest of its chain: 3,000 tasks of some 200 bytes."""
+    project.configuration(SQS)
+    project.change("workloads: [{workload: canvas, of: chain, width: 1000, length: 4}]")
+    (problem,) = project.problems()
+    assert problem.startswith("scenarios/s.yaml:3:50: 600,000 bytes are a message of 1,066,667")
 
 
 def test_the_shipped_scenarios_ask_what_they_say() -> None:
