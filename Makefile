@@ -57,6 +57,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/observer_cost.py
 	$(BIN)/python benchmarks/in_flight.py
 	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/server_side.py
 	$(BIN)/python benchmarks/aa.py
 	$(BIN)/python benchmarks/speed_gate.py
 
