@@ -94,9 +94,9 @@ def ensure_layer(
     itself, and nothing of what that needs: a project, whose requirements several commits share.
     It is to be laid in front of the environment's path. Raises BuildError as `ensure_environment`.
     """
-    folder = _folder([str(python), source.key], environ)
+    folder = layer_folder(python, environ, source)
     order = _Order(folder, (), source, advice)
-    _ensure(order, partial(_build_layer, python), _is_marked, environ, timeout_s)
+    _ensure(order, partial(_build_layer, python), is_layer_complete, environ, timeout_s)
     return folder
 
 
@@ -108,16 +108,22 @@ def environment_folder(
     return _folder(parts if source is None else [*parts, source.key], environ)
 
 
+def layer_folder(python: Path, environ: Mapping[str, str], source: Source) -> Path:
+    """The folder that keeps the layer of a source over an environment."""
+    return _folder([str(python), source.key], environ)
+
+
 def _folder(parts: Sequence[object], environ: Mapping[str, str]) -> Path:
     return home_of(environ) / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def is_complete(folder: Path) -> bool:
     """Whether an environment was built to its end and its interpreter still exists."""
-    return _is_marked(folder) and (folder / "bin" / "python").exists()
+    return is_layer_complete(folder) and (folder / "bin" / "python").exists()
 
 
-def _is_marked(folder: Path) -> bool:
+def is_layer_complete(folder: Path) -> bool:
+    """Whether a layer was built to its end."""
     return (folder / COMPLETE).is_file()
 
 

@@ -161,6 +161,15 @@ KINDS: Mapping[str, tuple[Mapping[str, str], str, Sequence[Sequence[str]], bool]
         [["celery[redis]", "requests", "ours @ git+https://example.org/ours.git@abc123"]],
         False,
     ),
+    "a lock of what only a build tells": (
+        {
+            "pyproject.toml": f"{BUILT}[project]\nname = 'x'\ndynamic = ['dependencies']\n",
+            "uv.lock": UV_LOCK,
+        },
+        "uv.lock",
+        [["."]],
+        False,
+    ),
     "pipenv": (
         {"Pipfile": "", "Pipfile.lock": json.dumps(PIPENV)},
         "Pipfile.lock",
@@ -195,8 +204,9 @@ def test_the_versions_of_a_lock_hold(tmp_path: Path) -> None:
 def test_a_workspace_has_one_lock_for_its_members(tmp_path: Path) -> None:
     """And members need each other: as folders, which are part of what is installed."""
     member = '[[package]]\nname = "kombu"\nversion = "1"\nsource = { editable = "libs/kombu" }\n'
+    itself = member.replace("kombu", "x").replace("libs/x", "services/api")
     files = {
-        "uv.lock": member,
+        "uv.lock": member + itself,
         "pyproject.toml": "",
         "libs/kombu/pyproject.toml": "",
         "services/api/pyproject.toml": PROJECT,
@@ -204,6 +214,10 @@ def test_a_workspace_has_one_lock_for_its_members(tmp_path: Path) -> None:
     one = found(tmp_path, files, within="services/api")
     assert one.calls == (("celery[redis]>=5", "./../../libs/kombu"),)
     assert (one.constraints, one.own) == ("", ("libs/kombu",))
+    stray = found(
+        tmp_path, {"tool/requirements.txt": "celery", "tool/pyproject.toml": PROJECT}, within="tool"
+    )
+    assert stray.found == "requirements.txt", "no member of that workspace"
 
 
 def test_what_the_same_files_need_is_the_same(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,13 @@ def said(one: Interpreter, room: Room) -> str:
 
 def test_commits_that_need_the_same_share_an_environment(project: Path, room: Room) -> None:
     """And each has the project itself, as it is installed, beside it."""
-    two, one = ready(room, "main~2"), ready(room, "main~3")
+    told: list[str] = []
+    room = replace(room, building=told.append)
+    two, one, again = (ready(room, name) for name in ("main~2", "main~3", "main~2"))
+    whole, *parts = told
+    assert whole == "revision main~2 (pyproject.toml)"
+    assert parts == ["revision main~2 itself", "revision main~3 itself"]
+    assert again.layer == two.layer
     assert (said(one, room), said(two, room)) == ("1 1\n", "2 1\n")
     assert one.python == two.python
     assert one.layer != two.layer

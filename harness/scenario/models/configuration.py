@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -106,6 +107,16 @@ def _revision_name(text: str) -> str:
     return text
 
 
+def _shell_words(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"cannot be read as a shell would: {error}") from error
+    if not words:
+        raise ValueError("expected words of pip install, such as -r requirements.txt")
+    return text
+
+
 class CelerySet(Frozen):
     """The Celery that clients and workers run, in a Python environment of its own or the
     user's."""
@@ -119,7 +130,7 @@ class CelerySet(Frozen):
     them."""
     revision: Annotated[str, AfterValidator(_revision_name)] | None = None
     """A git revision of the project in the current folder: what its requirements install."""
-    install: Items[Annotated[str, Field(min_length=1)]] = ()
+    install: Items[Annotated[str, AfterValidator(_shell_words)]] = ()
     """How the revision is installed, where that is not to be found in its files: each in the words
     of one call of pip, such as `-r deploy/requirements.txt`, from the project's folder."""
     prepare: Items[Annotated[str, Field(min_length=1)]] = ()

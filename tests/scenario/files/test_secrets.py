@@ -40,6 +40,8 @@ def test_expand_tree_keeps_the_shape() -> None:
         "settings: {broker_transport_options: {sentinel_kwargs: {password: pw}}}",
         "settings: {security_key_password: pw}",
         "worker: {options: ['--broker=redis://:pw@host']}",
+        "celery: {install: ['-i https://me:pw@host/simple .']}",
+        "celery: {prepare: ['psql postgres://me:pw@host']}",
     ],
 )
 def test_passwords_in_plain_text(line: str) -> None:
@@ -58,6 +60,7 @@ def test_passwords_in_plain_text(line: str) -> None:
         "broker: {url: '${URL}'}",
         "broker: {url: 'redis://:@host'}",
         "settings: {security_key_password: '${PW}'}",
+        "celery: {prepare: ['cp ${HARNESS_PROJECT}/${file%.py} .']}",
     ],
 )
 def test_no_passwords_in_plain_text(line: str) -> None:

@@ -52,25 +52,38 @@ def found(project: Path, top: Path, manifest: Mapping[str, Any]) -> Locked | Non
     """What the lock file of a project says; a workspace of uv's has one in a folder above it."""
     if (project / _OF_PIPENV).is_file():
         return _of_pipenv(project / _OF_PIPENV)
-    above = [one for one in project.parents if one.is_relative_to(top)]
-    for folder in (project, *above):
-        for name in _OF_TOML if folder == project else ("uv.lock",):
-            if (folder / name).is_file() and _needs(manifest) is not None:
-                return _of_toml(folder / name, manifest, project)
+    if "project" not in manifest and "poetry" not in manifest.get("tool", {}):
+        return None
+    for name in _OF_TOML:
+        if (project / name).is_file():
+            return _of_toml(project / name, toml_of(project / name), manifest, project)
+    for folder in (one for one in project.parents if one.is_relative_to(top)):
+        lock = toml_of(folder / "uv.lock")
+        if _has_member(lock, os.path.relpath(project, folder)):
+            return _of_toml(folder / "uv.lock", lock, manifest, project)
     return None
 
 
-def _of_toml(path: Path, manifest: Mapping[str, Any], project: Path) -> Locked:
+def _has_member(lock: Mapping[str, Any], place: str) -> bool:
+    """Whether a lock of uv's is that of a workspace with a project in this folder."""
+    sources = (one.get("source", {}) for one in lock.get("package", ()))
+    return any(place in (one.get("editable"), one.get("virtual")) for one in sources)
+
+
+def _of_toml(
+    path: Path, content: Mapping[str, Any], manifest: Mapping[str, Any], project: Path
+) -> Locked:
     packages: dict[str, list[dict[str, Any]]] = {}
-    for one in toml_of(path).get("package", ()):
+    for one in content.get("package", ()):
         if isinstance(one, dict) and isinstance(one.get("name"), str) and _is_meant(one):
             packages.setdefault(canonicalize_name(one["name"]), []).append(one)
-    needs = _needs(manifest) or ()
+    needs = _needs(manifest)
     chosen = {name: max(entries, key=_version) for name, entries in sorted(packages.items())}
     lock = _Lock(path.parent, project, chosen)
-    meant = (need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""}))
+    meant = [one for one in needs or () if one.marker is None or one.marker.evaluate({"extra": ""})]
+    words = (".",) if needs is None else tuple(map(lock.requirement, meant))
     bound = (f"{name}=={one['version']}\n" for name, one in chosen.items() if _is_of_index(one))
-    return Locked(path.name, tuple(map(lock.requirement, meant)), "".join(bound))
+    return Locked(path.name, words, "".join(bound))
 
 
 @dataclass(frozen=True)

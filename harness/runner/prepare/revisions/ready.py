@@ -17,6 +17,8 @@ from harness.environments.building import (
     ensure_layer,
     environment_folder,
     is_complete,
+    is_layer_complete,
+    layer_folder,
 )
 from harness.environments.interpreter import Interpreter
 from harness.runner.prepare.revisions.commits import Revision, content_of, export, find_revision
@@ -32,8 +34,14 @@ _ADVICE = (
     "of harness ab, says it otherwise. An environment is built once and kept, so the package index "
     "is needed the first time only"
 )
-_NO_TAGS = {"SETUPTOOLS_SCM_PRETEND_VERSION": "0"}
-"""A copy has no tags for setuptools-scm or hatch-vcs to read a version from."""
+_NO_TAGS = {
+    "SETUPTOOLS_SCM_PRETEND_VERSION": "0",
+    "PBR_VERSION": "0",
+    "PDM_BUILD_SCM_VERSION": "0",
+    "POETRY_DYNAMIC_VERSIONING_BYPASS": "0",
+    "UV_DYNAMIC_VERSIONING_BYPASS": "0",
+}
+"""A copy has no tags for these, or hatch-vcs, to read a version from."""
 _PREPARE_S = 900.0
 _TAIL = 20
 _SHORT = 12
@@ -113,6 +121,8 @@ def _installed(
         repeat=repeat,
         about=f"{of} itself",
     )
+    if not is_layer_complete(layer_folder(python, room.environ, itself)):
+        room.building(f"{title(celery)} itself")
     return python, ensure_layer(python, environ=room.environ, source=itself, advice=advice)
 
 
