@@ -41,7 +41,8 @@ class RecordedWarning(Stored):
     data: Plain = {}
 
 
-_ENDED_BY_ITSELF = ("gave_up", "out_of_numbers", "twins_ended")
+_ENDED_WITH_TWIN = "twins_ended"
+_ENDED_BY_ITSELF = ("gave_up", "out_of_numbers", _ENDED_WITH_TWIN)
 
 
 class BlockRecord(HowUnitsEnded, Stored):
@@ -252,6 +253,11 @@ class BlockRecord(HowUnitsEnded, Stored):
         """A `partial` block whose load ended before its plan, not its user: measuring it again
         would not give more."""
         return any(one.code in _ENDED_BY_ITSELF for one in self.warnings)
+
+    @property
+    def ended_with_twin(self) -> bool:
+        """Its load was ended because that of its twin was."""
+        return any(one.code == _ENDED_WITH_TWIN for one in self.warnings)
 
     @property
     def completed(self) -> int:

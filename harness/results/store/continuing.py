@@ -23,8 +23,11 @@ _AFTER: dict[str, Literal["killed", "interrupted", "failed"]] = {
 
 
 def is_done(block: BlockRecord) -> bool:
-    """Whether it need not be measured again. A load that ended by itself has told what it could."""
-    return block.status == "complete" or (block.status == "partial" and block.ended_by_itself)
+    """Whether it need not be measured again. A load that ended by itself has told what it could;
+    one that was ended with its twin's has not, and the two are a pair again where both are left."""
+    if block.status != "partial":
+        return block.status == "complete"
+    return block.ended_by_itself and not block.ended_with_twin
 
 
 def remaining(record: RunRecord) -> tuple[int, ...]:
