@@ -214,7 +214,7 @@ def _kept_if_whole(
 
 
 def _build(order: _Order, env: Mapping[str, str], deadline: float) -> None:
-    _run([sys.executable, "-m", "venv", str(order.folder)], order, env, deadline)
+    _run([sys.executable, "-P", "-m", "venv", str(order.folder)], order, env, deadline)
     for words in order.calls:
         _run([*_pip(order.folder / "bin" / "python"), *words], order, env, deadline)
 
@@ -226,7 +226,8 @@ def _build_layer(python: Path, order: _Order, env: Mapping[str, str], deadline: 
 
 
 def _pip(python: Path) -> list[str]:
-    return [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
+    # Not from the current folder (-P): its modules may be called as the standard library's.
+    return [str(python), "-P", "-m", "pip", "install", "--quiet", "--no-input"]
 
 
 def _run(argv: list[str], order: _Order, env: Mapping[str, str], deadline: float) -> None:

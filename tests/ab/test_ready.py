@@ -53,6 +53,7 @@ def files(number: str) -> dict[str, str]:
         "pyproject.toml": MANIFEST,
         "backend.py": BACKEND,
         "src/shop.py": f"NUMBER = {number}\n",
+        "email.py": "raise RuntimeError('not that of the standard library')\n",
     }
     return {f"api/{name}": text for name, text in of_project.items()} | {"libs/ours.py": ""}
 

@@ -384,6 +384,10 @@ def test_a_package_of_the_harness_name(tmp_path: Path, monkeypatch: pytest.Monke
     assert refusals(scenario) == []
     monkeypatch.chdir(scenario.parent)
     assert refusals(scenario) == []
+    wrong = NAMESAKE.replace("units.twice", "units.twicf")
+    scenario.write_text(wrong, encoding="utf-8")
+    (problem,) = refusals(scenario)
+    assert '(did you mean "harness.units.twice"?)' in problem.message
     (tmp_path / "harness" / "probe").mkdir()
     (problem,) = refusals(scenario)
     assert "its package harness has a module probe" in problem.message

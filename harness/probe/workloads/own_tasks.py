@@ -48,7 +48,7 @@ def task_of(app: Celery, name: str) -> Any:
     known: Mapping[str, Any] = app.tasks
     if name in known:
         return known[name]
-    own = sorted(one for one in known if not one.startswith(("celery.", "harness.")))
+    own = sorted(one for one in known if not one.startswith(("celery.", "harness.probe.")))
     alike = get_close_matches(name, own, n=1)
     guess = f' (did you mean "{alike[0]}"?)' if alike else ""
     shown = [*own[:_MOST_NAMED], *(["..."] if len(own) > _MOST_NAMED else [])]

@@ -160,7 +160,7 @@ def _names_a_queue(route: object) -> bool:
     )
 
 
-_OURS = "harness."
+_OURS = "harness.probe."
 
 
 def leads_somewhere(route: str) -> bool:

@@ -76,7 +76,7 @@ class BadNetwork:
     ) -> BadNetwork:
         """Start it. Only from the main thread: see `harness.processes`."""
         process = workspace.spawn(
-            [sys.executable, "-m", "harness.services.bad_network.proxy", by],
+            [sys.executable, "-P", "-m", "harness.services.bad_network.proxy", by],
             name="network",
             log=logs / "network.log",
             env=environ,

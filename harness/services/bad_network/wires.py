@@ -174,7 +174,7 @@ def trouble(environ: Mapping[str, str]) -> str:
     A wire with netem is made for a moment, in a process with which it is gone again. The kernel
     loads what it needs for that, as it would for the run.
     """
-    argv = [sys.executable, "-m", "harness.services.bad_network.wires"]
+    argv = [sys.executable, "-P", "-m", "harness.services.bad_network.wires"]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=_TRIAL_S, check=False, env=dict(environ)
