@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.crew.workers import APP, Fall
+from harness.crew.falls import Fall
+from harness.crew.workers import APP
 from harness.environments.interpreter import Interpreter
 from harness.errors import WorkerError
 from harness.probe.loads.window import Window

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.crew.workers import Fall, Workers
+from harness.crew.falls import Fall
+from harness.crew.workers import Workers
 from harness.environments.interpreter import Interpreter
 from harness.processes import (
     Process,

@@ -15,8 +15,9 @@ from harness.cli.watching.json_lines import JsonLines
 from harness.cli.watching.lines import Lines
 from harness.cli.watching.outlook_words import WIDTH, at_most_words, explained, head_lines
 from harness.cli.watching.progress import ProgressLine
+from harness.results.outlook.asked import Machine
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook
+from harness.results.outlook.outlook import Outlook
 from harness.runner.telling.events import RunPlanned
 from harness.scenario.models.compare import Compare
 from harness.scenario.plan.bounds import AtMost

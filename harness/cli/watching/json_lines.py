@@ -24,7 +24,8 @@ from harness.cli.watching.progress import (
     TwinsPartedLine,
 )
 from harness.results.judge.emulators import emulated_cells
-from harness.results.outlook.outlook import AskedOf, CellOutlook
+from harness.results.outlook.asked import AskedOf
+from harness.results.outlook.outlook import CellOutlook
 from harness.results.outlook.sights import Sight
 from harness.runner.telling.events import (
     BlockEnded,

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.words.warnings import capacity_words, counted
 from harness.results.judge.phrases import percent_words
+from harness.results.outlook.asked import AskedOf
 from harness.results.outlook.last_runs import Known
-from harness.results.outlook.outlook import AskedOf, CellOutlook, Outlook
+from harness.results.outlook.outlook import CellOutlook, Outlook
 from harness.results.outlook.sights import Sight
 from harness.scenario.files.wording import printable
 from harness.scenario.plan.bounds import AtMost

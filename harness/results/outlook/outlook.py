@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
 
-from harness.results.costs.capacity import Need, Sum
+from harness.results.outlook.asked import AskedOf, Machine, asked_of, cpu_time_s, run_time_s
 from harness.results.outlook.keys import CellKeys, keys_of
 from harness.results.outlook.last_runs import (
     Known,
@@ -29,14 +29,13 @@ from harness.scenario.loads.closed import ClosedLoad
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.loads.turns import waits_s
 from harness.scenario.models.compare import Compare
-from harness.scenario.models.configuration import DEFAULT_QUEUE, Configuration, provided
+from harness.scenario.models.configuration import Configuration, provided
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.bounds import AtMost
 from harness.scenario.plan.value_words import canonical
-from harness.scenario.settings.planned import planned, planned_slots
+from harness.scenario.settings.planned import planned_slots
 from harness.scenario.vendors.base import Endpoint, Provider
 from harness.scenario.vendors.registry import VENDORS, which_server
-from harness.scenario.workloads.mix import MixWorkload
 from harness.stats.looks import confidence_of
 
 # Assumed where no run of this machine knows better. Of `add` on Redis and RabbitMQ on two cores of
@@ -44,8 +43,6 @@ from harness.stats.looks import confidence_of
 OVERHEAD_S: Final = 1.4
 """Of a block: start, probe tasks, warm-up, drain, stop, record. On RabbitMQ half of it: a worker
 on Redis ends when its last BRPOP does."""
-TASK_CPU_S: Final = 0.003
-"""Of a task that does nothing: worker, client and server."""
 ROUND_TRIP_S: Final = 0.003
 """What a caller waits for beside the task itself."""
 WORKER_BYTES: Final = 55 * 1024**2
@@ -55,25 +52,6 @@ SEARCH_STEPS: Final = 12
 """Rates that a search for saturation tries."""
 
 _OVERHEAD: Final = attrgetter("overhead_s")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What there is."""
-
-    cores: int
-    """That the harness may use."""
-    free_bytes: int
-    """Memory that programs may still take."""
-
-
-@dataclass(frozen=True)
-class AskedOf:
-    """What a load asks of the cores or of the slots."""
-
-    sum: Sum
-    cost: Known
-    """Where the cost of a task is from."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +214,7 @@ def _cell(one: PlannedCell, runs: LastRuns, machine: Machine) -> CellOutlook:
         overhead_s=_overhead_s(one, keys, runs),
         measured_s=_measured_s(one, keys, runs, machine),
         pause_s=_pause_s(cell),
-        asked=tuple(_asked(cell, keys, runs, machine)),
+        asked=tuple(asked_of(cell, keys, runs, machine)),
         processes=sides * worker_processes(one.stored.config),
         worker_bytes=workers
         or runs.usual(lambda it: it.worker_bytes, lambda it: it.pool == pool)
@@ -266,7 +244,7 @@ def _overhead_s(one: PlannedCell, keys: CellKeys, runs: LastRuns) -> Known:
         or runs.usual(_OVERHEAD, lambda it: not it.faulted)
         or Known(OVERHEAD_S)
     )
-    run = _run_s(one.cell, keys, runs) if one.twin else None
+    run = run_time_s(one.cell, keys, runs) if one.twin else None
     unit_s = len(one.cell.workload.steps) * (run.value if run else 0.0)
     waits = waits_s(one.cell.load, one.cell.measure, unit_s)
     return replace(of_others, value=of_others.value + waits)
@@ -292,7 +270,7 @@ def _guessed_per_s(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine)
     """Units per second of a load that takes what it gets: as many as cores, slots and callers let
     through."""
     steps = cell.workload.steps
-    cpu, run = _cpu_s(cell, keys, runs, None), _run_s(cell, keys, runs)
+    cpu, run = cpu_time_s(cell, keys, runs, None), run_time_s(cell, keys, runs)
     run_s = run.value if run else 0.0
     limits = [machine.cores / (cpu.value * sum(steps))]
     if run_s:
@@ -329,59 +307,6 @@ def _environments(cells: Sequence[PlannedCell]) -> int:
 
 
 # --- cores, slots, memory -----------------------------------------------------------------------
-
-
-def _asked(cell: Cell, keys: CellKeys, runs: LastRuns, machine: Machine) -> Iterator[AskedOf]:
-    units_per_s = cell.load.asked_per_s(cell.measure)
-    if units_per_s is None:
-        return
-    per_s = units_per_s * sum(cell.workload.steps)
-    cpu, run = _cpu_s(cell, keys, runs, per_s), _run_s(cell, keys, runs)
-    need = Need(
-        per_s,
-        cpu.value,
-        machine.cores,
-        run.value if run else None,
-        planned_slots(cell.configuration),
-    )
-    costs = {"cores": cpu, "slots": run or cpu}
-    yield from (AskedOf(one, costs[one.what]) for one in need.sums)
-    yield from _of_groups(cell, units_per_s)
-
-
-def _of_groups(cell: Cell, units_per_s: float) -> Iterator[AskedOf]:
-    """What the parts of a mix ask of a group of workers that alone consumes their queues, where
-    they say themselves how long they run: it may lack slots while another one's are free."""
-    workload, configuration = cell.workload, cell.configuration
-    groups, settings = configuration.groups, configuration.settings
-    if not isinstance(workload, MixWorkload) or len(groups) < 2 or settings.get("task_routes"):
-        return
-    default = settings.get("task_default_queue") or DEFAULT_QUEUE
-    parts = [
-        (one.options.queue or default, one.weight, part.least_run_s)
-        for one, part in zip(workload.mixed, workload.parts, strict=True)
-    ]
-    every = sum(weight for _, weight, _ in parts)
-    for name, plan in planned(configuration).items():
-        others = {queue for other in groups if other != name for queue in groups[other].queues}
-        mine = [(weight, run_s or 0.0) for queue, weight, run_s in parts if queue not in others]
-        weights = sum(weight for weight, _ in mine)
-        each_s = sum(weight * run_s for weight, run_s in mine) / max(weights, 1)
-        if each_s:
-            asked = Sum("slots", units_per_s * weights / every, each_s, plan.slots, name)
-            yield AskedOf(asked, Known(each_s, planned=True))
-
-
-def _cpu_s(cell: Cell, keys: CellKeys, runs: LastRuns, asked_per_s: float | None) -> Known:
-    known = runs.of_cell(keys, lambda it: it.cpu_s, asked_per_s=asked_per_s)
-    return known or Known(TASK_CPU_S + cell.workload.cpu_s)
-
-
-def _run_s(cell: Cell, keys: CellKeys, runs: LastRuns) -> Known | None:
-    """None where a task takes no time, or nobody knows how much."""
-    said_s = cell.workload.least_run_s
-    known = runs.of_cell(keys, lambda it: it.run_s)
-    return known or (Known(said_s, planned=True) if said_s else None)
 
 
 def _servers(configuration: Configuration) -> Iterator[tuple[Endpoint, Provider]]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import psutil
 
+from harness.results.outlook.asked import Machine
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook, outlook
+from harness.results.outlook.outlook import Outlook, outlook
 from harness.results.outlook.sights import PlannedCell
 from harness.results.record.environment import Environment
 from harness.runner.adaptive import Budget

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.conversation import Client
 from harness.crew.beat import BeatSeat
 from harness.crew.clients import Clients
-from harness.crew.workers import CrewSeen, Fall, Workers
+from harness.crew.falls import Fall
+from harness.crew.workers import CrewSeen, Workers
 from harness.errors import ClientError, HarnessError
 from harness.results.block.load_phases import PlannedPhase
 from harness.results.events.mix import Mix

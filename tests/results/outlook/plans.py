@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.results.judge.compare import compare_run
+from harness.results.outlook.asked import Machine
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook, outlook
+from harness.results.outlook.outlook import Outlook, outlook
 from harness.results.outlook.sights import PlannedCell
 from harness.results.record.run import BlockRecord, CellRecord, RunRecord
 from harness.runner.prepare.stored_plan import stored_cell

@@ -6,9 +6,10 @@ import pytest
 
 from harness.results.judge.compare import compare_run
 from harness.results.outlook import outlook as assumed
+from harness.results.outlook.asked import TASK_CPU_S, Machine
 from harness.results.outlook.keys import keys_of
 from harness.results.outlook.last_runs import LastRuns
-from harness.results.outlook.outlook import Machine, Outlook
+from harness.results.outlook.outlook import Outlook
 from harness.results.record.faults import FaultRecord
 from harness.scenario.loads.saturate import SaturateLoad
 from harness.scenario.models.compare import Compare
@@ -65,7 +66,7 @@ def test_units_last_as_long_as_they_did_or_as_their_rate_says() -> None:
     twice = closed(measure=Measure(units=2000, warmup=5))
     assert ahead(twice, runs=runs).cells[0].measured_s.value == 2000 / 500
     guessed = ahead(cell).cells[0].measured_s
-    assert guessed.value == pytest.approx(1000 * assumed.TASK_CPU_S / MACHINE.cores)
+    assert guessed.value == pytest.approx(1000 * TASK_CPU_S / MACHINE.cores)
     one_caller = ahead(closed(1, measure=units)).cells[0].measured_s
     assert one_caller.value == pytest.approx(1000 * assumed.ROUND_TRIP_S), "callers are few"
 
@@ -115,7 +116,7 @@ def test_a_sleep_needs_slots_and_no_cores() -> None:
     """48 steps of 10 ms; two slots of one worker."""
     [slots, cores] = _asked(ahead(heavy(50, 10)))
     assert slots == ("redis/heavy_task-50/rate-10", "slots", 4.8, True)
-    assert cores == ("redis/heavy_task-50/rate-10", "cores", 10 * assumed.TASK_CPU_S, False)
+    assert cores == ("redis/heavy_task-50/rate-10", "cores", 10 * TASK_CPU_S, False)
 
 
 def test_a_group_lacks_slots_while_those_of_another_are_free() -> None:
@@ -229,7 +230,7 @@ def test_work_needs_what_its_amounts_come_to_in_the_mean() -> None:
     amounts = {"cpu": "20ms", "sleep": {"choice": [{"value": 0, "weight": 9}, {"value": "1s"}]}}
     [cores, slots] = sorted(_asked(ahead(worked(10, **amounts))), key=lambda one: one[1])
     assert (cores[1], slots[1]) == ("cores", "slots")
-    assert cores[2] == pytest.approx(10 * (assumed.TASK_CPU_S + 0.02))
+    assert cores[2] == pytest.approx(10 * (TASK_CPU_S + 0.02))
     assert slots[2] == pytest.approx(10 * (0.02 + 0.1))
 
 
