@@ -12,6 +12,12 @@ Examples:
   harness copy compare-brokers bench
 """
 
+_SAID = {
+    "wrote": "wrote {}",
+    "same": "there already, as shipped: {}",
+    "differs": "kept yours: {} differs from the shipped one",
+}
+
 
 @click.command("copy", epilog=_EPILOG)
 @click.argument("name")
@@ -28,5 +34,5 @@ def command(name: str, folder: Path) -> None:
     from harness.scenario.files.yaml12 import shown_path  # noqa: PLC0415 - `--help` stays fast
     from harness.scenario.plan.copying import copy_shipped  # noqa: PLC0415
 
-    for target, wrote in copy_shipped(name, folder):
-        click.echo(f"{'wrote' if wrote else 'kept yours:'} {shown_path(target)}")
+    for target, became in copy_shipped(name, folder):
+        click.echo(_SAID[became].format(shown_path(target)))

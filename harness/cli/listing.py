@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 
+from harness import shipped
 from harness.errors import InvalidInput
 from harness.extras import there
 from harness.figures.figure import Within
@@ -20,7 +23,7 @@ from harness.scenario.files.kinds import kinds
 from harness.scenario.files.yaml12 import shown_path
 from harness.scenario.loads.registry import Load
 from harness.scenario.models.messages import MessageOptions
-from harness.scenario.plan.finding import Found, every
+from harness.scenario.plan.finding import SUFFIXES, Found, every
 from harness.scenario.plan.loader import load_configuration, load_scenario
 from harness.scenario.settings.planned import Planned, planned
 from harness.scenario.vendors.registry import BACKENDS, BROKERS, VENDORS, refusal
@@ -80,8 +83,19 @@ def _scenarios() -> list[Sequence[str]]:
         except InvalidInput:
             rows.append((found.name, "", _whose(found), _INVALID))
             continue
-        rows.append((found.name, ", ".join(one.configurations), _whose(found), one.question))
+        named = ", ".join(_called(entry, found) for entry in one.configurations)
+        rows.append((found.name, named, _whose(found), one.question))
     return rows
+
+
+def _called(entry: str, scenario: Found) -> str:
+    """A configuration by the name it is found by, where a scenario names its file."""
+    if not entry.endswith(SUFFIXES):
+        return entry
+    path = Path(os.path.normpath(scenario.path.absolute().parent / entry))
+    folders = (scenario.path.absolute().parents[1] / "configs", shipped.folder("configs"))
+    within = [path.relative_to(one) for one in folders if path.is_relative_to(one)]
+    return within[0].with_suffix("").as_posix() if within else entry
 
 
 def _workloads() -> list[Sequence[str]]:

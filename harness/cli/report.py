@@ -43,7 +43,7 @@ Example: harness report latest
     show_default=True,
     metavar="FORMAT",
     help="text for people, html with charts, md for pull requests, csv with a row per "
-    "block, json with all of it; and for other tools, as docs/exports.md says: "
+    "block, json with all of it; and for other tools, as harness docs exports says: "
     + ", ".join(_FOR_TOOLS)
     + ".",
 )

@@ -16,6 +16,7 @@ from harness import shipped
 from harness.errors import UsageError
 from harness.init.guessing import Guess
 from harness.scenario.files.yaml12 import shown_path
+from harness.scenario.plan.copying import text_of_copy
 
 BENCHMARKS = "benchmarks"
 SMOKE = "tasks-smoke"
@@ -97,9 +98,7 @@ def _ignored(folder: Path) -> Iterator[File]:
 
 def _configuration(project: Project, name: str) -> File:
     """The shipped one, with the Python of the project."""
-    written = (shipped.folder("configs") / f"{name}.yaml").read_text(encoding="utf-8")
-    lines = [line for line in written.splitlines() if not line.startswith("# yaml-language-server")]
-    text = "\n".join(lines) + "\n"
+    text = text_of_copy(shipped.folder("configs") / f"{name}.yaml")
     path = project.folder / BENCHMARKS / "configs" / f"{name}.yaml"
     if project.python is not None:
         text += (

@@ -78,10 +78,9 @@ def _base_environment(folder: Path, site: Path) -> Path:
     venv.create(folder, symlinks=True, with_pip=False)
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "harness.pth").write_text(f"{site}\n")
-    needed: dict[str, Distribution] = {}
-    _add_needs("celery-config-bench", (), needed)
-    _add_needs("pip", (), needed)
-    del needed["celery-config-bench"]
+    (ours,) = site.glob("*.dist-info")
+    needed = {"pip": distribution("pip")}
+    _add_needs(Distribution.at(ours), (), needed)
     tops = {
         (file.parts[0], Path(str(one.locate_file(file.parts[0]))))
         for one in needed.values()
@@ -93,15 +92,17 @@ def _base_environment(folder: Path, site: Path) -> Path:
     return folder / "bin/python"
 
 
-def _add_needs(name: str, extras: tuple[str, ...], needed: dict[str, Distribution]) -> None:
-    """A package, what it requires, and what some extras of it do."""
-    needed[name] = distribution(name)
-    for one in map(Requirement, needed[name].requires or ()):
+def _add_needs(
+    package: Distribution, extras: tuple[str, ...], needed: dict[str, Distribution]
+) -> None:
+    """What a package requires, and what some extras of it do, with all that these need."""
+    for one in map(Requirement, package.requires or ()):
         wanted = any(
             one.marker is None or one.marker.evaluate({"extra": extra}) for extra in ("", *extras)
         )
         if wanted and (one.name not in needed or one.extras):
-            _add_needs(one.name, tuple(one.extras), needed)
+            needed[one.name] = distribution(one.name)
+            _add_needs(needed[one.name], tuple(one.extras), needed)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -28,21 +28,31 @@ def test_a_copy_comes_with_its_configurations_and_overwrites_nothing(
 ) -> None:
     own = tmp_path / "benchmarks/configs/redis.yaml"
     own.parent.mkdir(parents=True)
-    own.write_text((ROOT / "configs/redis.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    text = (ROOT / "configs/redis.yaml").read_text(encoding="utf-8") + "# of mine\n"
+    own.write_text(text, encoding="utf-8")
     told = installed.harness("copy", "retries", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines()[:3] == [
         "wrote benchmarks/scenarios/retries.yaml",
-        "kept yours: benchmarks/configs/redis.yaml",
+        "kept yours: benchmarks/configs/redis.yaml differs from the shipped one",
         "wrote benchmarks/configs/rabbitmq-redis.yaml",
     ]
     checked = installed.harness("check", "retries", cwd=tmp_path)
     assert checked.returncode == 0, checked.stdout
     assert "benchmarks/configs/redis.yaml is meant, not the shipped redis" in checked.stderr
     again = installed.harness("copy", "retries", cwd=tmp_path)
-    assert again.returncode == ExitCode.USAGE
-    kept = "benchmarks/scenarios/retries.yaml is there already, and is kept as it is\n"
-    assert again.stderr == kept
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.splitlines()[:3] == [
+        "there already, as shipped: benchmarks/scenarios/retries.yaml",
+        "kept yours: benchmarks/configs/redis.yaml differs from the shipped one",
+        "there already, as shipped: benchmarks/configs/rabbitmq-redis.yaml",
+    ]
+    assert own.read_text(encoding="utf-8") == text
+    copied = (tmp_path / "benchmarks/scenarios/retries.yaml").read_text(encoding="utf-8")
+    shipped = (ROOT / "scenarios/retries.yaml").read_text(encoding="utf-8")
+    first, rest = shipped.split("\n", 1)
+    assert first.endswith("$schema=../schemas/scenario.schema.json")  # which is not beside it
+    assert copied == rest
 
 
 def test_pages_are_read_in_the_terminal(installed: Installed) -> None:

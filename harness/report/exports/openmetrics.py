@@ -101,7 +101,7 @@ def _by_figure(view: RunView) -> Iterator[Gauge]:
         yield Gauge(
             "_".join(filter(None, ("harness_figure", ending))),
             "" if ending == "count" else ending,
-            f"{what}, by figure: docs/figures.md says what each is.",
+            f"{what}, by figure: harness docs figures says what each is.",
             _samples(view, partial(_of_figures, rows), blocks),
         )
 
@@ -171,7 +171,7 @@ def _counts(view: RunView) -> Iterator[Gauge]:
     yield Gauge(
         "harness_warnings",
         "",
-        "Warnings of a block by code; docs/measuring.md says what each means.",
+        "Warnings of a block by code; harness docs measuring says what each means.",
         every(_warnings),
     )
 

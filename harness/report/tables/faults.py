@@ -34,7 +34,7 @@ _STOP_NOTE = (
 _PROMISE_HEAD = ("kept", OUTCOME)
 _PROMISE_NOTE = (
     "What a setting promises is what the documentation of Celery and of the broker says, see "
-    "docs/faults.md. open: at the end of the block units wait, for their redelivery or for a "
+    "harness docs faults. open: at the end of the block units wait, for their redelivery or for a "
     "worker that consumes. untested: the fault met no unit that the promise is about."
 )
 _ORDER = ("broken", "open", "kept", "untested")

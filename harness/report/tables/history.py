@@ -85,7 +85,7 @@ def _head(history: History, look: Look) -> list[str]:
 def _advice(history: History) -> str:
     if history.references:
         return f"A reference of the same run is better: --reference {history.references[0]}"
-    return "A pinned reference measured in the same run is better: see docs/history.md"
+    return "A pinned reference measured in the same run is better: see harness docs history"
 
 
 def _series(history: History, series: Series, look: Look) -> list[str]:

@@ -20,7 +20,8 @@ class BacklogLoad(LoadBase):
 
     load: Literal["backlog"]
     publish: Publish = "api"
-    """`api` is what users do; `batch` and `prebuilt` fill a queue faster, see docs/measuring.md."""
+    """`api` is what users do; `batch` and `prebuilt` fill a queue faster, see
+    `harness docs measuring`."""
 
     @property
     def held(self) -> bool:

@@ -20,7 +20,7 @@ class OpenLoad(LoadBase):
     arrivals: Arrivals = "constant"
     """`poisson`: independent arrivals, drawn from the run's seed, the same for every block."""
     publish: Publish = "api"
-    """`api` is what users do; the others are faster, see docs/measuring.md."""
+    """`api` is what users do; the others are faster, see `harness docs measuring`."""
     results: Results = "observe"
     """Who sees results: a collector of their own while it is measured, or nobody until the end."""
     senders: Annotated[int, Field(ge=1, le=64)] = 4

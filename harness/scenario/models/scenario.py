@@ -57,18 +57,19 @@ class Scenario(Frozen):
     measure: Measure
     faults: Faults = ()
     """What is broken while it is measured, in every load `rate` that has no faults of its own; see
-    docs/faults.md."""
+    `harness docs faults`."""
     gates: Items[str] = ()
-    """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see docs/verdicts.md."""
+    """What every cell has to hold, e.g. `p99(latency.total) < 250ms`; see
+    `harness docs verdicts`."""
     baseline: Name | None = None
     """Name of the stored run that `baseline` in a gate means; `--baseline` wins."""
     compare: Compare | None = None
-    """What is compared with what; see docs/verdicts.md."""
+    """What is compared with what; see `harness docs verdicts`."""
     prices: Annotated[
         Prices | None, BeforeValidator(lambda table: table, json_schema_input_type=Prices | str)
     ] = None
     """What requests cost: a table, or the path of one from the scenario's folder; without it AWS
-    list prices. See docs/costs.md."""
+    list prices. See `harness docs costs`."""
 
 
 # --- what is expanded from them -----------------------------------------------------------------
