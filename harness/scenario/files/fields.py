@@ -62,9 +62,7 @@ NonEmptyItems = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
 class Frozen(BaseModel):
     """Base of every model: unknown keys and wrong types are errors, nothing is ever changed."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     if not TYPE_CHECKING:
 

@@ -7,14 +7,7 @@ from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    create_model,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, create_model, model_serializer, model_validator
 
 from harness.probe.workloads.amounts import quantile, sigma
 from harness.scenario.files.fields import Duration, Frozen, NonEmptyItems
@@ -26,9 +19,6 @@ _OFTEN, _RARELY = 0.99, 0.9999
 
 class _Kind(Frozen):
     """A model of which there is one of durations and one of sizes: see `_amounts_of`."""
-
-    # Docstrings of fields are looked for in the source, and those two stand in none.
-    model_config = ConfigDict(use_attribute_docstrings=False)
 
 
 class Lognormal(_Kind):

@@ -342,14 +342,13 @@ class MixWorkload(WorkloadBase):
 
 
 def _part_of(row: WorkloadRow) -> type[MixPart]:
-    """A row's model as a part. Docstrings of fields are looked for in the source: it has none."""
+    """A row's model as a part."""
     bases: tuple[type[MixPart], ...] = (MixPart, cast("type[MixPart]", row.model))
     units: Any = (ClassVar[str], row.units)
     return create_model(
         f"{row.model.__name__}Part",
         __base__=bases,
         __doc__=row.model.__doc__,
-        __cls_kwargs__={"use_attribute_docstrings": False},
         units=units,
     )
 
@@ -376,7 +375,6 @@ def mix_of(rows: Sequence[WorkloadRow]) -> type[MixWorkload]:
         "MixWorkload",
         __base__=MixWorkload,
         __doc__=MixWorkload.__doc__,
-        __cls_kwargs__={"use_attribute_docstrings": False},
         kinds_of_parts=known,
         parts=(several[entry], ...),
     )

@@ -129,7 +129,7 @@ def _checked_expectation(value: Any) -> Any:
 class SchemaOnly(BaseModel):
     """Only for the JSON Schema: what an editor is told."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class ArgumentExpression(SchemaOnly):
