@@ -128,12 +128,46 @@ QUORUM = (
             for argument, said, rule in (
                 ("x-expires", "0", "a whole number from 1 on"),
                 ("x-message-ttl", "-1", "a whole number from 0 on"),
-                ("x-delivery-limit", "1.5", "a whole number from 0 on"),
                 ("x-max-length-bytes", "true", "a whole number from 0 on"),
+                ("x-message-ttl", "315360000001", "a whole number up to 315360000000"),
+                ("x-queue-version", "3", "a whole number up to 2"),
                 ("x-overflow", '"drop"', "one of drop-head, reject-publish, reject-publish-dlx"),
                 ("x-queue-mode", '"lzy"', "one of default, lazy"),
                 ("x-single-active-consumer", '"yes"', "true or false"),
                 ("x-dead-letter-exchange", "3", "a text"),
+            )
+        ),
+        *(
+            (
+                "rabbitmq",
+                f"queues:\n  a: {{arguments: {{{said}}}{more}}}\n",
+                [f"5:18: {message}"],
+            )
+            for said, more, message in (
+                (
+                    "x-delivery-limit: 1.5",
+                    ", type: quorum",
+                    "x-delivery-limit is a whole number from -1 on, not 1.5: no limit that "
+                    "RabbitMQ could keep",
+                ),
+                (
+                    "x-delivery-limit: 5",
+                    "",
+                    "x-delivery-limit is for queues of type quorum, not classic: RabbitMQ refuses "
+                    "the queue",
+                ),
+                (
+                    "x-queue-mode: lazy",
+                    ", type: quorum",
+                    "x-queue-mode is for queues of type classic, not quorum: RabbitMQ refuses the "
+                    "queue",
+                ),
+                (
+                    "x-dead-letter-routing-key: a",
+                    "",
+                    "x-dead-letter-routing-key needs x-dead-letter-exchange beside it: RabbitMQ "
+                    "refuses the queue",
+                ),
             )
         ),
         ("rabbitmq", "queues: {a: {max_priority: 256}}\n", ["4:28: must be at most 255, not 256"]),

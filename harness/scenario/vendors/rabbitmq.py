@@ -43,34 +43,53 @@ class RabbitmqBroker(TlsEndpoint):
 
 _NAMED = {"x-queue-type": "type", "x-max-priority": "max_priority"}
 """Arguments that have a field of their own."""
-_LEAST: Mapping[str, int] = {
-    "x-message-ttl": 0,
-    "x-expires": 1,
-    "x-max-length": 0,
-    "x-max-length-bytes": 0,
-    "x-delivery-limit": 0,
-}
-"""Arguments that are whole numbers from this one on, see rabbit_amqqueue:declare_args/0."""
 _MOST = 2**63 - 1
 """What AMQP has for a whole number."""
+_TEN_YEARS_MS = 315_360_000_000
+"""rabbit_misc:check_expiry/1, MAX_EXPIRY_TIMER."""
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "x-message-ttl": (0, _TEN_YEARS_MS),
+    "x-expires": (1, _TEN_YEARS_MS),
+    "x-max-length": (0, _MOST),
+    "x-max-length-bytes": (0, _MOST),
+    "x-delivery-limit": (-1, _MOST),
+    "x-queue-version": (1, 2),
+    "x-quorum-initial-group-size": (1, _MOST),
+}
+"""Arguments that are whole numbers between these, see rabbit_amqqueue:declare_args/0. RabbitMQ 3
+looks at no x-delivery-limit; to 4 -1 is none."""
+_TAKEN = {"x-delivery-limit": "no limit that RabbitMQ could keep"}
+"""What becomes of a value that is taken and cannot be meant."""
+_OF_TYPE: Mapping[str, str] = {
+    "x-delivery-limit": "quorum",
+    "x-dead-letter-strategy": "quorum",
+    "x-quorum-initial-group-size": "quorum",
+    "x-queue-mode": "classic",
+    "x-queue-version": "classic",
+    "x-max-age": "stream",
+    "x-stream-max-segment-size-bytes": "stream",
+}
+"""The only type of queue that has an argument, see capabilities/0 of rabbit_classic_queue and
+rabbit_quorum_queue."""
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "x-overflow": ("drop-head", "reject-publish", "reject-publish-dlx"),
     "x-queue-mode": ("default", "lazy"),
     "x-dead-letter-strategy": ("at-most-once", "at-least-once"),
 }
 """Arguments that are one of these words."""
-_TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
+_DEAD_TO, _DEAD_KEY = "x-dead-letter-exchange", "x-dead-letter-routing-key"
+_TEXTS = (_DEAD_TO, _DEAD_KEY)
 _SWITCHES = ("x-single-active-consumer",)
 
 
 def _argument_problem(argument: str, value: object) -> str | None:
     """Why RabbitMQ refuses a queue with this argument; None of one that it takes, or that nobody
     knows here."""
-    least = _LEAST.get(argument)
+    least, most = _RANGES.get(argument, (None, _MOST))
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if least is not None and not (whole and least <= cast("int", value) <= _MOST):
-        beyond = whole and cast("int", value) > _MOST
-        return f"is a whole number {f'up to {_MOST}' if beyond else f'from {least} on'}"
+    if least is not None and not (whole and least <= cast("int", value) <= most):
+        beyond = whole and cast("int", value) > most
+        return f"is a whole number {f'up to {most}' if beyond else f'from {least} on'}"
     if argument in _WORDS and value not in _WORDS[argument]:
         return f"is one of {listed(_WORDS[argument])}"
     if argument in _TEXTS and not isinstance(value, str):
@@ -103,17 +122,23 @@ class RabbitmqQueue(QueueOptions):
         return {name: value for name, value in said.items() if value is not None}
 
     def problems(self, name: str, settings: Options) -> Iterator[tuple[str, str]]:
-        """Priorities of a quorum queue, and arguments that have another name here."""
+        """Priorities of a quorum queue, arguments that have another name here, and those that
+        RabbitMQ refuses."""
         del name  # any will do
+        kind = self.type or settings.get("task_default_queue_type") or "classic"
         for argument, value in self.arguments.items():
             if field := _NAMED.get(argument):
                 yield "arguments", f'{argument} has a key of its own here: say "{field}:"'
             elif not argument.startswith("x-"):
                 yield "arguments", f"RabbitMQ's arguments begin with x-, and {argument} does not"
             elif message := _argument_problem(argument, value):
-                message = f"{argument} {message}, not {shown(value)}"
-                yield "arguments", f"{message}: RabbitMQ refuses the queue"
-        if (self.type or settings.get("task_default_queue_type")) != "quorum":
+                then = _TAKEN.get(argument, _REFUSED)
+                yield "arguments", f"{argument} {message}, not {shown(value)}: {then}"
+            elif (its := _OF_TYPE.get(argument, kind)) != kind:
+                yield "arguments", f"{argument} is for queues of type {its}, not {kind}: {_REFUSED}"
+        if _DEAD_KEY in self.arguments and _DEAD_TO not in self.arguments:
+            yield "arguments", f"{_DEAD_KEY} needs {_DEAD_TO} beside it: {_REFUSED}"
+        if kind != "quorum":
             return
         if self.max_priority is not None:
             yield "max_priority", f"{_NO_PRIORITIES}: remove it, or use type: classic"
@@ -122,6 +147,7 @@ class RabbitmqQueue(QueueOptions):
             yield "type", f'{_NO_PRIORITIES}, {message}: say "max_priority:" of the other queues'
 
 
+_REFUSED = "RabbitMQ refuses the queue"
 _NO_PRIORITIES = (
     "a quorum queue takes no x-max-priority (RabbitMQ 3 refuses the queue, 4 has two "
     "priorities without it)"
