@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 6
 PYTEST_ARGS ?=
 
-.PHONY: run test test-debian12 test-debian13 check format servers bench bench-verdicts bench-saturate kills soak docs clean
+.PHONY: run test test-debian12 test-debian13 check format servers bench bench-verdicts bench-saturate layouts kills soak docs clean
 
 ## Measure scenarios/quickstart.yaml on an embedded server and print the report.
 run: $(VENV)/.ready
@@ -76,6 +76,10 @@ kills: $(VENV)/.ready-dev servers
 ## One run for half an hour with random faults: nothing left over, memory flat. SOAK_MINUTES shortens it.
 soak: $(VENV)/.ready servers
 	$(BIN)/python benchmarks/soak.py
+
+## Twelve layouts of projects, each measured as its maintainer would: the wheel, init, check, run. Ten minutes; a package index is needed once.
+layouts: $(VENV)/.ready servers
+	$(BIN)/python benchmarks/layouts.py
 
 ## Rebuild what is generated: JSON Schemas, the README's report and picture, the pages of diagnoses, figures and rooms.
 docs: $(VENV)/.ready-dev

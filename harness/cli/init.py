@@ -77,7 +77,7 @@ def command(
 
     folder = Path(os.path.normpath(Path.cwd() / folder))
     project = _looked_at(app, folder, python)
-    if not dry_run and _is_wanted(call, project.measured):
+    if not dry_run and is_wanted(call, project.measured):
         project = _called(project)
     files = [*files_for(project), *(workflow_files(project, ci) if ci is not None else ())]
     if dry_run:
@@ -122,7 +122,7 @@ def _tell(guesses: Sequence[Guess]) -> None:
             click.echo(f"      cannot be guessed: {printable('; '.join(one.unknown))}")
 
 
-def _is_wanted(call: bool | None, measured: Sequence[Guess]) -> bool:
+def is_wanted(call: bool | None, measured: Sequence[Guess]) -> bool:
     """Whether tasks are to be called: what they do is done for real, so nobody is taken by
     surprise."""
     if call is not None or not measured:
@@ -141,8 +141,8 @@ def _called(project: Project) -> Project:
 
     click.echo(f"calling {len(project.measured)}, for real, on {project.configurations[0]} ...")
     came = call(project, dict(os.environ))
-    for sentence in came.sentences:
-        click.echo(f"  {printable(sentence)}")
+    for line in (line for sentence in came.sentences for line in sentence.splitlines()):
+        click.echo(f"  {printable(line)}")
     return replace(project, failed=came.failed)
 
 
@@ -160,7 +160,7 @@ def _close(project: Project) -> None:
     if open_ones:
         scenarios = os.path.relpath(project.folder / BENCHMARKS / "scenarios")
         click.echo(f"{open_ones} of {len(project.guesses)} tasks are left out: see {scenarios}")
-    click.echo("next:")
+    click.echo("next:" if project.measured else "next, once one of them is filled in:")
     if project.folder != Path.cwd():
         click.echo(f"  cd {shlex.quote(os.path.relpath(project.folder))}")
     click.echo(f"  harness check {BENCHMARKS}")

@@ -72,7 +72,8 @@ def _work(project: Project) -> dict[str, Any]:
 def _told(block: BlockRecord) -> Called:
     if block.status == "failed":
         said, _, _ = block.error.partition("; see the worker's log")
-        return Called((said,), frozenset(block.failing))
+        none = "" if block.failing else "none could be called: "
+        return Called((f"{none}{said}",), frozenset(block.failing))
     sentences = []
     for one in block.by_task:
         ended = {name: n for name, n in one.outcomes.model_dump().items() if n and name != "ok"}

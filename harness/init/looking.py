@@ -16,6 +16,7 @@ from harness.init.candidates import Candidate, candidates, home_of, settings_mod
 from harness.probe.spoken import Line, OwnAppSpec
 from harness.runner.prepare.asked_app import ask_app
 from harness.runner.prepare.interpreters import without_modules
+from harness.scenario.checks.own_python import python_at
 from harness.scenario.files.yaml12 import shown_path
 from harness.workspace import open_workspace
 
@@ -84,8 +85,7 @@ def python_for(given: str | None, folder: Path, environ: Mapping[str, str]) -> P
     which has Celery; None for the harness' own. UsageError for one that is not there, or has none.
     """
     if given is not None:
-        path = (Path.cwd() / given).expanduser()
-        python = path / "bin" / "python" if path.is_dir() else path
+        python = python_at(given, Path.cwd())
         return None if _is_own(python) else _with_celery(python, environ)
     for python in _environments(folder, environ):
         if _is_own(python):
@@ -105,8 +105,10 @@ def _environments(folder: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _is_own(python: Path) -> bool:
-    """A virtual environment is known by its folder: the interpreter in it is a link."""
-    return python.parent.resolve() == Path(sys.executable).parent.resolve()
+    """A virtual environment is known by its folder: the interpreter in it is a link. In /usr/bin
+    there may be several."""
+    mine = Path(sys.executable)
+    return python.parent.resolve() == mine.parent.resolve() and python.resolve() == mine.resolve()
 
 
 def _with_celery(python: Path, environ: Mapping[str, str]) -> Path:

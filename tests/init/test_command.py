@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from harness.cli.init import is_wanted
 from harness.errors import ExitCode
+from harness.init.guessing import guess
+from harness.init.looking import Task
 from harness.results.store.run_folders import read_run
 from tests.cli.project import ROOT, harness
 from tests.init import projects
@@ -124,6 +130,16 @@ def test_a_dry_run_writes_nothing_and_a_second_run_overwrites_nothing(tmp_path: 
     assert below(folder) == after
 
 
+def test_with_nothing_guessed_it_says_what_comes_first(tmp_path: Path) -> None:
+    tasks = "@app.task\ndef charge(customer): ...\n"
+    lines = said(init(written(tmp_path, {"tasks.py": projects.APP + tasks}), "--call"))
+    assert lines[-5:-3] == [
+        "1 of 1 tasks are left out: see benchmarks/scenarios",
+        "next, once one of them is filled in:",
+    ]
+    assert not [line for line in lines if line.startswith("calling")]
+
+
 def test_what_is_told_where_it_cannot_be_done(tmp_path: Path) -> None:
     nothing, two, none, broken = (tmp_path / name for name in ("nothing", "two", "none", "broken"))
     nothing.mkdir()
@@ -155,6 +171,38 @@ def test_what_is_told_where_it_cannot_be_done(tmp_path: Path) -> None:
         assert words in done.stderr
         assert "Traceback" not in done.stderr.replace("Traceback (most recent call last):\n", "", 1)
         assert below(folder) == before
+
+
+class Terminal(io.StringIO):
+    """Standard input as somebody types there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("call", "typed", "wanted"),
+    [
+        (None, "\n", False),
+        (None, "n\n", False),
+        (None, "y\n", True),
+        (True, "", True),
+        (False, "", False),
+    ],
+)
+def test_in_a_terminal_it_asks_before_it_calls(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    call: bool | None,
+    typed: str,
+    wanted: bool,
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    measured = [guess(Task("shop.add", "", "()", ()))]
+    assert is_wanted(call, measured) == wanted
+    told = capsys.readouterr().out
+    assert ("Call shop.add now" in told) == ("FOR REAL" in told) == (call is None)
+    assert not is_wanted(True, [])
 
 
 def test_a_python_that_is_not_there_or_has_no_celery(tmp_path: Path) -> None:
