@@ -221,14 +221,15 @@ class _TrialListener:
         self._silent = silent
 
     def hear(self, event: Event, at_ns: int) -> None:  # noqa: ARG002 - a listener is told when
-        from harness.runner.telling import events  # noqa: PLC0415 - `--help` stays fast
+        from harness.cli.watching.lines import beforehand  # noqa: PLC0415 - `--help` stays fast
+        from harness.runner.telling import events  # noqa: PLC0415
 
         if self._silent:
             return
         with suppress(OSError):  # a terminal that went away is no reason to end a measurement
             match event:
-                case events.EnvironmentBuilds(title):
-                    click.echo(f"building an environment with {printable(title)} ...", err=True)
+                case events.EnvironmentBuilds() | events.CopyPrepares():
+                    click.echo(beforehand(event), err=True)
                 case events.BlockEnded(block, cell):
                     rate = f"{format_number(block.throughput_per_s or 0)} units/s"
                     click.echo(f"trial: {printable(cell.name)}: {rate}", err=True)

@@ -105,7 +105,10 @@ def test_commits_that_need_the_same_share_an_environment(project: Path, room: Ro
 def test_commands_that_prepare_a_copy(project: Path, room: Room) -> None:
     (project / "local.txt").write_text("here")
     kept = 'cp "$HARNESS_PROJECT/local.txt" . && python -c "import shop; print(shop.NUMBER)" > n'
-    one = ready(room, "main~2", kept, "cat n >> local.txt")
+    told: list[tuple[str, str]] = []
+    telling = replace(room, preparing=lambda *words: told.append(words))
+    one = ready(telling, "main~2", kept, "cat n >> local.txt")
+    assert told == [("revision main~2", kept), ("revision main~2", "cat n >> local.txt")]
     assert one.revision is not None
     assert (one.revision / "local.txt").read_text() == "here2\n"
     (project / "local.txt").unlink()

@@ -11,6 +11,7 @@ from harness.results.record.run import RunRecord
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
+    CopyPrepares,
     EnvironmentBuilds,
     Event,
     Goal,
@@ -82,6 +83,7 @@ def story(name: str = CELL.name) -> list[tuple[float, Event]]:
     return [
         (0.0, Swept(["removed 3 keys of a killed run"])),
         (0.1, EnvironmentBuilds("celery 5.3.1")),
+        (0.15, CopyPrepares("revision 3fa9", "make")),
         (0.2, RunPlanned(record, Path("results/r"))),
         (0.5, ServersReady(record)),
         (1.0, BlockStarts(2, 10, own, 20.0, 260.0)),

@@ -42,6 +42,7 @@ def test_a_run_is_told_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert _said(capsys, Lines(), story()).splitlines() == [
         "removed 3 keys of a killed run",
         "building an environment with celery 5.3.1 ...",
+        "preparing revision 3fa9: make",
         "ready after 500 ms: Valkey 9.1.2, local (embedded, no persistence), "
         "ministack (SQS emulator) 1.5.33, local (an emulator's figures are not SQS figures)",
         "[ 3/10] redis/add/closed-8 ...",

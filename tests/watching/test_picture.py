@@ -21,7 +21,7 @@ from harness.runner.telling.events import BlockStarts, Event, ServersReady
 from tests.watching.scenes import CELL, HOSTILE, SECOND, TICK, story
 
 GOLDEN = Path(__file__).parent / "golden"
-MOMENTS = {"preparing": 3, "starting": 6, "publishing": 8, "measuring": 10, "between": 12}
+MOMENTS = {"preparing": 4, "starting": 7, "publishing": 9, "measuring": 11, "between": 13}
 """Name -> how much of the story has been heard."""
 
 

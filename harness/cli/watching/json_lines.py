@@ -13,6 +13,7 @@ from harness.cli.watching.progress import (
     EnvironmentLine,
     Line,
     PlannedLine,
+    PreparingLine,
     RunEndedLine,
     SeesLine,
     ServerOfLine,
@@ -30,6 +31,7 @@ from harness.results.outlook.sights import Sight
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
+    CopyPrepares,
     EnvironmentBuilds,
     Event,
     Listener,
@@ -81,9 +83,16 @@ def line_of(event: Event, t_s: float, emulated: Collection[str] = ()) -> Line:
             return _of_the_run(event, t_s)
 
 
+def _beforehand(event: EnvironmentBuilds | CopyPrepares, t_s: float) -> Line:
+    if isinstance(event, EnvironmentBuilds):
+        return EnvironmentLine(t_s=t_s, title=event.title)
+    return PreparingLine(t_s=t_s, title=event.title, command=event.command)
+
+
 def _of_the_run(
     event: Swept
     | EnvironmentBuilds
+    | CopyPrepares
     | RunPlanned
     | TargetTold
     | TwinsParted
@@ -94,8 +103,8 @@ def _of_the_run(
     match event:
         case Swept(sentences):
             return SweptLine(t_s=t_s, removed=tuple(sentences))
-        case EnvironmentBuilds(title):
-            return EnvironmentLine(t_s=t_s, title=title)
+        case EnvironmentBuilds() | CopyPrepares():
+            return _beforehand(event, t_s)
         case RunPlanned():
             return _planned(event, t_s)
         case TargetTold() | TwinsParted():

@@ -20,6 +20,7 @@ from harness.results.judge.emulators import emulated_cells, labelled
 from harness.runner.telling.events import (
     BlockEnded,
     BlockStarts,
+    CopyPrepares,
     EnvironmentBuilds,
     Event,
     RunPlanned,
@@ -67,6 +68,7 @@ class Lines:
             case (
                 Swept()
                 | EnvironmentBuilds()
+                | CopyPrepares()
                 | RunPlanned()
                 | TargetTold()
                 | TwinsParted()
@@ -101,15 +103,28 @@ class Lines:
             self._quiet = True
 
 
+def beforehand(event: EnvironmentBuilds | CopyPrepares) -> str:
+    """What is done before there is a run, in a line."""
+    if isinstance(event, EnvironmentBuilds):
+        return f"building an environment with {printable(event.title)} ..."
+    return f"preparing {printable(event.title)}: {printable(event.command)}"
+
+
 def _of_the_run(
-    event: Swept | EnvironmentBuilds | RunPlanned | TargetTold | TwinsParted | ServersReady,
+    event: Swept
+    | EnvironmentBuilds
+    | CopyPrepares
+    | RunPlanned
+    | TargetTold
+    | TwinsParted
+    | ServersReady,
     run_s: float,
 ) -> Iterator[str]:
     match event:
         case Swept(sentences):
             yield from map(printable, sentences)
-        case EnvironmentBuilds(title):
-            yield f"building an environment with {printable(title)} ..."
+        case EnvironmentBuilds() | CopyPrepares():
+            yield beforehand(event)
         case RunPlanned(at_most=bound, outlook=ahead):
             if ahead is not None:
                 yield from head_lines(ahead)

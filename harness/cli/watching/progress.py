@@ -36,6 +36,14 @@ class EnvironmentLine(_Line):
     title: str
 
 
+class PreparingLine(_Line):
+    """A command that prepares a revision's copy of the project begins."""
+
+    event: Literal["copy_prepares"] = "copy_prepares"
+    title: str
+    command: str
+
+
 class AskedOfLine(BaseModel):
     """Rate x cost of one task, against what there is."""
 
@@ -232,6 +240,7 @@ class RunEndedLine(_Line):
 Line = (
     SweptLine
     | EnvironmentLine
+    | PreparingLine
     | PlannedLine
     | TargetLine
     | TwinsPartedLine

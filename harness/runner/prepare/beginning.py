@@ -16,7 +16,7 @@ from harness.runner.prepare.environment import with_missing_commits, with_projec
 from harness.runner.prepare.interpreters import interpreters
 from harness.runner.prepare.own_apps import with_projects
 from harness.runner.telling.courier import Courier
-from harness.runner.telling.events import EnvironmentBuilds
+from harness.runner.telling.events import CopyPrepares, EnvironmentBuilds
 from harness.scenario.checks.own_python import packages_there
 from harness.scenario.models.scenario import Plan
 from harness.workspace import Workspace
@@ -33,6 +33,7 @@ def pythons_of(
         workspace=workspace,
         environ=environ,
         building=lambda title: courier.tell(EnvironmentBuilds(title)),
+        preparing=lambda title, command: courier.tell(CopyPrepares(title, command)),
     )
     return with_projects(plan, pythons, project)
 

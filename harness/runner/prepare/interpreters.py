@@ -38,16 +38,18 @@ def interpreters(
     workspace: Workspace,
     environ: Mapping[str, str],
     building: Callable[[str], None],
+    preparing: Callable[[str, str], None] = lambda *_: None,
 ) -> tuple[Interpreter, ...]:
     """The interpreter of each configuration; environments that are not there yet are built.
 
-    `building` is told the title of each one that has to be. Git revisions are those of
+    `building` is told the title of each one that has to be, `preparing` that of a revision and each
+    command that prepares its copy. Git revisions are those of
     `project`, environments of the user's own count from the scenario's file. Modules that a
     configuration's settings import are found in its revision, else in `project`. Raises BuildError
     with pip's reason, UsageError for a revision without Celery or an environment that lacks
     something.
     """
-    room = Room(project, workspace, environ, building)
+    room = Room(project, workspace, environ, building, preparing)
     built: dict[object, Interpreter] = {}
     found = []
     alone: Path | None = None

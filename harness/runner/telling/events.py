@@ -44,6 +44,15 @@ class EnvironmentBuilds:
 
 
 @dataclass(frozen=True)
+class CopyPrepares:
+    """A command of the user's begins that prepares a revision's copy of the project."""
+
+    title: str
+    """Which revision."""
+    command: str
+
+
+@dataclass(frozen=True)
 class RunPlanned:
     """The run has a folder; its servers are next. Told again when blocks are added, because a
     comparison is inconclusive."""
@@ -157,6 +166,7 @@ class RunEnded:
 Event = (
     Swept
     | EnvironmentBuilds
+    | CopyPrepares
     | RunPlanned
     | TargetTold
     | TwinsParted

@@ -58,6 +58,8 @@ class Room:
     environ: Mapping[str, str]
     building: Callable[[str], None]
     """Told the title of each environment that has to be built."""
+    preparing: Callable[[str, str], None] = lambda *_: None
+    """Told the title of a revision, and each command that prepares its copy."""
 
 
 def made_ready(celery: CelerySet, pins: Sequence[str], room: Room) -> Interpreter:
@@ -81,6 +83,7 @@ def made_ready(celery: CelerySet, pins: Sequence[str], room: Room) -> Interprete
         python, layer = _installed(found, folder, revision, celery, pins, room)
         ready = Interpreter(python, commit=revision.commit, revision=folder, layer=layer)
         for command in celery.prepare:
+            room.preparing(title(celery), command)
             _prepare(command, ready, revision, room)
     except BuildError as error:
         raise BuildError(f"{title(celery)}: {error}") from error
