@@ -40,9 +40,8 @@ def call(project: Project, environ: Mapping[str, str]) -> Called:
     once more with its time taken, if all of them did. Each has 20 s. HarnessError where no worker
     or server starts; KeyboardInterrupt."""
     configuration = project.configurations[0]
-    one: dict[str, Any] = {"name": configuration, **_CONFIGURATIONS[configuration]}
-    if project.python is not None:
-        one["celery"] = {"python": str(project.python)}
+    celery = {} if project.python is None else {"celery": {"python": str(project.python)}}
+    one = {"name": configuration, **_CONFIGURATIONS[configuration], **celery}
     scenario = {
         "name": "tasks-call",
         "configurations": [one],
@@ -61,7 +60,7 @@ def call(project: Project, environ: Mapping[str, str]) -> Called:
     return _told(record.blocks[0])
 
 
-def _work(project: Project) -> dict[str, Any]:
+def _work(project: Project) -> Mapping[str, object]:
     mix = [
         {"task": one.task.name, "args": [*one.args], "kwargs": dict(one.kwargs)}
         for one in project.measured

@@ -23,6 +23,7 @@ from harness.report.exports.pytest_benchmark import group_of
 from harness.report.exports.rounds import details_of, exported_name, parameters_of, rounds_of
 from harness.report.view.cells import CellView
 from harness.report.words.wording import state_sentence
+from harness.results.record.stored import Plain
 from harness.scenario.files.wording import printable
 from harness.scenario.models.scenario import Cell
 
@@ -202,7 +203,7 @@ def _shown(scenario: ScenarioFile, name: str, clock: ReplayedClock) -> Callable[
     return cell
 
 
-def _extra_info(run: HarnessRun, cell: CellView) -> dict[str, Any]:
+def _extra_info(run: HarnessRun, cell: CellView) -> Plain:
     return details_of(cell) | {
         "run_id": run.record.run_id,
         "verdicts": [one.model_dump(mode="json") for one in run.comparisons(cell)],

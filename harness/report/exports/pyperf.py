@@ -7,7 +7,6 @@ needed to write it: file version 1.0, see `Benchmark.dump` in pyperf/_bench.py.)
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from harness.report.exports.rounds import (
     Round,
@@ -20,6 +19,7 @@ from harness.report.exports.rounds import (
 )
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
+from harness.results.record.stored import Plain
 from harness.scenario.files.wording import printable
 
 FILE_VERSION = "1.0"
@@ -53,7 +53,7 @@ def as_pyperf(view: RunView, look: Look) -> str:  # noqa: ARG001 - every rendere
     return json.dumps(document, allow_nan=False) + "\n"
 
 
-def _benchmark(cell: CellView) -> dict[str, Any]:
+def _benchmark(cell: CellView) -> Plain:
     ledger = {f"harness_{outcome}": count for outcome, count in ledger_of(cell).items()}
     metadata = _clean(
         {
@@ -67,7 +67,7 @@ def _benchmark(cell: CellView) -> dict[str, Any]:
     return {"metadata": metadata, "runs": [_run(cell, one) for one in rounds_of(cell)]}
 
 
-def _run(cell: CellView, one: Round) -> dict[str, Any]:
+def _run(cell: CellView, one: Round) -> Plain:
     block = next(block for block in cell.blocks if block.number == one.block)
     metadata = _clean(
         {

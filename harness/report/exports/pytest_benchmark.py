@@ -7,7 +7,6 @@ plugin (`pytest --harness`), so either can be compared with the other.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from harness.report.exports.round_statistics import round_statistics
 from harness.report.exports.rounds import (
@@ -20,6 +19,7 @@ from harness.report.exports.rounds import (
 )
 from harness.report.view.cells import CellView, RunView
 from harness.report.words.look import Look
+from harness.results.record.stored import Plain
 from harness.scenario.files.wording import printable
 
 FORMAT_VERSION = "5.3.1"
@@ -53,7 +53,7 @@ def as_pytest_benchmark(view: RunView, look: Look) -> str:  # noqa: ARG001 - eve
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _benchmark(view: RunView, cell: CellView) -> dict[str, Any]:
+def _benchmark(view: RunView, cell: CellView) -> Plain:
     return {
         "group": group_of(cell),
         "name": exported_name(cell),

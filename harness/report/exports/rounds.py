@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from harness.errors import RecordError
 from harness.figures.table import FIGURES
@@ -13,6 +12,7 @@ from harness.report.view.cells import CellView, Figures, RunView
 from harness.report.words.warnings import warning_sentence
 from harness.report.words.wording import server_words, trouble_words
 from harness.results.judge.emulators import cell_label
+from harness.results.record.stored import Plain
 from harness.results.samples.pooled import measured_blocks
 from harness.scenario.files.wording import printable
 
@@ -100,7 +100,7 @@ def ledger_of(cell: CellView) -> dict[str, int]:
     }
 
 
-def details_of(cell: CellView) -> dict[str, Any]:
+def details_of(cell: CellView) -> Plain:
     """Percentiles, phases, outcomes and servers, for tools that carry further data along."""
     figures = cell.figures
     latency = figures.latency_s
@@ -136,9 +136,9 @@ def _means(figures: Figures) -> dict[str, float]:
     }
 
 
-def _block_details(cell: CellView, index: int) -> dict[str, Any]:
+def _block_details(cell: CellView, index: int) -> Plain:
     block = cell.blocks[index]
-    figures: dict[str, Any] = {}
+    figures: Plain = {}
     if block.status != "failed":  # a failed block's figures are in no report either
         figures = {
             "throughput_per_s": block.throughput_per_s,

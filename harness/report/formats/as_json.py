@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 from harness.report.answer.answer import answer_of
 from harness.report.view.cells import RunView
 from harness.report.words.look import Look
+from harness.results.record.stored import Plain
 
 
 def as_json(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer's signature
@@ -17,7 +17,7 @@ def as_json(view: RunView, look: Look) -> str:  # noqa: ARG001 - every renderer'
     `effects`: a `results.record.comparison.AxisEffect` each, and `answer`: its `sentences` (a
     `report.answer.sentences.Sentence` each) and its `table` (an `Alternative` each)."""
     answer = answer_of(view)
-    stored: dict[str, Any] = view.record.model_dump(mode="json")
+    stored: Plain = view.record.model_dump(mode="json")
     for index, cell in enumerate(stored["cells"]):
         pool = view.pooled.get(index)
         cell["pooled"] = pool and {

@@ -8,7 +8,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 from harness.report.words.escaping import spreadsheet_text
 from harness.report.words.look import Look
@@ -17,6 +17,7 @@ from harness.results.history.runs import History
 from harness.results.history.series import Nomination, Point, Series
 from harness.results.judge.circumstances import project_of
 from harness.results.judge.emulators import labelled
+from harness.results.record.stored import Plain
 from harness.scenario.files.wording import listed, printable
 
 Format = Literal["text", "json", "csv"]
@@ -218,7 +219,7 @@ def _folded(text: str, look: Look, indent: str) -> str:
 # --- for programs -------------------------------------------------------------------------------
 
 
-def as_dict(history: History) -> dict[str, Any]:
+def as_dict(history: History) -> Plain:
     """A whole history, as JSON holds it. Fields are only ever added."""
     metric = history.question.metric
     return {
@@ -239,7 +240,7 @@ def _kind(history: History) -> str:
     return "absolute" if history.reference is None else "ratio"
 
 
-def _series_dict(series: Series) -> dict[str, Any]:
+def _series_dict(series: Series) -> Plain:
     return {
         "cell": series.cell,
         "machine": series.machine,
@@ -251,7 +252,7 @@ def _series_dict(series: Series) -> dict[str, Any]:
     }
 
 
-def _point_dict(point: Point) -> dict[str, Any]:
+def _point_dict(point: Point) -> Plain:
     return {
         "run": point.run.run_id,
         "started_at": point.run.started_at,
@@ -263,7 +264,7 @@ def _point_dict(point: Point) -> dict[str, Any]:
     }
 
 
-def _nomination_dict(found: Nomination) -> dict[str, Any]:
+def _nomination_dict(found: Nomination) -> Plain:
     return {
         "from_run": found.before.run.run_id,
         "to_run": found.after.run.run_id,

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.report.tables.main import MISSING, NOT_APPLICABLE, Row, Section, Table, row_label
 from harness.report.view.cells import CellView
+from harness.results.record.stored import Plain
 from harness.scenario.files.wording import printable
 from harness.units import format_duration, format_number
 
@@ -65,7 +66,7 @@ def _asked_words(network: Mapping[str, float]) -> str:
     return f"{rtt}, {loss * 100:.4g}%" if loss else rtt
 
 
-def _kind(cell: CellView) -> dict[str, Any]:
+def _kind(cell: CellView) -> Plain:
     """All but the round trip: a p50 that grows for another reason is not to be divided by it."""
     return {name: value for name, value in _asked(cell).items() if name != "rtt"}
 

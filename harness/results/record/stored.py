@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 Plain = dict[str, Any]
-"""A mapping of JSON as somebody else gives it (a scenario, Celery, a warning): its keys are his."""
+"""A mapping of JSON as somebody else gives it (a scenario, Celery, a warning) or reads it (an
+export): its keys are his."""
 
 
 class Stored(BaseModel):

@@ -50,7 +50,7 @@ def pooled_lateness(
         "ON task.unit = unit.unit WHERE task.started_ns IS NOT NULL AND position < $counted_down) "
         "WHERE countdown_ns > 0"
     )
-    values: dict[str, Any] = {
+    values = {
         "countdowns_ns": [int(one * 1e9) for one in countdowns_s],
         "counted_down": shape.counted_down,
     }

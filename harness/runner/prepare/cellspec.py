@@ -93,7 +93,7 @@ def with_rate_limits(settings: Mapping[str, Any], limits: Mapping[str, str]) -> 
     said = settings.get("task_annotations") or []
     said = list(said) if isinstance(said, list | tuple) else [said]
 
-    def of(task: str) -> dict[str, Any]:
+    def of(task: str) -> CelerySettings:
         return next((dict(one[task]) for one in said if isinstance(one, dict) and task in one), {})
 
     own = {task: of(task) | {"rate_limit": rate} for task, rate in limits.items()}

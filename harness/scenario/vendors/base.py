@@ -97,15 +97,19 @@ class FolderBackend(End):
     place: ClassVar[tuple[str, ...]] = ("folder",)
 
 
+Declared = dict[str, str | int | float | bool]
+"""Arguments of a queue's declaration, or settings that lead to them, by name."""
+
+
 class QueueOptions(Frozen):
     """What a configuration may say of one queue; a broker whose queues are all alike adds nothing
     to it."""
 
-    def declared_with(self) -> dict[str, Any]:
+    def declared_with(self) -> Declared:
         """What kombu declares the queue with (`queue_arguments`)."""
         return {}
 
-    def as_settings(self) -> dict[str, Any]:
+    def as_settings(self) -> Declared:
         """Settings by which Celery would make its default queue the same."""
         return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from harness.scenario.vendors.base import (
     MIB,
     AsBroker,
     ClientPackages,
+    Declared,
     Endpoint,
     Options,
     OwnServer,
@@ -111,12 +112,12 @@ class RabbitmqQueue(QueueOptions):
     arguments: dict[str, str | int | float | bool] = {}
     """Further arguments of its declaration, for example `x-message-ttl: 60000`."""
 
-    def declared_with(self) -> dict[str, Any]:
+    def declared_with(self) -> Declared:
         """The arguments by the names that RabbitMQ gives them."""
         said = {argument: getattr(self, field) for argument, field in _NAMED.items()}
         return {name: value for name, value in said.items() if value is not None} | self.arguments
 
-    def as_settings(self) -> dict[str, Any]:
+    def as_settings(self) -> Declared:
         """The default queue's, whose type and highest priority are settings."""
         said = {"task_default_queue_type": self.type, "task_queue_max_priority": self.max_priority}
         return {name: value for name, value in said.items() if value is not None}
