@@ -159,6 +159,16 @@ def test_a_python_in_the_project_is_named_by_the_way_to_it(
         assert "yaml-language-server" not in file.text
 
 
+def test_a_revision_of_harness_ab_takes_the_place_of_that_python(tmp_path: Path) -> None:
+    written(project(tmp_path, python=tmp_path / ".venv/bin/python"))
+    path = tmp_path / "benchmarks/scenarios/tasks-speed.yaml"
+    revision = ('config.celery={"name": "abc", "revision": "HEAD"}',)
+    (cell,) = load_plan(path, sets=revision, environ={}).cells
+    celery = cell.configuration.celery
+    assert celery is not None
+    assert (celery.revision, celery.python) == ("HEAD", None)
+
+
 def test_a_python_elsewhere_is_named_as_a_whole(tmp_path: Path) -> None:
     made = project(tmp_path / "p", python=tmp_path / "env/bin/python")
     (redis, *_) = files_for(made)
