@@ -106,6 +106,13 @@ class Project:
 
     def measure(self, configurations: Configurations, **scenario: Any) -> tuple[RunRecord, Watch]:
         """One run to its end. Anything but sound, complete blocks ends the benchmark."""
+        record, watch = self.run_once(configurations, **scenario)
+        if record.status != "complete" or not all(block.sound for block in record.blocks):
+            sys.exit(f"a run is {record.status}, or a block of it is not sound")
+        return record, watch
+
+    def run_once(self, configurations: Configurations, **scenario: Any) -> tuple[RunRecord, Watch]:
+        """The same, however it ends."""
         for name, fields in configurations.items():
             self.write(f"configs/{name}.yaml", {"name": name, **REDIS, **fields})
         if "compare" in scenario:  # the same code twice: what differs would be a regression
@@ -117,8 +124,6 @@ class Project:
         options = RunOptions("local", self.folder / "results", None, self.folder, environ)
         watch = Watch(talks="compare" in scenario and "pairs" in scenario["compare"])
         record, _ = run(plan, options, watch)
-        if record.status != "complete" or not all(block.sound for block in record.blocks):
-            sys.exit(f"a run is {record.status}, or a block of it is not sound")
         return record, watch
 
     def plant(self, clock: str) -> dict[str, list[str]]:

@@ -31,6 +31,8 @@ from typing import Any
 import yaml
 from aa import SOLO, Project, Watch
 
+from harness.cli import INTERRUPTED
+from harness.cli.verdict import was_interrupted
 from harness.results.record.comparison import Comparison
 from harness.results.record.run import RunRecord
 from harness.runner.prepare.ab import Effort, Frame, paired_plan, variant_of
@@ -113,7 +115,7 @@ def tenth(project: Project) -> RunRecord:
 def _gate(project: Project, configurations: dict[str, dict[str, Any]]) -> RunRecord:
     scenario = yaml.safe_load(GATE.read_text(encoding="utf-8"))
     plan = {key: scenario[key] for key in ("workloads", "loads", "measure", "gates")}
-    record, _ = project.measure(
+    record, _ = project.run_once(
         configurations, **plan, compare={**scenario["compare"], "base": "base"}
     )
     return record
@@ -229,12 +231,16 @@ class Tried:
 
 
 def tried(name: str, project: Project) -> Tried:
-    """One more run. Anything but sound, complete blocks counts as not right."""
+    """One more run. Anything but sound, complete blocks counts as not right; whoever interrupts it
+    ends the counting."""
     claim, load, began_s = CLAIMS[name], os.getloadavg()[0], time.monotonic()
     record = claim.try_once(project)
     took_s = time.monotonic() - began_s
+    if was_interrupted(record):
+        sys.exit(INTERRUPTED)
     found = [*record.comparison.comparisons] if record.comparison else []
-    whole = record.status == "complete" and claim.right(found)
+    sound = record.status == "complete" and all(block.sound for block in record.blocks)
+    whole = sound and claim.right(found)
     in_time = claim.minutes is None or took_s <= 60 * claim.minutes + SERVERS_S
     told = [one for one in found if one.judged and (not one.own or one.is_regression)]
     return Tried(
