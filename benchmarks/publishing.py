@@ -7,7 +7,6 @@ least 0.97 of the bare loop. Without a result backend, which would slow `task.de
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from pairs import PAIRS, ratio
 
+from harness.conversation import answer_in
 from harness.runner.prepare import cellspec
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
@@ -58,8 +58,9 @@ def measured(broker: str, cell: Cell, services: Services, workspace: Workspace) 
             stdout=subprocess.PIPE,
             check=True,
         )
-    rates: Rates = json.loads(done.stdout)
-    return rates
+    said = [answer_in(line) for line in done.stdout.splitlines()]
+    (rates,) = (one["rates"] for one in said if one is not None)
+    return dict(rates)
 
 
 def report(broker: str, rates: Rates) -> bool:

@@ -8,11 +8,11 @@ because a message also says which process and thread sent it.
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 from harness.probe import publishing
+from harness.probe.answers import answer
 from harness.probe.app import app
 from harness.probe.app_variables import load_spec
 from harness.probe.recording.events import UnitFlag
@@ -51,7 +51,7 @@ def main(first_due_ns: int, paths: list[str]) -> None:
             "errors": units.publish_errors,
         }
     recorder.close()
-    sys.stdout.write(json.dumps(said) + "\n")
+    answer({"done": "publish", "paths": said})
 
 
 if __name__ == "__main__":

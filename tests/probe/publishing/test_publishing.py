@@ -15,6 +15,7 @@ import boto3
 import pytest
 import redis
 
+from harness.conversation import answer_in
 from harness.probe.recording.events import Kind, Outcome
 from harness.results.block.ledger import BlockEnd, settle
 from harness.results.events.eventlog import Tail, all_of_kind
@@ -42,11 +43,13 @@ def published(site: Site, workload: dict[str, Any], *paths: str) -> dict[str, An
     arguments, environ = [str(FIRST_DUE_NS), *paths], site.environ("client", spec)
     process = Program("tests.probe.publishing.program", arguments, environ, log, piped=True)
     try:
-        said: dict[str, Any] = json.loads(process.stdout.read() or "{}")
+        said = [answer_in(line.encode()) for line in process.stdout]
         assert process.wait(60) == 0, log.read_text()
     finally:
         process.kill()
-    return said
+    (paths,) = (one["paths"] for one in said if one is not None)
+    assert isinstance(paths, dict)
+    return paths
 
 
 def masked(message: bytes) -> bytes:
