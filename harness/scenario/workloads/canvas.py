@@ -17,6 +17,8 @@ from harness.scenario.vendors.registry import BACKENDS
 from harness.scenario.workloads.base import Steps, Strands, WorkloadBase
 
 MOST_TASKS = 10_000
+MOST_CARRIED = 100_000
+"""Tasks that a unit's first messages carry for later, in all: at some 300 bytes each, 30 MB."""
 _DEEPEST = 4
 _SIGNATURE_BYTES = 200
 """A task that a message carries for later: its name, id, options and arguments, at least."""
@@ -59,6 +61,11 @@ class CanvasWorkload(WorkloadBase):
     def _not_too_many(self) -> CanvasWorkload:
         if (tasks := sum(self.steps)) > MOST_TASKS:
             raise ValueError(f"{tasks:,} tasks in a unit: at most {MOST_TASKS:,}")
+        if (carried := self.steps[0] * self.tasks_behind) > MOST_CARRIED:
+            raise ValueError(
+                f"its {self.steps[0]:,} first messages carry {self.tasks_behind:,} further tasks "
+                f"each, {carried:,} in all: at most {MOST_CARRIED:,}"
+            )
         return self
 
     @property
@@ -93,12 +100,20 @@ class CanvasWorkload(WorkloadBase):
         return (self.of, self.depth) != ("group", 2)
 
     @property
+    def tasks_behind(self) -> int:
+        """How many tasks the message of each first task carries for later: of every chain that it
+        is in the further links, with all that is in them."""
+        behind, tasks = 0, 1
+        for level in reversed(self.levels):
+            if level == "chain":
+                behind += (self.length - 1) * tasks
+            tasks *= self.length if level == "chain" else self.width
+        return behind
+
+    @property
     def largest_message_bytes(self) -> int:
-        """Each of the first tasks carries all those that come behind it, in its chain or its
-        member of the outermost group."""
-        strand = self.width if self.of == "group" else 1
-        behind = sum(self.steps[1:]) // strand
-        return _SIGNATURE_BYTES * behind
+        """Each of the first tasks carries all those that come behind it."""
+        return _SIGNATURE_BYTES * self.tasks_behind
 
     def payloads(self) -> Iterator[tuple[Location, int]]:
         """Of the shape of the unit, whose results are numbers."""

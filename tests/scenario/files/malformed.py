@@ -681,6 +681,12 @@ SCENARIOS: Cases = (
         ["3:13: 40,000 tasks in a unit: at most 10,000"],
     ),
     (
+        "workloads: [{workload: canvas, of: chain, width: 317}]",
+        [
+            "3:13: its 317 first messages carry 317 further tasks each, 100,489 in all: at most 100,000"
+        ],
+    ),
+    (
         "workloads: [{workload: canvas, of: chain, depth: 4}]",
         [
             "3:13: of: chain has a depth of 3 at most: where a chain goes on behind groups that end with groups, Celery's workers fail now and then (Never call result.get() within a task)"

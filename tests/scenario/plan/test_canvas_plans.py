@@ -8,6 +8,7 @@ import pytest
 
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.registry import BACKENDS
+from harness.scenario.workloads.canvas import CanvasWorkload
 from harness.scenario.workloads.tracking import TrackingWorkload
 from tests.scenario.project import Project
 
@@ -120,7 +121,7 @@ def test_chunks_are_joined_as_groups_are(project: Project) -> None:
         ("{workload: chord, size: 16, payload_bytes: 36000}", True),
         ("{workload: chord, size: 17, payload_bytes: 36000}", False),
         ("{workload: starmap, size: 17, payload_bytes: 36000}", False),
-        ("{workload: canvas, of: chain, width: 900, length: 4}", True),
+        ("{workload: canvas, of: chain, width: 30, length: 99}", True),
         ("{workload: chunks, size: 100, chunk: 16, payload_bytes: 36000}", True),
         ("{workload: chunks, size: 100, chunk: 17, payload_bytes: 36000}", False),
     ],
@@ -137,11 +138,30 @@ def test_a_message_carries_all_its_calls(project: Project, workload: str, fits: 
 
 
 def test_a_canvas_sends_what_is_to_come_along(project: Project) -> None:
-    """Each of the first tasks carries the rest of its chain: 3,000 tasks of some 200 bytes."""
+    """Each of the first tasks carries the rest of its chain: 2,970 tasks of some 200 bytes."""
     project.configuration(SQS)
-    project.change("workloads: [{workload: canvas, of: chain, width: 1000, length: 4}]")
+    project.change("workloads: [{workload: canvas, of: chain, width: 30, length: 100}]")
     (problem,) = project.problems()
-    assert problem.startswith("scenarios/s.yaml:3:50: 600,000 bytes are a message of 1,066,667")
+    assert problem.startswith("scenarios/s.yaml:3:50: 594,000 bytes are a message of 1,056,000")
+
+
+@pytest.mark.parametrize(
+    ("canvas", "behind"),
+    [
+        ("{workload: canvas, width: 3, length: 2}", 1),
+        ("{workload: canvas, of: chain, width: 3, length: 2}", 3),
+        ("{workload: canvas, depth: 3, width: 2, length: 2}", 2),
+        ("{workload: canvas, of: chain, depth: 3, width: 2, length: 3}", 14),
+        ("{workload: canvas, depth: 4, width: 5, length: 3}", 32),
+    ],
+)
+def test_what_a_first_task_carries_for_later(project: Project, canvas: str, behind: int) -> None:
+    """Worked out by hand: all of the groups behind its own, none of its neighbours' chains."""
+    project.change(f"workloads: [{canvas}]")
+    (cell,) = project.plan().cells
+    assert isinstance(cell.workload, CanvasWorkload)
+    assert cell.workload.tasks_behind == behind
+    assert cell.workload.largest_message_bytes == 200 * behind
 
 
 def test_the_shipped_scenarios_ask_what_they_say() -> None:
