@@ -20,7 +20,8 @@ class ConnectionLooks:
         """`roots`: ids of the main processes of clients and workers, as they are at the moment."""
         self._roots = roots
         self._pause_ns = _FIRST_PAUSE_NS
-        self._due_ns = 0
+        # Not at once: of a block of a second or two the look at its end is enough.
+        self._due_ns = monotonic_ns() + _FIRST_PAUSE_NS
         self.most: int | None = None
         """The most of all looks; None where the system does not tell."""
 

@@ -95,6 +95,11 @@ class CanvasWorkload(WorkloadBase):
         return strands
 
     @property
+    def joins_groups(self) -> bool:
+        """Whether what the caller joins are groups again: members that end with a group."""
+        return self.of == "group" and self.depth > 2
+
+    @property
     def has_chords(self) -> bool:
         """Whether a chain goes on behind a group, which Celery makes a chord of."""
         return (self.of, self.depth) != ("group", 2)
