@@ -23,7 +23,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOW = ("celery[redis]", "pydantic", "django", "django-celery-results", "django-celery-beat")
 WEB = ("celery[redis]", "flask", "fastapi", "pydantic")
-SIGNED = ("celery[redis,auth]", "msgpack")
 OLD = ("celery==5.3.6", "kombu==5.3.5", "redis==4.6.0", "packaging")
 ADD = "@app.task\ndef add(x: int, y: int):\n    return x + y\n"
 APP = "from celery import Celery\napp = Celery('proj', broker='redis://127.0.0.1:1', {more})\n"
