@@ -34,9 +34,9 @@ def made(*parts: dict[str, Any]) -> Mix:
 
 
 def test_which_part_a_unit_is_of_is_what_the_reader_goes_by() -> None:
-    units = made()
+    units, drawn = made(), table([3, 2, 1], 1)
     assert [units.part(unit) for unit in range(9000)] == [
-        table([3, 2, 1], 1)[unit % units.round_units] for unit in range(9000)
+        drawn[unit % units.round_units] for unit in range(9000)
     ]
     assert Counter(map(units.part, range(units.round_units))) == {
         0: units.round_units // 2,
