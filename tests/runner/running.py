@@ -97,10 +97,8 @@ class Ended:
 
 
 def never_told(ended: Ended, block: BlockRecord) -> int:
-    """Units of which every task was stored, and whose caller timed out all the same. It happens to
-    one of some ten thousand canvases with results on Redis: Celery's get() sends SUBSCRIBE and GET
-    on two connections, and where a server answers the second first, what is stored between the two
-    is in neither's answer (celery/backends/redis.py, ResultConsumer.on_wait_for_pending)."""
+    """Units of which every task was stored, and whose caller timed out all the same: see "Celery's
+    get() on Redis" in docs/limits.md."""
     stored = {row["unit"] for row in ended.rows(block, "tasks")}
     stored -= {row["unit"] for row in ended.rows(block, "tasks") if row["stored_ns"] is None}
     units = ended.rows(block, "units")
