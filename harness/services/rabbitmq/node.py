@@ -245,5 +245,8 @@ def _environment(
         "RABBITMQ_ALLOW_INPUT": "1",  # the script then becomes the node instead of its parent
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {_DISTRIBUTION}",
         "ERL_EPMD_PORT": str(mapper),
+        # Erlang would start a port mapper of its own, as a daemon, where ours has gone: one that
+        # nothing ends if the harness is killed while a node boots.
+        "ERL_FLAGS": "-start_epmd false",
         "ERL_CRASH_DUMP": "/dev/null",
     }

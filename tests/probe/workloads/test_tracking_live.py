@@ -126,6 +126,7 @@ def test_nobody_works_and_the_caller_gives_up(server: str, tmp_path: Path, wait:
     looks = tracked_of(merged).looks
     assert (looks != NOT_TOLD).all()
     if wait == "interval":
-        # At once, every 30 ms, and once when the time is up.
-        assert (looks >= 2).all()
+        # At once, every 30 ms, and once when the time is up; a stall leaves one of these.
+        assert (looks >= 1).all()
+        assert (looks >= 2).any()
         assert (looks <= 0.2 / INTERVAL_S + 2).all()
