@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from pairs import PAIRS, Ratio, interleave, ratio
+from servers import private_servers
 
 from harness.results.events.unit_shape import UnitShape
 from harness.results.store.run_folders import RunFolder
@@ -21,7 +22,7 @@ from harness.runner.block import run_block
 from harness.runner.job import BlockJob
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.plan.loader import load_plan
-from harness.services.provide import Services, provide
+from harness.services.provide import Services
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
@@ -82,14 +83,7 @@ def main() -> None:
     with (
         open_workspace(os.environ) as workspace,
         tempfile.TemporaryDirectory() as results,
-        provide(
-            [PLAN.cells[0].configuration],
-            provider="local",
-            workspace=workspace,
-            log_dir=workspace.folder("server-logs"),
-            environ=os.environ,
-            project_dir=Path.cwd(),
-        ) as services,
+        private_servers([PLAN.cells[0].configuration], workspace) as services,
     ):
         found = measure(services, workspace, RunFolder.create(Path(results), "agreement"))
     holds = 0.97 <= found.estimate <= 1.03 and found.low >= 0.93 and found.high <= 1.07

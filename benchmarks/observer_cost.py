@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from servers import private_servers
+
 from harness.conversation import Client
 from harness.probe.recording.events import Kind, id_bytes
 from harness.probe.recording.ids import namer, new_tag
@@ -23,7 +25,7 @@ from harness.probe.recording.recorder import Recorder
 from harness.runner.prepare import cellspec
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
-from harness.services.provide import Services, provide
+from harness.services.provide import Services
 from harness.working_place import WorkingPlace
 from harness.workspace import Workspace, open_workspace
 
@@ -129,13 +131,8 @@ def measure(configuration: str, workspace: Workspace) -> tuple[float, float, flo
         environ=os.environ,
     ).cells[0]
     print(f"{configuration}:", flush=True)
-    with provide(
-        [cell.configuration],
-        provider="local",
-        workspace=workspace,
-        log_dir=workspace.folder(f"server-logs-{configuration}"),
-        environ=os.environ,
-        project_dir=Path.cwd(),
+    with private_servers(
+        [cell.configuration], workspace, f"server-logs-{configuration}"
     ) as services:
         bench = Bench(cell, services, workspace)
         turns = [(bench.turn(FEW), bench.turn(MANY)) for _ in range(ROUNDS)]

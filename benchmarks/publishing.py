@@ -15,13 +15,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pairs import PAIRS, ratio
+from servers import private_servers
 
 from harness.conversation import answer_in
 from harness.runner.prepare import cellspec
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
 from harness.scenario.vendors.without_server import NoBackend
-from harness.services.provide import Services, provide
+from harness.services.provide import Services
 from harness.workspace import Workspace, open_workspace
 
 HERE = Path(__file__).parent
@@ -85,14 +86,7 @@ def main() -> None:
     with ExitStack() as stack:
         workspace = stack.enter_context(open_workspace(os.environ))
         services = stack.enter_context(
-            provide(
-                [cell.configuration for cell in cells.values()],
-                provider="local",
-                workspace=workspace,
-                log_dir=workspace.folder("server-logs"),
-                environ=os.environ,
-                project_dir=Path.cwd(),
-            )
+            private_servers([cell.configuration for cell in cells.values()], workspace)
         )
         found = {name: measured(name, cell, services, workspace) for name, cell in cells.items()}
     hold = [report(broker, rates) for broker, rates in found.items()]

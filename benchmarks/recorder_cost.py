@@ -20,6 +20,7 @@ from typing import Any
 
 import redis
 from pairs import PAIRS, interleave, ratio
+from servers import private_servers
 
 from harness.crew.clients import Clients
 from harness.crew.workers import Workers
@@ -28,7 +29,7 @@ from harness.runner.prepare import cellspec
 from harness.runner.sessions.readiness import wait_ready
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
-from harness.services.provide import Services, provide
+from harness.services.provide import Services
 from harness.usage import together
 from harness.working_place import WorkingPlace
 from harness.workspace import Workspace, open_workspace
@@ -129,14 +130,7 @@ def main() -> None:
     """Print both ratios with their intervals."""
     with (
         open_workspace(os.environ) as workspace,
-        provide(
-            [CELL.configuration],
-            provider="local",
-            workspace=workspace,
-            log_dir=workspace.folder("server-logs"),
-            environ=os.environ,
-            project_dir=Path.cwd(),
-        ) as services,
+        private_servers([CELL.configuration], workspace) as services,
     ):
         pairs = [pair(number, services, workspace) for number in range(max(2, PAIRS // 2))]
     rate = ratio([on.elapsed_s for _, on in pairs], [off.elapsed_s for off, _ in pairs])

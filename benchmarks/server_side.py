@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from servers import private_servers
+
 from harness.results.events.unit_shape import unit_shape
 from harness.results.record.run import BlockRecord
 from harness.results.store.run_folders import RunFolder
@@ -34,7 +36,7 @@ from harness.runner.prepare.stored_plan import stored_cell
 from harness.runner.telling.interrupts import Interrupts
 from harness.scenario.models.scenario import Cell
 from harness.scenario.plan.loader import load_plan
-from harness.services.provide import Services, provide
+from harness.services.provide import Services
 from harness.services.redis.driver import RedisService
 from harness.workspace import Workspace, open_workspace
 
@@ -154,14 +156,7 @@ def main() -> None:
     with (
         open_workspace(os.environ) as workspace,
         tempfile.TemporaryDirectory() as results,
-        provide(
-            [plan.cells[0].configuration],
-            provider="local",
-            workspace=workspace,
-            log_dir=workspace.folder("server-logs"),
-            environ=os.environ,
-            project_dir=Path.cwd(),
-        ) as services,
+        private_servers([plan.cells[0].configuration], workspace) as services,
     ):
         folder = RunFolder.create(Path(results), "server-side")
         for number, cell in enumerate(plan.cells):

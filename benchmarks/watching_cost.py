@@ -24,13 +24,13 @@ from pathlib import Path
 
 from pairs import PAIRS, interleave, ratio
 from recorder_cost import Side
+from servers import private_servers
 
 from harness.cli.watching.live import LiveView
 from harness.results.events.unit_shape import UnitShape
 from harness.runner.telling.courier import Courier
 from harness.runner.telling.events import BlockStarts, Event, Goal
 from harness.scenario.plan.loader import load_plan
-from harness.services.provide import provide
 from harness.workspace import open_workspace
 
 HERE = Path(__file__).parent
@@ -111,14 +111,7 @@ def main() -> None:
     """Print the three figures."""
     with (
         open_workspace(os.environ) as workspace,
-        provide(
-            [CELL.configuration],
-            provider="local",
-            workspace=workspace,
-            log_dir=workspace.folder("server-logs"),
-            environ=os.environ,
-            project_dir=Path.cwd(),
-        ) as services,
+        private_servers([CELL.configuration], workspace) as services,
         ExitStack() as stack,
     ):
         side = Side("on", 0, services, workspace, stack, CELL)

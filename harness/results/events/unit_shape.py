@@ -71,12 +71,6 @@ class UnitShape:
         """How many of a unit's tasks, at its end, are those whose results are joined, if any."""
         return self.steps[-1] if self.steps else self.tasks_per_unit
 
-    @property
-    def has_chords(self) -> bool:
-        """Some task of a unit waits for several others, whose results it gets."""
-        parts = self.strands or (1,) * len(self.steps)
-        return any(before > into for before, into in zip(self.steps, parts[1:], strict=False))
-
     def countdowns_ns(self, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How long each unit's tasks were asked to wait, in ns, by the units' numbers; 0 where they
         were not."""

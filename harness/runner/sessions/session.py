@@ -348,7 +348,7 @@ class Session:
 def quiet_s(cell: Cell, shape: UnitShape) -> float:
     """How long all must stand idle before what did not come is given up. Between two looks of
     `celery.chord_unlock` nothing moves, and its message waits in a worker."""
-    if not shape.has_chords:
+    if not shape.order.has_chords:
         return QUIET_S
     interval_s = cell.configuration.settings.get("result_chord_retry_interval") or 1.0
     return max(QUIET_S, 2 * float(interval_s) + 1.0)

@@ -41,6 +41,12 @@ class TaskOrder:
     strands: Strands = ()
     """One for each step; empty where each waits for all of the step before."""
 
+    @property
+    def has_chords(self) -> bool:
+        """Some task waits for several others, whose results it gets."""
+        parts = self.strands or (1,) * len(self.steps)
+        return any(before > into for before, into in zip(self.steps, parts[1:], strict=False))
+
     def of_each(self, per_unit: int) -> tuple[Steps, Strands]:
         """Steps and strands in full, of a unit of `per_unit` tasks."""
         steps = self.steps or (per_unit,)

@@ -14,7 +14,7 @@ from harness.scenario.loads.base import LoadBase
 from harness.scenario.models.configuration import Configuration, keeps_results
 from harness.scenario.models.measure import Measure
 from harness.scenario.vendors.registry import BACKENDS
-from harness.scenario.workloads.base import Steps, Strands, WorkloadBase
+from harness.scenario.workloads.base import Steps, Strands, TaskOrder, WorkloadBase
 
 MOST_TASKS = 10_000
 MOST_CARRIED = 100_000
@@ -100,11 +100,6 @@ class CanvasWorkload(WorkloadBase):
         return self.of == "group" and self.depth > 2
 
     @property
-    def has_chords(self) -> bool:
-        """Whether a chain goes on behind a group, which Celery makes a chord of."""
-        return (self.of, self.depth) != ("group", 2)
-
-    @property
     def tasks_behind(self) -> int:
         """How many tasks the message of each first task carries for later: of every chain that it
         is in the further links, with all that is in them."""
@@ -143,7 +138,11 @@ class CanvasWorkload(WorkloadBase):
     def _without_chords(self, configuration: Configuration) -> Iterator[Conflict]:
         service = configuration.backend.service
         stored = keeps_results(service, configuration.settings)
-        if stored and self.has_chords and not BACKENDS[service].chords:
+        if (
+            stored
+            and TaskOrder(self.steps, self.strands).has_chords
+            and not BACKENDS[service].chords
+        ):
             fit = " or ".join(name for name, row in BACKENDS.items() if row.chords)
             message = f"a chain that goes on behind a group is a chord, and {service} takes none"
             yield ("workload", "workload"), f"{message}: use backend {fit}, or of: group, depth: 2"
